@@ -1,0 +1,1 @@
+"""How steps hear of work: the port and its adapters."""

@@ -1,0 +1,37 @@
+"""The bus port: at-least-once messages. The bus only carries work; the database is the truth."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as received: `body` is JSON text in bytes, `token` names it to the adapter alone."""
+
+    topic: str
+    body: bytes
+    token: object
+
+
+class Bus(Protocol):
+    """Messages by topic. Delivery may repeat, reorder, delay or lose; sweep mends what is lost."""
+
+    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+        """Send messages. Must not be waited for by whoever answers a client."""
+        ...
+
+    async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
+        """Up to `limit` messages, or none after `timeout` seconds. A message not settled comes again later."""
+        ...
+
+    async def settle(self, deliveries: list[Delivery]) -> None:
+        """These are done and must not come again. Settling twice is no error."""
+        ...
+
+    async def lag(self, topic: str) -> int:
+        """How many messages wait or are being worked on."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections; unsettled messages stay with the bus."""
+        ...

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, the schema and one file of row operations per table."""

@@ -1,0 +1,58 @@
+"""Batches and chunks: their states and what each state means."""
+
+from enum import StrEnum
+
+
+class LoadType(StrEnum):
+    """What a batch claims to be."""
+
+    FULL = "full"  #: The whole catalogue: what is absent is deactivated.
+    DELTA = "delta"  #: Changes only: what is absent stays.
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands, as clients see it."""
+
+    RECEIVED = "RECEIVED"  #: The body is durable; nothing has been read yet.
+    PROCESSING = "PROCESSING"  #: The body is being split or its chunks applied.
+    COMPLETED = "COMPLETED"  #: Every record was applied.
+    PARTIAL_FAIL = "PARTIAL_FAIL"  #: Some records were rejected or some chunk is dead; the rest was applied.
+    FAILED = "FAILED"  #: Nothing was inserted, updated or found unchanged.
+    CANCELLED = "CANCELLED"  #: An operator stopped it; what was applied before stands.
+
+
+class Stage(StrEnum):
+    """What is being done to a batch that is not final."""
+
+    RECEIVED = "received"  #: Waiting to be split.
+    SPLITTING = "splitting"  #: The body is being cut into chunks.
+    WAITING = "waiting"  #: Split; an earlier batch of the pharmacy is not finished.
+    UPSERTING = "upserting"  #: Its chunks are being applied.
+    FINISHING = "finishing"  #: All chunks are settled; deactivation and totals are due.
+    DONE = "done"  #: Nothing is left to do.
+
+
+class ChunkStatus(StrEnum):
+    """Where a chunk stands."""
+
+    PENDING = "PENDING"  #: Not taken yet.
+    PROCESSING = "PROCESSING"  #: A worker holds its lease.
+    COMPLETED = "COMPLETED"  #: Its effect is committed.
+    RETRYING = "RETRYING"  #: It failed and will be tried again at `next_attempt_at`.
+    FAILED = "FAILED"  #: It is dead: every attempt failed.
+    CANCELLED = "CANCELLED"  #: Its batch was cancelled before it was applied.
+
+
+class Deactivation(StrEnum):
+    """What became of the products a FULL no longer has."""
+
+    NONE = "none"  #: Nothing to deactivate, or not a FULL.
+    WAITING = "waiting"  #: The FULL comes in parts; its window is still open.
+    APPLIED = "applied"  #: The absent products are inactive.
+    HELD = "held"  #: Too many or too uncertain: a person decides.
+    APPROVED = "approved"  #: A person approved; the absent products are inactive.
+    REJECTED = "rejected"  #: A person rejected; everything stays active.
+    SUPERSEDED = "superseded"  #: A later FULL replaced this decision.
+
+
+FINAL = frozenset({BatchStatus.COMPLETED, BatchStatus.PARTIAL_FAIL, BatchStatus.FAILED, BatchStatus.CANCELLED})

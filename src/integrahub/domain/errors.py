@@ -1,0 +1,107 @@
+"""The one error tree: transient faults are tried again, poison is set aside, problems are told to the client."""
+
+from typing import ClassVar
+
+
+class IntegraHubError(Exception):
+    """IntegraHub could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+
+class Transient(IntegraHubError):
+    """Something the hub depends on is not there just now; the same work will be tried again."""
+
+
+class Poison(IntegraHubError):
+    """This work can never succeed as it is; it is set aside for a person."""
+
+
+class ConfigurationError(IntegraHubError):
+    """A setting is missing or cannot be used."""
+
+
+class BodyFault(Poison):
+    """The body as a whole cannot be delimited into records; `offset` is in decoded bytes."""
+
+    def __init__(self, code: str, message: str, offset: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.offset = offset
+
+
+class Problem(IntegraHubError):
+    """A refusal told to the client. `error` is the short name old clients read, `message` the sentence."""
+
+    status: ClassVar[int] = 500
+    error: ClassVar[str] = "Internal Server Error"
+
+    def __init__(self, message: str, *, headers: dict[str, str] | None = None, **members: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers = headers or {}
+        self.members = members
+
+
+class BadRequest(Problem):
+    """The request is not as the contract asks."""
+
+    status = 400
+    error = "Bad Request"
+
+
+class Unauthorized(Problem):
+    """No key, or one that is not known."""
+
+    status = 401
+    error = "Unauthorized"
+
+
+class Forbidden(Problem):
+    """A key of another pharmacy."""
+
+    status = 403
+    error = "Forbidden"
+
+
+class NotFound(Problem):
+    """There is nothing by that name that this key may see."""
+
+    status = 404
+    error = "Not Found"
+
+
+class Conflict(Problem):
+    """The thing is not in a state in which this can be done."""
+
+    status = 409
+    error = "Conflict"
+
+
+class PayloadTooLarge(Problem):
+    """The body is over the limit."""
+
+    status = 413
+    error = "Payload Too Large"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a kind the hub does not read."""
+
+    status = 415
+    error = "Unsupported Media Type"
+
+
+class Unprocessable(Problem):
+    """The request contradicts an earlier one."""
+
+    status = 422
+    error = "Unprocessable Entity"
+
+
+class Unavailable(Problem):
+    """The hub cannot take this now; try again later."""
+
+    status = 503
+    error = "Service Unavailable"

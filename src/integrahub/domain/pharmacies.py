@@ -1,0 +1,39 @@
+"""Pharmacies are known by their CNPJ, numeric or (since July 2026) alphanumeric."""
+
+import re
+
+_SHAPE = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
+_MASK = re.compile(r"[.\-/\s]")
+_LENIENT = re.compile(r"[0-9A-Z]{11,15}")
+_WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
+class InvalidCnpj(ValueError):
+    """The text is not a CNPJ."""
+
+
+def _check_digit(characters: str) -> str:
+    total = sum((ord(c) - 48) * w for c, w in zip(characters, _WEIGHTS[-len(characters) :], strict=True))
+    return str((11 - total % 11) % 11 % 10)
+
+
+def unmask(value: object) -> str:
+    """Upper case without mask; a JSON number gets back the zeros it lost."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value).zfill(14)
+    return _MASK.sub("", str(value)).upper()
+
+
+def parse_cnpj(value: object, *, verify: bool = True) -> str:
+    """The 14 characters stored for `value`; InvalidCnpj with what was expected when it is not one.
+
+    With `verify` off, 11 to 15 letters and digits pass without check digits (test pharmacies of the older hub).
+    """
+    text = unmask(value)
+    if not verify and _LENIENT.fullmatch(text):
+        return text
+    if not _SHAPE.fullmatch(text):
+        raise InvalidCnpj(f"{str(value)[:40]!r} is not a CNPJ: 14 characters expected, 12 of 0-9 A-Z and 2 digits")
+    if text[:14].count(text[0]) == 14 or _check_digit(text[:12]) + _check_digit(text[:13]) != text[12:]:
+        raise InvalidCnpj(f"{str(value)[:40]!r} is not a CNPJ: its check digits are wrong")
+    return text

@@ -1,0 +1,1 @@
+"""Where bodies and chunks rest: the port and its adapters."""
