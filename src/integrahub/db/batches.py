@@ -1,0 +1,89 @@
+"""Rows of `batches`: claims, moves and turns."""
+
+from typing import Any
+from uuid import UUID
+
+from integrahub.db import chunks
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection, Database
+from integrahub.domain.errors import BodyFault
+
+_SQL = blocks("batches")
+LEASE = 15.0  # seconds
+Row = dict[str, Any]
+
+
+async def find(connection: Connection, batch_id: UUID) -> Row | None:
+    """The batch with its pharmacy's CNPJ and settings."""
+    return await (await connection.execute(_SQL["find"], {"id": batch_id})).fetchone()
+
+
+async def claim_split(database: Database, batch_id: UUID, token: UUID) -> Row | None:
+    """Take the batch for splitting; None when it is done or in other hands."""
+    async with database.transaction() as connection:
+        values = {"id": batch_id, "token": token, "lease": LEASE}
+        return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
+
+
+async def renew_split(database: Database, claim: Row) -> bool:
+    """Whether the split is still ours."""
+    async with database.transaction() as connection:
+        values = {"id": claim["id"], "token": claim["claim_token"], "lease": LEASE}
+        return await (await connection.execute(_SQL["renew_split_if_held"], values)).fetchone() is not None
+
+
+async def retry_split(database: Database, claim: Row, delay: float, used: int) -> None:
+    """Hand the split back for a later try, `delay` seconds from now."""
+    async with database.transaction() as connection:
+        values = {"id": claim["id"], "token": claim["claim_token"], "delay": delay, "used": used}
+        await connection.execute(_SQL["retry_split"], values)
+
+
+async def lock_turn(connection: Connection, pharmacy_id: int) -> None:
+    """From here on nobody else decides this pharmacy's turn."""
+    await connection.execute(_SQL["lock_turn"], {"pharmacy_id": pharmacy_id})
+
+
+async def pass_turn(connection: Connection, pharmacy_id: int) -> tuple[UUID, str] | None:
+    """Give the turn to the next batch that waits for it: its id and new stage. The turn must be locked."""
+    row = await (await connection.execute(_SQL["pass_turn_if_free"], {"pharmacy_id": pharmacy_id})).fetchone()
+    return (row["id"], row["stage"]) if row else None
+
+
+async def fail(database: Database, claim: Row, fault: BodyFault) -> None:
+    """End a batch whose body is at fault; the turn passes, and whoever has it now is left to sweep to announce."""
+    async with database.transaction() as connection:
+        await lock_turn(connection, claim["pharmacy_id"])
+        values = {"id": claim["id"], "token": claim["claim_token"]}
+        if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
+            return
+        told = {"code": fault.code, "message": str(fault), "offset": fault.offset}
+        await connection.execute(_SQL["fail"], values | told)
+        await pass_turn(connection, claim["pharmacy_id"])
+
+
+async def end_split(
+    database: Database, claim: Row, rows: list[Row], items: int, unreadable: int, window: int
+) -> list[Row]:
+    """Insert the chunks, unless the claim is lost, and take or await the turn. Gives the chunks to announce."""
+    async with database.transaction() as connection:
+        await lock_turn(connection, claim["pharmacy_id"])
+        values = {"id": claim["id"], "token": claim["claim_token"]}
+        if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
+            return []
+        await chunks.insert(connection, rows)
+        ended = values | {"chunks": len(rows), "items": items, "unreadable": unreadable}
+        await connection.execute(_SQL["end_split"], ended)
+        return await chunks.announce_next(connection, claim["id"], window)
+
+
+async def due_splits(database: Database, again: float) -> list[Row]:
+    """Batches to announce (again); `again` is the shortest interval in seconds."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["due_splits"], {"again": again})).fetchall()
+
+
+async def due_finishes(database: Database) -> list[UUID]:
+    """Batches whose chunks are all settled and that are not final."""
+    async with database.transaction() as connection:
+        return [row["id"] for row in await (await connection.execute(_SQL["due_finishes"])).fetchall()]

@@ -1,0 +1,101 @@
+"""Rows of `batch_chunks`: claims, moves and announcements."""
+
+from typing import Any
+from uuid import UUID
+
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection, Database
+
+_SQL = blocks("batch_chunks")
+_BATCHES = blocks("batches")
+LEASE = 15.0  # seconds
+Row = dict[str, Any]
+
+
+async def insert(connection: Connection, rows: list[Row]) -> None:
+    """The chunks of a batch whose split ends."""
+    await connection.cursor().executemany(_SQL["insert"], rows)
+
+
+async def announce_next(connection: Connection, batch_id: UUID, window: int) -> list[Row]:
+    """Mark the next chunks as announced, so that at most `window` are in flight; the caller publishes them."""
+    values = {"batch_id": batch_id, "window": window}
+    return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
+
+
+async def claim(database: Database, batch_id: UUID, number: int, token: UUID, worker: UUID) -> Row | None:
+    """Take a chunk; None when it is done, not due, not in turn or in other hands."""
+    values = {"batch_id": batch_id, "number": number, "token": token, "worker": worker, "lease": LEASE}
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["claim_if_free"], values)).fetchone()
+
+
+def _key(claim: Row) -> Row:
+    return {"batch_id": claim["batch_id"], "number": claim["number"], "token": claim["claim_token"]}
+
+
+async def renew(database: Database, claim: Row) -> bool:
+    """Whether the chunk is still ours."""
+    async with database.transaction() as connection:
+        values = _key(claim) | {"lease": LEASE}
+        return await (await connection.execute(_SQL["renew_if_held"], values)).fetchone() is not None
+
+
+async def lock_claimed(connection: Connection, claim: Row) -> bool:
+    """The effect's guard: whether the chunk is still ours, held until the transaction ends."""
+    return await (await connection.execute(_SQL["lock_if_claimed"], _key(claim))).fetchone() is not None
+
+
+async def complete(connection: Connection, claim: Row, counters: Row) -> None:
+    """Settle an applied chunk with its counters."""
+    await connection.execute(_SQL["complete"], _key(claim) | counters)
+
+
+async def take_off(connection: Connection, batch_id: UUID) -> int:
+    """One chunk less: how many are left. Whoever reads 0 has the batch finished."""
+    row = await (await connection.execute(_BATCHES["take_off_chunk"], {"id": batch_id})).fetchone()
+    assert row is not None
+    return int(row["chunks_left"])
+
+
+async def release(database: Database, claim: Row, error: str, delay: float) -> None:
+    """Hand a chunk back without using up an attempt."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["release_if_claimed"], _key(claim) | {"error": error, "delay": delay})
+
+
+async def retry(database: Database, claim: Row, error: str, delay: float) -> None:
+    """The chunk's own fault used up an attempt."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["retry_if_claimed"], _key(claim) | {"error": error, "delay": delay})
+
+
+async def bury(database: Database, claim: Row, error: str) -> int | None:
+    """Settle a chunk as dead: how many chunks are left, or None when somebody else was first."""
+    async with database.transaction() as connection:
+        buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | {"error": error})
+        if not await buried.fetchone():
+            return None
+        return await take_off(connection, claim["batch_id"])
+
+
+async def free_expired(database: Database, crashes: int) -> list[UUID]:
+    """Free chunks whose worker fell silent; those with too many crashes die. Gives batches that are left without chunks."""
+    done = []
+    async with database.transaction() as connection:
+        expired = await (await connection.execute(_SQL["free_expired"])).fetchall()
+        for row in sorted(expired, key=lambda row: (row["batch_id"], row["number"])):
+            values = {"batch_id": row["batch_id"], "number": row["number"], "crashes": crashes}
+            buried = await (await connection.execute(_SQL["bury_if_crashed"], values)).fetchone()
+            if buried and await take_off(connection, row["batch_id"]) == 0:
+                done.append(row["batch_id"])
+    return done
+
+
+async def due(database: Database, again: float, window: int) -> list[Row]:
+    """Chunks to announce (again): due retries, lost announcements, and the first of batches with none in flight."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()
+        for batch in await (await connection.execute(_SQL["unannounced"])).fetchall():
+            rows += await announce_next(connection, batch["batch_id"], window)
+    return rows

@@ -1,0 +1,154 @@
+"""The effect of a chunk on `products`: probe, decode what differs, copy, merge."""
+
+from collections import Counter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection
+from integrahub.domain.chunking import Payload
+from integrahub.domain.cutter import Oversize
+from integrahub.domain.inovafarma import copy_text, normalise
+from integrahub.domain.products import COLUMNS, Fault
+
+_SQL = blocks("products")
+_TEXTS = frozenset("title description brand ncm category image_link color ean shop_id size measure".split())
+_DEFAULTS = tuple("" if name in _TEXTS else "{}" if name == "price_promos" else None for name in COLUMNS)
+_VALUES = slice(1, 1 + len(COLUMNS))
+_TITLE = 1 + COLUMNS.index("title")
+Row = dict[str, Any]
+
+
+async def apply(connection: Connection, claim: Row, payload: Payload, max_record: int) -> dict[str, int]:
+    """Write what a chunk changes and give its counters; the caller holds the chunk's lock and commits.
+
+    Counters: inserted, updated, unchanged, merged, rejected, reactivated, warnings; the first five add up to the records
+    the chunk answers for.
+    """
+    await connection.execute(_SQL["pin_plan"])
+    key = {"batch_id": claim["batch_id"], "number": claim["number"], "pharmacy_id": claim["pharmacy_id"]}
+    slots = await (await connection.execute(_SQL["count_slots"], key)).fetchone()
+    probed = await (await connection.execute(_SQL["probe"], key)).fetchall()
+    assert slots is not None
+    differing = {row["product_id"] for row in probed if row["product_id"]}
+    unread = sum(1 for row in probed if not row["product_id"])
+    skipped = slots["products"] - len(differing)
+    skipped_repeats = slots["records"] - len(probed) - skipped
+    change = _Change(claim, probed, payload, max_record)
+    await change.write(connection)
+    counters = change.counters | {"unchanged": change.counters["unchanged"] + skipped}
+    counters["merged"] += skipped_repeats
+    settled = sum(counters[name] for name in ("inserted", "updated", "unchanged", "merged", "rejected"))
+    if settled != slots["records"]:
+        raise ArithmeticError(f"{slots['records']} records, {settled} accounted for ({unread} unread): {counters}")
+    return counters
+
+
+class _Change:
+    """The records of a chunk that differ from the table."""
+
+    def __init__(self, claim: Row, probed: list[Row], payload: Payload, max_record: int) -> None:
+        self._claim = claim
+        self._hash = {row["product_id"]: row["hash"] for row in probed}
+        self._known = {row["product_id"] for row in probed if row["known"]}
+        self._inactive = {row["product_id"] for row in probed if row["inactive"]}
+        records = [
+            (payload.positions[slot], payload.offsets[slot], row["product_id"], _raw(payload, slot))
+            for row in probed
+            for slot in (row["slot"],)
+        ]
+        self._normal = normalise(
+            records,
+            cnpj=claim["cnpj"],
+            load_type=claim["load_type"],
+            zone=ZoneInfo(claim["time_zone"]),
+            max_record=max_record,
+        )
+        self._faults: list[Fault] = list(self._normal.faults)
+        self.counters = {
+            "inserted": 0,
+            "updated": 0,
+            "unchanged": 0,
+            "merged": self._normal.merged,
+            "rejected": self._normal.rejected,
+            "reactivated": 0,
+            "warnings": 0,
+        }
+
+    async def write(self, connection: Connection) -> None:
+        """New products, changed products, faults; then the counters are final."""
+        rows = sorted(self._normal.products, key=lambda row: row[0])
+        new = [row for row in rows if row[0] not in self._known]
+        old = [row for row in rows if row[0] in self._known]
+        await self._insert(connection, new)
+        await self._merge(connection, old)
+        await self._report(connection)
+
+    async def _insert(self, connection: Connection, rows: list[Any]) -> None:
+        titled = [row for row in rows if row[_TITLE]]
+        for row in rows:
+            if not row[_TITLE]:
+                self._reject_untitled(row)
+        self.counters["inserted"] = len(titled)
+        if titled:
+            claim = self._claim
+            lines = [
+                (str(claim["pharmacy_id"]), str(claim["batch_id"]), self._stored_hash(row[0]), str(row[0]), *_filled(row))
+                for row in titled
+            ]
+            await _copy(connection, "copy_new", lines)
+
+    def _reject_untitled(self, row: Any) -> None:
+        position, offset, _ = row[_VALUES.stop :]
+        self._faults.append(Fault(position, offset, "rejected", str(row[0]), "TITLE", "title_missing", ""))
+        self.counters["rejected"] += 1
+
+    async def _merge(self, connection: Connection, rows: list[Any]) -> None:
+        if not rows:
+            return
+        await connection.execute(_SQL["create_stage"])
+        await _copy(connection, "copy_stage", [(self._stored_hash(row[0]), str(row[0]), *row[_VALUES]) for row in rows])
+        key = {"batch_id": self._claim["batch_id"], "pharmacy_id": self._claim["pharmacy_id"]}
+        merged = await connection.execute(_SQL[f"merge_{self._claim['load_type']}"], key)
+        self.counters["updated"] = merged.rowcount
+        self.counters["unchanged"] = len(rows) - merged.rowcount
+        self.counters["reactivated"] = sum(1 for row in rows if row[0] in self._inactive)
+
+    def _stored_hash(self, product_id: int) -> str | None:
+        # A product with faults is looked at again each time, so that they are reported again.
+        return None if str(product_id) in self._faulty else str(self._hash[product_id])
+
+    @property
+    def _faulty(self) -> frozenset[str]:
+        if not hasattr(self, "_faulty_ids"):
+            self._faulty_ids = frozenset(fault.product_id for fault in self._normal.faults)
+        return self._faulty_ids
+
+    async def _report(self, connection: Connection) -> None:
+        severities = Counter(fault.severity for fault in self._faults)
+        self.counters["warnings"] = severities["warning"]
+        if not self._faults:
+            return
+        batch, chunk = str(self._claim["batch_id"]), str(self._claim["number"])
+        lines = [
+            (batch, chunk, str(f.position), str(f.offset), f.severity, f.product_id, f.field, f.code, f.value)
+            for f in self._faults
+        ]
+        await _copy(connection, "copy_faults", lines)
+
+
+def _raw(payload: Payload, slot: int) -> bytes | Oversize:
+    length = payload.oversize.get(slot)
+    return payload.records[slot] if length is None else Oversize(payload.records[slot], length)
+
+
+def _filled(row: Any) -> tuple[str | None, ...]:
+    return tuple(
+        default if value is None else value for value, default in zip(row[_VALUES], _DEFAULTS, strict=True)
+    )
+
+
+async def _copy(connection: Connection, statement: str, lines: list[Any]) -> None:
+    cursor = connection.cursor()
+    async with cursor.copy(_SQL[statement]) as copy:
+        await copy.write(copy_text(lines))

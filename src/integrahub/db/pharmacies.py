@@ -1,0 +1,41 @@
+"""Rows of `pharmacies`."""
+
+from typing import Any
+
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Database
+
+_SQL = blocks("pharmacies")
+Row = dict[str, Any]
+
+
+async def find(database: Database, cnpj: str) -> Row | None:
+    """The pharmacy, or None."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["find"], {"cnpj": cnpj})).fetchone()
+
+
+async def find_or_create(database: Database, cnpj: str, name: str, city: str = "", state: str = "") -> Row:
+    """The pharmacy, made with these facts when it is new; an existing one keeps its own."""
+    facts = {"cnpj": cnpj, "name": name or f"Farmacia {cnpj}", "city": city, "state": state}
+    async with database.transaction() as connection:
+        found = await (await connection.execute(_SQL["find"], facts)).fetchone()
+        found = found or await (await connection.execute(_SQL["create_if_absent"], facts)).fetchone()
+        found = found or await (await connection.execute(_SQL["find"], facts)).fetchone()
+    assert found is not None
+    return found
+
+
+async def page(database: Database, after: str, limit: int) -> list[Row]:
+    """Up to `limit` pharmacies after the CNPJ `after`."""
+    async with database.transaction() as connection:
+        cursor = await connection.execute(_SQL["page"], {"after": after, "limit": limit})
+        return await cursor.fetchall()
+
+
+async def update(database: Database, cnpj: str, changes: Row) -> Row | None:
+    """Set the given members of name, city, state, time_zone, deactivation_limit, full_window_minutes."""
+    members = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes")
+    values = {member: changes.get(member) for member in members} | {"cnpj": cnpj}
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["update"], values)).fetchone()

@@ -1,0 +1,131 @@
+"""The accepting transaction: many posts share one commit, each pharmacy's numbers given under its turn."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection, Database
+from integrahub.domain.errors import Problem, Unprocessable
+
+_SQL = blocks("receipts")
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """An upload whose body is at hand (`body`) or durable in storage (`location`). `bytes` and `sha256` are decoded."""
+
+    id: UUID
+    pharmacy_id: int
+    cnpj: str
+    load_type: str
+    media_type: str
+    encoding: str
+    idempotency_key: str | None
+    item_count: int | None
+    body: bytes | None
+    location: str | None
+    bytes: int
+    sha256: bytes
+    first_byte_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a post: its own batch, or the earlier one it repeats."""
+
+    batch_id: UUID
+    status: str
+    received_at: datetime
+    replayed: bool = False
+
+
+Outcome = Receipt | Problem
+_MISMATCH = (
+    "This Idempotency-Key was used before with another body or load type. Use a new key for new content, "
+    "or send the same bytes and load type again."
+)
+
+
+class _Earlier:
+    """What a flush already knows: by key, and the newest by pharmacy."""
+
+    def __init__(self, keyed: list[dict[str, Any]], latest: list[dict[str, Any]]) -> None:
+        self.keyed = {(row["pharmacy_id"], row["idempotency_key"]): row for row in keyed}
+        self.latest = {row["pharmacy_id"]: row for row in latest}
+
+    def answer(self, post: Post) -> Outcome | None:
+        """The receipt a repeat gets, the refusal of a contradiction, or None for a new batch."""
+        if post.idempotency_key is None:
+            row = self.latest.get(post.pharmacy_id)
+            return _replayed(row) if row and _same(row, post) else None
+        row = self.keyed.get((post.pharmacy_id, post.idempotency_key))
+        if row is None:
+            return None
+        return _replayed(row) if _same(row, post) else Unprocessable(_MISMATCH, batch_id=str(row["id"]))
+
+    def add(self, post: Post, received_at: datetime) -> None:
+        row = {"id": post.id, "load_type": post.load_type, "sha256": post.sha256, "status": "RECEIVED"}
+        row["received_at"] = received_at
+        self.latest[post.pharmacy_id] = row
+        if post.idempotency_key is not None:
+            self.keyed[(post.pharmacy_id, post.idempotency_key)] = row
+
+
+def _same(row: dict[str, Any], post: Post) -> bool:
+    return bool(row["sha256"] == post.sha256 and row["load_type"] == post.load_type)
+
+
+def _replayed(row: dict[str, Any]) -> Receipt:
+    return Receipt(row["id"], row["status"], row["received_at"], replayed=True)
+
+
+async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
+    """Commit all posts at once; the outcomes stand in the order of the posts."""
+    async with database.transaction() as connection:
+        earlier = await _look_up(connection, posts)
+        outcomes, fresh = _decide(earlier, posts)
+        received = await _insert(connection, fresh)
+    return [o if o is not None else Receipt(p.id, "RECEIVED", received[p.id]) for o, p in zip(outcomes, posts, strict=True)]
+
+
+async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:
+    pharmacies = sorted({post.pharmacy_id for post in posts})
+    await connection.execute(_SQL["lock_turns"], {"pharmacies": pharmacies})
+    keyed = [post for post in posts if post.idempotency_key is not None]
+    asked = {"pharmacies": [p.pharmacy_id for p in keyed], "keys": [p.idempotency_key for p in keyed]}
+    by_key = await (await connection.execute(_SQL["keyed"], asked)).fetchall() if keyed else []
+    latest = await (await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})).fetchall()
+    return _Earlier(by_key, latest)
+
+
+def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None], list[Post]]:
+    outcomes: list[Outcome | None] = []
+    fresh = []
+    for post in posts:
+        outcome = earlier.answer(post)
+        if outcome is None:
+            # Its own time of receipt is not known yet; a twin in the same flush gets this near one.
+            earlier.add(post, post.first_byte_at)
+            fresh.append(post)
+        outcomes.append(outcome)
+    return outcomes, fresh
+
+
+async def _insert(connection: Connection, fresh: list[Post]) -> dict[UUID, datetime]:
+    if not fresh:
+        return {}
+    wanted = Counter(post.pharmacy_id for post in fresh)
+    numbers = {"pharmacies": list(wanted), "wanted": list(wanted.values())}
+    taken = await (await connection.execute(_SQL["take_numbers"], numbers)).fetchall()
+    next_number = {row["pharmacy_id"]: row["last_seq"] - wanted[row["pharmacy_id"]] + 1 for row in taken}
+    received_at = taken[0]["received_at"]
+    rows = []
+    for post in fresh:
+        row = {member: getattr(post, member) for member in Post.__slots__}
+        rows.append(row | {"received_seq": next_number[post.pharmacy_id], "received_at": received_at})
+        next_number[post.pharmacy_id] += 1
+    await connection.cursor().executemany(_SQL["insert"], rows)
+    return {post.id: received_at for post in fresh}

@@ -1,0 +1,107 @@
+-- insert --
+-- A chunk of a batch whose split ends.
+INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
+VALUES (%(batch_id)s, %(number)s, %(location)s, %(records)s, %(ids)s, %(hashes)s)
+
+-- claim_if_free --
+-- Take a chunk that is due and whose batch has the turn.
+UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(c.started_at, now())
+FROM batches b, pharmacies p
+WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND b.id = c.batch_id AND p.id = b.pharmacy_id
+  AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING') AND coalesce(c.next_attempt_at, '-infinity') <= now()
+RETURNING c.batch_id, c.number, c.location, c.records, c.attempts, c.claim_token, b.pharmacy_id, b.load_type,
+  b.media_type, b.encoding, p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
+
+-- renew_if_held --
+-- Keep the lease of a chunk.
+UPDATE batch_chunks SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
+RETURNING number
+
+-- lock_if_claimed --
+-- The effect's guard: nothing is written unless the chunk is still ours.
+SELECT number FROM batch_chunks
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING' FOR UPDATE
+
+-- complete --
+-- The chunk's effect and its counters commit together.
+UPDATE batch_chunks SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
+  inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
+  rejected = %(rejected)s, reactivated = %(reactivated)s, warnings = %(warnings)s
+WHERE batch_id = %(batch_id)s AND number = %(number)s
+
+-- release_if_claimed --
+-- Hand a chunk back without using up an attempt: what it depends on is at fault.
+UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, last_error = %(error)s,
+  next_attempt_at = now() + make_interval(secs => %(delay)s)
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
+
+-- retry_if_claimed --
+-- The chunk's own fault used up an attempt; it is tried again later.
+UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
+  last_error = %(error)s, next_attempt_at = now() + make_interval(secs => %(delay)s)
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
+
+-- bury_if_claimed --
+-- Every attempt failed: the chunk is dead.
+UPDATE batch_chunks SET status = 'FAILED', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
+  last_error = %(error)s, finished_at = now()
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
+RETURNING number
+
+-- announce_next --
+-- The next chunks of a batch, so many that at most `window` are in flight.
+UPDATE batch_chunks c SET announced_at = now(), announcements = announcements + 1
+FROM batches b, pharmacies p
+WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
+  AND c.batch_id = %(batch_id)s AND c.number IN (
+    SELECT number FROM batch_chunks
+    WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
+    ORDER BY number
+    LIMIT greatest(0, %(window)s - (SELECT count(*) FROM batch_chunks
+      WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
+    FOR UPDATE SKIP LOCKED)
+RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
+
+-- due --
+-- Chunks that should be worked on and are not: due again, never announced, or announced long ago.
+UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
+FROM batches b, pharmacies p
+WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting' AND (c.batch_id, c.number) IN (
+  SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
+  WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL
+    AND (c.status = 'PENDING' AND c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))
+      OR c.status = 'RETRYING' AND c.next_attempt_at <= now() AND (c.announced_at < c.next_attempt_at
+        OR c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))))
+  ORDER BY b.received_at, c.number LIMIT 500 FOR UPDATE OF c SKIP LOCKED)
+RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
+
+-- unannounced --
+-- Batches in turn that have pending chunks and none in flight.
+SELECT DISTINCT c.batch_id FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
+WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL AND c.announced_at IS NULL LIMIT 500
+
+-- free_expired --
+-- Chunks whose worker fell silent: a crash each.
+UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = crashes + 1,
+  next_attempt_at = now(), last_error = 'the worker fell silent'
+WHERE (batch_id, number) IN (
+  SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
+  WHERE c.finished_at IS NULL AND c.status = 'PROCESSING' AND c.lease_until < now() FOR UPDATE OF c SKIP LOCKED)
+RETURNING batch_id, number, crashes
+
+-- bury_if_crashed --
+-- Too many crashes: the chunk is dead.
+UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent too often', finished_at = now()
+WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s
+RETURNING number
+
+-- lock_all --
+-- Every unfinished chunk of a batch, before it is cancelled.
+SELECT number FROM batch_chunks WHERE batch_id = %(batch_id)s AND finished_at IS NULL ORDER BY number FOR UPDATE
+
+-- cancel_all --
+-- What has not been applied will not be.
+UPDATE batch_chunks SET status = 'CANCELLED', finished_at = now(), claim_token = NULL, lease_until = NULL
+WHERE batch_id = %(batch_id)s AND finished_at IS NULL

@@ -1,0 +1,144 @@
+-- find --
+-- A batch with what its steps need of the pharmacy.
+SELECT b.*, p.cnpj, p.time_zone, p.deactivation_limit, p.full_window_minutes
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
+
+-- claim_split_if_free --
+-- Take a batch for splitting unless another worker's lease runs.
+UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s,
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+FROM pharmacies p
+WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind = 'load' AND b.finished_at IS NULL
+  AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') < now()))
+  AND coalesce(b.next_attempt_at, '-infinity') <= now()
+RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.load_type, b.media_type, b.encoding, b.body, b.location,
+  b.attempts, b.claim_token
+
+-- renew_split_if_held --
+-- Keep the lease of a split.
+UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+
+-- lock_turn --
+-- The pharmacy's turn: whoever decides it holds this row.
+SELECT last_seq FROM pharmacy_turns WHERE pharmacy_id = %(pharmacy_id)s FOR UPDATE
+
+-- lock_if_claimed --
+-- The batch, when the split is still ours.
+SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' FOR UPDATE
+
+-- end_split --
+-- All chunks are known: what follows is this batch's turn, or waiting for it.
+UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(chunks)s, items_total = %(items)s,
+  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL,
+  stage = CASE WHEN EXISTS (
+      SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+        AND e.finished_at IS NULL) THEN 'waiting' ELSE 'upserting' END
+WHERE b.id = %(id)s RETURNING b.stage
+
+-- fail --
+-- The body is at fault: nothing of it is applied.
+UPDATE batches SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
+  chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_message = %(message)s,
+  error_offset = %(offset)s
+WHERE id = %(id)s AND finished_at IS NULL RETURNING id
+
+-- retry_split --
+-- Hand a split back, to be tried again later.
+UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, attempts = attempts + %(used)s,
+  next_attempt_at = now() + make_interval(secs => %(delay)s), announced_at = NULL
+WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+
+-- pass_turn_if_free --
+-- The lowest unfinished batch of the pharmacy gets the turn when it waits for it.
+UPDATE batches SET stage = CASE WHEN coalesce(chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END
+WHERE stage = 'waiting' AND id = (
+  SELECT id FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND finished_at IS NULL ORDER BY received_seq LIMIT 1)
+RETURNING id, stage
+
+-- lock_if_finishing --
+-- The batch, when all its chunks are settled and it is not final.
+SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at IS NULL FOR UPDATE
+
+-- lock_unfinished --
+-- The batch, when it is not final.
+SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
+
+-- take_off_chunk --
+-- One chunk less; whoever reads 0 has the batch finished.
+UPDATE batches SET chunks_left = chunks_left - 1,
+  stage = CASE WHEN chunks_left = 1 THEN 'finishing' ELSE stage END
+WHERE id = %(id)s RETURNING chunks_left
+
+-- totals --
+-- What the chunks of a batch came to.
+SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)::bigint AS updated,
+  coalesce(sum(unchanged), 0)::bigint AS unchanged, coalesce(sum(merged), 0)::bigint AS merged,
+  coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(reactivated), 0)::bigint AS reactivated,
+  coalesce(sum(records) FILTER (WHERE status = 'FAILED'), 0)::bigint AS dead,
+  coalesce(sum(records) FILTER (WHERE status = 'CANCELLED'), 0)::bigint AS cancelled
+FROM batch_chunks WHERE batch_id = %(id)s
+
+-- finish --
+-- Final: totals, deactivation and status at once.
+UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), claim_token = NULL, lease_until = NULL,
+  inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
+  rejected = %(rejected)s, reactivated = %(reactivated)s, dead = %(dead)s, cancelled = %(cancelled)s,
+  deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
+  deactivation_active = %(active)s, deactivation_reason = %(reason)s,
+  error_code = coalesce(%(error_code)s, error_code), error_message = coalesce(%(error_message)s, error_message)
+WHERE id = %(id)s
+
+-- supersede_held --
+-- A newer FULL replaces the decisions still open.
+UPDATE batches SET deactivation_state = 'superseded'
+WHERE pharmacy_id = %(pharmacy_id)s AND received_seq < %(received_seq)s AND deactivation_state IN ('held', 'waiting')
+RETURNING id
+
+-- mark_full_seen --
+-- The pharmacy's active products were all seen at this time.
+UPDATE pharmacies SET full_seen_at = %(received_at)s
+WHERE id = %(pharmacy_id)s AND coalesce(full_seen_at, '-infinity') < %(received_at)s
+
+-- insert_operation --
+-- A later operation on an old batch takes its own number and turn.
+INSERT INTO batches (id, pharmacy_id, received_seq, kind, parent_id, load_type, bytes, sha256, stage, status,
+  chunks_total, chunks_left, items_total, started_at, first_byte_at)
+VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(kind)s, %(parent_id)s, 'full', 0, '', 'waiting', 'PROCESSING',
+  0, 0, 0, now(), now())
+
+-- take_number --
+-- The pharmacy's next number; its turn row is locked.
+UPDATE pharmacy_turns SET last_seq = last_seq + 1 WHERE pharmacy_id = %(pharmacy_id)s RETURNING last_seq
+
+-- decide_held --
+-- A person's decision on a held deactivation.
+UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s
+WHERE id = %(id)s AND deactivation_state = 'held' RETURNING id
+
+-- closed_windows --
+-- FULLs in parts whose window has been quiet long enough, newest part of each pharmacy.
+SELECT DISTINCT ON (b.pharmacy_id) b.id, b.pharmacy_id
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE b.deactivation_state = 'waiting' AND b.finished_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.finished_at IS NULL)
+  AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.load_type = 'full'
+    AND o.kind = 'load' AND o.received_at
+      + make_interval(mins => coalesce(p.full_window_minutes, %(window)s)) > now())
+ORDER BY b.pharmacy_id, b.received_seq DESC
+
+-- due_splits --
+-- Received and not being split: never announced, announced long ago, or their worker is gone.
+UPDATE batches SET announced_at = now(), announcements = announcements + 1
+WHERE id IN (
+  SELECT id FROM batches
+  WHERE kind = 'load' AND finished_at IS NULL AND coalesce(next_attempt_at, '-infinity') <= now()
+    AND (stage = 'received' OR (stage = 'splitting' AND lease_until < now()))
+    AND (announced_at IS NULL OR announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
+      OR (stage = 'splitting' AND announced_at < lease_until))
+  ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING id, load_type, received_at, (SELECT cnpj FROM pharmacies p WHERE p.id = pharmacy_id)
+
+-- due_finishes --
+-- All chunks settled and nobody finished them.
+SELECT id FROM batches WHERE stage = 'finishing' AND finished_at IS NULL ORDER BY received_at LIMIT 500

@@ -1,0 +1,29 @@
+-- find --
+-- The pharmacy of a CNPJ.
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at
+FROM pharmacies WHERE cnpj = %(cnpj)s
+
+-- create_if_absent --
+-- A new pharmacy with its turn row; no row when it is there already.
+WITH born AS (
+  INSERT INTO pharmacies (cnpj, name, city, state) VALUES (%(cnpj)s, %(name)s, %(city)s, %(state)s)
+  ON CONFLICT (cnpj) DO NOTHING RETURNING *
+), turn AS (
+  INSERT INTO pharmacy_turns (pharmacy_id) SELECT id FROM born
+)
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at FROM born
+
+-- page --
+-- Pharmacies in CNPJ order after the cursor.
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at
+FROM pharmacies WHERE cnpj > %(after)s ORDER BY cnpj LIMIT %(limit)s
+
+-- update --
+-- Change what is given, keep what is null.
+UPDATE pharmacies SET
+  name = coalesce(%(name)s, name), city = coalesce(%(city)s, city), state = coalesce(%(state)s, state),
+  time_zone = coalesce(%(time_zone)s, time_zone),
+  deactivation_limit = coalesce(%(deactivation_limit)s, deactivation_limit),
+  full_window_minutes = coalesce(%(full_window_minutes)s, full_window_minutes)
+WHERE cnpj = %(cnpj)s
+RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at

@@ -1,0 +1,123 @@
+-- pin_plan --
+-- The merge walks the primary key, whatever the statistics say of a fresh table.
+SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
+  set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
+  set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
+
+-- probe --
+-- Slots of a chunk whose product is new, inactive or known by another hash; and slots without a readable id.
+SELECT s.slot::int - 1 AS slot, s.product_id, s.hash, p.product_id IS NOT NULL AS known,
+  coalesce(NOT p.is_active, false) AS inactive
+FROM batch_chunks c
+CROSS JOIN LATERAL unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
+LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0
+  AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)
+ORDER BY s.slot
+
+-- count_slots --
+-- Records and distinct products a chunk answers for.
+SELECT count(*) AS records, count(DISTINCT i) FILTER (WHERE i > 0) AS products
+FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i >= 0
+
+-- copy_new --
+-- New products go straight into the table.
+COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
+  ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
+  source_updated_at, stock_updated_at, extra) FROM STDIN
+
+-- create_stage --
+-- Where products on their way into the table wait for the merge.
+CREATE TEMP TABLE IF NOT EXISTS products_stage (
+  record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
+  image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
+  price_promos numeric(14,4)[], stock numeric(14,3), wholesale_min numeric(14,3), measure text, indice numeric(14,3),
+  source_created_at timestamp, source_updated_at timestamp, stock_updated_at timestamp, extra jsonb
+) ON COMMIT DELETE ROWS
+
+-- copy_stage --
+-- Known products that may have changed.
+COPY products_stage FROM STDIN
+
+-- merge_full --
+-- A FULL's record is the product; equal columns write nothing.
+UPDATE products p SET record_hash = s.record_hash, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
+  is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = s.title, description = s.description,
+  brand = s.brand, ncm = s.ncm, category = s.category, image_link = s.image_link, color = s.color, ean = s.ean,
+  shop_id = s.shop_id, size = s.size, price = s.price, wholesale_price = s.wholesale_price,
+  price_promos = s.price_promos, stock = s.stock, wholesale_min = s.wholesale_min, measure = s.measure,
+  indice = s.indice, source_created_at = s.source_created_at, source_updated_at = s.source_updated_at,
+  stock_updated_at = s.stock_updated_at, extra = s.extra
+FROM (SELECT * FROM products_stage ORDER BY product_id) s
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+  AND (NOT p.is_active OR (p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color, p.ean, p.shop_id,
+      p.size, p.price, p.wholesale_price, p.price_promos, p.stock, p.wholesale_min, p.measure, p.source_created_at,
+      p.source_updated_at, p.stock_updated_at, p.extra)
+    IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
+      s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
+      s.source_updated_at, s.stock_updated_at, s.extra))
+
+-- merge_delta --
+-- A DELTA changes the keys it carries; NULL in the stage means: stays.
+UPDATE products p SET record_hash = s.record_hash, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
+  is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = coalesce(s.title, p.title),
+  description = coalesce(s.description, p.description), brand = coalesce(s.brand, p.brand), ncm = coalesce(s.ncm, p.ncm),
+  category = coalesce(s.category, p.category), image_link = coalesce(s.image_link, p.image_link),
+  color = coalesce(s.color, p.color), ean = coalesce(s.ean, p.ean), shop_id = coalesce(s.shop_id, p.shop_id),
+  size = coalesce(s.size, p.size), price = coalesce(s.price, p.price),
+  wholesale_price = coalesce(s.wholesale_price, p.wholesale_price),
+  price_promos = coalesce(s.price_promos, p.price_promos), stock = coalesce(s.stock, p.stock),
+  wholesale_min = coalesce(s.wholesale_min, p.wholesale_min), measure = coalesce(s.measure, p.measure),
+  indice = coalesce(s.indice, p.indice), source_created_at = coalesce(s.source_created_at, p.source_created_at),
+  source_updated_at = coalesce(s.source_updated_at, p.source_updated_at),
+  stock_updated_at = coalesce(s.stock_updated_at, p.stock_updated_at),
+  extra = CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END
+FROM (SELECT * FROM products_stage ORDER BY product_id) s
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+  AND (NOT p.is_active OR (p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color, p.ean, p.shop_id,
+      p.size, p.price, p.wholesale_price, p.price_promos, p.stock, p.wholesale_min, p.measure, p.source_created_at,
+      p.source_updated_at, p.stock_updated_at, p.extra)
+    IS DISTINCT FROM (coalesce(s.title, p.title), coalesce(s.description, p.description), coalesce(s.brand, p.brand),
+      coalesce(s.ncm, p.ncm), coalesce(s.category, p.category), coalesce(s.image_link, p.image_link),
+      coalesce(s.color, p.color), coalesce(s.ean, p.ean), coalesce(s.shop_id, p.shop_id), coalesce(s.size, p.size),
+      coalesce(s.price, p.price), coalesce(s.wholesale_price, p.wholesale_price),
+      coalesce(s.price_promos, p.price_promos), coalesce(s.stock, p.stock),
+      coalesce(s.wholesale_min, p.wholesale_min), coalesce(s.measure, p.measure),
+      coalesce(s.source_created_at, p.source_created_at), coalesce(s.source_updated_at, p.source_updated_at),
+      coalesce(s.stock_updated_at, p.stock_updated_at),
+      CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
+
+-- copy_faults --
+-- What a client should know of single records.
+COPY record_faults (batch_id, chunk, position, byte_offset, severity, product_id, field, code, value) FROM STDIN
+
+-- count_candidates --
+-- Active products, and those of them that no listed batch has.
+WITH present AS (
+  SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+  WHERE c.batch_id = ANY(%(batches)s::uuid[])
+)
+SELECT count(*) AS active,
+  count(*) FILTER (WHERE NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
+FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
+
+-- deactivate_absent --
+-- Products that no listed batch has are no longer sold.
+WITH present AS (
+  SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+  WHERE c.batch_id = ANY(%(batches)s::uuid[])
+)
+UPDATE products p SET is_active = false, deactivated_at = now(), record_hash = NULL, batch_id = %(batch_id)s,
+  last_seen_at = greatest(p.updated_at, (SELECT full_seen_at FROM pharmacies WHERE id = %(pharmacy_id)s)),
+  updated_at = clock_timestamp()
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
+  AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
+
+-- later_loads --
+-- The loads of a pharmacy received after a number.
+SELECT id FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND received_seq > %(after)s
+
+-- written --
+-- The table's own count of rows ever written.
+SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'products'

@@ -1,0 +1,123 @@
+"""Chunks: how records gather into them, which records wait for a late one, and how a chunk is stored."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+import xxhash
+import zstandard
+from pyroaring import BitMap64
+
+_BYTES = 4 << 20  # a chunk closes at this size
+_EDGE = 1 << 63
+
+
+class Payload(msgspec.Struct, array_like=True):
+    """A chunk as stored: the records' raw text, their places in the body, and the lengths of those too long to keep."""
+
+    positions: list[int]
+    offsets: list[int]
+    records: list[bytes]
+    oversize: dict[int, int]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A chunk in the making; ids and hashes by slot (id 0: unreadable; negative: applied by a later chunk)."""
+
+    positions: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
+    ids: array[int] = field(default_factory=lambda: array("q"))
+    hashes: array[int] = field(default_factory=lambda: array("q"))
+    oversize: dict[int, int] = field(default_factory=dict)
+    size: int = 0
+
+    def add(self, position: int, offset: int, record: bytes, product_id: int, record_hash: int, length: int) -> None:
+        """One more record; `length` above that of `record` says that only its beginning is kept."""
+        if length > len(record):
+            self.oversize[len(self.records)] = length
+        self.positions.append(position)
+        self.offsets.append(offset)
+        self.records.append(record)
+        self.ids.append(product_id)
+        self.hashes.append(record_hash)
+        self.size += len(record)
+
+    def is_full(self, records: int) -> bool:
+        """Whether the chunk closes now."""
+        return len(self.records) >= records or self.size >= _BYTES
+
+    def encode(self) -> bytes:
+        """The object to store."""
+        payload = Payload(self.positions, self.offsets, self.records, self.oversize)
+        return zstandard.compress(msgspec.msgpack.encode(payload), 1)
+
+
+def decode_payload(stored: bytes) -> Payload:
+    """The chunk an object holds."""
+    return msgspec.msgpack.decode(zstandard.decompress(stored), type=Payload)
+
+
+@dataclass(slots=True)
+class Slots:
+    """What the database keeps of a chunk for each of its records."""
+
+    ids: array[int]
+    hashes: array[int]
+
+    def records(self) -> int:
+        """How many records this chunk answers for."""
+        return sum(1 for product_id in self.ids if product_id >= 0)
+
+
+class Presence:
+    """Which products were seen, and which of them have records in more than one chunk."""
+
+    def __init__(self) -> None:
+        self._seen = BitMap64()
+        self.late = BitMap64()
+        self.unreadable = 0
+
+    def close(self, draft: Draft) -> Slots:
+        """Note a closed chunk's products; its repeats get one hash together."""
+        ids = BitMap64(product_id for product_id in draft.ids if product_id)
+        self.unreadable += sum(1 for product_id in draft.ids if not product_id)
+        self.late |= ids & self._seen
+        self._seen |= ids
+        if len(ids) < len(draft.ids):
+            combine_repeats(draft)
+        return Slots(draft.ids, draft.hashes)
+
+    def defer(self, slots: Iterable[Slots]) -> None:
+        """Mark the records whose product goes to a late chunk."""
+        for chunk in slots:
+            for slot, product_id in enumerate(chunk.ids):
+                if product_id in self.late:
+                    chunk.ids[slot] = -product_id
+
+
+def combine_repeats(draft: Draft) -> None:
+    """Give every record of a repeated product the hash of all of them, in order."""
+    slots: dict[int, list[int]] = {}
+    for slot, product_id in enumerate(draft.ids):
+        if product_id:
+            slots.setdefault(product_id, []).append(slot)
+    for repeats in slots.values():
+        if len(repeats) > 1:
+            together = array("q", (draft.hashes[slot] for slot in repeats)).tobytes()
+            combined = signed(xxhash.xxh3_64_intdigest(together))
+            for slot in repeats:
+                draft.hashes[slot] = combined
+
+
+def signed(number: int) -> int:
+    """An unsigned 64-bit number as PostgreSQL's bigint."""
+    return number - 2 * _EDGE if number >= _EDGE else number
+
+
+def partitions(late: int, size: int) -> int:
+    """How many late chunks share `late` records of products that straddle chunks."""
+    return max(1, min(256, -(-late // size)))
+

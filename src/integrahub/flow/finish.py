@@ -1,0 +1,39 @@
+"""Finish: a batch whose chunks are all settled becomes final, and the next of its pharmacy gets the turn."""
+
+from uuid import UUID
+
+import msgspec
+
+from integrahub.bus.base import Bus
+from integrahub.db import finishing
+from integrahub.db.pool import Database
+from integrahub.domain.events import BatchUpserted
+from integrahub.flow.announcing import publish_finished, publish_ready
+
+
+class Finish:
+    """End a batch. Safe to repeat: only one transaction finds it unfinished."""
+
+    def __init__(self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: int) -> None:
+        self._database = database
+        self._bus = bus
+        self._limit = limit
+        self._window_minutes = window_minutes
+        self._window = window
+
+    async def __call__(self, message: bytes) -> None:
+        """Finish the batch a `batches.upserted` names."""
+        await self.finish(msgspec.json.decode(message, type=BatchUpserted).batch_id)
+
+    async def finish(self, batch_id: UUID) -> None:
+        """Finish one batch, unless somebody else was first."""
+        ended = await finishing.finish(
+            self._database,
+            batch_id,
+            limit=self._limit,
+            window_minutes=self._window_minutes,
+            window=self._window,
+        )
+        if ended:
+            await publish_finished(self._bus, batch_id, ended.status)
+            await publish_ready(self._bus, ended.ready)

@@ -1,0 +1,198 @@
+"""Ingest: a body becomes durable and gets its number, then the client is answered."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from integrahub.bus.base import Bus
+from integrahub.db.pool import Database
+from integrahub.db.receipts import Outcome, Post, Receipt, accept
+from integrahub.domain.bodies import Inflater, inflater_for
+from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem
+from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
+from integrahub.storage.base import Storage
+
+INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
+_HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
+_FLUSH = 100  # posts a commit
+_log = structlog.get_logger()
+
+
+@dataclass
+class Upload:
+    """A body on its way in: counts, hashes and bounds it while it passes. Sizes in bytes."""
+
+    blocks: AsyncIterator[bytes]
+    encoding: str
+    limit: int
+    held: list[bytes] = field(default_factory=list)
+    head: bytes = b""
+    decoded: int = 0
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._inflater: Inflater = inflater_for(self.encoding)
+        self._sha256 = hashlib.sha256()
+
+    async def look(self) -> bytes:
+        """The first decoded bytes, at most 64 KiB of them; what was read is kept for `stream`."""
+        while len(self.head) < _HEAD and not self.ended:
+            block = await self._next()
+            self.held.append(block)
+        return self.head[:_HEAD]
+
+    async def small(self) -> bytes | None:
+        """The whole body as received when it is small enough for the batch row."""
+        while not self.ended and sum(map(len, self.held)) <= INLINE:
+            self.held.append(await self._next())
+        body = b"".join(self.held)
+        return body if self.ended and len(body) <= INLINE else None
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The whole body as received."""
+        held, self.held = self.held, []
+        for block in held:
+            yield block
+        while not self.ended:
+            yield await self._next()
+
+    @property
+    def sha256(self) -> bytes:
+        """Of the decoded bytes seen so far."""
+        return self._sha256.digest()
+
+    async def _next(self) -> bytes:
+        block = await anext(self.blocks, None)
+        try:
+            if block is None:
+                self.ended = True
+                self._inflater.close()
+                return b""
+            for piece in self._inflater.feed(block):
+                self._count(piece)
+        except BodyFault as fault:
+            raise BadRequest(str(fault), code=fault.code) from fault
+        return block
+
+    def _count(self, piece: bytes) -> None:
+        self.decoded += len(piece)
+        if self.decoded > self.limit:
+            raise too_large(self.limit)
+        self._sha256.update(piece)
+        if len(self.head) < _HEAD:
+            self.head += piece[:_HEAD]
+
+
+def too_large(limit: int) -> PayloadTooLarge:
+    """The refusal of a body over `limit` decoded bytes."""
+    return PayloadTooLarge(
+        f"The body is over the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, "
+        "or ask the operator to raise MAX_PAYLOAD_SIZE.",
+        limit=limit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the headers say of an upload, and whose it is."""
+
+    pharmacy_id: int
+    cnpj: str
+    load_type: str
+    media_type: str
+    encoding: str
+    idempotency_key: str | None
+    item_count: int | None
+    first_byte_at: datetime
+
+
+class Ingest:
+    """Make a body durable, commit its batch, answer. Many posts share one commit: whatever gathered is flushed."""
+
+    def __init__(self, database: Database, storage: Storage, bus: Bus) -> None:
+        self._database = database
+        self._storage = storage
+        self._bus = bus
+        self._waiting: list[tuple[Post, asyncio.Future[Outcome]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flushing = False
+
+    async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
+        """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
+        batch_id = uuid4()
+        body = await upload.small()
+        location = None
+        if body is None:
+            location = f"batches/{envelope.cnpj}/{batch_id}"
+            await self._storage.put(location, upload.stream())
+        post = _post(batch_id, envelope, upload, body, location)
+        try:
+            outcome = await self._accepted(post)
+        except IntegraHubError:
+            # Whether the commit happened is not known: the object stays; sweep removes it when no batch names it.
+            raise
+        if location and not (isinstance(outcome, Receipt) and outcome.batch_id == batch_id):
+            await self._storage.delete(location)
+        if isinstance(outcome, Problem):
+            raise outcome
+        return outcome
+
+    async def close(self) -> None:
+        """Wait for commits and announcements under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accepted(self, post: Post) -> Outcome:
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((post, future))
+        if not self._flushing:
+            self._flushing = True
+            self._start(self._flush())
+        return await asyncio.shield(future)
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                gathered, self._waiting = self._waiting[:_FLUSH], self._waiting[_FLUSH:]
+                await self._commit(gathered)
+        finally:
+            self._flushing = False
+
+    async def _commit(self, gathered: list[tuple[Post, asyncio.Future[Outcome]]]) -> None:
+        posts = [post for post, _ in gathered]
+        try:
+            outcomes = await accept(self._database, posts)
+        except Exception as error:
+            for _, future in gathered:
+                future.set_exception(error)
+            return
+        for (_, future), outcome in zip(gathered, outcomes, strict=True):
+            future.set_result(outcome)
+        fresh = [p for p, o in zip(posts, outcomes, strict=True) if isinstance(o, Receipt) and o.batch_id == p.id]
+        if fresh:
+            self._start(self._announce(fresh))
+
+    async def _announce(self, posts: list[Post]) -> None:
+        events = [BatchReceived(p.id, p.cnpj, p.load_type, p.first_byte_at) for p in posts]
+        try:
+            await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
+        except IntegraHubError as error:
+            _log.warning("batches are accepted but not announced; sweep will", action="announce", error=str(error))
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _post(batch_id: UUID, envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:
+    members = {name: getattr(envelope, name) for name in Envelope.__slots__}
+    return Post(
+        id=batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
+    )

@@ -1,0 +1,207 @@
+"""Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from integrahub.bus.base import Bus
+from integrahub.db import batches
+from integrahub.db.pool import Database
+from integrahub.domain.bodies import inflater_for
+from integrahub.domain.chunking import Draft, Presence, Slots, partitions
+from integrahub.domain.cutter import Oversize, Run, cutter_for
+from integrahub.domain.errors import BodyFault, Transient
+from integrahub.domain.events import BatchReceived
+from integrahub.domain.inovafarma import identify_all, record_hash, seed_for
+from integrahub.domain.retries import RetryPolicy
+from integrahub.flow.announcing import publish_ready
+from integrahub.flow.leases import Lease
+from integrahub.flow.spool import Spool
+from integrahub.storage.base import ObjectMissing, Storage
+
+_BLOCK = 512 * 1024  # bytes a feed of the cutter
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLimits:
+    """`chunk_size` in records, `max_record` in bytes, `window` in chunks in flight per batch."""
+
+    chunk_size: int = 1000
+    max_record: int = 64 * 1024
+    window: int = 8
+
+
+@dataclass(slots=True)
+class _Chunk:
+    location: str
+    slots: Slots
+
+
+class Split:
+    """Cut a body into chunks. Safe to repeat: nothing counts until the one transaction that ends it."""
+
+    def __init__(
+        self, database: Database, storage: Storage, bus: Bus, limits: SplitLimits, retries: RetryPolicy
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._bus = bus
+        self._limits = limits
+        self._retries = retries
+
+    async def __call__(self, message: bytes) -> None:
+        """Split the batch a `batches.received` names, unless it is done or in other hands."""
+        event = msgspec.json.decode(message, type=BatchReceived)
+        claim = await batches.claim_split(self._database, event.batch_id, uuid4())
+        if claim is None:
+            return
+        try:
+            async with Lease(lambda: batches.renew_split(self._database, claim)):
+                await self._split(claim)
+        except BodyFault as fault:
+            await batches.fail(self._database, claim, fault)
+        except ObjectMissing:
+            fault = BodyFault("body_missing", "The stored body is gone. Send the catalogue again.", 0)
+            await batches.fail(self._database, claim, fault)
+        except Exception as error:
+            await self._hand_back(claim, error)
+
+    async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
+        own_fault = not isinstance(error, Transient)
+        delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
+        if delay is None:
+            await batches.fail(self._database, claim, BodyFault("split_failed", f"{type(error).__name__}: {error}", 0))
+            return
+        _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
+        await batches.retry_split(self._database, claim, delay, used=int(own_fault))
+
+    async def _split(self, claim: dict[str, Any]) -> None:
+        work = _Work(claim, self._limits, self._storage, lambda: self._blocks(claim))
+        await work.cut()
+        if work.presence.late:
+            await work.gather_late()
+        announced = await batches.end_split(
+            self._database, claim, work.rows(), work.items, work.presence.unreadable, self._limits.window
+        )
+        await publish_ready(self._bus, announced)
+
+    async def _blocks(self, claim: dict[str, Any]) -> AsyncIterator[bytes]:
+        """Decoded blocks of the body."""
+        inflater = inflater_for(claim["encoding"])
+        if claim["body"] is not None:
+            for piece in inflater.feed(bytes(claim["body"])):
+                yield piece
+        else:
+            async for block in self._storage.get(claim["location"]):
+                for piece in inflater.feed(block):
+                    yield piece
+        inflater.close()
+
+
+class _Work:
+    """One body being cut."""
+
+    def __init__(
+        self,
+        claim: dict[str, Any],
+        limits: SplitLimits,
+        storage: Storage,
+        blocks: Callable[[], AsyncIterator[bytes]],
+    ) -> None:
+        self._claim = claim
+        self._limits = limits
+        self._storage = storage
+        self._blocks = blocks
+        self._seed = seed_for(claim["load_type"], claim["time_zone"])
+        self._draft = Draft()
+        self._chunks: list[_Chunk] = []
+        self.presence = Presence()
+        self.items = 0
+
+    async def cut(self) -> None:
+        """Every record into chunks, in order."""
+        async for run in self._runs():
+            for record in self._records(run):
+                self._draft.add(*record)
+                if self._draft.is_full(self._limits.chunk_size):
+                    await self._close()
+        if self._draft.records:
+            await self._close()
+        if not self.items:
+            raise BodyFault("body_empty", "The body holds no record; at least one product is expected.", 0)
+
+    async def gather_late(self) -> None:
+        """A second reading: records of products that straddle chunks go, whole and in order, to late chunks."""
+        self.presence.defer(chunk.slots for chunk in self._chunks)
+        late = sum(1 for chunk in self._chunks for product_id in chunk.slots.ids if product_id < 0)
+        spool = Spool(partitions(late, self._limits.chunk_size))
+        self.items = 0
+        try:
+            async for run in self._runs():
+                for record in self._records(run):
+                    if record[3] in self.presence.late:
+                        spool.add(record)
+            for draft in spool.drafts():
+                await self._store(draft, self._slots_of(draft))
+        finally:
+            spool.close()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The chunk rows to insert."""
+        return [
+            {
+                "batch_id": self._claim["id"],
+                "number": number,
+                "location": chunk.location,
+                "records": chunk.slots.records(),
+                "ids": chunk.slots.ids.tolist(),
+                "hashes": chunk.slots.hashes.tolist(),
+            }
+            for number, chunk in enumerate(self._chunks)
+        ]
+
+    async def _runs(self) -> AsyncIterator[Run]:
+        cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
+        async for block in self._blocks():
+            for start in range(0, len(block), _BLOCK):
+                yield cutter.feed(block[start : start + _BLOCK])
+                await asyncio.sleep(0)  # small bodies are split between blocks of large ones
+        yield cutter.close()
+
+    def _records(self, run: Run) -> list[tuple[int, int, bytes, int, int, int]]:
+        ids = identify_all(run.records)
+        found = []
+        for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
+            if isinstance(record, Oversize):
+                found.append((self.items, offset, record.prefix, product_id, 0, record.length))
+            else:
+                raw = bytes(record)
+                digest = record_hash(raw, self._seed) if product_id else 0
+                found.append((self.items, offset, raw, product_id, digest, len(raw)))
+            self.items += 1
+        return found
+
+    async def _close(self) -> None:
+        draft, self._draft = self._draft, Draft()
+        await self._store(draft, self.presence.close(draft))
+
+    def _slots_of(self, draft: Draft) -> Slots:
+        return Presence().close(draft)
+
+    async def _store(self, draft: Draft, slots: Slots) -> None:
+        claim = self._claim
+        token: UUID = claim["claim_token"]
+        location = f"chunks/{claim['cnpj']}/{claim['id']}/{len(self._chunks):06d}-{token.hex[:8]}"
+        await self._storage.put(location, _one(draft.encode()))
+        self._chunks.append(_Chunk(location, slots))
+
+
+async def _one(block: bytes) -> AsyncIterator[bytes]:
+    yield block
+

@@ -1,0 +1,39 @@
+"""Sweep: whatever was announced and not done is found in the database and announced again."""
+
+from integrahub.bus.base import Bus
+from integrahub.db import batches, chunks
+from integrahub.db.pool import Database
+from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY, BatchReceived
+from integrahub.flow.announcing import publish, publish_ready, publish_upserted
+
+_QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
+_LOST = 3.0  # the same when the topic is empty
+
+
+class Sweep:
+    """Mend what the bus lost and what the dead left behind. Several may run at once."""
+
+    def __init__(self, database: Database, bus: Bus, *, window: int, crashes: int) -> None:
+        self._database = database
+        self._bus = bus
+        self._window = window
+        self._crashes = crashes
+
+    async def __call__(self) -> None:
+        """One round."""
+        for batch_id in await chunks.free_expired(self._database, self._crashes):
+            await publish_upserted(self._bus, batch_id)
+        await self._splits()
+        again = await self._doubt(CHUNKS_READY)
+        await publish_ready(self._bus, await chunks.due(self._database, again, self._window))
+        for batch_id in await batches.due_finishes(self._database):
+            await publish_upserted(self._bus, batch_id)
+
+    async def _splits(self) -> None:
+        due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))
+        events = [BatchReceived(row["id"], row["cnpj"], row["load_type"], row["received_at"]) for row in due]
+        await publish(self._bus, BATCHES_RECEIVED, list(events))
+
+    async def _doubt(self, topic: str) -> float:
+        """What can no longer be queued is announced again soon; the rest at doubling intervals."""
+        return _LOST if await self._bus.lag(topic) == 0 else _QUEUED

@@ -1,0 +1,128 @@
+"""Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from integrahub.bus.base import Bus
+from integrahub.db import chunks
+from integrahub.db.merging import apply
+from integrahub.db.pool import Connection, Database
+from integrahub.domain.bodies import inflater_for
+from integrahub.domain.chunking import Payload, decode_payload
+from integrahub.domain.cutter import Oversize, cutter_for
+from integrahub.domain.errors import Transient
+from integrahub.domain.events import ChunkReady
+from integrahub.domain.retries import RetryPolicy
+from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
+from integrahub.flow.leases import Lease
+from integrahub.storage.base import Storage
+
+_log = structlog.get_logger()
+_HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
+
+
+class Upsert:
+    """Apply a chunk. Safe to repeat: the effect happens under the chunk's claim, once."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        bus: Bus,
+        *,
+        worker_id: UUID,
+        window: int,
+        max_record: int,
+        retries: RetryPolicy,
+        token: Callable[[], UUID] = uuid4,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._bus = bus
+        self._worker_id = worker_id
+        self._window = window
+        self._max_record = max_record
+        self._retries = retries
+        self._token = token
+
+    async def __call__(self, message: bytes) -> None:
+        """Apply the chunk a `chunks.ready` names, unless it is done or in other hands."""
+        event = msgspec.json.decode(message, type=ChunkReady)
+        claim = await chunks.claim(self._database, event.batch_id, event.chunk_index, self._token(), self._worker_id)
+        if claim is None:
+            return
+        try:
+            async with Lease(lambda: chunks.renew(self._database, claim)):
+                await self._upsert(claim)
+        except Transient as error:
+            await chunks.release(self._database, claim, str(error), _HAND_BACK)
+        except Exception as error:
+            await self._attempt_failed(claim, error)
+
+    async def _upsert(self, claim: dict[str, Any]) -> None:
+        payload = await self._payload(claim)
+        async with self._database.transaction() as connection:
+            if not await chunks.lock_claimed(connection, claim):
+                return
+            counters = await apply(connection, claim, payload, self._max_record)
+            left, ready = await self._settle(connection, claim, counters)
+        await publish_ready(self._bus, ready)
+        if left == 0:
+            await publish_upserted(self._bus, claim["batch_id"])
+
+    async def _settle(
+        self, connection: Connection, claim: dict[str, Any], counters: dict[str, int]
+    ) -> tuple[int, list[dict[str, Any]]]:
+        await chunks.complete(connection, claim, counters)
+        ready = await chunks.announce_next(connection, claim["batch_id"], self._window)
+        return await chunks.take_off(connection, claim["batch_id"]), ready
+
+    async def _payload(self, claim: dict[str, Any]) -> Payload:
+        if claim["body"] is not None:
+            return cut_body(claim, self._max_record)
+        stored = b"".join([block async for block in self._storage.get(claim["location"])])
+        return decode_payload(stored)
+
+    async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
+        told = f"{type(error).__name__}: {error}"[:2000]
+        delay = self._retries.decide(claim["attempts"] + 1)
+        if delay is not None:
+            _log.warning("a chunk failed and will be tried again", action="retry_chunk", exc_info=error)
+            await chunks.retry(self._database, claim, told, delay)
+            return
+        _log.error("a chunk is dead", action="bury_chunk", batch=str(claim["batch_id"]), exc_info=error)
+        await self._copy_dead(claim)
+        left = await chunks.bury(self._database, claim, told)
+        await publish_failed(self._bus, claim["batch_id"], claim["number"], told)
+        if left == 0:
+            await publish_upserted(self._bus, claim["batch_id"])
+
+    async def _copy_dead(self, claim: dict[str, Any]) -> None:
+        """A dead chunk is kept apart, exempt from retention."""
+        name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
+        try:
+            if claim["body"] is None:
+                await self._storage.put(name, self._storage.get(claim["location"]))
+        except Exception as error:
+            _log.error("a dead chunk could not be copied", action="copy_dead", exc_info=error)
+
+
+def cut_body(claim: dict[str, Any], max_record: int) -> Payload:
+    """A small body as the one chunk it is."""
+    inflater = inflater_for(claim["encoding"])
+    cutter = cutter_for(claim["media_type"], max_record)
+    runs = [cutter.feed(piece) for piece in inflater.feed(bytes(claim["body"]))]
+    runs.append(cutter.close())
+    payload = Payload([], [], [], {})
+    for run in runs:
+        for record, offset in zip(run.records, run.offsets, strict=True):
+            if isinstance(record, Oversize):
+                payload.oversize[len(payload.records)] = record.length
+            payload.positions.append(len(payload.records))
+            payload.offsets.append(offset)
+            payload.records.append(record.prefix if isinstance(record, Oversize) else bytes(record))
+    return payload

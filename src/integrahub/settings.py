@@ -1,0 +1,58 @@
+"""The only reader of the environment: every setting, once, as small frozen values."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _named(*old: str) -> AliasChoices:
+    """The prefixed name first, then the names of the older hub."""
+    return AliasChoices(f"INTEGRAHUB_{old[0]}", *old)
+
+
+class Settings(BaseSettings):
+    """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix="INTEGRAHUB_", frozen=True, populate_by_name=True, extra="ignore")
+
+    database_url: str | None = Field(None, validation_alias=_named("DATABASE_URL"))
+    bus_url: str = "local"
+    storage_url: str | None = None
+    data_dir: Path = Path("integrahub-data")
+    postgres_bin: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    admin_api_key: str | None = Field(None, validation_alias=_named("ADMIN_API_KEY"))
+    key_pepper: str | None = None
+    valid_api_keys: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("VALID_API_KEYS"))
+    chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=_named("CHUNK_SIZE"))
+    max_payload_size: int = Field(200 * 1024 * 1024, ge=1, validation_alias=_named("MAX_PAYLOAD_SIZE"))
+    max_record_size: int = Field(64 * 1024, ge=256)
+    max_chunk_retries: int = Field(3, ge=1, le=20, validation_alias=_named("MAX_CHUNK_RETRIES"))
+    split_window: int = Field(8, ge=1, le=1000)
+    full_window_minutes: int = Field(0, ge=0, le=1440, validation_alias=_named("FULL_WINDOW_MINUTES"))
+    deactivation_limit: Annotated[float, NoDecode] = Field(0.15, ge=0, le=1)
+    min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=_named("MIN_UPSERT_WORKERS"))
+    pool_size: int = Field(8, ge=2, le=200)
+    verify_cnpj: bool = True
+    log_level: str = "INFO"
+    log_format: str = Field("json", pattern="^(json|text)$")
+
+    @field_validator("deactivation_limit", mode="before")
+    @classmethod
+    def _percent(cls, value: object) -> object:
+        return float(value.rstrip("% ")) / 100 if isinstance(value, str) and value.strip().endswith("%") else value
+
+    @field_validator("max_payload_size", mode="before")
+    @classmethod
+    def _size(cls, value: object) -> object:
+        match = re.fullmatch(r"(\d+)\s*(k|m|g)i?b?", str(value).strip().lower())
+        return int(match[1]) << {"k": 10, "m": 20, "g": 30}[match[2]] if match else value
+
+    @field_validator("valid_api_keys", mode="before")
+    @classmethod
+    def _keys(cls, value: object) -> object:
+        return tuple(k.strip() for k in value.split(",") if k.strip()) if isinstance(value, str) else value
