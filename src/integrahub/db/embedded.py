@@ -1,0 +1,290 @@
+"""Runs one PostgreSQL of our own on a folder: starts it, survives crashes of either side, stops it."""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import psycopg
+from psycopg import AsyncConnection, sql
+
+from integrahub.db.binaries import Account, account_for, check_version, own_folder, prepare
+from integrahub.domain.errors import ConfigurationError
+
+_USER = "integrahub"
+_DATABASE = "integrahub"
+_CONFIGURATION = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "off",
+    "max_connections": "100",
+    "checkpoint_timeout": "15min",
+    "autovacuum": "on",
+    "fsync": "on",
+    "log_line_prefix": "%m [%p] ",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+_INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=trust", "-U", _USER]
+_LOG_LIMIT = 16 << 20  # bytes, at a start
+_POLL = 0.02  # seconds
+_PR_SET_PDEATHSIG = 1
+_LINUX = sys.platform == "linux"
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server on the folder `directory`, reached over a unix socket only.
+
+    The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time may run it.
+    """
+
+    def __init__(self, directory: Path, binaries: Path | None = None) -> None:
+        self._directory = directory.absolute()
+        self._setting = binaries
+        self._cluster = self._directory / "cluster"
+        self._log = self._directory / "server.log"
+        # A socket's path may have 107 bytes, so it cannot live in the folder itself.
+        name = hashlib.sha256(os.fsencode(self._directory.resolve())).hexdigest()[:16]
+        self._socket = Path("/tmp") / f"ihub-{name}"
+        self._lock: IO[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, None before the start and after the stop."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> str:
+        """Start, or start again after the server ended, and give the URL of the database `integrahub`.
+
+        Waits as long as recovery takes. ConfigurationError when the folder, the programs or the server refuse.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            # The kernel ties the server's life to the thread that started it.
+            raise ConfigurationError("The embedded PostgreSQL must be started from the main thread, and was not.")
+        if self._process and self._process.poll() is None:
+            return self._url(_DATABASE)
+        try:
+            await self._launch()
+            await self._answering()
+            await self._create_database()
+        except BaseException:
+            await self.stop()
+            raise
+        return self._url(_DATABASE)
+
+    async def stop(self) -> None:
+        """End all sessions, write everything down, and wait until the server is gone."""
+        if process := self._process:
+            process.send_signal(signal.SIGINT)
+            await _ended(process)
+            self._process = None
+            with contextlib.suppress(OSError):
+                self._socket.rmdir()
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    async def wait(self) -> None:
+        """Return when the server's process ends, for whatever reason."""
+        if process := self._process:
+            await _ended(process)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{_USER}@/{database}?host={quote(str(self._socket), safe='')}"
+
+    async def _launch(self) -> None:
+        self._take_folder()
+        fresh = self._directory / "cluster.new"
+        for place in (fresh, self._cluster):
+            await _end_strays(place)
+        account = account_for(self._cluster)
+        own_folder(self._socket, account)
+        homes = [self._directory, self._socket]
+        programs = await asyncio.to_thread(prepare, self._setting, account, homes)
+        if not self._cluster.is_dir() or not any(self._cluster.iterdir()):
+            await self._create_cluster(programs.folder, fresh, account)
+        check_version(self._cluster, programs)
+        _remove_stale(self._cluster / "postmaster.pid", self._cluster)
+        _remove_stale(self._socket / ".s.PGSQL.5432.lock", self._cluster)
+        settings = _CONFIGURATION | {"unix_socket_directories": str(self._socket)}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self._process = self._spawn([str(programs.folder / "postgres"), *options], self._cluster, account)
+
+    def _take_folder(self) -> None:
+        """Lock the folder against a second hub, which would end our server as a stray."""
+        if self._lock:
+            return
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            lock = open(self._directory / "lock", "ab")  # noqa: SIM115
+        except OSError as error:
+            raise ConfigurationError(
+                f"The folder {self._directory} cannot be written: {error}. Choose another with INTEGRAHUB_DATA_DIR."
+            ) from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise ConfigurationError(
+                f"Another IntegraHub is running on {self._directory}. Stop it first, or choose another folder with "
+                "INTEGRAHUB_DATA_DIR."
+            ) from None
+        self._lock = lock
+        if self._log.exists() and self._log.stat().st_size > _LOG_LIMIT:
+            os.replace(self._log, self._log.with_suffix(".log.1"))
+
+    def _spawn(self, arguments: list[str], place: Path, account: Account) -> "subprocess.Popen[bytes]":
+        """Start a program on the data folder `place`, its output in the log."""
+        # By way of its working directory another account reaches a folder below closed ones, such as /root.
+        data = "/proc/self/cwd" if account.switch and _LINUX else str(place)
+        with open(self._log, "ab") as log:
+            return subprocess.Popen(
+                [*arguments, "-D", data],
+                cwd=place,
+                env={"PATH": os.defpath, "LC_MESSAGES": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_tie_to_parent(),
+                **account.switch,
+            )
+
+    async def _create_cluster(self, folder: Path, fresh: Path, account: Account) -> None:
+        """A new cluster under another name first, so that one cut short is never taken for a whole one."""
+        await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+        own_folder(fresh, account)
+        initdb = self._spawn([str(folder / "initdb"), *_INITDB], fresh, account)
+        try:
+            await _ended(initdb)
+        finally:
+            if initdb.poll() is None:
+                initdb.terminate()
+                initdb.wait()
+        if initdb.returncode:
+            raise ConfigurationError(f"PostgreSQL could not create its files in {fresh}. {self._tail()}")
+        os.rename(fresh, self._cluster)
+        _sync(self._directory)
+
+    async def _answering(self) -> None:
+        assert self._process is not None
+        while True:
+            if (code := self._process.poll()) is not None:
+                raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
+            try:
+                async with await AsyncConnection.connect(self._url("postgres"), connect_timeout=5) as connection:
+                    await connection.execute("SELECT 1")
+                    return
+            except psycopg.OperationalError:
+                await asyncio.sleep(_POLL)
+
+    async def _create_database(self) -> None:
+        async with await AsyncConnection.connect(self._url("postgres"), autocommit=True) as connection:
+            found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
+            if await found.fetchone() is None:
+                await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+
+    def _tail(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text("utf-8", "replace").splitlines()[-15:]
+            return f"The end of {self._log}:\n" + "\n".join(lines)
+        return f"See {self._log}."
+
+
+async def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Return when the process is gone. Independent of any event loop's own watching of children."""
+    while True:
+        if process.poll() is not None:
+            return
+        await asyncio.sleep(_POLL)
+
+
+def _tie_to_parent() -> Callable[[], None] | None:
+    """What the child runs before the program: ask for a fast shutdown when we are killed."""
+    if not _LINUX:
+        return None
+    prctl, parent = ctypes.CDLL(None, use_errno=True).prctl, os.getpid()
+
+    def tie() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return tie
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_stale(lock: Path, cluster: Path) -> None:
+    """Remove a pid file whose process is proven not to be this cluster's server; on doubt PostgreSQL decides."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        pid = abs(int((lock.read_text().splitlines() or [""])[0]))
+        if pid == os.getpid() or _serves(pid, cluster) is False:
+            lock.unlink()
+
+
+async def _end_strays(cluster: Path) -> None:
+    """End what a killed parent left running on this folder, gently first, and wait until it is gone."""
+    for sign, seconds in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0)):
+        strays = _strays(cluster)
+        heads = [pid for pid, parent in strays.items() if parent not in strays] or list(strays)
+        for pid in heads if sign != signal.SIGKILL else strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        deadline = asyncio.get_running_loop().time() + seconds
+        while strays and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_POLL)
+            strays = _strays(cluster)
+        if not strays:
+            return
+    raise ConfigurationError(f"A PostgreSQL left on {cluster} does not end: process ids {sorted(strays)}. End them.")
+
+
+def _strays(cluster: Path) -> dict[int, int]:
+    """Live PostgreSQL processes on this folder, with their parents."""
+    if not _LINUX:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int((cluster / "postmaster.pid").read_text().splitlines()[0])
+            return {pid: 0} if _serves(pid, cluster) else {}
+        return {}
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _serves(int(entry.name), cluster):
+            with contextlib.suppress(OSError):
+                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    return found
+
+
+def _serves(pid: int, cluster: Path) -> bool | None:
+    """Whether this process is a PostgreSQL program on this folder; None when that cannot be seen."""
+    try:
+        os.kill(pid, 0)
+        if not _LINUX:
+            told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+            return "postgres" in told and str(cluster) in told
+        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
+        return program in ("postgres", "initdb") and os.path.samefile(f"/proc/{pid}/cwd", cluster)
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    except PermissionError:
+        return None

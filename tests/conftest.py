@@ -1,0 +1,74 @@
+"""A real PostgreSQL for the whole session, and a fresh database with our schema for each test that asks."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.migrations import migrate
+from integrahub.db.pool import Database
+
+_TEMPLATE = "template_hub"
+
+
+@dataclass(slots=True)
+class Server:
+    """A running server: `url` names its database `integrahub`."""
+
+    url: str
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def url_of(self, database: str) -> str:
+        """The URL of another database of this server."""
+        return self.url.replace("@/integrahub?", f"@/{database}?")
+
+    def execute(self, statement: str, *names: str) -> None:
+        """Run a statement with identifiers outside any transaction."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One embedded PostgreSQL per session (and per xdist worker) with the schema in `template_hub`."""
+    folder = Path(tempfile.mkdtemp(prefix="ihub-tests-", dir="/tmp"))
+    folder.chmod(0o711)
+    engine = EmbeddedPostgres(folder)
+    try:
+        server = Server(asyncio.run(engine.start()))
+        server.execute("CREATE DATABASE {}", _TEMPLATE)
+        asyncio.run(migrate(server.url_of(_TEMPLATE)))
+        yield server
+    finally:
+        asyncio.run(engine.stop())
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_url(postgres: Server) -> Iterator[str]:
+    """The URL of a database of this test's own, with our schema and no rows but those of the migrations."""
+    name = f"test_{next(postgres.numbers)}"
+    postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
+    try:
+        yield postgres.url_of(name)
+    finally:
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open pool of eight connections to the test's own database."""
+    opened = Database(database_url, size=8)
+    await opened.open()
+    try:
+        yield opened
+    finally:
+        await opened.close()
