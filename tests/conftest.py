@@ -33,7 +33,7 @@ class Server:
     def execute(self, statement: str, *names: str) -> None:
         """Run a statement with identifiers outside any transaction."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @pytest.fixture(scope="session")

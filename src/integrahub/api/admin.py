@@ -1,0 +1,164 @@
+"""The operator's routes: pharmacies, keys, decisions on batches."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from integrahub.api.auth import Authenticate
+from integrahub.db import api_keys, finishing, pharmacies
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Database
+from integrahub.domain.errors import BadRequest, Conflict, NotFound
+from integrahub.domain.keys import generate_key
+from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+
+
+class ChosenKey(BaseModel):
+    """A key chosen by the operator, for migrations; absent: generated."""
+
+    key: str | None = Field(None, min_length=8, max_length=512)
+    cnpj: str | None = None
+
+
+class NewKey(BaseModel):
+    """The pharmacies a key is for, or "all"."""
+
+    cnpjs: list[str] | str
+    expires_at: datetime | None = None
+
+
+class PharmacyChanges(BaseModel):
+    """What may be changed of a pharmacy; absent stays."""
+
+    name: str | None = None
+    city: str | None = None
+    state: str | None = None
+    time_zone: str | None = None
+    deactivation_limit: float | None = Field(None, ge=0, le=1)
+    full_window_minutes: int | None = Field(None, ge=0, le=1440)
+
+
+class Decision(BaseModel):
+    """approve or reject."""
+
+    decision: str = Field(pattern="^(approve|reject)$")
+
+
+class Admin:
+    """What the operator may do, over the database."""
+
+    def __init__(self, database: Database, pepper: bytes, verify_cnpj: bool, window: int) -> None:
+        self._database = database
+        self._pepper = pepper
+        self._verify = verify_cnpj
+        self._window = window
+
+    def cnpj(self, value: str) -> str:
+        try:
+            return parse_cnpj(value, verify=self._verify)
+        except InvalidCnpj as error:
+            raise BadRequest(f"{error}.") from error
+
+    async def pharmacy_key(self, cnpj: str, chosen: ChosenKey | None) -> dict[str, Any]:
+        pharmacy = await pharmacies.find_or_create(self._database, self.cnpj(cnpj), "")
+        key = (chosen.key if chosen else None) or generate_key()
+        await api_keys.create(self._database, key, self._pepper, [pharmacy["cnpj"]])
+        message = "Keep the key: it is shown once. / Guarde a chave: ela só aparece uma vez."
+        return {"cnpj": pharmacy["cnpj"], "name": pharmacy["name"], "api_key": key, "message": message}
+
+    async def new_key(self, wanted: NewKey) -> dict[str, Any]:
+        if isinstance(wanted.cnpjs, str) and wanted.cnpjs != "all":
+            raise BadRequest('`cnpjs` is a list of CNPJs, or "all".')
+        cnpjs = None if isinstance(wanted.cnpjs, str) else [self.cnpj(value) for value in wanted.cnpjs]
+        return await self._create(cnpjs, wanted.expires_at)
+
+    async def rotate(self, key_id: UUID) -> dict[str, Any]:
+        row = await api_keys.find(self._database, key_id)
+        if row is None or row["revoked_at"]:
+            raise NotFound("There is no live key by that id.")
+        return await self._create(None if row["scope"] == "all" else row["cnpjs"], row["expires_at"])
+
+    async def _create(self, cnpjs: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
+        key = generate_key()
+        row = await api_keys.create(self._database, key, self._pepper, cnpjs, expires_at)
+        return {"id": row["id"], "api_key": key, "hint": row["hint"], "cnpjs": "all" if cnpjs is None else cnpjs}
+
+    async def revoke(self, key_id: UUID) -> dict[str, Any]:
+        if not await api_keys.revoke(self._database, key_id):
+            raise NotFound("There is no live key by that id.")
+        return {"id": key_id, "revoked": True}
+
+    async def decide(self, batch_id: UUID, decision: str) -> dict[str, Any]:
+        act = finishing.approve if decision == "approve" else finishing.reject
+        if not await act(self._database, batch_id):
+            raise Conflict("No deactivation of this batch is held: there is nothing to decide.")
+        return {"batch_id": batch_id, "decision": decision}
+
+    async def cancel(self, batch_id: UUID) -> dict[str, Any]:
+        if await finishing.cancel(self._database, batch_id, self._window) is None:
+            raise Conflict("There is no unfinished batch by that id: nothing was cancelled.")
+        return {"batch_id": batch_id, "status": "CANCELLED"}
+
+
+def router(database: Database, admin_only: Authenticate, pepper: bytes, verify_cnpj: bool, window: int) -> APIRouter:
+    """The routes, each for the operator alone."""
+    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
+    admin = Admin(database, pepper, verify_cnpj, window)
+    _pharmacy_routes(routes, admin, database)
+    _key_routes(routes, admin, database)
+    routes.post("/v1/batches/{batch_id}/cancel")(admin.cancel)
+
+    @routes.post("/v1/batches/{batch_id}/deactivation")
+    async def decide(batch_id: UUID, decision: Decision) -> dict[str, Any]:
+        return await admin.decide(batch_id, decision.decision)
+
+    @routes.get("/admin/tables/products")
+    async def written() -> Any:
+        async with database.transaction() as connection:
+            return await (await connection.execute(blocks("products")["written"])).fetchone()
+
+    return routes
+
+
+def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
+    @routes.post("/admin/pharmacies/api-key")
+    async def key_by_body(chosen: ChosenKey | None = None, cnpj: str | None = None) -> dict[str, Any]:
+        named = cnpj or (chosen.cnpj if chosen else None)
+        if not named:
+            raise BadRequest("No CNPJ: give it in the body or the query.")
+        return await admin.pharmacy_key(named, chosen)
+
+    @routes.post("/admin/pharmacies/{cnpj}/api-key")
+    async def key(cnpj: str, chosen: ChosenKey | None = None) -> dict[str, Any]:
+        return await admin.pharmacy_key(cnpj, chosen)
+
+    @routes.get("/admin/pharmacies")
+    async def page(limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
+        items = await pharmacies.page(database, cursor, limit)
+        return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
+
+    @routes.get("/admin/pharmacies/{cnpj}")
+    async def show(cnpj: str) -> dict[str, Any]:
+        found = await pharmacies.find(database, admin.cnpj(cnpj))
+        if found is None:
+            raise NotFound("There is no pharmacy by that CNPJ.")
+        return found
+
+    @routes.put("/admin/pharmacies/{cnpj}")
+    async def put(cnpj: str, changes: PharmacyChanges) -> dict[str, Any] | None:
+        known = admin.cnpj(cnpj)
+        await pharmacies.find_or_create(database, known, changes.name or "")
+        return await pharmacies.update(database, known, changes.model_dump())
+
+
+def _key_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
+    @routes.get("/admin/keys")
+    async def keys() -> dict[str, Any]:
+        return {"items": await api_keys.every(database)}
+
+    routes.post("/admin/keys")(admin.new_key)
+    routes.post("/admin/keys/{key_id}/rotate")(admin.rotate)
+    routes.delete("/admin/keys/{key_id}")(admin.revoke)

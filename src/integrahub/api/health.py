@@ -1,0 +1,58 @@
+"""Health: what this process depends on, and whether it answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from integrahub.bus.base import Bus
+from integrahub.db.pool import Database
+from integrahub.domain.events import BATCHES_RECEIVED
+from integrahub.storage.base import Storage
+
+_PATIENCE = 5.0  # seconds
+
+
+async def _probe(check: Callable[[], Awaitable[object]]) -> dict[str, Any]:
+    begun = perf_counter()
+    try:
+        await asyncio.wait_for(check(), _PATIENCE)
+    except Exception as error:
+        return {"status": "down", "latency_ms": _since(begun), "message": str(error) or type(error).__name__}
+    return {"status": "ok", "latency_ms": _since(begun), "message": ""}
+
+
+def _since(begun: float) -> float:
+    return round((perf_counter() - begun) * 1000, 2)
+
+
+def router(database: Database, storage: Storage, bus: Bus) -> APIRouter:
+    """/health, /livez and /readyz."""
+    routes = APIRouter(tags=["health"])
+
+    async def checks() -> dict[str, Any]:
+        names = ("postgresql", "storage", "bus")
+        probes = (database.check, storage.check, lambda: bus.lag(BATCHES_RECEIVED))
+        return dict(zip(names, await asyncio.gather(*map(_probe, probes)), strict=True))
+
+    @routes.get("/health")
+    async def health() -> Response:
+        found = await checks()
+        status = "ok" if all(check["status"] == "ok" for check in found.values()) else "down"
+        body = {"status": status, "timestamp": datetime.now(UTC).isoformat(), "checks": found}
+        return JSONResponse(body, 200 if status == "ok" else 503)
+
+    @routes.get("/livez")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @routes.get("/readyz")
+    async def ready() -> Response:
+        probe = await _probe(database.check)
+        return JSONResponse({"status": probe["status"]}, 200 if probe["status"] == "ok" else 503)
+
+    return routes

@@ -1,0 +1,137 @@
+"""POST /v1/inovafarma/products: the hot route, bare of the framework's own parsing."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from integrahub.api.auth import Authenticate
+from integrahub.db import pharmacies
+from integrahub.db.pool import Database
+from integrahub.db.receipts import Receipt
+from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
+from integrahub.domain.inovafarma import Facts, first_record_facts
+from integrahub.domain.keys import Caller
+from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+from integrahub.flow.ingest import Envelope, Ingest, Upload, too_large
+
+PATH = "/v1/inovafarma/products"
+_MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}
+_LOAD_TYPES = ("full", "delta")
+
+
+class IngestRoute:
+    """Checks in the contract's order, then the step; answers 202 with the receipt."""
+
+    def __init__(
+        self, ingest: Ingest, database: Database, authenticate: Authenticate, *, limit: int, verify_cnpj: bool
+    ) -> None:
+        self._ingest = ingest
+        self._database = database
+        self._authenticate = authenticate
+        self._limit = limit
+        self._verify = verify_cnpj
+        self._known: dict[str, dict[str, Any]] = {}
+
+    async def __call__(self, request: Request) -> Response:
+        """Take one body in."""
+        first_byte_at = datetime.now(UTC)
+        caller = await self._authenticate(request)
+        load_type = _load_type(request)
+        media_type, encoding = _content(request)
+        self._check_length(request)
+        upload = Upload(request.stream(), encoding, self._limit)
+        facts = first_record_facts(await upload.look())
+        if facts.problem:
+            raise BadRequest(facts.problem)
+        pharmacy = await self._pharmacy(caller, facts)
+        envelope = Envelope(
+            pharmacy_id=pharmacy["id"],
+            cnpj=pharmacy["cnpj"],
+            load_type=load_type,
+            media_type=media_type,
+            encoding=encoding,
+            idempotency_key=_idempotency_key(request),
+            item_count=_item_count(request),
+            first_byte_at=first_byte_at,
+        )
+        return _answer(await self._ingest(envelope, upload))
+
+    def _check_length(self, request: Request) -> None:
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._limit:
+            raise too_large(self._limit)
+
+    async def _pharmacy(self, caller: Caller, facts: Facts) -> dict[str, Any]:
+        cnpj = self._cnpj(caller, facts)
+        if not caller.may_see(cnpj):
+            raise Forbidden(f"This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send its own products.")
+        if cnpj not in self._known:
+            if len(self._known) > 100_000:
+                self._known.clear()
+            name, city, state = facts.name or "", facts.city or "", facts.state or ""
+            self._known[cnpj] = await pharmacies.find_or_create(self._database, cnpj, name, city, state)
+        return self._known[cnpj]
+
+    def _cnpj(self, caller: Caller, facts: Facts) -> str:
+        own = caller.only()
+        if own and not facts.cnpj:
+            return own
+        if not facts.cnpj:
+            raise BadRequest("No CNPJ: neither the key nor the first record's CNPJ says which pharmacy this is.")
+        try:
+            sent = parse_cnpj(facts.cnpj, verify=self._verify)
+        except InvalidCnpj as error:
+            if own:
+                return own  # the record alone is at fault, and is rejected as such
+            raise BadRequest(f"The first record's CNPJ cannot be used: {error}.") from error
+        return sent
+
+
+def _load_type(request: Request) -> str:
+    value = request.headers.get("x-inova-load-type", "").strip().lower()
+    if not value:
+        message = "The header X-Inova-Load-Type is missing: say `full` for a whole catalogue or `delta` for changes."
+        raise BadRequest(message, required=["X-Inova-Load-Type"])
+    if value not in _LOAD_TYPES:
+        raise BadRequest(f"X-Inova-Load-Type is {value[:40]!r}; expected `full` or `delta`.")
+    return value
+
+
+def _content(request: Request) -> tuple[str, str]:
+    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if kind not in _MEDIA:
+        raise UnsupportedMediaType(f"Content-Type is {kind[:80]!r}; expected application/json or application/x-ndjson.")
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    encoding = "" if encoding == "identity" else encoding
+    if encoding not in ("", "gzip", "zstd"):
+        raise UnsupportedMediaType(f"Content-Encoding is {encoding[:80]!r}; expected gzip, zstd or none.")
+    return _MEDIA[kind], encoding
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key", "").strip()
+    if len(key) > 255:
+        raise BadRequest(f"Idempotency-Key has {len(key)} characters; at most 255 are taken.")
+    return key or None
+
+
+def _item_count(request: Request) -> int | None:
+    value = request.headers.get("x-inova-item-count", "").strip()
+    if value and not (value.isascii() and value.isdecimal() and len(value) < 16):
+        raise BadRequest(f"X-Inova-Item-Count is {value[:40]!r}; expected the number of records.")
+    return int(value) if value else None
+
+
+def _answer(receipt: Receipt) -> Response:
+    body = {
+        "batch_id": str(receipt.batch_id),
+        "status": receipt.status,
+        "received_at": receipt.received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+    headers = {"Location": f"/v1/batches/{receipt.batch_id}"}
+    if receipt.replayed:
+        body["message"] = "Batch already received (idempotent)"
+        headers["Idempotent-Replayed"] = "true"
+    return JSONResponse(body, 202, headers)

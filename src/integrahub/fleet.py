@@ -1,0 +1,142 @@
+"""The embedded hub: one parent that keeps PostgreSQL, the API and the workers alive, and stops them in order."""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+
+import structlog
+
+from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.migrations import migrate
+from integrahub.hub import admin_key, pepper
+from integrahub.settings import Settings
+from integrahub.telemetry import logs
+
+_DRAIN = 25.0  # seconds a child may take to end what it began
+_LONGEST = 30.0  # seconds between restarts at most
+_STEADY = 60.0  # seconds after which a child's earlier deaths are forgotten
+_log = structlog.get_logger()
+
+
+@dataclass
+class Child:
+    """A process of ours, started again whenever it ends."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    deaths: int = 0
+    process: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Run until `stop`, restarting with growing pauses."""
+        clock = asyncio.get_running_loop().time
+        while not stop.is_set():
+            begun = clock()
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "integrahub", *self.arguments, env=self.environment, start_new_session=True
+            )
+            code = await self.process.wait()
+            if stop.is_set():
+                return
+            self.deaths = 1 if clock() - begun > _STEADY else self.deaths + 1
+            pause = min(_LONGEST, 0.2 * 2 ** (self.deaths - 1))
+            _log.error("a process ended and is started again", action="restart", of=self.arguments, code=code, pause=pause)
+            await _wait(stop, pause)
+
+    async def end(self) -> None:
+        """Ask to stop, wait for it to drain, insist."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), _DRAIN)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _environment(settings: Settings, url: str) -> dict[str, str]:
+    given = {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "PORT": str(settings.port),
+        "HOST": settings.host,
+        "MIN_UPSERT_WORKERS": str(settings.min_upsert_workers),
+        "PARENT_PID": str(os.getpid()),
+    }
+    return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}
+
+
+def _children(settings: Settings, url: str) -> list[Child]:
+    upserts = [["work", "upsert"] for _ in range(settings.min_upsert_workers)]
+    roles = [["api"], ["work", "split"], *upserts, ["work", "finish,sweep"]]
+    return [Child(arguments, _environment(settings, url)) for arguments in roles]
+
+
+async def _keep_postgres(postgres: EmbeddedPostgres, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        ended = asyncio.create_task(postgres.wait())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        stopped.cancel()
+        if not stop.is_set():
+            _log.error("PostgreSQL ended and is started again", action="restart")
+            await postgres.start()
+
+
+async def supervise(settings: Settings) -> None:
+    """Run the embedded hub until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
+    url = settings.database_url or (await postgres.start() if postgres else "")
+    try:
+        await migrate(url)
+        admin_key(settings), pepper(settings)
+        await _run(settings, url, postgres, stop)
+    finally:
+        if postgres:
+            await postgres.stop()
+
+
+async def _run(settings: Settings, url: str, postgres: EmbeddedPostgres | None, stop: asyncio.Event) -> None:
+    children = _children(settings, url)
+    keepers = [asyncio.create_task(child.keep(stop)) for child in children]
+    if postgres:
+        keepers.append(asyncio.create_task(_keep_postgres(postgres, stop)))
+    print(_welcome(settings), flush=True)
+    await stop.wait()
+    print("IntegraHub: stopping... / parando...", flush=True)
+    await asyncio.gather(*(child.end() for child in children))
+    for keeper in keepers:
+        keeper.cancel()
+    await asyncio.gather(*keepers, return_exceptions=True)
+
+
+def _welcome(settings: Settings) -> str:
+    base = f"http://{settings.host}:{settings.port}"
+    key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
+    return (
+        f"IntegraHub is starting at {base} / IntegraHub iniciando em {base}\n"
+        f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
+        f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra."
+    )
+
+
+def up(settings: Settings) -> int:
+    """The embedded hub as a process: its exit code."""
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(supervise(settings))
+    return 0

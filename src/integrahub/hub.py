@@ -1,0 +1,129 @@
+"""The composition root: settings become a hub; it opens and closes everything, and alone chooses adapters."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from integrahub.bus.base import Bus
+from integrahub.bus.local import LocalBus
+from integrahub.db.pool import Database
+from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.retries import RetryPolicy
+from integrahub.flow.finish import Finish
+from integrahub.flow.ingest import Ingest
+from integrahub.flow.split import Split, SplitLimits
+from integrahub.flow.sweep import Sweep
+from integrahub.flow.upsert import Upsert
+from integrahub.settings import Settings
+from integrahub.storage.base import Storage
+from integrahub.storage.files import FileStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """Everything a process of the hub works with, opened."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    bus: Bus
+    pepper: bytes
+    admin_key: str
+
+    def ingest(self) -> Ingest:
+        """The step behind POST."""
+        return Ingest(self.database, self.storage, self.bus)
+
+    def split(self) -> Split:
+        """The step that cuts bodies."""
+        limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self.settings.split_window)
+        return Split(self.database, self.storage, self.bus, limits, self._retries())
+
+    def upsert(self, worker_id: UUID | None = None) -> Upsert:
+        """The step that applies chunks."""
+        return Upsert(
+            self.database,
+            self.storage,
+            self.bus,
+            worker_id=worker_id or uuid4(),
+            window=self.settings.split_window,
+            max_record=self.settings.max_record_size,
+            retries=self._retries(),
+        )
+
+    def finish(self) -> Finish:
+        """The step that ends batches."""
+        return Finish(
+            self.database,
+            self.bus,
+            limit=self.settings.deactivation_limit,
+            window_minutes=self.settings.full_window_minutes,
+            window=self.settings.split_window,
+        )
+
+    def sweep(self) -> Sweep:
+        """What finds work that was left behind."""
+        return Sweep(self.database, self.bus, window=self.settings.split_window, crashes=5)
+
+    def _retries(self) -> RetryPolicy:
+        return RetryPolicy(attempts=self.settings.max_chunk_retries)
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterator[Hub]:
+    """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used."""
+    if not settings.database_url:
+        raise ConfigurationError(
+            "DATABASE_URL is not set. `integrahub up` runs with a database of its own; every other role needs the "
+            "address of one, for example postgresql://user:password@host/integrahub."
+        )
+    database = Database(settings.database_url, size=settings.pool_size, name=name)
+    bus = _bus(settings, database)
+    await database.open()
+    try:
+        yield Hub(settings, database, _storage(settings), bus, pepper(settings), admin_key(settings))
+    finally:
+        await bus.close()
+        await database.close()
+
+
+def _storage(settings: Settings) -> Storage:
+    url = settings.storage_url or f"file://{(settings.data_dir / 'objects').absolute()}"
+    if not url.startswith("file:///"):
+        raise ConfigurationError(f"STORAGE_URL is {url!r}; this version stores in file:///an/absolute/folder only.")
+    return FileStorage(Path(url.removeprefix("file://")))
+
+
+def _bus(settings: Settings, database: Database) -> Bus:
+    if settings.bus_url != "local":
+        raise ConfigurationError(f"BUS_URL is {settings.bus_url!r}; this version has the bus `local` only.")
+    return LocalBus(database, database.url)
+
+
+def admin_key(settings: Settings) -> str:
+    """The operator's key: set, or generated once in the data folder."""
+    return settings.admin_api_key or _kept_secret(settings.data_dir / "admin.key")
+
+
+def pepper(settings: Settings) -> bytes:
+    """The secret without which stored key hashes are worth nothing: set, or generated once in the data folder."""
+    return (settings.key_pepper or _kept_secret(settings.data_dir / "pepper.key")).encode()
+
+
+def _kept_secret(path: Path) -> str:
+    """Read the file, or make it; two processes that start together agree on whoever made it first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        mine = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        mine.touch(mode=0o600)
+        mine.write_text(secrets.token_urlsafe(32))
+        try:
+            path.hardlink_to(mine)
+        except FileExistsError:
+            pass
+        finally:
+            mine.unlink()
+    return path.read_text().strip()

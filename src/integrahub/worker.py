@@ -1,0 +1,98 @@
+"""The loop of a worker: receive, run the step, settle; drains on SIGTERM and SIGINT."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import structlog
+
+from integrahub.bus.base import Bus, Delivery
+from integrahub.domain.errors import IntegraHubError, Transient
+from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY
+from integrahub.hub import Hub, open_hub
+from integrahub.settings import Settings
+from integrahub.telemetry import logs
+
+STEPS = ("split", "upsert", "finish", "sweep")
+Step = Callable[[bytes], Awaitable[None]]
+_PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
+_ROUND = 1.0  # seconds between sweeps
+_PAUSE = 1.0  # seconds after a fault of what the step depends on
+_log = structlog.get_logger()
+
+
+async def consume(bus: Bus, topic: str, step: Step, stop: asyncio.Event, width: int) -> None:
+    """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first."""
+    running: set[asyncio.Task[None]] = set()
+    while not stop.is_set():
+        try:
+            deliveries = await bus.receive(topic, width - len(running), _PATIENCE)
+        except Transient as error:
+            _log.warning("the bus does not answer; consumption pauses", action="receive", error=str(error))
+            await _pause(stop, _PAUSE)
+            continue
+        running |= {asyncio.create_task(_handle(bus, step, delivery, stop)) for delivery in deliveries}
+        if len(running) >= width:
+            await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        running = {task for task in running if not task.done()}
+    if running:
+        await asyncio.wait(running)
+
+
+async def _handle(bus: Bus, step: Step, delivery: Delivery, stop: asyncio.Event) -> None:
+    try:
+        await step(delivery.body)
+        await bus.settle([delivery])
+    except Transient as error:
+        _log.warning("a dependency is away; the message comes again", action="handle", error=str(error))
+        await _pause(stop, _PAUSE)
+    except Exception as error:
+        # The database knows what is undone; sweep announces it again.
+        _log.error("a step failed outside its own retries", action="handle", topic=delivery.topic, exc_info=error)
+
+
+async def repeat(round_: Callable[[], Awaitable[None]], stop: asyncio.Event, interval: float) -> None:
+    """Run rounds until `stop`; a round that fails is tried again."""
+    while not stop.is_set():
+        try:
+            await round_()
+        except IntegraHubError as error:
+            _log.warning("a round of sweep failed", action="sweep", error=str(error))
+        except Exception as error:
+            _log.error("a round of sweep failed", action="sweep", exc_info=error)
+        await _pause(stop, interval)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def loops(hub: Hub, steps: list[str], stop: asyncio.Event) -> list[Awaitable[None]]:
+    """One loop a step."""
+    made: dict[str, Callable[[], Awaitable[None]]] = {
+        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(), stop, 4),
+        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(uuid4()), stop, 2),
+        "finish": lambda: consume(hub.bus, BATCHES_UPSERTED, hub.finish(), stop, 4),
+        "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
+    }
+    return [made[step]() for step in steps]
+
+
+async def work(settings: Settings, steps: list[str]) -> None:
+    """Run the steps in this process until a signal asks it to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with open_hub(settings, f"integrahub {','.join(steps)}") as hub:
+        await asyncio.gather(*loops(hub, steps, stop))
+
+
+def run(settings: Settings, steps: list[str]) -> int:
+    """The process of a worker: its exit code."""
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(work(settings, steps))
+    return 0
