@@ -44,7 +44,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 def ask(url: str, statement: str) -> object:
     """Run a statement; the first value of its first row, if it gives any."""
     with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement)  # type: ignore[arg-type]
+        cursor = connection.execute(statement)
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
@@ -62,6 +62,16 @@ def gone(pid: int) -> bool:
         os.kill(pid, 0)
         return sys.platform == "linux" and " Z " in Path(f"/proc/{pid}/stat").read_text()
     return True
+
+
+def parent_on(folder: Path, script: str = _PARENT) -> "subprocess.Popen[str]":
+    """Another process that runs an engine on the folder and says its URL and the server's process id."""
+    return subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
+
+
+def unrelated_program(owner: int) -> "subprocess.Popen[bytes]":
+    """A live program of the server's user that has nothing to do with it."""
+    return subprocess.Popen(["sleep", "60"], cwd="/", user=owner if os.geteuid() == 0 else None)
 
 
 async def kill_server(engine: EmbeddedPostgres) -> None:
@@ -129,7 +139,7 @@ async def test_pid_file_naming_an_unrelated_process_does_not_block(engine: Embed
     await kill_server(engine)
     cluster = tmp_path / "postgres" / "cluster"
     owner = cluster.stat().st_uid
-    with subprocess.Popen(["sleep", "60"], cwd="/", user=owner if os.geteuid() == 0 else None) as unrelated:
+    with unrelated_program(owner) as unrelated:
         try:
             file = cluster / "postmaster.pid"
             file.write_text("\n".join([str(unrelated.pid), *file.read_text().splitlines()[1:], ""]))
@@ -151,7 +161,7 @@ async def test_pid_file_naming_ourselves_does_not_block(engine: EmbeddedPostgres
 async def test_killed_parent_takes_its_server_along(tmp_path: Path) -> None:
     """When the parent is killed the server shuts down by itself, and the next start finds the rows."""
     folder = tmp_path / "postgres"
-    with subprocess.Popen([sys.executable, "-c", _PARENT, str(folder)], stdout=subprocess.PIPE, text=True) as parent:
+    with parent_on(folder) as parent:
         assert parent.stdout is not None
         url, pid = (await asyncio.to_thread(parent.stdout.readline)).split()
         ask(url, "CREATE TABLE kept AS SELECT 7 AS number")
@@ -170,7 +180,7 @@ async def test_orphaned_server_is_ended_by_the_next_start(tmp_path: Path) -> Non
     script = _PARENT.replace(
         "asyncio.run", "import integrahub.db.embedded as e; e._tie_to_parent = lambda: None\nasyncio.run"
     )
-    with subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True) as parent:
+    with parent_on(folder, script) as parent:
         assert parent.stdout is not None
         _, pid = (await asyncio.to_thread(parent.stdout.readline)).split()
         parent.kill()
@@ -186,7 +196,7 @@ async def test_orphaned_server_is_ended_by_the_next_start(tmp_path: Path) -> Non
 async def test_interrupted_creation_is_begun_anew(tmp_path: Path) -> None:
     """A kill in the middle of the first start leaves a folder that the next start can use."""
     folder = tmp_path / "postgres"
-    with subprocess.Popen([sys.executable, "-c", _PARENT, str(folder)], stdout=subprocess.PIPE) as parent:
+    with parent_on(folder) as parent:
         await until((folder / "cluster.new" / "global").exists)
         parent.kill()
     assert not (folder / "cluster").exists()
@@ -252,6 +262,7 @@ async def test_programs_in_a_closed_folder_are_copied(tmp_path: Path) -> None:
         assert ask(await engine.start(), "SELECT 1") == 1
     finally:
         await engine.stop()
+        shutil.rmtree(engine._socket, ignore_errors=True)
 
 
 async def test_folder_without_programs_is_refused(tmp_path: Path) -> None:

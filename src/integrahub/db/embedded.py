@@ -92,9 +92,9 @@ class EmbeddedPostgres:
             process.send_signal(signal.SIGINT)
             await _ended(process)
             self._process = None
-            with contextlib.suppress(OSError):
-                self._socket.rmdir()
         if self._lock:
+            with contextlib.suppress(OSError):  # it stays while it holds copied programs
+                self._socket.rmdir()
             self._lock.close()
             self._lock = None
 
