@@ -42,7 +42,9 @@ class Child:
                 return
             self.deaths = 1 if clock() - begun > _STEADY else self.deaths + 1
             pause = min(_LONGEST, 0.2 * 2 ** (self.deaths - 1))
-            _log.error("a process ended and is started again", action="restart", of=self.arguments, code=code, pause=pause)
+            _log.error(
+                "a process ended and is started again", action="restart", of=self.arguments, code=code, pause=pause
+            )
             await _wait(stop, pause)
 
     async def end(self) -> None:
@@ -100,7 +102,9 @@ async def supervise(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
+    postgres = (
+        None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
+    )
     url = settings.database_url or (await postgres.start() if postgres else "")
     try:
         await migrate(url)

@@ -45,7 +45,9 @@ async def _http(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
     names = {404: "Not Found", 405: "Method Not Allowed"}
     message = f"{request.method} {request.url.path}: {fault.detail}. See /docs for what there is."
-    return render(fault.status_code, names.get(fault.status_code, str(fault.detail)), message, dict(fault.headers or {}))
+    return render(
+        fault.status_code, names.get(fault.status_code, str(fault.detail)), message, dict(fault.headers or {})
+    )
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:

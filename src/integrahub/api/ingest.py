@@ -66,7 +66,9 @@ class IngestRoute:
     async def _pharmacy(self, caller: Caller, facts: Facts) -> dict[str, Any]:
         cnpj = self._cnpj(caller, facts)
         if not caller.may_see(cnpj):
-            raise Forbidden(f"This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send its own products.")
+            raise Forbidden(
+                f"This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send its own products."
+            )
         if cnpj not in self._known:
             if len(self._known) > 100_000:
                 self._known.clear()

@@ -87,7 +87,9 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: fl
     gone = 0
     if reason is None:
         await connection.execute(_BATCHES["mark_full_seen"], batch)
-        gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount if counted["candidates"] else 0
+        gone = (
+            (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount if counted["candidates"] else 0
+        )
     state = Deactivation.HELD if reason else Deactivation.APPLIED
     return {
         "state": state if counted["candidates"] else Deactivation.NONE,

@@ -93,7 +93,13 @@ class _Change:
         if titled:
             claim = self._claim
             lines = [
-                (str(claim["pharmacy_id"]), str(claim["batch_id"]), self._stored_hash(row[0]), str(row[0]), *_filled(row))
+                (
+                    str(claim["pharmacy_id"]),
+                    str(claim["batch_id"]),
+                    self._stored_hash(row[0]),
+                    str(row[0]),
+                    *_filled(row),
+                )
                 for row in titled
             ]
             await _copy(connection, "copy_new", lines)
@@ -143,9 +149,7 @@ def _raw(payload: Payload, slot: int) -> bytes | Oversize:
 
 
 def _filled(row: Any) -> tuple[str | None, ...]:
-    return tuple(
-        default if value is None else value for value, default in zip(row[_VALUES], _DEFAULTS, strict=True)
-    )
+    return tuple(default if value is None else value for value, default in zip(row[_VALUES], _DEFAULTS, strict=True))
 
 
 async def _copy(connection: Connection, statement: str, lines: list[Any]) -> None:

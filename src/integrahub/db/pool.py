@@ -26,7 +26,12 @@ class Database:
         keywords: dict[str, Any] = {"row_factory": dict_row, "options": _SESSION, "application_name": name}
         self.url = url
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url, min_size=min(2, size), max_size=size, open=False, kwargs=keywords | {"prepare_threshold": 2}, timeout=10
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            open=False,
+            kwargs=keywords | {"prepare_threshold": 2},
+            timeout=10,
         )
 
     async def open(self) -> None:

@@ -88,7 +88,9 @@ async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
         earlier = await _look_up(connection, posts)
         outcomes, fresh = _decide(earlier, posts)
         received = await _insert(connection, fresh)
-    return [o if o is not None else Receipt(p.id, "RECEIVED", received[p.id]) for o, p in zip(outcomes, posts, strict=True)]
+    return [
+        o if o is not None else Receipt(p.id, "RECEIVED", received[p.id]) for o, p in zip(outcomes, posts, strict=True)
+    ]
 
 
 async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:

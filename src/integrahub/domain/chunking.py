@@ -120,4 +120,3 @@ def signed(number: int) -> int:
 def partitions(late: int, size: int) -> int:
     """How many late chunks share `late` records of products that straddle chunks."""
     return max(1, min(256, -(-late // size)))
-

@@ -29,7 +29,9 @@ async def publish(bus: Bus, topic: str, events: list[msgspec.Struct]) -> None:
     try:
         await bus.publish(topic, [msgspec.json.encode(event) for event in events])
     except Transient as error:
-        _log.warning("an event was not published; sweep announces again", action="publish", topic=topic, error=str(error))
+        _log.warning(
+            "an event was not published; sweep announces again", action="publish", topic=topic, error=str(error)
+        )
 
 
 async def publish_ready(bus: Bus, rows: list[dict[str, Any]]) -> None:

@@ -193,6 +193,4 @@ class Ingest:
 
 def _post(batch_id: UUID, envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:
     members = {name: getattr(envelope, name) for name in Envelope.__slots__}
-    return Post(
-        id=batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
-    )
+    return Post(id=batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members)

@@ -204,4 +204,3 @@ class _Work:
 
 async def _one(block: bytes) -> AsyncIterator[bytes]:
     yield block
-
