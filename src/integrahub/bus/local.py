@@ -1,0 +1,98 @@
+"""The bus as a PostgreSQL table: rows taken with SKIP LOCKED, listeners woken with NOTIFY."""
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+
+import psycopg
+import structlog
+
+from integrahub.bus.base import Delivery
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Database
+
+_SQL = blocks("bus_messages")
+_LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
+_log = structlog.get_logger()
+
+
+class LocalBus:
+    """The bus port over the hub's own database; one listening connection a process."""
+
+    def __init__(self, database: Database, url: str, *, visibility: float = 60.0) -> None:
+        self._database = database
+        self._url = url
+        self._visibility = visibility  # seconds until a message not settled comes again
+        self._woken: dict[str, asyncio.Event] = {}
+        self._listener: asyncio.Task[None] | None = None
+
+    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+        """Queue messages."""
+        if bodies:
+            async with self._database.transaction() as connection:
+                await connection.execute(_SQL["publish"], {"topic": topic, "bodies": bodies})
+
+    async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
+        """Take what is due, or wait for a notice until `timeout`."""
+        self._listen()
+        woken = self._woken.setdefault(topic, asyncio.Event())
+        end = monotonic() + timeout
+        while True:
+            woken.clear()
+            found = await self._take(topic, limit)
+            remaining = end - monotonic()
+            if found or remaining <= 0:
+                return found
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), min(remaining, self._visibility))
+
+    async def settle(self, deliveries: list[Delivery]) -> None:
+        """Remove the rows."""
+        if deliveries:
+            async with self._database.transaction() as connection:
+                await connection.execute(_SQL["settle"], {"ids": [delivery.token for delivery in deliveries]})
+
+    async def lag(self, topic: str) -> int:
+        """Rows of the topic."""
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_SQL["lag"], {"topic": topic})).fetchone()
+        return int(row["waiting"]) if row else 0
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+            self._listener = None
+
+    async def _take(self, topic: str, limit: int) -> list[Delivery]:
+        asked = {"topic": topic, "limit": limit, "visibility": self._visibility}
+        async with self._database.transaction() as connection:
+            rows = await (await connection.execute(_SQL["receive"], asked)).fetchall()
+        return [Delivery(topic, bytes(row["body"]), row["id"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
+
+    def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._wake_forever())
+
+    async def _wake_forever(self) -> None:
+        """A lost listener costs delay, not messages: receivers look again at their timeout."""
+        while True:
+            try:
+                await self._wake()
+            except psycopg.Error as error:
+                _log.warning("listening for messages was interrupted", action="listen", exc_info=error)
+            await asyncio.sleep(_LISTEN_AGAIN)
+
+    async def _wake(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, application_name="integrahub-listen"
+        )
+        async with connection:
+            await connection.execute("LISTEN integrahub_bus")
+            for event in self._woken.values():
+                event.set()  # notices before LISTEN were missed
+            async for notice in connection.notifies():
+                if notice.payload in self._woken:
+                    self._woken[notice.payload].set()

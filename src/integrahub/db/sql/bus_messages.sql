@@ -1,0 +1,25 @@
+-- publish --
+-- Queue bodies under one topic and wake who listens.
+WITH sent AS (
+  INSERT INTO bus_messages (topic, body)
+  SELECT %(topic)s, body FROM unnest(%(bodies)s::bytea[]) AS body
+)
+SELECT pg_notify('integrahub_bus', %(topic)s)
+
+-- receive --
+-- Take the oldest due messages; they are due again after the visibility time unless settled.
+UPDATE bus_messages SET due_at = now() + %(visibility)s * interval '1 second'
+WHERE id IN (
+  SELECT id FROM bus_messages
+  WHERE topic = %(topic)s AND due_at <= now()
+  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING id, body
+
+-- settle --
+-- Remove messages that are done.
+DELETE FROM bus_messages WHERE id = ANY(%(ids)s)
+
+-- lag --
+-- Messages of a topic that wait or are being worked on.
+SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s

@@ -1,0 +1,74 @@
+"""Every storage adapter keeps the port's promises."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.files import FileStorage
+from integrahub.storage.memory import MemoryStorage
+
+
+@pytest.fixture(params=["files", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    return FileStorage(tmp_path / "objects") if request.param == "files" else MemoryStorage()
+
+
+async def stream(*blocks: bytes) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
+
+
+async def read(storage: Storage, name: str, start: int = 0, length: int | None = None) -> bytes:
+    return b"".join([block async for block in storage.get(name, start, length)])
+
+
+async def test_an_object_comes_back_whole_and_by_ranges(storage: Storage) -> None:
+    whole = bytes(range(256)) * 8192
+    assert await storage.put("batches/a/1", stream(whole[:700_000], whole[700_000:])) == len(whole)
+    assert await read(storage, "batches/a/1") == whole
+    assert await read(storage, "batches/a/1", 1_000_000, 600_000) == whole[1_000_000:1_600_000]
+    assert await read(storage, "batches/a/1", len(whole)) == b""
+
+
+async def test_a_second_put_replaces_the_first(storage: Storage) -> None:
+    await storage.put("chunks/a", stream(b"long before"))
+    await storage.put("chunks/a", stream(b"short"))
+    assert await read(storage, "chunks/a") == b"short"
+
+
+async def test_a_put_whose_blocks_fail_leaves_nothing_and_spares_the_older_object(storage: Storage) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"begun"
+        raise ConnectionResetError
+
+    await storage.put("batches/kept", stream(b"older"))
+    for name in ("batches/kept", "batches/new"):
+        with pytest.raises(ConnectionResetError):
+            await storage.put(name, broken())
+    assert [name async for name in storage.list("")] == ["batches/kept"]
+    assert await read(storage, "batches/kept") == b"older"
+
+
+async def test_an_absent_object_is_told_apart_and_deleting_it_is_no_error(storage: Storage) -> None:
+    await storage.delete("batches/none")
+    with pytest.raises(ObjectMissing, match="batches/none"):
+        await read(storage, "batches/none")
+
+
+async def test_listing_gives_the_names_under_a_prefix_only(storage: Storage) -> None:
+    for name in ("batches/a/1", "batches/a/2", "batches/ab/1", "chunks/a/1"):
+        await storage.put(name, stream(b"x"))
+    await storage.delete("batches/a/2")
+    assert sorted([name async for name in storage.list("batches/a/")]) == ["batches/a/1"]
+    assert sorted([name async for name in storage.list("batches/a")]) == ["batches/a/1", "batches/ab/1"]
+    await storage.check()
+    assert len([name async for name in storage.list("")]) == 3
+
+
+@pytest.mark.parametrize("name", ["", "/etc/x", "../x", "a/../../x", ".unfinished/x"])
+async def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="not a name"):
+        await FileStorage(tmp_path / "objects").put(name, stream(b"x"))
+    assert not list(tmp_path.rglob("x"))
