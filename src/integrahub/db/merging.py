@@ -12,7 +12,9 @@ from integrahub.domain.inovafarma import copy_text, normalise
 from integrahub.domain.products import COLUMNS, Fault
 
 _SQL = blocks("products")
-_TEXTS = frozenset(["title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure"])
+_TEXTS = frozenset(
+    ["title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure"]
+)
 _DEFAULTS = tuple("" if name in _TEXTS else "{}" if name == "price_promos" else None for name in COLUMNS)
 _VALUES = slice(1, 1 + len(COLUMNS))
 _TITLE = 1 + COLUMNS.index("title")

@@ -1,0 +1,160 @@
+"""The dialect of InovaFarma's ERP: upper-case keys, one record per promotion, decimal commas."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import xxhash
+
+from integrahub.domain.chunking import signed
+from integrahub.domain.cutter import Oversize, Record
+from integrahub.domain.delimiter import Delimiter
+from integrahub.domain.inovafarma_records import Normalised, normalise
+from integrahub.domain.pharmacies import unmask
+from integrahub.domain.products import COLUMNS
+from integrahub.domain.wire_values import Unreadable
+from integrahub.domain.wire_values import product_id as read_product_id
+
+__all__ = ["VERSION", "Facts", "Normalised", "copy_text", "first_record_facts", "identify", "identify_all", "normalise"]
+
+VERSION = 1  # of the normaliser: a change of meaning makes every stored hash differ
+_NAMES = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME")
+_INDICE = re.compile(rb'"INDICE"[ \t\r\n]*:[ \t\r\n]*(?:"[^"\\]*"|[^,}\]"]*)')
+_BLANK = b" \t\r\n"
+_BOM = b"\xef\xbb\xbf"
+
+
+class _Identified(msgspec.Struct):
+    """Only a record's product id; the rest is passed over."""
+
+    PRODUCTID: int | str
+
+
+_ONE = msgspec.json.Decoder(_Identified)
+_MANY = msgspec.json.Decoder(list[_Identified])
+_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+
+
+def identify(record: Record) -> int:
+    """The record's product id; 0 when it has none that can be read."""
+    if isinstance(record, Oversize):
+        return 0
+    try:
+        return read_product_id(_ONE.decode(record).PRODUCTID)
+    except Unreadable:
+        return 0
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _identify_by_any_spelling(record)
+
+
+def _identify_by_any_spelling(record: bytes | msgspec.Raw) -> int:
+    try:
+        wire = _OBJECT.decode(record)
+        spelled = {key.upper(): value for key, value in wire.items() if key.upper() == "PRODUCTID"}
+        return read_product_id((spelled | wire).get("PRODUCTID"))
+    except (Unreadable, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+def identify_all(records: Sequence[Record]) -> list[int]:
+    """`identify` of each record, in one reading when all are as usual."""
+    try:
+        found = _MANY.decode(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
+        return [read_product_id(record.PRODUCTID) for record in found]
+    except (Unreadable, TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return [identify(record) for record in records]
+
+
+def seed_for(load_type: str, time_zone: str) -> int:
+    """The seed of record hashes: whatever changes a record's meaning changes its hash."""
+    return xxhash.xxh3_64_intdigest(f"{VERSION}|{load_type}|{time_zone}".encode())
+
+
+def record_hash(raw: bytes, seed: int) -> int:
+    """A bigint that tells records apart; INDICE, which moves with the record's place, is left out."""
+    flat = raw.rfind(b"{") <= 0 and b"[" not in raw
+    if flat and raw.count(b'"INDICE"') == 1:
+        raw = _INDICE.sub(b"", raw)
+    return signed(xxhash.xxh3_64_intdigest(raw, seed))
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a body's beginning tells of its pharmacy. `problem` says why the body holds no record at all."""
+
+    cnpj: str = ""
+    name: str = ""
+    city: str = ""
+    state: str = ""
+    problem: str = ""
+
+
+def first_record_facts(head: bytes, media_type: str = "application/json") -> Facts:
+    """Look at the first record of a body's first 64 KiB; empty facts when it cannot be read from them."""
+    start = head.removeprefix(_BOM).lstrip(_BLANK)
+    if "ndjson" not in media_type:
+        if not start.startswith(b"["):
+            return Facts(problem="A JSON array of products was expected: [{...}, ...].")
+        start = start[1:].lstrip(_BLANK)
+    if not start or start.startswith(b"]"):
+        return Facts(problem="The body holds no record; at least one product is expected.")
+    return _facts_of(_first_value(start))
+
+
+def _first_value(start: bytes) -> bytes:
+    end = Delimiter().scan(start, 0) if start[:1] == b"{" else -1
+    return start[:end] if end > 0 else b""
+
+
+def _facts_of(record: bytes) -> Facts:
+    try:
+        wire = {key.upper(): value for key, value in _OBJECT.decode(record).items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Facts()
+    cnpj = wire.get("CNPJ")
+    return Facts(
+        cnpj=unmask(cnpj) if isinstance(cnpj, str | int) and not isinstance(cnpj, bool) else "",
+        name=_first_text(wire, _NAMES),
+        city=_first_text(wire, ("CITY", "CIDADE")),
+        state=_first_text(wire, ("STATE", "UF")),
+    )
+
+
+def _first_text(wire: dict[str, Any], keys: Sequence[str]) -> str:
+    texts = (wire.get(key) for key in keys)
+    found = (text.replace("\0", "").strip() for text in texts if isinstance(text, str))
+    return next((text[:200] for text in found if text), "")
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def copy_text(lines: Sequence[Sequence[str | None]]) -> bytes:
+    """Lines as COPY text; None is NULL."""
+    escaped = (
+        "\t".join("\\N" if value is None else value.translate(_ESCAPES) for value in line) + "\n" for line in lines
+    )
+    return "".join(escaped).encode()
+
+
+_WIRE_KEYS = {
+    "title": "TITLE", "description": "DESCRIPTION", "brand": "BRAND", "ncm": "NCM", "category": "CATEGORY",
+    "image_link": "IMAGELINK", "color": "COLOR", "ean": "EAN", "shop_id": "SHOPID", "size": "SIZE",
+    "price": "PRICE", "wholesale_price": "WHOLESALEPRICE", "price_promos": "PRICEPROMO", "stock": "QUANTITY",
+    "wholesale_min": "WHOLESALEMIN", "measure": "MEASURE", "indice": "INDICE",
+    "source_created_at": "DATACADASTROPRODUTO", "source_updated_at": "DATAATUALIZACAOPRODUTO",
+    "stock_updated_at": "DATAATUALIZACAOESTOQUE",
+}
+
+
+def wire_record(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
+    """A product row as the ERP would post it today; of several promotions, the smallest."""
+    wire: dict[str, Any] = {"CNPJ": cnpj, "PRODUCTID": row["product_id"]}
+    for column in COLUMNS[:-1]:
+        value = row[column]
+        if column == "price_promos":
+            value = min(value, default=None)
+        if value is not None:
+            wire[_WIRE_KEYS[column]] = value
+    return wire | (row["extra"] or {})

@@ -1,0 +1,95 @@
+"""Single values as ERPs write them: decimal commas, numbers in text, local times."""
+
+import re
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+")
+_GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+_GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+_DIGITS = 14  # of every numeric column
+
+
+class Unreadable(ValueError):
+    """The value is not what its field asks."""
+
+
+def number(value: Any, places: int) -> Decimal | None:
+    """`value` rounded half away from zero to `places`; None for null and blank; Unreadable for what does not fit."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if not value:
+            return None
+        value = Decimal(_plain(value))
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Unreadable
+    return _rounded(Decimal(value), places)
+
+
+def _plain(text: str) -> str:
+    if len(text) > 100:
+        raise Unreadable
+    if _PLAIN.fullmatch(text) and not _GROUPED_DOTS.fullmatch(text):
+        return text
+    if _DECIMAL_COMMA.fullmatch(text):
+        return text.replace(".", "").replace(",", ".")
+    if _GROUPED_COMMAS.fullmatch(text):
+        return text.replace(",", "")
+    if _GROUPED_DOTS.fullmatch(text):
+        return text.replace(".", "")
+    raise Unreadable
+
+
+def _rounded(exact: Decimal, places: int) -> Decimal:
+    if not exact.is_finite() or exact.adjusted() >= _DIGITS - places:
+        raise Unreadable
+    rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    if rounded.adjusted() >= _DIGITS - places:
+        raise Unreadable
+    return rounded + 0  # no negative zero
+
+
+def text(value: Any) -> str:
+    """A text as sent; a number as its digits; null as empty; Unreadable for lists and objects."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    raise Unreadable
+
+
+def local_time(value: Any, zone: ZoneInfo) -> str | None:
+    """A zoneless ISO time in `zone`; None for null and blank; Unreadable otherwise."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if not isinstance(value, str):
+        raise Unreadable
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(zone).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise Unreadable from None
+    return moment.isoformat(" ")
+
+
+def product_id(value: Any) -> int:
+    """A positive bigint, also from text; 0 for null and blank; Unreadable otherwise."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return 0
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,40}", value.strip()):
+        value = int(value.strip())
+    if isinstance(value, Decimal) and value.adjusted() < 19 and value == value.to_integral_value():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 63:
+        raise Unreadable
+    return value
