@@ -42,10 +42,10 @@ class IngestRoute:
         media_type, encoding = _content(request)
         self._check_length(request)
         upload = Upload(request.stream(), encoding, self._limit)
-        facts = first_record_facts(await upload.look())
+        facts = first_record_facts(await upload.look(), media_type)
         if facts.problem:
             raise BadRequest(facts.problem)
-        pharmacy = await self._pharmacy(caller, facts)
+        pharmacy = await self._pharmacy(caller, facts, request.query_params.get("cnpj", ""))
         envelope = Envelope(
             pharmacy_id=pharmacy["id"],
             cnpj=pharmacy["cnpj"],
@@ -63,8 +63,8 @@ class IngestRoute:
         if length.isdecimal() and int(length) > self._limit:
             raise too_large(self._limit)
 
-    async def _pharmacy(self, caller: Caller, facts: Facts) -> dict[str, Any]:
-        cnpj = self._cnpj(caller, facts)
+    async def _pharmacy(self, caller: Caller, facts: Facts, named: str) -> dict[str, Any]:
+        cnpj = self._named(named) if named else self._cnpj(caller, facts)
         if not caller.may_see(cnpj):
             raise Forbidden(
                 f"This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send its own products."
@@ -75,6 +75,12 @@ class IngestRoute:
             name, city, state = facts.name or "", facts.city or "", facts.state or ""
             self._known[cnpj] = await pharmacies.find_or_create(self._database, cnpj, name, city, state)
         return self._known[cnpj]
+
+    def _named(self, value: str) -> str:
+        try:
+            return parse_cnpj(value, verify=self._verify)
+        except InvalidCnpj as error:
+            raise BadRequest(f"The query's `cnpj` cannot be used: {error}.") from error
 
     def _cnpj(self, caller: Caller, facts: Facts) -> str:
         own = caller.only()

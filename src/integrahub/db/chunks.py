@@ -80,7 +80,7 @@ async def bury(database: Database, claim: Row, error: str) -> int | None:
 
 
 async def free_expired(database: Database, crashes: int) -> list[UUID]:
-    """Free chunks whose worker fell silent; those with too many crashes die. Gives batches that are left without chunks."""
+    """Free chunks whose worker fell silent; those with too many crashes die. Gives batches left without chunks."""
     done = []
     async with database.transaction() as connection:
         expired = await (await connection.execute(_SQL["free_expired"])).fetchall()

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import LiteralString, cast
 
-_HEADING = re.compile(r"^-- ([a-z_0-9]+) --\n", re.MULTILINE)
+_HEADING = re.compile(r"^-- ([-a-z_0-9]+) --\n", re.MULTILINE)
 
 
 @cache

@@ -9,12 +9,10 @@ from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Payload
 from integrahub.domain.cutter import Oversize
 from integrahub.domain.inovafarma import copy_text, normalise
-from integrahub.domain.products import COLUMNS, Fault
+from integrahub.domain.products import COLUMNS, TEXTS, Fault
 
 _SQL = blocks("products")
-_TEXTS = frozenset(
-    ["title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure"]
-)
+_TEXTS = frozenset(TEXTS)
 _DEFAULTS = tuple("" if name in _TEXTS else "{}" if name == "price_promos" else None for name in COLUMNS)
 _VALUES = slice(1, 1 + len(COLUMNS))
 _TITLE = 1 + COLUMNS.index("title")
@@ -24,8 +22,8 @@ Row = dict[str, Any]
 async def apply(connection: Connection, claim: Row, payload: Payload, max_record: int) -> dict[str, int]:
     """Write what a chunk changes and give its counters; the caller holds the chunk's lock and commits.
 
-    Counters: inserted, updated, unchanged, merged, rejected, reactivated, warnings; the first five add up to the records
-    the chunk answers for.
+    Counters: inserted, updated, unchanged, merged, rejected, reactivated, warnings; the first five add up to the
+    records the chunk answers for.
     """
     await connection.execute(_SQL["pin_plan"])
     key = {"batch_id": claim["batch_id"], "number": claim["number"], "pharmacy_id": claim["pharmacy_id"]}

@@ -1,5 +1,7 @@
 """Chunks: how records gather into them, which records wait for a late one, and how a chunk is stored."""
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field

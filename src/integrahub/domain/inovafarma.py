@@ -139,11 +139,25 @@ def copy_text(lines: Sequence[Sequence[str | None]]) -> bytes:
 
 
 _WIRE_KEYS = {
-    "title": "TITLE", "description": "DESCRIPTION", "brand": "BRAND", "ncm": "NCM", "category": "CATEGORY",
-    "image_link": "IMAGELINK", "color": "COLOR", "ean": "EAN", "shop_id": "SHOPID", "size": "SIZE",
-    "price": "PRICE", "wholesale_price": "WHOLESALEPRICE", "price_promos": "PRICEPROMO", "stock": "QUANTITY",
-    "wholesale_min": "WHOLESALEMIN", "measure": "MEASURE", "indice": "INDICE",
-    "source_created_at": "DATACADASTROPRODUTO", "source_updated_at": "DATAATUALIZACAOPRODUTO",
+    "title": "TITLE",
+    "description": "DESCRIPTION",
+    "brand": "BRAND",
+    "ncm": "NCM",
+    "category": "CATEGORY",
+    "image_link": "IMAGELINK",
+    "color": "COLOR",
+    "ean": "EAN",
+    "shop_id": "SHOPID",
+    "size": "SIZE",
+    "price": "PRICE",
+    "wholesale_price": "WHOLESALEPRICE",
+    "price_promos": "PRICEPROMO",
+    "stock": "QUANTITY",
+    "wholesale_min": "WHOLESALEMIN",
+    "measure": "MEASURE",
+    "indice": "INDICE",
+    "source_created_at": "DATACADASTROPRODUTO",
+    "source_updated_at": "DATAATUALIZACAOPRODUTO",
     "stock_updated_at": "DATAATUALIZACAOESTOQUE",
 }
 

@@ -17,8 +17,16 @@ Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, produc
 _DEEPEST = 8
 _VALUE = 200  # characters kept of a value at fault
 _TEXT_KEYS = {
-    "DESCRIPTION": "description", "BRAND": "brand", "NCM": "ncm", "CATEGORY": "category", "COLOR": "color",
-    "IMAGE": "image_link", "IMAGELINK": "image_link", "EAN": "ean", "SHOPID": "shop_id", "SIZE": "size",
+    "DESCRIPTION": "description",
+    "BRAND": "brand",
+    "NCM": "ncm",
+    "CATEGORY": "category",
+    "COLOR": "color",
+    "IMAGE": "image_link",
+    "IMAGELINK": "image_link",
+    "EAN": "ean",
+    "SHOPID": "shop_id",
+    "SIZE": "size",
     "MEASURE": "measure",
 }
 _PRICE_KEYS = {"PRICE": "price", "WHOLESALEPRICE": "wholesale_price"}
@@ -28,7 +36,9 @@ _DATE_KEYS = {
     "DATAATUALIZACAOPRODUTO": "source_updated_at",
     "DATAATUALIZACAOESTOQUE": "stock_updated_at",
 }
-_PHARMACY_KEYS = frozenset(["PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME", "STATE", "UF", "CITY", "CIDADE"])
+_PHARMACY_KEYS = frozenset(
+    ["PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME", "STATE", "UF", "CITY", "CIDADE"]
+)
 _KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *_TEXT_KEYS, *_PRICE_KEYS, *_NUMBER_KEYS, *_DATE_KEYS])
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)

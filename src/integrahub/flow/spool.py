@@ -16,7 +16,10 @@ class Spool:
     """Partitions by product id: each holds whole products, their records in order."""
 
     def __init__(self, partitions: int) -> None:
-        self._files: list[IO[bytes]] = [tempfile.SpooledTemporaryFile(_BUFFER) for _ in range(partitions)]
+        self._files: list[IO[bytes]] = [
+            tempfile.SpooledTemporaryFile(_BUFFER)  # noqa: SIM115 - closed in `close`
+            for _ in range(partitions)
+        ]
 
     def add(self, record: Record) -> None:
         """Keep a record for its product's partition."""

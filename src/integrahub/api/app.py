@@ -1,0 +1,58 @@
+"""The web application: every route, its errors, and the description of itself."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.routing import Route
+
+from integrahub import __version__
+from integrahub.api import admin, batches, catalogue, errors, health
+from integrahub.api.auth import Keys
+from integrahub.api.ingest import PATH, IngestRoute
+from integrahub.api.ingest_openapi import INGEST, SECURITY
+from integrahub.flow.ingest import Ingest
+from integrahub.hub import Hub
+
+_ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 problem+json."
+
+
+def create(hub: Hub, ingest: Ingest) -> FastAPI:
+    """The app over an opened hub."""
+    app = FastAPI(title="IntegraHub", version=__version__, description=_ABOUT, redoc_url=None)
+    settings = hub.settings
+    keys = Keys(hub.database, hub.pepper, hub.admin_key, settings.valid_api_keys)
+    errors.install(app)
+    route = IngestRoute(
+        ingest, hub.database, keys.caller, limit=settings.max_payload_size, verify_cnpj=settings.verify_cnpj
+    )
+    app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
+    app.include_router(batches.router(hub.database, hub.storage, keys.caller))
+    app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
+    app.include_router(admin.router(hub.database, keys.admin, hub.pepper, settings.verify_cnpj, settings.split_window))
+    app.include_router(health.router(hub.database, hub.storage, hub.bus))
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document; the hot route, which the framework does not parse, is described by hand."""
+    if not app.openapi_schema:
+        document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
+        document["paths"][PATH] = {"post": INGEST}
+        document.setdefault("components", {})["securitySchemes"] = SECURITY
+        document["security"] = [{name: []} for name in SECURITY]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+class _Bare:
+    """An endpoint Starlette calls with the raw request."""
+
+    def __init__(self, route: IngestRoute) -> None:
+        self._route = route
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        response = await self._route(Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -1,0 +1,229 @@
+"""What happened to a batch: its state, its report of errors, its rejected records."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from integrahub.api.auth import Authenticate
+from integrahub.db import reports
+from integrahub.db.pool import Database
+from integrahub.domain import cursors
+from integrahub.domain.batches import BatchStatus, LoadType
+from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+from integrahub.domain.keys import Caller
+from integrahub.domain.pharmacies import unmask
+from integrahub.domain.products import MESSAGES
+from integrahub.flow.rejected import rejected_records
+from integrahub.storage.base import ObjectMissing, Storage
+
+Row = dict[str, Any]
+_PAGE = 1000  # faults a read
+_PLAIN = (
+    *("batch_id", "cnpj", "kind", "parent_id", "load_type", "status", "stage", "received_seq", "received_at"),
+    *("started_at", "finished_at", "bytes", "items_total"),
+    *("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "dead", "deactivated"),
+    *("chunks_total", "chunks_done", "queue_position"),
+)
+_FAULT_COLUMNS = (
+    *("position", "byte_offset", "severity", "product_id", "field", "code", "value", "message_pt", "message_en"),
+)
+
+
+def view(row: Row) -> Row:
+    """A batch as clients read it."""
+    shown = {name: row[name] for name in _PLAIN}
+    processed = sum(int(row[name]) for name in ("inserted", "updated", "unchanged", "merged", "superseded"))
+    failed = int(row["rejected"] + row["dead"] + row["cancelled"])
+    rate = processed / row["seconds"] if row["seconds"] else None
+    return shown | {
+        "items_processed": processed,
+        "items_failed": failed,
+        "deactivation": {
+            "state": row["deactivation_state"],
+            "candidates": row["deactivation_candidates"],
+            "active": row["deactivation_active"],
+            "reason": row["deactivation_reason"],
+        },
+        "progress": _progress(row, processed + failed),
+        "rate": None if rate is None else round(rate, 1),
+        "estimated_completion_at": _estimate(row, processed + failed, rate),
+        "error": _error(row),
+    }
+
+
+def _progress(row: Row, settled: int) -> float:
+    if row["finished_at"]:
+        return 1.0
+    return min(1.0, round(settled / row["items_total"], 4)) if row["items_total"] else 0.0
+
+
+def _estimate(row: Row, settled: int, rate: float | None) -> datetime | None:
+    if row["finished_at"] or not rate or not row["items_total"]:
+        return None
+    now: datetime = row["now"]
+    return now + timedelta(seconds=(row["items_total"] - settled) / rate)
+
+
+def _error(row: Row) -> Row | None:
+    if not row["error_code"]:
+        return None
+    return {"code": row["error_code"], "message": row["error_message"], "byte_offset": row["error_offset"]}
+
+
+def fault_view(row: Row) -> Row:
+    """A fault with its messages in Portuguese and English."""
+    portuguese, english = MESSAGES.get(row["code"], (row["code"], row["code"]))
+    return row | {"message_pt": portuguese, "message_en": english}
+
+
+def _fault_cursor(rows: list[Row], limit: int) -> str | None:
+    last = rows[-1] if len(rows) == limit else None
+    return cursors.encode(last["position"], last["field"], last["code"]) if last else None
+
+
+class Reports:
+    """Reads of batches on behalf of a caller."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._storage = storage
+
+    async def show(self, caller: Caller, batch_id: UUID) -> Row:
+        """The batch; NotFound also when it is another pharmacy's."""
+        row = await reports.show(self._database, batch_id)
+        if row is None or not caller.may_see(row["cnpj"]):
+            raise NotFound(f"There is no batch {batch_id} among those this key may see.")
+        return view(row)
+
+    def cnpjs(self, caller: Caller, asked: str | None) -> list[str] | None:
+        """The pharmacies a listing covers, None meaning all."""
+        if not asked:
+            return None if caller.cnpjs is None else sorted(caller.cnpjs)
+        if not caller.may_see(unmask(asked)):
+            raise Forbidden(f"This key is not of the pharmacy {unmask(asked)[:20]}.")
+        return [unmask(asked)]
+
+    async def faults(self, batch_id: UUID, cursor: str | None, limit: int) -> Row:
+        """One page of the report of errors."""
+        rows = await reports.faults(self._database, batch_id, _decoded(cursor, int, str, str), limit)
+        return {"items": [fault_view(row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
+
+    async def every_fault(self, batch_id: UUID) -> AsyncIterator[list[Row]]:
+        """The whole report, in pages."""
+        after: Any = None
+        while rows := await reports.faults(self._database, batch_id, after, _PAGE):
+            yield [fault_view(row) for row in rows]
+            after = (rows[-1]["position"], rows[-1]["field"], rows[-1]["code"])
+
+    async def rejected(self, batch_id: UUID) -> AsyncIterator[bytes]:
+        """The rejected records as one JSON array."""
+        begun = False
+        async for record in rejected_records(self._database, self._storage, batch_id):
+            yield (b",\n" if begun else b"[\n") + record
+            begun = True
+        yield b"\n]\n" if begun else b"[]\n"
+
+
+def _decoded(cursor: str | None, *kinds: type) -> Any:
+    if not cursor:
+        return None
+    try:
+        return tuple(cursors.decode(cursor, *kinds))
+    except cursors.BadCursor:
+        raise BadRequest("The cursor is not one this query gave; begin again without it.") from None
+
+
+async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
+    async for rows in pages:
+        yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+async def _csv(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
+    yield (",".join(_FAULT_COLUMNS) + "\r\n").encode()
+    async for rows in pages:
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerows([_harmless(row[column]) for column in _FAULT_COLUMNS] for row in rows)
+        yield text.getvalue().encode()
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet must not take a client's text for a formula."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+
+
+def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(tags=["batches"])
+    answers = Reports(database, storage)
+    Known = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get("/v1/batches", summary="Batches, newest first")
+    async def page(
+        caller: Known,
+        cnpj: str | None = None,
+        status: BatchStatus | None = None,
+        load_type: LoadType | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> Row:
+        rows = await reports.page(
+            database,
+            answers.cnpjs(caller, cnpj),
+            status=status,
+            load_type=load_type,
+            since=since,
+            until=until,
+            after=_decoded(cursor, str, str),
+            limit=limit,
+        )
+        last = rows[-1] if len(rows) == limit else None
+        following = cursors.encode(last["received_at"].isoformat(), str(last["batch_id"])) if last else None
+        return {"items": [view(row) for row in rows], "next_cursor": following}
+
+    @routes.get("/v1/batches/{batch_id}", summary="What happened to a batch")
+    async def show(batch_id: UUID, caller: Known) -> Row:
+        return await answers.show(caller, batch_id)
+
+    @routes.get("/v1/batches/{batch_id}/errors", summary="The report of errors")
+    async def errors(
+        batch_id: UUID,
+        caller: Known,
+        format: Literal["json", "ndjson", "csv"] = "json",
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> Response:
+        await answers.show(caller, batch_id)
+        if format == "json":
+            return JSONResponse(await answers.faults(batch_id, cursor, limit))
+        pages = answers.every_fault(batch_id)
+        if format == "ndjson":
+            return StreamingResponse(_lines(pages), media_type="application/x-ndjson")
+        return StreamingResponse(_csv(pages), media_type="text/csv; charset=utf-8")
+
+    @routes.get("/v1/batches/{batch_id}/rejected", summary="The rejected records, to correct and post as a DELTA")
+    async def rejected(batch_id: UUID, caller: Known) -> Response:
+        await answers.show(caller, batch_id)
+        body = answers.rejected(batch_id)
+        try:
+            first = await anext(body)
+        except ObjectMissing:
+            raise NotFound("The records of this batch are no longer kept.") from None
+        return StreamingResponse(_joined(first, body), media_type="application/json")
+
+    return routes
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for block in rest:
+        yield block

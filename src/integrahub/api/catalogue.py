@@ -1,0 +1,206 @@
+"""GET /v1/products: the catalogue as the Chatwoot consumer and newer clients read it."""
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from integrahub.api.auth import Authenticate
+from integrahub.db import catalogue, pharmacies
+from integrahub.db.pool import Database
+from integrahub.domain import cursors
+from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+from integrahub.domain.inovafarma import wire_record
+from integrahub.domain.keys import Caller
+from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+
+_LIMIT, _MOST = 40, 100
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class Wanted(msgspec.Struct):
+    """What a request asks for, read leniently where the contract says so."""
+
+    page: int
+    limit: int
+    sort: str
+    cursor: str
+    filters: dict[str, Any]
+
+
+def _whole(text: str | None, default: int, most: int) -> int:
+    readable = text is not None and text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0
+    return min(int(text), most) if readable and text else default
+
+
+def _amount(name: str, text: str | None) -> Decimal | None:
+    try:
+        amount = Decimal(text.strip().replace(",", ".")) if text and text.strip() else None
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and (not amount.is_finite() or abs(amount.adjusted()) > 30):
+        raise BadRequest(f"{name} is {text!r}; a number such as 12.50 was expected.")
+    return amount
+
+
+def _flag(name: str, text: str | None) -> bool | None:
+    if not text:
+        return None
+    if text.lower() in ("true", "1", "false", "0"):
+        return text.lower() in ("true", "1")
+    raise BadRequest(f"{name} is {text!r}; `true` or `false` was expected.")
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.replace(" ", "+")) if text else None
+    except ValueError:
+        raise BadRequest(f"{name} is {text!r}; a time such as 2026-03-01T10:00:00Z was expected.") from None
+
+
+def _like(text: str | None) -> str | None:
+    if not text or not text.strip():
+        return None
+    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def read(query: dict[str, str]) -> Wanted:
+    """The query as asked; BadRequest for what cannot be read, except page and limit."""
+    if any("\0" in value for value in query.values()):
+        raise BadRequest("The query holds the character NUL; remove it.")
+    sort = query.get("sort") or "-updated"
+    if sort not in catalogue.SORTS:
+        raise BadRequest(f"sort is {sort[:40]!r}; one of {', '.join(catalogue.SORTS)} was expected.")
+    filters: dict[str, Any] = {name: query.get(name) or None for name in ("ean", "category", "brand")}
+    filters["q"] = _like(query.get("q"))
+    filters |= {name: _amount(name, query.get(name)) for name in ("price_min", "price_max", "stock_min")}
+    filters |= {name: _flag(name, query.get(name)) for name in ("in_stock", "promo", "include_inactive")}
+    filters["updated_since"] = _moment("updated_since", query.get("updated_since"))
+    page = _whole(query.get("page"), 1, 10_000_000)
+    return Wanted(page, _whole(query.get("limit"), _LIMIT, _MOST), sort, query.get("cursor", ""), filters)
+
+
+def _number(value: Decimal | None) -> float:
+    return float(value or 0)
+
+
+def _time(value: datetime | None) -> str:
+    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z") if value else ""
+
+
+def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
+    """A product as clients read it: numbers are JSON numbers, absent text is ''."""
+    promotions = [float(price) for price in row["price_promos"]]
+    return {
+        **dict.fromkeys(("id", "productId", "product_id"), row["product_id"]),
+        **dict.fromkeys(("title", "name"), row["title"]),
+        "sku": row["ean"] or str(row["product_id"]),
+        "price": _number(row["price"]),
+        "pricePromo": min(promotions, default=None),
+        "pricePromos": promotions,
+        **{name: _number(row["stock"]) for name in ("stock", "quantity")},
+        **{name: row[name] for name in ("ean", "brand", "category", "description", "ncm")},
+        **dict.fromkeys(("image", "imageLink"), row["image_link"]),
+        "cnpj": cnpj,
+        "isActive": row["is_active"],
+        "updatedAt": _time(row["updated_at"]),
+        "lastSeenAt": _time(row["seen_at"]),
+        "rawJson": wire_record(row, cnpj),
+    }
+
+
+class Catalogue:
+    """Answers queries over the products of one pharmacy."""
+
+    def __init__(self, database: Database, verify_cnpj: bool) -> None:
+        self._database = database
+        self._verify = verify_cnpj
+
+    async def query(self, caller: Caller, query: dict[str, str]) -> dict[str, Any]:
+        """One page of matching products."""
+        wanted = read(query)
+        pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
+        count, rows = await catalogue.page(
+            self._database,
+            pharmacy["id"],
+            wanted.filters,
+            wanted.sort,
+            limit=wanted.limit,
+            offset=0 if wanted.cursor else (wanted.page - 1) * wanted.limit,
+            after=self._after(wanted),
+        )
+        next_cursor = None
+        if len(rows) == wanted.limit:
+            next_cursor = cursors.encode(wanted.sort, catalogue.sort_key(rows[-1], wanted.sort), rows[-1]["product_id"])
+        pagination = {
+            "page": wanted.page,
+            "limit": wanted.limit,
+            "count": count,
+            "total_pages": -(-count // wanted.limit),
+            "next_cursor": next_cursor,
+        }
+        return {"items": [item(row, pharmacy["cnpj"]) for row in rows], "pagination": pagination}
+
+    def _after(self, wanted: Wanted) -> tuple[str, int] | None:
+        if not wanted.cursor:
+            return None
+        try:
+            sort, key, product_id = cursors.decode(wanted.cursor, str, str, int)
+        except cursors.BadCursor:
+            sort = ""
+        if sort != wanted.sort:
+            raise BadRequest("The cursor is not one this query gave; begin again without it.")
+        return key, product_id
+
+    async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
+        cnpj = caller.only() or ""
+        if asked:
+            try:
+                cnpj = parse_cnpj(asked, verify=self._verify)
+            except InvalidCnpj as error:
+                raise BadRequest(f"{error}.") from error
+        if not cnpj:
+            raise BadRequest("No CNPJ: this key is not of one pharmacy; say which one with ?cnpj=.")
+        if not caller.may_see(cnpj):
+            raise Forbidden(f"This key is not of the pharmacy {cnpj}.")
+        found = await pharmacies.find(self._database, cnpj)
+        if found is None:
+            raise NotFound(f"There is no pharmacy {cnpj} here; nothing was ever posted for it.")
+        return found
+
+
+def router(database: Database, authenticate: Authenticate, verify_cnpj: bool) -> APIRouter:
+    """The route."""
+    routes = APIRouter(tags=["catalogue"])
+    answers = Catalogue(database, verify_cnpj)
+
+    @routes.get("/v1/products", summary="Products of a pharmacy")
+    async def products(
+        request: Request,
+        caller: Annotated[Caller, Depends(authenticate)],
+        cnpj: Annotated[str | None, Query(description="needed when the key is not of one pharmacy")] = None,
+        page: Annotated[str | None, Query(description="from 1; unreadable counts as 1")] = None,
+        limit: Annotated[str | None, Query(description="1 to 100; unreadable counts as 40")] = None,
+        q: Annotated[str | None, Query(description="in title or description, accents and case ignored")] = None,
+        ean: str | None = None,
+        category: str | None = None,
+        brand: str | None = None,
+        price_min: str | None = None,
+        price_max: str | None = None,
+        stock_min: str | None = None,
+        in_stock: Annotated[str | None, Query(description="true or false")] = None,
+        promo: Annotated[str | None, Query(description="true or false")] = None,
+        updated_since: Annotated[str | None, Query(description="ISO 8601")] = None,
+        sort: Annotated[str | None, Query(description=", ".join(catalogue.SORTS))] = None,
+        include_inactive: Annotated[str | None, Query(description="true or false")] = None,
+        cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    ) -> Response:
+        found = await answers.query(caller, dict(request.query_params))
+        return Response(_ENCODER.encode(found), media_type="application/json")
+
+    return routes

@@ -1,0 +1,59 @@
+-- select --
+-- Products of a pharmacy that match every given filter.
+SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
+
+-- count --
+-- How many products match.
+SELECT count(*) AS matching
+
+-- matching --
+-- The filters; a null one asks nothing.
+FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+WHERE p.pharmacy_id = %(pharmacy_id)s
+  AND (p.is_active OR %(include_inactive)s::boolean)
+  AND (%(q)s::text IS NULL OR unaccent(lower(p.title)) LIKE unaccent(lower(%(q)s))
+    OR unaccent(lower(p.description)) LIKE unaccent(lower(%(q)s)))
+  AND (%(ean)s::text IS NULL OR p.ean = %(ean)s)
+  AND (%(category)s::text IS NULL OR unaccent(lower(p.category)) = unaccent(lower(%(category)s)))
+  AND (%(brand)s::text IS NULL OR unaccent(lower(p.brand)) = unaccent(lower(%(brand)s)))
+  AND (%(price_min)s::numeric IS NULL OR coalesce(p.price, 0) >= %(price_min)s)
+  AND (%(price_max)s::numeric IS NULL OR coalesce(p.price, 0) <= %(price_max)s)
+  AND (%(stock_min)s::numeric IS NULL OR coalesce(p.stock, 0) >= %(stock_min)s)
+  AND (%(in_stock)s::boolean IS NULL OR (coalesce(p.stock, 0) > 0) = %(in_stock)s)
+  AND (%(promo)s::boolean IS NULL OR (cardinality(p.price_promos) > 0) = %(promo)s)
+  AND (%(updated_since)s::timestamptz IS NULL OR p.updated_at >= %(updated_since)s)
+
+-- -updated --
+-- Newest change first.
+AND (%(after)s::text IS NULL OR (p.updated_at, p.product_id) < (%(after)s::timestamptz, %(after_id)s))
+ORDER BY p.updated_at DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
+
+-- product_id --
+-- By product id.
+AND (%(after)s::text IS NULL OR p.product_id > %(after_id)s)
+ORDER BY p.product_id LIMIT %(limit)s OFFSET %(offset)s
+
+-- title --
+-- By title.
+AND (%(after)s::text IS NULL OR (p.title, p.product_id) > (%(after)s, %(after_id)s))
+ORDER BY p.title, p.product_id LIMIT %(limit)s OFFSET %(offset)s
+
+-- price --
+-- Cheapest first.
+AND (%(after)s::text IS NULL OR (coalesce(p.price, 0), p.product_id) > (%(after)s::numeric, %(after_id)s))
+ORDER BY coalesce(p.price, 0), p.product_id LIMIT %(limit)s OFFSET %(offset)s
+
+-- -price --
+-- Dearest first.
+AND (%(after)s::text IS NULL OR (coalesce(p.price, 0), p.product_id) < (%(after)s::numeric, %(after_id)s))
+ORDER BY coalesce(p.price, 0) DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
+
+-- stock --
+-- Least stock first.
+AND (%(after)s::text IS NULL OR (coalesce(p.stock, 0), p.product_id) > (%(after)s::numeric, %(after_id)s))
+ORDER BY coalesce(p.stock, 0), p.product_id LIMIT %(limit)s OFFSET %(offset)s
+
+-- -stock --
+-- Most stock first.
+AND (%(after)s::text IS NULL OR (coalesce(p.stock, 0), p.product_id) < (%(after)s::numeric, %(after_id)s))
+ORDER BY coalesce(p.stock, 0) DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s

@@ -1,0 +1,49 @@
+-- batches --
+-- Batches as clients see them; while one is unfinished its counters are those of its chunks.
+SELECT b.id AS batch_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.status, b.stage, b.received_seq, b.received_at,
+  b.started_at, b.finished_at, b.bytes, b.items_total, b.chunks_total,
+  CASE WHEN b.finished_at IS NULL THEN l.chunks_done ELSE b.chunks_total END AS chunks_done,
+  b.inserted + l.inserted AS inserted, b.updated + l.updated AS updated, b.unchanged + l.unchanged AS unchanged,
+  b.merged + l.merged AS merged, b.rejected + l.rejected AS rejected, b.dead + l.dead AS dead,
+  b.superseded, b.cancelled, b.deactivated, b.reactivated,
+  b.deactivation_state, b.deactivation_candidates, b.deactivation_active, b.deactivation_reason,
+  b.error_code, b.error_message, b.error_offset,
+  extract(epoch FROM coalesce(b.finished_at, now()) - b.started_at)::float8 AS seconds,
+  CASE WHEN b.finished_at IS NULL THEN (SELECT count(*) FROM batches e WHERE e.pharmacy_id = b.pharmacy_id
+    AND e.received_seq < b.received_seq AND e.finished_at IS NULL) END AS queue_position,
+  now() AS now
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE c.finished_at IS NOT NULL) AS chunks_done, coalesce(sum(c.inserted), 0) AS inserted,
+    coalesce(sum(c.updated), 0) AS updated, coalesce(sum(c.unchanged), 0) AS unchanged,
+    coalesce(sum(c.merged), 0) AS merged, coalesce(sum(c.rejected), 0) AS rejected,
+    coalesce(sum(c.records) FILTER (WHERE c.status = 'FAILED'), 0) AS dead
+  FROM batch_chunks c WHERE c.batch_id = b.id AND b.finished_at IS NULL) l
+
+-- by_id --
+-- One batch.
+WHERE b.id = %(id)s
+
+-- page --
+-- Newest first, after the cursor.
+WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
+  AND (%(status)s::text IS NULL OR b.status = %(status)s)
+  AND (%(load_type)s::text IS NULL OR b.load_type = %(load_type)s)
+  AND (%(since)s::timestamptz IS NULL OR b.received_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR b.received_at < %(until)s)
+  AND (%(after)s::text IS NULL OR (b.received_at, b.id) < (%(after)s::timestamptz, %(after_id)s::uuid))
+ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
+
+-- faults --
+-- What is to be told of single records, in the body's order, after the cursor.
+SELECT position, byte_offset, severity, product_id, field, code, value FROM record_faults
+WHERE batch_id = %(id)s
+  AND (%(after)s::bigint IS NULL OR (position, field, code) > (%(after)s, %(after_field)s, %(after_code)s))
+ORDER BY position, field, code LIMIT %(limit)s
+
+-- rejected_places --
+-- Where the rejected records of a batch are kept.
+SELECT c.number, c.location, array_agg(DISTINCT f.position ORDER BY f.position) AS positions
+FROM record_faults f JOIN batch_chunks c ON c.batch_id = f.batch_id AND c.number = f.chunk
+WHERE f.batch_id = %(id)s AND f.severity = 'rejected'
+GROUP BY c.number, c.location ORDER BY c.number

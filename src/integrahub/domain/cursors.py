@@ -1,0 +1,28 @@
+"""Cursors: where a listing goes on, as text a client hands back unread."""
+
+import base64
+import binascii
+from typing import Any
+
+import msgspec
+
+
+class BadCursor(ValueError):
+    """The text is not a cursor this hub gave."""
+
+
+def encode(*values: str | int) -> str:
+    """The values as one word."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+
+
+def decode(cursor: str, *kinds: type) -> list[Any]:
+    """The values of a cursor; BadCursor unless they are of these kinds."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        values = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=list[Any])
+    except (UnicodeEncodeError, UnicodeDecodeError, binascii.Error, msgspec.MsgspecError):
+        raise BadCursor(cursor) from None
+    if [type(value) for value in values] != list(kinds):
+        raise BadCursor(cursor)
+    return values

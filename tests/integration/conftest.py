@@ -1,0 +1,87 @@
+"""A hub in this process: the real steps over a real PostgreSQL, and a client of its API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from integrahub.api.app import create
+from integrahub.hub import Hub, open_hub
+from integrahub.settings import Settings
+from integrahub.worker import STEPS, loops
+
+CNPJ = "05927228000145"
+ADMIN = "an-admin-key-for-tests"
+PATH = "/v1/inovafarma/products"
+
+
+@dataclass
+class Client:
+    """An integrator: posts with the key of one pharmacy and waits for batches."""
+
+    http: httpx.AsyncClient
+    hub: Hub
+    key: str = ""
+
+    async def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"X-Inova-Load-Type": load_type, "X-Api-Key": self.key, "Content-Type": "application/json"} | headers
+        return await self.http.post(PATH, content=content, headers={k: v for k, v in given.items() if v})
+
+    async def load(self, body: Any, load_type: str = "full", **headers: str) -> dict[str, Any]:
+        answer = await self.post(body, load_type, **headers)
+        assert answer.status_code == 202, answer.text
+        return await self.finished(answer.json()["batch_id"])
+
+    async def get(self, path: str, **query: Any) -> Any:
+        answer = await self.http.get(path, params=query, headers={"X-Api-Key": self.key})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def finished(self, batch_id: str) -> dict[str, Any]:
+        async with asyncio.timeout(60):
+            while not (batch := await self.get(f"/v1/batches/{batch_id}"))["finished_at"]:
+                await asyncio.sleep(0.02)
+        if batch["items_total"] is not None:
+            assert batch["items_processed"] + batch["items_failed"] == batch["items_total"], batch
+        return dict(batch)
+
+    async def products(self, **query: Any) -> dict[int, dict[str, Any]]:
+        found: dict[int, dict[str, Any]] = {}
+        cursor = ""
+        while cursor is not None:
+            page = await self.get("/v1/products", limit=100, cursor=cursor, sort="product_id", **query)
+            found |= {item["id"]: item for item in page["items"]}
+            cursor = page["pagination"]["next_cursor"]
+        return found
+
+    async def admin(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self.http.request(method, path, json=body, headers={"X-Admin-Api-Key": ADMIN})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=50)
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[Client]:
+    stop = asyncio.Event()
+    async with open_hub(settings) as hub:
+        ingest = hub.ingest()
+        running = [asyncio.ensure_future(loop) for loop in loops(hub, list(STEPS), stop)]
+        transport = httpx.ASGITransport(create(hub, ingest))
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+            client = Client(http, hub)
+            client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+            yield client
+        stop.set()
+        await asyncio.gather(*running)
+        await ingest.close()

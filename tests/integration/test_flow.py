@@ -1,0 +1,142 @@
+"""A batch from its post to its end, over a real PostgreSQL."""
+
+import gzip
+import json
+from importlib.resources import files
+from typing import Any
+
+from tests.integration.conftest import CNPJ, Client
+
+
+def product(number: int, **changes: Any) -> dict[str, Any]:
+    return {"CNPJ": CNPJ, "PRODUCTID": number, "TITLE": f"P {number}", "PRICE": number + 0.5, "QUANTITY": 3} | changes
+
+
+def catalogue(count: int = 200) -> list[dict[str, Any]]:
+    return [product(number) for number in range(1, count + 1)]
+
+
+async def test_a_full_load_is_inserted_and_can_be_queried(client: Client) -> None:
+    batch = await client.load(catalogue())
+    assert (batch["status"], batch["inserted"], batch["chunks_total"]) == ("COMPLETED", 200, 4)
+    products = await client.products()
+    assert {number: item["price"] for number, item in products.items()} == {n: n + 0.5 for n in range(1, 201)}
+
+
+async def test_a_full_load_that_changes_nothing_writes_nothing(client: Client) -> None:
+    await client.load(catalogue())
+    before = await client.products()
+    batch = await client.load([product(1, INDICE=9), *catalogue()[1:]])
+    assert (batch["unchanged"], batch["updated"], batch["inserted"]) == (200, 0, 0)
+    assert {n: item["updatedAt"] for n, item in before.items()} == {
+        n: item["updatedAt"] for n, item in (await client.products()).items()
+    }
+
+
+async def test_a_delta_changes_its_records_only(client: Client) -> None:
+    await client.load(catalogue())
+    batch = await client.load([{"PRODUCTID": "7", "PRICE": "1.234,56"}, {"PRODUCTID": 8, "QUANTITY": "4,5"}], "delta")
+    assert (batch["updated"], batch["deactivation"]["state"]) == (2, "none")
+    products = await client.products()
+    assert (products[7]["price"], products[7]["title"], products[8]["stock"]) == (1234.56, "P 7", 4.5)
+    assert len(products) == 200
+
+
+async def test_a_full_load_deactivates_what_it_no_longer_has_and_revives_what_comes_back(client: Client) -> None:
+    await client.load(catalogue())
+    batch = await client.load(catalogue()[:180])
+    assert (batch["deactivated"], batch["deactivation"]["state"]) == (20, "applied")
+    assert len(await client.products()) == 180
+    inactive = (await client.products(include_inactive="true"))[200]
+    assert inactive["isActive"] is False
+    batch = await client.load([product(200)], "delta")
+    assert batch["updated"] == 1
+    assert len(await client.products()) == 181
+
+
+async def test_a_full_load_that_would_remove_too_much_is_held_until_a_person_decides(client: Client) -> None:
+    await client.load(catalogue())
+    held = await client.load(catalogue(20))
+    assert held["deactivation"]["state"] == "held"
+    assert "180" in held["deactivation"]["reason"]
+    assert len(await client.products()) == 200
+    await client.admin("POST", f"/v1/batches/{held['batch_id']}/deactivation", {"decision": "approve"})
+    for row in (await client.get("/v1/batches"))["items"]:
+        await client.finished(row["batch_id"])
+    assert (await client.get(f"/v1/batches/{held['batch_id']}"))["deactivation"]["state"] == "approved"
+    assert len(await client.products()) == 20
+
+
+async def test_promotions_that_straddle_chunks_are_one_product(client: Client) -> None:
+    records = [product(n % 150 + 1, PRICEPROMO=n + 1) for n in range(300)]
+    batch = await client.load(records)
+    assert (batch["inserted"], batch["merged"], batch["rejected"]) == (150, 150, 0)
+    assert (await client.products())[10]["pricePromos"] == [10, 160]
+    again = await client.load([*records, product(1000)])
+    assert (again["unchanged"], again["merged"], again["inserted"]) == (150, 150, 1)
+
+
+async def test_one_bad_record_costs_itself_and_is_reported_with_its_place(client: Client) -> None:
+    body = b'[{"PRODUCTID":1,"TITLE":"a"},{"PRODUCTID":2,"TITLE":"b","PRICE":"x"},{"PRODUCTID":3,"TITLE":"c"}]'
+    batch = await client.load(body, "delta")
+    assert (batch["status"], batch["inserted"], batch["rejected"]) == ("PARTIAL_FAIL", 2, 1)
+    (fault,) = (await client.get(f"/v1/batches/{batch['batch_id']}/errors"))["items"]
+    assert (fault["position"], fault["byte_offset"], fault["product_id"]) == (1, body.index(b'{"PRODUCTID":2'), "2")
+    assert (fault["code"], fault["field"], fault["value"]) == ("price_invalid", "PRICE", "x")
+    assert fault["message_pt"] and fault["message_en"]
+    rejected = await client.get(f"/v1/batches/{batch['batch_id']}/rejected")
+    assert rejected == [{"PRODUCTID": 2, "TITLE": "b", "PRICE": "x"}]
+    text = await client.http.get(
+        f"/v1/batches/{batch['batch_id']}/errors?format=csv", headers={"X-Api-Key": client.key}
+    )
+    assert text.text.splitlines()[1].startswith("1,29,rejected,2,PRICE,price_invalid,x,")
+
+
+async def test_an_array_that_breaks_off_fails_with_the_byte_and_changes_nothing(client: Client) -> None:
+    await client.load(catalogue())
+    broken = json.dumps(catalogue(100)).encode()[:-3]
+    batch = await client.load(broken)
+    assert (batch["status"], batch["error"]["code"]) == ("FAILED", "body_truncated")
+    assert batch["error"]["byte_offset"] == len(broken)
+    assert len(await client.products()) == 200
+
+
+async def test_the_same_key_is_the_same_batch_and_another_body_under_it_is_refused(client: Client) -> None:
+    first = await client.post(catalogue(3), **{"Idempotency-Key": "a/../b"})
+    again = await client.post(catalogue(3), **{"Idempotency-Key": "a/../b"})
+    assert again.json()["batch_id"] == first.json()["batch_id"]
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = await client.post(catalogue(4), **{"Idempotency-Key": "a/../b"})
+    assert (other.status_code, other.headers["content-type"]) == (422, "application/problem+json")
+    await client.finished(first.json()["batch_id"])
+
+
+async def test_the_same_body_again_is_the_same_batch_but_not_after_another(client: Client) -> None:
+    ten, twelve = [product(1, PRICE=10)], [product(1, PRICE=12)]
+    batches = [(await client.post(body, "delta")).json()["batch_id"] for body in (ten, ten, twelve, ten)]
+    assert batches[0] == batches[1]
+    assert len(set(batches)) == 3
+    for batch in batches:
+        await client.finished(batch)
+    assert (await client.products())[1]["price"] == 10
+
+
+async def test_compressed_and_line_bodies_are_the_same_catalogue(client: Client) -> None:
+    lines = b"\n".join(json.dumps(record).encode() for record in catalogue())
+    batch = await client.load(
+        gzip.compress(lines),
+        **{"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson", "X-Inova-Item-Count": "200"},
+    )
+    assert (batch["inserted"], batch["deactivation"]["state"]) == (200, "none")
+    held = await client.load(lines.split(b"\n", 1)[1], **{"Content-Type": "application/x-ndjson"})
+    assert held["deactivation"]["state"] == "held"
+
+
+async def test_the_real_catalogue_goes_through_whole(client: Client) -> None:
+    body = gzip.decompress((files("integrahub") / "samples" / "catalogue.ndjson.gz").read_bytes())
+    batch = await client.load(body, **{"Content-Type": "application/x-ndjson", "X-Inova-Item-Count": "16349"})
+    assert (batch["status"], batch["inserted"], batch["rejected"]) == ("COMPLETED", 16349, 0)
+    page = await client.get("/v1/products", q="DIPIRONA", in_stock="true", sort="-price")
+    assert page["pagination"]["count"] > 0
+    prices = [item["price"] for item in page["items"]]
+    assert prices == sorted(prices, reverse=True)
