@@ -17,5 +17,6 @@ class RetryPolicy:
         """Seconds until the next try after `attempts` failed ones, or None: the work is dead."""
         if attempts >= self.attempts:
             return None
-        ceiling = min(self.longest, self.base * 2 ** (attempts - 1))
-        return ceiling * (0.5 + 0.5 * (random.random() if draw is None else draw))
+        ceiling = min(self.longest, self.base * 2.0 ** (attempts - 1))
+        jitter = random.random() if draw is None else draw
+        return float(ceiling * (0.5 + 0.5 * jitter))

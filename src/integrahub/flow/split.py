@@ -67,8 +67,8 @@ class Split:
         except BodyFault as fault:
             await batches.fail(self._database, claim, fault)
         except ObjectMissing:
-            fault = BodyFault("body_missing", "The stored body is gone. Send the catalogue again.", 0)
-            await batches.fail(self._database, claim, fault)
+            missing = BodyFault("body_missing", "The stored body is gone. Send the catalogue again.", 0)
+            await batches.fail(self._database, claim, missing)
         except Exception as error:
             await self._hand_back(claim, error)
 

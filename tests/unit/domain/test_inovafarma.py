@@ -76,7 +76,7 @@ DEEP = {"PRODUCTID": 7, "TITLE": "t", "X": [[[[[[[[1]]]]]]]]}
         (b'{"PRODUCTID":7,"PRICE":NaN}', "", "json_invalid"),
         (b'{"PRODUCTID":7,"TITLE":"\xff"}', "", "json_invalid"),
         (b'{"PRODUCTID":7,"TITLE":"\\ud800"}', "", "json_invalid"),
-        (b"[" * 5000 + b"]" * 5000, "", "record_too_deep"),
+        (b'{"X":' + b"[" * 5000 + b"]" * 5000 + b"}", "", "record_too_deep"),
         (DEEP, "", "record_too_deep"),
         ({"PRODUCTID": 7, "TITLE": "a\0b"}, "", "text_has_nul"),
         ({"PRODUCTID": 7, "TITLE": "t", "CNPJ": "11222333000181"}, "CNPJ", "cnpj_mismatch"),
