@@ -52,7 +52,7 @@ RETURNING number
 
 -- announce_next --
 -- The next chunks of a batch, so many that at most `window` are in flight.
-UPDATE batch_chunks c SET announced_at = now(), announcements = announcements + 1
+UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
 FROM batches b, pharmacies p
 WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
   AND c.batch_id = %(batch_id)s AND c.number IN (
