@@ -12,6 +12,7 @@ from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.retries import RetryPolicy
+from integrahub.flow.decide import Decide
 from integrahub.flow.finish import Finish
 from integrahub.flow.ingest import Ingest
 from integrahub.flow.split import Split, SplitLimits
@@ -66,7 +67,17 @@ class Hub:
 
     def sweep(self) -> Sweep:
         """What finds work that was left behind."""
-        return Sweep(self.database, self.bus, window=self.settings.split_window, crashes=5)
+        return Sweep(
+            self.database,
+            self.bus,
+            window=self.settings.split_window,
+            window_minutes=self.settings.full_window_minutes,
+            crashes=5,
+        )
+
+    def decide(self) -> Decide:
+        """What a person orders done to batches."""
+        return Decide(self.database, self.bus, window=self.settings.split_window)
 
     def _retries(self) -> RetryPolicy:
         return RetryPolicy(attempts=self.settings.max_chunk_retries)

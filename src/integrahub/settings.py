@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
     log_level: str = "INFO"
-    log_format: str = Field("json", pattern="^(json|text)$")
+    log_format: str = Field("auto", pattern="^(auto|json|text)$")
 
     @field_validator("deactivation_limit", mode="before")
     @classmethod

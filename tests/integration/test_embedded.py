@@ -52,7 +52,7 @@ def ask(url: str, statement: str) -> object:
 async def until(happened: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for something the kernel or another process does."""
     async with asyncio.timeout(seconds):
-        while not happened():  # noqa: ASYNC110
+        while not happened():
             await asyncio.sleep(0.005)
 
 

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from integrahub.api.auth import Authenticate
-from integrahub.db import api_keys, finishing, pharmacies
+from integrahub.db import api_keys, pharmacies
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.keys import generate_key
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+from integrahub.flow.decide import Decide
 
 
 class ChosenKey(BaseModel):
@@ -50,11 +51,11 @@ class Decision(BaseModel):
 class Admin:
     """What the operator may do, over the database."""
 
-    def __init__(self, database: Database, pepper: bytes, verify_cnpj: bool, window: int) -> None:
+    def __init__(self, database: Database, decide: Decide, pepper: bytes, verify_cnpj: bool) -> None:
         self._database = database
         self._pepper = pepper
         self._verify = verify_cnpj
-        self._window = window
+        self._decide = decide
 
     def cnpj(self, value: str) -> str:
         try:
@@ -92,27 +93,27 @@ class Admin:
         return {"id": key_id, "revoked": True}
 
     async def decide(self, batch_id: UUID, decision: str) -> dict[str, Any]:
-        act = finishing.approve if decision == "approve" else finishing.reject
-        if not await act(self._database, batch_id):
-            raise Conflict("No deactivation of this batch is held: there is nothing to decide.")
+        act = self._decide.approve if decision == "approve" else self._decide.reject
+        if not await act(batch_id):
+            raise Conflict("No deactivation of this batch waits for a decision: there is nothing to decide.")
         return {"batch_id": batch_id, "decision": decision}
 
     async def cancel(self, batch_id: UUID) -> dict[str, Any]:
-        if await finishing.cancel(self._database, batch_id, self._window) is None:
+        if not await self._decide.cancel(batch_id):
             raise Conflict("There is no unfinished batch by that id: nothing was cancelled.")
         return {"batch_id": batch_id, "status": "CANCELLED"}
 
 
-def router(database: Database, admin_only: Authenticate, pepper: bytes, verify_cnpj: bool, window: int) -> APIRouter:
+def router(database: Database, decide: Decide, admin_only: Authenticate, pepper: bytes, verify_cnpj: bool) -> APIRouter:
     """The routes, each for the operator alone."""
     routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
-    admin = Admin(database, pepper, verify_cnpj, window)
+    admin = Admin(database, decide, pepper, verify_cnpj)
     _pharmacy_routes(routes, admin, database)
     _key_routes(routes, admin, database)
     routes.post("/v1/batches/{batch_id}/cancel")(admin.cancel)
 
     @routes.post("/v1/batches/{batch_id}/deactivation")
-    async def decide(batch_id: UUID, decision: Decision) -> dict[str, Any]:
+    async def deactivation(batch_id: UUID, decision: Decision) -> dict[str, Any]:
         return await admin.decide(batch_id, decision.decision)
 
     @routes.get("/admin/tables/products")

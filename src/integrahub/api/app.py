@@ -30,7 +30,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
     app.include_router(batches.router(hub.database, hub.storage, keys.caller))
     app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
-    app.include_router(admin.router(hub.database, keys.admin, hub.pepper, settings.verify_cnpj, settings.split_window))
+    app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
     app.include_router(health.router(hub.database, hub.storage, hub.bus))
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from integrahub.db import chunks
+from integrahub.db import chunks, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
+from integrahub.db.turns import Turn
 from integrahub.domain.errors import BodyFault
 
 _SQL = blocks("batches")
@@ -39,27 +40,16 @@ async def retry_split(database: Database, claim: Row, delay: float, used: int) -
         await connection.execute(_SQL["retry_split"], values)
 
 
-async def lock_turn(connection: Connection, pharmacy_id: int) -> None:
-    """From here on nobody else decides this pharmacy's turn."""
-    await connection.execute(_SQL["lock_turn"], {"pharmacy_id": pharmacy_id})
-
-
-async def pass_turn(connection: Connection, pharmacy_id: int) -> tuple[UUID, str] | None:
-    """Give the turn to the next batch that waits for it: its id and new stage. The turn must be locked."""
-    row = await (await connection.execute(_SQL["pass_turn_if_free"], {"pharmacy_id": pharmacy_id})).fetchone()
-    return (row["id"], row["stage"]) if row else None
-
-
-async def fail(database: Database, claim: Row, fault: BodyFault) -> None:
-    """End a batch whose body is at fault; the turn passes, and whoever has it now is left to sweep to announce."""
+async def fail(database: Database, claim: Row, fault: BodyFault, window: int) -> Turn | None:
+    """End a batch whose body is at fault and pass the turn on; None when the claim is lost."""
     async with database.transaction() as connection:
-        await lock_turn(connection, claim["pharmacy_id"])
+        await turns.lock(connection, claim["pharmacy_id"])
         values = {"id": claim["id"], "token": claim["claim_token"]}
         if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
-            return
+            return None
         told = {"code": fault.code, "message": str(fault), "offset": fault.offset}
         await connection.execute(_SQL["fail"], values | told)
-        await pass_turn(connection, claim["pharmacy_id"])
+        return await turns.pass_on(connection, claim["pharmacy_id"], window)
 
 
 async def end_split(
@@ -67,7 +57,7 @@ async def end_split(
 ) -> list[Row]:
     """Insert the chunks, unless the claim is lost, and take or await the turn. Gives the chunks to announce."""
     async with database.transaction() as connection:
-        await lock_turn(connection, claim["pharmacy_id"])
+        await turns.lock(connection, claim["pharmacy_id"])
         values = {"id": claim["id"], "token": claim["claim_token"]}
         if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
             return []

@@ -1,7 +1,7 @@
 """Brings the schema up to date: files of `migrations/` in order, each once, under one advisory lock."""
 
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 
@@ -13,7 +13,7 @@ def available() -> list[tuple[str, LiteralString]]:
     """Name and text of every migration, in the order they apply."""
     folder = files(__package__) / "migrations"
     found = sorted((entry.name, entry.read_text("utf-8")) for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(name, cast(LiteralString, text)) for name, text in found]
+    return [(name, text) for name, text in found]
 
 
 async def migrate(url: str) -> list[str]:

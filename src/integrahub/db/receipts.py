@@ -27,9 +27,9 @@ class Post:
     item_count: int | None
     body: bytes | None
     location: str | None
-    bytes: int
     sha256: bytes
     first_byte_at: datetime
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
+from integrahub.db.turns import Turn
 from integrahub.domain.errors import Transient
 from integrahub.domain.events import (
     BATCHES_FINISHED,
@@ -51,6 +52,13 @@ async def publish_ready(bus: Bus, rows: list[dict[str, Any]]) -> None:
         for row in rows
     ]
     await publish(bus, CHUNKS_READY, events)
+
+
+async def publish_turn(bus: Bus, turn: Turn) -> None:
+    """Announce whatever the pharmacy's next batch needs."""
+    await publish_ready(bus, turn.ready)
+    if turn.finishing:
+        await publish_upserted(bus, turn.finishing)
 
 
 async def publish_upserted(bus: Bus, batch_id: UUID) -> None:

@@ -8,7 +8,7 @@ from integrahub.bus.base import Bus
 from integrahub.db import finishing
 from integrahub.db.pool import Database
 from integrahub.domain.events import BatchUpserted
-from integrahub.flow.announcing import publish_finished, publish_ready
+from integrahub.flow.announcing import publish_finished, publish_turn
 
 
 class Finish:
@@ -36,4 +36,4 @@ class Finish:
         )
         if ended:
             await publish_finished(self._bus, batch_id, ended.status)
-            await publish_ready(self._bus, ended.ready)
+            await publish_turn(self._bus, ended.turn)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -16,6 +16,7 @@ from integrahub.db.receipts import Outcome, Post, Receipt, accept
 from integrahub.domain.bodies import Inflater, inflater_for
 from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
+from integrahub.domain.identifiers import uuid7
 from integrahub.storage.base import Storage
 
 INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
@@ -125,7 +126,7 @@ class Ingest:
 
     async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
-        batch_id = uuid4()
+        batch_id = uuid7()
         body = await upload.small()
         location = None
         if body is None:

@@ -12,6 +12,7 @@ import structlog
 from integrahub.bus.base import Bus
 from integrahub.db import batches
 from integrahub.db.pool import Database
+from integrahub.domain.batches import BatchStatus
 from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
@@ -19,7 +20,7 @@ from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.inovafarma import identify_all, record_hash, seed_for
 from integrahub.domain.retries import RetryPolicy
-from integrahub.flow.announcing import publish_ready
+from integrahub.flow.announcing import publish_finished, publish_ready, publish_turn
 from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
 from integrahub.storage.base import ObjectMissing, Storage
@@ -65,18 +66,24 @@ class Split:
             async with Lease(lambda: batches.renew_split(self._database, claim)):
                 await self._split(claim)
         except BodyFault as fault:
-            await batches.fail(self._database, claim, fault)
+            await self._fail(claim, fault)
         except ObjectMissing:
             missing = BodyFault("body_missing", "The stored body is gone. Send the catalogue again.", 0)
-            await batches.fail(self._database, claim, missing)
+            await self._fail(claim, missing)
         except Exception as error:
             await self._hand_back(claim, error)
+
+    async def _fail(self, claim: dict[str, Any], fault: BodyFault) -> None:
+        turn = await batches.fail(self._database, claim, fault, self._limits.window)
+        if turn:
+            await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
+            await publish_turn(self._bus, turn)
 
     async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
-            await batches.fail(self._database, claim, BodyFault("split_failed", f"{type(error).__name__}: {error}", 0))
+            await self._fail(claim, BodyFault("split_failed", f"{type(error).__name__}: {error}", 0))
             return
         _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
         await batches.retry_split(self._database, claim, delay, used=int(own_fault))

@@ -1,10 +1,10 @@
 """Sweep: whatever was announced and not done is found in the database and announced again."""
 
 from integrahub.bus.base import Bus
-from integrahub.db import batches, chunks
+from integrahub.db import batches, chunks, operations
 from integrahub.db.pool import Database
 from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY, BatchReceived
-from integrahub.flow.announcing import publish, publish_ready, publish_upserted
+from integrahub.flow.announcing import publish, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
 _LOST = 3.0  # the same when the topic is empty
@@ -13,10 +13,11 @@ _LOST = 3.0  # the same when the topic is empty
 class Sweep:
     """Mend what the bus lost and what the dead left behind. Several may run at once."""
 
-    def __init__(self, database: Database, bus: Bus, *, window: int, crashes: int) -> None:
+    def __init__(self, database: Database, bus: Bus, *, window: int, window_minutes: int, crashes: int) -> None:
         self._database = database
         self._bus = bus
         self._window = window
+        self._window_minutes = window_minutes
         self._crashes = crashes
 
     async def __call__(self) -> None:
@@ -28,6 +29,8 @@ class Sweep:
         await publish_ready(self._bus, await chunks.due(self._database, again, self._window))
         for batch_id in await batches.due_finishes(self._database):
             await publish_upserted(self._bus, batch_id)
+        for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
+            await publish_turn(self._bus, turn)
 
     async def _splits(self) -> None:
         due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))

@@ -77,6 +77,7 @@ CREATE TABLE batches (
   media_type text NOT NULL DEFAULT 'application/json',
   encoding text NOT NULL DEFAULT '' CHECK (encoding IN ('', 'gzip', 'zstd')),
   idempotency_key text,
+  full_from_seq bigint,                        -- of a FULL in parts: the number of its first part
   item_count_claimed bigint,                   -- X-Inova-Item-Count
   body bytea,                                  -- small bodies ride in the row
   location text,                               -- larger ones are objects
@@ -126,6 +127,8 @@ CREATE TABLE batches (
 ALTER TABLE batches ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX batches_status_created ON batches (status, received_at);
 CREATE INDEX batches_unfinished ON batches (pharmacy_id, received_seq) WHERE finished_at IS NULL;
+CREATE INDEX batches_waiting ON batches (pharmacy_id) WHERE deactivation_state = 'waiting';
+CREATE INDEX batches_operations ON batches (parent_id) WHERE parent_id IS NOT NULL;
 CREATE UNIQUE INDEX batches_idempotency ON batches (pharmacy_id, idempotency_key)
   WHERE idempotency_key IS NOT NULL AND status NOT IN ('FAILED', 'CANCELLED');
 

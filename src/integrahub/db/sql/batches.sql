@@ -111,20 +111,39 @@ VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(kind)s, %(parent_id)s, 'ful
 -- The pharmacy's next number; its turn row is locked.
 UPDATE pharmacy_turns SET last_seq = last_seq + 1 WHERE pharmacy_id = %(pharmacy_id)s RETURNING last_seq
 
--- decide_held --
+-- decide_if_held --
 -- A person's decision on a held deactivation.
 UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s
 WHERE id = %(id)s AND deactivation_state = 'held' RETURNING id
 
+-- pending_operation --
+-- Whether something decided on this batch is still to be carried out.
+SELECT id FROM batches WHERE parent_id = %(id)s AND finished_at IS NULL
+
+-- decide_if_waiting --
+-- The end of a FULL in parts, told on its last part.
+UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
+  deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s
+WHERE id = %(id)s AND deactivation_state = 'waiting'
+
+-- parts --
+-- The FULLs that make one catalogue with the newest: between two of them is no gap longer than the window.
+WITH fulls AS (
+  SELECT *, first_byte_at > lag(received_at) OVER (ORDER BY received_seq) + make_interval(mins => %(minutes)s) AS late
+  FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND load_type = 'full'
+)
+SELECT id, received_seq, received_at, status, media_type, item_count_claimed, items_total, unreadable_ids FROM fulls
+WHERE received_seq >= coalesce((SELECT max(received_seq) FROM fulls WHERE late), 0) ORDER BY received_seq
+
 -- closed_windows --
--- FULLs in parts whose window has been quiet long enough, newest part of each pharmacy.
+-- FULLs in parts whose window has been quiet long enough: the last part of each pharmacy.
 SELECT DISTINCT ON (b.pharmacy_id) b.id, b.pharmacy_id
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'waiting' AND b.finished_at IS NOT NULL
-  AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.finished_at IS NULL)
+  AND (%(pharmacy_id)s::bigint IS NULL OR b.pharmacy_id = %(pharmacy_id)s)
   AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.load_type = 'full'
-    AND o.kind = 'load' AND o.received_at
-      + make_interval(mins => coalesce(p.full_window_minutes, %(window)s)) > now())
+    AND (o.finished_at IS NULL OR o.kind = 'load' AND o.received_at
+      + make_interval(mins => coalesce(p.full_window_minutes, %(window)s)) > now()))
 ORDER BY b.pharmacy_id, b.received_seq DESC
 
 -- due_splits --

@@ -115,8 +115,9 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
   AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
 
 -- later_loads --
--- The loads of a pharmacy received after a number.
-SELECT id FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND received_seq > %(after)s
+-- The loads of a pharmacy received from a number on.
+SELECT id, inserted, reactivated FROM batches
+WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND received_seq >= %(first)s
 
 -- written --
 -- The table's own count of rows ever written.

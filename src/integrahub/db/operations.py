@@ -1,0 +1,153 @@
+"""Later operations on a batch that is final: an approved deactivation, and the end of a FULL that came in parts.
+
+Each takes its own number and turn, like a batch, so that it has one place in the pharmacy's order.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from integrahub.db import batches, turns
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection, Database
+from integrahub.db.turns import Turn
+from integrahub.domain.batches import BatchStatus, Deactivation
+from integrahub.domain.deactivation import Evidence, hold_reason
+from integrahub.domain.identifiers import uuid7
+
+_BATCHES = blocks("batches")
+_PRODUCTS = blocks("products")
+Row = dict[str, Any]
+
+
+async def approve(database: Database, batch_id: UUID, window: int) -> Turn | None:
+    """Queue the deactivation a person approved; None when nothing is held, or it is queued already."""
+    async with database.transaction() as connection:
+        batch = await _locked(connection, batch_id)
+        if batch is None or await _is_pending(connection, batch_id):
+            return None
+        return await _queue(connection, batch, "approval", window)
+
+
+async def reject(database: Database, batch_id: UUID) -> bool:
+    """Leave everything active, as a person decided; False when nothing is held, or an approval is queued."""
+    async with database.transaction() as connection:
+        if await _locked(connection, batch_id) is None or await _is_pending(connection, batch_id):
+            return False
+        values = {"id": batch_id, "state": Deactivation.REJECTED, "deactivated": 0}
+        return await (await connection.execute(_BATCHES["decide_if_held"], values)).fetchone() is not None
+
+
+async def _locked(connection: Connection, batch_id: UUID) -> Row | None:
+    """The batch with a held deactivation, its pharmacy's turn locked."""
+    batch = await batches.find(connection, batch_id)
+    if batch is None:
+        return None
+    await turns.lock(connection, batch["pharmacy_id"])
+    batch = await batches.find(connection, batch_id)
+    return batch if batch and batch["deactivation_state"] == Deactivation.HELD else None
+
+
+async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
+    return await (await connection.execute(_BATCHES["pending_operation"], {"id": batch_id})).fetchone() is not None
+
+
+async def _queue(connection: Connection, parent: Row, kind: str, window: int) -> Turn:
+    number = await turns.take_number(connection, parent["pharmacy_id"])
+    operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
+    await connection.execute(_BATCHES["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
+    return await turns.pass_on(connection, parent["pharmacy_id"], window)
+
+
+async def close_windows(database: Database, window_minutes: int, window: int) -> list[Turn]:
+    """Queue the end of every FULL in parts whose window has been quiet long enough."""
+    asked: Row = {"window": window_minutes, "pharmacy_id": None}
+    async with database.transaction() as connection:
+        closed = await (await connection.execute(_BATCHES["closed_windows"], asked)).fetchall()
+    passed = []
+    for found in closed:
+        async with database.transaction() as connection:
+            await turns.lock(connection, found["pharmacy_id"])
+            again = asked | {"pharmacy_id": found["pharmacy_id"]}
+            last = await (await connection.execute(_BATCHES["closed_windows"], again)).fetchone()
+            if last:
+                passed.append(await _queue(connection, last, "window", window))
+    return passed
+
+
+async def carry_out(connection: Connection, operation: Row, limit: float, window_minutes: int) -> None:
+    """Do what was queued, when it is still asked for; the operation has the turn."""
+    parent = await batches.find(connection, operation["parent_id"])
+    assert parent is not None
+    if operation["kind"] == "approval" and parent["deactivation_state"] == Deactivation.HELD:
+        await _approved(connection, parent, operation["id"])
+    if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:
+        await _close_window(connection, parent, operation["id"], limit, window_minutes)
+
+
+async def _approved(connection: Connection, parent: Row, operation_id: UUID) -> None:
+    first = parent["full_from_seq"] or parent["received_seq"]
+    asked = _absent_from(parent, operation_id, await _loads_since(connection, parent, first))
+    gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+    decision = {"id": parent["id"], "state": Deactivation.APPROVED, "deactivated": gone}
+    await connection.execute(_BATCHES["decide_if_held"], decision)
+
+
+async def _close_window(
+    connection: Connection, last: Row, operation_id: UUID, limit: float, window_minutes: int
+) -> None:
+    minutes = window_minutes if last["full_window_minutes"] is None else last["full_window_minutes"]
+    wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": minutes}
+    parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
+    loads = await _loads_since(connection, last, parts[0]["received_seq"])
+    asked = _absent_from(last, operation_id, loads)
+    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
+    assert counted is not None
+    active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
+    reason = _why_held(parts, counted["candidates"], active, limit_of(last, limit))
+    gone = 0
+    if reason is None:
+        seen = {"pharmacy_id": last["pharmacy_id"], "received_at": parts[0]["received_at"]}
+        await connection.execute(_BATCHES["mark_full_seen"], seen)
+        gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+    state = Deactivation.HELD if reason else Deactivation.APPLIED if gone else Deactivation.NONE
+    decision = {"id": last["id"], "state": state, "deactivated": gone, "reason": reason, "active": active}
+    told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
+    await connection.execute(_BATCHES["decide_if_waiting"], told)
+    await connection.execute(_BATCHES["supersede_held"], last)
+
+
+async def _loads_since(connection: Connection, batch: Row, first: int) -> list[Row]:
+    asked = {"pharmacy_id": batch["pharmacy_id"], "first": first}
+    return await (await connection.execute(_PRODUCTS["later_loads"], asked)).fetchall()
+
+
+def _absent_from(batch: Row, operation_id: UUID, loads: list[Row]) -> Row:
+    present = [load["id"] for load in loads]
+    return {"batches": present, "pharmacy_id": batch["pharmacy_id"], "batch_id": operation_id}
+
+
+def _why_held(parts: list[Row], candidates: int, active: int, limit: float) -> str | None:
+    if not candidates:
+        return None
+    for part in parts:
+        if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
+            return f"a part of this FULL ended as {part['status']}: its products may be ones to keep ({part['id']})"
+    reasons = (hold_reason(evidence(part, candidates, active), limit) for part in parts)
+    return next((reason for reason in reasons if reason), None)
+
+
+def limit_of(batch: Row, limit: float) -> float:
+    """The share of the active products a FULL may deactivate: the pharmacy's own, else the hub's."""
+    return limit if batch["deactivation_limit"] is None else float(batch["deactivation_limit"])
+
+
+def evidence(batch: Row, candidates: int, active: int) -> Evidence:
+    """What is known of a FULL when its deactivation is decided."""
+    return Evidence(
+        candidates=candidates,
+        active=active,
+        unreadable_ids=batch["unreadable_ids"],
+        is_array=batch["media_type"] == "application/json",
+        claimed=batch["item_count_claimed"],
+        received=batch["items_total"] or 0,
+    )

@@ -1,0 +1,36 @@
+"""Decide: what a person orders done to a batch - its held deactivation, or its end."""
+
+from uuid import UUID
+
+from integrahub.bus.base import Bus
+from integrahub.db import finishing, operations
+from integrahub.db.pool import Database
+from integrahub.flow.announcing import publish_finished, publish_turn
+
+
+class Decide:
+    """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
+
+    def __init__(self, database: Database, bus: Bus, *, window: int) -> None:
+        self._database = database
+        self._bus = bus
+        self._window = window
+
+    async def approve(self, batch_id: UUID) -> bool:
+        """Deactivate what the held FULL no longer has, in the pharmacy's order."""
+        turn = await operations.approve(self._database, batch_id, self._window)
+        if turn:
+            await publish_turn(self._bus, turn)
+        return turn is not None
+
+    async def reject(self, batch_id: UUID) -> bool:
+        """Leave everything active."""
+        return await operations.reject(self._database, batch_id)
+
+    async def cancel(self, batch_id: UUID) -> bool:
+        """Stop the batch: what has been applied stands."""
+        ended = await finishing.cancel(self._database, batch_id, self._window)
+        if ended:
+            await publish_finished(self._bus, batch_id, ended.status)
+            await publish_turn(self._bus, ended.turn)
+        return ended is not None
