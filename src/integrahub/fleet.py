@@ -1,21 +1,26 @@
 """The embedded hub: one parent that keeps PostgreSQL, the API and the workers alive, and stops them in order."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass, field
 
 import structlog
 
 from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.leases import expire_leases
 from integrahub.db.migrations import migrate
+from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import admin_key, pepper
 from integrahub.settings import Settings
 from integrahub.telemetry import logs
 
 _DRAIN = 25.0  # seconds a child may take to end what it began
 _LONGEST = 30.0  # seconds between restarts at most
+_LOOK = 0.1  # seconds between looks at the port
 _STEADY = 60.0  # seconds after which a child's earlier deaths are forgotten
 _log = structlog.get_logger()
 
@@ -101,7 +106,8 @@ async def supervise(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    await _port_free(settings)
+    _make_folder(settings)
     postgres = (
         None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
     )
@@ -109,6 +115,8 @@ async def supervise(settings: Settings) -> None:
     try:
         await migrate(url)
         admin_key(settings), pepper(settings)
+        if postgres:
+            await expire_leases(url)
         await _run(settings, url, postgres, stop)
     finally:
         if postgres:
@@ -120,7 +128,7 @@ async def _run(settings: Settings, url: str, postgres: EmbeddedPostgres | None, 
     keepers = [asyncio.create_task(child.keep(stop)) for child in children]
     if postgres:
         keepers.append(asyncio.create_task(_keep_postgres(postgres, stop)))
-    print(_welcome(settings), flush=True)
+    await _ready(settings, stop)
     await stop.wait()
     print("IntegraHub: stopping... / parando...", flush=True)
     await asyncio.gather(*(child.end() for child in children))
@@ -129,11 +137,51 @@ async def _run(settings: Settings, url: str, postgres: EmbeddedPostgres | None, 
     await asyncio.gather(*keepers, return_exceptions=True)
 
 
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {settings.data_dir.absolute()} cannot be made: {error}. Choose another with --data."
+        ) from error
+
+
+async def _port_free(settings: Settings) -> None:
+    """Wait while an earlier hub's API drains; ConfigurationError when the port stays taken."""
+    patience = asyncio.get_running_loop().time() + _DRAIN
+    while True:
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, settings.port))
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > patience:
+                    raise ConfigurationError(
+                        f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+                        "Stop what listens there, or choose another port with --port."
+                    ) from error
+        await asyncio.sleep(_LOOK)
+
+
+async def _ready(settings: Settings, stop: asyncio.Event) -> None:
+    """Say where the hub is once its API answers."""
+    while not stop.is_set():
+        try:
+            _, writer = await asyncio.open_connection(settings.host, settings.port)
+        except OSError:
+            await _wait(stop, _LOOK)
+            continue
+        writer.close()
+        print(_welcome(settings), flush=True)
+        return
+
+
 def _welcome(settings: Settings) -> str:
     base = f"http://{settings.host}:{settings.port}"
     key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
     return (
-        f"IntegraHub is starting at {base} / IntegraHub iniciando em {base}\n"
+        f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
         f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra."
     )

@@ -86,19 +86,30 @@ class Hub:
 @asynccontextmanager
 async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterator[Hub]:
     """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used."""
+    check_settings(settings)
     if not settings.database_url:
         raise ConfigurationError(
             "DATABASE_URL is not set. `integrahub up` runs with a database of its own; every other role needs the "
             "address of one, for example postgresql://user:password@host/integrahub."
         )
-    database = Database(settings.database_url, size=settings.pool_size, name=name)
-    bus = _bus(settings, database)
-    await database.open()
+    hub = unopened(settings, name, pepper(settings), admin_key(settings))
+    await hub.database.open()
     try:
-        yield Hub(settings, database, _storage(settings), bus, pepper(settings), admin_key(settings))
+        yield hub
     finally:
-        await bus.close()
-        await database.close()
+        await hub.bus.close()
+        await hub.database.close()
+
+
+def unopened(settings: Settings, name: str = "integrahub", pepper: bytes = b"", admin_key: str = "") -> Hub:
+    """The hub as it is composed, before anything is opened; enough to describe it."""
+    database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name)
+    return Hub(settings, database, _storage(settings), _bus(settings, database), pepper, admin_key)
+
+
+def check_settings(settings: Settings) -> None:
+    """ConfigurationError when a setting names something this version does not have."""
+    unopened(settings)
 
 
 def _storage(settings: Settings) -> Storage:

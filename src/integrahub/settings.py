@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=_named("MIN_UPSERT_WORKERS"))
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
+    url: str | None = None
+    key: str | None = None
+    parent_pid: int | None = None
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
 

@@ -1,0 +1,70 @@
+"""All verbs of `integrahub`, and how their failures are told."""
+
+import sys
+
+import click
+import httpx
+import typer
+from pydantic import ValidationError
+
+from integrahub.cli import batches, demo, doctor, keys, pharmacies, roles, send
+from integrahub.cli.client import Refused
+from integrahub.cli.output import ERRORS
+from integrahub.domain.errors import IntegraHubError
+
+_ABOUT = "Keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."
+app = typer.Typer(
+    help=_ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+app.command("up")(roles.up)
+app.command("demo")(demo.demo)
+app.command("send")(send.send)
+app.command("doctor")(doctor.doctor)
+app.command("api")(roles.api)
+app.command("work")(roles.work)
+app.command("migrate")(roles.migrate)
+app.command("openapi")(roles.openapi)
+app.add_typer(pharmacies.app, name="pharmacy")
+app.add_typer(keys.app, name="key")
+app.add_typer(batches.app, name="batch")
+
+
+def main() -> int:
+    """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as shown:
+        print(shown.format_message())
+        return 0
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 1
+    except ValidationError as error:
+        return _wrong_settings(error)
+    except (IntegraHubError, Refused) as error:
+        return _failed(str(error))
+    except httpx.TransportError as error:
+        return _failed(
+            f"The hub does not answer: {error}. Is it running? Start it with `integrahub up`, or set INTEGRAHUB_URL."
+        )
+
+
+def _failed(told: str) -> int:
+    ERRORS.print(told, style="red", highlight=False, markup=False)
+    return 1
+
+
+def _wrong_settings(error: ValidationError) -> int:
+    for fault in error.errors():
+        name = str(fault["loc"][0]).upper() if fault["loc"] else "?"
+        name = name if name.startswith("INTEGRAHUB_") else f"INTEGRAHUB_{name}"
+        ERRORS.print(f"The setting {name} is {str(fault['input'])!r}: {fault['msg']}.", style="red", markup=False)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""`integrahub key`: the API keys of pharmacies and vendors."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from integrahub.cli.client import Client
+from integrahub.cli.output import show_facts, show_rows
+
+app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it")]
+_COLUMNS = ("id", "hint", "scope", "cnpjs", "created_at", "expires_at", "revoked_at", "last_used_at")
+
+
+@app.command()
+def create(
+    cnpj: Annotated[list[str] | None, typer.Option(help="a pharmacy the key is for; may be repeated")] = None,
+    for_all: Annotated[bool, typer.Option("--all", help="for every pharmacy (an ERP vendor's key)")] = False,
+    chosen: Annotated[str | None, typer.Option("--key", help="keep this key, of one pharmacy (migration)")] = None,
+    expires_at: Annotated[datetime | None, typer.Option(help="when it ends; absent: never")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key; it is shown once."""
+    if bool(cnpj) == for_all:
+        raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
+    if chosen and (for_all or len(cnpj or []) != 1 or expires_at):
+        raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end")
+    with Client() as client:
+        if chosen:
+            wanted = {"key": chosen, "cnpj": (cnpj or [""])[0]}
+            made = client.call("POST", "/admin/pharmacies/api-key", json=wanted)
+        else:
+            ends = expires_at.astimezone().isoformat() if expires_at else None
+            made = client.call("POST", "/admin/keys", json={"cnpjs": "all" if for_all else cnpj, "expires_at": ends})
+    show_facts(made, as_json=as_json)
+
+
+@app.command("list")
+def every(as_json: AsJson = False) -> None:
+    """All keys, newest first; never the keys themselves."""
+    with Client() as client:
+        rows = client.get("/admin/keys")["items"]
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Make one: integrahub key create --cnpj CNPJ")
+
+
+@app.command()
+def rotate(key_id: KeyId, as_json: AsJson = False) -> None:
+    """A second key with the same reach; revoke the first once nobody uses it."""
+    with Client() as client:
+        show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate"), as_json=as_json)
+
+
+@app.command()
+def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
+    """End a key's life at once."""
+    with Client() as client:
+        show_facts(client.call("DELETE", f"/admin/keys/{key_id}"), as_json=as_json)

@@ -1,0 +1,67 @@
+"""Verbs that are processes of the hub."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from integrahub import fleet, worker
+from integrahub.api import server
+from integrahub.api.app import create, describe
+from integrahub.cli.output import OUT
+from integrahub.cli.parent import end_with_parent
+from integrahub.db import migrations
+from integrahub.domain.errors import ConfigurationError
+from integrahub.hub import unopened
+from integrahub.settings import Settings
+
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)")]
+Folder = Annotated[Path | None, typer.Option(help="the folder of everything kept (integrahub-data)")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="upsert workers (2)")]
+
+
+def up(port: Port = None, data: Folder = None, workers: Workers = None) -> int:
+    """Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."""
+    wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return fleet.up(Settings().model_copy(update=given))
+
+
+def api() -> int:
+    """Run one API process."""
+    settings = Settings()
+    end_with_parent(settings.parent_pid)
+    return server.run(settings)
+
+
+def work(
+    steps: Annotated[str, typer.Argument(help="one or several of split,upsert,finish,sweep, separated by commas")],
+) -> int:
+    """Run the given steps in one process."""
+    wanted = [step.strip() for step in steps.split(",") if step.strip()]
+    if unknown := [step for step in wanted if step not in worker.STEPS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: not a step; expected {', '.join(worker.STEPS)}")
+    if not wanted:
+        raise typer.BadParameter(f"no step named; expected {', '.join(worker.STEPS)}")
+    settings = Settings()
+    end_with_parent(settings.parent_pid)
+    return worker.run(settings, wanted)
+
+
+def migrate() -> int:
+    """Bring the schema of DATABASE_URL up to date."""
+    url = Settings().database_url
+    if not url:
+        raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
+    applied = asyncio.run(migrations.migrate(url))
+    OUT.print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+    return 0
+
+
+def openapi() -> int:
+    """Print the API's OpenAPI document."""
+    hub = unopened(Settings())
+    print(json.dumps(describe(create(hub, hub.ingest())), ensure_ascii=False, indent=2))
+    return 0
