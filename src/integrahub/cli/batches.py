@@ -69,6 +69,5 @@ def reject(batch_id: BatchId) -> None:
 def _decide(batch_id: str, decision: str) -> None:
     with Client() as client:
         client.call("POST", f"/v1/batches/{batch_id}/deactivation", json={"decision": decision})
-    OUT.print(
-        "Approved: the deactivation is queued." if decision == "approve" else "Rejected: everything stays active."
-    )
+    told = {"approve": "Approved: the deactivation is queued.", "reject": "Rejected: everything stays active."}
+    OUT.print(told[decision])

@@ -116,9 +116,7 @@ class Demo:
         for item in pages:
             seen[item["id"]] = (item["title"], item["price"], item["stock"], item["ean"], item["isActive"])
             self._progress.advance(task)
-        differing = [
-            product_id for product_id in wanted.keys() | seen.keys() if wanted.get(product_id) != seen.get(product_id)
-        ]
+        differing = [number for number in wanted.keys() | seen.keys() if wanted.get(number) != seen.get(number)]
         self._expect("products that differ from the input", [], differing[:5])
 
     def _expect(self, what: str, wanted: Any, found: Any) -> None:
@@ -150,7 +148,6 @@ def demo() -> int:
         OUT.print("These figures do not add up:", *run.faults, sep="\n  ", style="red", markup=False)
         raise typer.Exit(1)
     products = len(run.catalogue.expected())
-    OUT.print(
-        f"Every figure adds up; all {products:,} products equal the input. {perf_counter() - begun:.0f} s in all."
-    )
+    seconds = perf_counter() - begun
+    OUT.print(f"Every figure adds up; all {products:,} products equal the input. {seconds:.0f} s in all.")
     return 0

@@ -28,9 +28,7 @@ class _Sick(Exception):
 
 
 def _python(settings: Settings) -> str:
-    if sys.version_info < (3, 11):
-        raise _Sick(f"Python {sys.version.split()[0]} is too old; install 3.11 or newer.")
-    return sys.version.split()[0]
+    return f"{sys.version.split()[0]} at {sys.executable}"
 
 
 def _adapters(settings: Settings) -> str:

@@ -73,7 +73,8 @@ async def due_splits(database: Database, again: float) -> list[Row]:
         return await (await connection.execute(_SQL["due_splits"], {"again": again})).fetchall()
 
 
-async def due_finishes(database: Database) -> list[UUID]:
-    """Batches whose chunks are all settled and that are not final."""
+async def due_finishes(database: Database, again: float) -> list[UUID]:
+    """Batches to finish, announced at least `again` seconds ago."""
     async with database.transaction() as connection:
-        return [row["id"] for row in await (await connection.execute(_SQL["due_finishes"])).fetchall()]
+        rows = await (await connection.execute(_SQL["due_finishes"], {"again": again})).fetchall()
+        return [row["id"] for row in rows]

@@ -102,6 +102,7 @@ async def _finish_load(connection: Connection, batch: Row, limit: float, window_
 async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: float) -> Row:
     """Apply or hold what a whole FULL no longer has."""
     asked = {"batches": [batch["id"]], "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
+    await connection.execute(_PRODUCTS["pin_absence"])
     counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
     assert counted is not None
     active = counted["active"] - totals["inserted"] - totals["reactivated"]

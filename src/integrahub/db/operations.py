@@ -78,6 +78,7 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
     """Do what was queued, when it is still asked for; the operation has the turn."""
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
+    await connection.execute(_PRODUCTS["pin_absence"])
     if operation["kind"] == "approval" and parent["deactivation_state"] == Deactivation.HELD:
         await _approved(connection, parent, operation["id"])
     if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:

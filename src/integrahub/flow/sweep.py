@@ -3,7 +3,7 @@
 from integrahub.bus.base import Bus
 from integrahub.db import batches, chunks, operations
 from integrahub.db.pool import Database
-from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY, BatchReceived
+from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
 from integrahub.flow.announcing import publish, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
@@ -27,7 +27,8 @@ class Sweep:
         await self._splits()
         again = await self._doubt(CHUNKS_READY)
         await publish_ready(self._bus, await chunks.due(self._database, again, self._window))
-        for batch_id in await batches.due_finishes(self._database):
+        again = await self._doubt(BATCHES_UPSERTED)
+        for batch_id in await batches.due_finishes(self._database, again):
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
             await publish_turn(self._bus, turn)

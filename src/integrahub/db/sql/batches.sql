@@ -51,7 +51,8 @@ WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING 
 
 -- pass_turn_if_free --
 -- The lowest unfinished batch of the pharmacy gets the turn when it waits for it.
-UPDATE batches SET stage = CASE WHEN coalesce(chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END
+UPDATE batches SET stage = CASE WHEN coalesce(chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
+  announced_at = now(), announcements = 0
 WHERE stage = 'waiting' AND id = (
   SELECT id FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND finished_at IS NULL ORDER BY received_seq LIMIT 1)
 RETURNING id, stage
@@ -67,7 +68,9 @@ SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
 -- take_off_chunk --
 -- One chunk less; whoever reads 0 has the batch finished.
 UPDATE batches SET chunks_left = chunks_left - 1,
-  stage = CASE WHEN chunks_left = 1 THEN 'finishing' ELSE stage END
+  stage = CASE WHEN chunks_left = 1 THEN 'finishing' ELSE stage END,
+  announced_at = CASE WHEN chunks_left = 1 THEN now() ELSE announced_at END,
+  announcements = CASE WHEN chunks_left = 1 THEN 0 ELSE announcements END
 WHERE id = %(id)s RETURNING chunks_left
 
 -- totals --
@@ -159,5 +162,11 @@ WHERE id IN (
 RETURNING id, load_type, received_at, (SELECT cnpj FROM pharmacies p WHERE p.id = pharmacy_id)
 
 -- due_finishes --
--- All chunks settled and nobody finished them.
-SELECT id FROM batches WHERE stage = 'finishing' AND finished_at IS NULL ORDER BY received_at LIMIT 500
+-- All chunks settled, announced long ago, and nobody finished them.
+UPDATE batches SET announced_at = now(), announcements = announcements + 1
+WHERE id IN (
+  SELECT id FROM batches
+  WHERE finished_at IS NULL AND stage = 'finishing'
+    AND announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
+  ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+RETURNING id

@@ -92,20 +92,25 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
 -- What a client should know of single records.
 COPY record_faults (batch_id, chunk, position, byte_offset, severity, product_id, field, code, value) FROM STDIN
 
+-- pin_absence --
+-- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
+SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
+  set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
+
 -- count_candidates --
 -- Active products, and those of them that no listed batch has.
 WITH present AS (
-  SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+  SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
   WHERE c.batch_id = ANY(%(batches)s::uuid[])
 )
-SELECT count(*) AS active,
-  count(*) FILTER (WHERE NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
-FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
+SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is_active) AS active,
+  (SELECT count(*) FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
+    AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
 
 -- deactivate_absent --
 -- Products that no listed batch has are no longer sold.
 WITH present AS (
-  SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+  SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
   WHERE c.batch_id = ANY(%(batches)s::uuid[])
 )
 UPDATE products p SET is_active = false, deactivated_at = now(), record_hash = NULL, batch_id = %(batch_id)s,
