@@ -1,0 +1,62 @@
+# `make` lists the targets. Each sets up what it needs, so any may be the first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-long bench lint format lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.runtime ## a real catalogue through a real hub in a temporary folder; every figure checked
+	$(BIN)/integrahub demo
+
+up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
+	$(BIN)/integrahub up
+
+test: $(VENV)/.development ## all tests
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+test-long: $(VENV)/.development ## the long versions of property and crash tests
+	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --timeout 7200
+
+bench: $(VENV)/.development ## what is timed: ratios against a floor in the same run
+	$(BIN)/python -m bench
+
+lint: $(VENV)/.development ## style, types and the house's floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.development ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.development ## choose dependencies anew; hashes only, no addresses
+	$(LOCK) --upgrade --extra build -o requirements.txt
+	$(LOCK) --upgrade --extra build --extra dev -o requirements-dev.txt
+
+clean: ## remove what was set up, never what was kept
+	rm -rf $(VENV) $(VENV)-maker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'IntegraHub needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV) && $(PYTHON) -m pip install --quiet --target $(VENV)-maker virtualenv && \
+	  PYTHONPATH=$(VENV)-maker $(PYTHON) -m virtualenv --quiet $(VENV); }
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.made requirements-dev.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $(VENV)/.runtime $@
