@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import httpx
 import typer
 from pydantic import ValidationError
@@ -33,20 +32,17 @@ def main() -> int:
     """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     try:
         return int(app(standalone_mode=False) or 0)
-    except click.exceptions.NoArgsIsHelpError as shown:
-        print(shown.format_message())
-        return 0
-    except click.UsageError as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         return 1
     except ValidationError as error:
         return _wrong_settings(error)
     except (IntegraHubError, Refused) as error:
         return _failed(str(error))
+    except typer.TyperException as error:
+        getattr(error, "show", lambda: None)()
+        return int(getattr(error, "exit_code", 2))
     except httpx.TransportError as error:
         return _failed(
             f"The hub does not answer: {error}. Is it running? Start it with `integrahub up`, or set INTEGRAHUB_URL."

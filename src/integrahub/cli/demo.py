@@ -130,10 +130,8 @@ def _table() -> Table:
     table.add_column("records", justify="right")
     table.add_column("MB", justify="right")
     table.add_column("what happened")
-    table.add_column("answer
-ms", justify="right")
-    table.add_column("products
-/s", justify="right")
+    table.add_column("answer ms", justify="right")
+    table.add_column("products/s", justify="right")
     return table
 
 

@@ -1,0 +1,182 @@
+"""A hub as an operator runs it: `integrahub up` in a folder, talked to over HTTP, killed without mercy."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+ADMIN = "an-admin-key-for-tests"
+CNPJ = "05927228000145"
+OTHER = "33000167000101"
+PATH = "/v1/inovafarma/products"
+_PATIENCE = 120.0  # seconds
+
+
+@dataclass
+class Installation:
+    """A folder and a port; the hub on them may be started and killed many times."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    process: "subprocess.Popen[bytes] | None" = None
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every command of this installation runs under."""
+        own = {"DATA_DIR": str(self.folder / "kept"), "ADMIN_API_KEY": ADMIN, "PORT": str(self.port)}
+        own |= {"LOG_FORMAT": "json", "URL": str(self.http.base_url)} | self.settings
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
+        return plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
+
+    def start(self) -> None:
+        """`integrahub up`, until it is well."""
+        with (self.folder / "hub.log").open("ab") as log:
+            arguments = [sys.executable, "-m", "integrahub", "up"]
+            self.process = subprocess.Popen(
+                arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.wait_until(lambda: self.http.get("/health").status_code == 200)
+
+    def wait_until(self, holds: Any) -> None:
+        """Wait for a condition; a refused connection counts as not yet."""
+        end = monotonic() + _PATIENCE
+        while monotonic() < end:
+            assert self.process is None or self.process.poll() is None, self.log()
+            try:
+                if holds():
+                    return
+            except httpx.TransportError:
+                pass
+            _pause()
+        raise AssertionError(f"the condition never held; the log ends: {self.log()}")
+
+    def log(self) -> str:
+        """The end of what the hub said."""
+        return (self.folder / "hub.log").read_text(errors="replace")[-5000:]
+
+    def members(self) -> list[int]:
+        """Process ids of everything that runs on the folder: the hub, its children, its PostgreSQL."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and int(entry.name) != os.getpid():
+                try:
+                    environment = (entry / "environ").read_bytes()
+                    place = os.readlink(entry / "cwd")
+                except OSError:
+                    continue
+                mine = f"INTEGRAHUB_DATA_DIR={self.folder / 'kept'}".encode() in environment
+                if mine or place.startswith(str(self.folder)):
+                    found.append(int(entry.name))
+        return found
+
+    def kill(self) -> None:
+        """SIGKILL to every process at once."""
+        assert self.process is not None
+        for pid in self.members():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+        end = monotonic() + 20
+        while self.members() and monotonic() < end:
+            _pause()
+        assert not self.members()
+
+    def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the hub to stop, and give its exit code."""
+        assert self.process is not None
+        self.process.send_signal(sign)
+        return self.process.wait(90)
+
+    def command(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a verb of the command line."""
+        environment = self.environment | more
+        command = [sys.executable, "-m", "integrahub", *arguments]
+        return subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+
+    def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
+        """Post a body with the pharmacy's key; a header set to '' is left out."""
+        given = {"X-Inova-Load-Type": load_type, "X-Api-Key": self.key, "Content-Type": "application/json"} | headers
+        return self.http.post(PATH, content=body, headers={k: v for k, v in given.items() if v})
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON at a path."""
+        answer = self.http.get(path, params=query, headers={"X-Api-Key": self.key})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def make_key(self, cnpj: str = CNPJ) -> str:
+        """A key of the pharmacy."""
+        made = self.http.post(f"/admin/pharmacies/{cnpj}/api-key", headers={"X-Admin-Api-Key": ADMIN})
+        assert made.status_code == 200, made.text
+        return str(made.json()["api_key"])
+
+    def finished(self, batch_id: str) -> dict[str, Any]:
+        """The batch once it is final; its figures add up."""
+        self.wait_until(lambda: self.get(f"/v1/batches/{batch_id}")["finished_at"])
+        batch: dict[str, Any] = self.get(f"/v1/batches/{batch_id}")
+        if batch["items_total"] is not None:
+            assert batch["items_processed"] + batch["items_failed"] == batch["items_total"], batch
+        return batch
+
+    def products(self, **query: Any) -> dict[int, dict[str, Any]]:
+        """Every product of the pharmacy, by id."""
+        found: dict[int, dict[str, Any]] = {}
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.get("/v1/products", limit=100, cursor=cursor, sort="product_id", **query)
+            found |= {item["id"]: item for item in page["items"]}
+            cursor = page["pagination"]["next_cursor"]
+        return found
+
+
+def _pause() -> None:
+    threading.Event().wait(0.05)
+
+
+@pytest.fixture
+def installation() -> Iterator[Installation]:
+    """A folder of its own; whatever still runs on it in the end is killed."""
+    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        made = Installation(Path(folder))
+        try:
+            yield made
+        finally:
+            made.http.close()
+            if made.process and made.process.poll() is None:
+                made.kill()
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Installation]:
+    """One running hub with a limit of 1 MB a body, for tests that leave it as they found it."""
+    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        made = Installation(Path(folder))
+        try:
+            made.start()
+            made.key = made.make_key()
+            yield made
+        finally:
+            made.http.close()
+            if made.process and made.process.poll() is None:
+                made.kill()

@@ -1,0 +1,92 @@
+"""`integrahub up` as an operator uses it: it drains, goes on where it was, and survives SIGKILL of everything."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integrahub.cli.demo_catalogue import sample
+from tests.acceptance.conftest import Installation
+
+
+def _repeated(copies: int) -> Iterator[dict[str, Any]]:
+    """The real catalogue `copies` times, each time under new product ids."""
+    records = sample()
+    for copy in range(copies):
+        for record in records:
+            yield record | {"PRODUCTID": int(record["PRODUCTID"]) + copy * 10_000_000}
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
+    installation: Installation, sign: signal.Signals
+) -> None:
+    installation.start()
+    installation.key = installation.make_key()
+    body = json.dumps(list(_repeated(2))).encode()
+    batch_id = installation.post(body).json()["batch_id"]
+    assert installation.stop(sign) == 0
+    assert installation.members() == []
+    installation.start()
+    batch = installation.finished(batch_id)
+    assert (batch["status"], batch["inserted"]) == ("COMPLETED", 2 * 16349)
+
+
+@pytest.mark.timeout(600)
+def test_sigkill_of_every_process_during_a_full_of_500_thousand_loses_nothing(installation: Installation) -> None:
+    installation.start()
+    installation.key = installation.make_key()
+    body = ("[" + ",".join(json.dumps(record) for record in _repeated(31)) + "]").encode()[: 200 << 20]
+    count = 31 * 16349
+    answer = installation.post(body, **{"X-Inova-Item-Count": str(count)})
+    assert answer.status_code == 202, answer.text
+    batch_id = answer.json()["batch_id"]
+    installation.kill()  # before or while it is split
+    installation.start()
+    for share in (0.0, 0.3):
+        installation.wait_until(lambda share=share: _progress(installation, batch_id) > share)
+        installation.kill()
+        installation.start()
+    batch = installation.finished(batch_id)
+    counters = {name: batch[name] for name in ("inserted", "updated", "unchanged", "rejected", "dead", "merged")}
+    assert counters == {"inserted": count, "updated": 0, "unchanged": 0, "rejected": 0, "dead": 0, "merged": 0}
+    assert batch["status"] == "COMPLETED"
+    assert installation.get("/v1/products", limit=1)["pagination"]["count"] == count
+
+
+def _progress(installation: Installation, batch_id: str) -> float:
+    return float(installation.get(f"/v1/batches/{batch_id}")["progress"])
+
+
+def test_a_child_that_is_killed_is_started_again(installation: Installation) -> None:
+    installation.start()
+    installation.key = installation.make_key()
+    assert installation.process is not None
+    before = set(installation.members()) - {installation.process.pid}
+    workers = [pid for pid in before if b"work" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(workers) >= 4
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    records = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 11)]
+    batch = installation.finished(installation.post(json.dumps(records).encode()).json()["batch_id"])
+    assert (batch["status"], batch["inserted"]) == ("COMPLETED", 10)
+
+
+def test_a_second_hub_on_the_same_folder_is_refused_with_what_to_do(installation: Installation) -> None:
+    installation.start()
+    refused = installation.command("up", "--port", "1025")
+    assert refused.returncode == 1
+    assert "Another IntegraHub is running" in refused.stderr
+
+
+def test_children_end_when_their_parent_is_killed(installation: Installation) -> None:
+    installation.start()
+    assert installation.process is not None
+    installation.process.kill()
+    installation.process.wait()
+    installation.process = None
+    installation.wait_until(lambda: not installation.members())
