@@ -38,9 +38,10 @@ def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
 
 @pytest.mark.timeout(600)
 def test_sigkill_of_every_process_during_a_full_of_500_thousand_loses_nothing(installation: Installation) -> None:
+    installation.settings["MAX_PAYLOAD_SIZE"] = "400 MB"
     installation.start()
     installation.key = installation.make_key()
-    body = ("[" + ",".join(json.dumps(record) for record in _repeated(31)) + "]").encode()[: 200 << 20]
+    body = ("[" + ",".join(json.dumps(record) for record in _repeated(31)) + "]").encode()
     count = 31 * 16349
     answer = installation.post(body, **{"X-Inova-Item-Count": str(count)})
     assert answer.status_code == 202, answer.text
@@ -67,7 +68,7 @@ def test_a_child_that_is_killed_is_started_again(installation: Installation) -> 
     installation.key = installation.make_key()
     assert installation.process is not None
     before = set(installation.members()) - {installation.process.pid}
-    workers = [pid for pid in before if b"work" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = [pid for pid in before if b"\0work\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(workers) >= 4
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
