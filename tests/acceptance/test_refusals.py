@@ -123,3 +123,11 @@ def test_another_pharmacys_batch_and_products_are_out_of_reach(hub: Installation
     assert (theirs.status_code, nobodys.status_code) == (404, 404)
     assert hub.http.get("/v1/products", params={"cnpj": CNPJ}, headers=stranger).status_code == 403
     assert hub.http.get("/admin/keys", headers=stranger).status_code == 403
+
+
+def test_a_refusal_speaks_the_language_the_client_prefers(hub: Installation) -> None:
+    portuguese = hub.post(GOOD, "half", **{"Accept-Language": "pt-BR,pt;q=0.9"}).json()
+    english = hub.post(GOOD, "half").json()
+    assert "esperava-se" in portuguese["message"] and "expected" in english["message"]
+    assert portuguese["message_pt"] == portuguese["message"] and portuguese["message_en"] == english["message"]
+    assert portuguese["code"] == english["code"] == "load_type_unknown"

@@ -1,5 +1,6 @@
 """A batch from its post to its end, over a real PostgreSQL."""
 
+import asyncio
 import gzip
 import json
 from importlib.resources import files
@@ -140,3 +141,107 @@ async def test_the_real_catalogue_goes_through_whole(client: Client) -> None:
     assert page["pagination"]["count"] > 0
     prices = [item["price"] for item in page["items"]]
     assert prices == sorted(prices, reverse=True)
+
+
+async def test_a_full_in_several_posts_deactivates_what_no_part_has_once_its_window_is_quiet(client: Client) -> None:
+    await client.load(catalogue(200))
+    await _pass_minutes(client, 5)
+    await client.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"full_window_minutes": 1})
+    first = await client.load(catalogue(100))
+    second = await client.load([product(n) for n in range(101, 191)])
+    assert first["deactivation"]["state"] == second["deactivation"]["state"] == "waiting"
+    assert len(await client.products()) == 200
+    await _pass_minutes(client, 2)
+    closed = await _decided(client, second["batch_id"])
+    assert (closed["deactivation"]["state"], closed["deactivated"]) == ("applied", 10)
+    assert sorted(await client.products()) == list(range(1, 191))
+    superseded = await client.get(f"/v1/batches/{first['batch_id']}")
+    assert superseded["deactivation"]["state"] == "superseded"
+
+
+async def test_a_part_that_failed_holds_the_deactivation_of_the_whole_window(client: Client) -> None:
+    await client.load(catalogue(200))
+    await _pass_minutes(client, 5)
+    await client.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"full_window_minutes": 1})
+    part = await client.load(catalogue(195))
+    broken = await client.load(json.dumps([product(n) for n in range(196, 201)]).encode()[:-1])
+    assert broken["status"] == "FAILED"
+    await _pass_minutes(client, 2)
+    held = await _decided(client, part["batch_id"])
+    assert (held["deactivation"]["state"], held["deactivation"]["reason_code"]) == ("held", "part_failed")
+    assert len(await client.products()) == 200
+    await client.admin("POST", f"/v1/batches/{part['batch_id']}/deactivation", {"decision": "approve"})
+    assert (await _decided(client, part["batch_id"], "approved"))["deactivated"] == 5
+
+
+async def test_a_delta_after_a_held_full_keeps_its_products_when_the_hold_is_approved(client: Client) -> None:
+    await client.load(catalogue())
+    held = await client.load(catalogue(20))
+    await client.load([product(150, PRICE=1)], "delta")
+    await client.admin("POST", f"/v1/batches/{held['batch_id']}/deactivation", {"decision": "approve"})
+    assert (await _decided(client, held["batch_id"], "approved"))["deactivated"] == 179
+    assert sorted(await client.products()) == [*range(1, 21), 150]
+
+
+async def test_a_rejected_hold_leaves_everything_active_and_a_later_full_replaces_an_open_one(client: Client) -> None:
+    await client.load(catalogue())
+    rejected = await client.load(catalogue(20))
+    await client.admin("POST", f"/v1/batches/{rejected['batch_id']}/deactivation", {"decision": "reject"})
+    opened = await client.load(catalogue(21))
+    last = await client.load(catalogue(199))
+    states = [(await client.get(f"/v1/batches/{b['batch_id']}"))["deactivation"]["state"] for b in (rejected, opened)]
+    assert states == ["rejected", "superseded"]
+    assert last["deactivated"] == 1 and len(await client.products()) == 199
+
+
+async def test_a_cancelled_batch_passes_the_turn_and_counts_what_it_did_not_apply(client: Client) -> None:
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("LOCK TABLE products IN ACCESS EXCLUSIVE MODE")
+        first = (await client.post(catalogue(500))).json()["batch_id"]
+        second = (await client.post([product(1)], "delta")).json()["batch_id"]
+        async with asyncio.timeout(30):
+            while (await client.get(f"/v1/batches/{first}"))["stage"] != "upserting":
+                await asyncio.sleep(0.02)
+        cancelling = asyncio.create_task(client.admin("POST", f"/v1/batches/{first}/cancel"))
+        await asyncio.sleep(0.3)
+    await cancelling
+    stopped = await client.finished(first)
+    assert stopped["status"] == "CANCELLED"
+    assert stopped["cancelled"] > 0 and stopped["cancelled"] + stopped["inserted"] == 500
+    following = await client.finished(second)
+    assert (following["status"], following["inserted"] + following["unchanged"] + following["updated"]) == (
+        "COMPLETED",
+        1,
+    )
+
+
+async def test_batches_of_one_pharmacy_take_turns_in_the_order_received(client: Client) -> None:
+    ids = []
+    for price in range(20):
+        ids.append(
+            (await client.post([product(n, PRICE=price + 1) for n in range(1, 120)], "delta")).json()["batch_id"]
+        )
+    batches = [await client.finished(batch_id) for batch_id in ids]
+    assert [batch["received_seq"] for batch in batches] == list(range(1, 21))
+    assert [batch["inserted"] + batch["updated"] for batch in batches] == [119] * 20
+    assert {item["price"] for item in (await client.products()).values()} == {20}
+
+
+async def _pass_minutes(client: Client, minutes: int) -> None:
+    """Everything received so far was received that much earlier."""
+    async with client.hub.database.transaction() as connection:
+        await connection.execute(
+            "UPDATE batches SET received_at = received_at - make_interval(mins => %(m)s),"
+            " first_byte_at = first_byte_at - make_interval(mins => %(m)s)",
+            {"m": minutes},
+        )
+
+
+async def _decided(client: Client, batch_id: str, state: str | None = None) -> dict[str, Any]:
+    async with asyncio.timeout(30):
+        while True:
+            batch: dict[str, Any] = await client.get(f"/v1/batches/{batch_id}")
+            found = batch["deactivation"]["state"]
+            if found == state or (state is None and found != "waiting"):
+                return batch
+            await asyncio.sleep(0.05)

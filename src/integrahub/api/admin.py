@@ -61,7 +61,7 @@ class Admin:
         try:
             return parse_cnpj(value, verify=self._verify)
         except InvalidCnpj as error:
-            raise BadRequest(f"{error}.") from error
+            raise BadRequest(error.code, **error.facts) from error
 
     async def pharmacy_key(self, cnpj: str, chosen: ChosenKey | None) -> dict[str, Any]:
         pharmacy = await pharmacies.find_or_create(self._database, self.cnpj(cnpj), "")
@@ -72,14 +72,14 @@ class Admin:
 
     async def new_key(self, wanted: NewKey) -> dict[str, Any]:
         if isinstance(wanted.cnpjs, str) and wanted.cnpjs != "all":
-            raise BadRequest('`cnpjs` is a list of CNPJs, or "all".')
+            raise BadRequest("cnpjs_unreadable")
         cnpjs = None if isinstance(wanted.cnpjs, str) else [self.cnpj(value) for value in wanted.cnpjs]
         return await self._create(cnpjs, wanted.expires_at)
 
     async def rotate(self, key_id: UUID) -> dict[str, Any]:
         row = await api_keys.find(self._database, key_id)
         if row is None or row["revoked_at"]:
-            raise NotFound("There is no live key by that id.")
+            raise NotFound("key_unknown")
         return await self._create(None if row["scope"] == "all" else row["cnpjs"], row["expires_at"])
 
     async def _create(self, cnpjs: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
@@ -89,18 +89,18 @@ class Admin:
 
     async def revoke(self, key_id: UUID) -> dict[str, Any]:
         if not await api_keys.revoke(self._database, key_id):
-            raise NotFound("There is no live key by that id.")
+            raise NotFound("key_unknown")
         return {"id": key_id, "revoked": True}
 
     async def decide(self, batch_id: UUID, decision: str) -> dict[str, Any]:
         act = self._decide.approve if decision == "approve" else self._decide.reject
         if not await act(batch_id):
-            raise Conflict("No deactivation of this batch waits for a decision: there is nothing to decide.")
+            raise Conflict("nothing_held")
         return {"batch_id": batch_id, "decision": decision}
 
     async def cancel(self, batch_id: UUID) -> dict[str, Any]:
         if not await self._decide.cancel(batch_id):
-            raise Conflict("There is no unfinished batch by that id: nothing was cancelled.")
+            raise Conflict("nothing_to_cancel")
         return {"batch_id": batch_id, "status": "CANCELLED"}
 
 
@@ -129,7 +129,7 @@ def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> Non
     async def key_by_body(chosen: ChosenKey | None = None, cnpj: str | None = None) -> dict[str, Any]:
         named = cnpj or (chosen.cnpj if chosen else None)
         if not named:
-            raise BadRequest("No CNPJ: give it in the body or the query.")
+            raise BadRequest("cnpj_not_named")
         return await admin.pharmacy_key(named, chosen)
 
     @routes.post("/admin/pharmacies/{cnpj}/api-key")
@@ -145,7 +145,7 @@ def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> Non
     async def show(cnpj: str) -> dict[str, Any]:
         found = await pharmacies.find(database, admin.cnpj(cnpj))
         if found is None:
-            raise NotFound("There is no pharmacy by that CNPJ.")
+            raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found
 
     @routes.put("/admin/pharmacies/{cnpj}")

@@ -13,7 +13,6 @@ from integrahub.domain.keys import Caller, key_hash
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 _HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
-_REFUSED = "No valid key came with the request. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`."
 
 
 def presented_key(request: Request) -> str:
@@ -40,7 +39,7 @@ class Keys:
         """Whose key it is; Unauthorized when it is nobody's."""
         key = presented_key(request)
         if not key:
-            raise Unauthorized(_REFUSED)
+            raise Unauthorized("key_refused")
         digest = key_hash(key, self._pepper)
         if hmac.compare_digest(digest, self._admin):
             return Caller(None, is_admin=True)
@@ -48,14 +47,14 @@ class Keys:
             return Caller(None)
         row = await api_keys.find_live(self._database, digest)
         if row is None:
-            raise Unauthorized(_REFUSED)
+            raise Unauthorized("key_refused")
         return Caller(None if row["scope"] == "all" else frozenset(row["cnpjs"]), key_id=_text(row["id"]))
 
     async def admin(self, request: Request) -> Caller:
         """The operator; Forbidden for every other key."""
         caller = await self.caller(request)
         if not caller.is_admin:
-            raise Forbidden("This route is the operator's: send the admin key as `X-Admin-Api-Key`.")
+            raise Forbidden("operator_only")
         return caller
 
 

@@ -20,6 +20,7 @@ from integrahub.domain.errors import BadRequest, Forbidden, NotFound
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import MESSAGES
+from integrahub.domain.sentences import say
 from integrahub.flow.rejected import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 
@@ -49,7 +50,7 @@ def view(row: Row) -> Row:
             "state": row["deactivation_state"],
             "candidates": row["deactivation_candidates"],
             "active": row["deactivation_active"],
-            "reason": row["deactivation_reason"],
+            **_reason(row),
         },
         "progress": _progress(row, processed + failed),
         "rate": None if rate is None else round(rate, 1),
@@ -74,7 +75,16 @@ def _estimate(row: Row, settled: int, rate: float | None) -> datetime | None:
 def _error(row: Row) -> Row | None:
     if not row["error_code"]:
         return None
-    return {"code": row["error_code"], "message": row["error_message"], "byte_offset": row["error_offset"]}
+    told = say(row["error_code"], row["error_facts"] or {})
+    both = {"message": told.en, "message_pt": told.pt, "message_en": told.en}
+    return {"code": row["error_code"], **both, "byte_offset": row["error_offset"]}
+
+
+def _reason(row: Row) -> Row:
+    if not row["deactivation_reason"]:
+        return {"reason": None, "reason_pt": None, "reason_code": None}
+    told = say(row["deactivation_reason"], row["deactivation_facts"] or {})
+    return {"reason": told.en, "reason_pt": told.pt, "reason_code": row["deactivation_reason"]}
 
 
 def fault_view(row: Row) -> Row:
@@ -99,7 +109,7 @@ class Reports:
         """The batch; NotFound also when it is another pharmacy's."""
         row = await reports.show(self._database, batch_id)
         if row is None or not caller.may_see(row["cnpj"]):
-            raise NotFound(f"There is no batch {batch_id} among those this key may see.")
+            raise NotFound("batch_unknown", batch_id=batch_id)
         return view(row)
 
     def cnpjs(self, caller: Caller, asked: str | None) -> list[str] | None:
@@ -107,7 +117,7 @@ class Reports:
         if not asked:
             return None if caller.cnpjs is None else sorted(caller.cnpjs)
         if not caller.may_see(unmask(asked)):
-            raise Forbidden(f"This key is not of the pharmacy {unmask(asked)[:20]}.")
+            raise Forbidden("other_pharmacy", cnpj=unmask(asked)[:20])
         return [unmask(asked)]
 
     async def faults(self, batch_id: UUID, cursor: str | None, limit: int) -> Row:
@@ -137,7 +147,7 @@ def _decoded(cursor: str | None, *kinds: type) -> Any:
     try:
         return tuple(cursors.decode(cursor, *kinds))
     except cursors.BadCursor:
-        raise BadRequest("The cursor is not one this query gave; begin again without it.") from None
+        raise BadRequest("cursor_unknown") from None
 
 
 async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
@@ -217,7 +227,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         try:
             first = await anext(body)
         except ObjectMissing:
-            raise NotFound("The records of this batch are no longer kept.") from None
+            raise NotFound("records_gone") from None
         return StreamingResponse(_joined(first, body), media_type="application/json")
 
     return routes

@@ -43,7 +43,7 @@ def _amount(name: str, text: str | None) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount is not None and (not amount.is_finite() or abs(amount.adjusted()) > 30):
-        raise BadRequest(f"{name} is {text!r}; a number such as 12.50 was expected.")
+        raise BadRequest("value_unreadable", name=name, value=(text or "")[:40], expected="12.50")
     return amount
 
 
@@ -52,14 +52,16 @@ def _flag(name: str, text: str | None) -> bool | None:
         return None
     if text.lower() in ("true", "1", "false", "0"):
         return text.lower() in ("true", "1")
-    raise BadRequest(f"{name} is {text!r}; `true` or `false` was expected.")
+    raise BadRequest("value_unreadable", name=name, value=text[:40], expected="true | false")
 
 
 def _moment(name: str, text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text.replace(" ", "+")) if text else None
     except ValueError:
-        raise BadRequest(f"{name} is {text!r}; a time such as 2026-03-01T10:00:00Z was expected.") from None
+        raise BadRequest(
+            "value_unreadable", name=name, value=(text or "")[:40], expected="2026-03-01T10:00:00Z"
+        ) from None
 
 
 def _like(text: str | None) -> str | None:
@@ -72,10 +74,10 @@ def _like(text: str | None) -> str | None:
 def read(query: dict[str, str]) -> Wanted:
     """The query as asked; BadRequest for what cannot be read, except page and limit."""
     if any("\0" in value for value in query.values()):
-        raise BadRequest("The query holds the character NUL; remove it.")
+        raise BadRequest("query_has_nul")
     sort = query.get("sort") or "-updated"
     if sort not in catalogue.SORTS:
-        raise BadRequest(f"sort is {sort[:40]!r}; one of {', '.join(catalogue.SORTS)} was expected.")
+        raise BadRequest("value_unreadable", name="sort", value=sort[:40], expected=" | ".join(catalogue.SORTS))
     filters: dict[str, Any] = {name: query.get(name) or None for name in ("ean", "category", "brand")}
     filters["q"] = _like(query.get("q"))
     filters |= {name: _amount(name, query.get(name)) for name in ("price_min", "price_max", "stock_min")}
@@ -154,7 +156,7 @@ class Catalogue:
         except cursors.BadCursor:
             sort = ""
         if sort != wanted.sort:
-            raise BadRequest("The cursor is not one this query gave; begin again without it.")
+            raise BadRequest("cursor_unknown")
         return key, product_id
 
     async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
@@ -163,14 +165,14 @@ class Catalogue:
             try:
                 cnpj = parse_cnpj(asked, verify=self._verify)
             except InvalidCnpj as error:
-                raise BadRequest(f"{error}.") from error
+                raise BadRequest(error.code, **error.facts) from error
         if not cnpj:
-            raise BadRequest("No CNPJ: this key is not of one pharmacy; say which one with ?cnpj=.")
+            raise BadRequest("cnpj_not_named")
         if not caller.may_see(cnpj):
-            raise Forbidden(f"This key is not of the pharmacy {cnpj}.")
+            raise Forbidden("other_pharmacy", cnpj=cnpj)
         found = await pharmacies.find(self._database, cnpj)
         if found is None:
-            raise NotFound(f"There is no pharmacy {cnpj} here; nothing was ever posted for it.")
+            raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found
 
 

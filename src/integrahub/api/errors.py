@@ -1,5 +1,7 @@
 """The one place that renders refusals: RFC 9457 problem+json with `error` and `message` for older clients."""
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -11,12 +13,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.domain.errors import Problem, Transient
+from integrahub.domain.sentences import say
 
 _log = structlog.get_logger()
 
 
-def render(status: int, error: str, message: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem as old and new clients read it."""
+def render(
+    request: Request, status: int, error: str, code: str, members: Mapping[str, Any] | None = None, /, **facts: Any
+) -> Response:
+    """A problem as old and new clients read it, its `message` in the language the request prefers."""
+    told = say(code, facts)
+    message = told.pt if _prefers_portuguese(request) else told.en
     body = {
         "type": "about:blank",
         "title": error,
@@ -24,42 +31,50 @@ def render(status: int, error: str, message: str, headers: dict[str, str] | None
         "detail": message,
         "error": error,
         "message": message,
+        "message_pt": told.pt,
+        "message_en": told.en,
+        "code": code,
         "errors": [],
         "trace_id": uuid4().hex,
     }
-    return JSONResponse(body | members, status, headers, media_type="application/problem+json")
+    return JSONResponse(body | dict(members or {}), status, media_type="application/problem+json")
+
+
+def _prefers_portuguese(request: Request) -> bool:
+    return request.headers.get("accept-language", "").strip().lower().startswith("pt")
 
 
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
-    return render(problem.status, problem.error, problem.message, problem.headers, **problem.members)
+    return render(request, problem.status, problem.error, problem.code, problem.members, **problem.facts)
 
 
 async def _transient(request: Request, fault: Exception) -> Response:
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
-    message = "Something the hub depends on does not answer just now. Nothing was taken in; send it again shortly."
-    return render(503, "Service Unavailable", message, {"Retry-After": "5"})
+    answer = render(request, 503, "Service Unavailable", "dependency_away")
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 async def _http(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
-    names = {404: "Not Found", 405: "Method Not Allowed"}
-    message = f"{request.method} {request.url.path}: {fault.detail}. See /docs for what there is."
-    return render(
-        fault.status_code, names.get(fault.status_code, str(fault.detail)), message, dict(fault.headers or {})
-    )
+    error = HTTPStatus(fault.status_code).phrase
+    facts = {"method": request.method, "path": request.url.path, "told": fault.detail}
+    answer = render(request, fault.status_code, error, "route_unknown", **facts)
+    answer.headers.update(fault.headers or {})
+    return answer
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)
     errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in fault.errors()]
     told = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
-    return render(400, "Bad Request", f"The request cannot be read: {told}.", errors=errors)
+    return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, told=told)
 
 
 async def _unexpected(request: Request, fault: Exception) -> Response:
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
-    return render(500, "Internal Server Error", "The hub failed on this request; the operator finds why in the logs.")
+    return render(request, 500, "Internal Server Error", "hub_failed")
 
 
 def install(app: FastAPI) -> None:

@@ -66,9 +66,7 @@ class IngestRoute:
     async def _pharmacy(self, caller: Caller, facts: Facts, named: str) -> dict[str, Any]:
         cnpj = self._named(named) if named else self._cnpj(caller, facts)
         if not caller.may_see(cnpj):
-            raise Forbidden(
-                f"This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send its own products."
-            )
+            raise Forbidden("other_pharmacy", cnpj=cnpj)
         if cnpj not in self._known:
             if len(self._known) > 100_000:
                 self._known.clear()
@@ -80,55 +78,54 @@ class IngestRoute:
         try:
             return parse_cnpj(value, verify=self._verify)
         except InvalidCnpj as error:
-            raise BadRequest(f"The query's `cnpj` cannot be used: {error}.") from error
+            raise BadRequest(error.code, **error.facts) from error
 
     def _cnpj(self, caller: Caller, facts: Facts) -> str:
         own = caller.only()
         if own and not facts.cnpj:
             return own
         if not facts.cnpj:
-            raise BadRequest("No CNPJ: neither the key nor the first record's CNPJ says which pharmacy this is.")
+            raise BadRequest("cnpj_missing")
         try:
             sent = parse_cnpj(facts.cnpj, verify=self._verify)
         except InvalidCnpj as error:
             if own:
                 return own  # the record alone is at fault, and is rejected as such
-            raise BadRequest(f"The first record's CNPJ cannot be used: {error}.") from error
+            raise BadRequest(error.code, **error.facts) from error
         return sent
 
 
 def _load_type(request: Request) -> str:
     value = request.headers.get("x-inova-load-type", "").strip().lower()
     if not value:
-        message = "The header X-Inova-Load-Type is missing: say `full` for a whole catalogue or `delta` for changes."
-        raise BadRequest(message, required=["X-Inova-Load-Type"])
+        raise BadRequest("load_type_missing", {"required": ["X-Inova-Load-Type"]})
     if value not in _LOAD_TYPES:
-        raise BadRequest(f"X-Inova-Load-Type is {value[:40]!r}; expected `full` or `delta`.")
+        raise BadRequest("load_type_unknown", value=value[:40])
     return value
 
 
 def _content(request: Request) -> tuple[str, str]:
     kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if kind not in _MEDIA:
-        raise UnsupportedMediaType(f"Content-Type is {kind[:80]!r}; expected application/json or application/x-ndjson.")
+        raise UnsupportedMediaType("content_type_unknown", value=kind[:80])
     encoding = request.headers.get("content-encoding", "").strip().lower()
     encoding = "" if encoding == "identity" else encoding
     if encoding not in ("", "gzip", "zstd"):
-        raise UnsupportedMediaType(f"Content-Encoding is {encoding[:80]!r}; expected gzip, zstd or none.")
+        raise UnsupportedMediaType("content_encoding_unknown", value=encoding[:80])
     return _MEDIA[kind], encoding
 
 
 def _idempotency_key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key", "").strip()
     if len(key) > 255:
-        raise BadRequest(f"Idempotency-Key has {len(key)} characters; at most 255 are taken.")
+        raise BadRequest("idempotency_key_long", length=len(key))
     return key or None
 
 
 def _item_count(request: Request) -> int | None:
     value = request.headers.get("x-inova-item-count", "").strip()
     if value and not (value.isascii() and value.isdecimal() and len(value) < 16):
-        raise BadRequest(f"X-Inova-Item-Count is {value[:40]!r}; expected the number of records.")
+        raise BadRequest("item_count_unreadable", value=value[:40])
     return int(value) if value else None
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from integrahub.db import chunks, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
@@ -47,7 +49,7 @@ async def fail(database: Database, claim: Row, fault: BodyFault, window: int) ->
         values = {"id": claim["id"], "token": claim["claim_token"]}
         if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
             return None
-        told = {"code": fault.code, "message": str(fault), "offset": fault.offset}
+        told = {"code": fault.code, "facts": Jsonb(fault.facts), "offset": fault.offset}
         await connection.execute(_SQL["fail"], values | told)
         return await turns.pass_on(connection, claim["pharmacy_id"], window)
 

@@ -16,7 +16,14 @@ _CHUNKS = blocks("batch_chunks")
 _PRODUCTS = blocks("products")
 Row = dict[str, Any]
 _APPLIED = ("inserted", "updated", "unchanged")
-_UNDECIDED: Row = {"state": Deactivation.NONE, "candidates": 0, "active": 0, "reason": None, "deactivated": 0}
+_UNDECIDED: Row = {
+    "state": Deactivation.NONE,
+    "candidates": 0,
+    "active": 0,
+    "reason": None,
+    "facts": None,
+    "deactivated": 0,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +76,7 @@ async def totals_of(connection: Connection, batch_id: UUID) -> Row:
 async def _close(
     connection: Connection, batch: Row, totals: Row, status: BatchStatus, decision: Row | None = None
 ) -> str:
-    failed = status is BatchStatus.FAILED
-    error = {
-        "error_code": "nothing_applied" if failed else None,
-        "error_message": "No record could be applied; see the report of errors." if failed else None,
-    }
+    error = {"error_code": "nothing_applied" if status is BatchStatus.FAILED else None}
     final = {"id": batch["id"], "status": status}
     await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
     return str(status)
@@ -118,6 +121,5 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: fl
         "state": state if counted["candidates"] else Deactivation.NONE,
         "candidates": counted["candidates"],
         "active": active,
-        "reason": reason,
         "deactivated": gone,
-    }
+    } | operations.told_reason(reason)

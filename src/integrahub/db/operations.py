@@ -6,12 +6,14 @@ Each takes its own number and turn, like a batch, so that it has one place in th
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from integrahub.db import batches, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.deactivation import Evidence, hold_reason
+from integrahub.domain.deactivation import Evidence, Reason, hold_reason
 from integrahub.domain.identifiers import uuid7
 
 _BATCHES = blocks("batches")
@@ -111,7 +113,7 @@ async def _close_window(
         await connection.execute(_BATCHES["mark_full_seen"], seen)
         gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
     state = Deactivation.HELD if reason else Deactivation.APPLIED if gone else Deactivation.NONE
-    decision = {"id": last["id"], "state": state, "deactivated": gone, "reason": reason, "active": active}
+    decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | told_reason(reason)
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
     await connection.execute(_BATCHES["decide_if_waiting"], told)
     await connection.execute(_BATCHES["supersede_held"], last)
@@ -127,14 +129,19 @@ def _absent_from(batch: Row, operation_id: UUID, loads: list[Row]) -> Row:
     return {"batches": present, "pharmacy_id": batch["pharmacy_id"], "batch_id": operation_id}
 
 
-def _why_held(parts: list[Row], candidates: int, active: int, limit: float) -> str | None:
+def _why_held(parts: list[Row], candidates: int, active: int, limit: float) -> Reason | None:
     if not candidates:
         return None
     for part in parts:
         if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
-            return f"a part of this FULL ended as {part['status']}: its products may be ones to keep ({part['id']})"
+            return Reason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
     reasons = (hold_reason(evidence(part, candidates, active), limit) for part in parts)
     return next((reason for reason in reasons if reason), None)
+
+
+def told_reason(reason: Reason | None) -> Row:
+    """The columns of a reason."""
+    return {"reason": reason.code, "facts": Jsonb(reason.facts)} if reason else {"reason": None, "facts": None}
 
 
 def limit_of(batch: Row, limit: float) -> float:

@@ -43,10 +43,6 @@ class Receipt:
 
 
 Outcome = Receipt | Problem
-_MISMATCH = (
-    "This Idempotency-Key was used before with another body or load type. Use a new key for new content, "
-    "or send the same bytes and load type again."
-)
 
 
 class _Earlier:
@@ -64,7 +60,7 @@ class _Earlier:
         row = self.keyed.get((post.pharmacy_id, post.idempotency_key))
         if row is None:
             return None
-        return _replayed(row) if _same(row, post) else Unprocessable(_MISMATCH, batch_id=str(row["id"]))
+        return _replayed(row) if _same(row, post) else _mismatch(row)
 
     def add(self, post: Post, received_at: datetime) -> None:
         row = {"id": post.id, "load_type": post.load_type, "sha256": post.sha256, "status": "RECEIVED"}
@@ -72,6 +68,10 @@ class _Earlier:
         self.latest[post.pharmacy_id] = row
         if post.idempotency_key is not None:
             self.keyed[(post.pharmacy_id, post.idempotency_key)] = row
+
+
+def _mismatch(row: dict[str, Any]) -> Unprocessable:
+    return Unprocessable("idempotency_key_reused", {"batch_id": str(row["id"])})
 
 
 def _same(row: dict[str, Any], post: Post) -> bool:

@@ -88,8 +88,7 @@ class Zstd:
 
 
 def _broken(encoding: str, why: str) -> BodyFault:
-    message = f"The body is announced as {encoding} but cannot be decoded ({why}). Send it whole, or without encoding."
-    return BodyFault("encoding_invalid", message, 0)
+    return BodyFault("encoding_invalid", 0, encoding=encoding, told=why)
 
 
 def inflater_for(encoding: str) -> Inflater:

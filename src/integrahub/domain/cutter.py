@@ -140,11 +140,7 @@ class ArrayCutter:
         """Prove that the array was closed."""
         if not self._complete:
             end = self._base + len(self._buffer)
-            raise BodyFault(
-                "body_truncated",
-                f"The body ends at byte {end} before its JSON array is closed. Send the whole array, up to its `]`.",
-                end,
-            )
+            raise BodyFault("body_truncated", end)
         return Run()
 
     # What is due next. Each takes what it can and says whether there may be more to take.
@@ -158,7 +154,7 @@ class ArrayCutter:
 
     def _open(self) -> bool:
         if self._buffer[self._place] != ord("["):
-            raise self._fault("body_not_array", "a JSON array `[` was expected")
+            raise self._fault("`[`")
         self._place += 1
         self._due = self._first
         return True
@@ -182,14 +178,14 @@ class ArrayCutter:
         if self._buffer[self._place] == ord("]"):
             return self._end()
         if self._buffer[self._place] != ord(","):
-            raise self._fault("body_malformed", "`,` or `]` was expected after a record")
+            raise self._fault("`,` | `]`")
         self._place += 1
         self._due = self._record
         return True
 
     def _nothing(self) -> bool:
         if self._skip_blanks():
-            raise self._fault("body_malformed", "nothing was expected after the array's `]`")
+            raise self._fault("EOF")
         return False
 
     def _end(self) -> bool:
@@ -246,7 +242,7 @@ class ArrayCutter:
     def _scan_scalar(self) -> bool:
         scalar = _SCALAR.match(self._buffer, self._place)
         if scalar is None:
-            raise self._fault("body_malformed", "a record was expected")
+            raise self._fault("`{`")
         if scalar.end() == len(self._buffer) <= self._place + self._max_record:
             return False  # it may go on in the next block
         return self._end_record(scalar.end())
@@ -279,7 +275,7 @@ class ArrayCutter:
         self._place = match.end() if match else self._place
         return self._place < len(self._buffer)
 
-    def _fault(self, code: str, expected: str) -> BodyFault:
+    def _fault(self, expected: str) -> BodyFault:
         offset = self._base + self._place
-        found = self._buffer[self._place : self._place + 20].decode("utf-8", "replace")
-        return BodyFault(code, f"At byte {offset} of the body, {expected}, but {found!r} was found.", offset)
+        found = self._buffer[self._place : self._place + 20].decode("utf-8", "replace").replace("\0", "\ufffd")
+        return BodyFault("body_malformed", offset, expected=expected, found=found)

@@ -1,6 +1,7 @@
 """Whether a FULL may deactivate what it no longer has, or a person must decide."""
 
 from dataclasses import dataclass
+from typing import Any
 
 _FEW = 50
 _VERY_FEW = 5
@@ -18,27 +19,30 @@ class Evidence:
     received: int
 
 
-def hold_reason(evidence: Evidence, limit: float) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a deactivation is held: a code of `sentences` and its facts."""
+
+    code: str
+    facts: dict[str, Any]
+
+
+def hold_reason(evidence: Evidence, limit: float) -> Reason | None:
     """Why the deactivation is held, or None when it may be applied. `limit` is a share of the active products."""
     if not evidence.candidates:
         return None
-    if not evidence.is_array and evidence.claimed != evidence.received:
-        return (
-            f"NDJSON has no visible end: X-Inova-Item-Count must equal the {evidence.received} records received, "
-            f"it is {'absent' if evidence.claimed is None else evidence.claimed}"
-        )
+    if not evidence.is_array and evidence.claimed is None:
+        return Reason("end_not_seen", {"received": evidence.received})
     if evidence.claimed is not None and evidence.claimed != evidence.received:
-        return f"X-Inova-Item-Count says {evidence.claimed} records, {evidence.received} were received"
+        return Reason("count_differs", {"claimed": evidence.claimed, "received": evidence.received})
     if evidence.unreadable_ids:
-        return f"{evidence.unreadable_ids} records have no readable product id: they may be products to keep"
+        return Reason("ids_unreadable", {"count": evidence.unreadable_ids})
     return _too_many(evidence, limit)
 
 
-def _too_many(evidence: Evidence, limit: float) -> str | None:
+def _too_many(evidence: Evidence, limit: float) -> Reason | None:
     share = evidence.candidates / max(1, evidence.active)
     if (share > limit and evidence.candidates > _FEW) or (share > 0.5 and evidence.candidates > _VERY_FEW):
-        return (
-            f"{evidence.candidates} of {evidence.active} active products ({share:.0%}) would be deactivated; "
-            f"the limit is {limit:.0%}"
-        )
+        facts = {"candidates": evidence.candidates, "active": evidence.active, "share": share, "limit": limit}
+        return Reason("too_many_absent", facts)
     return None

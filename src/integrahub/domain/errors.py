@@ -1,6 +1,9 @@
 """The one error tree: transient faults are tried again, poison is set aside, problems are told to the client."""
 
+from collections.abc import Mapping
 from typing import ClassVar
+
+from integrahub.domain.sentences import say
 
 
 class IntegraHubError(Exception):
@@ -25,23 +28,27 @@ class ConfigurationError(IntegraHubError):
 class BodyFault(Poison):
     """The body as a whole cannot be delimited into records; `offset` is in decoded bytes."""
 
-    def __init__(self, code: str, message: str, offset: int) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, offset: int, **facts: object) -> None:
         self.code = code
         self.offset = offset
+        self.facts = {"offset": offset} | facts
+        super().__init__(say(code, self.facts).en)
 
 
 class Problem(IntegraHubError):
-    """A refusal told to the client. `error` is the short name old clients read, `message` the sentence."""
+    """A refusal told to the client: a code of `sentences` and its facts, and members added to the answer.
+
+    `error` is the short name old clients read.
+    """
 
     status: ClassVar[int] = 500
     error: ClassVar[str] = "Internal Server Error"
 
-    def __init__(self, message: str, *, headers: dict[str, str] | None = None, **members: object) -> None:
-        super().__init__(message)
-        self.message = message
-        self.headers = headers or {}
-        self.members = members
+    def __init__(self, code: str, members: Mapping[str, object] | None = None, /, **facts: object) -> None:
+        self.code = code
+        self.facts = facts
+        self.members = members or {}
+        super().__init__(say(code, facts).en)
 
 
 class BadRequest(Problem):

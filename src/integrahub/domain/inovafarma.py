@@ -81,7 +81,7 @@ def record_hash(raw: bytes, seed: int) -> int:
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a body's beginning tells of its pharmacy. `problem` says why the body holds no record at all."""
+    """What a body's beginning tells of its pharmacy. `problem` is the code of why it holds none at all."""
 
     cnpj: str = ""
     name: str = ""
@@ -95,10 +95,10 @@ def first_record_facts(head: bytes, media_type: str = "application/json") -> Fac
     start = head.removeprefix(_BOM).lstrip(_BLANK)
     if "ndjson" not in media_type:
         if not start.startswith(b"["):
-            return Facts(problem="A JSON array of products was expected: [{...}, ...].")
+            return Facts(problem="not_array")
         start = start[1:].lstrip(_BLANK)
     if not start or start.startswith(b"]"):
-        return Facts(problem="The body holds no record; at least one product is expected.")
+        return Facts(problem="body_empty")
     return _facts_of(_first_value(start))
 
 

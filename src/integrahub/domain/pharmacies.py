@@ -2,6 +2,8 @@
 
 import re
 
+from integrahub.domain.sentences import say
+
 _SHAPE = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
 _MASK = re.compile(r"[.\-/\s]")
 _LENIENT = re.compile(r"[0-9A-Z]{11,15}")
@@ -9,7 +11,12 @@ _WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
 class InvalidCnpj(ValueError):
-    """The text is not a CNPJ."""
+    """The text is not a CNPJ; `code` and `facts` make the sentence that says why."""
+
+    def __init__(self, code: str, value: object) -> None:
+        self.code = code
+        self.facts = {"value": str(value)[:40]}
+        super().__init__(say(code, self.facts).en)
 
 
 def _check_digit(characters: str) -> str:
@@ -33,7 +40,7 @@ def parse_cnpj(value: object, *, verify: bool = True) -> str:
     if not verify and _LENIENT.fullmatch(text):
         return text
     if not _SHAPE.fullmatch(text):
-        raise InvalidCnpj(f"{str(value)[:40]!r} is not a CNPJ: 14 characters expected, 12 of 0-9 A-Z and 2 digits")
+        raise InvalidCnpj("cnpj_shape", value)
     if text[:14].count(text[0]) == 14 or _check_digit(text[:12]) + _check_digit(text[:13]) != text[12:]:
-        raise InvalidCnpj(f"{str(value)[:40]!r} is not a CNPJ: its check digits are wrong")
+        raise InvalidCnpj("cnpj_check_digits", value)
     return text

@@ -78,7 +78,7 @@ class Upload:
             for piece in self._inflater.feed(block):
                 self._count(piece)
         except BodyFault as fault:
-            raise BadRequest(str(fault), code=fault.code) from fault
+            raise BadRequest(fault.code, **fault.facts) from fault
         return block
 
     def _count(self, piece: bytes) -> None:
@@ -92,11 +92,7 @@ class Upload:
 
 def too_large(limit: int) -> PayloadTooLarge:
     """The refusal of a body over `limit` decoded bytes."""
-    return PayloadTooLarge(
-        f"The body is over the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, "
-        "or ask the operator to raise MAX_PAYLOAD_SIZE.",
-        limit=limit,
-    )
+    return PayloadTooLarge("body_too_large", {"limit": limit}, limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

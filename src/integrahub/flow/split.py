@@ -68,7 +68,7 @@ class Split:
         except BodyFault as fault:
             await self._fail(claim, fault)
         except ObjectMissing:
-            missing = BodyFault("body_missing", "The stored body is gone. Send the catalogue again.", 0)
+            missing = BodyFault("body_missing", 0)
             await self._fail(claim, missing)
         except Exception as error:
             await self._hand_back(claim, error)
@@ -83,7 +83,7 @@ class Split:
         own_fault = not isinstance(error, Transient)
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
-            await self._fail(claim, BodyFault("split_failed", f"{type(error).__name__}: {error}", 0))
+            await self._fail(claim, BodyFault("split_failed", 0, told=type(error).__name__))
             return
         _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
         await batches.retry_split(self._database, claim, delay, used=int(own_fault))
@@ -141,7 +141,7 @@ class _Work:
         if self._draft.records:
             await self._close()
         if not self.items:
-            raise BodyFault("body_empty", "The body holds no record; at least one product is expected.", 0)
+            raise BodyFault("body_empty", 0)
 
     async def gather_late(self) -> None:
         """A second reading: records of products that straddle chunks go, whole and in order, to late chunks."""

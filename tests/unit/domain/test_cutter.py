@@ -84,8 +84,8 @@ def test_a_record_over_the_limit_keeps_its_beginning_and_its_length(media_type: 
     [
         (b"", "body_truncated", 0),
         (b"  ", "body_truncated", 2),
-        (b"{}", "body_not_array", 0),
-        (b"text", "body_not_array", 0),
+        (b"{}", "body_malformed", 0),
+        (b"text", "body_malformed", 0),
         (b'[{"a":1} {"b":2}]', "body_malformed", 9),
         (b'[{"a":1},]', "body_malformed", 9),
         (b'[{"a":1}]x', "body_malformed", 9),

@@ -117,9 +117,10 @@ CREATE TABLE batches (
     CHECK (deactivation_state IN ('none', 'waiting', 'applied', 'held', 'approved', 'rejected', 'superseded')),
   deactivation_candidates bigint NOT NULL DEFAULT 0,
   deactivation_active bigint NOT NULL DEFAULT 0,
-  deactivation_reason text,
+  deactivation_reason text,                    -- a code, put into words for the client
+  deactivation_facts jsonb,
   error_code text,
-  error_message text,
+  error_facts jsonb,
   error_offset bigint,
   UNIQUE (pharmacy_id, received_seq),
   CHECK ((finished_at IS NOT NULL) = (status IN ('COMPLETED', 'PARTIAL_FAIL', 'FAILED', 'CANCELLED')))

@@ -39,7 +39,7 @@ WHERE b.id = %(id)s RETURNING b.stage
 -- fail --
 -- The body is at fault: nothing of it is applied.
 UPDATE batches SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
-  chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_message = %(message)s,
+  chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_facts = %(facts)s,
   error_offset = %(offset)s
 WHERE id = %(id)s AND finished_at IS NULL RETURNING id
 
@@ -89,7 +89,7 @@ UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), cla
   rejected = %(rejected)s, reactivated = %(reactivated)s, dead = %(dead)s, cancelled = %(cancelled)s,
   deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
   deactivation_active = %(active)s, deactivation_reason = %(reason)s,
-  error_code = coalesce(%(error_code)s, error_code), error_message = coalesce(%(error_message)s, error_message)
+  deactivation_facts = %(facts)s, error_code = coalesce(%(error_code)s, error_code)
 WHERE id = %(id)s
 
 -- supersede_held --
@@ -126,7 +126,8 @@ SELECT id FROM batches WHERE parent_id = %(id)s AND finished_at IS NULL
 -- decide_if_waiting --
 -- The end of a FULL in parts, told on its last part.
 UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
-  deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s
+  deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s,
+  deactivation_facts = %(facts)s
 WHERE id = %(id)s AND deactivation_state = 'waiting'
 
 -- parts --

@@ -1,0 +1,199 @@
+"""What the hub tells its clients, in Portuguese and English: a code and its facts, put into words at the edge."""
+
+from typing import Any, NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One message in both languages: what happened, what was expected, what to do."""
+
+    pt: str
+    en: str
+
+
+_KEY_REFUSED = Sentence(
+    "A requisição veio sem chave válida. Envie-a como `Authorization: Bearer CHAVE` ou `X-Api-Key: CHAVE`.",
+    "No valid key came with the request. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
+)
+
+# code -> both languages; {braces} are facts.
+SENTENCES: dict[str, Sentence] = {
+    "key_refused": _KEY_REFUSED,
+    "operator_only": Sentence(
+        "Esta rota é do operador: envie a chave de administração em `X-Admin-Api-Key`.",
+        "This route is the operator's: send the admin key as `X-Admin-Api-Key`.",
+    ),
+    "other_pharmacy": Sentence(
+        "Esta chave não é da farmácia {cnpj}. Use a chave dessa farmácia ou envie os produtos da sua.",
+        "This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send your own pharmacy's products.",
+    ),
+    "load_type_missing": Sentence(
+        "Falta o cabeçalho X-Inova-Load-Type: diga `full` para o catálogo inteiro ou `delta` para alterações.",
+        "The header X-Inova-Load-Type is missing: say `full` for a whole catalogue or `delta` for changes.",
+    ),
+    "load_type_unknown": Sentence(
+        "X-Inova-Load-Type é {value!r}; esperava-se `full` ou `delta`.",
+        "X-Inova-Load-Type is {value!r}; expected `full` or `delta`.",
+    ),
+    "content_type_unknown": Sentence(
+        "Content-Type é {value!r}; esperava-se application/json ou application/x-ndjson.",
+        "Content-Type is {value!r}; expected application/json or application/x-ndjson.",
+    ),
+    "content_encoding_unknown": Sentence(
+        "Content-Encoding é {value!r}; esperava-se gzip, zstd ou nenhum.",
+        "Content-Encoding is {value!r}; expected gzip, zstd or none.",
+    ),
+    "body_too_large": Sentence(
+        "O corpo passa do limite de {limit} bytes (descomprimido). Envie o catálogo em vários DELTA ou peça ao "
+        "operador um MAX_PAYLOAD_SIZE maior.",
+        "The body is over the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, or ask the "
+        "operator to raise MAX_PAYLOAD_SIZE.",
+    ),
+    "not_array": Sentence(
+        "Esperava-se um array JSON de produtos: [{{...}}, ...].",
+        "A JSON array of products was expected: [{{...}}, ...].",
+    ),
+    "body_empty": Sentence(
+        "O corpo não tem nenhum registro; espera-se ao menos um produto.",
+        "The body holds no record; at least one product is expected.",
+    ),
+    "cnpj_missing": Sentence(
+        "Sem CNPJ: nem a chave nem o CNPJ do primeiro registro dizem de qual farmácia se trata.",
+        "No CNPJ: neither the key nor the first record's CNPJ says which pharmacy this is.",
+    ),
+    "cnpj_not_named": Sentence(
+        "Sem CNPJ: esta chave não é de uma só farmácia; informe qual com ?cnpj= (ou no corpo).",
+        "No CNPJ: this key is not of one pharmacy; say which one with ?cnpj= (or in the body).",
+    ),
+    "cnpj_shape": Sentence(
+        "{value!r} não é um CNPJ: esperam-se 14 caracteres, 12 de 0-9 A-Z e 2 dígitos.",
+        "{value!r} is not a CNPJ: 14 characters are expected, 12 of 0-9 A-Z and 2 digits.",
+    ),
+    "cnpj_check_digits": Sentence(
+        "{value!r} não é um CNPJ: os dígitos verificadores não conferem. Corrija o número.",
+        "{value!r} is not a CNPJ: its check digits are wrong. Correct the number.",
+    ),
+    "idempotency_key_long": Sentence(
+        "Idempotency-Key tem {length} caracteres; aceitam-se no máximo 255.",
+        "Idempotency-Key has {length} characters; at most 255 are taken.",
+    ),
+    "idempotency_key_reused": Sentence(
+        "Esta Idempotency-Key já foi usada com outro corpo ou tipo de carga. Use uma chave nova para conteúdo novo, ou "
+        "envie os mesmos bytes e o mesmo tipo.",
+        "This Idempotency-Key was used before with another body or load type. Use a new key for new content, or send "
+        "the same bytes and load type again.",
+    ),
+    "item_count_unreadable": Sentence(
+        "X-Inova-Item-Count é {value!r}; esperava-se o número de registros.",
+        "X-Inova-Item-Count is {value!r}; expected the number of records.",
+    ),
+    "value_unreadable": Sentence(
+        "{name} é {value!r}; esperava-se {expected}.",
+        "{name} is {value!r}; expected {expected}.",
+    ),
+    "query_has_nul": Sentence(
+        "A consulta contém o caractere NUL; remova-o.",
+        "The query holds the character NUL; remove it.",
+    ),
+    "cursor_unknown": Sentence(
+        "O cursor não é um que esta consulta forneceu; recomece sem ele.",
+        "The cursor is not one this query gave; begin again without it.",
+    ),
+    "pharmacy_unknown": Sentence(
+        "Não há farmácia {cnpj} aqui; nada foi enviado por ela ainda.",
+        "There is no pharmacy {cnpj} here; nothing was posted for it yet.",
+    ),
+    "batch_unknown": Sentence(
+        "Não há lote {batch_id} entre os que esta chave pode ver.",
+        "There is no batch {batch_id} among those this key may see.",
+    ),
+    "records_gone": Sentence(
+        "Os registros deste lote não estão mais guardados.",
+        "The records of this batch are no longer kept.",
+    ),
+    "key_unknown": Sentence(
+        "Não há chave ativa com esse id.",
+        "There is no live key by that id.",
+    ),
+    "cnpjs_unreadable": Sentence(
+        '`cnpjs` deve ser uma lista de CNPJs ou "all".',
+        '`cnpjs` is a list of CNPJs, or "all".',
+    ),
+    "nothing_held": Sentence(
+        "Nenhuma desativação deste lote espera decisão: não há o que decidir.",
+        "No deactivation of this batch waits for a decision: there is nothing to decide.",
+    ),
+    "nothing_to_cancel": Sentence(
+        "Não há lote em andamento com esse id: nada foi cancelado.",
+        "There is no unfinished batch by that id: nothing was cancelled.",
+    ),
+    "request_unreadable": Sentence(
+        "A requisição não pode ser lida: {told}.",
+        "The request cannot be read: {told}.",
+    ),
+    "route_unknown": Sentence(
+        "{method} {path}: {told}. Veja em /docs o que existe.",
+        "{method} {path}: {told}. See /docs for what there is.",
+    ),
+    "dependency_away": Sentence(
+        "Algo de que o hub depende não responde agora. Nada foi recebido; envie de novo em instantes.",
+        "Something the hub depends on does not answer just now. Nothing was taken in; send it again shortly.",
+    ),
+    "hub_failed": Sentence(
+        "O hub falhou nesta requisição; o operador encontra o motivo nos logs.",
+        "The hub failed on this request; the operator finds why in the logs.",
+    ),
+    # Why a batch failed.
+    "body_truncated": Sentence(
+        "O corpo termina no byte {offset}, antes de fechar o array JSON. Envie o array inteiro, até o `]`.",
+        "The body ends at byte {offset} before its JSON array is closed. Send the whole array, up to its `]`.",
+    ),
+    "body_malformed": Sentence(
+        "No byte {offset} do corpo esperava-se {expected}, mas veio {found!r}. Corrija o JSON e envie de novo.",
+        "At byte {offset} of the body, {expected} was expected, but {found!r} was found. Correct the JSON and send it "
+        "again.",
+    ),
+    "encoding_invalid": Sentence(
+        "O corpo foi anunciado como {encoding}, mas não pode ser descomprimido ({told}). Envie-o inteiro ou sem "
+        "compressão.",
+        "The body is announced as {encoding} but cannot be decoded ({told}). Send it whole, or without encoding.",
+    ),
+    "body_missing": Sentence(
+        "O corpo guardado não existe mais. Envie o catálogo de novo.",
+        "The stored body is gone. Send the catalogue again.",
+    ),
+    "split_failed": Sentence(
+        "O hub não conseguiu dividir o corpo ({told}). Avise o operador; envie de novo depois.",
+        "The hub could not split the body ({told}). Tell the operator; send it again later.",
+    ),
+    "nothing_applied": Sentence(
+        "Nenhum registro pôde ser aplicado; veja o relatório de erros.",
+        "No record could be applied; see the report of errors.",
+    ),
+    # Why a deactivation is held.
+    "too_many_absent": Sentence(
+        "{candidates} de {active} produtos ativos ({share:.0%}) seriam desativados; o limite é {limit:.0%}",
+        "{candidates} of {active} active products ({share:.0%}) would be deactivated; the limit is {limit:.0%}",
+    ),
+    "ids_unreadable": Sentence(
+        "{count} registros não têm código de produto legível: podem ser produtos a manter",
+        "{count} records have no readable product id: they may be products to keep",
+    ),
+    "end_not_seen": Sentence(
+        "NDJSON não tem fim visível: X-Inova-Item-Count deve ser igual aos {received} registros recebidos, e não veio",
+        "NDJSON has no visible end: X-Inova-Item-Count must equal the {received} records received, and did not come",
+    ),
+    "count_differs": Sentence(
+        "X-Inova-Item-Count diz {claimed} registros; {received} foram recebidos",
+        "X-Inova-Item-Count says {claimed} records; {received} were received",
+    ),
+    "part_failed": Sentence(
+        "uma parte deste FULL terminou como {status}: os produtos dela podem ser de manter (lote {batch_id})",
+        "a part of this FULL ended as {status}: its products may be ones to keep (batch {batch_id})",
+    ),
+}
+
+
+def say(code: str, facts: dict[str, Any]) -> Sentence:
+    """The sentence of a code with its facts in place. KeyError for a code or fact that is not known."""
+    sentence = SENTENCES[code]
+    return Sentence(sentence.pt.format(**facts), sentence.en.format(**facts))
