@@ -136,6 +136,10 @@ def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> Non
     async def key(cnpj: str, chosen: ChosenKey | None = None) -> dict[str, Any]:
         return await admin.pharmacy_key(cnpj, chosen)
 
+    _pharmacy_records(routes, admin, database)
+
+
+def _pharmacy_records(routes: APIRouter, admin: Admin, database: Database) -> None:
     @routes.get("/admin/pharmacies")
     async def page(limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
         items = await pharmacies.page(database, cursor, limit)

@@ -158,6 +158,7 @@ def own_folder(folder: Path, account: Account) -> None:
 
 
 def check_version(cluster: Path, programs: Binaries) -> None:
+    """ConfigurationError when the cluster was made by another major version than these programs are."""
     try:
         made_by = (cluster / "PG_VERSION").read_text().strip()
     except FileNotFoundError:

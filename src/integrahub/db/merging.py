@@ -65,15 +65,8 @@ class _Change:
             max_record=max_record,
         )
         self._faults: list[Fault] = list(self._normal.faults)
-        self.counters = {
-            "inserted": 0,
-            "updated": 0,
-            "unchanged": 0,
-            "merged": self._normal.merged,
-            "rejected": self._normal.rejected,
-            "reactivated": 0,
-            "warnings": 0,
-        }
+        nothing = dict.fromkeys(("inserted", "updated", "unchanged", "reactivated", "warnings"), 0)
+        self.counters = nothing | {"merged": self._normal.merged, "rejected": self._normal.rejected}
 
     async def write(self, connection: Connection) -> None:
         """New products, changed products, faults; then the counters are final."""

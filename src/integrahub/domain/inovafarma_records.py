@@ -1,6 +1,6 @@
 """Records of the InovaFarma dialect become product rows: checked one by one, repeats merged, faults told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ import msgspec
 from integrahub.domain.cutter import Oversize
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
+from integrahub.domain.wire_nesting import bounded, depth, texts
 from integrahub.domain.wire_values import Unreadable, local_time, number, product_id, text
 
 Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
@@ -174,9 +175,9 @@ class _Reader:
             raise _Rejected("", "not_object", _shown(raw)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Rejected("", "json_invalid", f"{error}: {_shown(raw)}") from None
-        if raw.count(b"{") + raw.count(b"[") > _DEEPEST and _depth(wire) > _DEEPEST:
+        if raw.count(b"{") + raw.count(b"[") > _DEEPEST and depth(wire) > _DEEPEST:
             raise _Rejected("", "record_too_deep", _shown(raw))
-        if b"\\u0000" in raw and any("\0" in piece for piece in _texts(wire)):
+        if b"\\u0000" in raw and any("\0" in piece for piece in texts(wire)):
             raise _Rejected("", "text_has_nul", _shown(raw))
         return wire
 
@@ -200,7 +201,7 @@ class _Reader:
         elif key == "TITLE":
             self._take_title(source, checked, value)
         elif key not in _KNOWN:
-            checked.extra[key] = _bounded(value)
+            checked.extra[key] = bounded(value)
             self._normalised.drift += key.upper() not in _PHARMACY_KEYS
 
     def _take_text(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
@@ -286,34 +287,3 @@ def _spelled(wire: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(raw: bytes) -> str:
     return raw[:_VALUE].decode("utf-8", "replace")
-
-
-def _depth(value: Any) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield key
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _bounded(value: Any) -> Any:
-    """Numbers beyond what jsonb can hold are kept as text."""
-    if isinstance(value, Decimal):
-        return value if abs(value.adjusted()) < 300 else str(value)
-    if isinstance(value, dict):
-        return {key: _bounded(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_bounded(inner) for inner in value]
-    return value

@@ -83,8 +83,20 @@ CREATE TABLE batches (
   location text,                               -- larger ones are objects
   bytes bigint NOT NULL,                       -- decoded
   sha256 bytea NOT NULL,                       -- of the decoded bytes
+  -- RECEIVED: The body is durable; nothing has been read yet.
+  -- PROCESSING: The body is being split or its chunks applied.
+  -- COMPLETED: Every record was applied.
+  -- PARTIAL_FAIL: Some records were rejected or some chunk is dead; the rest was applied.
+  -- FAILED: Nothing was inserted, updated or found unchanged.
+  -- CANCELLED: An operator stopped it; what was applied before stands.
   status text NOT NULL DEFAULT 'RECEIVED'
     CHECK (status IN ('RECEIVED', 'PROCESSING', 'COMPLETED', 'PARTIAL_FAIL', 'FAILED', 'CANCELLED')),
+  -- received: Waiting to be split.
+  -- splitting: The body is being cut into chunks.
+  -- waiting: Split; an earlier batch of the pharmacy is not finished.
+  -- upserting: Its chunks are being applied.
+  -- finishing: All chunks are settled; deactivation and totals are due.
+  -- done: Nothing is left to do.
   stage text NOT NULL DEFAULT 'received'
     CHECK (stage IN ('received', 'splitting', 'waiting', 'upserting', 'finishing', 'done')),
   first_byte_at timestamptz,
@@ -113,6 +125,13 @@ CREATE TABLE batches (
   dead bigint NOT NULL DEFAULT 0,
   reactivated bigint NOT NULL DEFAULT 0,
   deactivated bigint NOT NULL DEFAULT 0,
+  -- none: Nothing to deactivate, or not a FULL.
+  -- waiting: The FULL comes in parts; its window is still open.
+  -- applied: The absent products are inactive.
+  -- held: Too many or too uncertain: a person decides.
+  -- approved: A person approved; the absent products are inactive.
+  -- rejected: A person rejected; everything stays active.
+  -- superseded: A later FULL replaced this decision.
   deactivation_state text NOT NULL DEFAULT 'none'
     CHECK (deactivation_state IN ('none', 'waiting', 'applied', 'held', 'approved', 'rejected', 'superseded')),
   deactivation_candidates bigint NOT NULL DEFAULT 0,
@@ -140,6 +159,12 @@ CREATE TABLE batch_chunks (
   records integer NOT NULL,                    -- records whose product this chunk applies or rejects
   ids bigint[] NOT NULL,                       -- by slot: 0 unreadable, negative: applied by a later chunk
   hashes bigint[] NOT NULL,                    -- by slot: of all the product's records
+  -- PENDING: Not taken yet.
+  -- PROCESSING: A worker holds its lease.
+  -- COMPLETED: Its effect is committed.
+  -- RETRYING: It failed and will be tried again at `next_attempt_at`.
+  -- FAILED: It is dead: every attempt failed.
+  -- CANCELLED: Its batch was cancelled before it was applied.
   status text NOT NULL DEFAULT 'PENDING'
     CHECK (status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'RETRYING', 'FAILED', 'CANCELLED')),
   claim_token uuid,
