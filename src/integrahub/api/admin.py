@@ -1,11 +1,12 @@
 """The operator's routes: pharmacies, keys, decisions on batches."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from integrahub.api.auth import Authenticate
 from integrahub.db import api_keys, pharmacies
@@ -31,13 +32,19 @@ class NewKey(BaseModel):
     expires_at: datetime | None = None
 
 
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no time zone; expected one such as America/Manaus")
+    return name
+
+
 class PharmacyChanges(BaseModel):
     """What may be changed of a pharmacy; absent stays."""
 
-    name: str | None = None
-    city: str | None = None
-    state: str | None = None
-    time_zone: str | None = None
+    name: str | None = Field(None, min_length=1, max_length=200)
+    city: str | None = Field(None, max_length=200)
+    state: str | None = Field(None, max_length=20)
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     deactivation_limit: float | None = Field(None, ge=0, le=1)
     full_window_minutes: int | None = Field(None, ge=0, le=1440)
 

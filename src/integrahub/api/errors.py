@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from integrahub.domain.errors import Problem, Transient
+from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.sentences import say
 
 _log = structlog.get_logger()
@@ -72,6 +72,10 @@ async def _invalid(request: Request, fault: Exception) -> Response:
     return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, told=told)
 
 
+async def _unfit(request: Request, fault: Exception) -> Response:
+    return render(request, 400, "Bad Request", "value_unfit")
+
+
 async def _unexpected(request: Request, fault: Exception) -> Response:
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
     return render(request, 500, "Internal Server Error", "hub_failed")
@@ -81,6 +85,7 @@ def install(app: FastAPI) -> None:
     """Render every refusal and fault of the app."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Transient, _transient)
+    app.add_exception_handler(UnfitValue, _unfit)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _unexpected)

@@ -11,7 +11,7 @@ app = typer.Typer(help="Batches: list, show, errors, cancel, approve, reject.", 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="the batch_id of the answer to the post")]
 _COLUMNS = (
-    *("batch_id", "cnpj", "load_type", "status", "stage", "received_at", "items_total", "inserted", "updated"),
+    *("batch_id", "cnpj", "load_type", "status", "stage", "items_total", "inserted", "updated"),
     *("unchanged", "rejected", "deactivated"),
 )
 _FAULTS = ("position", "byte_offset", "severity", "product_id", "field", "code", "value", "message_en")

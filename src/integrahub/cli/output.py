@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_WIDE = 170  # columns: rows stay on one line, also where the output is piped
 OUT = Console(highlight=False)
 ERRORS = Console(stderr=True, highlight=False)
 Row = dict[str, Any]
@@ -32,7 +33,7 @@ def show_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, emp
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(_shown(row.get(column))) for column in columns))
-    OUT.print(table)
+    OUT.print(table, width=max(_WIDE, OUT.width), crop=False, soft_wrap=True)
 
 
 def show_facts(facts: Row, *, as_json: bool) -> None:

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, DataError, OperationalError
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from integrahub.domain.errors import Transient
+from integrahub.domain.errors import Transient, UnfitValue
 
 Connection = AsyncConnection[DictRow]
 
@@ -44,12 +44,14 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection within one transaction; Transient when the database cannot be reached."""
+        """A connection within one transaction; Transient when there is no database, UnfitValue for a bad value."""
         try:
             async with self._pool.connection() as connection, connection.transaction():
                 yield connection
         except (PoolTimeout, OperationalError) as error:
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
+        except DataError as error:
+            raise UnfitValue(f"PostgreSQL cannot take a value: {error}") from error
 
     async def check(self) -> None:
         """Prove that a statement can be run."""

@@ -21,6 +21,10 @@ class Poison(IntegraHubError):
     """This work can never succeed as it is; it is set aside for a person."""
 
 
+class UnfitValue(IntegraHubError):
+    """A value is not one its column can hold."""
+
+
 class ConfigurationError(IntegraHubError):
     """A setting is missing or cannot be used."""
 

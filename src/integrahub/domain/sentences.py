@@ -130,6 +130,10 @@ SENTENCES: dict[str, Sentence] = {
         "A requisição não pode ser lida: {told}.",
         "The request cannot be read: {told}.",
     ),
+    "value_unfit": Sentence(
+        "Um valor da requisição não pode ser usado: está fora da faixa, tem o caractere NUL ou não é do tipo esperado.",
+        "A value of the request cannot be used: it is out of range, holds the character NUL, or is of another kind.",
+    ),
     "route_unknown": Sentence(
         "{method} {path}: {told}. Veja em /docs o que existe.",
         "{method} {path}: {told}. See /docs for what there is.",
