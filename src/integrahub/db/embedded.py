@@ -59,6 +59,7 @@ class EmbeddedPostgres:
         # A socket's path may have 107 bytes, so it cannot live in the folder itself.
         name = hashlib.sha256(os.fsencode(self._directory.resolve())).hexdigest()[:16]
         self._socket = Path("/tmp") / f"ihub-{name}"
+        self._has_socket = False  # the folder at that path is ours
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -92,9 +93,11 @@ class EmbeddedPostgres:
             process.send_signal(signal.SIGINT)
             await _ended(process)
             self._process = None
-        if self._lock:
+        if self._has_socket:
             with contextlib.suppress(OSError):  # it stays while it holds copied programs
                 self._socket.rmdir()
+            self._has_socket = False
+        if self._lock:
             self._lock.close()
             self._lock = None
 
@@ -113,6 +116,7 @@ class EmbeddedPostgres:
             await _end_strays(place)
         account = account_for(self._cluster)
         own_folder(self._socket, account)
+        self._has_socket = True
         homes = [self._directory, self._socket]
         programs = await asyncio.to_thread(prepare, self._setting, account, homes)
         if not self._cluster.is_dir() or not any(self._cluster.iterdir()):
