@@ -60,7 +60,7 @@ def run(products: int) -> dict[str, tuple[float, float]]:
     """Scene -> rates of the hub and of the floor, in products a second, on a fresh hub."""
     records = catalogue(products)
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, embedded_run(Path(folder)) as admin:
-        socket = quote(next(_sockets(Path(folder))), safe="")
+        socket = quote(_socket(Path(folder)), safe="")
         url = f"postgresql://integrahub@/integrahub?host={socket}"
         key = admin.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")["api_key"]
         with Client(admin.url, key) as client:
