@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from importlib.resources import files
 
 from tests.acceptance.conftest import CNPJ, Installation
@@ -74,7 +75,11 @@ def test_the_api_describes_itself_the_same_way_in_the_docs_and_on_the_command_li
     served = hub.http.get("/openapi.json").json()
     assert json.loads(hub.command("openapi").stdout) == served
     assert {"/v1/inovafarma/products", "/v1/products", "/v1/batches/{batch_id}", "/health"} <= served["paths"].keys()
-    assert hub.http.get("/docs").status_code == 200
+    page = hub.http.get("/docs").text
+    assert all(
+        hub.http.get(path).status_code == 200 for path in re.findall(r'(?:src|href)="[^"]*(/swagger/[^"]+)"', page)
+    )
+    assert "cdn" not in page
     assert hub.http.get("/livez").status_code == hub.http.get("/readyz").status_code == 200
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_swagger import patch_fastapi
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -20,7 +21,14 @@ _ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 p
 
 def create(hub: Hub, ingest: Ingest) -> FastAPI:
     """The app over an opened hub."""
-    app = FastAPI(title="IntegraHub", version=__version__, description=_ABOUT, redoc_url=None)
+    app = FastAPI(
+        title="IntegraHub",
+        version=__version__,
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
     settings = hub.settings
     keys = Keys(hub.database, hub.pepper, hub.admin_key, settings.valid_api_keys)
     errors.install(app)
@@ -32,6 +40,8 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
     app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
     app.include_router(health.router(hub.database, hub.storage, hub.bus))
+    # The page's own files come with the hub: it must open where there is no way to the internet.
+    patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 
