@@ -117,13 +117,13 @@ def router(database: Database, decide: Decide, admin_only: Authenticate, pepper:
     admin = Admin(database, decide, pepper, verify_cnpj)
     _pharmacy_routes(routes, admin, database)
     _key_routes(routes, admin, database)
-    routes.post("/v1/batches/{batch_id}/cancel")(admin.cancel)
+    routes.post("/v1/batches/{batch_id}/cancel", summary="Stop a batch; what was applied stands")(admin.cancel)
 
-    @routes.post("/v1/batches/{batch_id}/deactivation")
+    @routes.post("/v1/batches/{batch_id}/deactivation", summary="Approve or reject a held deactivation")
     async def deactivation(batch_id: UUID, decision: Decision) -> dict[str, Any]:
         return await admin.decide(batch_id, decision.decision)
 
-    @routes.get("/admin/tables/products")
+    @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
     async def written() -> Any:
         async with database.transaction() as connection:
             return await (await connection.execute(blocks("products")["written"])).fetchone()
@@ -132,14 +132,14 @@ def router(database: Database, decide: Decide, admin_only: Authenticate, pepper:
 
 
 def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
-    @routes.post("/admin/pharmacies/api-key")
+    @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
     async def key_by_body(chosen: ChosenKey | None = None, cnpj: str | None = None) -> dict[str, Any]:
         named = cnpj or (chosen.cnpj if chosen else None)
         if not named:
             raise BadRequest("cnpj_not_named")
         return await admin.pharmacy_key(named, chosen)
 
-    @routes.post("/admin/pharmacies/{cnpj}/api-key")
+    @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
     async def key(cnpj: str, chosen: ChosenKey | None = None) -> dict[str, Any]:
         return await admin.pharmacy_key(cnpj, chosen)
 
@@ -147,19 +147,19 @@ def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> Non
 
 
 def _pharmacy_records(routes: APIRouter, admin: Admin, database: Database) -> None:
-    @routes.get("/admin/pharmacies")
+    @routes.get("/admin/pharmacies", summary="Pharmacies by CNPJ")
     async def page(limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
         items = await pharmacies.page(database, cursor, limit)
         return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
 
-    @routes.get("/admin/pharmacies/{cnpj}")
+    @routes.get("/admin/pharmacies/{cnpj}", summary="A pharmacy and its settings")
     async def show(cnpj: str) -> dict[str, Any]:
         found = await pharmacies.find(database, admin.cnpj(cnpj))
         if found is None:
             raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found
 
-    @routes.put("/admin/pharmacies/{cnpj}")
+    @routes.put("/admin/pharmacies/{cnpj}", summary="Make a pharmacy known, or change its settings")
     async def put(cnpj: str, changes: PharmacyChanges) -> dict[str, Any] | None:
         known = admin.cnpj(cnpj)
         await pharmacies.find_or_create(database, known, changes.name or "")
@@ -167,10 +167,10 @@ def _pharmacy_records(routes: APIRouter, admin: Admin, database: Database) -> No
 
 
 def _key_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
-    @routes.get("/admin/keys")
+    @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
     async def keys() -> dict[str, Any]:
         return {"items": await api_keys.every(database)}
 
-    routes.post("/admin/keys")(admin.new_key)
-    routes.post("/admin/keys/{key_id}/rotate")(admin.rotate)
-    routes.delete("/admin/keys/{key_id}")(admin.revoke)
+    routes.post("/admin/keys", summary="A key of several pharmacies, or of all")(admin.new_key)
+    routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach")(admin.rotate)
+    routes.delete("/admin/keys/{key_id}", summary="End a key at once")(admin.revoke)

@@ -50,7 +50,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document; the hot route, which the framework does not parse, is described by hand."""
     if not app.openapi_schema:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
-        document["paths"][PATH] = {"post": INGEST}
+        document["paths"] = {PATH: {"post": INGEST}} | document["paths"]
         document.setdefault("components", {})["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in SECURITY]
         app.openapi_schema = document
