@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,14 +39,14 @@ class Client:
         assert answer.status_code == 202, answer.text
         return await self.finished(answer.json()["batch_id"])
 
-    async def get(self, path: str, **query: Any) -> Any:
-        answer = await self.http.get(path, params=query, headers={"X-Api-Key": self.key})
+    async def get(self, path: str, key: str = "", /, **query: Any) -> Any:
+        answer = await self.http.get(path, params=query, headers={"X-Api-Key": key or self.key})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def finished(self, batch_id: str) -> dict[str, Any]:
+    async def finished(self, batch_id: str, key: str = "") -> dict[str, Any]:
         async with asyncio.timeout(60):
-            while not (batch := await self.get(f"/v1/batches/{batch_id}"))["finished_at"]:
+            while not (batch := await self.get(f"/v1/batches/{batch_id}", key))["finished_at"]:
                 await asyncio.sleep(0.02)
         if batch["items_total"] is not None:
             assert batch["items_processed"] + batch["items_failed"] == batch["items_total"], batch
@@ -71,17 +72,24 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=50)
 
 
-@pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[Client]:
+@asynccontextmanager
+async def running(settings: Settings, steps: list[str]) -> AsyncIterator[Client]:
+    """A hub with a loop for each of `steps`, and a client without a key."""
     stop = asyncio.Event()
     async with open_hub(settings) as hub:
         ingest = hub.ingest()
-        running = [asyncio.ensure_future(loop) for loop in loops(hub, list(STEPS), stop)]
+        loops_running = [asyncio.ensure_future(loop) for loop in loops(hub, steps, stop)]
         transport = httpx.ASGITransport(create(hub, ingest))
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
-            client = Client(http, hub)
-            client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
-            yield client
+            yield Client(http, hub)
         stop.set()
-        await asyncio.gather(*running)
+        await asyncio.gather(*loops_running)
         await ingest.close()
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[Client]:
+    """A hub with every step, and a client with the key of one pharmacy."""
+    async with running(settings, list(STEPS)) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        yield client

@@ -63,7 +63,7 @@ class _Checked:
 
 @dataclass(slots=True)
 class Normalised:
-    """Product rows `(product_id, *COLUMNS as text or None, first position, first offset, repeats)`, and the rest.
+    """Product rows `(product_id, *COLUMNS as text or None, last position, last offset, repeats)`, and the rest.
 
     Rows, `merged` and `rejected` add up to the records. In a DELTA's row None means: stays as it is.
     `drift` counts keys the dialect does not know.
@@ -74,7 +74,6 @@ class Normalised:
     merged: int = 0
     rejected: int = 0
     drift: int = 0
-    warnings: int = 0
 
 
 def normalise(records: Sequence[Source], *, cnpj: str, load_type: str, zone: ZoneInfo, max_record: int) -> Normalised:
@@ -123,7 +122,7 @@ def _delta_row(identity: int, group: list[_Checked]) -> tuple[Any, ...]:
 
 def _row(identity: int, columns: dict[str, str | None], group: list[_Checked]) -> tuple[Any, ...]:
     values = (columns.get(column) for column in COLUMNS)
-    return (identity, *values, group[0].position, group[0].offset, len(group))
+    return (identity, *values, group[-1].position, group[-1].offset, len(group))
 
 
 def _promotions(group: list[_Checked]) -> str:
@@ -146,9 +145,11 @@ class _Reader:
 
     def read(self, source: Source) -> _Checked | None:
         """The record's values, or None when it is rejected."""
+        told = len(self._normalised.faults)
         try:
             return self._check(source)
         except _Rejected as rejected:
+            del self._normalised.faults[told:]  # warnings of a record that is not taken would be noise
             name, code, value = rejected.args
             self._normalised.rejected += 1
             self._tell(source, "rejected", name, code, value)
@@ -242,7 +243,6 @@ class _Reader:
             checked.columns[_DATE_KEYS[key]] = moment
 
     def _warn(self, source: Source, name: str, code: str, value: Any) -> None:
-        self._normalised.warnings += 1
         self._tell(source, "warning", name, code, value)
 
     def _tell(self, source: Source, severity: Any, name: str, code: str, value: Any) -> None:

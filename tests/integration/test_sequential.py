@@ -1,0 +1,128 @@
+"""Whatever the concurrency, each catalogue equals its batches applied one at a time, in the order received."""
+
+import asyncio
+import itertools
+import json
+import os
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from stdnum.br import cnpj as oracle
+
+from integrahub.settings import Settings
+from tests.integration.conftest import Client, running
+from tests.model.sequential import Load, Pharmacy
+
+_ROOTS = itertools.count(1)
+_COLUMNS = (
+    "product_id, is_active, title, brand, ean, price, stock, indice, source_updated_at::text, price_promos, extra"
+)
+
+
+record = st.fixed_dictionaries(
+    {"PRODUCTID": st.integers(1, 14)},
+    optional={
+        "TITLE": st.sampled_from(["A", "B", " C ", "", None]),
+        "PRICE": st.sampled_from([1, 2.5, "3,50", "1.234,56", None, ""]),
+        "PRICEPROMO": st.sampled_from([0, 9.9, "8,50", None]),
+        "QUANTITY": st.sampled_from([0, "4,5", -2, 1.0005, "?"]),
+        "BRAND": st.sampled_from(["", "X", None]),
+        "EAN": st.sampled_from(["789", ""]),
+        "INDICE": st.integers(1, 3),
+        "DATAATUALIZACAOPRODUTO": st.sampled_from(["2026-01-02T03:04:05", "bad", ""]),
+        "CNPJ": st.just(""),
+        "FOO": st.sampled_from([1, "a", [1, {"b": None}]]),
+    },
+)
+titled = record.map(lambda wire: {"TITLE": "T"} | {k: v for k, v in wire.items() if k != "TITLE" or v})
+broken = st.one_of(
+    record.map(lambda wire: wire | {"PRICE": "x"}),
+    record.map(lambda wire: wire | {"PRICE": -1}),
+    record.map(lambda wire: wire | {"PRODUCTID": "abc"}),
+    record.map(lambda wire: wire | {"PRODUCTID": ""}),
+    record.map(lambda wire: wire | {"CNPJ": "33000167000101"}),
+    st.just(7),
+)
+others = st.lists(st.one_of(titled, titled, titled, record, broken), max_size=30)
+records = st.builds(lambda first, rest: [first, *rest], titled, others)  # another's CNPJ in the first record is a 403
+load = st.tuples(st.sampled_from(["full", "delta"]), records)
+schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size=3)
+
+
+@pytest.fixture
+async def busy(database_url: str, tmp_path: Any) -> AsyncIterator[Client]:
+    """A hub with two splits, three upserts and chunks of 4 records."""
+    hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key="an-admin-key", chunk_size=4)
+    async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
+        yield client
+
+
+@given(schedule)
+@settings(
+    max_examples=2000 if os.environ.get("IHUB_LONG") else 40,
+    deadline=None,
+    print_blob=True,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each example takes seconds: shrinking would take an hour
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+async def test_concurrent_batches_equal_the_sequential_model(busy: Client, schedule: list[list[Any]]) -> None:
+    await asyncio.gather(*(_pharmacy(busy, loads) for loads in schedule))
+
+
+async def _pharmacy(client: Client, loads: list[tuple[str, list[Any]]]) -> None:
+    root = f"{next(_ROOTS):012d}"
+    cnpj = root + oracle.calc_check_digits(root)
+    admin = {"X-Admin-Api-Key": client.hub.admin_key}
+    key = (await client.http.post(f"/admin/pharmacies/{cnpj}/api-key", headers=admin)).json()["api_key"]
+    answers = await asyncio.gather(*(_post(client, key, *wanted) for wanted in loads))
+    sent = dict(zip((answer["batch_id"] for answer in answers), loads, strict=True))
+    batches = [await client.finished(batch_id, key) for batch_id in sent]
+    model = Pharmacy(cnpj)
+    for batch in sorted(batches, key=lambda batch: int(batch["received_seq"])):
+        expected = Load(*sent[batch["batch_id"]])
+        model.apply(expected)
+        report = await client.get(f"/v1/batches/{batch['batch_id']}/errors", key, limit=1000)
+        told = sorted((f["position"], f["severity"], f["field"], f["code"]) for f in report["items"])
+        assert told == sorted(expected.faults)
+        assert {name: batch[name] for name in expected.counters} == expected.counters, (batch, sent)
+        assert batch["status"] == expected.status
+    states = [(await client.get(f"/v1/batches/{b['batch_id']}", key))["deactivation"]["state"] for b in batches]
+    ordered = [s for _, s in sorted(zip((b["received_seq"] for b in batches), states, strict=True))]
+    assert ordered == [done.deactivation for done in model.loads]
+    assert await _table(client, cnpj) == _expected(model)
+
+
+async def _post(client: Client, key: str, load_type: str, body: list[Any]) -> dict[str, Any]:
+    answer = await client.post(json.dumps(body).encode(), load_type, **{"X-Api-Key": key})
+    assert answer.status_code == 202, answer.text
+    posted: dict[str, Any] = answer.json()
+    return posted
+
+
+async def _table(client: Client, cnpj: str) -> dict[int, tuple[Any, ...]]:
+    async with client.hub.database.transaction() as connection:
+        found = await connection.execute(
+            f"SELECT {_COLUMNS} FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id WHERE f.cnpj = %s",  # type: ignore[arg-type]
+            [cnpj],
+        )
+        rows = await found.fetchall()
+    return {row["product_id"]: tuple(list(row.values())[1:]) for row in rows}
+
+
+def _expected(model: Pharmacy) -> dict[int, tuple[Any, ...]]:
+    names = ("title", "brand", "ean", "price", "stock", "indice", "source_updated_at", "promos")
+    return {
+        product_id: (product.active, *(product.columns[n] for n in names), product.columns["extra"] or None)
+        for product_id, product in model.products.items()
+    }
+
+
+def test_the_model_rounds_and_reads_as_the_contract_says() -> None:
+    pharmacy = Pharmacy("0" * 14)
+    pharmacy.apply(Load("full", [{"PRODUCTID": 1, "TITLE": "a", "PRICE": "1.234,56", "QUANTITY": 1.0005}]))
+    assert pharmacy.products[1].columns["price"] == Decimal("1234.56")
+    assert pharmacy.products[1].columns["stock"] == Decimal("1.001")
