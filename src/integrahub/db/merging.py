@@ -1,9 +1,11 @@
 """The effect of a chunk on `products`: probe, decode what differs, copy, merge."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Payload
@@ -19,8 +21,12 @@ _TITLE = 1 + COLUMNS.index("title")
 Row = dict[str, Any]
 
 
-async def apply(connection: Connection, claim: Row, payload: Payload, max_record: int) -> dict[str, int]:
+async def apply(
+    connection: Connection, claim: Row, payload: Payload, max_record: int, put: Put = put_whole
+) -> dict[str, int]:
     """Write what a chunk changes and give its counters; the caller holds the chunk's lock and commits.
+
+    UnfitValue when PostgreSQL refuses a row and `put` does not isolate it.
 
     Counters: inserted, updated, unchanged, merged, rejected, reactivated, warnings; the first five add up to the
     records the chunk answers for.
@@ -34,7 +40,7 @@ async def apply(connection: Connection, claim: Row, payload: Payload, max_record
     unread = sum(1 for row in probed if not row["product_id"])
     skipped = slots["products"] - len(differing)
     skipped_repeats = slots["records"] - len(probed) - skipped
-    change = _Change(claim, probed, payload, max_record)
+    change = _Change(claim, probed, payload, max_record, put)
     await change.write(connection)
     counters = change.counters | {"unchanged": change.counters["unchanged"] + skipped}
     counters["merged"] += skipped_repeats
@@ -47,8 +53,9 @@ async def apply(connection: Connection, claim: Row, payload: Payload, max_record
 class _Change:
     """The records of a chunk that differ from the table."""
 
-    def __init__(self, claim: Row, probed: list[Row], payload: Payload, max_record: int) -> None:
+    def __init__(self, claim: Row, probed: list[Row], payload: Payload, max_record: int, put: Put) -> None:
         self._claim = claim
+        self._put = put
         self._hash = {row["product_id"]: row["hash"] for row in probed}
         self._known = {row["product_id"] for row in probed if row["known"]}
         self._inactive = {row["product_id"] for row in probed if row["inactive"]}
@@ -78,40 +85,41 @@ class _Change:
         await self._report(connection)
 
     async def _insert(self, connection: Connection, rows: list[Any]) -> None:
-        titled = [row for row in rows if row[_TITLE]]
-        for row in rows:
-            if not row[_TITLE]:
-                self._reject_untitled(row)
-        self.counters["inserted"] = len(titled)
-        if titled:
-            claim = self._claim
-            lines = [
-                (
-                    str(claim["pharmacy_id"]),
-                    str(claim["batch_id"]),
-                    self._stored_hash(row[0]),
-                    str(row[0]),
-                    *_filled(row),
-                )
-                for row in titled
-            ]
-            await _copy(connection, "copy_new", lines)
+        async def write(part: Sequence[Any]) -> None:
+            await _copy(connection, "copy_new", [self._new_line(row) for row in part])
 
-    def _reject_untitled(self, row: Any) -> None:
-        position, offset, _ = row[_VALUES.stop :]
-        self._faults.append(Fault(position, offset, "rejected", str(row[0]), "TITLE", "title_missing", ""))
-        self.counters["rejected"] += 1
+        titled = [row for row in rows if row[_TITLE]]
+        refused = await self._put(connection, titled, write)
+        self.counters["inserted"] = len(titled) - len(refused)
+        self._reject([row for row in rows if not row[_TITLE]], "TITLE", "title_missing")
+        self._reject(refused, "", "record_refused")
+
+    def _new_line(self, row: Any) -> tuple[str | None, ...]:
+        pharmacy, batch = str(self._claim["pharmacy_id"]), str(self._claim["batch_id"])
+        return (pharmacy, batch, self._stored_hash(row[0]), str(row[0]), *_filled(row))
+
+    def _reject(self, rows: Sequence[Any], field: str, code: str) -> None:
+        for row in rows:
+            position, offset, _ = row[_VALUES.stop :]
+            self._faults.append(Fault(position, offset, "rejected", str(row[0]), field, code, ""))
+            self.counters["rejected"] += 1
 
     async def _merge(self, connection: Connection, rows: list[Any]) -> None:
-        if not rows:
-            return
-        await connection.execute(_SQL["create_stage"])
-        await _copy(connection, "copy_stage", [(self._stored_hash(row[0]), str(row[0]), *row[_VALUES]) for row in rows])
         key = {"batch_id": self._claim["batch_id"], "pharmacy_id": self._claim["pharmacy_id"]}
-        merged = await connection.execute(_SQL[f"merge_{self._claim['load_type']}"], key)
-        self.counters["updated"] = merged.rowcount
-        self.counters["unchanged"] = len(rows) - merged.rowcount
-        self.counters["reactivated"] = sum(1 for row in rows if row[0] in self._inactive)
+
+        async def write(part: Sequence[Any]) -> None:
+            await connection.execute(_SQL["create_stage"])
+            await connection.execute(_SQL["clear_stage"])
+            lines = [(self._stored_hash(row[0]), str(row[0]), *row[_VALUES]) for row in part]
+            await _copy(connection, "copy_stage", lines)
+            merged = await connection.execute(_SQL[f"merge_{self._claim['load_type']}"], key)
+            self.counters["updated"] += merged.rowcount
+
+        refused = await self._put(connection, rows, write)
+        self.counters["unchanged"] = len(rows) - len(refused) - self.counters["updated"]
+        gone = {row[0] for row in refused}
+        self.counters["reactivated"] = sum(1 for row in rows if row[0] in self._inactive - gone)
+        self._reject(refused, "", "record_refused")
 
     def _stored_hash(self, product_id: int) -> str | None:
         # A product with faults is looked at again each time, so that they are reported again.

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import AsyncConnection, DataError, OperationalError
+from psycopg import AsyncConnection, DataError, IntegrityError, OperationalError
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -50,7 +50,7 @@ class Database:
                 yield connection
         except (PoolTimeout, OperationalError) as error:
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
-        except DataError as error:
+        except (DataError, IntegrityError) as error:
             raise UnfitValue(f"PostgreSQL cannot take a value: {error}") from error
 
     async def check(self) -> None:

@@ -72,6 +72,10 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "O preço não é um número de 0 a 9999999999,9999. Corrija-o e envie de novo.",
         "The price is not a number from 0 to 9999999999.9999. Correct it and send it again.",
     ),
+    "record_refused": (
+        "O banco de dados recusou o registro. Avise o operador; os demais registros foram aplicados.",
+        "The database refused the record. Tell the operator; the other records were applied.",
+    ),
     "number_unreadable": (
         "O campo não é um número legível e foi tratado como ausente.",
         "The field is not a readable number and was treated as absent.",

@@ -9,12 +9,13 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.db import chunks
+from integrahub.db.isolating import Put, put_isolating, put_whole
 from integrahub.db.merging import apply
 from integrahub.db.pool import Connection, Database
 from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Payload, decode_payload
 from integrahub.domain.cutter import Oversize, cutter_for
-from integrahub.domain.errors import Transient
+from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.retries import RetryPolicy
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
@@ -65,10 +66,17 @@ class Upsert:
 
     async def _upsert(self, claim: dict[str, Any]) -> None:
         payload = await self._payload(claim)
+        try:
+            await self._effect(claim, payload, put_whole)
+        except UnfitValue as error:
+            _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
+            await self._effect(claim, payload, put_isolating)
+
+    async def _effect(self, claim: dict[str, Any], payload: Payload, put: Put) -> None:
         async with self._database.transaction() as connection:
             if not await chunks.lock_claimed(connection, claim):
                 return
-            counters = await apply(connection, claim, payload, self._max_record)
+            counters = await apply(connection, claim, payload, self._max_record, put)
             left, ready = await self._settle(connection, claim, counters)
         await publish_ready(self._bus, ready)
         if left == 0:

@@ -36,6 +36,10 @@ CREATE TEMP TABLE IF NOT EXISTS products_stage (
   source_created_at timestamp, source_updated_at timestamp, stock_updated_at timestamp, extra jsonb
 ) ON COMMIT DELETE ROWS
 
+-- clear_stage --
+-- What an earlier part of the same transaction staged has been merged.
+DELETE FROM products_stage
+
 -- copy_stage --
 -- Known products that may have changed.
 COPY products_stage FROM STDIN
