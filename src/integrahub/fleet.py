@@ -86,7 +86,12 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
 def _children(settings: Settings, url: str) -> list[Child]:
     upserts = [["work", "upsert"] for _ in range(settings.min_upsert_workers)]
     roles = [["api"], ["work", "split"], *upserts, ["work", "finish,sweep"]]
-    return [Child(arguments, _environment(settings, url)) for arguments in roles]
+    environment, node = _environment(settings, url), socket.gethostname()
+    names = [f"{node} {' '.join(arguments)} {slot}" for slot, arguments in enumerate(roles)]
+    return [
+        Child(arguments, environment | {"INTEGRAHUB_WORKER_NAME": name})
+        for arguments, name in zip(roles, names, strict=True)
+    ]
 
 
 async def _keep_postgres(postgres: EmbeddedPostgres, stop: asyncio.Event) -> None:

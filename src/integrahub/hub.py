@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from integrahub.bus.base import Bus
 from integrahub.bus.local import LocalBus
@@ -38,18 +38,18 @@ class Hub:
         """The step behind POST."""
         return Ingest(self.database, self.storage, self.bus)
 
-    def split(self) -> Split:
+    def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self.settings.split_window)
-        return Split(self.database, self.storage, self.bus, limits, self._retries())
+        return Split(self.database, self.storage, self.bus, worker_id=worker_id, limits=limits, retries=self._retries())
 
-    def upsert(self, worker_id: UUID | None = None) -> Upsert:
+    def upsert(self, worker_id: UUID) -> Upsert:
         """The step that applies chunks."""
         return Upsert(
             self.database,
             self.storage,
             self.bus,
-            worker_id=worker_id or uuid4(),
+            worker_id=worker_id,
             window=self.settings.split_window,
             max_record=self.settings.max_record_size,
             retries=self._retries(),

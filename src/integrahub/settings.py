@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     verify_cnpj: bool = True
     url: str | None = None
     key: str | None = None
+    worker_name: str | None = None
     parent_pid: int | None = None
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")

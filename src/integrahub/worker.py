@@ -1,13 +1,15 @@
 """The loop of a worker: receive, run the step, settle; drains on SIGTERM and SIGINT."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 
 from integrahub.bus.base import Bus, Delivery
+from integrahub.db import workers
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY
 from integrahub.hub import Hub, open_hub
@@ -71,11 +73,12 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def loops(hub: Hub, steps: list[str], stop: asyncio.Event) -> list[Awaitable[None]]:
-    """One loop a step."""
+def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None) -> list[Awaitable[None]]:
+    """One loop a step, all under one worker's id."""
+    known = worker_id or uuid4()
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(), stop, 4),
-        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(uuid4()), stop, 2),
+        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(known), stop, 4),
+        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(known), stop, 2),
         "finish": lambda: consume(hub.bus, BATCHES_UPSERTED, hub.finish(), stop, 4),
         "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
     }
@@ -88,7 +91,21 @@ async def work(settings: Settings, steps: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_hub(settings, f"integrahub {','.join(steps)}") as hub:
-        await asyncio.gather(*loops(hub, steps, stop))
+        worker_id = uuid4()
+        if settings.worker_name:
+            await _register(hub, settings.worker_name, worker_id, steps, stop)
+        await asyncio.gather(*loops(hub, steps, stop, worker_id))
+
+
+async def _register(hub: Hub, name: str, worker_id: UUID, steps: list[str], stop: asyncio.Event) -> None:
+    """Take the name as soon as there is a database."""
+    while not stop.is_set():
+        try:
+            await workers.register(hub.database, name, worker_id, steps, os.getpid())
+            return
+        except Transient as error:
+            _log.warning("the database does not answer yet", action="register", error=str(error))
+            await _pause(stop, _PAUSE)
 
 
 def run(settings: Settings, steps: list[str]) -> int:

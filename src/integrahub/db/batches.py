@@ -21,10 +21,10 @@ async def find(connection: Connection, batch_id: UUID) -> Row | None:
     return await (await connection.execute(_SQL["find"], {"id": batch_id})).fetchone()
 
 
-async def claim_split(database: Database, batch_id: UUID, token: UUID) -> Row | None:
+async def claim_split(database: Database, batch_id: UUID, token: UUID, worker: UUID) -> Row | None:
     """Take the batch for splitting; None when it is done or in other hands."""
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "lease": LEASE}
+        values = {"id": batch_id, "token": token, "worker": worker, "lease": LEASE}
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
 
 

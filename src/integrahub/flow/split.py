@@ -48,18 +48,26 @@ class Split:
     """Cut a body into chunks. Safe to repeat: nothing counts until the one transaction that ends it."""
 
     def __init__(
-        self, database: Database, storage: Storage, bus: Bus, limits: SplitLimits, retries: RetryPolicy
+        self,
+        database: Database,
+        storage: Storage,
+        bus: Bus,
+        *,
+        worker_id: UUID,
+        limits: SplitLimits,
+        retries: RetryPolicy,
     ) -> None:
         self._database = database
         self._storage = storage
         self._bus = bus
+        self._worker_id = worker_id
         self._limits = limits
         self._retries = retries
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
         event = msgspec.json.decode(message, type=BatchReceived)
-        claim = await batches.claim_split(self._database, event.batch_id, uuid4())
+        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
         if claim is None:
             return
         try:

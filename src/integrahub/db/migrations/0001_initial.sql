@@ -107,6 +107,7 @@ CREATE TABLE batches (
   announced_at timestamptz,
   announcements integer NOT NULL DEFAULT 0,
   claim_token uuid,
+  worker_id uuid,
   lease_until timestamptz,
   attempts integer NOT NULL DEFAULT 0,
   crashes integer NOT NULL DEFAULT 0,
@@ -205,9 +206,10 @@ CREATE TABLE record_faults (
 );
 CREATE INDEX record_faults_batch ON record_faults (batch_id, position);
 
+-- One row a name: whoever starts under it has taken the place of the one before, whose claims are free at once.
 CREATE TABLE workers (
-  id uuid PRIMARY KEY,
-  boot_id uuid NOT NULL,
+  name text PRIMARY KEY,
+  id uuid NOT NULL,
   steps text[] NOT NULL,
   pid integer NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),

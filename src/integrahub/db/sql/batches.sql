@@ -5,7 +5,7 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 
 -- claim_split_if_free --
 -- Take a batch for splitting unless another worker's lease runs.
-UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s,
+UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM pharmacies p
 WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind = 'load' AND b.finished_at IS NULL
