@@ -73,7 +73,8 @@ class Admin:
     async def pharmacy_key(self, cnpj: str, chosen: ChosenKey | None) -> dict[str, Any]:
         pharmacy = await pharmacies.find_or_create(self._database, self.cnpj(cnpj), "")
         key = (chosen.key if chosen else None) or generate_key()
-        await api_keys.create(self._database, key, self._pepper, [pharmacy["cnpj"]])
+        if await api_keys.create(self._database, key, self._pepper, [pharmacy["cnpj"]]) is None:
+            raise Conflict("key_taken")
         message = "Keep the key: it is shown once. / Guarde a chave: ela só aparece uma vez."
         return {"cnpj": pharmacy["cnpj"], "name": pharmacy["name"], "api_key": key, "message": message}
 
@@ -92,6 +93,7 @@ class Admin:
     async def _create(self, cnpjs: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
         key = generate_key()
         row = await api_keys.create(self._database, key, self._pepper, cnpjs, expires_at)
+        assert row is not None  # a key just generated is nobody's
         return {"id": row["id"], "api_key": key, "hint": row["hint"], "cnpjs": "all" if cnpjs is None else cnpjs}
 
     async def revoke(self, key_id: UUID) -> dict[str, Any]:

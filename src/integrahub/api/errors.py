@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.domain.errors import Problem, Transient, UnfitValue
@@ -76,6 +76,11 @@ async def _unfit(request: Request, fault: Exception) -> Response:
     return render(request, 400, "Bad Request", "value_unfit")
 
 
+async def _gone(request: Request, fault: Exception) -> Response:
+    _log.info("a client went away before its request ended", action="serve", path=request.url.path)
+    return Response(status_code=499)  # nobody reads it
+
+
 async def _unexpected(request: Request, fault: Exception) -> Response:
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
     return render(request, 500, "Internal Server Error", "hub_failed")
@@ -85,6 +90,7 @@ def install(app: FastAPI) -> None:
     """Render every refusal and fault of the app."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(Transient, _transient)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(UnfitValue, _unfit)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)

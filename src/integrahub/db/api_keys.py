@@ -23,8 +23,8 @@ async def find_live(database: Database, digest: bytes) -> Row | None:
 
 async def create(
     database: Database, key: str, pepper: bytes, cnpjs: list[str] | None, expires_at: datetime | None = None
-) -> Row:
-    """Store a key for these pharmacies, None meaning all."""
+) -> Row | None:
+    """Store a key for these pharmacies, None meaning all; None when it is a key of others already."""
     values = {
         "hash": key_hash(key, pepper),
         "hint": key_hint(key),
@@ -33,9 +33,7 @@ async def create(
         "expires_at": expires_at,
     }
     async with database.transaction() as connection:
-        row = await (await connection.execute(_SQL["create"], values)).fetchone()
-    assert row is not None
-    return row
+        return await (await connection.execute(_SQL["create_unless_taken"], values)).fetchone()
 
 
 async def every(database: Database) -> list[Row]:

@@ -114,6 +114,10 @@ SENTENCES: dict[str, Sentence] = {
         "Não há chave ativa com esse id.",
         "There is no live key by that id.",
     ),
+    "key_taken": Sentence(
+        "Esta chave já é de outra farmácia; nada mudou. Escolha outra, ou gere uma.",
+        "This key is another pharmacy's already; nothing was changed. Choose another, or have one made.",
+    ),
     "cnpjs_unreadable": Sentence(
         '`cnpjs` deve ser uma lista de CNPJs ou "all".',
         '`cnpjs` is a list of CNPJs, or "all".',

@@ -3,12 +3,12 @@
 SELECT id, scope, cnpjs FROM api_keys
 WHERE hash = %(hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
--- create --
--- A new key; the same chosen key again comes back to life with the new reach.
+-- create_unless_taken --
+-- A new key; the same chosen key again comes back to life, but never with another reach.
 INSERT INTO api_keys (hash, hint, scope, cnpjs, expires_at)
 VALUES (%(hash)s, %(hint)s, %(scope)s, %(cnpjs)s, %(expires_at)s)
-ON CONFLICT (hash) DO UPDATE SET scope = excluded.scope, cnpjs = excluded.cnpjs, revoked_at = NULL,
-  expires_at = excluded.expires_at
+ON CONFLICT (hash) DO UPDATE SET revoked_at = NULL, expires_at = excluded.expires_at
+  WHERE api_keys.scope = excluded.scope AND api_keys.cnpjs = excluded.cnpjs
 RETURNING id, hint, scope, cnpjs, created_at, expires_at, revoked_at, last_used_at
 
 -- all --
