@@ -29,7 +29,7 @@ class Bus(Protocol):
         ...
 
     async def lag(self, topic: str) -> int:
-        """How many messages wait or are being worked on."""
+        """How many messages wait to be received; one that cannot tell counts those being worked on too."""
         ...
 
     async def close(self) -> None:

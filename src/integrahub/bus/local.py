@@ -53,7 +53,7 @@ class LocalBus:
                 await connection.execute(_SQL["settle"], {"ids": [delivery.token for delivery in deliveries]})
 
     async def lag(self, topic: str) -> int:
-        """Rows of the topic."""
+        """Rows of the topic that are due."""
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_SQL["lag"], {"topic": topic})).fetchone()
         return int(row["waiting"]) if row else 0

@@ -42,8 +42,8 @@ class MemoryBus:
             self._messages.get(delivery.topic, {}).pop(delivery.token, None)
 
     async def lag(self, topic: str) -> int:
-        """Messages of the topic."""
-        return len(self._messages.get(topic, {}))
+        """Messages of the topic that are due."""
+        return sum(1 for _, due_at in self._messages.get(topic, {}).values() if due_at <= monotonic())
 
     async def close(self) -> None:
         """Nothing to release."""

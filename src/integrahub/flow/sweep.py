@@ -7,7 +7,7 @@ from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_
 from integrahub.flow.announcing import publish, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
-_LOST = 3.0  # the same when the topic is empty
+_LOST = 3.0  # the same when no message of the topic waits
 
 
 class Sweep:

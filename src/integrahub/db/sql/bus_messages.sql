@@ -21,5 +21,5 @@ RETURNING id, body
 DELETE FROM bus_messages WHERE id = ANY(%(ids)s)
 
 -- lag --
--- Messages of a topic that wait or are being worked on.
-SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s
+-- Messages of a topic that wait to be received.
+SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s AND due_at <= now()

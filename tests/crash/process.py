@@ -1,0 +1,53 @@
+"""A process of the hub that may kill itself: `python -m tests.crash.process api,split,...`, points by environment."""
+
+import asyncio
+import os
+import signal
+import sys
+from dataclasses import replace
+from uuid import uuid4
+
+import uvicorn
+
+from integrahub.api.app import create
+from integrahub.db import workers
+from integrahub.hub import Hub, open_hub
+from integrahub.settings import Settings
+from integrahub.telemetry import logs
+from integrahub.worker import loops
+from tests.crash.points import Points, WatchedBus, WatchedDatabase, WatchedStorage
+
+
+async def _serve(hub: Hub, stop: asyncio.Event) -> None:
+    ingest = hub.ingest()
+    config = uvicorn.Config(create(hub, ingest), port=hub.settings.port, ws="none", log_config=None)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    await stop.wait()
+    server.should_exit = True
+    await serving
+    await ingest.close()
+
+
+async def main(steps: list[str]) -> None:
+    """Run the steps until SIGTERM, or until a point kills this process."""
+    settings = Settings()
+    logs.configure("INFO", "json")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    points = Points(os.environ.get("CRASH_AT", ""), os.environ.get("CRASH_RECORD", ""))
+    async with open_hub(settings) as hub:
+        watched = replace(
+            hub,
+            database=WatchedDatabase(hub.database, points),  # type: ignore[arg-type]
+            storage=WatchedStorage(hub.storage, points),
+            bus=WatchedBus(hub.bus, points),
+        )
+        worker_id = uuid4()
+        await workers.register(hub.database, settings.worker_name or "", worker_id, steps, os.getpid())
+        running = loops(watched, [step for step in steps if step != "api"], stop, worker_id)
+        await asyncio.gather(*running, *([_serve(watched, stop)] if "api" in steps else []))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1].split(",")))

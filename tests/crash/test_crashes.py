@@ -1,0 +1,228 @@
+"""Whatever boundary a process is killed at, what comes out is as if nothing had happened."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from tests.conftest import Server
+from tests.crash.points import counted
+from tests.model.sequential import Load, Pharmacy
+
+CNPJ = "05927228000145"
+ADMIN = "an-admin-key-for-tests"
+KINDS = ("api", "split", "upsert", "finish", "sweep")
+_PATIENCE = 90.0  # seconds
+_COLUMNS = "product_id, is_active, title, brand, ean, price, stock, indice, price_promos, extra"
+_NAMES = ("title", "brand", "ean", "price", "stock", "indice", "promos")
+
+
+def loads() -> list[Load]:
+    """Large and small bodies, straddling repeats, a bad record, removals, a return."""
+    wide = [{"PRODUCTID": n % 30 + 1, "TITLE": f"P {n % 30}", "PRICE": n + 1, "PRICEPROMO": n + 1} for n in range(40)]
+    padded = [record | {"FOO": "x" * 8000} if n % 3 == 0 else record for n, record in enumerate(wide)]
+    padded.insert(5, {"PRODUCTID": 99, "TITLE": "bad", "PRICE": "x"})
+    delta = [{"PRODUCTID": n, "PRICE": 100 + n} for n in range(1, 13)]
+    rest = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": 7} for n in range(1, 28)]
+    back = [{"PRODUCTID": 29, "QUANTITY": 3}, {"PRODUCTID": 1, "TITLE": "again"}]
+    return [Load("full", padded), Load("delta", delta), Load("full", rest), Load("delta", back)]
+
+
+@dataclass
+class Site:
+    """A database, a folder and a port; processes of a hub on them."""
+
+    url: str
+    folder: Path
+    port: int
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, steps: str, **more: str) -> "subprocess.Popen[bytes]":
+        own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "PORT": str(self.port), "CHUNK_SIZE": "4"}
+        own |= {"ADMIN_API_KEY": ADMIN, "WORKER_NAME": steps}
+        environment = os.environ | {f"INTEGRAHUB_{name}": value for name, value in own.items()} | more
+        with (self.folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "tests.crash.process", steps]
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.processes[steps] = process
+        return process
+
+    def revive(self) -> int:
+        """Start again what was killed, without its crash point; how many there were."""
+        dead = [steps for steps, process in self.processes.items() if process.poll() is not None]
+        for steps in dead:
+            code = self.processes[steps].returncode
+            assert code == -signal.SIGKILL, f"{steps} ended with {code}: {(self.folder / 'log').read_text()[-3000:]}"
+            self.start(steps)
+        return len(dead)
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+    def run(self) -> int:
+        """Post every load in order and wait for the end; how many processes were killed meanwhile."""
+        killed, ids = 0, []
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
+            key = self._until(lambda: self._key(http))
+            for load in loads():
+                ids.append(self._until(lambda load=load: self._post(http, key, load)))
+            end = monotonic() + _PATIENCE
+            while not self._finished(ids):
+                killed += self.revive()
+                assert monotonic() < end, self._story(ids)
+                threading.Event().wait(0.05)
+        return killed + self.revive()
+
+    def _until(self, attempt: Any) -> Any:
+        end = monotonic() + _PATIENCE
+        while monotonic() < end:
+            try:
+                if found := attempt():
+                    return found
+            except httpx.TransportError:
+                self.killed = self.revive()
+            threading.Event().wait(0.05)
+        raise AssertionError(f"no answer: {(self.folder / 'log').read_text()[-3000:]}")
+
+    def _key(self, http: httpx.Client) -> str:
+        path = f"/admin/pharmacies/{CNPJ}/api-key"
+        answer = http.post(path, json={"key": "a-chosen-key"}, headers={"X-Admin-Api-Key": ADMIN})
+        return "a-chosen-key" if answer.status_code == 200 else ""
+
+    def _post(self, http: httpx.Client, key: str, load: Load) -> str:
+        headers = {"X-Api-Key": key, "X-Inova-Load-Type": load.kind, "Content-Type": "application/json"}
+        answer = http.post("/v1/inovafarma/products", content=json.dumps(load.records), headers=headers)
+        return str(answer.json()["batch_id"]) if answer.status_code == 202 else ""
+
+    def _rows(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def _finished(self, ids: list[str]) -> bool:
+        asked = "SELECT count(*) AS n FROM batches WHERE id = ANY(%s::uuid[]) AND finished_at IS NOT NULL"
+        return bool(self._rows(asked, ids)[0]["n"] == len(ids))
+
+    def _story(self, ids: list[str]) -> str:
+        rows = self._rows("SELECT id, stage, status, chunks_left FROM batches ORDER BY received_seq")
+        return f"{rows} never ended; the log ends: {(self.folder / 'log').read_text()[-3000:]}"
+
+    def batches(self) -> list[dict[str, Any]]:
+        return self._rows("SELECT * FROM batches ORDER BY received_seq")
+
+    def products(self) -> dict[int, tuple[Any, ...]]:
+        rows = self._rows(f"SELECT {_COLUMNS} FROM products")
+        return {row["product_id"]: tuple(list(row.values())[1:]) for row in rows}
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        made = Site(database_url, tmp_path, probe.getsockname()[1])
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def assert_as_if_nothing_had_happened(site: Site) -> None:
+    model = Pharmacy(CNPJ)
+    for load in loads():
+        model.apply(load)
+    batches = site.batches()
+    assert len(batches) == len(model.loads)
+    for batch, load in zip(batches, model.loads, strict=True):
+        assert {name: batch[name] for name in load.counters} == load.counters
+        assert (batch["status"], batch["deactivation_state"]) == (load.status, load.deactivation)
+        assert batch["dead"] == batch["cancelled"] == 0
+    expected = {
+        number: (product.active, *(product.columns[name] for name in _NAMES), product.columns["extra"] or None)
+        for number, product in model.products.items()
+    }
+    assert site.products() == expected
+
+
+def _others(kind: str) -> str:
+    return ",".join(other for other in KINDS if other != kind)
+
+
+@pytest.fixture(scope="session")
+def reached(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, int]]]:
+    """Every point each kind of process reaches when nothing is killed, and how often."""
+    name = "crash_record"
+    postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, "template_hub")
+    folder = tmp_path_factory.mktemp("record")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        site = Site(postgres.url_of(name), folder, probe.getsockname()[1])
+    try:
+        for kind in KINDS:
+            site.start(kind, CRASH_RECORD=str(folder / kind))
+        assert site.run() == 0
+        assert_as_if_nothing_had_happened(site)
+    finally:
+        site.end()
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+    return {kind: list(counted(str(folder / kind))) for kind in KINDS}
+
+
+def test_a_process_killed_at_any_point_changes_nothing_of_what_comes_out(
+    reached: dict[str, list[tuple[str, int]]], postgres: Server, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    seed = int(os.environ.get("CRASH_SEED") or random.randrange(1 << 32))
+    draw = random.Random(seed)
+    points = [(kind, name, draw.randint(1, times)) for kind, found in reached.items() for name, times in found]
+    assert len(points) > 80
+    chosen = points if os.environ.get("IHUB_LONG") else draw.sample(points, 12)
+    faults = []
+    for number, (kind, name, times) in enumerate(chosen):
+        fault = _fault_of(postgres, tmp_path_factory.mktemp("crash"), f"crash_{number}", (kind, name, times))
+        faults += [f"{kind} killed at {name!r} (#{times}): {fault}"] if fault else []
+    print(f"{len(chosen)} of {len(points)} crash points hit, CRASH_SEED={seed}")
+    assert faults == [], f"CRASH_SEED={seed}"
+
+
+def _fault_of(postgres: Server, folder: Path, database: str, point: tuple[str, str, int]) -> str:
+    """What came out wrong when a process was killed at the point, or ''."""
+    kind, name, times = point
+    postgres.execute("CREATE DATABASE {} TEMPLATE {}", database, "template_hub")
+    try:
+        came = any(_killed_at(postgres.url_of(database), folder, kind, f"{name}#{n}") for n in (times, 1))
+        return "" if came else "never came there"
+    except AssertionError as fault:
+        return str(fault)
+    finally:
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", database)
+
+
+def _killed_at(url: str, folder: Path, kind: str, point: str) -> bool:
+    """Run everything with one process to be killed at the point; whether it came there."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("TRUNCATE pharmacies, batches, products, pharmacy_turns, api_keys, bus_messages CASCADE")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        site = Site(url, folder, probe.getsockname()[1])
+    try:
+        site.start(_others(kind))
+        doomed = site.start(kind, CRASH_AT=point)
+        site.run()
+        assert_as_if_nothing_had_happened(site)
+        return doomed.returncode == -signal.SIGKILL
+    finally:
+        site.end()
