@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 from integrahub.bus.base import Bus
 from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
+from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.retries import RetryPolicy
 from integrahub.flow.decide import Decide
@@ -21,6 +23,7 @@ from integrahub.flow.upsert import Upsert
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage
+from integrahub.storage.guarded import GuardedStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Hub:
     bus: Bus
     pepper: bytes
     admin_key: str
+    breakers: dict[str, Breaker]
 
     def ingest(self) -> Ingest:
         """The step behind POST."""
@@ -104,7 +108,9 @@ async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterato
 def unopened(settings: Settings, name: str = "integrahub", pepper: bytes = b"", admin_key: str = "") -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
     database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name)
-    return Hub(settings, database, _storage(settings), _bus(settings, database), pepper, admin_key)
+    breakers = {"postgresql": database.breaker, "storage": Breaker("Storage", monotonic)}
+    storage = GuardedStorage(_storage(settings), breakers["storage"])
+    return Hub(settings, database, storage, _bus(settings, database), pepper, admin_key, breakers)
 
 
 def check_settings(settings: Settings) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID, uuid4
 
 import structlog
 
 from integrahub.bus.base import Bus, Delivery
 from integrahub.db import workers
+from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY
 from integrahub.hub import Hub, open_hub
@@ -24,10 +25,18 @@ _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _log = structlog.get_logger()
 
 
-async def consume(bus: Bus, topic: str, step: Step, stop: asyncio.Event, width: int) -> None:
-    """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first."""
+async def consume(
+    bus: Bus, topic: str, step: Step, stop: asyncio.Event, width: int, breakers: Iterable[Breaker] = ()
+) -> None:
+    """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first.
+
+    While a breaker is open nothing is received: no work fails for want of what it depends on.
+    """
     running: set[asyncio.Task[None]] = set()
     while not stop.is_set():
+        if wait := max((breaker.retry_after() for breaker in breakers), default=0.0):
+            await _pause(stop, wait)
+            continue
         try:
             deliveries = await bus.receive(topic, width - len(running), _PATIENCE)
         except Transient as error:
@@ -76,10 +85,11 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None) -> list[Awaitable[None]]:
     """One loop a step, all under one worker's id."""
     known = worker_id or uuid4()
+    guards = list(hub.breakers.values())
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(known), stop, 4),
-        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(known), stop, 2),
-        "finish": lambda: consume(hub.bus, BATCHES_UPSERTED, hub.finish(), stop, 4),
+        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(known), stop, 4, guards),
+        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(known), stop, 2, guards),
+        "finish": lambda: consume(hub.bus, BATCHES_UPSERTED, hub.finish(), stop, 4, guards),
         "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
     }
     return [made[step]() for step in steps]

@@ -2,17 +2,23 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
+from integrahub.domain.breakers import Breaker
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.files import FileStorage
+from integrahub.storage.guarded import GuardedStorage
 from integrahub.storage.memory import MemoryStorage
 
 
-@pytest.fixture(params=["files", "memory"])
+@pytest.fixture(params=["files", "memory", "guarded"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return FileStorage(tmp_path / "objects") if request.param == "files" else MemoryStorage()
+    if request.param == "memory":
+        return MemoryStorage()
+    plain = FileStorage(tmp_path / "objects")
+    return plain if request.param == "files" else GuardedStorage(plain, Breaker("storage", monotonic))
 
 
 async def stream(*blocks: bytes) -> AsyncIterator[bytes]:

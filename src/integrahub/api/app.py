@@ -39,7 +39,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.include_router(batches.router(hub.database, hub.storage, keys.caller))
     app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
     app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
-    app.include_router(health.router(hub.database, hub.storage, hub.bus))
+    app.include_router(health.router(hub.database, hub.storage, hub.bus, hub.breakers))
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -1,5 +1,6 @@
 """The one place that renders refusals: RFC 9457 problem+json with `error` and `message` for older clients."""
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,9 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.sentences import say
 
+_SHORTLY = 5.0  # seconds
 _log = structlog.get_logger()
 
 
@@ -52,7 +55,8 @@ async def _problem(request: Request, problem: Exception) -> Response:
 async def _transient(request: Request, fault: Exception) -> Response:
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
     answer = render(request, 503, "Service Unavailable", "dependency_away")
-    answer.headers["Retry-After"] = "5"
+    wait = fault.retry_after if isinstance(fault, BreakerOpen) else _SHORTLY
+    answer.headers["Retry-After"] = str(math.ceil(wait))
     return answer
 
 

@@ -1,7 +1,7 @@
 """Health: what this process depends on, and whether it answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
+from integrahub.domain.breakers import Breaker
 from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.storage.base import Storage
 
@@ -31,14 +32,17 @@ def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 2)
 
 
-def router(database: Database, storage: Storage, bus: Bus) -> APIRouter:
+def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, Breaker]) -> APIRouter:
     """/health, /livez and /readyz."""
     routes = APIRouter(tags=["health"])
 
     async def checks() -> dict[str, Any]:
         names = ("postgresql", "storage", "bus")
         probes = (database.check, storage.check, lambda: bus.lag(BATCHES_RECEIVED))
-        return dict(zip(names, await asyncio.gather(*map(_probe, probes)), strict=True))
+        found = dict(zip(names, await asyncio.gather(*map(_probe, probes)), strict=True))
+        for name, breaker in breakers.items():
+            found[name]["breaker"] = breaker.state
+        return found
 
     @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_OPEN)
     async def health() -> Response:

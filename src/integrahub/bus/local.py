@@ -9,7 +9,7 @@ import structlog
 
 from integrahub.bus.base import Delivery
 from integrahub.db.loader import blocks
-from integrahub.db.pool import Database
+from integrahub.db.pool import NETWORK, Database
 
 _SQL = blocks("bus_messages")
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
@@ -87,7 +87,7 @@ class LocalBus:
 
     async def _wake(self) -> None:
         connection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="integrahub-listen"
+            self._url, autocommit=True, application_name="integrahub-listen", **NETWORK
         )
         async with connection:
             await connection.execute("LISTEN integrahub_bus")

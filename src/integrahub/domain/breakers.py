@@ -1,0 +1,79 @@
+"""Circuit breakers: a dependency that keeps failing is left alone for a while, then tried by one call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from integrahub.domain.errors import Transient
+
+
+class BreakerState(StrEnum):
+    """Whether calls go through."""
+
+    CLOSED = "closed"  #: Calls go through.
+    OPEN = "open"  #: Calls are refused at once.
+    HALF_OPEN = "half-open"  #: One call tries whether the dependency is back.
+
+
+class BreakerOpen(Transient):
+    """The dependency failed too often just now; calls wait `retry_after` seconds."""
+
+    def __init__(self, dependency: str, retry_after: float, last_error: str) -> None:
+        super().__init__(f"{dependency} is left alone for {retry_after:.1f} s: {last_error}")
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Opens after `threshold` failures in a row, for `pause` seconds, doubling to `longest` while trials fail.
+
+    `clock` gives monotonic seconds. Only faults of the dependency itself are told to it.
+    """
+
+    dependency: str
+    clock: Callable[[], float]
+    threshold: int = 5
+    pause: float = 1.0
+    longest: float = 30.0
+    last_error: str = ""
+    _failures: int = 0
+    _openings: int = 0
+    _until: float | None = None
+    _trying: bool = False
+
+    @property
+    def state(self) -> BreakerState:
+        """As it is now."""
+        if self._until is None:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if self.clock() < self._until and not self._trying else BreakerState.HALF_OPEN
+
+    def retry_after(self) -> float:
+        """Seconds until a call may be tried; 0 when it may now."""
+        return max(0.0, self._until - self.clock()) if self._until is not None else 0.0
+
+    def enter(self) -> None:
+        """Before each call; BreakerOpen when it must wait."""
+        if self._until is None:
+            return
+        if self._trying or self.clock() < self._until:
+            raise BreakerOpen(self.dependency, max(self.retry_after(), self.pause), self.last_error)
+        self._trying = True
+
+    def succeeded(self) -> None:
+        """The dependency answered, whatever it said."""
+        self._failures = self._openings = 0
+        self._until, self._trying = None, False
+
+    def failed(self, error: BaseException) -> None:
+        """The dependency did not answer."""
+        self._failures += 1
+        self.last_error = str(error)[:300]
+        if self._trying or self._failures >= self.threshold:
+            self._until = self.clock() + min(self.longest, self.pause * 2.0**self._openings)
+            self._openings += 1
+            self._trying = False
+
+    def left(self) -> None:
+        """The call was abandoned: nothing is known; another may try."""
+        self._trying = False

@@ -1,0 +1,82 @@
+"""A TCP proxy that misbehaves on command: latency, slow trickle, reset, blackhole, half-open."""
+
+import asyncio
+from contextlib import suppress
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What the proxy does to bytes that pass."""
+
+    NONE = "none"
+    LATENCY = "latency"  #: Every block comes 50 ms late.
+    TRICKLE = "trickle"  #: Sixteen bytes at a time.
+    RESET = "reset"  #: Every connection is cut, and new ones too.
+    BLACKHOLE = "blackhole"  #: Nothing passes in any direction; connections stay.
+    HALF_OPEN = "half-open"  #: Requests pass, answers do not.
+
+
+class Proxy:
+    """Listens on 127.0.0.1 and passes on to a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fault = Fault.NONE
+        self._changed = asyncio.Condition()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> int:
+        """The port."""
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Cut everything."""
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
+        await self._server.wait_closed()
+
+    async def become(self, fault: Fault) -> None:
+        """Misbehave so from now on."""
+        async with self._changed:
+            self._fault = fault
+            self._changed.notify_all()
+        if fault is Fault.RESET:
+            for writer in list(self._writers):
+                writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._fault is Fault.RESET:
+            writer.transport.abort()
+            self._writers.add(writer)
+            return
+        inner_reader, inner_writer = await asyncio.open_unix_connection(self._path)
+        self._writers |= {writer, inner_writer}
+        for source, target, is_answer in ((reader, inner_writer, False), (inner_reader, writer, True)):
+            task = asyncio.create_task(self._pass(source, target, is_answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, is_answer: bool) -> None:
+        with suppress(OSError):
+            while block := await source.read(65536):
+                await self._misbehave(is_answer)
+                step = 16 if self._fault is Fault.TRICKLE else len(block)
+                for start in range(0, len(block), step):
+                    target.write(block[start : start + step])
+                    await target.drain()
+        target.close()
+
+    async def _misbehave(self, is_answer: bool) -> None:
+        if self._fault is Fault.LATENCY:
+            await asyncio.sleep(0.05)
+        holds = {Fault.BLACKHOLE} | ({Fault.HALF_OPEN} if is_answer else set())
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._fault not in holds)
