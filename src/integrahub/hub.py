@@ -15,6 +15,7 @@ from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.retries import RetryPolicy
 from integrahub.flow.decide import Decide
+from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
 from integrahub.flow.ingest import Ingest
 from integrahub.flow.split import Split, SplitLimits
@@ -68,6 +69,10 @@ class Hub:
             window_minutes=self.settings.full_window_minutes,
             window=self.settings.split_window,
         )
+
+    def failures(self) -> Failures:
+        """What finds out what dead letters have in common."""
+        return Failures(self.database)
 
     def sweep(self) -> Sweep:
         """What finds work that was left behind."""

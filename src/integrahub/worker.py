@@ -3,21 +3,22 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
+import msgspec
 import structlog
 
-from integrahub.bus.base import Bus, Delivery
-from integrahub.db import workers
-from integrahub.domain.breakers import Breaker
+from integrahub.bus.base import Delivery
+from integrahub.db import dead_letters, workers
 from integrahub.domain.errors import IntegraHubError, Transient
-from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY
+from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
+from integrahub.domain.failures import failure_of
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import logs
 
-STEPS = ("split", "upsert", "finish", "sweep")
+STEPS = ("split", "upsert", "finish", "sweep", "failures")
 Step = Callable[[bytes], Awaitable[None]]
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
@@ -25,25 +26,23 @@ _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _log = structlog.get_logger()
 
 
-async def consume(
-    bus: Bus, topic: str, step: Step, stop: asyncio.Event, width: int, breakers: Iterable[Breaker] = ()
-) -> None:
+async def consume(hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int) -> None:
     """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first.
 
     While a breaker is open nothing is received: no work fails for want of what it depends on.
     """
     running: set[asyncio.Task[None]] = set()
     while not stop.is_set():
-        if wait := max((breaker.retry_after() for breaker in breakers), default=0.0):
+        if wait := max((breaker.retry_after() for breaker in hub.breakers.values()), default=0.0):
             await _pause(stop, wait)
             continue
         try:
-            deliveries = await bus.receive(topic, width - len(running), _PATIENCE)
-        except Transient as error:
+            deliveries = await hub.bus.receive(topic, width - len(running), _PATIENCE)
+        except IntegraHubError as error:
             _log.warning("the bus does not answer; consumption pauses", action="receive", error=str(error))
             await _pause(stop, _PAUSE)
             continue
-        running |= {asyncio.create_task(_handle(bus, step, delivery, stop)) for delivery in deliveries}
+        running |= {asyncio.create_task(_handle(hub, step, delivery, stop)) for delivery in deliveries}
         if len(running) >= width:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         running = {task for task in running if not task.done()}
@@ -51,10 +50,14 @@ async def consume(
         await asyncio.wait(running)
 
 
-async def _handle(bus: Bus, step: Step, delivery: Delivery, stop: asyncio.Event) -> None:
+async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event) -> None:
     try:
         await step(delivery.body)
-        await bus.settle([delivery])
+        await hub.bus.settle([delivery])
+    except msgspec.MsgspecError as error:
+        _log.error("a message cannot be read", action="handle", topic=delivery.topic, error=str(error))
+        await dead_letters.add_message(hub.database, delivery.topic, delivery.body, failure_of(error))
+        await hub.bus.settle([delivery])
     except Transient as error:
         _log.warning("a dependency is away; the message comes again", action="handle", error=str(error))
         await _pause(stop, _PAUSE)
@@ -85,11 +88,11 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None) -> list[Awaitable[None]]:
     """One loop a step, all under one worker's id."""
     known = worker_id or uuid4()
-    guards = list(hub.breakers.values())
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub.bus, BATCHES_RECEIVED, hub.split(known), stop, 4, guards),
-        "upsert": lambda: consume(hub.bus, CHUNKS_READY, hub.upsert(known), stop, 2, guards),
-        "finish": lambda: consume(hub.bus, BATCHES_UPSERTED, hub.finish(), stop, 4, guards),
+        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4),
+        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, 2),
+        "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4),
+        "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1),
         "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
     }
     return [made[step]() for step in steps]

@@ -6,7 +6,7 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from integrahub.cli import batches, demo, doctor, keys, pharmacies, roles, send
+from integrahub.cli import batches, dead_letters, demo, doctor, keys, pharmacies, roles, send
 from integrahub.cli.client import Refused
 from integrahub.cli.output import ERRORS
 from integrahub.domain.errors import IntegraHubError
@@ -26,6 +26,7 @@ app.command("openapi")(roles.openapi)
 app.add_typer(pharmacies.app, name="pharmacy")
 app.add_typer(keys.app, name="key")
 app.add_typer(batches.app, name="batch")
+app.add_typer(dead_letters.app, name="dead")
 
 
 def main() -> int:

@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from integrahub.db import dead_letters
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
+from integrahub.domain.failures import Failure, silent_worker
 
 _SQL = blocks("batch_chunks")
 _BATCHES = blocks("batches")
@@ -58,24 +60,29 @@ async def take_off(connection: Connection, batch_id: UUID) -> int:
     return int(row["chunks_left"])
 
 
+def _told(failure: Failure) -> Row:
+    return {"error": f"{failure.error_class}: {failure.message}", "place": failure.place}
+
+
 async def release(database: Database, claim: Row, error: str, delay: float) -> None:
     """Hand a chunk back without using up an attempt."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["release_if_claimed"], _key(claim) | {"error": error, "delay": delay})
 
 
-async def retry(database: Database, claim: Row, error: str, delay: float) -> None:
+async def retry(database: Database, claim: Row, failure: Failure, delay: float) -> None:
     """The chunk's own fault used up an attempt."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["retry_if_claimed"], _key(claim) | {"error": error, "delay": delay})
+        await connection.execute(_SQL["retry_if_claimed"], _key(claim) | _told(failure) | {"delay": delay})
 
 
-async def bury(database: Database, claim: Row, error: str) -> int | None:
-    """Settle a chunk as dead: how many chunks are left, or None when somebody else was first."""
+async def bury(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
+    """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
     async with database.transaction() as connection:
-        buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | {"error": error})
+        buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | _told(failure))
         if not await buried.fetchone():
             return None
+        await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
         return await take_off(connection, claim["batch_id"])
 
 
@@ -87,6 +94,9 @@ async def free_expired(database: Database, crashes: int) -> list[UUID]:
         for row in sorted(expired, key=lambda row: (row["batch_id"], row["number"])):
             values = {"batch_id": row["batch_id"], "number": row["number"], "crashes": crashes}
             buried = await (await connection.execute(_SQL["bury_if_crashed"], values)).fetchone()
+            if buried:
+                failure = silent_worker(row["crashes"])
+                await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
             if buried and await take_off(connection, row["batch_id"]) == 0:
                 done.append(row["batch_id"])
     return done

@@ -110,6 +110,10 @@ SENTENCES: dict[str, Sentence] = {
         "Os registros deste lote não estão mais guardados.",
         "The records of this batch are no longer kept.",
     ),
+    "letter_unknown": Sentence(
+        "Não há letra morta {letter_id}.",
+        "There is no dead letter {letter_id}.",
+    ),
     "key_unknown": Sentence(
         "Não há chave ativa com esse id.",
         "There is no live key by that id.",

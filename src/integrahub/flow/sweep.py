@@ -1,10 +1,10 @@
 """Sweep: whatever was announced and not done is found in the database and announced again."""
 
 from integrahub.bus.base import Bus
-from integrahub.db import batches, chunks, operations
+from integrahub.db import batches, chunks, dead_letters, operations
 from integrahub.db.pool import Database
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
-from integrahub.flow.announcing import publish, publish_ready, publish_turn, publish_upserted
+from integrahub.flow.announcing import publish, publish_failed, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
 _LOST = 3.0  # the same when no message of the topic waits
@@ -32,6 +32,9 @@ class Sweep:
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
             await publish_turn(self._bus, turn)
+
+        for letter in await dead_letters.ungrouped(self._database):
+            await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])
 
     async def _splits(self) -> None:
         due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))

@@ -17,10 +17,11 @@ from integrahub.domain.chunking import Payload, decode_payload
 from integrahub.domain.cutter import Oversize, cutter_for
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
+from integrahub.domain.failures import failure_of
 from integrahub.domain.retries import RetryPolicy
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
 from integrahub.flow.leases import Lease
-from integrahub.storage.base import Storage
+from integrahub.storage.base import ObjectMissing, Storage
 
 _log = structlog.get_logger()
 _HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
@@ -96,27 +97,27 @@ class Upsert:
         return decode_payload(stored)
 
     async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
-        told = f"{type(error).__name__}: {error}"[:2000]
+        failure = failure_of(error)
         delay = self._retries.decide(claim["attempts"] + 1)
         if delay is not None:
             _log.warning("a chunk failed and will be tried again", action="retry_chunk", exc_info=error)
-            await chunks.retry(self._database, claim, told, delay)
+            await chunks.retry(self._database, claim, failure, delay)
             return
         _log.error("a chunk is dead", action="bury_chunk", batch=str(claim["batch_id"]), exc_info=error)
-        await self._copy_dead(claim)
-        left = await chunks.bury(self._database, claim, told)
-        await publish_failed(self._bus, claim["batch_id"], claim["number"], told)
+        left = await chunks.bury(self._database, claim, failure, await self._copy_dead(claim))
+        await publish_failed(self._bus, claim["batch_id"], claim["number"], failure.message)
         if left == 0:
             await publish_upserted(self._bus, claim["batch_id"])
 
-    async def _copy_dead(self, claim: dict[str, Any]) -> None:
-        """A dead chunk is kept apart, exempt from retention."""
+    async def _copy_dead(self, claim: dict[str, Any]) -> str:
+        """A dead chunk is kept apart, exempt from retention; gives where, or where it was when it cannot be copied."""
         name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
         try:
-            if claim["body"] is None:
-                await self._storage.put(name, self._storage.get(claim["location"]))
-        except Exception as error:
+            await self._storage.put(name, self._storage.get(claim["location"]))
+        except ObjectMissing as error:
             _log.error("a dead chunk could not be copied", action="copy_dead", exc_info=error)
+            return str(claim["location"])
+        return name
 
 
 def cut_body(claim: dict[str, Any], max_record: int) -> Payload:

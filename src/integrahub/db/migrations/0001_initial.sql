@@ -184,6 +184,7 @@ CREATE TABLE batch_chunks (
   reactivated integer NOT NULL DEFAULT 0,
   warnings integer NOT NULL DEFAULT 0,
   last_error text,
+  attempt_log jsonb NOT NULL DEFAULT '[]',     -- of each failed attempt: at, error, place
   started_at timestamptz,
   finished_at timestamptz,
   PRIMARY KEY (batch_id, number)
@@ -205,6 +206,40 @@ CREATE TABLE record_faults (
   value text NOT NULL DEFAULT ''
 );
 CREATE INDEX record_faults_batch ON record_faults (batch_id, position);
+
+-- Work that is not tried again by itself: a chunk whose every attempt failed, or a message that cannot be read.
+CREATE TABLE dead_letters (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  batch_id uuid,
+  chunk integer,
+  cnpj text,
+  topic text,                                  -- of a message that cannot be read
+  body bytea,
+  location text,                               -- where the chunk's records are kept
+  records integer NOT NULL,
+  error_class text NOT NULL,
+  error_code text NOT NULL,
+  place text NOT NULL,
+  message text NOT NULL,
+  stack text NOT NULL,
+  attempts jsonb NOT NULL,
+  fingerprint text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  grouped_at timestamptz,
+  UNIQUE (batch_id, chunk)
+);
+CREATE INDEX dead_letters_ungrouped ON dead_letters (created_at) WHERE grouped_at IS NULL;
+
+CREATE TABLE failure_groups (
+  fingerprint text PRIMARY KEY,
+  error_class text NOT NULL,
+  error_code text NOT NULL,
+  place text NOT NULL,
+  count bigint NOT NULL,
+  first_seen timestamptz NOT NULL,
+  last_seen timestamptz NOT NULL,
+  sample bigint NOT NULL                       -- the latest letter
+);
 
 -- One row a name: whoever starts under it has taken the place of the one before, whose claims are free at once.
 CREATE TABLE workers (

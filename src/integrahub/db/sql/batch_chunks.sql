@@ -40,41 +40,45 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 -- retry_if_claimed --
 -- The chunk's own fault used up an attempt; it is tried again later.
 UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
+  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'place', %(place)s::text)),
   last_error = %(error)s, next_attempt_at = now() + make_interval(secs => %(delay)s)
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 
 -- bury_if_claimed --
 -- Every attempt failed: the chunk is dead.
 UPDATE batch_chunks SET status = 'FAILED', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
+  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'place', %(place)s::text)),
   last_error = %(error)s, finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
 -- announce_next --
 -- The next chunks of a batch, so many that at most `window` are in flight.
+WITH next AS MATERIALIZED (
+  SELECT number FROM batch_chunks
+  WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
+  ORDER BY number
+  LIMIT greatest(0, %(window)s - (SELECT count(*) FROM batch_chunks
+    WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
+  FOR UPDATE SKIP LOCKED)
 UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
-FROM batches b, pharmacies p
+FROM next, batches b, pharmacies p
 WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
-  AND c.batch_id = %(batch_id)s AND c.number IN (
-    SELECT number FROM batch_chunks
-    WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
-    ORDER BY number
-    LIMIT greatest(0, %(window)s - (SELECT count(*) FROM batch_chunks
-      WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
-    FOR UPDATE SKIP LOCKED)
+  AND c.batch_id = %(batch_id)s AND c.number = next.number
 RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
 
 -- due --
 -- Chunks that should be worked on and are not: due again, never announced, or announced long ago.
-UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
-FROM batches b, pharmacies p
-WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting' AND (c.batch_id, c.number) IN (
+WITH due AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL
     AND (c.status = 'PENDING' AND c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))
       OR c.status = 'RETRYING' AND c.next_attempt_at <= now() AND (c.announced_at < c.next_attempt_at
         OR c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))))
   ORDER BY b.received_at, c.number LIMIT 500 FOR UPDATE OF c SKIP LOCKED)
+UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
+FROM due, batches b, pharmacies p
+WHERE c.batch_id = due.batch_id AND c.number = due.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
 RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
 
 -- unannounced --
@@ -84,18 +88,19 @@ WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL 
 
 -- free_expired --
 -- Chunks whose worker fell silent: a crash each.
-UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = crashes + 1,
-  next_attempt_at = now(), last_error = 'the worker fell silent'
-WHERE (batch_id, number) IN (
+WITH expired AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
   WHERE c.finished_at IS NULL AND c.status = 'PROCESSING' AND c.lease_until < now() FOR UPDATE OF c SKIP LOCKED)
-RETURNING batch_id, number, crashes
+UPDATE batch_chunks c SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = c.crashes + 1,
+  next_attempt_at = now(), last_error = 'the worker fell silent'
+FROM expired WHERE c.batch_id = expired.batch_id AND c.number = expired.number
+RETURNING c.batch_id, c.number, c.crashes
 
 -- bury_if_crashed --
 -- Too many crashes: the chunk is dead.
 UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent too often', finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s
-RETURNING number
+RETURNING number, location
 
 -- lock_all --
 -- Every unfinished chunk of a batch, before it is cancelled.

@@ -152,22 +152,24 @@ ORDER BY b.pharmacy_id, b.received_seq DESC
 
 -- due_splits --
 -- Received and not being split: never announced, announced long ago, or their worker is gone.
-UPDATE batches SET announced_at = now(), announcements = announcements + 1
-WHERE id IN (
+WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE kind = 'load' AND finished_at IS NULL AND coalesce(next_attempt_at, '-infinity') <= now()
     AND (stage = 'received' OR (stage = 'splitting' AND lease_until < now()))
     AND (announced_at IS NULL OR announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
       OR (stage = 'splitting' AND announced_at < lease_until))
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-RETURNING id, load_type, received_at, (SELECT cnpj FROM pharmacies p WHERE p.id = pharmacy_id)
+UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
+FROM due, pharmacies p WHERE b.id = due.id AND p.id = b.pharmacy_id
+RETURNING b.id, b.load_type, b.received_at, p.cnpj
 
 -- due_finishes --
 -- All chunks settled, announced long ago, and nobody finished them.
-UPDATE batches SET announced_at = now(), announcements = announcements + 1
-WHERE id IN (
+WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE finished_at IS NULL AND stage = 'finishing'
     AND announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-RETURNING id
+UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
+FROM due WHERE b.id = due.id
+RETURNING b.id

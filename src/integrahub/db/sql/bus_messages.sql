@@ -8,13 +8,15 @@ SELECT pg_notify('integrahub_bus', %(topic)s)
 
 -- receive --
 -- Take the oldest due messages; they are due again after the visibility time unless settled.
-UPDATE bus_messages SET due_at = now() + %(visibility)s * interval '1 second'
-WHERE id IN (
+-- The rows are chosen apart from the update: a plan may run a subquery twice, and then its LIMIT holds twice.
+WITH due AS MATERIALIZED (
   SELECT id FROM bus_messages
   WHERE topic = %(topic)s AND due_at <= now()
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, body
+UPDATE bus_messages m SET due_at = now() + %(visibility)s * interval '1 second'
+FROM due WHERE m.id = due.id
+RETURNING m.id, m.body
 
 -- settle --
 -- Remove messages that are done.

@@ -1,0 +1,58 @@
+"""The operator's view of work that was given up: dead letters and what they have in common."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+
+from integrahub.api.auth import Authenticate
+from integrahub.db import dead_letters
+from integrahub.db.pool import Database
+from integrahub.domain import cursors
+from integrahub.domain.errors import BadRequest, NotFound
+from integrahub.domain.pharmacies import unmask
+
+Row = dict[str, Any]
+
+
+def view(row: Row) -> Row:
+    """A letter as the operator reads it."""
+    names = ("error_class", "error_code", "place", "message", "stack")
+    error = {name.removeprefix("error_"): row[name] for name in names if name in row}
+    return {name: value for name, value in row.items() if name not in names} | {"error": error}
+
+
+def _after(cursor: str | None) -> int | None:
+    try:
+        return int(cursors.decode(cursor, int)[0]) if cursor else None
+    except cursors.BadCursor:
+        raise BadRequest("cursor_unknown") from None
+
+
+def router(database: Database, admin_only: Authenticate) -> APIRouter:
+    """The routes, for the operator alone."""
+    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
+
+    @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
+    async def page(
+        error: Annotated[str | None, Query(description="a class, a code or a fingerprint")] = None,
+        cnpj: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> Row:
+        known = unmask(cnpj) if cnpj else None
+        rows = await dead_letters.page(database, cnpj=known, error=error, after=_after(cursor), limit=limit)
+        following = cursors.encode(rows[-1]["id"]) if len(rows) == limit else None
+        return {"items": [view(row) for row in rows], "next_cursor": following}
+
+    @routes.get("/v1/dead-letters/groups", summary="Failures by fingerprint: how often, since when, a sample")
+    async def groups() -> Row:
+        return {"items": await dead_letters.groups(database)}
+
+    @routes.get("/v1/dead-letters/{letter_id}", summary="One dead letter, with its stack and its attempts")
+    async def show(letter_id: int) -> Row:
+        row = await dead_letters.find(database, letter_id)
+        if row is None:
+            raise NotFound("letter_unknown", letter_id=letter_id)
+        return view(row)
+
+    return routes

@@ -1,0 +1,41 @@
+"""`integrahub dead`: work that was given up, and what it has in common."""
+
+from typing import Annotated
+
+import typer
+
+from integrahub.cli.client import Client
+from integrahub.cli.output import show_facts, show_rows
+
+app = typer.Typer(help="Dead letters: list, groups, show.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
+_COLUMNS = ("id", "created_at", "cnpj", "batch_id", "chunk", "records", "fingerprint", "error")
+_GROUPS = ("fingerprint", "count", "error_class", "error_code", "place", "first_seen", "last_seen", "sample")
+
+
+@app.command("list")
+def every(
+    error: Annotated[str | None, typer.Option(help="a class, a code or a fingerprint")] = None,
+    cnpj: Annotated[str | None, typer.Option(help="only of this pharmacy")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """The newest letters."""
+    with Client() as client:
+        rows = client.get("/v1/dead-letters", error=error, cnpj=cnpj, limit=limit)["items"]
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="No work was given up.")
+
+
+@app.command()
+def groups(as_json: AsJson = False) -> None:
+    """Failures by fingerprint, latest first."""
+    with Client() as client:
+        rows = client.get("/v1/dead-letters/groups")["items"]
+    show_rows(rows, _GROUPS, as_json=as_json, empty="No work was given up.")
+
+
+@app.command()
+def show(letter_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+    """One letter: the error, its stack, every attempt."""
+    with Client() as client:
+        show_facts(client.get(f"/v1/dead-letters/{letter_id}"), as_json=as_json)

@@ -1,0 +1,68 @@
+"""Rows of `dead_letters` and `failure_groups`: work that is given up until a person looks, and why."""
+
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from integrahub.db.loader import blocks
+from integrahub.db.pool import Connection, Database
+from integrahub.domain.failures import Failure
+
+_SQL = blocks("dead_letters")
+Row = dict[str, Any]
+
+
+async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure: Failure, location: str) -> None:
+    """The letter of a chunk that dies in this transaction; `location` is the object that keeps its records."""
+    asked = {"batch_id": batch_id, "number": number}
+    chunk = await (await connection.execute(_SQL["chunk"], asked)).fetchone()
+    assert chunk is not None
+    letter = {"batch_id": batch_id, "chunk": number, "cnpj": chunk["cnpj"], "topic": None, "body": None}
+    kept = {"location": location, "records": chunk["records"], "attempts": Jsonb(chunk["attempt_log"])}
+    await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
+
+
+async def add_message(database: Database, topic: str, body: bytes, failure: Failure) -> None:
+    """The letter of a message that cannot be read."""
+    letter = {"batch_id": None, "chunk": None, "cnpj": None, "topic": topic, "body": body}
+    kept = {"location": None, "records": 0, "attempts": Jsonb([])}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
+
+
+def _told(failure: Failure) -> Row:
+    return {name: getattr(failure, name) for name in (*Failure.__slots__, "fingerprint")}
+
+
+async def group_new(database: Database) -> dict[str, int]:
+    """Count letters not counted yet; fingerprint -> how many there are now, of those that grew."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["group_new"])).fetchall()
+    return {row["fingerprint"]: row["count"] for row in rows}
+
+
+async def ungrouped(database: Database) -> list[Row]:
+    """Letters of chunks to announce again."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["ungrouped"])).fetchall()
+    return [row for row in rows if row["batch_id"]]
+
+
+async def page(database: Database, *, cnpj: str | None, error: str | None, after: int | None, limit: int) -> list[Row]:
+    """Letters, newest first; `error` is a class, a code or a fingerprint."""
+    values = {"cnpj": cnpj, "error": error, "after": after, "limit": limit}
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["page"], values)).fetchall()
+
+
+async def find(database: Database, letter_id: int) -> Row | None:
+    """One letter, with its stack."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["find"], {"id": letter_id})).fetchone()
+
+
+async def groups(database: Database) -> list[Row]:
+    """Failures by fingerprint, latest first."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["groups"])).fetchall()

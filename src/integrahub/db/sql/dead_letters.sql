@@ -1,0 +1,51 @@
+-- insert_unless_known --
+-- Work that will not be tried again by itself. One letter a chunk.
+INSERT INTO dead_letters (batch_id, chunk, cnpj, topic, body, location, records, error_class, error_code, place, message,
+  stack, attempts, fingerprint)
+VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(topic)s, %(body)s, %(location)s, %(records)s, %(error_class)s,
+  %(error_code)s, %(place)s, %(message)s, %(stack)s, %(attempts)s, %(fingerprint)s)
+ON CONFLICT (batch_id, chunk) DO NOTHING
+
+-- chunk --
+-- What a chunk's letter says of it.
+SELECT p.cnpj, c.location, c.records, c.attempt_log
+FROM batch_chunks c JOIN batches b ON b.id = c.batch_id JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s
+
+-- group_new --
+-- Count letters that were not counted yet under their fingerprints; each is counted once.
+WITH fresh AS (
+  UPDATE dead_letters SET grouped_at = now() WHERE grouped_at IS NULL
+  RETURNING id, fingerprint, error_class, error_code, place, created_at)
+INSERT INTO failure_groups AS g (fingerprint, error_class, error_code, place, count, first_seen, last_seen, sample)
+SELECT fingerprint, min(error_class), min(error_code), min(place), count(*), min(created_at), max(created_at), max(id)
+FROM fresh GROUP BY fingerprint
+ON CONFLICT (fingerprint) DO UPDATE SET count = g.count + excluded.count, sample = excluded.sample,
+  first_seen = least(g.first_seen, excluded.first_seen), last_seen = greatest(g.last_seen, excluded.last_seen)
+RETURNING fingerprint, count
+
+-- ungrouped --
+-- Letters nobody counted although they were announced a while ago.
+SELECT batch_id, chunk, message FROM dead_letters
+WHERE grouped_at IS NULL AND created_at < now() - interval '5 seconds' LIMIT 100
+
+-- page --
+-- Letters, newest first, after the cursor.
+SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, attempts,
+  fingerprint, created_at
+FROM dead_letters
+WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
+  AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
+  AND (%(after)s::bigint IS NULL OR id < %(after)s)
+ORDER BY id DESC LIMIT %(limit)s
+
+-- find --
+-- One letter, with its stack.
+SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, stack, attempts,
+  fingerprint, created_at
+FROM dead_letters WHERE id = %(id)s
+
+-- groups --
+-- Failures by fingerprint, latest first.
+SELECT fingerprint, error_class, error_code, place, count, first_seen, last_seen, sample
+FROM failure_groups ORDER BY last_seen DESC LIMIT 500

@@ -1,0 +1,20 @@
+"""Failures: dead letters are counted under their fingerprints, so that a person sees causes, not cases."""
+
+import structlog
+
+from integrahub.db import dead_letters
+from integrahub.db.pool import Database
+
+_log = structlog.get_logger()
+
+
+class Failures:
+    """Group whatever is not grouped yet. Safe to repeat: each letter is counted once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self, message: bytes) -> None:
+        """A `chunks.failed` says that there is something to group; what, the table knows."""
+        for fingerprint, count in (await dead_letters.group_new(self._database)).items():
+            _log.error("a failure has occurred", action="group_failures", fingerprint=fingerprint, count=count)
