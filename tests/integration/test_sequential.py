@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -71,6 +72,17 @@ async def busy(database_url: str, tmp_path: Any) -> AsyncIterator[Client]:
 )
 async def test_concurrent_batches_equal_the_sequential_model(busy: Client, schedule: list[list[Any]]) -> None:
     await asyncio.gather(*(_pharmacy(busy, loads) for loads in schedule))
+
+
+async def test_two_fulls_and_five_deltas_posted_at_once_equal_the_model_in_order_of_receipt(busy: Client) -> None:
+    for round_ in range(100 if os.environ.get("IHUB_LONG") else 5):
+        draw = random.Random(round_)
+        loads = [("full", [{"PRODUCTID": n, "TITLE": f"F{i}"} for n in draw.sample(range(1, 30), 20)]) for i in (1, 2)]
+        for price in range(1, 6):
+            ids = draw.sample(range(1, 30), 8)
+            loads.append(("delta", [{"PRODUCTID": n, "TITLE": "D", "PRICE": price * 10 + n} for n in ids]))
+        draw.shuffle(loads)
+        await _pharmacy(busy, loads)
 
 
 async def _pharmacy(client: Client, loads: list[tuple[str, list[Any]]]) -> None:

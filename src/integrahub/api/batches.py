@@ -26,6 +26,7 @@ from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
 _PAGE = 1000  # faults a read
+_FORMULA = tuple("=+-@\t\r\n")  # what a spreadsheet may take for the beginning of one
 _PLAIN = (
     *("batch_id", "cnpj", "kind", "parent_id", "load_type", "status", "stage", "received_seq", "received_at"),
     *("started_at", "finished_at", "bytes", "items_total"),
@@ -166,7 +167,7 @@ async def _csv(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
 
 def _harmless(value: Any) -> Any:
     """A spreadsheet must not take a client's text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
 
 
 def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:

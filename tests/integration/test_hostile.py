@@ -1,0 +1,74 @@
+"""Hostile records are each rejected with their code or stored exactly; their neighbours never notice."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Client
+
+_DEEP = b'{"PRODUCTID":2,"TITLE":"t","X":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
+REJECTED: dict[str, tuple[bytes, str]] = {
+    "not an object": (b"7", "not_object"),
+    "nested over 8 deep": (b'{"PRODUCTID":2,"TITLE":"t","X":[[[[[[[[[1]]]]]]]]]}', "record_too_deep"),
+    "nested 20,000 deep": (_DEEP, "record_too_deep"),
+    "100 kB title": (b'{"PRODUCTID":2,"TITLE":"' + b"a" * 100_000 + b'"}', "record_too_long"),
+    "NUL": (b'{"PRODUCTID":2,"TITLE":"a\\u0000b"}', "text_has_nul"),
+    "lone surrogate": (b'{"PRODUCTID":2,"TITLE":"\\ud800"}', "json_invalid"),
+    "bad UTF-8": (b'{"PRODUCTID":2,"TITLE":"\xff\xfe"}', "json_invalid"),
+    "control character": (b'{"PRODUCTID":2,"TITLE":"a\x01"}', "json_invalid"),
+    "NaN": (b'{"PRODUCTID":2,"TITLE":"t","PRICE":NaN}', "json_invalid"),
+    "1e400": (b'{"PRODUCTID":2,"TITLE":"t","PRICE":1e400}', "price_invalid"),
+    "10^30": (b'{"PRODUCTID":2,"TITLE":"t","PRICE":1000000000000000000000000000000}', "price_invalid"),
+    "product id 10^30": (b'{"PRODUCTID":1000000000000000000000000000000,"TITLE":"t"}', "product_id_invalid"),
+    "boolean id": (b'{"PRODUCTID":true,"TITLE":"t"}', "product_id_invalid"),
+    "another's CNPJ": (b'{"PRODUCTID":2,"TITLE":"t","CNPJ":"33000167000101"}', "cnpj_mismatch"),
+    "CNPJ as a list": (b'{"PRODUCTID":2,"TITLE":"t","CNPJ":["05927228000145"]}', "cnpj_mismatch"),
+}
+STORED: dict[str, tuple[bytes, dict[str, Any]]] = {
+    "duplicate keys": (b'{"PRODUCTID":2,"TITLE":"t","PRICE":1,"PRICE":2}', {"price": 2}),
+    "SQL": (b'{"PRODUCTID":2,"TITLE":"\'); DROP TABLE products; --"}', {"title": "'); DROP TABLE products; --"}),
+    "COPY's own marks": (b'{"PRODUCTID":2,"TITLE":"a\\\\N\\t\\\\.\\nb"}', {"title": "a\\N\t\\.\nb"}),
+    "array literal": (
+        b'{"PRODUCTID":2,"TITLE":"{1,NULL}","PRICEPROMO":"1,5"}',
+        {"title": "{1,NULL}", "pricePromos": [1.5]},
+    ),
+    "records in a text": (b'{"PRODUCTID":2,"TITLE":"},{\\"PRODUCTID\\":1"}', {"title": '},{"PRODUCTID":1'}),
+    "emoji and marks": (
+        json.dumps({"PRODUCTID": 2, "TITLE": "\u00a0💊\u202e\ufeffé"}).encode(),
+        {"title": "\u00a0💊\u202e\ufeffé"},
+    ),
+    "unknown keys": (b'{"PRODUCTID":2,"TITLE":"t","__proto__":{"a":1},"X":1e400}', {"title": "t"}),
+}
+
+
+def _between(record: bytes) -> bytes:
+    return b'[{"PRODUCTID":1,"TITLE":"before"},' + record + b',{"PRODUCTID":3,"TITLE":"after"}]'
+
+
+@pytest.mark.parametrize("case", REJECTED)
+async def test_a_hostile_record_is_rejected_alone_with_its_code(client: Client, case: str) -> None:
+    record, code = REJECTED[case]
+    batch = await client.load(_between(record), "delta")
+    assert (batch["items_total"], batch["inserted"], batch["rejected"]) == (3, 2, 1)
+    (fault,) = (await client.get(f"/v1/batches/{batch['batch_id']}/errors"))["items"]
+    assert (fault["position"], fault["code"]) == (1, code)
+    assert {n: item["title"] for n, item in (await client.products()).items()} == {1: "before", 3: "after"}
+
+
+@pytest.mark.parametrize("case", STORED)
+async def test_a_strange_record_is_stored_exactly(client: Client, case: str) -> None:
+    record, expected = STORED[case]
+    batch = await client.load(_between(record), "delta")
+    assert (batch["status"], batch["inserted"]) == ("COMPLETED", 3)
+    found = (await client.products())[2]
+    assert {name: found[name] for name in expected} == expected
+    assert (await client.load(_between(record) + b" ", "delta"))["unchanged"] == 3
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+async def test_a_report_for_a_spreadsheet_holds_no_formula(client: Client, formula: str) -> None:
+    batch = await client.load([{"PRODUCTID": 1, "TITLE": "t", "PRICE": f"{formula}x"}], "delta")
+    path = f"/v1/batches/{batch['batch_id']}/errors?format=csv"
+    text = (await client.http.get(path, headers={"X-Api-Key": client.key})).text
+    assert f"'{formula}x" in text and f",{formula}x" not in text and f',"{formula}x' not in text
