@@ -85,7 +85,7 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
 
 def _children(settings: Settings, url: str) -> list[Child]:
     upserts = [["work", "upsert"] for _ in range(settings.min_upsert_workers)]
-    roles = [["api"], ["work", "split"], *upserts, ["work", "finish,sweep,failures"]]
+    roles = [["api"], ["work", "split"], *upserts, ["work", "finish,sweep,failures,reconcile"]]
     environment, node = _environment(settings, url), socket.gethostname()
     names = [f"{node} {' '.join(arguments)} {slot}" for slot, arguments in enumerate(roles)]
     return [

@@ -18,6 +18,7 @@ from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
 from integrahub.flow.ingest import Ingest
+from integrahub.flow.reconcile import Reconcile
 from integrahub.flow.split import Split, SplitLimits
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
@@ -69,6 +70,10 @@ class Hub:
             window_minutes=self.settings.full_window_minutes,
             window=self.settings.split_window,
         )
+
+    def reconcile(self) -> Reconcile:
+        """What proves that nothing vanished."""
+        return Reconcile(self.database)
 
     def failures(self) -> Failures:
         """What finds out what dead letters have in common."""

@@ -18,10 +18,11 @@ from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import logs
 
-STEPS = ("split", "upsert", "finish", "sweep", "failures")
+STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile")
 Step = Callable[[bytes], Awaitable[None]]
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
+_RECONCILE = 30.0  # seconds between reconciliations
 _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _log = structlog.get_logger()
 
@@ -72,9 +73,9 @@ async def repeat(round_: Callable[[], Awaitable[None]], stop: asyncio.Event, int
         try:
             await round_()
         except IntegraHubError as error:
-            _log.warning("a round of sweep failed", action="sweep", error=str(error))
+            _log.warning("a round failed", action="repeat", error=str(error))
         except Exception as error:
-            _log.error("a round of sweep failed", action="sweep", exc_info=error)
+            _log.error("a round failed", action="repeat", exc_info=error)
         await _pause(stop, interval)
 
 
@@ -94,6 +95,7 @@ def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | Non
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4),
         "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1),
         "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
+        "reconcile": lambda: repeat(hub.reconcile(), stop, _RECONCILE),
     }
     return [made[step]() for step in steps]
 

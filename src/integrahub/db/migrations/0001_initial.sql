@@ -241,6 +241,13 @@ CREATE TABLE failure_groups (
   sample bigint NOT NULL                       -- the latest letter
 );
 
+-- The latest reconciliation.
+CREATE TABLE reconciliations (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  at timestamptz NOT NULL,
+  unaccounted bigint NOT NULL
+);
+
 -- One row a name: whoever starts under it has taken the place of the one before, whose claims are free at once.
 CREATE TABLE workers (
   name text PRIMARY KEY,

@@ -1,0 +1,26 @@
+"""Reconcile: nothing vanishes, or it is told."""
+
+import structlog
+
+from integrahub.db import reconciliations
+from integrahub.db.pool import Database
+
+_log = structlog.get_logger()
+
+
+class Reconcile:
+    """One round compares counts made apart and keeps what it found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self) -> None:
+        """One round."""
+        for found in await reconciliations.reconcile(self._database):
+            _log.error(
+                "records of a batch are unaccounted for",
+                action="reconcile",
+                batch=str(found["batch_id"]),
+                cnpj=found["cnpj"],
+                records=found["records"],
+            )
