@@ -1,0 +1,76 @@
+"""`python -m bench.fairness`: how long a small DELTA of one pharmacy takes while others' large FULLs are applied."""
+
+import argparse
+import statistics
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.__main__ import catalogue
+from integrahub.cli.client import Client
+from integrahub.cli.demo_catalogue import encoded
+from integrahub.cli.embedded_run import embedded_run
+
+_OUT = Console()
+_SMALL = "33000167000101"
+_HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "full"}
+
+
+def delta_seconds(client: Client, price: int) -> float:
+    """Seconds from the post of ten changed products to their end."""
+    records = [{"CNPJ": _SMALL, "PRODUCTID": n, "TITLE": f"P {n}", "PRICE": price} for n in range(1, 11)]
+    begun = perf_counter()
+    headers = _HEADERS | {"X-Inova-Load-Type": "delta"}
+    batch_id = client.post_body(iter([encoded(records)]), headers, _SMALL).json()["batch_id"]
+    never = threading.Event()
+    while not client.get(f"/v1/batches/{batch_id}")["finished_at"]:
+        never.wait(0.01)
+    return perf_counter() - begun
+
+
+@contextmanager
+def large_fulls(client: Client, count: int, products: int) -> Iterator[list[str]]:
+    """That many FULLs of as many pharmacies, posted; their batch ids."""
+    roots = [f"{number:012d}" for number in range(1, count + 1)]
+    body = encoded([{k: v for k, v in record.items() if k != "CNPJ"} for record in catalogue(products)])
+    yield [client.post_body(iter([body]), _HEADERS, root + _digits(root)).json()["batch_id"] for root in roots]
+
+
+def _digits(root: str) -> str:
+    digits = ""
+    for length in (12, 13):
+        weights = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)[-length:]
+        total = sum(int(c) * w for c, w in zip(root + digits, weights, strict=True))
+        digits += str((11 - total % 11) % 11 % 10)
+    return digits
+
+
+def main(fulls: int, products: int) -> None:
+    """Print the DELTA's median and 95th percentile, quiet and beside the FULLs."""
+    table = Table(title=f"a DELTA of 10 products, beside {fulls} FULLs of {products:,}")
+    for column in ("", "posts", "median s", "p95 s"):
+        table.add_column(column, justify="right")
+    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, embedded_run(Path(folder)) as client:
+        quiet = [delta_seconds(client, price) for price in range(30)]
+        with large_fulls(client, fulls, products) as ids:
+            beside: list[float] = []
+            while not all(client.get(f"/v1/batches/{batch_id}")["finished_at"] for batch_id in ids):
+                beside.append(delta_seconds(client, 1000 + len(beside)))
+    for name, seconds in (("quiet", quiet), ("beside the FULLs", beside)):
+        p95 = statistics.quantiles(seconds, n=20)[-1]
+        table.add_row(name, str(len(seconds)), f"{statistics.median(seconds):.3f}", f"{p95:.3f}")
+    _OUT.print(table)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fulls", type=int, default=10)
+    parser.add_argument("--products", type=int, default=200_000)
+    arguments = parser.parse_args()
+    main(arguments.fulls, arguments.products)
