@@ -14,6 +14,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.retries import RetryPolicy
+from integrahub.domain.windows import WIDTH, Window
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
@@ -46,7 +47,7 @@ class Hub:
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
-        limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self.settings.split_window)
+        limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self._window())
         return Split(self.database, self.storage, self.bus, worker_id=worker_id, limits=limits, retries=self._retries())
 
     def upsert(self, worker_id: UUID) -> Upsert:
@@ -56,7 +57,7 @@ class Hub:
             self.storage,
             self.bus,
             worker_id=worker_id,
-            window=self.settings.split_window,
+            window=self._window(),
             max_record=self.settings.max_record_size,
             retries=self._retries(),
         )
@@ -68,7 +69,7 @@ class Hub:
             self.bus,
             limit=self.settings.deactivation_limit,
             window_minutes=self.settings.full_window_minutes,
-            window=self.settings.split_window,
+            window=self._window(),
         )
 
     def reconcile(self) -> Reconcile:
@@ -84,14 +85,18 @@ class Hub:
         return Sweep(
             self.database,
             self.bus,
-            window=self.settings.split_window,
+            window=self._window(),
             window_minutes=self.settings.full_window_minutes,
             crashes=5,
         )
 
     def decide(self) -> Decide:
         """What a person orders done to batches."""
-        return Decide(self.database, self.bus, window=self.settings.split_window)
+        return Decide(self.database, self.bus, window=self._window())
+
+    def _window(self) -> Window:
+        # Twice what the workers hold at once: the next chunk is there when one is done.
+        return Window(self.settings.split_window, 2 * WIDTH * self.settings.min_upsert_workers)
 
     def _retries(self) -> RetryPolicy:
         return RetryPolicy(attempts=self.settings.max_chunk_retries)

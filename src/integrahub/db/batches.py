@@ -10,6 +10,7 @@ from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.errors import BodyFault
+from integrahub.domain.windows import Window
 
 _SQL = blocks("batches")
 LEASE = 15.0  # seconds
@@ -42,7 +43,7 @@ async def retry_split(database: Database, claim: Row, delay: float, used: int) -
         await connection.execute(_SQL["retry_split"], values)
 
 
-async def fail(database: Database, claim: Row, fault: BodyFault, window: int) -> Turn | None:
+async def fail(database: Database, claim: Row, fault: BodyFault, window: Window) -> Turn | None:
     """End a batch whose body is at fault and pass the turn on; None when the claim is lost."""
     async with database.transaction() as connection:
         await turns.lock(connection, claim["pharmacy_id"])
@@ -55,7 +56,7 @@ async def fail(database: Database, claim: Row, fault: BodyFault, window: int) ->
 
 
 async def end_split(
-    database: Database, claim: Row, rows: list[Row], items: int, unreadable: int, window: int
+    database: Database, claim: Row, rows: list[Row], items: int, unreadable: int, window: Window
 ) -> list[Row]:
     """Insert the chunks, unless the claim is lost, and take or await the turn. Gives the chunks to announce."""
     async with database.transaction() as connection:

@@ -7,6 +7,7 @@ from integrahub.db import dead_letters
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.domain.failures import Failure, silent_worker
+from integrahub.domain.windows import Window
 
 _SQL = blocks("batch_chunks")
 _BATCHES = blocks("batches")
@@ -19,9 +20,9 @@ async def insert(connection: Connection, rows: list[Row]) -> None:
     await connection.cursor().executemany(_SQL["insert"], rows)
 
 
-async def announce_next(connection: Connection, batch_id: UUID, window: int) -> list[Row]:
-    """Mark the next chunks as announced, so that at most `window` are in flight; the caller publishes them."""
-    values = {"batch_id": batch_id, "window": window}
+async def announce_next(connection: Connection, batch_id: UUID, window: Window) -> list[Row]:
+    """Mark the next chunks as announced, as many as the window leaves room for; the caller publishes them."""
+    values = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
     return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
 
 
@@ -102,7 +103,7 @@ async def free_expired(database: Database, crashes: int) -> list[UUID]:
     return done
 
 
-async def due(database: Database, again: float, window: int) -> list[Row]:
+async def due(database: Database, again: float, window: Window) -> list[Row]:
     """Chunks to announce (again): due retries, lost announcements, and the first of batches with none in flight."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()

@@ -10,6 +10,7 @@ from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
 from integrahub.domain.deactivation import hold_reason
+from integrahub.domain.windows import Window
 
 _BATCHES = blocks("batches")
 _CHUNKS = blocks("batch_chunks")
@@ -34,7 +35,9 @@ class Ended:
     turn: Turn
 
 
-async def finish(database: Database, batch_id: UUID, *, limit: float, window_minutes: int, window: int) -> Ended | None:
+async def finish(
+    database: Database, batch_id: UUID, *, limit: float, window_minutes: int, window: Window
+) -> Ended | None:
     """End a batch whose chunks are all settled; None when it is not such a batch (any more)."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -51,7 +54,7 @@ async def finish(database: Database, batch_id: UUID, *, limit: float, window_min
         return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window))
 
 
-async def cancel(database: Database, batch_id: UUID, window: int) -> Ended | None:
+async def cancel(database: Database, batch_id: UUID, window: Window) -> Ended | None:
     """Stop a batch: what has been applied stands, the rest never will be; None when it is final already."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)

@@ -15,13 +15,14 @@ from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
 from integrahub.domain.deactivation import Evidence, Reason, hold_reason
 from integrahub.domain.identifiers import uuid7
+from integrahub.domain.windows import Window
 
 _BATCHES = blocks("batches")
 _PRODUCTS = blocks("products")
 Row = dict[str, Any]
 
 
-async def approve(database: Database, batch_id: UUID, window: int) -> Turn | None:
+async def approve(database: Database, batch_id: UUID, window: Window) -> Turn | None:
     """Queue the deactivation a person approved; None when nothing is held, or it is queued already."""
     async with database.transaction() as connection:
         batch = await _locked(connection, batch_id)
@@ -53,14 +54,14 @@ async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
     return await (await connection.execute(_BATCHES["pending_operation"], {"id": batch_id})).fetchone() is not None
 
 
-async def _queue(connection: Connection, parent: Row, kind: str, window: int) -> Turn:
+async def _queue(connection: Connection, parent: Row, kind: str, window: Window) -> Turn:
     number = await turns.take_number(connection, parent["pharmacy_id"])
     operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
     await connection.execute(_BATCHES["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
     return await turns.pass_on(connection, parent["pharmacy_id"], window)
 
 
-async def close_windows(database: Database, window_minutes: int, window: int) -> list[Turn]:
+async def close_windows(database: Database, window_minutes: int, window: Window) -> list[Turn]:
     """Queue the end of every FULL in parts whose window has been quiet long enough."""
     asked: Row = {"window": window_minutes, "pharmacy_id": None}
     async with database.transaction() as connection:

@@ -7,6 +7,7 @@ from uuid import UUID
 from integrahub.db import chunks
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
+from integrahub.domain.windows import Window
 
 _SQL = blocks("batches")
 Row = dict[str, Any]
@@ -25,7 +26,7 @@ async def lock(connection: Connection, pharmacy_id: int) -> None:
     await connection.execute(_SQL["lock_turn"], {"pharmacy_id": pharmacy_id})
 
 
-async def pass_on(connection: Connection, pharmacy_id: int, window: int) -> Turn:
+async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:
     """Give the turn to the next batch that waits for it. The turn must be locked."""
     row = await (await connection.execute(_SQL["pass_turn_if_free"], {"pharmacy_id": pharmacy_id})).fetchone()
     if row is None:

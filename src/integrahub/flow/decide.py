@@ -5,13 +5,14 @@ from uuid import UUID
 from integrahub.bus.base import Bus
 from integrahub.db import finishing, operations
 from integrahub.db.pool import Database
+from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_turn
 
 
 class Decide:
     """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
 
-    def __init__(self, database: Database, bus: Bus, *, window: int) -> None:
+    def __init__(self, database: Database, bus: Bus, *, window: Window) -> None:
         self._database = database
         self._bus = bus
         self._window = window

@@ -8,13 +8,14 @@ from integrahub.bus.base import Bus
 from integrahub.db import finishing
 from integrahub.db.pool import Database
 from integrahub.domain.events import BatchUpserted
+from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_turn
 
 
 class Finish:
     """End a batch. Safe to repeat: only one transaction finds it unfinished."""
 
-    def __init__(self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: int) -> None:
+    def __init__(self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: Window) -> None:
         self._database = database
         self._bus = bus
         self._limit = limit

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.inovafarma import identify_all, record_hash, seed_for
 from integrahub.domain.retries import RetryPolicy
+from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_ready, publish_turn
 from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
@@ -35,7 +36,7 @@ class SplitLimits:
 
     chunk_size: int = 1000
     max_record: int = 64 * 1024
-    window: int = 8
+    window: Window = field(default_factory=Window)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from integrahub.bus.base import Bus
 from integrahub.db import batches, chunks, dead_letters, operations
 from integrahub.db.pool import Database
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
+from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish, publish_failed, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
@@ -13,7 +14,7 @@ _LOST = 3.0  # the same when no message of the topic waits
 class Sweep:
     """Mend what the bus lost and what the dead left behind. Several may run at once."""
 
-    def __init__(self, database: Database, bus: Bus, *, window: int, window_minutes: int, crashes: int) -> None:
+    def __init__(self, database: Database, bus: Bus, *, window: Window, window_minutes: int, crashes: int) -> None:
         self._database = database
         self._bus = bus
         self._window = window

@@ -19,6 +19,7 @@ from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import failure_of
 from integrahub.domain.retries import RetryPolicy
+from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
 from integrahub.flow.leases import Lease
 from integrahub.storage.base import ObjectMissing, Storage
@@ -37,7 +38,7 @@ class Upsert:
         bus: Bus,
         *,
         worker_id: UUID,
-        window: int,
+        window: Window,
         max_record: int,
         retries: RetryPolicy,
         token: Callable[[], UUID] = uuid4,

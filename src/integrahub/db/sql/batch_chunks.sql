@@ -53,12 +53,13 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 RETURNING number
 
 -- announce_next --
--- The next chunks of a batch, so many that at most `window` are in flight.
+-- The next chunks of a batch: in flight are its share of the slots, and a least number at any rate.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
   WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
   ORDER BY number
-  LIMIT greatest(0, %(window)s - (SELECT count(*) FROM batch_chunks
+  LIMIT greatest(0, greatest(%(least)s, ceil(%(slots)s::numeric / greatest(1, (SELECT count(*) FROM batches
+      WHERE finished_at IS NULL AND stage = 'upserting')))) - (SELECT count(*) FROM batch_chunks
     WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
   FOR UPDATE SKIP LOCKED)
 UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1

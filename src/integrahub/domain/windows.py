@@ -1,0 +1,16 @@
+"""How many chunks of a batch may be in flight: enough to keep every worker busy, no more than leave room for others."""
+
+from dataclasses import dataclass
+
+WIDTH = 2  # chunks an upsert worker applies at once
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`least` chunks of a batch at any rate; `slots` chunks are shared by all batches that have the turn.
+
+    A batch alone fills the slots; of many each gets its share, so that a small batch never queues behind a long row.
+    """
+
+    least: int = 2
+    slots: int = 8
