@@ -91,3 +91,25 @@ def test_children_end_when_their_parent_is_killed(installation: Installation) ->
     installation.process.wait()
     installation.process = None
     installation.wait_until(lambda: not installation.members())
+
+
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
+def test_postgresql_that_dies_under_load_is_started_again_and_nothing_is_lost(
+    installation: Installation, sign: signal.Signals
+) -> None:
+    installation.start()
+    installation.key = installation.make_key()
+    batch_id = installation.post(json.dumps(list(_repeated(3))).encode()).json()["batch_id"]
+    installation.wait_until(lambda: _settled_share(installation, batch_id) > 0.2)
+    cluster = installation.folder / "kept" / "postgres" / "cluster"
+    os.kill(int((cluster / "postmaster.pid").read_text().split()[0]), sign)
+    installation.wait_until(lambda: _settled_share(installation, batch_id) == 1.0)
+    batch = installation.finished(batch_id)
+    assert (batch["status"], batch["inserted"], batch["dead"]) == ("COMPLETED", 3 * 16349, 0)
+
+
+def _settled_share(installation: Installation, batch_id: str) -> float:
+    """How much of the batch is done; 0 while the hub cannot say."""
+    answer = installation.http.get(f"/v1/batches/{batch_id}", headers={"X-Api-Key": installation.key})
+    assert answer.status_code in (200, 503), answer.text
+    return float(answer.json()["progress"]) if answer.status_code == 200 else 0.0
