@@ -1,11 +1,11 @@
 """`python -m bench.fairness`: how long a small DELTA of one pharmacy takes while others' large FULLs are applied."""
 
 import argparse
+import csv
 import statistics
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 
@@ -34,21 +34,12 @@ def delta_seconds(client: Client, price: int) -> float:
     return perf_counter() - begun
 
 
-@contextmanager
-def large_fulls(client: Client, count: int, products: int) -> Iterator[list[str]]:
-    """That many FULLs of as many pharmacies, posted; their batch ids."""
-    roots = [f"{number:012d}" for number in range(1, count + 1)]
+def post_large_fulls(client: Client, count: int, products: int) -> list[str]:
+    """That many FULLs of as many real pharmacies, posted; their batch ids."""
+    text = (files("integrahub") / "samples" / "pharmacies.csv").read_text("utf-8")
+    cnpjs = [next(iter(row.values())) for row in csv.DictReader(text.splitlines())][:count]
     body = encoded([{k: v for k, v in record.items() if k != "CNPJ"} for record in catalogue(products)])
-    yield [client.post_body(iter([body]), _HEADERS, root + _digits(root)).json()["batch_id"] for root in roots]
-
-
-def _digits(root: str) -> str:
-    digits = ""
-    for length in (12, 13):
-        weights = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)[-length:]
-        total = sum(int(c) * w for c, w in zip(root + digits, weights, strict=True))
-        digits += str((11 - total % 11) % 11 % 10)
-    return digits
+    return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in cnpjs]
 
 
 def main(fulls: int, products: int) -> None:
@@ -58,10 +49,10 @@ def main(fulls: int, products: int) -> None:
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, embedded_run(Path(folder)) as client:
         quiet = [delta_seconds(client, price) for price in range(30)]
-        with large_fulls(client, fulls, products) as ids:
-            beside: list[float] = []
-            while not all(client.get(f"/v1/batches/{batch_id}")["finished_at"] for batch_id in ids):
-                beside.append(delta_seconds(client, 1000 + len(beside)))
+        ids = post_large_fulls(client, fulls, products)
+        beside: list[float] = []
+        while not all(client.get(f"/v1/batches/{batch_id}")["finished_at"] for batch_id in ids):
+            beside.append(delta_seconds(client, 1000 + len(beside)))
     for name, seconds in (("quiet", quiet), ("beside the FULLs", beside)):
         p95 = statistics.quantiles(seconds, n=20)[-1]
         table.add_row(name, str(len(seconds)), f"{statistics.median(seconds):.3f}", f"{p95:.3f}")

@@ -13,7 +13,6 @@ from integrahub.domain.errors import BodyFault
 from integrahub.domain.windows import Window
 
 _SQL = blocks("batches")
-LEASE = 15.0  # seconds
 Row = dict[str, Any]
 
 
@@ -25,14 +24,14 @@ async def find(connection: Connection, batch_id: UUID) -> Row | None:
 async def claim_split(database: Database, batch_id: UUID, token: UUID, worker: UUID) -> Row | None:
     """Take the batch for splitting; None when it is done or in other hands."""
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "worker": worker, "lease": LEASE}
+        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE}
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
 
 
 async def renew_split(database: Database, claim: Row) -> bool:
     """Whether the split is still ours."""
     async with database.transaction() as connection:
-        values = {"id": claim["id"], "token": claim["claim_token"], "lease": LEASE}
+        values = {"id": claim["id"], "token": claim["claim_token"], "lease": chunks.LEASE}
         return await (await connection.execute(_SQL["renew_split_if_held"], values)).fetchone() is not None
 
 

@@ -6,7 +6,6 @@ from types import TracebackType
 
 from integrahub.domain.errors import Transient
 
-LEASE = 15.0  # seconds
 _RENEW = 5.0  # seconds
 
 
