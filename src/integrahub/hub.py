@@ -9,12 +9,15 @@ from time import monotonic
 from uuid import UUID
 
 from integrahub.bus.base import Bus
+from integrahub.bus.guarded import GuardedBus
 from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
+from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import WIDTH, Window
+from integrahub.flow.admitting import Admission
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
@@ -43,7 +46,8 @@ class Hub:
 
     def ingest(self) -> Ingest:
         """The step behind POST."""
-        return Ingest(self.database, self.storage, self.bus)
+        bounds = Bounds(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
+        return Ingest(self.database, self.storage, self.bus, Admission(self.database, bounds))
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
@@ -123,9 +127,14 @@ async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterato
 def unopened(settings: Settings, name: str = "integrahub", pepper: bytes = b"", admin_key: str = "") -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
     database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name)
-    breakers = {"postgresql": database.breaker, "storage": Breaker("Storage", monotonic)}
+    breakers = {
+        "postgresql": database.breaker,
+        "storage": Breaker("Storage", monotonic),
+        "bus": Breaker("The bus", monotonic),
+    }
     storage = GuardedStorage(_storage(settings), breakers["storage"])
-    return Hub(settings, database, storage, _bus(settings, database), pepper, admin_key, breakers)
+    bus = GuardedBus(_bus(settings, database), breakers["bus"])
+    return Hub(settings, database, storage, bus, pepper, admin_key, breakers)
 
 
 def check_settings(settings: Settings) -> None:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     full_window_minutes: int = Field(0, ge=0, le=1440, validation_alias=_named("FULL_WINDOW_MINUTES"))
     deactivation_limit: Annotated[float, NoDecode] = Field(0.15, ge=0, le=1)
     min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=_named("MIN_UPSERT_WORKERS"))
+    max_backlog_per_pharmacy: int = Field(5_000_000, ge=0)
+    max_backlog: int = Field(20_000_000, ge=0)
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
     url: str | None = None

@@ -40,7 +40,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
     app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
     app.include_router(dead_letters.router(hub.database, keys.admin))
-    app.include_router(metrics.router(hub.database))
+    app.include_router(metrics.router(hub.database, hub.breakers))
     app.include_router(health.router(hub.database, hub.storage, hub.bus, hub.breakers))
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)

@@ -112,7 +112,11 @@ class Unprocessable(Problem):
 
 
 class Unavailable(Problem):
-    """The hub cannot take this now; try again later."""
+    """The hub cannot take this now; it may be sent again after `retry_after` seconds."""
 
     status = 503
     error = "Service Unavailable"
+
+    def __init__(self, code: str, retry_after: float, **facts: object) -> None:
+        self.retry_after = retry_after
+        super().__init__(code, **facts)

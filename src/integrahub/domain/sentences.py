@@ -150,6 +150,12 @@ SENTENCES: dict[str, Sentence] = {
         "Algo de que o hub depende não responde agora. Nada foi recebido; envie de novo em instantes.",
         "Something the hub depends on does not answer just now. Nothing was taken in; send it again shortly.",
     ),
+    "backlog_long": Sentence(
+        "{waiting} registros ainda esperam ser aplicados; o limite é {bound}. Nada foi recebido; envie de novo "
+        "depois do tempo em Retry-After.",
+        "{waiting} records still wait to be applied; the limit is {bound}. Nothing was taken in; send it again "
+        "after the time in Retry-After.",
+    ),
     "hub_failed": Sentence(
         "O hub falhou nesta requisição; o operador encontra o motivo nos logs.",
         "The hub failed on this request; the operator finds why in the logs.",

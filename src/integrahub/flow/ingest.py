@@ -17,6 +17,7 @@ from integrahub.domain.bodies import Inflater, inflater_for
 from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.identifiers import uuid7
+from integrahub.flow.admitting import Admission
 from integrahub.storage.base import Storage
 
 INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
@@ -112,16 +113,18 @@ class Envelope:
 class Ingest:
     """Make a body durable, commit its batch, answer. Many posts share one commit: whatever gathered is flushed."""
 
-    def __init__(self, database: Database, storage: Storage, bus: Bus) -> None:
+    def __init__(self, database: Database, storage: Storage, bus: Bus, admission: Admission) -> None:
         self._database = database
         self._storage = storage
         self._bus = bus
+        self._admission = admission
         self._waiting: list[tuple[Post, asyncio.Future[Outcome]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._flushing = False
 
     async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
+        await self._admission(envelope.pharmacy_id)
         batch_id = uuid7()
         body = await upload.small()
         location = None
@@ -134,7 +137,9 @@ class Ingest:
         except IntegraHubError:
             # Whether the commit happened is not known: the object stays; sweep removes it when no batch names it.
             raise
-        if location and not (isinstance(outcome, Receipt) and outcome.batch_id == batch_id):
+        if isinstance(outcome, Receipt) and outcome.batch_id == batch_id:
+            self._admission.take(envelope.pharmacy_id, upload.decoded)
+        elif location:
             await self._storage.delete(location)
         if isinstance(outcome, Problem):
             raise outcome
@@ -144,6 +149,7 @@ class Ingest:
         """Wait for commits and announcements under way."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._admission.close()
 
     async def _accepted(self, post: Post) -> Outcome:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
