@@ -23,6 +23,7 @@ from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
 from integrahub.flow.ingest import Ingest
 from integrahub.flow.reconcile import Reconcile
+from integrahub.flow.replay import Replay
 from integrahub.flow.split import Split, SplitLimits
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
@@ -92,7 +93,12 @@ class Hub:
             window=self._window(),
             window_minutes=self.settings.full_window_minutes,
             crashes=5,
+            replay_rate=self.settings.replay_rate,
         )
+
+    def replay(self) -> Replay:
+        """What applies a batch, or its dead chunks, again."""
+        return Replay(self.database, self.storage, self.bus)
 
     def decide(self) -> Decide:
         """What a person orders done to batches."""

@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     max_payload_size: int = Field(200 * 1024 * 1024, ge=1, validation_alias=_named("MAX_PAYLOAD_SIZE"))
     max_record_size: int = Field(64 * 1024, ge=256)
     max_chunk_retries: int = Field(3, ge=1, le=20, validation_alias=_named("MAX_CHUNK_RETRIES"))
+    replay_rate: int = Field(20, ge=1, le=10_000)
     split_window: int = Field(2, ge=1, le=1000)
     full_window_minutes: int = Field(0, ge=0, le=1440, validation_alias=_named("FULL_WINDOW_MINUTES"))
     deactivation_limit: Annotated[float, NoDecode] = Field(0.15, ge=0, le=1)

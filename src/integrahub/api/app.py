@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from integrahub import __version__
-from integrahub.api import admin, batches, catalogue, dead_letters, errors, health, metrics
+from integrahub.api import admin, batches, catalogue, dead_letters, errors, health, metrics, replays
 from integrahub.api.auth import Keys
 from integrahub.api.ingest import PATH, IngestRoute
 from integrahub.api.ingest_openapi import INGEST, SECURITY
@@ -39,6 +39,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.include_router(batches.router(hub.database, hub.storage, keys.caller))
     app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
     app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
+    app.include_router(replays.router(hub.replay(), keys.admin))
     app.include_router(dead_letters.router(hub.database, keys.admin))
     app.include_router(metrics.router(hub.database, hub.breakers))
     app.include_router(health.router(hub.database, hub.storage, hub.bus, hub.breakers))

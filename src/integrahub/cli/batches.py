@@ -7,7 +7,7 @@ import typer
 from integrahub.cli.client import Client
 from integrahub.cli.output import OUT, show_facts, show_rows
 
-app = typer.Typer(help="Batches: list, show, errors, cancel, approve, reject.", no_args_is_help=True)
+app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="the batch_id of the answer to the post")]
 _COLUMNS = (
@@ -44,6 +44,14 @@ def errors(batch_id: BatchId, as_json: AsJson = False) -> None:
     with Client() as client:
         rows = list(client.pages(f"/v1/batches/{batch_id}/errors", limit=1000))
     show_rows(rows, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.")
+
+
+@app.command()
+def replay(batch_id: BatchId) -> None:
+    """Apply a batch again in the place it had; what later batches said stays said."""
+    with Client() as client:
+        queued = client.call("POST", f"/v1/batches/{batch_id}/replay")
+    OUT.print(f"Queued as {queued['batch_id']}. See what comes of it: integrahub batch show {queued['batch_id']}")
 
 
 @app.command()

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.output import show_facts, show_rows
+from integrahub.cli.output import OUT, show_facts, show_rows
 
-app = typer.Typer(help="Dead letters: list, groups, show.", no_args_is_help=True)
+app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
-_COLUMNS = ("id", "created_at", "cnpj", "batch_id", "chunk", "records", "fingerprint", "error")
+_COLUMNS = ("id", "created_at", "cnpj", "batch_id", "chunk", "records", "settled_at", "fingerprint", "error")
 _GROUPS = ("fingerprint", "count", "error_class", "error_code", "place", "first_seen", "last_seen", "sample")
 
 
@@ -39,3 +39,22 @@ def show(letter_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJso
     """One letter: the error, its stack, every attempt."""
     with Client() as client:
         show_facts(client.get(f"/v1/dead-letters/{letter_id}"), as_json=as_json)
+
+
+@app.command()
+def replay(
+    letter_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="one letter; or name a filter")] = None,
+    error: Annotated[str | None, typer.Option(help="a class, a code or a fingerprint")] = None,
+    cnpj: Annotated[str | None, typer.Option(help="only of this pharmacy")] = None,
+    batch: Annotated[str | None, typer.Option(help="only of this batch")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 1000,
+) -> int:
+    """Apply dead chunks again, at the hub's rate; what later batches said stays said."""
+    given = {"ids": [letter_id] if letter_id else None, "error": error, "cnpj": cnpj, "batch_id": batch}
+    wanted = {"filter": {name: value for name, value in given.items() if value is not None}, "limit": limit}
+    with Client() as client:
+        told = client.call("POST", "/v1/dead-letters/replay", json=wanted)
+    OUT.print(f"{told['asked']} letters will be applied again.")
+    for refused in told["refused"]:
+        OUT.print(f"Batch {refused['batch_id']} is refused: {refused['message_en']}", style="red")
+    return 1 if told["refused"] else 0

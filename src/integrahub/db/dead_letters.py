@@ -56,6 +56,24 @@ async def page(database: Database, *, cnpj: str | None, error: str | None, after
         return await (await connection.execute(_SQL["page"], values)).fetchall()
 
 
+async def unsettled(database: Database, wanted: Row) -> list[Row]:
+    """Letters that wait for a person, by `ids`, `batch_id`, `cnpj`, `error` (None asking nothing), at most `limit`."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["unsettled"], wanted)).fetchall()
+
+
+async def ask_replay(database: Database, letters: list[int]) -> None:
+    """Have sweep release the chunks of these letters."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["ask_replay"], {"letters": letters})
+
+
+async def settle(database: Database, letter_id: int) -> None:
+    """Nothing is left to do about a letter."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["settle"], {"id": letter_id})
+
+
 async def find(database: Database, letter_id: int) -> Row | None:
     """One letter, with its stack."""
     async with database.transaction() as connection:

@@ -4,19 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from integrahub.db import batches, operations, turns
+from integrahub.db import batches, operations, replays, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.deactivation import hold_reason
+from integrahub.domain.deactivation import Reason, hold_reason
+from integrahub.domain.replays import KINDS
 from integrahub.domain.windows import Window
 
 _BATCHES = blocks("batches")
 _CHUNKS = blocks("batch_chunks")
 _PRODUCTS = blocks("products")
 Row = dict[str, Any]
-_APPLIED = ("inserted", "updated", "unchanged")
+_APPLIED = ("inserted", "updated", "unchanged", "superseded")
 _UNDECIDED: Row = {
     "state": Deactivation.NONE,
     "candidates": 0,
@@ -46,7 +47,9 @@ async def finish(
         await turns.lock(connection, batch["pharmacy_id"])
         if not await (await connection.execute(_BATCHES["lock_if_finishing"], {"id": batch_id})).fetchone():
             return None
-        if batch["kind"] == "load":
+        if batch["kind"] in KINDS:
+            status = await _finish_replay(connection, batch, limit)
+        elif batch["kind"] == "load":
             status = await _finish_load(connection, batch, limit, window_minutes)
         else:
             await operations.carry_out(connection, batch, limit, window_minutes)
@@ -113,6 +116,10 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: fl
     assert counted is not None
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     reason = hold_reason(operations.evidence(batch, counted["candidates"], active), operations.limit_of(batch, limit))
+    return await _decided(connection, batch, asked, counted | {"active": active}, reason)
+
+
+async def _decided(connection: Connection, batch: Row, asked: Row, counted: Row, reason: Reason | None) -> Row:
     await connection.execute(_BATCHES["supersede_held"], batch)
     gone = 0
     if reason is None:
@@ -123,6 +130,35 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: fl
     return {
         "state": state if counted["candidates"] else Deactivation.NONE,
         "candidates": counted["candidates"],
-        "active": active,
+        "active": counted["active"],
         "deactivated": gone,
     } | operations.told_reason(reason)
+
+
+async def _finish_replay(connection: Connection, batch: Row, limit: float) -> str:
+    totals = await totals_of(connection, batch["id"])
+    status = status_of(totals)
+    decision = _UNDECIDED
+    if batch["kind"] == "replay" and batch["load_type"] == "full" and status is not BatchStatus.FAILED:
+        decision = await _deactivate_replayed(connection, batch, totals, limit)
+    return await _close(connection, batch, totals, status, decision)
+
+
+async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, limit: float) -> Row:
+    """Of the newest batch: as any FULL. Of an older one: held, for what came later is not in it."""
+    loads = await operations.loads_since(connection, batch, batch["origin_seq"])
+    present = {*(load["id"] for load in loads), batch["id"]}
+    asked = {"batches": list(present), "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
+    await connection.execute(_PRODUCTS["pin_absence"])
+    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
+    assert counted is not None
+    active = counted["active"] - totals["inserted"] - totals["reactivated"]
+    known = operations.evidence(batch, counted["candidates"], active)
+    reason = hold_reason(known, operations.limit_of(batch, limit))
+    parent = await batches.find(connection, batch["parent_id"])
+    assert parent is not None
+    if counted["candidates"] and not await replays.is_newest(connection, batch):
+        reason = Reason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
+    # In the pharmacy's order the replay stands where its batch stood.
+    placed = batch | {"received_seq": batch["origin_seq"], "received_at": parent["received_at"]}
+    return await _decided(connection, placed, asked, counted | {"active": active}, reason)

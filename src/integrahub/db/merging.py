@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from integrahub.db import record_faults
 from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
@@ -60,7 +61,7 @@ class _Change:
         self._known = {row["product_id"] for row in probed if row["known"]}
         self._inactive = {row["product_id"] for row in probed if row["inactive"]}
         records = [
-            (payload.positions[slot], payload.offsets[slot], row["product_id"], _raw(payload, slot))
+            (payload.positions[slot], payload.offsets[slot], row["product_id"], record_at(payload, slot))
             for row in probed
             for slot in (row["slot"],)
         ]
@@ -72,7 +73,7 @@ class _Change:
             max_record=max_record,
         )
         self._faults: list[Fault] = list(self._normal.faults)
-        nothing = dict.fromkeys(("inserted", "updated", "unchanged", "reactivated", "warnings"), 0)
+        nothing = dict.fromkeys(("inserted", "updated", "unchanged", "superseded", "reactivated", "warnings"), 0)
         self.counters = nothing | {"merged": self._normal.merged, "rejected": self._normal.rejected}
 
     async def write(self, connection: Connection) -> None:
@@ -134,17 +135,11 @@ class _Change:
     async def _report(self, connection: Connection) -> None:
         severities = Counter(fault.severity for fault in self._faults)
         self.counters["warnings"] = severities["warning"]
-        if not self._faults:
-            return
-        batch, chunk = str(self._claim["batch_id"]), str(self._claim["number"])
-        lines = [
-            (batch, chunk, str(f.position), str(f.offset), f.severity, f.product_id, f.field, f.code, f.value)
-            for f in self._faults
-        ]
-        await _copy(connection, "copy_faults", lines)
+        await record_faults.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
 
 
-def _raw(payload: Payload, slot: int) -> bytes | Oversize:
+def record_at(payload: Payload, slot: int) -> bytes | Oversize:
+    """The record in a slot, or what is kept of one too long."""
     length = payload.oversize.get(slot)
     return payload.records[slot] if length is None else Oversize(payload.records[slot], length)
 

@@ -89,8 +89,8 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
 
 
 async def _approved(connection: Connection, parent: Row, operation_id: UUID) -> None:
-    first = parent["full_from_seq"] or parent["received_seq"]
-    asked = _absent_from(parent, operation_id, await _loads_since(connection, parent, first))
+    first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
+    asked = _absent_from(parent, operation_id, await loads_since(connection, parent, first))
     gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
     decision = {"id": parent["id"], "state": Deactivation.APPROVED, "deactivated": gone}
     await connection.execute(_BATCHES["decide_if_held"], decision)
@@ -102,7 +102,7 @@ async def _close_window(
     minutes = window_minutes if last["full_window_minutes"] is None else last["full_window_minutes"]
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": minutes}
     parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
-    loads = await _loads_since(connection, last, parts[0]["received_seq"])
+    loads = await loads_since(connection, last, parts[0]["received_seq"])
     asked = _absent_from(last, operation_id, loads)
     counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
     assert counted is not None
@@ -120,7 +120,8 @@ async def _close_window(
     await connection.execute(_BATCHES["supersede_held"], last)
 
 
-async def _loads_since(connection: Connection, batch: Row, first: int) -> list[Row]:
+async def loads_since(connection: Connection, batch: Row, first: int) -> list[Row]:
+    """The loads of the batch's pharmacy from a number on, and the replays that count among them."""
     asked = {"pharmacy_id": batch["pharmacy_id"], "first": first}
     return await (await connection.execute(_PRODUCTS["later_loads"], asked)).fetchall()
 

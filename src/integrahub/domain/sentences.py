@@ -134,6 +134,32 @@ SENTENCES: dict[str, Sentence] = {
         "Não há lote em andamento com esse id: nada foi cancelado.",
         "There is no unfinished batch by that id: nothing was cancelled.",
     ),
+    "replay_unfinished": Sentence(
+        "O lote {batch_id} ainda não terminou: espere o fim dele, ou cancele-o, e repita.",
+        "The batch {batch_id} is not final yet: wait for its end, or cancel it, then replay it.",
+    ),
+    "replay_pending": Sentence(
+        "Uma repetição deste lote já está em andamento: {batch_id}. Espere o fim dela.",
+        "A replay of this batch is under way: {batch_id}. Wait for its end.",
+    ),
+    "replay_not_a_load": Sentence(
+        "O lote {batch_id} é uma decisão, não uma carga: não tem registros a repetir.",
+        "The batch {batch_id} is a decision, not a load: it has no records to replay.",
+    ),
+    "replay_body_gone": Sentence(
+        "O corpo do lote {batch_id} não está mais guardado. Envie o catálogo de novo.",
+        "The body of the batch {batch_id} is no longer kept. Post the catalogue again.",
+    ),
+    "replay_later_gone": Sentence(
+        "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele a repetição poderia "
+        "desfazer o que ele disse. Envie o catálogo de novo.",
+        "The batch {batch_id}, received later, spoke of the same products and is no longer kept: without it a replay could "
+        "undo what it said. Post the catalogue again.",
+    ),
+    "filter_missing": Sentence(
+        "Falta o filtro: informe ids, batch_id, cnpj ou error.",
+        "The filter is missing: give ids, batch_id, cnpj or error.",
+    ),
     "request_unreadable": Sentence(
         "A requisição não pode ser lida: {told}.",
         "The request cannot be read: {told}.",
@@ -203,6 +229,12 @@ SENTENCES: dict[str, Sentence] = {
     "count_differs": Sentence(
         "X-Inova-Item-Count diz {claimed} registros; {received} foram recebidos",
         "X-Inova-Item-Count says {claimed} records; {received} were received",
+    ),
+    "replayed": Sentence(
+        "o FULL repetido (número {received_seq}) não é o lote mais novo: {candidates} produtos ativos não estão nele nem nos "
+        "lotes posteriores",
+        "the replayed FULL (number {received_seq}) is not the newest batch: {candidates} active products are neither in it nor in "
+        "later batches",
     ),
     "part_failed": Sentence(
         "uma parte deste FULL terminou como {status}: os produtos dela podem ser de manter (lote {batch_id})",

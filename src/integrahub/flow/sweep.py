@@ -1,7 +1,7 @@
 """Sweep: whatever was announced and not done is found in the database and announced again."""
 
 from integrahub.bus.base import Bus
-from integrahub.db import batches, chunks, dead_letters, operations
+from integrahub.db import batches, chunks, dead_letters, operations, replays
 from integrahub.db.pool import Database
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
 from integrahub.domain.windows import Window
@@ -14,12 +14,15 @@ _LOST = 3.0  # the same when no message of the topic waits
 class Sweep:
     """Mend what the bus lost and what the dead left behind. Several may run at once."""
 
-    def __init__(self, database: Database, bus: Bus, *, window: Window, window_minutes: int, crashes: int) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, *, window: Window, window_minutes: int, crashes: int, replay_rate: int
+    ) -> None:
         self._database = database
         self._bus = bus
         self._window = window
         self._window_minutes = window_minutes
         self._crashes = crashes
+        self._replay_rate = replay_rate
 
     async def __call__(self) -> None:
         """One round."""
@@ -33,7 +36,8 @@ class Sweep:
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
             await publish_turn(self._bus, turn)
-
+        for turn in await replays.release_asked(self._database, self._replay_rate, self._window):
+            await publish_turn(self._bus, turn)
         for letter in await dead_letters.ungrouped(self._database):
             await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])
 

@@ -1,6 +1,6 @@
 """Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,18 +12,22 @@ from integrahub.db import chunks
 from integrahub.db.isolating import Put, put_isolating, put_whole
 from integrahub.db.merging import apply
 from integrahub.db.pool import Connection, Database
+from integrahub.db.replaying import apply_replay
 from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Payload, decode_payload
 from integrahub.domain.cutter import Oversize, cutter_for
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import failure_of
+from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
+from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.storage.base import ObjectMissing, Storage
 
+Write = Callable[[Connection, Put], Awaitable[dict[str, int]]]
 _log = structlog.get_logger()
 _HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
 
@@ -51,6 +55,7 @@ class Upsert:
         self._max_record = max_record
         self._retries = retries
         self._token = token
+        self._later = LaterBatches(database, storage, max_record)
 
     async def __call__(self, message: bytes) -> None:
         """Apply the chunk a `chunks.ready` names, unless it is done or in other hands."""
@@ -68,17 +73,25 @@ class Upsert:
 
     async def _upsert(self, claim: dict[str, Any]) -> None:
         payload = await self._payload(claim)
+        write = await self._write(claim, payload)
         try:
-            await self._effect(claim, payload, put_whole)
+            await self._effect(claim, write, put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
-            await self._effect(claim, payload, put_isolating)
+            await self._effect(claim, write, put_isolating)
 
-    async def _effect(self, claim: dict[str, Any], payload: Payload, put: Put) -> None:
+    async def _write(self, claim: dict[str, Any], payload: Payload) -> Write:
+        """What the chunk does to the products, once it is ours."""
+        if claim["kind"] not in KINDS:
+            return lambda connection, put: apply(connection, claim, payload, self._max_record, put)
+        later = await self._later.of(claim)
+        return lambda connection, put: apply_replay(connection, claim, payload, later, self._max_record, put)
+
+    async def _effect(self, claim: dict[str, Any], write: Write, put: Put) -> None:
         async with self._database.transaction() as connection:
             if not await chunks.lock_claimed(connection, claim):
                 return
-            counters = await apply(connection, claim, payload, self._max_record, put)
+            counters = await write(connection, put)
             left, ready = await self._settle(connection, claim, counters)
         await publish_ready(self._bus, ready)
         if left == 0:

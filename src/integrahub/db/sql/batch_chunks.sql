@@ -10,7 +10,8 @@ UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker
 FROM batches b, pharmacies p
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND b.id = c.batch_id AND p.id = b.pharmacy_id
   AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING') AND coalesce(c.next_attempt_at, '-infinity') <= now()
-RETURNING c.batch_id, c.number, c.location, c.records, c.attempts, c.claim_token, b.pharmacy_id, b.load_type,
+RETURNING c.batch_id, c.number, c.location, c.records, c.attempts, c.claim_token, b.pharmacy_id, b.kind, b.parent_id,
+  b.received_seq, b.origin_seq, (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type,
   b.media_type, b.encoding, p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
 
 -- renew_if_held --
@@ -28,7 +29,7 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 -- The chunk's effect and its counters commit together.
 UPDATE batch_chunks SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
   inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
-  rejected = %(rejected)s, reactivated = %(reactivated)s, warnings = %(warnings)s
+  rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s
 WHERE batch_id = %(batch_id)s AND number = %(number)s
 
 -- release_if_claimed --

@@ -8,11 +8,11 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM pharmacies p
-WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind = 'load' AND b.finished_at IS NULL
+WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') < now()))
   AND coalesce(b.next_attempt_at, '-infinity') <= now()
-RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.load_type, b.media_type, b.encoding, b.body, b.location,
-  b.attempts, b.claim_token
+RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
+  b.location, b.attempts, b.claim_token
 
 -- renew_split_if_held --
 -- Keep the lease of a split.
@@ -77,7 +77,8 @@ WHERE id = %(id)s RETURNING chunks_left
 -- What the chunks of a batch came to.
 SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)::bigint AS updated,
   coalesce(sum(unchanged), 0)::bigint AS unchanged, coalesce(sum(merged), 0)::bigint AS merged,
-  coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(reactivated), 0)::bigint AS reactivated,
+  coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(superseded), 0)::bigint AS superseded,
+  coalesce(sum(reactivated), 0)::bigint AS reactivated,
   coalesce(sum(records) FILTER (WHERE status = 'FAILED'), 0)::bigint AS dead,
   coalesce(sum(records) FILTER (WHERE status = 'CANCELLED'), 0)::bigint AS cancelled
 FROM batch_chunks WHERE batch_id = %(id)s
@@ -86,8 +87,8 @@ FROM batch_chunks WHERE batch_id = %(id)s
 -- Final: totals, deactivation and status at once.
 UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), claim_token = NULL, lease_until = NULL,
   inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
-  rejected = %(rejected)s, reactivated = %(reactivated)s, dead = %(dead)s, cancelled = %(cancelled)s,
-  deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
+  rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, dead = %(dead)s,
+  cancelled = %(cancelled)s, deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
   deactivation_active = %(active)s, deactivation_reason = %(reason)s,
   deactivation_facts = %(facts)s, error_code = coalesce(%(error_code)s, error_code)
 WHERE id = %(id)s
@@ -95,7 +96,8 @@ WHERE id = %(id)s
 -- supersede_held --
 -- A newer FULL replaces the decisions still open.
 UPDATE batches SET deactivation_state = 'superseded'
-WHERE pharmacy_id = %(pharmacy_id)s AND received_seq < %(received_seq)s AND deactivation_state IN ('held', 'waiting')
+WHERE pharmacy_id = %(pharmacy_id)s AND coalesce(origin_seq, received_seq) < %(received_seq)s
+  AND deactivation_state IN ('held', 'waiting')
 RETURNING id
 
 -- mark_full_seen --
@@ -154,7 +156,7 @@ ORDER BY b.pharmacy_id, b.received_seq DESC
 -- Received and not being split: never announced, announced long ago, or their worker is gone.
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
-  WHERE kind = 'load' AND finished_at IS NULL AND coalesce(next_attempt_at, '-infinity') <= now()
+  WHERE kind IN ('load', 'replay') AND finished_at IS NULL AND coalesce(next_attempt_at, '-infinity') <= now()
     AND (stage = 'received' OR (stage = 'splitting' AND lease_until < now()))
     AND (announced_at IS NULL OR announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
       OR (stage = 'splitting' AND announced_at < lease_until))

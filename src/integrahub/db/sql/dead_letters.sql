@@ -32,7 +32,7 @@ WHERE grouped_at IS NULL AND created_at < now() - interval '5 seconds' LIMIT 100
 -- page --
 -- Letters, newest first, after the cursor.
 SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, attempts,
-  fingerprint, created_at
+  fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters
 WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
@@ -42,8 +42,24 @@ ORDER BY id DESC LIMIT %(limit)s
 -- find --
 -- One letter, with its stack.
 SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, stack, attempts,
-  fingerprint, created_at
+  fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters WHERE id = %(id)s
+
+-- unsettled --
+-- Letters of a filter that wait for a person, oldest first.
+SELECT id, batch_id, topic, body FROM dead_letters
+WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
+  AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s) AND (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
+  AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
+ORDER BY id LIMIT %(limit)s
+
+-- ask_replay --
+-- A person wants these applied again; sweep releases them at its rate.
+UPDATE dead_letters SET replay_asked_at = now() WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
+
+-- settle --
+-- A message sent again: if it still cannot be read, it comes back as a new letter.
+UPDATE dead_letters SET settled_at = now() WHERE id = %(id)s
 
 -- groups --
 -- Failures by fingerprint, latest first.

@@ -92,10 +92,6 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
       coalesce(s.stock_updated_at, p.stock_updated_at),
       CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
 
--- copy_faults --
--- What a client should know of single records.
-COPY record_faults (batch_id, chunk, position, byte_offset, severity, product_id, field, code, value) FROM STDIN
-
 -- pin_absence --
 -- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
 SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
@@ -124,9 +120,10 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
   AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
 
 -- later_loads --
--- The loads of a pharmacy received from a number on.
+-- The loads of a pharmacy from a number on, and the replays that count among them.
 SELECT id, inserted, reactivated FROM batches
-WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND received_seq >= %(first)s
+WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'revival')
+  AND coalesce(origin_seq, received_seq) >= %(first)s
 
 -- written --
 -- The table's own count of rows ever written.

@@ -7,12 +7,12 @@ SELECT b.id AS batch_id, p.cnpj, (abs(b.items_total - k.held) + abs(k.completed 
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(c.records), 0) AS held, coalesce(sum(c.records) FILTER (WHERE c.status = 'COMPLETED'), 0) AS completed,
-    coalesce(sum(c.inserted + c.updated + c.unchanged + c.merged + c.rejected), 0) AS settled,
+    coalesce(sum(c.inserted + c.updated + c.unchanged + c.merged + c.rejected + c.superseded), 0) AS settled,
     coalesce(sum(c.rejected), 0) AS rejected
   FROM batch_chunks c WHERE c.batch_id = b.id) k
 CROSS JOIN LATERAL (
   SELECT count(*) AS rejected FROM record_faults r WHERE r.batch_id = b.id AND r.severity = 'rejected') f
-WHERE b.kind = 'load' AND b.items_total IS NOT NULL
+WHERE b.kind IN ('load', 'replay', 'revival') AND b.items_total IS NOT NULL
   AND (b.finished_at IS NULL OR b.finished_at > now() - interval '1 day')
   AND (b.items_total <> k.held OR k.completed <> k.settled OR b.finished_at IS NOT NULL AND (k.rejected <> f.rejected
     OR b.items_total <> b.inserted + b.updated + b.unchanged + b.merged + b.rejected + b.superseded + b.cancelled + b.dead))

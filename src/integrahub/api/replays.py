@@ -1,0 +1,56 @@
+"""The operator's routes that apply work again: a batch, dead letters by filter."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from integrahub.api.auth import Authenticate
+from integrahub.domain.errors import BadRequest
+from integrahub.domain.pharmacies import unmask
+from integrahub.flow.replay import Replay
+
+Row = dict[str, Any]
+
+
+class LetterFilter(BaseModel):
+    """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
+
+    ids: list[int] | None = Field(None, min_length=1, max_length=1000)
+    batch_id: UUID | None = None
+    cnpj: str | None = None
+    error: str | None = Field(None, min_length=1, max_length=200)
+
+
+class Wanted(BaseModel):
+    """A filter, and how many letters at most."""
+
+    filter: LetterFilter
+    limit: int = Field(1000, ge=1, le=10_000)
+
+    def values(self) -> Row:
+        """The filter as the database asks it; BadRequest when it asks nothing."""
+        given = self.filter.model_dump()
+        if all(value is None for value in given.values()):
+            raise BadRequest("filter_missing")
+        return given | {"cnpj": unmask(given["cnpj"]) if given["cnpj"] else None, "limit": self.limit}
+
+
+def router(replay: Replay, admin_only: Authenticate) -> APIRouter:
+    """The routes, for the operator alone."""
+    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
+
+    @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")
+    async def batch(batch_id: UUID) -> Row:
+        queued = await replay.batch(batch_id)
+        shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
+        return {"batch_id": queued["id"], **shown}
+
+    @routes.post(
+        "/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter, at the hub's rate"
+    )
+    async def letters(wanted: Wanted) -> Row:
+        return await replay.letters(wanted.values())
+
+    return routes

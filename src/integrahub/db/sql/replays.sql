@@ -1,0 +1,177 @@
+-- insert_batch --
+-- A batch to be split and applied again, in the place it had.
+INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding,
+  item_count_claimed, body, location, bytes, sha256, first_byte_at, announced_at)
+SELECT %(id)s, pharmacy_id, %(received_seq)s, received_seq, 'replay', id, load_type, media_type, encoding,
+  item_count_claimed, body, location, bytes, sha256, now(), now()
+FROM batches WHERE id = %(parent_id)s
+
+-- insert_revival --
+-- Dead chunks of a batch, to be applied again; what they hold is known already.
+INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding, body,
+  bytes, sha256, stage, status, chunks_total, chunks_left, items_total, first_byte_at, started_at, split_at)
+SELECT %(id)s, b.pharmacy_id, %(received_seq)s, coalesce(b.origin_seq, b.received_seq), 'revival',
+  coalesce(b.parent_id, b.id), b.load_type, b.media_type, b.encoding, b.body, b.bytes, b.sha256, 'waiting', 'PROCESSING',
+  count(*), count(*), sum(d.records), now(), now(), now()
+FROM batches b JOIN dead_letters d ON d.batch_id = b.id
+WHERE b.id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
+GROUP BY b.id
+
+-- insert_revival_chunks --
+-- The chunks of the letters; their hashes are of no use, for the product may have gone on.
+INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
+SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location, c.records, c.ids,
+  array_fill(0::bigint, ARRAY[cardinality(c.ids)])
+FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
+WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
+
+-- lock_unsettled --
+-- The letters that still wait for a person.
+SELECT id FROM dead_letters WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL ORDER BY id FOR UPDATE
+
+-- asked --
+-- Letters whose replay was asked for, by batch, oldest first, no more than a round may take.
+SELECT batch_id, array_agg(id ORDER BY id) AS letters
+FROM (SELECT id, batch_id FROM dead_letters WHERE replay_asked_at IS NOT NULL AND settled_at IS NULL AND batch_id IS NOT NULL
+  ORDER BY id LIMIT %(rate)s) d
+GROUP BY batch_id ORDER BY min(id)
+
+-- settle_letters --
+-- Their records are another batch's now.
+UPDATE dead_letters SET settled_at = now(), replayed_by = %(id)s
+WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
+
+-- pending --
+-- A replay of the batch that is not final yet.
+SELECT id FROM batches WHERE parent_id = %(parent_id)s AND kind = 'replay' AND finished_at IS NULL
+
+-- is_newest --
+-- Whether no load came after a number.
+SELECT NOT EXISTS (SELECT FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load'
+  AND received_seq > %(origin_seq)s) AS newest
+
+-- applied_later --
+-- Which batches after the replayed one applied products of a chunk: a row a product and batch, FULLs before DELTAs.
+WITH mine AS MATERIALIZED (
+    SELECT DISTINCT i AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+    WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i > 0),
+  had AS MATERIALIZED (
+    SELECT l.id AS batch_id, l.load_type, coalesce(l.origin_seq, l.received_seq) AS seq, c.number, m.product_id,
+      count(*) AS records
+    FROM batches l JOIN batch_chunks c ON c.batch_id = l.id AND c.status = 'COMPLETED'
+    CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = i
+    WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival')
+      AND l.received_seq < %(received_seq)s AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s
+    GROUP BY l.id, c.number, m.product_id)
+SELECT h.product_id, h.batch_id, h.number, h.load_type, h.seq FROM had h
+WHERE h.records > (SELECT count(*) FROM record_faults f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
+    AND f.severity = 'rejected' AND f.product_id = h.product_id::text)
+  AND NOT EXISTS (SELECT FROM record_faults f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
+    AND f.product_id = h.product_id::text AND f.code IN ('title_missing', 'record_refused'))
+ORDER BY h.load_type DESC, h.seq
+
+-- absent_later --
+-- Products of a chunk that a later FULL no longer had when it deactivated: the last such time.
+WITH mine AS MATERIALIZED (
+    SELECT DISTINCT i AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+    WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i > 0),
+  gone AS MATERIALIZED (
+    SELECT coalesce(b.origin_seq, b.received_seq) AS first, coalesce(b.origin_seq, b.received_seq) AS seq, b.finished_at
+    FROM batches b
+    WHERE b.pharmacy_id = %(pharmacy_id)s AND b.kind IN ('load', 'replay') AND b.deactivation_state = 'applied'
+      AND b.full_from_seq IS NULL
+    UNION ALL
+    SELECT coalesce(b.full_from_seq, b.origin_seq, b.received_seq), max(o.received_seq), max(o.finished_at)
+    FROM batches o JOIN batches b ON b.id = o.parent_id
+    WHERE o.pharmacy_id = %(pharmacy_id)s AND o.finished_at IS NOT NULL
+      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'))
+    GROUP BY b.id),
+  later AS MATERIALIZED (SELECT * FROM gone WHERE first > %(origin_seq)s AND seq < %(received_seq)s),
+  present AS MATERIALIZED (
+    SELECT DISTINCT e.seq, m.product_id
+    FROM later e JOIN batches l ON l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival')
+      AND l.received_seq < %(received_seq)s AND coalesce(l.origin_seq, l.received_seq) BETWEEN e.first AND e.seq
+    JOIN batch_chunks c ON c.batch_id = l.id
+    CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = abs(i))
+SELECT DISTINCT ON (m.product_id) m.product_id, e.seq, e.finished_at FROM mine m CROSS JOIN later e
+WHERE NOT EXISTS (SELECT FROM present s WHERE s.seq = e.seq AND s.product_id = m.product_id)
+ORDER BY m.product_id, e.seq DESC
+
+-- needed_bodies --
+-- Later DELTAs that speak of a batch's products: the objects that tell what they said.
+WITH mine AS MATERIALIZED (
+    SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+    WHERE c.batch_id = %(batch_id)s AND i <> 0)
+SELECT DISTINCT c.batch_id, c.number, c.location, l.location AS body_location
+FROM batches l JOIN batch_chunks c ON c.batch_id = l.id AND c.status = 'COMPLETED'
+CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = i
+WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival') AND l.load_type = 'delta'
+  AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s AND l.body IS NULL
+
+-- chunks_of --
+-- Where chunks are kept, and the body behind each.
+SELECT c.batch_id, c.number, c.location, b.location AS body_location, b.body, b.media_type, b.encoding, b.load_type
+FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
+JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number JOIN batches b ON b.id = c.batch_id
+
+-- slots --
+-- A chunk's records whose product it answers for.
+SELECT s.slot::int - 1 AS slot, s.product_id FROM batch_chunks c
+CROSS JOIN LATERAL unnest(c.ids) WITH ORDINALITY AS s (product_id, slot)
+WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0 ORDER BY s.slot
+
+-- current --
+-- Products as they stand, as COPY text.
+SELECT product_id, is_active, title, description, brand, ncm, category, image_link, color, ean, shop_id, size,
+  price::text, wholesale_price::text, price_promos::text, stock::text, wholesale_min::text, measure, indice::text,
+  source_created_at::text, source_updated_at::text, stock_updated_at::text, extra::text
+FROM products WHERE pharmacy_id = %(pharmacy_id)s AND product_id = ANY(%(ids)s::bigint[])
+
+-- create_stage --
+-- Where folded products wait for the merge.
+CREATE TEMP TABLE IF NOT EXISTS replays_stage (
+  product_id bigint, inactive_since timestamptz, title text, description text, brand text, ncm text, category text,
+  image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
+  price_promos numeric(14,4)[], stock numeric(14,3), wholesale_min numeric(14,3), measure text, indice numeric(14,3),
+  source_created_at timestamp, source_updated_at timestamp, stock_updated_at timestamp, extra jsonb
+) ON COMMIT DELETE ROWS
+
+-- clear_stage --
+-- What an earlier part of the same transaction staged has been merged.
+DELETE FROM replays_stage
+
+-- copy_stage --
+-- Folded products.
+COPY replays_stage FROM STDIN
+
+-- insert_new --
+-- Products that were not known.
+INSERT INTO products (pharmacy_id, product_id, batch_id, is_active, deactivated_at, last_seen_at, title, description,
+  brand, ncm, category, image_link, color, ean, shop_id, size, price, wholesale_price, price_promos, stock,
+  wholesale_min, measure, indice, source_created_at, source_updated_at, stock_updated_at, extra)
+SELECT %(pharmacy_id)s, s.product_id, %(batch_id)s, s.inactive_since IS NULL, s.inactive_since,
+  CASE WHEN s.inactive_since IS NOT NULL THEN %(seen_at)s::timestamptz END, s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id, s.size, s.price,
+  s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.indice, s.source_created_at,
+  s.source_updated_at, s.stock_updated_at, s.extra
+FROM replays_stage s
+WHERE NOT EXISTS (SELECT FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id)
+ORDER BY s.product_id
+
+-- merge_known --
+-- Products that were known; those that equal the fold write nothing.
+UPDATE products p SET record_hash = NULL, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
+  is_active = s.inactive_since IS NULL, deactivated_at = s.inactive_since,
+  last_seen_at = CASE WHEN s.inactive_since IS NOT NULL THEN greatest(p.last_seen_at, %(seen_at)s) END,
+  title = s.title, description = s.description, brand = s.brand, ncm = s.ncm, category = s.category,
+  image_link = s.image_link, color = s.color, ean = s.ean, shop_id = s.shop_id, size = s.size, price = s.price,
+  wholesale_price = s.wholesale_price, price_promos = s.price_promos, stock = s.stock, wholesale_min = s.wholesale_min,
+  measure = s.measure, indice = s.indice, source_created_at = s.source_created_at,
+  source_updated_at = s.source_updated_at, stock_updated_at = s.stock_updated_at, extra = s.extra
+FROM (SELECT * FROM replays_stage ORDER BY product_id) s
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+  AND (p.is_active IS DISTINCT FROM (s.inactive_since IS NULL) OR (p.title, p.description, p.brand, p.ncm, p.category,
+      p.image_link, p.color, p.ean, p.shop_id, p.size, p.price, p.wholesale_price, p.price_promos, p.stock,
+      p.wholesale_min, p.measure, p.source_created_at, p.source_updated_at, p.stock_updated_at, p.extra)
+    IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
+      s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
+      s.source_updated_at, s.stock_updated_at, s.extra))

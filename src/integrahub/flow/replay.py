@@ -1,0 +1,95 @@
+"""Replay: a batch, or chunks that died, applied again in the place they had, never over what later batches said."""
+
+from typing import Any
+from uuid import UUID
+
+from integrahub.bus.base import Bus
+from integrahub.db import batches, dead_letters, replays
+from integrahub.db.pool import Database
+from integrahub.domain.errors import Conflict, NotFound, Problem
+from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
+from integrahub.domain.replays import KINDS
+from integrahub.domain.sentences import say
+from integrahub.flow.announcing import publish
+from integrahub.storage.base import ObjectMissing, Storage
+
+Row = dict[str, Any]
+
+
+class Replay:
+    """Each verb refuses, as a Conflict that says why, what could not come out right."""
+
+    def __init__(self, database: Database, storage: Storage, bus: Bus) -> None:
+        self._database = database
+        self._storage = storage
+        self._bus = bus
+
+    async def batch(self, batch_id: UUID) -> Row:
+        """Queue a final batch to be applied again: the new batch."""
+        batch = await self._origin(batch_id)
+        if batch["body"] is None and not await self._is_kept(batch["location"]):
+            raise Conflict("replay_body_gone", batch_id=batch["id"])
+        await self._check_later(batch)
+        queued = await replays.queue_batch(self._database, batch["id"])
+        event = BatchReceived(queued["id"], queued["cnpj"], queued["load_type"], queued["received_at"])
+        await publish(self._bus, BATCHES_RECEIVED, [event])
+        return queued
+
+    async def letters(self, wanted: Row) -> Row:
+        """Ask for the letters of a filter to be applied again: how many were, and the batches refused, with why.
+
+        Chunks are released by sweep at its rate; messages are sent again at once.
+        """
+        found = await dead_letters.unsettled(self._database, wanted)
+        refused = [
+            told for batch in {row["batch_id"] for row in found} if batch and (told := await self._refusal(batch))
+        ]
+        gone = {told["batch_id"] for told in refused}
+        asked = [row["id"] for row in found if row["batch_id"] and row["batch_id"] not in gone]
+        await dead_letters.ask_replay(self._database, asked)
+        messages = [row for row in found if row["topic"]]
+        for row in messages:
+            await self._bus.publish(row["topic"], [bytes(row["body"])])
+            await dead_letters.settle(self._database, row["id"])
+        return {"asked": len(asked) + len(messages), "refused": refused}
+
+    async def _refusal(self, batch_id: UUID) -> Row | None:
+        try:
+            batch = await self._find(batch_id)
+            await self._check_later(batch)
+        except Problem as problem:
+            told = say(problem.code, problem.facts)
+            return {"batch_id": batch_id, "code": problem.code, "message_pt": told.pt, "message_en": told.en}
+        return None
+
+    async def _find(self, batch_id: UUID) -> Row:
+        async with self._database.transaction() as connection:
+            batch = await batches.find(connection, batch_id)
+        if batch is None:
+            raise NotFound("batch_unknown", batch_id=batch_id)
+        return batch
+
+    async def _origin(self, batch_id: UUID) -> Row:
+        """The load itself, also when asked for by one of its replays."""
+        batch = await self._find(batch_id)
+        if batch["kind"] in KINDS:
+            batch = await self._find(batch["parent_id"])
+        if batch["kind"] != "load":
+            raise Conflict("replay_not_a_load", batch_id=batch_id)
+        return batch
+
+    async def _check_later(self, batch: Row) -> None:
+        for needed in await replays.needed_bodies(self._database, batch):
+            kept = await self._is_kept(needed["location"]) or await self._is_kept(needed["body_location"])
+            if not kept:
+                raise Conflict("replay_later_gone", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"])
+
+    async def _is_kept(self, location: str | None) -> bool:
+        if location is None:
+            return False
+        try:
+            async for _ in self._storage.get(location, 0, 1):
+                break
+        except ObjectMissing:
+            return False
+        return True
