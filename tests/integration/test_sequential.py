@@ -9,20 +9,19 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from stdnum.br import cnpj as oracle
+from psycopg.rows import dict_row
 
 from integrahub.settings import Settings
-from tests.integration.conftest import Client, running
+from tests.crash.client import cnpj_of
+from tests.integration.conftest import ADMIN, Client, running
+from tests.model.comparing import Comparison
 from tests.model.sequential import Load, Pharmacy
 
 _ROOTS = itertools.count(1)
-_COLUMNS = (
-    "product_id, is_active, title, brand, ean, price, stock, indice, source_updated_at::text, price_promos, extra"
-)
-
 
 record = st.fixed_dictionaries(
     {"PRODUCTID": st.integers(1, 14)},
@@ -57,7 +56,7 @@ schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size
 @pytest.fixture
 async def busy(database_url: str, tmp_path: Any) -> AsyncIterator[Client]:
     """A hub with two splits, three upserts and chunks of 4 records."""
-    hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key="an-admin-key", chunk_size=4)
+    hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4)
     async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
 
@@ -86,26 +85,22 @@ async def test_two_fulls_and_five_deltas_posted_at_once_equal_the_model_in_order
 
 
 async def _pharmacy(client: Client, loads: list[tuple[str, list[Any]]]) -> None:
-    root = f"{next(_ROOTS):012d}"
-    cnpj = root + oracle.calc_check_digits(root)
-    admin = {"X-Admin-Api-Key": client.hub.admin_key}
-    key = (await client.http.post(f"/admin/pharmacies/{cnpj}/api-key", headers=admin)).json()["api_key"]
+    cnpj = cnpj_of(next(_ROOTS))
+    key = (await client.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
     answers = await asyncio.gather(*(_post(client, key, *wanted) for wanted in loads))
-    sent = dict(zip((answer["batch_id"] for answer in answers), loads, strict=True))
-    batches = [await client.finished(batch_id, key) for batch_id in sent]
-    model = Pharmacy(cnpj)
-    for batch in sorted(batches, key=lambda batch: int(batch["received_seq"])):
-        expected = Load(*sent[batch["batch_id"]])
-        model.apply(expected)
-        report = await client.get(f"/v1/batches/{batch['batch_id']}/errors", key, limit=1000)
-        told = sorted((f["position"], f["severity"], f["field"], f["code"]) for f in report["items"])
-        assert told == sorted(expected.faults)
-        assert {name: batch[name] for name in expected.counters} == expected.counters, (batch, sent)
-        assert batch["status"] == expected.status
-    states = [(await client.get(f"/v1/batches/{b['batch_id']}", key))["deactivation"]["state"] for b in batches]
-    ordered = [s for _, s in sorted(zip((b["received_seq"] for b in batches), states, strict=True))]
-    assert ordered == [done.deactivation for done in model.loads]
-    assert await _table(client, cnpj) == _expected(model)
+    known = Comparison(_rows(client), cnpj, client.hub.settings.data_dir / "objects")
+    known.sent = {answer["batch_id"]: Load(*wanted) for answer, wanted in zip(answers, loads, strict=True)}
+    for batch_id in known.sent:
+        await client.finished(batch_id, key)
+    await asyncio.to_thread(known.check)
+
+
+def _rows(client: Client) -> Any:
+    def rows(statement: str, values: Any = None) -> list[dict[str, Any]]:
+        with psycopg.connect(client.hub.database.url, row_factory=dict_row) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    return rows
 
 
 async def _post(client: Client, key: str, load_type: str, body: list[Any]) -> dict[str, Any]:
@@ -115,26 +110,8 @@ async def _post(client: Client, key: str, load_type: str, body: list[Any]) -> di
     return posted
 
 
-async def _table(client: Client, cnpj: str) -> dict[int, tuple[Any, ...]]:
-    async with client.hub.database.transaction() as connection:
-        found = await connection.execute(
-            f"SELECT {_COLUMNS} FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id WHERE f.cnpj = %s",  # type: ignore[arg-type]
-            [cnpj],
-        )
-        rows = await found.fetchall()
-    return {row["product_id"]: tuple(list(row.values())[1:]) for row in rows}
-
-
-def _expected(model: Pharmacy) -> dict[int, tuple[Any, ...]]:
-    names = ("title", "brand", "ean", "price", "stock", "indice", "source_updated_at", "promos")
-    return {
-        product_id: (product.active, *(product.columns[n] for n in names), product.columns["extra"] or None)
-        for product_id, product in model.products.items()
-    }
-
-
 def test_the_model_rounds_and_reads_as_the_contract_says() -> None:
     pharmacy = Pharmacy("0" * 14)
-    pharmacy.apply(Load("full", [{"PRODUCTID": 1, "TITLE": "a", "PRICE": "1.234,56", "QUANTITY": 1.0005}]))
-    assert pharmacy.products[1].columns["price"] == Decimal("1234.56")
-    assert pharmacy.products[1].columns["stock"] == Decimal("1.001")
+    pharmacy.apply(Load("full", [{"PRODUCTID": 1, "TITLE": "a", "PRICE": "1.234,56", "QUANTITY": 1.0005}]), 1)
+    assert pharmacy.products[1][0]["price"] == Decimal("1234.56")
+    assert pharmacy.products[1][0]["stock"] == Decimal("1.001")

@@ -1,179 +1,162 @@
 """What the hub should hold: batches applied one at a time, records in order. Imports nothing of the hub."""
 
-import re
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-Record = Any  # decoded JSON of one record
-TEXTS = {"BRAND": "brand", "EAN": "ean"}
-PRICES = {"PRICE": "price"}
-NUMBERS = {"QUANTITY": "stock", "INDICE": "indice"}
-DATES = {"DATAATUALIZACAOPRODUTO": "source_updated_at"}
-KNOWN = {"CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXTS, *PRICES, *NUMBERS, *DATES}
+from tests.model.records import Rejected, identity, read
+
 EMPTY = {"title": "", "brand": "", "ean": "", "price": None, "stock": None, "indice": None, "source_updated_at": None}
-Fault = tuple[int, str, str, str]  # position, severity, field, code
-
-
-class Rejected(Exception):
-    """field, code"""
-
-
-@dataclass
-class Product:
-    columns: dict[str, Any]
-    active: bool = True
+COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "deactivated")
+Group = list[tuple[int, dict[str, Any]]]  # positions and values of one product's records
 
 
 @dataclass
 class Load:
-    """One load and what became of it."""
+    """One load and what became of it. `origin`: its place in the order; `left_out`: positions cancelled."""
 
     kind: str  # full or delta
-    records: list[Record]
-    ids: set[int] = field(default_factory=set)
-    unreadable: int = 0
-    counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTERS, 0))
-    faults: list[Fault] = field(default_factory=list)
+    records: list[Any]
+    origin: int = 0
+    first: int = 0  # of a FULL in parts: where its first part stands
+    left_out: set[int] = field(default_factory=set)
+    is_replay: bool = False
+    came: int = 0  # products that it made active
     status: str = ""
     deactivation: str = "none"
+    counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
+    faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
 
+    def __post_init__(self) -> None:
+        self.ids = {identity(record) for record in self.records}  # 0 stands for one that cannot be read
 
-_COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "deactivated")
-
-
-def number(value: Any, places: int) -> Decimal | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    text = str(value).strip()
-    if re.fullmatch(r"-?[0-9.]*,[0-9]+", text):
-        text = text.replace(".", "").replace(",", ".")
-    exact = Decimal(text)
-    return exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-
-
-def identity(record: Record) -> int:
-    """The product id, or 0."""
-    value = record.get("PRODUCTID") if isinstance(record, dict) else None
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
-    return value if isinstance(value, int) and value > 0 else 0
+    def repeats(self, earlier: "Load") -> bool:
+        """Whether this, posted without a key, is the pharmacy's latest batch again."""
+        same = (earlier.kind, earlier.records) == (self.kind, self.records)
+        return same and earlier.status not in ("FAILED", "CANCELLED")
 
 
 class Pharmacy:
-    """A catalogue and the loads that made it."""
+    """A catalogue: what was said of each product, in the place it counts, and what that comes to."""
 
-    def __init__(self, cnpj: str) -> None:
-        self.cnpj = cnpj
-        self.products: dict[int, Product] = {}
+    def __init__(self, cnpj: str, *, windowed: bool = False) -> None:
+        self.cnpj, self.windowed = cnpj, windowed
+        self.said: dict[int, list[tuple[int, str, dict[str, Any]]]] = {}  # by product: origin, kind, columns
+        self.gone: list[tuple[int, set[int]]] = []  # deactivations: since when products were absent, all but these
         self.loads: list[Load] = []
+        self.products: dict[int, tuple[dict[str, Any], bool]] = {}  # columns, whether active
 
-    def apply(self, load: Load) -> None:
-        """One load, whole."""
+    def active(self) -> set[int]:
+        return {product_id for product_id, (_, active) in self.products.items() if active}
+
+    def present(self, first: int) -> set[int]:
+        return set().union(*(load.ids for load in self.loads if load.origin >= first))
+
+    def apply(self, load: Load, seq: int) -> None:
+        """One load, whole; a replay counts where its origin stood."""
+        load.origin = load.origin or seq
         self.loads.append(load)
-        before = {number for number, product in self.products.items() if product.active}
-        groups: dict[int, list[tuple[int, dict[str, Any]]]] = {}
+        before, groups = len(self.active()), dict[int, Group]()
         for position, record in enumerate(load.records):
-            self._take(load, position, record, groups)
+            said = self.said.get(identity(record), [])
+            if position in load.left_out:
+                load.counters["cancelled"] += 1
+            elif any(origin > load.origin and kind == "full" for origin, kind, _ in said):
+                load.counters["superseded"] += 1
+            else:
+                self._take(load, position, record, groups)
         for product_id, group in groups.items():
             self._merge(load, product_id, group)
-        applied = sum(load.counters[name] for name in ("inserted", "updated", "unchanged"))
-        load.status = "FAILED" if not applied else "PARTIAL_FAIL" if load.counters["rejected"] else "COMPLETED"
-        if load.kind == "full" and applied:
-            self._deactivate(load, before)
+        done = any(load.counters[name] for name in ("inserted", "updated", "unchanged", "superseded"))
+        partly = "PARTIAL_FAIL" if load.counters["rejected"] else "COMPLETED"
+        load.status = load.status or (partly if done else "FAILED")
+        if load.kind == "full" and load.status in ("PARTIAL_FAIL", "COMPLETED"):
+            load.deactivation = "waiting"
+            if load.is_replay or not self.windowed:
+                newest = all(other.origin <= load.origin for other in self.loads)
+                self._deactivate(load, [load], before, sure=newest and not self.windowed)
+
+    def void(self, load: Load, seq: int) -> None:
+        """A load cancelled before anything of it was known."""
+        self.loads.append(load)
+        load.origin, load.ids, load.status = load.origin or seq, set(), "CANCELLED"
 
     def approve(self, load: Load) -> None:
-        """Deactivate what the held load and all after it do not have."""
-        later = self.loads[self.loads.index(load) :]
-        present = set().union(*(other.ids for other in later))
-        gone = [p for number, p in self.products.items() if p.active and number not in present]
-        for product in gone:
-            product.active = False
-        load.deactivation, load.counters["deactivated"] = "approved", len(gone)
+        """Deactivate what a held load and all after it do not have."""
+        if load.deactivation == "held":
+            load.deactivation, load.counters["deactivated"] = "approved", self._drop(load.first or load.origin)
 
-    def _take(self, load: Load, position: int, record: Record, groups: dict[int, Any]) -> None:
-        product_id = identity(record)
-        load.ids |= {product_id} - {0}
-        load.unreadable += not product_id
+    def close_window(self, parts: list[Load]) -> None:
+        """The window of a FULL in parts has been quiet: its last part decides for all."""
+        came = sum(load.came for load in self.loads if load.origin >= parts[0].origin)
+        parts[-1].first = parts[0].origin
+        sure = all(part.status not in ("FAILED", "CANCELLED") for part in parts)
+        self._deactivate(parts[-1], parts, len(self.active()) - came, sure=sure)
+
+    def _take(self, load: Load, position: int, record: Any, groups: dict[int, Group]) -> None:
         try:
-            values, warnings = self._read(record)
+            values, warnings = read(record, self.cnpj)
         except Rejected as rejected:
             load.counters["rejected"] += 1
             load.faults.append((position, "rejected", *rejected.args))
             return
-        load.faults += [(position, "warning", name, code) for name, code in warnings]
-        groups.setdefault(product_id, []).append((position, values))
+        load.faults += [(position, "warning", *warning) for warning in warnings]
+        groups.setdefault(identity(record), []).append((position, values))
 
-    def _read(self, record: Record) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        if not isinstance(record, dict):
-            raise Rejected("", "not_object")
-        if record.get("CNPJ") not in (None, "") and re.sub(r"\D", "", str(record["CNPJ"])).zfill(14) != self.cnpj:
-            raise Rejected("CNPJ", "cnpj_mismatch")
-        value = record.get("PRODUCTID")
-        if value is None or value == "":
-            raise Rejected("PRODUCTID", "product_id_missing")
-        if not identity(record):
-            raise Rejected("PRODUCTID", "product_id_invalid")
-        values: dict[str, Any] = {"extra": {k: v for k, v in record.items() if k not in KNOWN}}
-        warnings: list[tuple[str, str]] = []
-        for key in record:
-            self._field(key, record[key], values, warnings)
-        return values, warnings
-
-    def _field(self, key: str, value: Any, values: dict[str, Any], warnings: list[tuple[str, str]]) -> None:
-        try:
-            if key in TEXTS:
-                values[TEXTS[key]] = value or ""
-            elif key == "TITLE" and value and value.strip():
-                values["title"] = value.strip()
-            elif key == "PRICEPROMO" and number(value, 4) is not None:
-                values["promo"] = number(value, 4)
-            elif key in PRICES | NUMBERS and (amount := number(value, 4 if key in PRICES else 3)) is not None:
-                if key in PRICES and amount < 0:
-                    raise InvalidOperation
-                values[(PRICES | NUMBERS)[key]] = amount
-            elif key in DATES and value:
-                if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", value):
-                    warnings.append((key, "date_unreadable"))
-                else:
-                    values[DATES[key]] = value.replace("T", " ")
-        except InvalidOperation:
-            if key in PRICES:
-                raise Rejected(key, "price_invalid") from None
-            warnings.append((key, "number_unreadable"))
-
-    def _merge(self, load: Load, product_id: int, group: list[tuple[int, dict[str, Any]]]) -> None:
+    def _merge(self, load: Load, product_id: int, group: Group) -> None:
         load.counters["merged"] += len(group) - 1
-        known = self.products.get(product_id)
-        promotions = [values["promo"] for _, values in group if "promo" in values]
-        fresh = {"promos": sorted({p for p in promotions if p})} if promotions else {}
-        extra = {} if load.kind == "full" else dict(known.columns["extra"]) if known else {}
+        told: dict[str, Any] = {"extra": {}}
         for _, values in group if load.kind == "delta" else group[-1:]:
-            extra |= values["extra"]
-            fresh |= {name: value for name, value in values.items() if name not in ("promo", "extra")}
-        base = known.columns if known and load.kind == "delta" else EMPTY | {"promos": []}
-        columns = base | fresh | {"extra": extra}
-        if not columns["title"]:
+            told |= values | {"extra": told["extra"] | values["extra"]}
+        told.pop("promo", None)
+        promotions = [values["promo"] for _, values in group if "promo" in values]
+        told |= {"promos": sorted({p for p in promotions if p})} if promotions else {}
+        if load.kind == "full":
+            told = EMPTY | {"promos": []} | told
+        said = self.said.get(product_id, [])
+        later = [columns for origin, _, columns in said if origin > load.origin]
+        kept = {name for columns in later for name in columns} - {"extra"}
+        extra = {key for columns in later for key in columns["extra"]}
+        if later and load.kind == "delta" and told.keys() - {"extra"} <= kept and told["extra"].keys() <= extra:
+            load.counters["superseded"] += 1
+            return
+        old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, told)])
+        if not new[0]["title"]:
             load.counters["rejected"] += 1
             load.faults.append((group[-1][0], "rejected", "TITLE", "title_missing"))
-        elif known is None:
-            self.products[product_id] = Product(columns)
-            load.counters["inserted"] += 1
-        elif known.active and all(known.columns[name] == columns[name] for name in columns if name != "indice"):
-            load.counters["unchanged"] += 1
-        else:
-            self.products[product_id] = Product(columns)
-            load.counters["updated"] += 1
+            return
+        same = old is not None and old[1] == new[1] and old[0] | {"indice": 0} == new[0] | {"indice": 0}
+        if same and old is not None and "indice" in told:
+            told["indice"] = old[0]["indice"]  # INDICE alone is no change: it is not written
+        drop = load.origin if load.kind == "full" else 0  # nothing before a FULL is told any more
+        self.said[product_id] = [*(one for one in said if one[0] >= drop), (load.origin, load.kind, told)]
+        self.products[product_id] = old if same and old else new
+        load.counters["inserted" if old is None else "unchanged" if same else "updated"] += 1
+        load.came += new[1] and not (old and old[1])
 
-    def _deactivate(self, load: Load, before: set[int]) -> None:
-        for earlier in self.loads:
-            if earlier.deactivation == "held":
-                earlier.deactivation = "superseded"
-        gone = before - load.ids
-        share = len(gone) / max(1, len(before))
-        if gone and (load.unreadable or (share > 0.15 and len(gone) > 50) or (share > 0.5 and len(gone) > 5)):
+    def _fold(self, product_id: int, said: list[tuple[int, str, dict[str, Any]]]) -> tuple[dict[str, Any], bool]:
+        columns: dict[str, Any] = {}
+        for _, kind, told in sorted(said, key=lambda one: one[0]):
+            base = columns if kind == "delta" and columns else EMPTY | {"promos": [], "extra": {}}
+            columns = base | told | {"extra": (base["extra"] if kind == "delta" else {}) | told["extra"]}
+        last = max(origin for origin, _, _ in said)
+        return columns, not any(first > last and product_id not in ids for first, ids in self.gone)
+
+    def _deactivate(self, load: Load, parts: list[Load], active: int, *, sure: bool) -> None:
+        for other in self.loads:
+            if other.origin < load.origin and other.deactivation in ("held", "waiting"):
+                other.deactivation = "superseded"
+        count = len(self.active() - self.present(parts[0].origin))
+        many = (count > active * 0.15 and count > 50) or (count > active * 0.5 and count > 5)
+        load.deactivation = "none"
+        if count and (many or not sure or any(0 in part.ids for part in parts)):
             load.deactivation = "held"
-        elif gone:
-            load.deactivation, load.counters["deactivated"] = "applied", len(gone)
-            for product_id in gone:
-                self.products[product_id].active = False
+        elif count:
+            load.deactivation, load.counters["deactivated"] = "applied", self._drop(parts[0].origin)
+
+    def _drop(self, first: int) -> int:
+        """Products absent from everything since `first` are no longer sold; how many went."""
+        present = self.present(first)
+        going = self.active() - present
+        self.gone.append((first, present))
+        self.products |= {product_id: (self.products[product_id][0], False) for product_id in going}
+        return len(going)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_swagger import patch_fastapi
 from starlette.requests import Request
@@ -36,17 +36,25 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
         ingest, hub.database, keys.caller, limit=settings.max_payload_size, verify_cnpj=settings.verify_cnpj
     )
     app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
-    app.include_router(batches.router(hub.database, hub.storage, keys.caller))
-    app.include_router(catalogue.router(hub.database, keys.caller, settings.verify_cnpj))
-    app.include_router(admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, settings.verify_cnpj))
-    app.include_router(replays.router(hub.replay(), keys.admin))
-    app.include_router(dead_letters.router(hub.database, keys.admin))
-    app.include_router(metrics.router(hub.database, hub.breakers))
-    app.include_router(health.router(hub.database, hub.storage, hub.bus, hub.breakers))
+    for routes in _routers(hub, keys):
+        app.include_router(routes)
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _routers(hub: Hub, keys: Keys) -> list[APIRouter]:
+    verify = hub.settings.verify_cnpj
+    return [
+        batches.router(hub.database, hub.storage, keys.caller),
+        catalogue.router(hub.database, keys.caller, verify),
+        admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, verify),
+        replays.router(hub.replay(), keys.admin),
+        dead_letters.router(hub.database, keys.admin),
+        metrics.router(hub.database, hub.breakers),
+        health.router(hub.database, hub.storage, hub.bus, hub.breakers),
+    ]
 
 
 def describe(app: FastAPI) -> dict[str, Any]:

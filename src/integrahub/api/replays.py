@@ -47,9 +47,7 @@ def router(replay: Replay, admin_only: Authenticate) -> APIRouter:
         shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
         return {"batch_id": queued["id"], **shown}
 
-    @routes.post(
-        "/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter, at the hub's rate"
-    )
+    @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
     async def letters(wanted: Wanted) -> Row:
         return await replay.letters(wanted.values())
 

@@ -48,7 +48,7 @@ async def finish(
         if not await (await connection.execute(_BATCHES["lock_if_finishing"], {"id": batch_id})).fetchone():
             return None
         if batch["kind"] in KINDS:
-            status = await _finish_replay(connection, batch, limit)
+            status = await _finish_replay(connection, batch, limit, window_minutes)
         elif batch["kind"] == "load":
             status = await _finish_load(connection, batch, limit, window_minutes)
         else:
@@ -100,8 +100,7 @@ async def _finish_load(connection: Connection, batch: Row, limit: float, window_
     status = status_of(totals)
     decision = _UNDECIDED
     if batch["load_type"] == "full" and status is not BatchStatus.FAILED:
-        minutes = window_minutes if batch["full_window_minutes"] is None else batch["full_window_minutes"]
-        if minutes:
+        if operations.window_of(batch, window_minutes):
             decision = _UNDECIDED | {"state": Deactivation.WAITING}
         else:
             decision = await _deactivate(connection, batch, totals, limit)
@@ -135,17 +134,18 @@ async def _decided(connection: Connection, batch: Row, asked: Row, counted: Row,
     } | operations.told_reason(reason)
 
 
-async def _finish_replay(connection: Connection, batch: Row, limit: float) -> str:
+async def _finish_replay(connection: Connection, batch: Row, limit: float, window_minutes: int) -> str:
     totals = await totals_of(connection, batch["id"])
     status = status_of(totals)
     decision = _UNDECIDED
     if batch["kind"] == "replay" and batch["load_type"] == "full" and status is not BatchStatus.FAILED:
-        decision = await _deactivate_replayed(connection, batch, totals, limit)
+        in_parts = operations.window_of(batch, window_minutes) > 0
+        decision = await _deactivate_replayed(connection, batch, totals, limit, in_parts=in_parts)
     return await _close(connection, batch, totals, status, decision)
 
 
-async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, limit: float) -> Row:
-    """Of the newest batch: as any FULL. Of an older one: held, for what came later is not in it."""
+async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, limit: float, *, in_parts: bool) -> Row:
+    """Of the newest batch, when it is whole: as any FULL. Else held: what other batches have is not in it."""
     loads = await operations.loads_since(connection, batch, batch["origin_seq"])
     present = {*(load["id"] for load in loads), batch["id"]}
     asked = {"batches": list(present), "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
@@ -157,7 +157,7 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     reason = hold_reason(known, operations.limit_of(batch, limit))
     parent = await batches.find(connection, batch["parent_id"])
     assert parent is not None
-    if counted["candidates"] and not await replays.is_newest(connection, batch):
+    if counted["candidates"] and (in_parts or not await replays.is_newest(connection, batch)):
         reason = Reason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
     # In the pharmacy's order the replay stands where its batch stood.
     placed = batch | {"received_seq": batch["origin_seq"], "received_at": parent["received_at"]}

@@ -99,8 +99,7 @@ async def _approved(connection: Connection, parent: Row, operation_id: UUID) -> 
 async def _close_window(
     connection: Connection, last: Row, operation_id: UUID, limit: float, window_minutes: int
 ) -> None:
-    minutes = window_minutes if last["full_window_minutes"] is None else last["full_window_minutes"]
-    wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": minutes}
+    wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
     parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
     loads = await loads_since(connection, last, parts[0]["received_seq"])
     asked = _absent_from(last, operation_id, loads)
@@ -149,6 +148,11 @@ def told_reason(reason: Reason | None) -> Row:
 def limit_of(batch: Row, limit: float) -> float:
     """The share of the active products a FULL may deactivate: the pharmacy's own, else the hub's."""
     return limit if batch["deactivation_limit"] is None else float(batch["deactivation_limit"])
+
+
+def window_of(batch: Row, minutes: int) -> int:
+    """Quiet minutes that complete a FULL in parts, 0 when every FULL is whole: the pharmacy's own, else the hub's."""
+    return minutes if batch["full_window_minutes"] is None else int(batch["full_window_minutes"])
 
 
 def evidence(batch: Row, candidates: int, active: int) -> Evidence:

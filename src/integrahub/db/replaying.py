@@ -102,10 +102,8 @@ class _Replay:
         written = self.counters["updated"] + self.counters["inserted"]
         self.counters["unchanged"] = len(titled) - len(refused) - written
         gone = {row[0] for row, _ in refused}
-        back = (row[0] for row, line in titled if line[1] is None and row[0] not in gone)
-        self.counters["reactivated"] = sum(
-            1 for number in back if number in current and not current[number]["is_active"]
-        )
+        slept = {number for number, product in current.items() if not product["is_active"]} - gone
+        self.counters["reactivated"] = sum(1 for row, line in titled if line[1] is None and row[0] in slept)
         self.counters["warnings"] = Counter(fault.severity for fault in self.faults)["warning"]
 
     def _reject(self, rows: Sequence[Any], field: str, code: str) -> None:

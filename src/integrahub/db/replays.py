@@ -29,9 +29,10 @@ async def queue_batch(database: Database, batch_id: UUID) -> Row:
         if pending:
             raise Conflict("replay_pending", {"batch_id": str(pending["id"])}, batch_id=pending["id"])
         number = await turns.take_number(connection, batch["pharmacy_id"])
-        values = {"id": uuid7(), "parent_id": batch_id, "received_seq": number}
+        replay_id = uuid7()
+        values = {"id": replay_id, "parent_id": batch_id, "received_seq": number}
         await connection.execute(_SQL["insert_batch"], values)
-        queued = await batches.find(connection, values["id"])
+        queued = await batches.find(connection, replay_id)
     assert queued is not None
     return queued
 

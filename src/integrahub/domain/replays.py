@@ -11,7 +11,7 @@ from integrahub.domain.products import COLUMNS, TEXTS
 KINDS = frozenset(["replay", "revival"])
 _EXTRA = 1 + COLUMNS.index("extra")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_BLANK: dict[str, str | None] = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
+_BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
 Row = tuple[Any, ...]  # product id, columns as COPY text or None, then what the dialect adds
 
 
@@ -38,8 +38,8 @@ class Carried:
 class Later:
     """What batches after the replayed one said of its products.
 
-    `superseded`: applied by a later FULL. `carried`: by product, what later DELTAs applied. `inactive_since`: products a
-    later FULL no longer had and no DELTA brought back, and when they went.
+    `superseded`: applied by a later FULL. `carried`: by product, what later DELTAs applied. `inactive_since`: products
+    a later FULL no longer had and no DELTA brought back, and when they went.
     """
 
     superseded: set[int] = field(default_factory=set)

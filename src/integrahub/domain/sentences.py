@@ -151,10 +151,10 @@ SENTENCES: dict[str, Sentence] = {
         "The body of the batch {batch_id} is no longer kept. Post the catalogue again.",
     ),
     "replay_later_gone": Sentence(
-        "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele a repetição poderia "
-        "desfazer o que ele disse. Envie o catálogo de novo.",
-        "The batch {batch_id}, received later, spoke of the same products and is no longer kept: without it a replay could "
-        "undo what it said. Post the catalogue again.",
+        "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele a repetição "
+        "poderia desfazer o que ele disse. Envie o catálogo de novo.",
+        "The batch {batch_id}, received later, spoke of the same products and is no longer kept: without it a replay "
+        "could undo what it said. Post the catalogue again.",
     ),
     "filter_missing": Sentence(
         "Falta o filtro: informe ids, batch_id, cnpj ou error.",
@@ -231,10 +231,10 @@ SENTENCES: dict[str, Sentence] = {
         "X-Inova-Item-Count says {claimed} records; {received} were received",
     ),
     "replayed": Sentence(
-        "o FULL repetido (número {received_seq}) não é o lote mais novo: {candidates} produtos ativos não estão nele nem nos "
-        "lotes posteriores",
-        "the replayed FULL (number {received_seq}) is not the newest batch: {candidates} active products are neither in it nor in "
-        "later batches",
+        "o FULL repetido (número {received_seq}) não é o lote mais novo, ou é uma parte: {candidates} produtos ativos "
+        "não estão nele nem nos lotes posteriores",
+        "the replayed FULL (number {received_seq}) is not the newest batch, or is a part: {candidates} active products "
+        "are neither in it nor in later batches",
     ),
     "part_failed": Sentence(
         "uma parte deste FULL terminou como {status}: os produtos dela podem ser de manter (lote {batch_id})",

@@ -1,0 +1,53 @@
+"""A stubborn integrator and operator: asks again, at either API, until there is an answer."""
+
+import json
+import random
+import threading
+from typing import Any
+
+import httpx
+from stdnum.br import cnpj as oracle
+
+from tests.crash.swarm import ADMIN, Swarm
+from tests.model.sequential import Load
+
+_PATIENCE = 600  # tries of a tenth of a second
+
+
+def cnpj_of(number: int) -> str:
+    """A CNPJ with right check digits."""
+    root = f"{number:012d}"
+    return root + str(oracle.calc_check_digits(root))
+
+
+class Client:
+    """Requests with the operator's key. An answer is given only by a hub that lives and is not overloaded."""
+
+    def __init__(self, swarm: Swarm, draw: random.Random) -> None:
+        self._swarm = swarm
+        self._draw = draw
+        self._http = httpx.Client(headers={"X-Admin-Api-Key": ADMIN}, timeout=20)
+        self._pause = threading.Event()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        for _ in range(_PATIENCE):
+            try:
+                url = f"http://127.0.0.1:{self._draw.choice(self._swarm.ports)}{path}"
+                answer = self._http.request(method, url, **request)
+                if answer.status_code != 503:
+                    return answer
+            except httpx.TransportError:
+                pass
+            self._pause.wait(0.1)
+        raise AssertionError(f"no answer to {method} {path}")
+
+    def post(self, cnpj: str, load: Load, key: str) -> str:
+        """The batch's id."""
+        headers = {"X-Inova-Load-Type": load.kind, "Content-Type": "application/json", "Idempotency-Key": key}
+        body = json.dumps(load.records)
+        answer = self.call("POST", f"/v1/inovafarma/products?cnpj={cnpj}", content=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["batch_id"])

@@ -1,0 +1,98 @@
+"""The processes of a hub on one database and folder, any of which may be killed at any time."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+ADMIN = "an-admin-key-for-tests"
+_PATIENCE = 3600.0  # seconds
+_STEPS = ["split", "split", "upsert", "upsert", "upsert", "finish,sweep,failures,reconcile"]
+_HOLDING = """SELECT w.pid FROM workers w
+WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status = 'PROCESSING')
+  OR EXISTS (SELECT FROM batches b WHERE b.worker_id = w.id AND b.stage = 'splitting')"""
+
+
+@dataclass
+class Swarm:
+    """Two APIs and six workers on one database and folder, each killed now and then."""
+
+    url: str
+    folder: Path
+    ports: list[int]
+    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    kills: int = 0
+    kills_with_work: int = 0
+
+    def start(self, name: str) -> None:
+        """Start the process of a name such as `api 1` or `split 2`."""
+        kind, _, slot = name.partition(" ")
+        own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "ADMIN_API_KEY": ADMIN, "CHUNK_SIZE": "7"}
+        own |= {"PORT": str(self.ports[int(slot) % 2]), "WORKER_NAME": name, "LOG_FORMAT": "json"}
+        environment = os.environ | {f"INTEGRAHUB_{key}": value for key, value in own.items()}
+        arguments = ["api"] if kind == "api" else ["work", kind]
+        with (self.folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "integrahub", *arguments]
+            self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def kill_one(self, draw: random.Random) -> None:
+        """SIGKILL to one of them, rather to one that holds work, and another in its place."""
+        holding = {row["pid"] for row in self.rows(_HOLDING)}
+        busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
+        name = draw.choice(busy if busy and draw.random() < 0.8 else sorted(self.processes))
+        process = self.processes[name]
+        self.kills_with_work += name in busy
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.kills += 1
+        self.start(name)
+
+    def rows(self, statement: str, values: Any = None) -> list[dict[str, Any]]:
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
+
+    def change(self, statement: str, values: Any = None) -> None:
+        """Run a statement that gives no rows."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement, values)  # type: ignore[arg-type]
+
+    def wait_until_none(self, statement: str, values: Any = None) -> None:
+        """Wait until a statement finds nothing; AssertionError with the log's end when it finds something for long."""
+        end, never = monotonic() + _PATIENCE, threading.Event()
+        while self.rows(statement, values):
+            assert monotonic() < end, (self.folder / "log").read_text()[-3000:]
+            never.wait(0.1)
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def swarming(url: str, folder: Path) -> Iterator[Swarm]:
+    """The processes, all started; killed in the end."""
+    probes = [socket.socket() for _ in range(2)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    made = Swarm(url, folder, [probe.getsockname()[1] for probe in probes])
+    for probe in probes:
+        probe.close()
+    try:
+        for number, kind in enumerate(["api", "api", *_STEPS]):
+            made.start(f"{kind} {number}")
+        yield made
+    finally:
+        made.end()

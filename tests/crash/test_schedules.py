@@ -1,0 +1,140 @@
+"""Random schedules of everything a pharmacy and an operator may do, beside random kills, equal the sequential model."""
+
+import os
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from tests.crash.client import Client, cnpj_of
+from tests.crash.swarm import Swarm, swarming
+from tests.model.comparing import Comparison
+from tests.model.drawing import load
+from tests.model.sequential import Load
+
+LONG = bool(os.environ.get("IHUB_LONG"))
+_WINDOW = 60  # minutes, of the pharmacy whose FULLs come in parts
+_EARLIER = """UPDATE batches SET received_at = received_at - interval '3 hours',
+  first_byte_at = first_byte_at - interval '3 hours' WHERE pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %s)"""
+_LEFT = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE p.cnpj = ANY(%s) AND (b.finished_at IS NULL OR b.deactivation_state = 'waiting') LIMIT 1"""
+seeds = st.integers(0, 1 << 32)
+which = st.integers(0, 1)
+
+
+class Schedule(RuleBasedStateMachine):
+    """Two pharmacies, one with FULLs in parts. What is drawn is replayed by the seed Hypothesis prints."""
+
+    swarm: Swarm
+    numbers = iter(range(1, 1 << 30))
+    counts: dict[str, int]
+
+    @initialize()
+    def begin(self) -> None:
+        objects = self.swarm.folder / "objects"
+        self.client = Client(self.swarm, random.Random(0))
+        self.cnpjs = [cnpj_of(next(self.numbers)), cnpj_of(next(self.numbers))]
+        self.client.call("PUT", f"/admin/pharmacies/{self.cnpjs[1]}", json={"full_window_minutes": _WINDOW})
+        self.known = [Comparison(self.swarm.rows, cnpj, objects, windowed=cnpj == self.cnpjs[1]) for cnpj in self.cnpjs]
+        self.keys: list[dict[str, str]] = [{}, {}]
+
+    @rule(pharmacy=which, seed=seeds)
+    def post(self, pharmacy: int, seed: int) -> None:
+        self._post(pharmacy, Load(*load(random.Random(seed), 5000 if LONG else 400)), str(next(self.numbers)))
+
+    @rule(pharmacy=which, seed=seeds, many=st.integers(2, 7))
+    def post_at_once(self, pharmacy: int, seed: int, many: int) -> None:
+        draw = random.Random(seed)
+        loads = [Load(*load(draw, 60)) for _ in range(many)]
+        with ThreadPoolExecutor(many) as pool:
+            list(pool.map(lambda one: self._post(pharmacy, one, str(next(self.numbers))), loads))
+
+    @rule(pharmacy=which, seed=seeds)
+    def resend(self, pharmacy: int, seed: int) -> None:
+        if not self.keys[pharmacy]:
+            return
+        key, first = random.Random(seed).choice(sorted(self.keys[pharmacy].items()))
+        earlier = self.known[pharmacy].sent[first]
+        again = self._post(pharmacy, Load(earlier.kind, earlier.records), key)
+        status = self.swarm.rows("SELECT status FROM batches WHERE id = %s", [first])[0]["status"]
+        assert again == first or status in ("FAILED", "CANCELLED")
+
+    @rule(pharmacy=which, seed=seeds)
+    def cancel(self, pharmacy: int, seed: int) -> None:
+        self._order(pharmacy, seed, "cancel")
+
+    @rule(pharmacy=which, seed=seeds)
+    def replay(self, pharmacy: int, seed: int) -> None:
+        self._order(pharmacy, seed, "replay")
+
+    @rule(seed=seeds)
+    def kill(self, seed: int) -> None:
+        self.swarm.kill_one(random.Random(seed))
+
+    @rule(seed=seeds)
+    def settle_and_decide(self, seed: int) -> None:
+        """All is quiet: everything compares; then what is held is approved, rejected or left."""
+        self._settle()
+        draw = random.Random(seed)
+        for pharmacy, known in enumerate(self.known):
+            for batch_id, one in sorted(known.sent.items()):
+                decision = draw.choice(["approve", "reject", ""]) if one.deactivation == "held" else ""
+                if decision:
+                    self._decide(pharmacy, batch_id, decision)
+
+    def teardown(self) -> None:
+        if hasattr(self, "known"):
+            self._settle()
+            for known in self.known:
+                self.counts["batches"] += len(known.model.loads)
+            self.client.close()
+
+    def _post(self, pharmacy: int, one: Load, key: str) -> str:
+        batch_id = self.client.post(self.cnpjs[pharmacy], one, key)
+        self.known[pharmacy].sent.setdefault(batch_id, one)
+        self.keys[pharmacy][key] = batch_id
+        return batch_id
+
+    def _order(self, pharmacy: int, seed: int, verb: str) -> None:
+        if sent := sorted(self.known[pharmacy].sent):
+            answer = self.client.call("POST", f"/v1/batches/{random.Random(seed).choice(sent)}/{verb}")
+            assert answer.status_code in (200, 202, 409), answer.text
+            self.counts[verb] += answer.is_success
+
+    def _decide(self, pharmacy: int, batch_id: str, decision: str) -> None:
+        answer = self.client.call("POST", f"/v1/batches/{batch_id}/deactivation", json={"decision": decision})
+        if decision == "reject" and answer.is_success:
+            self.known[pharmacy].sent[batch_id].deactivation = "rejected"
+        self.counts[decision] += answer.is_success
+
+    def _settle(self) -> None:
+        self.swarm.change(_EARLIER, [self.cnpjs[1]])
+        self.swarm.wait_until_none(_LEFT, [self.cnpjs])
+        for known in self.known:
+            known.check()
+
+
+@pytest.mark.timeout(7200)
+def test_any_schedule_of_posts_resends_cancels_replays_decisions_and_kills_equals_the_model(
+    database_url: str, tmp_path: Path
+) -> None:
+    with swarming(database_url, tmp_path) as swarm:
+        counts = dict.fromkeys(("batches", "cancel", "replay", "approve", "reject"), 0)
+        machine: Any = type("Machine", (Schedule,), {"swarm": swarm, "counts": counts})
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=150 if LONG else 4,
+                stateful_step_count=30 if LONG else 15,
+                deadline=None,
+                print_blob=True,
+                phases=[Phase.explicit, Phase.reuse, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        print(f"{counts}, {swarm.kills} kills, {swarm.kills_with_work} of processes that held work")

@@ -1,0 +1,155 @@
+"""Replays: a batch or its dead chunks applied again in the place they had."""
+
+import asyncio
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from integrahub.db import merging
+from integrahub.domain.errors import Poison
+from tests.integration.conftest import ADMIN, Client
+
+
+def product(number: int, **changes: Any) -> dict[str, Any]:
+    return {"PRODUCTID": number, "TITLE": f"P {number}", "PRICE": number, "QUANTITY": 3} | changes
+
+
+def catalogue(count: int, **changes: Any) -> list[dict[str, Any]]:
+    return [product(number, **changes) for number in range(1, count + 1)]
+
+
+async def replay(client: Client, batch: dict[str, Any]) -> dict[str, Any]:
+    """The batch a replay became, once it is final."""
+    headers = {"X-Admin-Api-Key": ADMIN}
+    answer = await client.http.post(f"/v1/batches/{batch['batch_id']}/replay", headers=headers)
+    assert answer.status_code == 202, answer.text
+    return await client.finished(answer.json()["batch_id"])
+
+
+async def refused(client: Client, path: str) -> dict[str, Any]:
+    answer = await client.http.post(path, headers={"X-Admin-Api-Key": ADMIN})
+    assert answer.status_code == 409, answer.text
+    return dict(answer.json())
+
+
+async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[Any], load_type: str) -> dict[str, Any]:
+    """A load whose chunks that hold product 1 die: the merge itself fails for them."""
+    apply = merging.apply
+
+    async def failing(connection: Any, claim: Any, payload: Any, *rest: Any) -> Any:
+        if any(json.loads(record).get("PRODUCTID") == 1 for record in payload.records):
+            raise Poison("a fault of this chunk's own")
+        return await apply(connection, claim, payload, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("integrahub.flow.upsert.apply", failing)
+        patch.setattr("integrahub.domain.retries.RetryPolicy.decide", lambda *_, **__: None)
+        batch = await client.load(body, load_type)
+    assert batch["dead"] > 0
+    return batch
+
+
+async def test_a_replayed_delta_leaves_what_a_later_delta_said_key_by_key(client: Client) -> None:
+    await client.load(catalogue(3))
+    first = await client.load([{"PRODUCTID": 1, "PRICE": 10, "BRAND": "old"}, {"PRODUCTID": 2, "PRICE": 20}], "delta")
+    await client.load([{"PRODUCTID": 1, "PRICE": 11}, {"PRODUCTID": 2, "PRICE": 21, "BRAND": "new"}], "delta")
+    again = await replay(client, first)
+    assert (again["kind"], again["parent_id"], again["items_total"]) == ("replay", first["batch_id"], 2)
+    assert (again["unchanged"], again["superseded"], again["status"]) == (1, 1, "COMPLETED")
+    products = await client.products()
+    assert [(products[n]["price"], products[n]["brand"]) for n in (1, 2)] == [(11, "old"), (21, "new")]
+
+
+async def test_a_replayed_batch_leaves_out_what_a_later_full_applied(client: Client) -> None:
+    first = await client.load(catalogue(60, BRAND="old"))
+    await client.load(catalogue(60, BRAND="new"))
+    again = await replay(client, first)
+    assert (again["superseded"], again["updated"], again["status"]) == (60, 0, "COMPLETED")
+    assert {item["brand"] for item in (await client.products()).values()} == {"new"}
+
+
+async def test_dead_chunks_are_applied_by_a_replay_of_their_letters_and_only_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = await killing(client, monkeypatch, catalogue(120, BRAND="x"), "full")
+    assert (batch["status"], batch["inserted"], batch["dead"]) == ("PARTIAL_FAIL", 70, 50)
+    await client.load([{"PRODUCTID": 60, "BRAND": "y"}], "delta")
+    wanted = {"filter": {"batch_id": batch["batch_id"]}}
+    told = await _post(client, "/v1/dead-letters/replay", wanted)
+    assert (told["asked"], told["refused"]) == (1, [])
+    (letter,) = (await client.admin("GET", "/v1/dead-letters"))["items"]
+    revival = await _settled(client, letter["id"])
+    assert (revival["kind"], revival["inserted"], revival["status"]) == ("revival", 50, "COMPLETED")
+    assert len(await client.products()) == 120
+    assert (await _post(client, "/v1/dead-letters/replay", wanted))["asked"] == 0
+
+
+async def test_a_product_that_a_later_full_no_longer_had_comes_back_inactive(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.load([product(number) for number in range(2, 63)])
+    dead = await killing(client, monkeypatch, [product(1), product(61)], "delta")
+    await client.load([product(number) for number in range(2, 61)] + [product(61, PRICE=5)])
+    again = await replay(client, dead)
+    assert (again["inserted"], again["superseded"]) == (1, 1)
+    assert 1 not in await client.products()
+    item = (await client.products(include_inactive="true"))[1]
+    assert (item["isActive"], item["price"]) == (False, 1)
+
+
+async def test_a_replayed_full_that_is_not_the_newest_is_held_and_may_be_approved(client: Client) -> None:
+    await client.load(catalogue(10))
+    first = await client.load(catalogue(8))
+    await client.load([product(10)], "delta")
+    await client.load([product(20)], "delta")
+    again = await replay(client, first)
+    assert (again["deactivation"]["state"], again["deactivation"]["candidates"]) == ("none", 0)
+    cancelled = await client.load(catalogue(9, BRAND="z"))
+    assert cancelled["deactivation"]["state"] == "applied"
+    await client.load([product(10), product(20)], "delta")
+    older = await replay(client, first)
+    assert (older["superseded"], older["deactivation"]["state"]) == (8, "none")
+
+
+async def test_a_batch_cancelled_in_time_can_be_replayed_from_its_body(client: Client) -> None:
+    await client.load(catalogue(5))
+    answer = await client.post(catalogue(5, BRAND="late"))
+    batch_id = answer.json()["batch_id"]
+    await client.http.post(f"/v1/batches/{batch_id}/cancel", headers={"X-Admin-Api-Key": ADMIN})
+    await client.finished(batch_id)
+    await replay(client, {"batch_id": batch_id})
+    assert {item["brand"] for item in (await client.products()).values()} == {"late"}
+
+
+async def test_a_replay_is_refused_while_it_could_undo_what_is_no_longer_known(client: Client) -> None:
+    body = [product(n, DESCRIPTION="x" * 3000) for n in range(1, 60)]
+    first = await client.load(body)
+    later = await client.load([record | {"PRICE": 5} for record in body], "delta")
+    objects = client.hub.settings.data_dir / "objects"
+    shutil.rmtree(objects / "chunks")
+    again = await replay(client, first)
+    assert again["unchanged"] == 59
+    (body_file,) = (path for path in (objects / "batches").rglob("*") if later["batch_id"] in path.name)
+    body_file.unlink()
+    told = await refused(client, f"/v1/batches/{first['batch_id']}/replay")
+    assert (told["code"], told["batch_id"]) == ("replay_later_gone", later["batch_id"])
+    told = await refused(client, f"/v1/batches/{later['batch_id']}/replay")
+    assert told["code"] == "replay_body_gone"
+
+
+async def _post(client: Client, path: str, body: Any) -> Any:
+    answer = await client.http.post(path, json=body, headers={"X-Admin-Api-Key": ADMIN})
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+async def _settled(client: Client, letter_id: int) -> dict[str, Any]:
+    """The batch that took a letter's records over, once it is final."""
+    for _ in range(600):
+        letter = await client.admin("GET", f"/v1/dead-letters/{letter_id}")
+        if letter["settled_at"]:
+            return await client.finished(letter["replayed_by"])
+        await asyncio.sleep(0.05)
+    raise AssertionError("the letter was never released")
