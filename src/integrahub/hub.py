@@ -27,6 +27,7 @@ from integrahub.flow.replay import Replay
 from integrahub.flow.split import Split, SplitLimits
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
+from integrahub.flow.verify import Verify
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage
@@ -99,6 +100,11 @@ class Hub:
     def replay(self) -> Replay:
         """What applies a batch, or its dead chunks, again."""
         return Replay(self.database, self.storage, self.bus)
+
+    def verify(self) -> Verify:
+        """What compares a catalogue with its bodies."""
+        sizes = {"chunk_size": self.settings.chunk_size, "max_record": self.settings.max_record_size}
+        return Verify(self.database, self.storage, **sizes)
 
     def decide(self) -> Decide:
         """What a person orders done to batches."""

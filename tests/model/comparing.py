@@ -78,9 +78,10 @@ class Comparison:
 
     def _compare(self, batch: Row, load: Load, told: str) -> None:
         place = f"{told}, batch {batch['id']} ({batch['kind']} {batch['received_seq']})"
-        assert {name: batch[name] for name in COUNTERS} == load.counters, place
-        assert (batch["dead"], batch["status"]) == (0, load.status), place
-        assert batch["deactivation_state"] == load.deactivation, place
+        counters = {name: batch[name] for name in COUNTERS}
+        assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
+        ends = (batch["dead"], batch["status"], batch["deactivation_state"])
+        assert ends == (0, load.status, load.deactivation), f"{place}: {ends}, by the model {load.deactivation}"
         asked = "SELECT position, severity, field, code FROM record_faults WHERE batch_id = %s"
         faults = [tuple(row.values()) for row in self._rows(asked, [batch["id"]])]
         assert sorted(faults) == sorted(load.faults), place

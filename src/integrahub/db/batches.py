@@ -1,5 +1,6 @@
 """Rows of `batches`: claims, moves and turns."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -55,7 +56,7 @@ async def fail(database: Database, claim: Row, fault: BodyFault, window: Window)
 
 
 async def end_split(
-    database: Database, claim: Row, rows: list[Row], items: int, unreadable: int, window: Window
+    database: Database, claim: Row, rows: Iterable[Row], items: int, unreadable: int, window: Window
 ) -> list[Row]:
     """Insert the chunks, unless the claim is lost, and take or await the turn. Gives the chunks to announce."""
     async with database.transaction() as connection:
@@ -63,8 +64,8 @@ async def end_split(
         values = {"id": claim["id"], "token": claim["claim_token"]}
         if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
             return []
-        await chunks.insert(connection, rows)
-        ended = values | {"chunks": len(rows), "items": items, "unreadable": unreadable}
+        inserted = await chunks.insert(connection, rows)
+        ended = values | {"chunks": inserted, "items": items, "unreadable": unreadable}
         await connection.execute(_SQL["end_split"], ended)
         return await chunks.announce_next(connection, claim["id"], window)
 

@@ -1,5 +1,6 @@
 """Rows of `batch_chunks`: claims, moves and announcements."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,18 @@ LEASE = 15.0  # seconds
 Row = dict[str, Any]
 
 
-async def insert(connection: Connection, rows: list[Row]) -> None:
-    """The chunks of a batch whose split ends."""
-    await connection.cursor().executemany(_SQL["insert"], rows)
+async def insert(connection: Connection, rows: Iterable[Row]) -> int:
+    """The chunks of a batch whose split ends: how many there are."""
+    count = 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal count
+        for row in rows:
+            count += 1
+            yield row
+
+    await connection.cursor().executemany(_SQL["insert"], counted())
+    return count
 
 
 async def announce_next(connection: Connection, batch_id: UUID, window: Window) -> list[Row]:

@@ -20,24 +20,11 @@ import psycopg
 from psycopg import AsyncConnection, sql
 
 from integrahub.db.binaries import Account, account_for, check_version, own_folder, prepare
+from integrahub.db.embedded_configuration import CONFIGURATION
 from integrahub.domain.errors import ConfigurationError
 
 _USER = "integrahub"
 _DATABASE = "integrahub"
-_CONFIGURATION = {
-    "listen_addresses": "",
-    "unix_socket_permissions": "0700",
-    "shared_buffers": "256MB",
-    "max_wal_size": "4GB",
-    "wal_compression": "off",
-    "max_connections": "100",
-    "checkpoint_timeout": "15min",
-    "autovacuum": "on",
-    "fsync": "on",
-    "log_line_prefix": "%m [%p] ",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
 _INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=trust", "-U", _USER]
 _LOG_LIMIT = 16 << 20  # bytes, at a start
 _POLL = 0.02  # seconds
@@ -87,6 +74,14 @@ class EmbeddedPostgres:
             raise
         return self._url(_DATABASE)
 
+    async def url_of_running(self) -> str | None:
+        """The URL of the database `integrahub` while another process runs this folder; None when nobody does."""
+        url = self._url(_DATABASE)
+        with contextlib.suppress(psycopg.OperationalError):
+            await (await AsyncConnection.connect(url, connect_timeout=5)).close()
+            return url
+        return None
+
     async def stop(self) -> None:
         """End all sessions, write everything down, and wait until the server is gone."""
         if process := self._process:
@@ -117,14 +112,13 @@ class EmbeddedPostgres:
         account = account_for(self._cluster)
         own_folder(self._socket, account)
         self._has_socket = True
-        homes = [self._directory, self._socket]
-        programs = await asyncio.to_thread(prepare, self._setting, account, homes)
+        programs = await asyncio.to_thread(prepare, self._setting, account, [self._directory, self._socket])
         if not self._cluster.is_dir() or not any(self._cluster.iterdir()):
             await self._create_cluster(programs.folder, fresh, account)
         check_version(self._cluster, programs)
         _remove_stale(self._cluster / "postmaster.pid", self._cluster)
         _remove_stale(self._socket / ".s.PGSQL.5432.lock", self._cluster)
-        settings = _CONFIGURATION | {"unix_socket_directories": str(self._socket)}
+        settings = CONFIGURATION | {"unix_socket_directories": str(self._socket)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = self._spawn([str(programs.folder / "postgres"), *options], self._cluster, account)
 

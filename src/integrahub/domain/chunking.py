@@ -80,12 +80,10 @@ class Presence:
     def __init__(self) -> None:
         self._seen = BitMap64()
         self.late = BitMap64()
-        self.unreadable = 0
 
     def close(self, draft: Draft) -> Slots:
         """Note a closed chunk's products; its repeats get one hash together."""
         ids = BitMap64(product_id for product_id in draft.ids if product_id)
-        self.unreadable += sum(1 for product_id in draft.ids if not product_id)
         self.late |= ids & self._seen
         self._seen |= ids
         if len(ids) < len(draft.ids):

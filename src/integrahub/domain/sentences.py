@@ -201,6 +201,23 @@ SENTENCES: dict[str, Sentence] = {
         "compressão.",
         "The body is announced as {encoding} but cannot be decoded ({told}). Send it whole, or without encoding.",
     ),
+    "body_no_catalogue": Sentence(
+        "{unreadable} dos primeiros {items} registros não têm código de produto legível: isto não é um catálogo. Veja "
+        "o byte {offset} e envie um array de objetos com PRODUCTID.",
+        "{unreadable} of the first {items} records have no readable product id: this is no catalogue. See byte "
+        "{offset}, and send an array of objects with PRODUCTID.",
+    ),
+    "product_repeated": Sentence(
+        "O produto {product_id} vem em {repeats} registros ou mais (um deles no byte {offset}): é demais para um "
+        "envio. Envie cada produto uma vez, ou uma vez por promoção.",
+        "The product {product_id} comes in {repeats} records or more (one of them at byte {offset}): too many for one "
+        "post. Send each product once, or once a promotion.",
+    ),
+    "verify_nothing": Sentence(
+        "Nada foi aplicado para o CNPJ {cnpj}: não há o que verificar. Confira o CNPJ com `integrahub pharmacy list`.",
+        "Nothing was ever applied for the CNPJ {cnpj}: there is nothing to verify. Look it up with `integrahub "
+        "pharmacy list`.",
+    ),
     "body_missing": Sentence(
         "O corpo guardado não existe mais. Envie o catálogo de novo.",
         "The stored body is gone. Send the catalogue again.",

@@ -1,5 +1,6 @@
 """What batches after a replayed one said of its products, read from the tables and from the chunks of DELTAs."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -7,12 +8,11 @@ from zoneinfo import ZoneInfo
 
 from integrahub.db import replays
 from integrahub.db.pool import Database
-from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Payload, decode_payload
-from integrahub.domain.cutter import cutter_for
 from integrahub.domain.inovafarma import identify_all, normalise
 from integrahub.domain.inovafarma_records import Source
 from integrahub.domain.replays import Carried, Later
+from integrahub.flow.stored_bodies import runs_of
 from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
@@ -62,30 +62,16 @@ class LaterBatches:
             yield source
 
     async def _from_body(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
-        inflater, cutter = inflater_for(chunk["encoding"]), cutter_for(chunk["media_type"], self._max_record)
-        position = 0
-        async for block in self._body(chunk):
-            for piece in inflater.feed(block):
-                run = cutter.feed(piece)
-                for source in _chosen(run.records, range(position, position + len(run.records)), run.offsets, ids):
-                    yield source
-                position += len(run.records)
-        run = cutter.close()
-        for source in _chosen(run.records, range(position, position + len(run.records)), run.offsets, ids):
-            yield source
-
-    async def _body(self, chunk: Row) -> AsyncIterator[bytes]:
-        if chunk["body"] is not None:
-            yield bytes(chunk["body"])
-            return
-        if chunk["body_location"] is None:
-            raise ObjectMissing(f"neither chunk {chunk['location']} nor its body is kept")
-        async for block in self._storage.get(chunk["body_location"]):
-            yield block
+        body = None if chunk["body"] is None else bytes(chunk["body"])
+        async for position, run in runs_of(
+            self._storage, chunk | {"location": chunk["body_location"]}, body, self._max_record
+        ):
+            for source in _chosen(run.records, itertools.count(position), run.offsets, ids):
+                yield source
 
 
 def _chosen(records: Any, positions: Iterable[int], offsets: Iterable[int], ids: set[int]) -> list[Source]:
-    found = zip(positions, offsets, identify_all(records), records, strict=True)
+    found = zip(positions, offsets, identify_all(records), records, strict=False)
     return [
         (position, offset, product_id, record if isinstance(record, bytes) else bytes(record))
         for position, offset, product_id, record in found

@@ -11,7 +11,8 @@ from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.replays import KINDS
 from integrahub.domain.sentences import say
 from integrahub.flow.announcing import publish
-from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.flow.stored_bodies import is_kept
+from integrahub.storage.base import Storage
 
 Row = dict[str, Any]
 
@@ -27,7 +28,7 @@ class Replay:
     async def batch(self, batch_id: UUID) -> Row:
         """Queue a final batch to be applied again: the new batch."""
         batch = await self._origin(batch_id)
-        if batch["body"] is None and not await self._is_kept(batch["location"]):
+        if batch["body"] is None and not await is_kept(self._storage, batch["location"]):
             raise Conflict("replay_body_gone", batch_id=batch["id"])
         await self._check_later(batch)
         queued = await replays.queue_batch(self._database, batch["id"])
@@ -80,16 +81,8 @@ class Replay:
 
     async def _check_later(self, batch: Row) -> None:
         for needed in await replays.needed_bodies(self._database, batch):
-            kept = await self._is_kept(needed["location"]) or await self._is_kept(needed["body_location"])
+            kept = await is_kept(self._storage, needed["location"]) or await is_kept(
+                self._storage, needed["body_location"]
+            )
             if not kept:
                 raise Conflict("replay_later_gone", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"])
-
-    async def _is_kept(self, location: str | None) -> bool:
-        if location is None:
-            return False
-        try:
-            async for _ in self._storage.get(location, 0, 1):
-                break
-        except ObjectMissing:
-            return False
-        return True

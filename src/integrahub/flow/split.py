@@ -1,7 +1,7 @@
 """Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,7 +27,8 @@ from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
 from integrahub.storage.base import ObjectMissing, Storage
 
-_BLOCK = 512 * 1024  # bytes a feed of the cutter
+_BLOCK = 128 * 1024  # bytes a feed of the cutter
+_UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
 _log = structlog.get_logger()
 
 
@@ -104,7 +105,7 @@ class Split:
         if work.presence.late:
             await work.gather_late()
         announced = await batches.end_split(
-            self._database, claim, work.rows(), work.items, work.presence.unreadable, self._limits.window
+            self._database, claim, work.rows(), work.items, work.unreadable, self._limits.window
         )
         await publish_ready(self._bus, announced)
 
@@ -140,6 +141,7 @@ class _Work:
         self._chunks: list[_Chunk] = []
         self.presence = Presence()
         self.items = 0
+        self.unreadable = 0
 
     async def cut(self) -> None:
         """Every record into chunks, in order."""
@@ -157,8 +159,8 @@ class _Work:
         """A second reading: records of products that straddle chunks go, whole and in order, to late chunks."""
         self.presence.defer(chunk.slots for chunk in self._chunks)
         late = sum(1 for chunk in self._chunks for product_id in chunk.slots.ids if product_id < 0)
-        spool = Spool(partitions(late, self._limits.chunk_size))
-        self.items = 0
+        spool = Spool(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        self.items = self.unreadable = 0
         try:
             async for run in self._runs():
                 for record in self._records(run):
@@ -169,10 +171,10 @@ class _Work:
         finally:
             spool.close()
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The chunk rows to insert."""
-        return [
-            {
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The chunk rows to insert, one by one: as lists their ids take five times the memory."""
+        for number, chunk in enumerate(self._chunks):
+            yield {
                 "batch_id": self._claim["id"],
                 "number": number,
                 "location": chunk.location,
@@ -180,8 +182,6 @@ class _Work:
                 "ids": chunk.slots.ids.tolist(),
                 "hashes": self._hashes(chunk.slots),
             }
-            for number, chunk in enumerate(self._chunks)
-        ]
 
     def _hashes(self, slots: Slots) -> list[int]:
         # A replayed product may have gone on since: its stored hash says nothing of this record.
@@ -206,6 +206,11 @@ class _Work:
                 digest = record_hash(raw, self._seed) if product_id else 0
                 found.append((self.items, offset, raw, product_id, digest, len(raw)))
             self.items += 1
+        self.unreadable += ids.count(0)
+        if self.unreadable > max(_UNREADABLE, self.items // 2):
+            raise BodyFault(
+                "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
+            )
         return found
 
     async def _close(self) -> None:

@@ -1,0 +1,30 @@
+"""The database of a hub, whether it runs or not, for verbs that look at what is kept."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.domain.errors import ConfigurationError
+from integrahub.settings import Settings
+
+
+@asynccontextmanager
+async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
+    """The settings with a DATABASE_URL that answers: as set, of the hub that runs on DATA_DIR, or started for now."""
+    if settings.database_url:
+        yield settings
+        return
+    folder = settings.data_dir / "postgres"
+    if not (folder / "cluster").is_dir():
+        raise ConfigurationError(
+            f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name its folder with --data."
+        )
+    postgres = EmbeddedPostgres(folder, settings.postgres_bin)
+    if running := await postgres.url_of_running():
+        yield settings.model_copy(update={"database_url": running})
+        return
+    url = await postgres.start()
+    try:
+        yield settings.model_copy(update={"database_url": url})
+    finally:
+        await postgres.stop()

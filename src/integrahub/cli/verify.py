@@ -1,0 +1,52 @@
+"""`integrahub verify`: whether the table holds what the stored bodies say."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from integrahub.cli.following import bars
+from integrahub.cli.kept_database import kept_database
+from integrahub.cli.output import OUT, show_json, show_rows
+from integrahub.domain.pharmacies import parse_cnpj
+from integrahub.hub import open_hub
+from integrahub.settings import Settings
+
+Row = dict[str, Any]
+
+
+def verify(
+    cnpj: Annotated[str, typer.Argument(help="whose catalogue")],
+    data: Annotated[Path | None, typer.Option(help="the hub's folder")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
+) -> int:
+    """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 when they differ."""
+    settings = Settings()
+    settings = settings.model_copy(update={"data_dir": data}) if data else settings
+    verdict = asyncio.run(_verify(settings, parse_cnpj(cnpj, verify=settings.verify_cnpj)))
+    if as_json:
+        show_json(verdict)
+    else:
+        _show(verdict)
+    return 1 if verdict["found"] else 0
+
+
+async def _verify(settings: Settings, cnpj: str) -> Row:
+    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify") as hub:
+        with bars() as progress:
+            task = progress.add_task("reading batches", total=None)
+            return await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))
+
+
+def _show(verdict: Row) -> None:
+    read, known = verdict["batches"], verdict["all_batches"]
+    gone = "" if read == known else f" The bodies of earlier ones are gone: {known - read} batches were not read."
+    OUT.print(f"{read} of {known} batches read again, {verdict['judged']} products compared.{gone}")
+    if verdict["unjudged"]:
+        OUT.print(f"{verdict['unjudged']} products cannot be judged: what is kept does not tell all of their columns.")
+    if not verdict["found"]:
+        OUT.print("The table holds what the bodies say.", style="green")
+        return
+    OUT.print(f"{verdict['found']} products differ. Post a FULL to put them right, and report this.", style="red")
+    show_rows(verdict["differences"], ["product_id", "finding", "columns"], as_json=False, empty="")

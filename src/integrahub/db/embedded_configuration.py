@@ -1,0 +1,16 @@
+"""What the embedded PostgreSQL is told at its start."""
+
+CONFIGURATION = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "wal_compression": "off",
+    "max_connections": "100",
+    "checkpoint_timeout": "15min",
+    "autovacuum": "on",
+    "fsync": "on",
+    "log_line_prefix": "%m [%p] ",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}

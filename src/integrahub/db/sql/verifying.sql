@@ -1,0 +1,116 @@
+-- begin --
+-- One snapshot for all that follows, however long it takes.
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
+
+-- be_patient --
+-- Bodies are read between the statements.
+SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
+
+-- loads --
+-- What was applied of a pharmacy's batches, in the order in which it counts.
+SELECT b.id, b.kind, b.received_seq, coalesce(b.origin_seq, b.received_seq) AS origin, b.load_type, b.media_type,
+  b.encoding, b.items_total, b.body IS NOT NULL AS is_inline, coalesce(b.location, o.location) AS location, p.cnpj,
+  p.time_zone
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN batches o ON o.id = b.parent_id
+WHERE p.cnpj = %(cnpj)s AND b.kind IN ('load', 'replay', 'revival')
+  AND EXISTS (SELECT FROM batch_chunks c WHERE c.batch_id = b.id AND c.status = 'COMPLETED')
+ORDER BY origin, b.received_seq
+
+-- body --
+-- A small body lives in its row.
+SELECT body FROM batches WHERE id = %(id)s
+
+-- applied_ids --
+-- The products of the chunks that were applied.
+SELECT ids FROM batch_chunks WHERE batch_id = %(id)s AND status = 'COMPLETED'
+
+-- refused_ids --
+-- Products whose columns were read and yet not written.
+SELECT DISTINCT product_id FROM record_faults WHERE batch_id = %(id)s AND code IN ('title_missing', 'record_refused')
+
+-- create_rebuilt --
+-- The catalogue as the bodies tell it. `said`: the place of the last batch that spoke of a product; `whole`: all of its
+-- columns are known; `columns` has those that are not blank.
+CREATE TEMP TABLE rebuilt (
+  product_id bigint PRIMARY KEY, said bigint NOT NULL, whole boolean NOT NULL, is_active boolean NOT NULL DEFAULT true,
+  columns jsonb NOT NULL
+) ON COMMIT DROP
+
+-- create_stage --
+-- One batch's products on their way there.
+CREATE TEMP TABLE rebuilt_stage (product_id bigint, columns jsonb) ON COMMIT DROP
+
+-- clear_stage --
+-- What was staged has been folded.
+TRUNCATE rebuilt_stage
+
+-- copy_stage --
+-- Products of one batch.
+COPY rebuilt_stage FROM STDIN
+
+-- fold_full --
+-- A FULL's record is the product.
+INSERT INTO rebuilt (product_id, said, whole, columns)
+SELECT product_id, %(origin)s, true, columns FROM rebuilt_stage
+ON CONFLICT (product_id) DO UPDATE SET said = excluded.said, whole = true, columns = excluded.columns
+
+-- fold_delta --
+-- A DELTA's record changes the keys it has; a product it begins is whole only when nothing came before.
+INSERT INTO rebuilt AS r (product_id, said, whole, columns)
+SELECT product_id, %(origin)s, %(from_start)s, columns FROM rebuilt_stage
+ON CONFLICT (product_id) DO UPDATE SET said = excluded.said, columns = r.columns || excluded.columns ||
+  CASE WHEN excluded.columns ? 'extra'
+    THEN jsonb_build_object('extra', coalesce(r.columns -> 'extra', '{}') || (excluded.columns -> 'extra'))
+    ELSE '{}' END
+
+-- pin_hashing --
+-- Absence is one hash of the ids present: nothing is known of fresh tables.
+SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true)
+
+-- deactivate_absent --
+-- Each deactivation that was carried out, where it stood: products it did not find, unless they were spoken of since.
+WITH pharmacy AS (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s),
+  gone AS MATERIALIZED (
+    SELECT coalesce(b.origin_seq, b.received_seq) AS first, b.received_seq AS decided
+    FROM batches b JOIN pharmacy f ON f.id = b.pharmacy_id
+    WHERE b.kind IN ('load', 'replay') AND b.deactivation_state = 'applied' AND b.full_from_seq IS NULL
+    UNION ALL
+    SELECT coalesce(b.full_from_seq, b.origin_seq, b.received_seq), max(o.received_seq)
+    FROM batches o JOIN pharmacy f ON f.id = o.pharmacy_id JOIN batches b ON b.id = o.parent_id
+    WHERE o.finished_at IS NOT NULL
+      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'))
+    GROUP BY b.id),
+  present AS MATERIALIZED (
+    SELECT DISTINCT e.decided, abs(i) AS product_id
+    FROM gone e CROSS JOIN pharmacy f JOIN batches l ON l.pharmacy_id = f.id AND l.kind IN ('load', 'replay', 'revival')
+      AND l.received_seq <= e.decided AND coalesce(l.origin_seq, l.received_seq) >= e.first
+    JOIN batch_chunks c ON c.batch_id = l.id CROSS JOIN LATERAL unnest(c.ids) AS i)
+UPDATE rebuilt r SET is_active = false
+FROM gone e
+WHERE e.first > r.said
+  AND NOT EXISTS (SELECT FROM present s WHERE s.decided = e.decided AND s.product_id = r.product_id)
+
+-- judge --
+-- Products whose row is not what the bodies tell, with the columns that differ; `found` counts them all.
+WITH had AS (
+    SELECT p.product_id, to_jsonb(p) AS columns FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+    WHERE f.cnpj = %(cnpj)s),
+  told AS (
+    SELECT product_id, whole, to_jsonb(jsonb_populate_record(NULL::products, %(blank)s::jsonb || columns ||
+      jsonb_build_object('is_active', is_active))) AS columns FROM rebuilt),
+  compared AS (
+    SELECT coalesce(h.product_id, t.product_id) AS product_id,
+      CASE WHEN h.product_id IS NULL THEN 'missing' WHEN t.product_id IS NULL THEN 'unexpected' ELSE 'different' END AS finding,
+      ARRAY(SELECT name FROM unnest(%(names)s::text[]) AS name
+        WHERE (h.columns -> name) IS DISTINCT FROM (t.columns -> name)) AS columns
+    FROM had h FULL JOIN told t ON t.product_id = h.product_id
+    WHERE coalesce(t.whole, %(from_start)s))
+SELECT product_id, finding, CASE finding WHEN 'different' THEN columns ELSE '{}' END AS columns, count(*) OVER () AS found
+FROM compared WHERE cardinality(columns) > 0 ORDER BY product_id LIMIT %(limit)s
+
+-- count_judged --
+-- Products compared, and products of which too little is kept.
+SELECT count(*) FILTER (WHERE coalesce(r.whole, %(from_start)s)) AS judged,
+  count(*) FILTER (WHERE NOT coalesce(r.whole, %(from_start)s)) AS unjudged
+FROM (SELECT p.product_id FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id WHERE f.cnpj = %(cnpj)s) h
+FULL JOIN rebuilt r ON r.product_id = h.product_id
