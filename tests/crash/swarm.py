@@ -64,9 +64,14 @@ class Swarm:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
 
     def change(self, statement: str, values: Any = None) -> None:
-        """Run a statement that gives no rows."""
-        with psycopg.connect(self.url) as connection:
-            connection.execute(statement, values)  # type: ignore[arg-type]
+        """Run a statement that gives no rows, again when it and the hub were in each other's way."""
+        while True:
+            try:
+                with psycopg.connect(self.url) as connection:
+                    connection.execute(statement, values)  # type: ignore[arg-type]
+                return
+            except psycopg.errors.DeadlockDetected:
+                continue
 
     def wait_until_none(self, statement: str, values: Any = None) -> None:
         """Wait until a statement finds nothing; AssertionError with the log's end when it finds something for long."""
