@@ -11,9 +11,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
-from time import process_time
+from time import monotonic, process_time
 from uuid import uuid4
 
 import msgspec
@@ -53,11 +52,10 @@ async def _taken_in(hub: Hub, name: str, size: int) -> BatchReceived:
 
     ingest = hub.ingest()
     pharmacy = await pharmacies.find_or_create(hub.database, _CNPJ, "")
-    now = datetime.now(UTC)
-    envelope = Envelope(pharmacy["id"], _CNPJ, "full", media_type, "", str(uuid4()), None, now)
+    envelope = Envelope(pharmacy["id"], _CNPJ, "full", media_type, "", str(uuid4()), None, monotonic())
     receipt = await ingest(envelope, Upload(blocks(), "", _ROOM))
     await ingest.close()
-    return BatchReceived(receipt.batch_id, _CNPJ, "full", now)
+    return BatchReceived(receipt.batch_id, _CNPJ, "full", receipt.received_at)
 
 
 async def _split(settings: Settings, name: str, size: int) -> None:

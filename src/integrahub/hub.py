@@ -15,6 +15,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import WIDTH, Window
 from integrahub.flow.admitting import Admission
@@ -45,6 +46,7 @@ class Hub:
     pepper: bytes
     admin_key: str
     breakers: dict[str, Breaker]
+    fuses: dict[str, Fuse]
 
     def ingest(self) -> Ingest:
         """The step behind POST."""
@@ -54,7 +56,15 @@ class Hub:
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self._window())
-        return Split(self.database, self.storage, self.bus, worker_id=worker_id, limits=limits, retries=self._retries())
+        return Split(
+            self.database,
+            self.storage,
+            self.bus,
+            worker_id=worker_id,
+            limits=limits,
+            retries=self._retries(),
+            fuse=self.fuses["split"],
+        )
 
     def upsert(self, worker_id: UUID) -> Upsert:
         """The step that applies chunks."""
@@ -66,6 +76,7 @@ class Hub:
             window=self._window(),
             max_record=self.settings.max_record_size,
             retries=self._retries(),
+            fuse=self.fuses["upsert"],
         )
 
     def finish(self) -> Finish:
@@ -146,7 +157,8 @@ def unopened(settings: Settings, name: str = "integrahub", pepper: bytes = b"", 
     }
     storage = GuardedStorage(_storage(settings), breakers["storage"])
     bus = GuardedBus(_bus(settings, database), breakers["bus"])
-    return Hub(settings, database, storage, bus, pepper, admin_key, breakers)
+    fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
+    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses)
 
 
 def check_settings(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from integrahub.telemetry import logs
 
 STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile")
 Step = Callable[[bytes], Awaitable[None]]
+_FUSED = {BATCHES_RECEIVED: "split", CHUNKS_READY: "upsert"}
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
@@ -31,11 +32,12 @@ _log = structlog.get_logger()
 async def consume(hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int) -> None:
     """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first.
 
-    While a breaker is open nothing is received: no work fails for want of what it depends on.
+    While a breaker is open nothing is received: no work fails for want of what it depends on. The same while the
+    step's fuse is blown.
     """
     running: set[asyncio.Task[None]] = set()
     while not stop.is_set():
-        if wait := max((breaker.retry_after() for breaker in hub.breakers.values()), default=0.0):
+        if wait := _pausing(hub, topic):
             await _pause(stop, wait)
             continue
         try:
@@ -50,6 +52,12 @@ async def consume(hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: 
         running = {task for task in running if not task.done()}
     if running:
         await asyncio.wait(running)
+
+
+def _pausing(hub: Hub, topic: str) -> float:
+    """Seconds until work of a topic may be received."""
+    fuse = hub.fuses.get(_FUSED.get(topic, ""))
+    return max(*(breaker.retry_after() for breaker in hub.breakers.values()), fuse.remaining() if fuse else 0.0)
 
 
 async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event) -> None:

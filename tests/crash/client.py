@@ -9,7 +9,7 @@ import httpx
 from stdnum.br import cnpj as oracle
 
 from tests.crash.swarm import ADMIN, Swarm
-from tests.model.sequential import Load
+from tests.model.loads import Load
 
 _PATIENCE = 600  # tries of a tenth of a second
 

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from tests.conftest import Server
 from tests.crash.points import counted
 from tests.model.comparing import Comparison
-from tests.model.sequential import Load
+from tests.model.loads import Load
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"

@@ -12,7 +12,7 @@ from tests.crash.client import Client, cnpj_of
 from tests.crash.swarm import Swarm, swarming
 from tests.model.comparing import Comparison
 from tests.model.drawing import load
-from tests.model.sequential import Load
+from tests.model.loads import Load
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST = (20, 500, 5000) if LONG else (6, 20, 300)

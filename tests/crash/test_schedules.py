@@ -15,7 +15,7 @@ from tests.crash.client import Client, cnpj_of
 from tests.crash.swarm import Swarm, swarming
 from tests.model.comparing import Comparison
 from tests.model.drawing import load
-from tests.model.sequential import Load
+from tests.model.loads import Load
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 _WINDOW = 60  # minutes, of the pharmacy whose FULLs come in parts

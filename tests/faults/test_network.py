@@ -38,7 +38,7 @@ async def behind(database_url: str, folder: Path) -> AsyncIterator[tuple[Client,
         await proxy.stop()
 
 
-async def _attempts(database: Database) -> dict[str, Any]:
+async def attempts_used(database: Database) -> dict[str, Any]:
     async with database.transaction() as connection:
         row = await (
             await connection.execute(
@@ -63,7 +63,7 @@ async def test_a_broken_way_to_postgresql_uses_up_no_attempt_and_mends_itself(
         async with asyncio.timeout(120):
             batch = await _finished(client, posted.json()["batch_id"])
         assert (batch["status"], batch["inserted"]) == ("COMPLETED", 2000)
-        assert await _attempts(database) == {"used": 0, "dead": 0}
+        assert await attempts_used(database) == {"used": 0, "dead": 0}
 
 
 async def _finished(client: Client, batch_id: str) -> dict[str, Any]:
@@ -90,14 +90,6 @@ async def test_while_postgresql_is_away_posts_are_refused_with_when_to_come_agai
         async with asyncio.timeout(60):
             while (await client.post(catalogue(2), "delta")).status_code != 202:
                 await asyncio.sleep(0.2)
-
-
-@pytest.fixture
-async def client(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key="an-admin-key-for-tests")
-    async with running(settings, list(STEPS)) as made:
-        made.key = (await made.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
-        yield made
 
 
 async def test_a_disk_that_takes_nothing_is_a_503_and_leaves_nothing(client: Client, tmp_path: Path) -> None:
@@ -131,4 +123,4 @@ async def test_storage_that_goes_away_between_split_and_upsert_uses_up_no_attemp
     (tmp_path / "away").rename(tmp_path / "objects" / "chunks")
     batch = await client.finished(batch_id)
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 3000)
-    assert await _attempts(database) == {"used": 0, "dead": 0}
+    assert await attempts_used(database) == {"used": 0, "dead": 0}

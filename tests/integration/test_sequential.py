@@ -19,7 +19,8 @@ from integrahub.settings import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import ADMIN, Client, running
 from tests.model.comparing import Comparison
-from tests.model.sequential import Load, Pharmacy
+from tests.model.loads import Load
+from tests.model.sequential import Pharmacy
 
 _ROOTS = itertools.count(1)
 

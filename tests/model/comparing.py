@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from integrahub.domain.chunking import decode_payload
-from tests.model.sequential import COUNTERS, Load, Pharmacy
+from tests.model.loads import COUNTERS, Load
+from tests.model.sequential import Pharmacy
 
 Row = dict[str, Any]
 Rows = Callable[..., list[Row]]

@@ -1,38 +1,12 @@
 """What the hub should hold: batches applied one at a time, records in order. Imports nothing of the hub."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.model.loads import Load
 from tests.model.records import Rejected, identity, read
 
 EMPTY = {"title": "", "brand": "", "ean": "", "price": None, "stock": None, "indice": None, "source_updated_at": None}
-COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "deactivated")
 Group = list[tuple[int, dict[str, Any]]]  # positions and values of one product's records
-
-
-@dataclass
-class Load:
-    """One load and what became of it. `origin`: its place in the order; `left_out`: positions cancelled."""
-
-    kind: str  # full or delta
-    records: list[Any]
-    origin: int = 0
-    first: int = 0  # of a FULL in parts: where its first part stands
-    left_out: set[int] = field(default_factory=set)
-    is_replay: bool = False
-    came: int = 0  # products that it made active
-    status: str = ""
-    deactivation: str = "none"
-    counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
-    faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
-
-    def __post_init__(self) -> None:
-        self.ids = {identity(record) for record in self.records}  # 0 stands for one that cannot be read
-
-    def repeats(self, earlier: "Load") -> bool:
-        """Whether this, posted without a key, is the pharmacy's latest batch again."""
-        same = (earlier.kind, earlier.records) == (self.kind, self.records)
-        return same and earlier.status not in ("FAILED", "CANCELLED")
 
 
 class Pharmacy:
@@ -120,7 +94,7 @@ class Pharmacy:
             load.counters["superseded"] += 1
             return
         old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, told)])
-        if not new[0]["title"]:
+        if not new[0]["title"] or not told.get("title", "carried"):
             load.counters["rejected"] += 1
             load.faults.append((group[-1][0], "rejected", "TITLE", "title_missing"))
             return

@@ -1,6 +1,7 @@
 """POST /v1/inovafarma/products: the hot route, bare of the framework's own parsing."""
 
-from datetime import UTC, datetime
+from datetime import UTC
+from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
@@ -36,7 +37,7 @@ class IngestRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Take one body in."""
-        first_byte_at = datetime.now(UTC)
+        begun = monotonic()
         caller = await self._authenticate(request)
         load_type = _load_type(request)
         media_type, encoding = _content(request)
@@ -54,7 +55,7 @@ class IngestRoute:
             encoding=encoding,
             idempotency_key=_idempotency_key(request),
             item_count=_item_count(request),
-            first_byte_at=first_byte_at,
+            begun=begun,
         )
         return _answer(await self._ingest(envelope, upload))
 

@@ -1,8 +1,9 @@
 """The accepting transaction: many posts share one commit, each pharmacy's numbers given under its turn."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,10 @@ _SQL = blocks("receipts")
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """An upload whose body is at hand (`body`) or durable in storage (`location`). `bytes` and `sha256` are decoded."""
+    """An upload whose body is at hand (`body`) or durable in storage (`location`). `bytes` and `sha256` are decoded.
+
+    `begun` is when its first byte came, in this process's monotonic seconds: the database's clock alone dates batches.
+    """
 
     id: UUID
     pharmacy_id: int
@@ -28,7 +32,7 @@ class Post:
     body: bytes | None
     location: str | None
     sha256: bytes
-    first_byte_at: datetime
+    begun: float
     bytes: int
 
 
@@ -62,9 +66,9 @@ class _Earlier:
             return None
         return _replayed(row) if _same(row, post) else _mismatch(row)
 
-    def add(self, post: Post, received_at: datetime) -> None:
+    def add(self, post: Post) -> None:
         row = {"id": post.id, "load_type": post.load_type, "sha256": post.sha256, "status": "RECEIVED"}
-        row["received_at"] = received_at
+        row["received_at"] = None  # not known yet
         self.latest[post.pharmacy_id] = row
         if post.idempotency_key is not None:
             self.keyed[(post.pharmacy_id, post.idempotency_key)] = row
@@ -88,9 +92,16 @@ async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
         earlier = await _look_up(connection, posts)
         outcomes, fresh = _decide(earlier, posts)
         received = await _insert(connection, fresh)
-    return [
-        o if o is not None else Receipt(p.id, "RECEIVED", received[p.id]) for o, p in zip(outcomes, posts, strict=True)
-    ]
+    return [_told(outcome, post, received) for outcome, post in zip(outcomes, posts, strict=True)]
+
+
+def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -> Outcome:
+    """The outcome with its time of receipt, also when it repeats a post of the same flush."""
+    if outcome is None:
+        return Receipt(post.id, "RECEIVED", received[post.id])
+    if isinstance(outcome, Receipt) and outcome.batch_id in received:
+        return replace(outcome, received_at=received[outcome.batch_id])
+    return outcome
 
 
 async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:
@@ -109,8 +120,7 @@ def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None],
     for post in posts:
         outcome = earlier.answer(post)
         if outcome is None:
-            # Its own time of receipt is not known yet; a twin in the same flush gets this near one.
-            earlier.add(post, post.first_byte_at)
+            earlier.add(post)
             fresh.append(post)
         outcomes.append(outcome)
     return outcomes, fresh
@@ -127,7 +137,8 @@ async def _insert(connection: Connection, fresh: list[Post]) -> dict[UUID, datet
     rows = []
     for post in fresh:
         row = {member: getattr(post, member) for member in Post.__slots__}
-        rows.append(row | {"received_seq": next_number[post.pharmacy_id], "received_at": received_at})
+        row |= {"received_seq": next_number[post.pharmacy_id], "received_at": received_at}
+        rows.append(row | {"streamed": monotonic() - post.begun})
         next_number[post.pharmacy_id] += 1
     await connection.cursor().executemany(_SQL["insert"], rows)
     return {post.id: received_at for post in fresh}

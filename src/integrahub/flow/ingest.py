@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -107,7 +106,7 @@ class Envelope:
     encoding: str
     idempotency_key: str | None
     item_count: int | None
-    first_byte_at: datetime
+    begun: float  # monotonic seconds, of the first byte
 
 
 class Ingest:
@@ -177,12 +176,15 @@ class Ingest:
             return
         for (_, future), outcome in zip(gathered, outcomes, strict=True):
             future.set_result(outcome)
-        fresh = [p for p, o in zip(posts, outcomes, strict=True) if isinstance(o, Receipt) and o.batch_id == p.id]
-        if fresh:
-            self._start(self._announce(fresh))
+        events = [
+            BatchReceived(post.id, post.cnpj, post.load_type, outcome.received_at)
+            for post, outcome in zip(posts, outcomes, strict=True)
+            if isinstance(outcome, Receipt) and outcome.batch_id == post.id
+        ]
+        if events:
+            self._start(self._announce(events))
 
-    async def _announce(self, posts: list[Post]) -> None:
-        events = [BatchReceived(p.id, p.cnpj, p.load_type, p.first_byte_at) for p in posts]
+    async def _announce(self, events: list[BatchReceived]) -> None:
         try:
             await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
         except IntegraHubError as error:

@@ -18,6 +18,8 @@ from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
 from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.events import BatchReceived
+from integrahub.domain.failures import failure_of
+from integrahub.domain.fuses import Fuse
 from integrahub.domain.inovafarma import identify_all, record_hash, seed_for
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
@@ -59,6 +61,7 @@ class Split:
         worker_id: UUID,
         limits: SplitLimits,
         retries: RetryPolicy,
+        fuse: Fuse,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -66,6 +69,7 @@ class Split:
         self._worker_id = worker_id
         self._limits = limits
         self._retries = retries
+        self._fuse = fuse
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
@@ -76,6 +80,7 @@ class Split:
         try:
             async with Lease(lambda: batches.renew_split(self._database, claim)):
                 await self._split(claim)
+            self._fuse.succeeded()
         except BodyFault as fault:
             await self._fail(claim, fault)
         except ObjectMissing:
@@ -92,6 +97,8 @@ class Split:
 
     async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
+        if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["id"]):
+            _log.error("batch after batch fails for one cause; splitting pauses", action="blow_fuse", cause=str(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
             await self._fail(claim, BodyFault("split_failed", 0, told=type(error).__name__))

@@ -19,6 +19,7 @@ from integrahub.domain.cutter import Oversize, cutter_for
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import failure_of
+from integrahub.domain.fuses import Fuse
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import Window
@@ -45,6 +46,7 @@ class Upsert:
         window: Window,
         max_record: int,
         retries: RetryPolicy,
+        fuse: Fuse,
         token: Callable[[], UUID] = uuid4,
     ) -> None:
         self._database = database
@@ -54,6 +56,7 @@ class Upsert:
         self._window = window
         self._max_record = max_record
         self._retries = retries
+        self._fuse = fuse
         self._token = token
         self._later = LaterBatches(database, storage, max_record)
 
@@ -66,6 +69,7 @@ class Upsert:
         try:
             async with Lease(lambda: chunks.renew(self._database, claim)):
                 await self._upsert(claim)
+            self._fuse.succeeded()
         except Transient as error:
             await chunks.release(self._database, claim, str(error), _HAND_BACK)
         except Exception as error:
@@ -112,6 +116,10 @@ class Upsert:
 
     async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
         failure = failure_of(error)
+        if self._fuse.failed(failure.fingerprint, claim["batch_id"]):
+            _log.error(
+                "chunk after chunk fails for one cause; upserting pauses", action="blow_fuse", cause=failure.message
+            )
         delay = self._retries.decide(claim["attempts"] + 1)
         if delay is not None:
             _log.warning("a chunk failed and will be tried again", action="retry_chunk", exc_info=error)

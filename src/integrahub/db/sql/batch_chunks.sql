@@ -9,7 +9,8 @@ UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(c.started_at, now())
 FROM batches b, pharmacies p
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND b.id = c.batch_id AND p.id = b.pharmacy_id
-  AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING') AND coalesce(c.next_attempt_at, '-infinity') <= now()
+  AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING')
+  AND coalesce(c.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
 RETURNING c.batch_id, c.number, c.location, c.records, c.attempts, c.claim_token, b.pharmacy_id, b.kind, b.parent_id,
   b.received_seq, b.origin_seq, (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type,
   b.media_type, b.encoding, p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
@@ -70,13 +71,16 @@ WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
 RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
 
 -- due --
--- Chunks that should be worked on and are not: due again, never announced, or announced long ago.
+-- Chunks that should be worked on and are not: due again, never announced, or announced long ago. Here as elsewhere a
+-- time too far ahead counts as past: the clock was set back since.
 WITH due AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL
-    AND (c.status = 'PENDING' AND c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))
-      OR c.status = 'RETRYING' AND c.next_attempt_at <= now() AND (c.announced_at < c.next_attempt_at
-        OR c.announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8)))))
+    AND (c.status = 'PENDING' AND c.announced_at
+        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8))) AND now()
+      OR c.status = 'RETRYING' AND c.next_attempt_at NOT BETWEEN now() AND now() + interval '2 minutes'
+        AND (c.announced_at < c.next_attempt_at OR c.announced_at
+          NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8))) AND now()))
   ORDER BY b.received_at, c.number LIMIT 500 FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
 FROM due, batches b, pharmacies p
@@ -92,7 +96,8 @@ WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL 
 -- Chunks whose worker fell silent: a crash each.
 WITH expired AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
-  WHERE c.finished_at IS NULL AND c.status = 'PROCESSING' AND c.lease_until < now() FOR UPDATE OF c SKIP LOCKED)
+  WHERE c.finished_at IS NULL AND c.status = 'PROCESSING'
+    AND c.lease_until NOT BETWEEN now() AND now() + interval '1 minute' FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = c.crashes + 1,
   next_attempt_at = now(), last_error = 'the worker fell silent'
 FROM expired WHERE c.batch_id = expired.batch_id AND c.number = expired.number

@@ -9,8 +9,8 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM pharmacies p
 WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
-  AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') < now()))
-  AND coalesce(b.next_attempt_at, '-infinity') <= now()
+  AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
+  AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
 RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
   b.location, b.attempts, b.claim_token
 
@@ -156,9 +156,11 @@ ORDER BY b.pharmacy_id, b.received_seq DESC
 -- Received and not being split: never announced, announced long ago, or their worker is gone.
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
-  WHERE kind IN ('load', 'replay') AND finished_at IS NULL AND coalesce(next_attempt_at, '-infinity') <= now()
-    AND (stage = 'received' OR (stage = 'splitting' AND lease_until < now()))
-    AND (announced_at IS NULL OR announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
+  WHERE kind IN ('load', 'replay') AND finished_at IS NULL
+    AND coalesce(next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
+    AND (stage = 'received' OR (stage = 'splitting' AND lease_until NOT BETWEEN now() AND now() + interval '1 minute'))
+    AND (announced_at IS NULL OR announced_at
+        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8))) AND now()
       OR (stage = 'splitting' AND announced_at < lease_until))
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
 UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
@@ -170,7 +172,7 @@ RETURNING b.id, b.load_type, b.received_at, p.cnpj
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE finished_at IS NULL AND stage = 'finishing'
-    AND announced_at < now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8)))
+    AND announced_at NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8))) AND now()
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
 UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
 FROM due WHERE b.id = due.id

@@ -11,7 +11,7 @@ SELECT pg_notify('integrahub_bus', %(topic)s)
 -- The rows are chosen apart from the update: a plan may run a subquery twice, and then its LIMIT holds twice.
 WITH due AS MATERIALIZED (
   SELECT id FROM bus_messages
-  WHERE topic = %(topic)s AND due_at <= now()
+  WHERE topic = %(topic)s AND due_at NOT BETWEEN now() AND now() + interval '1 hour'
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE bus_messages m SET due_at = now() + %(visibility)s * interval '1 second'
@@ -24,4 +24,4 @@ DELETE FROM bus_messages WHERE id = ANY(%(ids)s)
 
 -- lag --
 -- Messages of a topic that wait to be received.
-SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s AND due_at <= now()
+SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s AND due_at NOT BETWEEN now() AND now() + interval '1 hour'

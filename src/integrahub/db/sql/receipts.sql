@@ -30,4 +30,5 @@ RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp(
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
   body, location, bytes, sha256, first_byte_at, received_at, announced_at)
 VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(load_type)s, %(media_type)s, %(encoding)s, %(idempotency_key)s,
-  %(item_count)s, %(body)s, %(location)s, %(bytes)s, %(sha256)s, %(first_byte_at)s, %(received_at)s, clock_timestamp())
+  %(item_count)s, %(body)s, %(location)s, %(bytes)s, %(sha256)s,
+  %(received_at)s - make_interval(secs => %(streamed)s), %(received_at)s, clock_timestamp())
