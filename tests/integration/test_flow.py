@@ -204,10 +204,11 @@ async def test_a_cancelled_batch_passes_the_turn_and_counts_what_it_did_not_appl
                 await asyncio.sleep(0.02)
         cancelling = asyncio.create_task(client.admin("POST", f"/v1/batches/{first}/cancel"))
         await asyncio.sleep(0.3)
-    await cancelling
+    told = await cancelling
     stopped = await client.finished(first)
     assert stopped["status"] == "CANCELLED"
     assert stopped["cancelled"] > 0 and stopped["cancelled"] + stopped["inserted"] == 500
+    assert (told["cancelled"], told["inserted"]) == (stopped["cancelled"], stopped["inserted"])
     following = await client.finished(second)
     assert (following["status"], following["inserted"] + following["unchanged"] + following["updated"]) == (
         "COMPLETED",

@@ -108,9 +108,10 @@ class Admin:
         return {"batch_id": batch_id, "decision": decision}
 
     async def cancel(self, batch_id: UUID) -> dict[str, Any]:
-        if not await self._decide.cancel(batch_id):
+        totals = await self._decide.cancel(batch_id)
+        if totals is None:
             raise Conflict("nothing_to_cancel")
-        return {"batch_id": batch_id, "status": "CANCELLED"}
+        return {"batch_id": batch_id, "status": "CANCELLED"} | totals
 
 
 def router(database: Database, decide: Decide, admin_only: Authenticate, pepper: bytes, verify_cnpj: bool) -> APIRouter:

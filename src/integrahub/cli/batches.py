@@ -58,8 +58,9 @@ def replay(batch_id: BatchId) -> None:
 def cancel(batch_id: BatchId) -> None:
     """Stop a batch; what has been applied stands."""
     with Client() as client:
-        client.call("POST", f"/v1/batches/{batch_id}/cancel")
-    OUT.print("Cancelled.")
+        told = client.call("POST", f"/v1/batches/{batch_id}/cancel")
+    applied = ", ".join(f"{told[name]} {name}" for name in ("inserted", "updated", "unchanged") if told[name])
+    OUT.print(f"Cancelled. What was applied stands: {applied or 'nothing'}. Left out: {told['cancelled']}.")
 
 
 @app.command()

@@ -36,6 +36,13 @@ class Ended:
     turn: Turn
 
 
+@dataclass(frozen=True, slots=True)
+class Cancelled(Ended):
+    """A cancelled batch, with what its chunks had come to."""
+
+    totals: Row
+
+
 async def finish(
     database: Database, batch_id: UUID, *, limit: float, window_minutes: int, window: Window
 ) -> Ended | None:
@@ -57,7 +64,7 @@ async def finish(
         return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window))
 
 
-async def cancel(database: Database, batch_id: UUID, window: Window) -> Ended | None:
+async def cancel(database: Database, batch_id: UUID, window: Window) -> Cancelled | None:
     """Stop a batch: what has been applied stands, the rest never will be; None when it is final already."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -68,8 +75,9 @@ async def cancel(database: Database, batch_id: UUID, window: Window) -> Ended | 
         if not await (await connection.execute(_BATCHES["lock_unfinished"], {"id": batch_id})).fetchone():
             return None
         await connection.execute(_CHUNKS["cancel_all"], {"batch_id": batch_id})
-        status = await _close(connection, batch, await totals_of(connection, batch_id), BatchStatus.CANCELLED)
-        return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window))
+        totals = await totals_of(connection, batch_id)
+        status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
+        return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), totals)
 
 
 async def totals_of(connection: Connection, batch_id: UUID) -> Row:

@@ -28,10 +28,10 @@ class Decide:
         """Leave everything active."""
         return await operations.reject(self._database, batch_id)
 
-    async def cancel(self, batch_id: UUID) -> bool:
-        """Stop the batch: what has been applied stands."""
+    async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
+        """Stop the batch: what has been applied stands, and is told by counter; None when it is final already."""
         ended = await finishing.cancel(self._database, batch_id, self._window)
         if ended:
             await publish_finished(self._bus, batch_id, ended.status)
             await publish_turn(self._bus, ended.turn)
-        return ended is not None
+        return ended.totals if ended else None
