@@ -7,6 +7,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from integrahub.domain.limits import parse_rate
+
 
 def _named(*old: str) -> AliasChoices:
     """The prefixed name first, then the names of the older hub."""
@@ -18,16 +20,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="INTEGRAHUB_", frozen=True, populate_by_name=True, extra="ignore")
 
-    database_url: str | None = Field(None, validation_alias=_named("DATABASE_URL"))
+    database_url: str | None = Field(None, repr=False, validation_alias=_named("DATABASE_URL"))
     bus_url: str = "local"
     storage_url: str | None = None
     data_dir: Path = Path("integrahub-data")
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
-    admin_api_key: str | None = Field(None, validation_alias=_named("ADMIN_API_KEY"))
-    key_pepper: str | None = None
-    valid_api_keys: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("VALID_API_KEYS"))
+    admin_api_key: str | None = Field(None, repr=False, validation_alias=_named("ADMIN_API_KEY"))
+    key_pepper: str | None = Field(None, repr=False)
+    valid_api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), repr=False, validation_alias=_named("VALID_API_KEYS")
+    )
     chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=_named("CHUNK_SIZE"))
     max_payload_size: int = Field(200 * 1024 * 1024, ge=1, validation_alias=_named("MAX_PAYLOAD_SIZE"))
     max_record_size: int = Field(64 * 1024, ge=256)
@@ -41,8 +45,11 @@ class Settings(BaseSettings):
     max_backlog: int = Field(20_000_000, ge=0)
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
+    rate_limit: str = "100/minute"
+    failed_key_limit: str = "20/minute"
+    trusted_proxies: str = ""
     url: str | None = None
-    key: str | None = None
+    key: str | None = Field(None, repr=False)
     worker_name: str | None = None
     parent_pid: int | None = None
     log_level: str = "INFO"
@@ -52,6 +59,12 @@ class Settings(BaseSettings):
     @classmethod
     def _percent(cls, value: object) -> object:
         return float(value.rstrip("% ")) / 100 if isinstance(value, str) and value.strip().endswith("%") else value
+
+    @field_validator("rate_limit", "failed_key_limit")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        parse_rate(value)
+        return value
 
     @field_validator("max_payload_size", mode="before")
     @classmethod

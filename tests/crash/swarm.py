@@ -40,7 +40,7 @@ class Swarm:
         """Start the process of a name such as `api 1` or `split 2`."""
         kind, _, slot = name.partition(" ")
         own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "ADMIN_API_KEY": ADMIN, "CHUNK_SIZE": "7"}
-        own |= {"PORT": str(self.ports[int(slot) % 2]), "WORKER_NAME": name, "LOG_FORMAT": "json"}
+        own |= {"PORT": str(self.ports[int(slot) % 2]), "WORKER_NAME": name, "LOG_FORMAT": "json", "RATE_LIMIT": "off"}
         environment = os.environ | {f"INTEGRAHUB_{key}": value for key, value in own.items()}
         arguments = ["api"] if kind == "api" else ["work", kind]
         with (self.folder / "log").open("ab") as log:

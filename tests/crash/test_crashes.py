@@ -52,7 +52,7 @@ class Site:
 
     def start(self, steps: str, **more: str) -> "subprocess.Popen[bytes]":
         own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "PORT": str(self.port), "CHUNK_SIZE": "4"}
-        own |= {"ADMIN_API_KEY": ADMIN, "WORKER_NAME": steps}
+        own |= {"ADMIN_API_KEY": ADMIN, "WORKER_NAME": steps, "RATE_LIMIT": "off"}
         environment = os.environ | {f"INTEGRAHUB_{name}": value for name, value in own.items()} | more
         with (self.folder / "log").open("ab") as log:
             command = [sys.executable, "-m", "tests.crash.process", steps]

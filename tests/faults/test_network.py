@@ -30,6 +30,7 @@ async def behind(database_url: str, folder: Path) -> AsyncIterator[tuple[Client,
     name = urlsplit(database_url).path.lstrip("/")
     url = f"postgresql://integrahub@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
     settings = Settings(database_url=url, data_dir=folder, admin_api_key="an-admin-key-for-tests", chunk_size=50)
+    settings = settings.model_copy(update={"rate_limit": "off"})
     try:
         async with running(settings, list(STEPS)) as client:
             client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

@@ -1,5 +1,7 @@
 """Keys over the real tables: whose they are, how they end, and that none is ever taken over."""
 
+import asyncio
+
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"
@@ -47,3 +49,71 @@ async def test_a_key_of_several_pharmacies_must_say_which_it_reads(client: Clien
     answer = await client.http.get("/v1/products", headers={"X-Api-Key": made["api_key"]})
     assert (answer.status_code, answer.json()["code"]) == (400, "cnpj_not_named")
     assert (await client.get("/v1/products", made["api_key"], cnpj=CNPJ))["items"] == []
+
+
+async def test_a_made_key_has_an_id_and_a_wrong_checksum_is_refused_without_a_look_up(client: Client) -> None:
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    assert made["api_key"].startswith(made["hint"].removesuffix("…"))
+    wrong = made["api_key"][:-1] + ("A" if made["api_key"][-1] != "A" else "B")
+    assert (await client.http.get("/v1/batches", headers={"X-Api-Key": wrong})).status_code == 401
+
+
+async def test_a_rotated_key_lives_beside_the_old_one_until_that_ends(client: Client) -> None:
+    old = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ], "scopes": ["read"], "rate_limit": "7/minute"})
+    new = await client.admin("POST", f"/admin/keys/{old['id']}/rotate")
+    assert (new["scopes"], new["rate_limit"], new["cnpjs"]) == (["read"], "7/minute", [CNPJ])
+    for key in (old, new):
+        assert (await client.get("/v1/batches", key["api_key"]))["items"] == []
+    await client.admin("POST", f"/admin/keys/{old['id']}/rotate", {"old_ends_in_hours": 0})
+    assert (await client.http.get("/v1/batches", headers={"X-Api-Key": old["api_key"]})).status_code == 401
+    assert (await client.get("/v1/batches", new["api_key"]))["items"] == []
+
+
+async def test_a_key_revoked_elsewhere_ends_within_two_seconds_here(client: Client) -> None:
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    assert await client.get("/v1/batches", made["api_key"])
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("UPDATE api_keys SET revoked_at = now() WHERE id = %s", [made["id"]])
+    async with asyncio.timeout(20):
+        while (await client.http.get("/v1/batches", headers={"X-Api-Key": made["api_key"]})).status_code == 200:
+            await asyncio.sleep(0.1)
+
+
+async def test_the_use_of_a_key_is_noted(client: Client) -> None:
+    await client.get("/v1/batches")
+    (row,) = (await client.admin("GET", "/admin/keys"))["items"]
+    assert row["last_used_at"] is not None
+
+
+async def test_a_key_may_do_what_its_scopes_say_and_no_more(client: Client) -> None:
+    body = [{"PRODUCTID": 1, "TITLE": "A"}]
+    asked = {"ingest": "202 403", "read": "403 200"}
+    for scope, expected in asked.items():
+        key = (await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ], "scopes": [scope]}))["api_key"]
+        answers = [
+            await client.post(body, **{"X-Api-Key": key}),
+            await client.http.get("/v1/products", headers={"X-Api-Key": key}),
+        ]
+        assert " ".join(str(answer.status_code) for answer in answers) == expected
+
+
+async def test_operators_keys_climb_from_viewer_to_admin(client: Client) -> None:
+    routes = [
+        ("GET", "/admin/keys", None),
+        ("PUT", f"/admin/pharmacies/{OTHER}", {"name": "Other"}),
+        ("POST", "/admin/keys", {"cnpjs": "all"}),
+    ]
+    expected = {"viewer": [200, 403, 403], "operator": [200, 200, 403], "admin": [200, 200, 200]}
+    for scope, statuses in expected.items():
+        made = await client.admin("POST", "/admin/keys", {"cnpjs": "all", "scopes": [scope]})
+        headers = {"Authorization": f"Bearer {made['api_key']}"}
+        found = [await client.http.request(method, path, json=body, headers=headers) for method, path, body in routes]
+        assert [answer.status_code for answer in found] == statuses
+    assert made["api_key"].startswith("ihub_admin_")
+
+
+async def test_scopes_that_do_not_go_together_and_keys_of_the_hubs_own_shape_are_refused(client: Client) -> None:
+    for wanted in ({"cnpjs": [CNPJ], "scopes": ["viewer"]}, {"cnpjs": "all", "scopes": ["admin", "read"]}):
+        answer = await client.http.post("/admin/keys", json=wanted, headers={"X-Admin-Api-Key": ADMIN})
+        assert (answer.status_code, answer.json()["code"]) == (400, "scopes_unfit")
+    assert await _post(client, CNPJ, "ihub_live_mine-own") == 400

@@ -1,6 +1,5 @@
-"""The operator's routes: pharmacies, keys, decisions on batches."""
+"""The operator's routes: pharmacies, decisions on batches."""
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -8,34 +7,30 @@ from zoneinfo import available_timezones
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field
 
+from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
-from integrahub.db import api_keys, pharmacies
+from integrahub.db import pharmacies
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
-from integrahub.domain.keys import generate_key
+from integrahub.domain.keys import Caller
+from integrahub.domain.limits import parse_rate
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 from integrahub.flow.decide import Decide
-
-
-class ChosenKey(BaseModel):
-    """A key chosen by the operator, for migrations; absent: generated."""
-
-    key: str | None = Field(None, min_length=8, max_length=512)
-    cnpj: str | None = None
-
-
-class NewKey(BaseModel):
-    """The pharmacies a key is for, or "all"."""
-
-    cnpjs: list[str] | str
-    expires_at: datetime | None = None
 
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"{name!r} is no time zone; expected one such as America/Manaus")
     return name
+
+
+def _known_rate(text: str) -> str:
+    parse_rate(text)
+    return text
+
+
+RateText = Annotated[str, AfterValidator(_known_rate)]
 
 
 class PharmacyChanges(BaseModel):
@@ -47,6 +42,7 @@ class PharmacyChanges(BaseModel):
     time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
     deactivation_limit: float | None = Field(None, ge=0, le=1)
     full_window_minutes: int | None = Field(None, ge=0, le=1440)
+    rate_limit: RateText | None = None
 
 
 class Decision(BaseModel):
@@ -55,125 +51,91 @@ class Decision(BaseModel):
     decision: str = Field(pattern="^(approve|reject)$")
 
 
-class Admin:
-    """What the operator may do, over the database."""
+def readable_cnpj(value: str, verify: bool) -> str:
+    """The CNPJ as stored; BadRequest when it is none."""
+    try:
+        return parse_cnpj(value, verify=verify)
+    except InvalidCnpj as error:
+        raise BadRequest(error.code, **error.facts) from error
 
-    def __init__(self, database: Database, decide: Decide, pepper: bytes, verify_cnpj: bool) -> None:
-        self._database = database
-        self._pepper = pepper
-        self._verify = verify_cnpj
+
+class Decisions:
+    """What the operator decides of batches, each noted."""
+
+    def __init__(self, decide: Decide, audit: Audit) -> None:
         self._decide = decide
+        self._audit = audit
 
-    def cnpj(self, value: str) -> str:
-        try:
-            return parse_cnpj(value, verify=self._verify)
-        except InvalidCnpj as error:
-            raise BadRequest(error.code, **error.facts) from error
-
-    async def pharmacy_key(self, cnpj: str, chosen: ChosenKey | None) -> dict[str, Any]:
-        pharmacy = await pharmacies.find_or_create(self._database, self.cnpj(cnpj), "")
-        key = (chosen.key if chosen else None) or generate_key()
-        if await api_keys.create(self._database, key, self._pepper, [pharmacy["cnpj"]]) is None:
-            raise Conflict("key_taken")
-        message = "Keep the key: it is shown once. / Guarde a chave: ela só aparece uma vez."
-        return {"cnpj": pharmacy["cnpj"], "name": pharmacy["name"], "api_key": key, "message": message}
-
-    async def new_key(self, wanted: NewKey) -> dict[str, Any]:
-        if isinstance(wanted.cnpjs, str) and wanted.cnpjs != "all":
-            raise BadRequest("cnpjs_unreadable")
-        cnpjs = None if isinstance(wanted.cnpjs, str) else [self.cnpj(value) for value in wanted.cnpjs]
-        return await self._create(cnpjs, wanted.expires_at)
-
-    async def rotate(self, key_id: UUID) -> dict[str, Any]:
-        row = await api_keys.find(self._database, key_id)
-        if row is None or row["revoked_at"]:
-            raise NotFound("key_unknown")
-        return await self._create(None if row["scope"] == "all" else row["cnpjs"], row["expires_at"])
-
-    async def _create(self, cnpjs: list[str] | None, expires_at: datetime | None) -> dict[str, Any]:
-        key = generate_key()
-        row = await api_keys.create(self._database, key, self._pepper, cnpjs, expires_at)
-        assert row is not None  # a key just generated is nobody's
-        return {"id": row["id"], "api_key": key, "hint": row["hint"], "cnpjs": "all" if cnpjs is None else cnpjs}
-
-    async def revoke(self, key_id: UUID) -> dict[str, Any]:
-        if not await api_keys.revoke(self._database, key_id):
-            raise NotFound("key_unknown")
-        return {"id": key_id, "revoked": True}
-
-    async def decide(self, batch_id: UUID, decision: str) -> dict[str, Any]:
+    async def deactivation(self, caller: Caller, batch_id: UUID, decision: str) -> dict[str, Any]:
         act = self._decide.approve if decision == "approve" else self._decide.reject
-        if not await act(batch_id):
-            raise Conflict("nothing_held")
+        async with self._audit.on_batch(caller, f"batch.{decision}", batch_id):
+            if not await act(batch_id):
+                raise Conflict("nothing_held")
         return {"batch_id": batch_id, "decision": decision}
 
-    async def cancel(self, batch_id: UUID) -> dict[str, Any]:
-        totals = await self._decide.cancel(batch_id)
-        if totals is None:
-            raise Conflict("nothing_to_cancel")
+    async def cancel(self, caller: Caller, batch_id: UUID) -> dict[str, Any]:
+        async with self._audit.on_batch(caller, "batch.cancel", batch_id) as entry:
+            entry.after = totals = await self._decide.cancel(batch_id)
+            if totals is None:
+                raise Conflict("nothing_to_cancel")
         return {"batch_id": batch_id, "status": "CANCELLED"} | totals
 
 
-def router(database: Database, decide: Decide, admin_only: Authenticate, pepper: bytes, verify_cnpj: bool) -> APIRouter:
-    """The routes, each for the operator alone."""
-    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
-    admin = Admin(database, decide, pepper, verify_cnpj)
-    _pharmacy_routes(routes, admin, database)
-    _key_routes(routes, admin, database)
-    routes.post("/v1/batches/{batch_id}/cancel", summary="Stop a batch; what was applied stands")(admin.cancel)
-
-    @routes.post("/v1/batches/{batch_id}/deactivation", summary="Approve or reject a held deactivation")
-    async def deactivation(batch_id: UUID, decision: Decision) -> dict[str, Any]:
-        return await admin.decide(batch_id, decision.decision)
+def router(
+    database: Database, decide: Decide, audit: Audit, viewer: Authenticate, operator: Authenticate, verify_cnpj: bool
+) -> APIRouter:
+    """The routes: reads for a viewer, changes for an operator."""
+    routes = APIRouter(tags=["admin"])
+    _decision_routes(routes, Decisions(decide, audit), operator)
+    _pharmacy_reads(routes, database, viewer, verify_cnpj)
+    _pharmacy_changes(routes, database, audit, operator, verify_cnpj)
 
     @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
-    async def written() -> Any:
+    async def written(_: Annotated[Caller, Depends(viewer)]) -> Any:
         async with database.transaction() as connection:
             return await (await connection.execute(blocks("products")["written"])).fetchone()
 
     return routes
 
 
-def _pharmacy_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
-    @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
-    async def key_by_body(chosen: ChosenKey | None = None, cnpj: str | None = None) -> dict[str, Any]:
-        named = cnpj or (chosen.cnpj if chosen else None)
-        if not named:
-            raise BadRequest("cnpj_not_named")
-        return await admin.pharmacy_key(named, chosen)
+def _decision_routes(routes: APIRouter, decisions: Decisions, operator: Authenticate) -> None:
+    Operator = Annotated[Caller, Depends(operator)]
 
-    @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
-    async def key(cnpj: str, chosen: ChosenKey | None = None) -> dict[str, Any]:
-        return await admin.pharmacy_key(cnpj, chosen)
+    @routes.post("/v1/batches/{batch_id}/cancel", summary="Stop a batch; what was applied stands")
+    async def cancel(batch_id: UUID, caller: Operator) -> dict[str, Any]:
+        return await decisions.cancel(caller, batch_id)
 
-    _pharmacy_records(routes, admin, database)
+    @routes.post("/v1/batches/{batch_id}/deactivation", summary="Approve or reject a held deactivation")
+    async def deactivation(batch_id: UUID, decision: Decision, caller: Operator) -> dict[str, Any]:
+        return await decisions.deactivation(caller, batch_id, decision.decision)
 
 
-def _pharmacy_records(routes: APIRouter, admin: Admin, database: Database) -> None:
+def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate, verify_cnpj: bool) -> None:
+    Viewer = Annotated[Caller, Depends(viewer)]
+
     @routes.get("/admin/pharmacies", summary="Pharmacies by CNPJ")
-    async def page(limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
+    async def page(_: Viewer, limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
         items = await pharmacies.page(database, cursor, limit)
         return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
 
     @routes.get("/admin/pharmacies/{cnpj}", summary="A pharmacy and its settings")
-    async def show(cnpj: str) -> dict[str, Any]:
-        found = await pharmacies.find(database, admin.cnpj(cnpj))
+    async def show(cnpj: str, _: Viewer) -> dict[str, Any]:
+        found = await pharmacies.find(database, readable_cnpj(cnpj, verify_cnpj))
         if found is None:
             raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found
 
+
+def _pharmacy_changes(
+    routes: APIRouter, database: Database, audit: Audit, operator: Authenticate, verify_cnpj: bool
+) -> None:
     @routes.put("/admin/pharmacies/{cnpj}", summary="Make a pharmacy known, or change its settings")
-    async def put(cnpj: str, changes: PharmacyChanges) -> dict[str, Any] | None:
-        known = admin.cnpj(cnpj)
-        await pharmacies.find_or_create(database, known, changes.name or "")
-        return await pharmacies.update(database, known, changes.model_dump())
-
-
-def _key_routes(routes: APIRouter, admin: Admin, database: Database) -> None:
-    @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
-    async def keys() -> dict[str, Any]:
-        return {"items": await api_keys.every(database)}
-
-    routes.post("/admin/keys", summary="A key of several pharmacies, or of all")(admin.new_key)
-    routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach")(admin.rotate)
-    routes.delete("/admin/keys/{key_id}", summary="End a key at once")(admin.revoke)
+    async def put(
+        cnpj: str, changes: PharmacyChanges, caller: Annotated[Caller, Depends(operator)]
+    ) -> dict[str, Any] | None:
+        known = readable_cnpj(cnpj, verify_cnpj)
+        before = await pharmacies.find(database, known)
+        async with audit.action(caller, "pharmacy.put", known, before) as entry:
+            await pharmacies.find_or_create(database, known, changes.name or "")
+            entry.after = changed = await pharmacies.update(database, known, changes.model_dump())
+        return changed

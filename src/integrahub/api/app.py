@@ -9,10 +9,14 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from integrahub import __version__
-from integrahub.api import admin, batches, catalogue, dead_letters, errors, health, metrics, replays
+from integrahub.api import admin, audit, batches, catalogue, dead_letters, errors, health, keys, metrics, replays
+from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
 from integrahub.api.ingest import PATH, IngestRoute
 from integrahub.api.ingest_openapi import INGEST, SECURITY
+from integrahub.api.limits import Limiter, Limits
+from integrahub.domain.keys import Scope
+from integrahub.domain.limits import parse_rate
 from integrahub.flow.ingest import Ingest
 from integrahub.hub import Hub
 
@@ -30,13 +34,14 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     settings = hub.settings
-    keys = Keys(hub.database, hub.pepper, hub.admin_key, settings.valid_api_keys)
+    limiter = Limiter(hub.database)
+    limits = Limits(limiter, parse_rate(settings.rate_limit), parse_rate(settings.failed_key_limit))
+    known = Keys(hub.database, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
-    route = IngestRoute(
-        ingest, hub.database, keys.caller, limit=settings.max_payload_size, verify_cnpj=settings.verify_cnpj
-    )
+    poster, most = known.allowing(Scope.INGEST), settings.max_payload_size
+    route = IngestRoute(ingest, hub.database, poster, limits, limit=most, verify_cnpj=settings.verify_cnpj)
     app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
-    for routes in _routers(hub, keys):
+    for routes in _routers(hub, known, limiter):
         app.include_router(routes)
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)
@@ -44,15 +49,18 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     return app
 
 
-def _routers(hub: Hub, keys: Keys) -> list[APIRouter]:
-    verify = hub.settings.verify_cnpj
+def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
+    verify, noted = hub.settings.verify_cnpj, Audit(hub.database)
+    reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     return [
-        batches.router(hub.database, hub.storage, keys.caller),
-        catalogue.router(hub.database, keys.caller, verify),
-        admin.router(hub.database, hub.decide(), keys.admin, hub.pepper, verify),
-        replays.router(hub.replay(), keys.admin),
-        dead_letters.router(hub.database, keys.admin),
-        metrics.router(hub.database, hub.breakers),
+        batches.router(hub.database, hub.storage, reader),
+        catalogue.router(hub.database, reader, verify),
+        admin.router(hub.database, hub.decide(), noted, viewer, operator, verify),
+        keys.router(hub.database, known, noted, hub.pepper, verify),
+        audit.router(hub.database, viewer),
+        replays.router(hub.replay(), noted, operator),
+        dead_letters.router(hub.database, viewer),
+        metrics.router(hub.database, hub.breakers, limiter),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers),
     ]
 

@@ -1,18 +1,24 @@
 """Who asks: keys from the headers old and new clients use."""
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
-from uuid import UUID
+from dataclasses import replace
+from time import monotonic
+from typing import Any
 
 from starlette.requests import Request
 
+from integrahub.api.limits import Limits
 from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
-from integrahub.domain.keys import Caller, key_hash
+from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 _HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
+_FRESH = 2.0  # seconds a key found live counts as live: the longest a revoked one lasts, in any process
+_MOST = 10_000  # keys remembered
 
 
 def presented_key(request: Request) -> str:
@@ -27,36 +33,81 @@ def presented_key(request: Request) -> str:
 
 
 class Keys:
-    """Knows every key: the operator's, those of the settings, those of the table."""
+    """Knows every key: the operator's, those of the settings, those of the table. Keeps hashes only."""
 
-    def __init__(self, database: Database, pepper: bytes, admin_key: str, for_all: tuple[str, ...]) -> None:
+    def __init__(
+        self, database: Database, pepper: bytes, admin_key: str, for_all: tuple[str, ...], limits: Limits
+    ) -> None:
         self._database = database
         self._pepper = pepper
-        self._admin = key_hash(admin_key, pepper)
-        self._for_all = [key_hash(key, pepper) for key in for_all]
+        self._limits = limits
+        self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
+        self._set += [(key_hash(key, pepper), Caller(None, name="setting")) for key in for_all]
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._asking: dict[bytes, asyncio.Task[Caller | None]] = {}
 
-    async def caller(self, request: Request) -> Caller:
-        """Whose key it is; Unauthorized when it is nobody's."""
-        key = presented_key(request)
+    def allowing(self, scope: Scope) -> Authenticate:
+        """Whose key a request carries: Unauthorized when nobody's, Forbidden when it lacks the scope."""
+
+        async def authenticate(request: Request) -> Caller:
+            caller = await self._caller(request)
+            if not caller.may(scope):
+                raise Forbidden("operator_only" if scope in OPERATORS else "scope_missing", scope=scope)
+            return replace(caller, address=_address(request)) if scope in OPERATORS else caller
+
+        return authenticate
+
+    def forget(self) -> None:
+        """Look every key up again: one was ended."""
+        self._known.clear()
+
+    async def _caller(self, request: Request) -> Caller:
+        key, address = presented_key(request), _address(request)
         if not key:
             raise Unauthorized("key_refused")
         digest = key_hash(key, self._pepper)
-        if hmac.compare_digest(digest, self._admin):
-            return Caller(None, is_admin=True)
-        if any(hmac.compare_digest(digest, known) for known in self._for_all):
-            return Caller(None)
-        row = await api_keys.find_live(self._database, digest)
-        if row is None:
+        equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
+        if equal:
+            return equal[0]
+        known, since = self._known.get(digest, (None, 0.0))
+        if known and monotonic() - since < _FRESH:
+            return known
+        if not known:
+            self._limits.check_address(address)
+        found = await self._looked_up(key, digest)
+        if found is None:
+            self._known.pop(digest, None)
+            await self._limits.failed_key(address)
             raise Unauthorized("key_refused")
-        return Caller(None if row["scope"] == "all" else frozenset(row["cnpjs"]), key_id=_text(row["id"]))
+        return found
 
-    async def admin(self, request: Request) -> Caller:
-        """The operator; Forbidden for every other key."""
-        caller = await self.caller(request)
-        if not caller.is_admin:
-            raise Forbidden("operator_only")
+    async def _looked_up(self, key: str, digest: bytes) -> Caller | None:
+        """The key's caller from the table; requests that come together share one look-up."""
+        if digest not in self._asking:
+            task = asyncio.create_task(self._look_up(key, digest))
+            self._asking[digest] = task
+            task.add_done_callback(lambda _: self._asking.pop(digest, None))
+        return await asyncio.shield(self._asking[digest])
+
+    async def _look_up(self, key: str, digest: bytes) -> Caller | None:
+        public_id = key_id(key)
+        if public_id is None and key.startswith(PREFIX):
+            return None
+        row = await api_keys.find_live(self._database, public_id, digest)
+        if row is None:
+            return None
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        caller = _caller_of(row)
+        self._known[digest] = (caller, monotonic())
         return caller
 
 
-def _text(key_id: UUID) -> str:
-    return str(key_id)
+def _caller_of(row: dict[str, Any]) -> Caller:
+    cnpjs = None if row["reach"] == "all" else frozenset(row["cnpjs"])
+    scopes = frozenset(map(Scope, row["scopes"]))
+    return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"])
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

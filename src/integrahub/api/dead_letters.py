@@ -28,9 +28,9 @@ def _after(cursor: str | None) -> int | None:
         raise BadRequest("cursor_unknown") from None
 
 
-def router(database: Database, admin_only: Authenticate) -> APIRouter:
+def router(database: Database, viewer: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
+    routes = APIRouter(dependencies=[Depends(viewer)], tags=["admin"])
 
     @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
     async def page(

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.domain.breakers import BreakerOpen
-from integrahub.domain.errors import Problem, Transient, Unavailable, UnfitValue
+from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.sentences import say
 
 _SHORTLY = 5.0  # seconds
@@ -50,8 +50,7 @@ def _prefers_portuguese(request: Request) -> bool:
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     answer = render(request, problem.status, problem.error, problem.code, problem.members, **problem.facts)
-    if isinstance(problem, Unavailable):
-        answer.headers["Retry-After"] = str(math.ceil(problem.retry_after))
+    answer.headers.update(problem.headers)
     return answer
 
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.limits import Limits
 from integrahub.db import pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Receipt
@@ -17,6 +18,7 @@ from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 from integrahub.flow.ingest import Envelope, Ingest, Upload, too_large
 
+_FRESH = 5.0  # seconds a pharmacy's settings are remembered
 PATH = "/v1/inovafarma/products"
 _MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}
 _LOAD_TYPES = ("full", "delta")
@@ -26,14 +28,22 @@ class IngestRoute:
     """Checks in the contract's order, then the step; answers 202 with the receipt."""
 
     def __init__(
-        self, ingest: Ingest, database: Database, authenticate: Authenticate, *, limit: int, verify_cnpj: bool
+        self,
+        ingest: Ingest,
+        database: Database,
+        authenticate: Authenticate,
+        limits: Limits,
+        *,
+        limit: int,
+        verify_cnpj: bool,
     ) -> None:
         self._ingest = ingest
         self._database = database
         self._authenticate = authenticate
+        self._limits = limits
         self._limit = limit
         self._verify = verify_cnpj
-        self._known: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, tuple[dict[str, Any], float]] = {}
 
     async def __call__(self, request: Request) -> Response:
         """Take one body in."""
@@ -57,7 +67,8 @@ class IngestRoute:
             item_count=_item_count(request),
             begun=begun,
         )
-        return _answer(await self._ingest(envelope, upload))
+        headers = await self._limits.post(caller, pharmacy["cnpj"], pharmacy["rate_limit"])
+        return _answer(await self._ingest(envelope, upload), headers)
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")
@@ -68,12 +79,14 @@ class IngestRoute:
         cnpj = self._named(named) if named else self._cnpj(caller, facts)
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
-        if cnpj not in self._known:
+        known, since = self._known.get(cnpj, (None, 0.0))
+        if known is None or monotonic() - since > _FRESH:
             if len(self._known) > 100_000:
                 self._known.clear()
             name, city, state = facts.name or "", facts.city or "", facts.state or ""
-            self._known[cnpj] = await pharmacies.find_or_create(self._database, cnpj, name, city, state)
-        return self._known[cnpj]
+            known = await pharmacies.find_or_create(self._database, cnpj, name, city, state)
+            self._known[cnpj] = (known, monotonic())
+        return known
 
     def _named(self, value: str) -> str:
         try:
@@ -130,13 +143,13 @@ def _item_count(request: Request) -> int | None:
     return int(value) if value else None
 
 
-def _answer(receipt: Receipt) -> Response:
+def _answer(receipt: Receipt, limits: dict[str, str]) -> Response:
     body = {
         "batch_id": str(receipt.batch_id),
         "status": receipt.status,
         "received_at": receipt.received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
-    headers = {"Location": f"/v1/batches/{receipt.batch_id}"}
+    headers = {"Location": f"/v1/batches/{receipt.batch_id}"} | limits
     if receipt.replayed:
         body["message"] = "Batch already received (idempotent)"
         headers["Idempotent-Replayed"] = "true"

@@ -48,6 +48,7 @@ _REFUSALS = {
     413: "The decoded body is over the limit",
     415: "Content-Type or Content-Encoding is not taken",
     422: "The Idempotency-Key came with another body or load type before",
+    429: "The limit of posts is reached; Retry-After and RateLimit say when to come again",
     503: "A dependency is down; Retry-After says when to come again",
 }
 INGEST: dict[str, Any] = {

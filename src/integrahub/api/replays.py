@@ -1,13 +1,15 @@
 """The operator's routes that apply work again: a batch, dead letters by filter."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
 from integrahub.domain.errors import BadRequest
+from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import unmask
 from integrahub.flow.replay import Replay
 
@@ -37,18 +39,24 @@ class Wanted(BaseModel):
         return given | {"cnpj": unmask(given["cnpj"]) if given["cnpj"] else None, "limit": self.limit}
 
 
-def router(replay: Replay, admin_only: Authenticate) -> APIRouter:
+def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = APIRouter(dependencies=[Depends(admin_only)], tags=["admin"])
+    routes = APIRouter(tags=["admin"])
+    Operator = Annotated[Caller, Depends(operator)]
 
     @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")
-    async def batch(batch_id: UUID) -> Row:
-        queued = await replay.batch(batch_id)
-        shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
+    async def batch(batch_id: UUID, caller: Operator) -> Row:
+        async with audit.on_batch(caller, "batch.replay", batch_id) as entry:
+            queued = await replay.batch(batch_id)
+            shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
+            entry.after = {"batch_id": queued["id"], **shown}
         return {"batch_id": queued["id"], **shown}
 
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
-    async def letters(wanted: Wanted) -> Row:
-        return await replay.letters(wanted.values())
+    async def letters(wanted: Wanted, caller: Operator) -> Row:
+        asked = wanted.values()
+        async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
+            entry.after = answer = await replay.letters(asked)
+        return answer
 
     return routes

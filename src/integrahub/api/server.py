@@ -25,6 +25,9 @@ async def serve(settings: Settings) -> None:
             access_log=False,
             log_config=None,
             timeout_graceful_shutdown=_DRAIN,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
+            server_header=False,
         )
         await uvicorn.Server(config).serve()
         await ingest.close()

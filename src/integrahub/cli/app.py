@@ -6,7 +6,7 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from integrahub.cli import batches, dead_letters, demo, doctor, keys, pharmacies, roles, send, verify
+from integrahub.cli import audit, batches, dead_letters, demo, doctor, keys, pharmacies, roles, send, verify
 from integrahub.cli.client import Refused
 from integrahub.cli.output import ERRORS
 from integrahub.domain.errors import IntegraHubError
@@ -19,6 +19,7 @@ app.command("up")(roles.up)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
 app.command("verify")(verify.verify)
+app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)
 app.command("api")(roles.api)
 app.command("work")(roles.work)

@@ -43,10 +43,10 @@ def embedded_run(folder: Path, workers: int = 2) -> Iterator[Client]:
 
 
 def _environment(admin_key: str) -> dict[str, str]:
-    """Nothing of the operator's own hub: no other database, folder or key."""
+    """Nothing of the operator's own hub: no other database, folder or key; and no limit for its one client."""
     names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "STORAGE_URL", "BUS_URL")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
-    return kept | {"INTEGRAHUB_ADMIN_API_KEY": admin_key}
+    return kept | {"INTEGRAHUB_ADMIN_API_KEY": admin_key, "INTEGRAHUB_RATE_LIMIT": "off"}
 
 
 def _free_port() -> int:

@@ -1,7 +1,7 @@
 """`integrahub key`: the API keys of pharmacies and vendors."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,7 +11,18 @@ from integrahub.cli.output import show_facts, show_rows
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it")]
-_COLUMNS = ("id", "hint", "scope", "cnpjs", "created_at", "expires_at", "revoked_at", "last_used_at")
+_COLUMNS = (
+    "id",
+    "hint",
+    "reach",
+    "cnpjs",
+    "scopes",
+    "rate_limit",
+    "created_at",
+    "expires_at",
+    "revoked_at",
+    "last_used_at",
+)
 
 
 @app.command()
@@ -20,21 +31,28 @@ def create(
     for_all: Annotated[bool, typer.Option("--all", help="for every pharmacy (an ERP vendor's key)")] = False,
     chosen: Annotated[str | None, typer.Option("--key", help="keep this key, of one pharmacy (migration)")] = None,
     expires_at: Annotated[datetime | None, typer.Option(help="when it ends; absent: never")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="ingest, read; with --all viewer, operator, admin")] = None,
+    rate_limit: Annotated[str | None, typer.Option(help="a limit of its own, such as 1000/minute")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key; it is shown once."""
     if bool(cnpj) == for_all:
         raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
-    if chosen and (for_all or len(cnpj or []) != 1 or expires_at):
-        raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end")
+    if chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
+        raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end, scopes or limit")
     with Client() as client:
         if chosen:
             wanted = {"key": chosen, "cnpj": (cnpj or [""])[0]}
             made = client.call("POST", "/admin/pharmacies/api-key", json=wanted)
         else:
-            ends = expires_at.astimezone().isoformat() if expires_at else None
-            made = client.call("POST", "/admin/keys", json={"cnpjs": "all" if for_all else cnpj, "expires_at": ends})
+            made = client.call("POST", "/admin/keys", json=_asked(cnpj, expires_at, scope, rate_limit))
     show_facts(made, as_json=as_json)
+
+
+def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[str] | None, rate: str | None) -> Any:
+    ends = expires_at.astimezone().isoformat() if expires_at else None
+    asked = {"cnpjs": cnpj or "all", "expires_at": ends, "scopes": scope, "rate_limit": rate}
+    return {name: value for name, value in asked.items() if value}
 
 
 @app.command("list")
@@ -46,10 +64,15 @@ def every(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rotate(key_id: KeyId, as_json: AsJson = False) -> None:
-    """A second key with the same reach; revoke the first once nobody uses it."""
+def rotate(
+    key_id: KeyId,
+    old_ends_in_hours: Annotated[int | None, typer.Option(min=0, help="absent: until it is revoked")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A second key with the same reach; revoke the first once nobody uses it, or let it end by itself."""
     with Client() as client:
-        show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate"), as_json=as_json)
+        asked = {"old_ends_in_hours": old_ends_in_hours}
+        show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate", json=asked), as_json=as_json)
 
 
 @app.command()

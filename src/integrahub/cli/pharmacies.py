@@ -13,7 +13,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 Name = Annotated[str | None, typer.Option(help="shown name")]
 City = Annotated[str | None, typer.Option()]
 State = Annotated[str | None, typer.Option(help="two letters")]
-_COLUMNS = ("cnpj", "name", "city", "state", "deactivation_limit", "full_window_minutes", "time_zone")
+_COLUMNS = ("cnpj", "name", "city", "state", "deactivation_limit", "full_window_minutes", "rate_limit", "time_zone")
 
 
 def _path(cnpj: str) -> str:
@@ -53,11 +53,13 @@ def change(
     time_zone: Annotated[str | None, typer.Option(help="such as America/Manaus")] = None,
     deactivation_limit: Annotated[str | None, typer.Option(help="share of the products, such as 20%")] = None,
     full_window_minutes: Annotated[int | None, typer.Option(min=0, max=1440, help="0: every FULL is whole")] = None,
+    rate_limit: Annotated[str | None, typer.Option(help="posts, such as 300/minute, or off")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given; the rest stays."""
     changes: dict[str, Any] = {"name": name, "city": city, "state": state, "time_zone": time_zone}
     changes |= {"deactivation_limit": _share(deactivation_limit), "full_window_minutes": full_window_minutes}
+    changes["rate_limit"] = rate_limit
     with Client() as client:
         client.get(_path(cnpj))
         show_facts(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)

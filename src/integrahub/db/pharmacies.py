@@ -34,8 +34,8 @@ async def page(database: Database, after: str, limit: int) -> list[Row]:
 
 
 async def update(database: Database, cnpj: str, changes: Row) -> Row | None:
-    """Set the given members of name, city, state, time_zone, deactivation_limit, full_window_minutes."""
-    members = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes")
+    """Set the given members of name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit."""
+    members = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes", "rate_limit")
     values = {member: changes.get(member) for member in members} | {"cnpj": cnpj}
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["update"], values)).fetchone()

@@ -1,5 +1,6 @@
 """The one error tree: transient faults are tried again, poison is set aside, problems are told to the client."""
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class BodyFault(Poison):
 class Problem(IntegraHubError):
     """A refusal told to the client: a code of `sentences` and its facts, and members added to the answer.
 
-    `error` is the short name old clients read.
+    `error` is the short name old clients read; `headers` go with the answer.
     """
 
     status: ClassVar[int] = 500
@@ -52,6 +53,7 @@ class Problem(IntegraHubError):
         self.code = code
         self.facts = facts
         self.members = members or {}
+        self.headers: dict[str, str] = {}
         super().__init__(say(code, facts).en)
 
 
@@ -111,6 +113,18 @@ class Unprocessable(Problem):
     error = "Unprocessable Entity"
 
 
+class TooManyRequests(Problem):
+    """A limit is reached; the request may be sent again after `retry_after` seconds."""
+
+    status = 429
+    error = "Too Many Requests"
+
+    def __init__(self, code: str, retry_after: float, headers: Mapping[str, str], **facts: object) -> None:
+        wait = math.ceil(retry_after)
+        super().__init__(code, **facts, wait=wait)
+        self.headers = {"Retry-After": str(wait)} | dict(headers)
+
+
 class Unavailable(Problem):
     """The hub cannot take this now; it may be sent again after `retry_after` seconds."""
 
@@ -118,5 +132,5 @@ class Unavailable(Problem):
     error = "Service Unavailable"
 
     def __init__(self, code: str, retry_after: float, **facts: object) -> None:
-        self.retry_after = retry_after
         super().__init__(code, **facts)
+        self.headers = {"Retry-After": str(math.ceil(retry_after))}

@@ -1,20 +1,56 @@
-"""API keys: how they look, how they are kept, and what their bearer may see."""
+"""API keys: how they look, how they are kept, and what their bearer may do and see."""
 
 import hmac
 import secrets
 import zlib
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ID, _SECRET, _CHECKSUM = 12, 32, 7  # characters of 5 bits
+PREFIX = "ihub_"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    INGEST = "ingest"  #: Post catalogues.
+    READ = "read"  #: Read batches and products of its pharmacies.
+    VIEWER = "viewer"  #: Read everything the operator can, and change nothing.
+    OPERATOR = "operator"  #: Also decide on batches, replay work and set up pharmacies.
+    ADMIN = "admin"  #: Also make and end keys, and post for any pharmacy.
+
+
+_LADDER = (Scope.VIEWER, Scope.OPERATOR, Scope.ADMIN)
+CLIENT = frozenset({Scope.INGEST, Scope.READ})
+OPERATORS = frozenset(_LADDER)
+
+
+@cache
+def implied(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """The scopes with all that each one contains."""
+    highest = max((_LADDER.index(scope) for scope in scopes & OPERATORS), default=-1)
+    found = set(scopes) | set(_LADDER[: highest + 1])
+    return frozenset(found | ({Scope.READ} if highest >= 0 else set()) | (CLIENT if Scope.ADMIN in found else set()))
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `cnpjs` are the pharmacies the key may see, None meaning all."""
+    """Who asks: `cnpjs` are the pharmacies the key may see, None meaning all.
+
+    `name` is what the audit log calls it; `rate_limit` is the key's own, None for that of the pharmacy.
+    """
 
     cnpjs: frozenset[str] | None
-    is_admin: bool = False
-    key_id: str | None = None
+    scopes: frozenset[Scope] = CLIENT
+    name: str = ""
+    rate_limit: str | None = None
+    address: str = ""
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the key has the scope, or one that contains it."""
+        return scope in implied(self.scopes)
 
     def may_see(self, cnpj: str) -> bool:
         """Whether the pharmacy is one of the caller's."""
@@ -25,6 +61,14 @@ class Caller:
         return next(iter(self.cnpjs)) if self.cnpjs is not None and len(self.cnpjs) == 1 else None
 
 
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made: the whole of it, shown once, and the part that names it."""
+
+    text: str
+    public_id: str
+
+
 def _encode(number: int, length: int) -> str:
     digits = []
     for _ in range(length):
@@ -33,17 +77,38 @@ def _encode(number: int, length: int) -> str:
     return "".join(reversed(digits))
 
 
-def generate_key() -> str:
-    """A new key: `ihub_live_`, 32 random characters, 7 of checksum, so that a scanner can tell a real one."""
-    secret = _encode(secrets.randbits(160), 32)
-    return f"ihub_live_{secret}{_encode(zlib.crc32(secret.encode()), 7)}"
+def _random(length: int) -> str:
+    return _encode(secrets.randbits(5 * length), length)
+
+
+def _checksum(text: str) -> str:
+    return _encode(zlib.crc32(text.encode()), _CHECKSUM)
+
+
+def generate_key(scopes: frozenset[Scope] = CLIENT) -> NewKey:
+    """`ihub_<kind>_<id>_<secret><checksum>`, so that a scanner can tell a real one; kind is `live` or `admin`."""
+    kind = "admin" if scopes & OPERATORS else "live"
+    public_id = _random(_ID)
+    body = f"{PREFIX}{kind}_{public_id}_{_random(_SECRET)}"
+    return NewKey(body + _checksum(body), public_id)
+
+
+def key_id(key: str) -> str | None:
+    """The id within a key that this hub may have made; None when its shape or checksum is wrong."""
+    parts = key.split("_")
+    if len(parts) != 4 or parts[1] not in ("live", "admin") or len(parts[2]) != _ID:
+        return None
+    body, checksum = key[:-_CHECKSUM], key[-_CHECKSUM:]
+    return parts[2] if len(parts[3]) == _SECRET + _CHECKSUM and checksum == _checksum(body) else None
 
 
 def key_hash(key: str, pepper: bytes) -> bytes:
     """What is stored of a key: 32 bytes that are worth nothing without the hub's pepper."""
-    return hmac.digest(pepper, key.encode(), "sha256")
+    return hmac.digest(pepper, key.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def key_hint(key: str) -> str:
     """Enough to recognise the key in a list."""
-    return f"{key[:10]}…{key[-4:]}" if len(key) >= 24 else f"{key[:2]}…"
+    if key_id(key):
+        return key.rpartition("_")[0] + "_…"
+    return f"{key[:4]}…{key[-4:]}" if len(key) >= 24 else f"{key[:2]}…"

@@ -1,6 +1,6 @@
 -- find --
 -- The pharmacy of a CNPJ.
-SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 FROM pharmacies WHERE cnpj = %(cnpj)s
 
 -- create_if_absent --
@@ -11,11 +11,11 @@ WITH born AS (
 ), turn AS (
   INSERT INTO pharmacy_turns (pharmacy_id) SELECT id FROM born
 )
-SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at FROM born
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at FROM born
 
 -- page --
 -- Pharmacies in CNPJ order after the cursor.
-SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 FROM pharmacies WHERE cnpj > %(after)s ORDER BY cnpj LIMIT %(limit)s
 
 -- update --
@@ -24,6 +24,7 @@ UPDATE pharmacies SET
   name = coalesce(%(name)s, name), city = coalesce(%(city)s, city), state = coalesce(%(state)s, state),
   time_zone = coalesce(%(time_zone)s, time_zone),
   deactivation_limit = coalesce(%(deactivation_limit)s, deactivation_limit),
-  full_window_minutes = coalesce(%(full_window_minutes)s, full_window_minutes)
+  full_window_minutes = coalesce(%(full_window_minutes)s, full_window_minutes),
+  rate_limit = coalesce(%(rate_limit)s, rate_limit)
 WHERE cnpj = %(cnpj)s
-RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, created_at
+RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at

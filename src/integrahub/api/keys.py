@@ -1,0 +1,173 @@
+"""The operator's routes over keys: made, rotated, ended; each is shown once and stored as a hash."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from integrahub.api.admin import RateText, readable_cnpj
+from integrahub.api.audit import Audit
+from integrahub.api.auth import Keys
+from integrahub.db import api_keys, pharmacies
+from integrahub.db.api_keys import Grant
+from integrahub.db.pool import Database
+from integrahub.domain.errors import BadRequest, Conflict, NotFound
+from integrahub.domain.keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
+
+Row = dict[str, Any]
+_KEEP = "Keep the key: it is shown once. / Guarde a chave: ela só aparece uma vez."
+
+
+class ChosenKey(BaseModel):
+    """A key chosen by the operator, for migrations; absent: generated."""
+
+    key: str | None = Field(None, min_length=8, max_length=512)
+    cnpj: str | None = None
+
+
+class WantedKey(BaseModel):
+    """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
+
+    cnpjs: list[str] | str
+    scopes: list[Scope] = Field(default_factory=lambda: sorted(CLIENT), min_length=1)
+    expires_at: datetime | None = None
+    rate_limit: RateText | None = None
+
+
+class Rotation(BaseModel):
+    """When the older key ends by itself; absent: it lives until it is revoked."""
+
+    old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
+
+
+class KeyDesk:
+    """Makes and ends keys, each act noted."""
+
+    def __init__(self, database: Database, known: Keys, audit: Audit, pepper: bytes, verify_cnpj: bool) -> None:
+        self._database = database
+        self._known = known
+        self._audit = audit
+        self._pepper = pepper
+        self._verify = verify_cnpj
+
+    async def of_pharmacy(self, caller: Caller, cnpj: str, chosen: ChosenKey | None) -> Row:
+        """A key of one pharmacy, which is made when new."""
+        known = readable_cnpj(cnpj, self._verify)
+        pharmacy = await pharmacies.find_or_create(self._database, known, "")
+        async with self._audit.action(caller, "key.create", known) as entry:
+            key, row = await self._made(chosen.key if chosen else None, Grant([known]))
+            entry.after = row
+        return {"cnpj": known, "name": pharmacy["name"], "api_key": key, "message": _KEEP}
+
+    async def _made(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
+        if chosen is None:
+            return await api_keys.create(self._database, self._pepper, grant)
+        if chosen.startswith(PREFIX):
+            raise BadRequest("key_reserved")
+        row = await api_keys.keep_chosen(self._database, self._pepper, chosen, grant)
+        if row is None:
+            raise Conflict("key_taken")
+        return chosen, row
+
+    async def create(self, caller: Caller, wanted: WantedKey) -> Row:
+        """A key of several pharmacies or all, or an operator's."""
+        grant = Grant(self._cnpjs(wanted), frozenset(wanted.scopes), wanted.expires_at, wanted.rate_limit)
+        _check_scopes(grant)
+        return await self._create(caller, "key.create", grant)
+
+    async def rotate(self, caller: Caller, key_id: UUID, rotation: Rotation | None) -> Row:
+        """A second key with the same reach; both live until the first ends."""
+        old = await self._live(key_id)
+        grant = _grant_of(old)
+        made = await self._create(caller, "key.rotate", replace(grant, replaces=key_id), old)
+        if rotation and rotation.old_ends_in_hours is not None:
+            await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
+            self._known.forget()
+        return made
+
+    async def revoke(self, caller: Caller, key_id: UUID) -> Row:
+        """End a key: here at once, in other processes within two seconds."""
+        before = await self._live(key_id)
+        async with self._audit.action(caller, "key.revoke", str(key_id), before) as entry:
+            if not await api_keys.revoke(self._database, key_id):
+                raise NotFound("key_unknown")
+            self._known.forget()
+            entry.after = await api_keys.find(self._database, key_id)
+        return {"id": key_id, "revoked": True}
+
+    async def _live(self, key_id: UUID) -> Row:
+        row = await api_keys.find(self._database, key_id)
+        if row is None or row["revoked_at"]:
+            raise NotFound("key_unknown")
+        return row
+
+    async def _create(self, caller: Caller, action: str, grant: Grant, before: Row | None = None) -> Row:
+        async with self._audit.action(caller, action, str(grant.replaces or ""), before) as entry:
+            key, row = await api_keys.create(self._database, self._pepper, grant)
+            entry.after = row
+        shown = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
+        return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs, "message": _KEEP}
+
+    def _cnpjs(self, wanted: WantedKey) -> list[str] | None:
+        if isinstance(wanted.cnpjs, str) and wanted.cnpjs != "all":
+            raise BadRequest("cnpjs_unreadable")
+        return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, self._verify) for value in wanted.cnpjs]
+
+
+def _grant_of(row: Row) -> Grant:
+    cnpjs = None if row["reach"] == "all" else row["cnpjs"]
+    return Grant(cnpjs, frozenset(map(Scope, row["scopes"])), row["expires_at"], row["rate_limit"])
+
+
+def _check_scopes(grant: Grant) -> None:
+    operators = grant.scopes & OPERATORS
+    if operators and (len(grant.scopes) > 1 or grant.cnpjs is not None):
+        raise BadRequest("scopes_unfit", scopes=", ".join(sorted(grant.scopes)))
+
+
+def router(database: Database, known: Keys, audit: Audit, pepper: bytes, verify_cnpj: bool) -> APIRouter:
+    """The routes: the list for a viewer, the rest for an admin."""
+    routes = APIRouter(tags=["admin"])
+    desk = KeyDesk(database, known, audit, pepper, verify_cnpj)
+
+    @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
+    async def keys(_: Annotated[Caller, Depends(known.allowing(Scope.VIEWER))]) -> Row:
+        return {"items": await api_keys.every(database)}
+
+    _key_routes(routes, desk, known)
+    _pharmacy_key_routes(routes, desk, known)
+    return routes
+
+
+def _key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
+    Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
+
+    @routes.post("/admin/keys", summary="A key of several pharmacies or of all, or an operator's")
+    async def create(wanted: WantedKey, caller: Admin) -> Row:
+        return await desk.create(caller, wanted)
+
+    @routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach; both live")
+    async def rotate(key_id: UUID, caller: Admin, rotation: Rotation | None = None) -> Row:
+        return await desk.rotate(caller, key_id, rotation)
+
+    @routes.delete("/admin/keys/{key_id}", summary="End a key at once")
+    async def revoke(key_id: UUID, caller: Admin) -> Row:
+        return await desk.revoke(caller, key_id)
+
+
+def _pharmacy_key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
+    Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
+
+    @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
+    async def by_body(caller: Admin, chosen: ChosenKey | None = None, cnpj: str | None = None) -> Row:
+        named = cnpj or (chosen.cnpj if chosen else None)
+        if not named:
+            raise BadRequest("cnpj_not_named")
+        return await desk.of_pharmacy(caller, named, chosen)
+
+    @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
+    async def by_path(cnpj: str, caller: Admin, chosen: ChosenKey | None = None) -> Row:
+        return await desk.of_pharmacy(caller, cnpj, chosen)

@@ -1,0 +1,17 @@
+-- begin --
+-- An action of an operator, noted before it is done.
+INSERT INTO audit_log (actor, address, action, subject, before)
+VALUES (%(actor)s, %(address)s, %(action)s, %(subject)s, %(before)s) RETURNING id
+
+-- end_if_under_way --
+-- How it ended. An entry that has ended is never changed.
+UPDATE audit_log SET outcome = %(outcome)s, after = %(after)s, ended_at = now()
+WHERE id = %(id)s AND outcome IS NULL
+
+-- page --
+-- Actions, newest first.
+SELECT id, at, actor, address, action, subject, before, after, outcome, ended_at FROM audit_log
+WHERE (%(after_id)s::bigint IS NULL OR id < %(after_id)s)
+  AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(action)s::text IS NULL OR action = %(action)s)
+  AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+ORDER BY id DESC LIMIT %(limit)s

@@ -1,0 +1,101 @@
+"""Limits shared by all processes: exact together, told in headers, out of the way when they cannot count."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from integrahub.api.limits import Limiter
+from integrahub.db.pool import Database
+from integrahub.domain.limits import Rate, Taken
+from integrahub.settings import Settings
+from tests.integration.conftest import CNPJ, Client, running
+
+OTHER = "33000167000101"
+BODY = [{"PRODUCTID": 1, "TITLE": "A"}]
+_HOURLY = "5/hour"
+
+
+@pytest.fixture
+async def limited(settings: Settings) -> AsyncIterator[Client]:
+    """An API with 5 posts an hour, and no workers."""
+    bounds = {"rate_limit": _HOURLY, "failed_key_limit": "5/hour"}
+    async with running(settings.model_copy(update=bounds), []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        yield client
+
+
+async def _statuses(client: Client, posts: int, **headers: str) -> list[int]:
+    answers = [await client.post([{"PRODUCTID": number + 1, "TITLE": "A"}], **headers) for number in range(posts)]
+    return [answer.status_code for answer in answers]
+
+
+async def test_two_processes_together_grant_exactly_the_limit(database: Database, database_url: str) -> None:
+    other = Database(database_url, size=2)
+    await other.open()
+    try:
+        limiters = [Limiter(database), Limiter(other)]
+        rate = Rate(100, 3600)
+        taken = await asyncio.gather(*(limiters[n % 2].take("cnpj:1", rate) for n in range(250)))
+        # The window may turn over in the middle; it slides, so that more than the limit is never granted.
+        assert sum(isinstance(one, Taken) for one in taken) == 100
+        assert isinstance(await limiters[0].take("cnpj:2", rate), Taken)
+    finally:
+        await other.close()
+
+
+async def test_what_is_over_the_limit_is_429_and_told_when_to_come_again(limited: Client) -> None:
+    first = await limited.post(BODY)
+    assert first.status_code == 202
+    assert first.headers["RateLimit-Policy"] == '"posts";q=5;w=3600'
+    assert first.headers["RateLimit"].startswith('"posts";r=4;t=')
+    assert (first.headers["X-RateLimit-Limit"], first.headers["X-RateLimit-Remaining"]) == ("5", "4")
+    assert await _statuses(limited, 5) == [202] * 4 + [429]
+    refused = await limited.post(BODY)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert 0 < int(refused.headers["Retry-After"]) <= 7200
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+
+
+async def test_pharmacies_are_counted_apart_and_may_have_a_limit_of_their_own(limited: Client) -> None:
+    await limited.admin("PUT", f"/admin/pharmacies/{OTHER}", {"rate_limit": "2/hour"})
+    vendor = (await limited.admin("POST", "/admin/keys", {"cnpjs": "all"}))["api_key"]
+    assert await _statuses(limited, 6) == [202] * 5 + [429]
+    posts = [
+        await limited.post([{"CNPJ": OTHER, "PRODUCTID": n, "TITLE": "A"}], **{"X-Api-Key": vendor}) for n in (1, 2, 3)
+    ]
+    assert [answer.status_code for answer in posts] == [202, 202, 429]
+
+
+async def test_a_key_with_a_limit_of_its_own_is_counted_by_it(limited: Client) -> None:
+    asked = {"cnpjs": [CNPJ], "rate_limit": "7/hour"}
+    key = (await limited.admin("POST", "/admin/keys", asked))["api_key"]
+    assert await _statuses(limited, 8, **{"X-Api-Key": key}) == [202] * 7 + [429]
+    assert (await limited.post(BODY, "delta")).status_code == 202
+
+
+async def test_an_address_with_too_many_wrong_keys_is_stopped_but_keys_in_use_there_go_on(limited: Client) -> None:
+    assert (await limited.post(BODY)).status_code == 202
+    wrong = [await limited.http.get("/v1/batches", headers={"X-Api-Key": f"wrong-{n}"}) for n in range(7)]
+    assert [answer.status_code for answer in wrong] == [401] * 5 + [429] * 2
+    assert int(wrong[-1].headers["Retry-After"]) > 0
+    assert (await limited.post(BODY)).status_code == 202
+    unseen = (await limited.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]}))["api_key"]
+    assert (await limited.http.get("/v1/batches", headers={"X-Api-Key": unseen})).status_code == 429
+
+
+async def test_a_limiter_that_is_away_lets_posts_through_and_says_so(limited: Client) -> None:
+    async with limited.hub.database.transaction() as connection:
+        await connection.execute("DROP TABLE rate_windows")
+    assert await _statuses(limited, 7) == [202] * 7
+    metrics: Any = await limited.http.get("/metrics")
+    assert "integrahub_rate_limiter_failures 7.0" in metrics.text
+
+
+async def test_a_limiter_that_hangs_holds_nobody_up(limited: Client) -> None:
+    assert (await limited.post(BODY)).status_code == 202
+    async with limited.hub.database.transaction() as connection:
+        await connection.execute("LOCK TABLE rate_windows")
+        async with asyncio.timeout(20):
+            assert (await limited.post(BODY, "delta")).status_code == 202
