@@ -83,26 +83,25 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
     assert parent is not None
     await connection.execute(_PRODUCTS["pin_absence"])
     if operation["kind"] == "approval" and parent["deactivation_state"] == Deactivation.HELD:
-        await _approved(connection, parent, operation["id"])
+        await _approved(connection, parent, operation)
     if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:
-        await _close_window(connection, parent, operation["id"], limit, window_minutes)
+        await _close_window(connection, parent, operation, limit, window_minutes)
 
 
-async def _approved(connection: Connection, parent: Row, operation_id: UUID) -> None:
+async def _approved(connection: Connection, parent: Row, operation: Row) -> None:
     first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
-    asked = _absent_from(parent, operation_id, await loads_since(connection, parent, first))
+    asked = _absent_from(operation, await loads_since(connection, operation, first))
     gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
     decision = {"id": parent["id"], "state": Deactivation.APPROVED, "deactivated": gone}
     await connection.execute(_BATCHES["decide_if_held"], decision)
 
 
-async def _close_window(
-    connection: Connection, last: Row, operation_id: UUID, limit: float, window_minutes: int
-) -> None:
+async def _close_window(connection: Connection, last: Row, operation: Row, limit: float, window_minutes: int) -> None:
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
+    wanted["until"] = operation["received_seq"]
     parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
-    loads = await loads_since(connection, last, parts[0]["received_seq"])
-    asked = _absent_from(last, operation_id, loads)
+    loads = await loads_since(connection, operation, parts[0]["received_seq"])
+    asked = _absent_from(operation, loads)
     counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
     assert counted is not None
     active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
@@ -119,15 +118,15 @@ async def _close_window(
     await connection.execute(_BATCHES["supersede_held"], last)
 
 
-async def loads_since(connection: Connection, batch: Row, first: int) -> list[Row]:
-    """The loads of the batch's pharmacy from a number on, and the replays that count among them."""
-    asked = {"pharmacy_id": batch["pharmacy_id"], "first": first}
+async def loads_since(connection: Connection, decided: Row, first: int) -> list[Row]:
+    """The loads from a number on, and the replays that count among them, none received after what is `decided` now."""
+    asked = {"pharmacy_id": decided["pharmacy_id"], "first": first, "until": decided["received_seq"]}
     return await (await connection.execute(_PRODUCTS["later_loads"], asked)).fetchall()
 
 
-def _absent_from(batch: Row, operation_id: UUID, loads: list[Row]) -> Row:
+def _absent_from(operation: Row, loads: list[Row]) -> Row:
     present = [load["id"] for load in loads]
-    return {"batches": present, "pharmacy_id": batch["pharmacy_id"], "batch_id": operation_id}
+    return {"batches": present, "pharmacy_id": operation["pharmacy_id"], "batch_id": operation["id"]}
 
 
 def _why_held(parts: list[Row], candidates: int, active: int, limit: float) -> Reason | None:

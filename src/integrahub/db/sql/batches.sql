@@ -133,10 +133,11 @@ UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s
 WHERE id = %(id)s AND deactivation_state = 'waiting'
 
 -- parts --
--- The FULLs that make one catalogue with the newest: between two of them is no gap longer than the window.
+-- The FULLs that made one catalogue when a window was closed: between two of them is no gap longer than the window.
 WITH fulls AS (
   SELECT *, first_byte_at > lag(received_at) OVER (ORDER BY received_seq) + make_interval(mins => %(minutes)s) AS late
   FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND load_type = 'full'
+    AND received_seq < %(until)s
 )
 SELECT id, received_seq, received_at, status, media_type, item_count_claimed, items_total, unreadable_ids FROM fulls
 WHERE received_seq >= coalesce((SELECT max(received_seq) FROM fulls WHERE late), 0) ORDER BY received_seq

@@ -120,10 +120,10 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
   AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
 
 -- later_loads --
--- The loads of a pharmacy from a number on, and the replays that count among them.
+-- The loads of a pharmacy from a number on, and the replays that count among them, as far as they were received.
 SELECT id, inserted, reactivated FROM batches
 WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'revival')
-  AND coalesce(origin_seq, received_seq) >= %(first)s
+  AND coalesce(origin_seq, received_seq) >= %(first)s AND received_seq <= %(until)s
 
 -- written --
 -- The table's own count of rows ever written.

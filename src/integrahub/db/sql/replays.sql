@@ -46,9 +46,9 @@ WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
 SELECT id FROM batches WHERE parent_id = %(parent_id)s AND kind = 'replay' AND finished_at IS NULL
 
 -- is_newest --
--- Whether no load came after a number.
+-- Whether no load came between a replayed one and its replay.
 SELECT NOT EXISTS (SELECT FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load'
-  AND received_seq > %(origin_seq)s) AS newest
+  AND received_seq > %(origin_seq)s AND received_seq < %(received_seq)s) AS newest
 
 -- applied_later --
 -- Which batches after the replayed one applied products of a chunk: a row a product and batch, FULLs before DELTAs.
