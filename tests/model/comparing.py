@@ -38,6 +38,7 @@ class Comparison:
         for batch in batches[self._last :]:
             self._apply(batch)
         self._last = len(batches)
+        self._closed = len(batches)  # what was quiet when this was called is no part of what comes later
         for batch in batches:
             if batch["kind"] in ("load", "replay"):
                 self._compare(batch, self.sent[str(batch["id"])], told)
@@ -54,9 +55,8 @@ class Comparison:
             assert parent
             self.model.approve(parent)
         elif batch["kind"] == "window":
-            loads = [load for load in self.model.loads if load.origin > self._closed and load.kind == "full"]
-            self.model.close_window([load for load in loads if load.origin < seq and not load.is_replay])
-            self._closed = seq
+            loads = [load for load in self.model.loads if load.kind == "full" and not load.is_replay]
+            self.model.close_window([load for load in loads if self._closed < load.origin < seq])
         else:
             self._apply_load(batch, parent)
 
