@@ -77,8 +77,13 @@ class Comparison:
             found |= {place for place, number in zip(payload.positions, chunk["ids"], strict=True) if number >= 0}
         return found
 
+    def _story(self) -> list[tuple[Any, ...]]:
+        told = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"
+        rows = self._rows(f"SELECT {told} FROM batches x {_OF} ORDER BY received_seq", [self.model.cnpj])
+        return [tuple(row.values()) for row in rows]
+
     def _compare(self, batch: Row, load: Load, told: str) -> None:
-        place = f"{told}, batch {batch['id']} ({batch['kind']} {batch['received_seq']})"
+        place = f"{told}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
         counters = {name: batch[name] for name in COUNTERS}
         assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
         ends = (batch["dead"], batch["status"], batch["deactivation_state"])
