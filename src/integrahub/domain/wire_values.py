@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from math import isinf
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+")
 _GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+_EXACT = 15  # digits that every double tells apart
 _DIGITS = 14  # of every numeric column
 
 
@@ -18,7 +20,10 @@ class Unreadable(ValueError):
 
 
 def number(value: Any, places: int) -> Decimal | None:
-    """`value` rounded half away from zero to `places`; None for null and blank; Unreadable for what does not fit."""
+    """`value` rounded half away from zero to `places`; None for null and blank; Unreadable for what does not fit.
+
+    A JSON number (Decimal here) of more than 15 digits is read as the double it stands for (RFC 8259, section 6).
+    """
     if value is None:
         return None
     if isinstance(value, str):
@@ -26,9 +31,18 @@ def number(value: Any, places: int) -> Decimal | None:
         if not value:
             return None
         value = Decimal(_plain(value))
+    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
+        value = _double(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Unreadable
     return _rounded(Decimal(value), places)
+
+
+def _double(value: Decimal) -> Decimal:
+    double = float(value)
+    if isinf(double):
+        raise Unreadable
+    return Decimal(repr(double))
 
 
 def _plain(text: str) -> str:
@@ -90,6 +104,8 @@ def product_id(value: Any) -> int:
         value = int(value.strip())
     if isinstance(value, Decimal) and value.adjusted() < 19 and value == value.to_integral_value():
         value = int(value)
+    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
+        value = _double(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 63:
         raise Unreadable
     return value
