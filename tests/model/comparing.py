@@ -70,12 +70,16 @@ class Comparison:
         (self.model.apply if is_known else self.model.void)(load, batch["received_seq"])
 
     def _left_out(self, batch: Row) -> set[int]:
-        asked = "SELECT location, ids FROM batch_chunks WHERE batch_id = %s AND status = 'CANCELLED'"
+        asked = "SELECT location, first_position, ids FROM batch_chunks WHERE batch_id = %s AND status = 'CANCELLED'"
         found = set()
         for chunk in self._rows(asked, [batch["id"]]):
-            payload = decode_payload((self._objects / chunk["location"]).read_bytes())
-            found |= {place for place, number in zip(payload.positions, chunk["ids"], strict=True) if number >= 0}
+            first = chunk["first_position"]
+            places = self._positions(chunk["location"]) if first is None else range(first, first + len(chunk["ids"]))
+            found |= {place for place, number in zip(places, chunk["ids"], strict=True) if number >= 0}
         return found
+
+    def _positions(self, location: str) -> list[int]:
+        return decode_payload((self._objects / location).read_bytes()).positions
 
     def _story(self) -> list[tuple[Any, ...]]:
         told = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"

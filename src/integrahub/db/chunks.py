@@ -54,9 +54,9 @@ async def renew(database: Database, claim: Row) -> bool:
         return await (await connection.execute(_SQL["renew_if_held"], values)).fetchone() is not None
 
 
-async def lock_claimed(connection: Connection, claim: Row) -> bool:
-    """The effect's guard: whether the chunk is still ours, held until the transaction ends."""
-    return await (await connection.execute(_SQL["lock_if_claimed"], _key(claim))).fetchone() is not None
+async def lock_claimed(connection: Connection, claim: Row) -> Row | None:
+    """The effect's guard: `ids` and `hashes` of the chunk while it is ours, held until the transaction ends."""
+    return await (await connection.execute(_SQL["lock_if_claimed"], _key(claim), binary=True)).fetchone()
 
 
 async def complete(connection: Connection, claim: Row, counters: Row) -> None:

@@ -93,6 +93,8 @@ async def _close(
     error = {"error_code": "nothing_applied" if status is BatchStatus.FAILED else None}
     final = {"id": batch["id"], "status": status}
     await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
+    if totals["inserted"]:
+        await connection.execute(_BATCHES["mark_has_products"], batch)
     return str(status)
 
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from integrahub.db import record_faults
 from integrahub.db.isolating import Put
 from integrahub.db.loader import blocks
-from integrahub.db.merging import record_at
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Payload
 from integrahub.domain.inovafarma import copy_text, normalise
@@ -54,7 +53,7 @@ class _Replay:
         """Leave out what was superseded, check the rest."""
         left = [row for row in slots if row["product_id"] not in self._later.superseded]
         sources = [
-            (payload.positions[slot], payload.offsets[slot], row["product_id"], record_at(payload, slot))
+            (payload.positions[slot], payload.offsets[slot], row["product_id"], payload.record(slot))
             for row in left
             for slot in (row["slot"],)
         ]

@@ -11,17 +11,76 @@ import xxhash
 import zstandard
 from pyroaring import BitMap64
 
+from integrahub.domain.cutter import cutter_for
+from integrahub.domain.runs import Oversize
+
 _BYTES = 4 << 20  # a chunk closes at this size
 _EDGE = 1 << 63
 
 
 class Payload(msgspec.Struct, array_like=True):
-    """A chunk as stored: the records' raw text, their places in the body, and the lengths of those too long to keep."""
+    """A chunk as an object: records' raw texts, their places in the body, and the lengths of those too long to keep."""
 
     positions: list[int]
     offsets: list[int]
     records: list[bytes]
     oversize: dict[int, int]
+
+    def whole(self) -> bytes | None:
+        """All records as one JSON array; None when there is more to them."""
+        return None if self.oversize else array_of(self.records)
+
+    def cut(self) -> Payload:
+        """Record by record."""
+        return self
+
+    def encode(self) -> bytes:
+        """The object to store."""
+        return zstandard.compress(msgspec.msgpack.encode(self), 1)
+
+    def record(self, slot: int) -> bytes | Oversize:
+        """The record in a slot, or what is kept of one too long."""
+        length = self.oversize.get(slot)
+        return self.records[slot] if length is None else Oversize(self.records[slot], length)
+
+
+@dataclass(slots=True)
+class Slice:
+    """A chunk as a part of a body: its text, where it starts in the decoded body, and the position of its first record.
+
+    Split makes slices only of records within the length limit.
+    """
+
+    content: bytes
+    media_type: str
+    start: int
+    first: int
+    _payload: Payload | None = None
+
+    def whole(self) -> bytes | None:
+        """All records as one JSON array; None when they are lines."""
+        return None if "ndjson" in self.media_type else b"[" + self.content + b"]"
+
+    def cut(self) -> Payload:
+        """Record by record."""
+        if self._payload is None:
+            whole = self.whole()
+            cutter = cutter_for(self.media_type, len(self.content))
+            runs = [cutter.feed(self.content if whole is None else whole), cutter.close()]
+            records = [bytes(record) for run in runs for record in run.records if not isinstance(record, Oversize)]
+            before = self.start - (whole is not None)
+            offsets = [before + offset for run in runs for offset in run.offsets]
+            positions = list(range(self.first, self.first + len(records)))
+            self._payload = Payload(positions, offsets, records, {})
+        return self._payload
+
+
+Chunk = Payload | Slice
+
+
+def array_of(records: Iterable[bytes]) -> bytes:
+    """Records as a JSON array."""
+    return b"[" + b",".join(records) + b"]"
 
 
 @dataclass(slots=True)
@@ -47,14 +106,27 @@ class Draft:
         self.hashes.append(record_hash)
         self.size += len(record)
 
+    def extend(self, first: int, offsets: list[int], records: list[bytes], ids: list[int], hashes: list[int]) -> None:
+        """More records, none too long to keep; `first` is the position of the first."""
+        self.positions.extend(range(first, first + len(records)))
+        self.offsets.extend(offsets)
+        self.records.extend(records)
+        self.ids.extend(ids)
+        self.hashes.extend(hashes)
+        self.size += sum(map(len, records))
+
     def is_full(self, records: int) -> bool:
         """Whether the chunk closes now."""
         return len(self.records) >= records or self.size >= _BYTES
 
-    def encode(self) -> bytes:
-        """The object to store."""
-        payload = Payload(self.positions, self.offsets, self.records, self.oversize)
-        return zstandard.compress(msgspec.msgpack.encode(payload), 1)
+    def payload(self) -> Payload:
+        """What to store."""
+        return Payload(self.positions, self.offsets, self.records, self.oversize)
+
+    def extent(self) -> tuple[int, int]:
+        """Where the records start in the body and how many bytes they span; of a draft with consecutive records."""
+        start = self.offsets[0]
+        return start, self.offsets[-1] + len(self.records[-1]) - start
 
 
 def decode_payload(stored: bytes) -> Payload:

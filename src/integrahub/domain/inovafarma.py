@@ -11,6 +11,7 @@ import xxhash
 from integrahub.domain.chunking import signed
 from integrahub.domain.cutter import Oversize, Record
 from integrahub.domain.delimiter import Delimiter
+from integrahub.domain.inovafarma_columns import ESCAPES
 from integrahub.domain.inovafarma_records import Normalised, normalise
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS
@@ -21,6 +22,7 @@ __all__ = ["VERSION", "Facts", "Normalised", "copy_text", "first_record_facts", 
 
 VERSION = 1  # of the normaliser: a change of meaning makes every stored hash differ
 _NAMES = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME")
+_INDICE_KEY = b'"INDICE"'
 _INDICE = re.compile(rb'"INDICE"[ \t\r\n]*:[ \t\r\n]*(?:"[^"\\]*"|[^,}\]"]*)')
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -61,8 +63,10 @@ def _identify_by_any_spelling(record: bytes | msgspec.Raw) -> int:
 def identify_all(records: Sequence[Record]) -> list[int]:
     """`identify` of each record, in one reading when all are as usual."""
     try:
-        found = _MANY.decode(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
-        return [read_product_id(record.PRODUCTID) for record in found]
+        found: list[Any] = [record.PRODUCTID for record in _MANY.decode(b"[" + b",".join(records) + b"]")]  # type: ignore[arg-type]
+        if {int}.issuperset(map(type, found)) and found and min(found) > 0 and max(found) < 1 << 63:
+            return found
+        return [read_product_id(product_id) for product_id in found]
     except (Unreadable, TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return [identify(record) for record in records]
 
@@ -74,9 +78,11 @@ def seed_for(load_type: str, time_zone: str) -> int:
 
 def record_hash(raw: bytes, seed: int) -> int:
     """A bigint that tells records apart; INDICE, which moves with the record's place, is left out."""
-    flat = raw.rfind(b"{") <= 0 and b"[" not in raw
-    if flat and raw.count(b'"INDICE"') == 1:
-        raw = _INDICE.sub(b"", raw)
+    start = raw.find(_INDICE_KEY)
+    if start >= 0 and raw.find(b"{", 1) < 0 and raw.find(b"[") < 0 and (found := _INDICE.match(raw, start)):
+        end = found.end()
+        if raw.find(_INDICE_KEY, end) < 0:
+            raw = raw[:start] + raw[end:]
     return signed(xxhash.xxh3_64_intdigest(raw, seed))
 
 
@@ -127,13 +133,10 @@ def _first_text(wire: dict[str, Any], keys: Sequence[str]) -> str:
     return next((text[:200] for text in found if text), "")
 
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
 def copy_text(lines: Sequence[Sequence[str | None]]) -> bytes:
     """Lines as COPY text; None is NULL."""
     escaped = (
-        "\t".join("\\N" if value is None else value.translate(_ESCAPES) for value in line) + "\n" for line in lines
+        "\t".join("\\N" if value is None else value.translate(ESCAPES) for value in line) + "\n" for line in lines
     )
     return "".join(escaped).encode()
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from integrahub.db import replays
 from integrahub.db.pool import Database
-from integrahub.domain.chunking import Payload, decode_payload
 from integrahub.domain.inovafarma import identify_all, normalise
 from integrahub.domain.inovafarma_records import Source
 from integrahub.domain.replays import Carried, Later
 from integrahub.flow.stored_bodies import runs_of
+from integrahub.flow.stored_chunks import read_chunk
 from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
@@ -52,12 +52,11 @@ class LaterBatches:
     async def _sources(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
         """A chunk's records of some products; from the body when the chunk is no longer kept."""
         try:
-            stored = b"".join([block async for block in self._storage.get(chunk["location"])])
+            payload = (await read_chunk(self._storage, chunk)).cut()
         except ObjectMissing:
             async for source in self._from_body(chunk, ids):
                 yield source
             return
-        payload: Payload = decode_payload(stored)
         for source in _chosen(payload.records, payload.positions, payload.offsets, ids):
             yield source
 

@@ -7,7 +7,7 @@ import msgspec
 
 from integrahub.db import reports
 from integrahub.db.pool import Database
-from integrahub.domain.chunking import decode_payload
+from integrahub.flow.stored_chunks import read_chunk
 from integrahub.storage.base import Storage
 
 
@@ -17,8 +17,7 @@ async def rejected_records(database: Database, storage: Storage, batch_id: UUID)
     ObjectMissing when a chunk is no longer kept.
     """
     for place in await reports.rejected_places(database, batch_id):
-        stored = b"".join([block async for block in storage.get(place["location"])])
-        payload = decode_payload(stored)
+        payload = (await read_chunk(storage, place)).cut()
         records = dict(zip(payload.positions, payload.records, strict=True))
         for position in place["positions"]:
             yield _as_json(records[position])

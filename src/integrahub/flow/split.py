@@ -27,6 +27,7 @@ from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_ready, publish_turn
 from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
+from integrahub.flow.stored_chunks import INLINE
 from integrahub.storage.base import ObjectMissing, Storage
 
 _BLOCK = 128 * 1024  # bytes a feed of the cutter
@@ -45,8 +46,13 @@ class SplitLimits:
 
 @dataclass(slots=True)
 class _Chunk:
+    """Where it is kept: an object, or so many bytes of the body, whose first record has the position `first`."""
+
     location: str
     slots: Slots
+    start: int | None = None
+    length: int | None = None
+    first: int | None = None
 
 
 class Split:
@@ -153,14 +159,32 @@ class _Work:
     async def cut(self) -> None:
         """Every record into chunks, in order."""
         async for run in self._runs():
-            for record in self._records(run):
-                self._draft.add(*record)
-                if self._draft.is_full(self._limits.chunk_size):
-                    await self._close()
+            await self._gather(run)
         if self._draft.records:
             await self._close()
         if not self.items:
             raise BodyFault("body_empty", 0)
+
+    async def _gather(self, run: Run) -> None:
+        """A run's records into the draft, which closes when it is full."""
+        if any(isinstance(record, Oversize) for record in run.records):
+            for record in self._records(run):
+                self._draft.add(*record)
+                if self._draft.is_full(self._limits.chunk_size):
+                    await self._close()
+            return
+        records, ids = [bytes(record) for record in run.records], identify_all(run.records)  # type: ignore[arg-type]
+        hashes = [record_hash(raw, self._seed) for raw in records]
+        start = 0
+        while start < len(records):
+            end = start + self._limits.chunk_size - len(self._draft.records)
+            part = slice(start, end)
+            self._draft.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
+            start = end
+            if self._draft.is_full(self._limits.chunk_size):
+                await self._close()
+        self.items += len(records)
+        self._count_unreadable(run, ids)
 
     async def gather_late(self) -> None:
         """A second reading: records of products that straddle chunks go, whole and in order, to late chunks."""
@@ -174,7 +198,7 @@ class _Work:
                     if record[3] in self.presence.late:
                         spool.add(record)
             for draft in spool.drafts():
-                await self._store(draft, self._slots_of(draft))
+                await self._store(draft, Presence().close(draft))
         finally:
             spool.close()
 
@@ -185,6 +209,9 @@ class _Work:
                 "batch_id": self._claim["id"],
                 "number": number,
                 "location": chunk.location,
+                "body_start": chunk.start,
+                "body_bytes": chunk.length,
+                "first_position": chunk.first,
                 "records": chunk.slots.records(),
                 "ids": chunk.slots.ids.tolist(),
                 "hashes": self._hashes(chunk.slots),
@@ -213,25 +240,36 @@ class _Work:
                 digest = record_hash(raw, self._seed) if product_id else 0
                 found.append((self.items, offset, raw, product_id, digest, len(raw)))
             self.items += 1
+        self._count_unreadable(run, ids)
+        return found
+
+    def _count_unreadable(self, run: Run, ids: list[int]) -> None:
         self.unreadable += ids.count(0)
         if self.unreadable > max(_UNREADABLE, self.items // 2):
             raise BodyFault(
                 "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
             )
-        return found
 
     async def _close(self) -> None:
         draft, self._draft = self._draft, Draft()
-        await self._store(draft, self.presence.close(draft))
+        slots = self.presence.close(draft)
+        if self._is_sliced and not draft.oversize:
+            start, length = draft.extent()
+            place = self._claim["location"] or INLINE
+            self._chunks.append(_Chunk(place, slots, start, length, draft.positions[0]))
+        else:
+            await self._store(draft, slots)
 
-    def _slots_of(self, draft: Draft) -> Slots:
-        return Presence().close(draft)
+    @property
+    def _is_sliced(self) -> bool:
+        """Whether parts of the body can be read by themselves: nothing is stored twice then."""
+        return self._claim["body"] is not None or not self._claim["encoding"]
 
     async def _store(self, draft: Draft, slots: Slots) -> None:
         claim = self._claim
         token: UUID = claim["claim_token"]
         location = f"chunks/{claim['cnpj']}/{claim['id']}/{len(self._chunks):06d}-{token.hex[:8]}"
-        await self._storage.put(location, _one(draft.encode()))
+        await self._storage.put(location, _one(draft.payload().encode()))
         self._chunks.append(_Chunk(location, slots))
 
 

@@ -1,6 +1,6 @@
 """Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,9 +13,7 @@ from integrahub.db.isolating import Put, put_isolating, put_whole
 from integrahub.db.merging import apply
 from integrahub.db.pool import Connection, Database
 from integrahub.db.replaying import apply_replay
-from integrahub.domain.bodies import inflater_for
-from integrahub.domain.chunking import Payload, decode_payload
-from integrahub.domain.cutter import Oversize, cutter_for
+from integrahub.domain.chunking import Chunk
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import failure_of
@@ -26,9 +24,10 @@ from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
-from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.flow.stored_chunks import read_chunk
+from integrahub.storage.base import Storage
 
-Write = Callable[[Connection, Put], Awaitable[dict[str, int]]]
+Write = Callable[[Connection, dict[str, Any], Put], Awaitable[dict[str, int]]]
 _log = structlog.get_logger()
 _HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
 
@@ -76,26 +75,27 @@ class Upsert:
             await self._attempt_failed(claim, error)
 
     async def _upsert(self, claim: dict[str, Any]) -> None:
-        payload = await self._payload(claim)
-        write = await self._write(claim, payload)
+        chunk = await read_chunk(self._storage, claim)
+        write = await self._write(claim, chunk)
         try:
             await self._effect(claim, write, put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
-            await self._effect(claim, write, put_isolating)
+            await self._effect(claim | {"has_products": True}, write, put_isolating)
 
-    async def _write(self, claim: dict[str, Any], payload: Payload) -> Write:
+    async def _write(self, claim: dict[str, Any], chunk: Chunk) -> Write:
         """What the chunk does to the products, once it is ours."""
         if claim["kind"] not in KINDS:
-            return lambda connection, put: apply(connection, claim, payload, self._max_record, put)
+            return lambda connection, held, put: apply(connection, held, chunk, self._max_record, put)
         later = await self._later.of(claim)
-        return lambda connection, put: apply_replay(connection, claim, payload, later, self._max_record, put)
+        return lambda connection, held, put: apply_replay(connection, held, chunk.cut(), later, self._max_record, put)
 
     async def _effect(self, claim: dict[str, Any], write: Write, put: Put) -> None:
         async with self._database.transaction() as connection:
-            if not await chunks.lock_claimed(connection, claim):
+            slots = await chunks.lock_claimed(connection, claim)
+            if slots is None:
                 return
-            counters = await write(connection, put)
+            counters = await write(connection, claim | slots, put)
             left, ready = await self._settle(connection, claim, counters)
         await publish_ready(self._bus, ready)
         if left == 0:
@@ -107,12 +107,6 @@ class Upsert:
         await chunks.complete(connection, claim, counters)
         ready = await chunks.announce_next(connection, claim["batch_id"], self._window)
         return await chunks.take_off(connection, claim["batch_id"]), ready
-
-    async def _payload(self, claim: dict[str, Any]) -> Payload:
-        if claim["body"] is not None:
-            return cut_body(claim, self._max_record)
-        stored = b"".join([block async for block in self._storage.get(claim["location"])])
-        return decode_payload(stored)
 
     async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
         failure = failure_of(error)
@@ -135,25 +129,15 @@ class Upsert:
         """A dead chunk is kept apart, exempt from retention; gives where, or where it was when it cannot be copied."""
         name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
         try:
-            await self._storage.put(name, self._storage.get(claim["location"]))
-        except ObjectMissing as error:
+            stored = (await read_chunk(self._storage, claim)).cut().encode()
+            await self._storage.put(name, _one(stored))
+        except Transient:
+            raise
+        except Exception as error:  # also what made it dead, when it cannot be read
             _log.error("a dead chunk could not be copied", action="copy_dead", exc_info=error)
             return str(claim["location"])
         return name
 
 
-def cut_body(claim: dict[str, Any], max_record: int) -> Payload:
-    """A small body as the one chunk it is."""
-    inflater = inflater_for(claim["encoding"])
-    cutter = cutter_for(claim["media_type"], max_record)
-    runs = [cutter.feed(piece) for piece in inflater.feed(bytes(claim["body"]))]
-    runs.append(cutter.close())
-    payload = Payload([], [], [], {})
-    for run in runs:
-        for record, offset in zip(run.records, run.offsets, strict=True):
-            if isinstance(record, Oversize):
-                payload.oversize[len(payload.records)] = record.length
-            payload.positions.append(len(payload.records))
-            payload.offsets.append(offset)
-            payload.records.append(record.prefix if isinstance(record, Oversize) else bytes(record))
-    return payload
+async def _one(block: bytes) -> AsyncIterator[bytes]:
+    yield block

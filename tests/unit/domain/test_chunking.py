@@ -41,7 +41,7 @@ def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_i
 def test_a_stored_chunk_comes_back_as_it_was(product_ids: list[int]) -> None:
     (draft,) = drafts(product_ids, 100)
     draft.add(1000, 5000, b'{"TITLE":"too lo', 0, 0, 70_000)
-    payload = decode_payload(draft.encode())
+    payload = decode_payload(draft.payload().encode())
     assert (payload.positions, payload.offsets, payload.records) == (draft.positions, draft.offsets, draft.records)
     assert payload.oversize == {len(product_ids): 70_000}
 

@@ -1,7 +1,8 @@
 -- insert --
 -- A chunk of a batch whose split ends.
-INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
-VALUES (%(batch_id)s, %(number)s, %(location)s, %(records)s, %(ids)s, %(hashes)s)
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes)
+VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s, %(ids)s,
+  %(hashes)s)
 
 -- claim_if_free --
 -- Take a chunk that is due and whose batch has the turn.
@@ -11,7 +12,8 @@ FROM batches b, pharmacies p
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND b.id = c.batch_id AND p.id = b.pharmacy_id
   AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING')
   AND coalesce(c.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
-RETURNING c.batch_id, c.number, c.location, c.records, c.attempts, c.claim_token, b.pharmacy_id, b.kind, b.parent_id,
+RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.attempts,
+  c.claim_token, b.pharmacy_id, p.has_products, b.kind, b.parent_id,
   b.received_seq, b.origin_seq, (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type,
   b.media_type, b.encoding, p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
 
@@ -23,7 +25,7 @@ RETURNING number
 
 -- lock_if_claimed --
 -- The effect's guard: nothing is written unless the chunk is still ours.
-SELECT number FROM batch_chunks
+SELECT ids, hashes FROM batch_chunks
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING' FOR UPDATE
 
 -- complete --

@@ -105,6 +105,10 @@ RETURNING id
 UPDATE pharmacies SET full_seen_at = %(received_at)s
 WHERE id = %(pharmacy_id)s AND coalesce(full_seen_at, '-infinity') < %(received_at)s
 
+-- mark_has_products --
+-- From now on loads look at what is there.
+UPDATE pharmacies SET has_products = true WHERE id = %(pharmacy_id)s AND NOT has_products
+
 -- insert_operation --
 -- A later operation on an old batch takes its own number and turn.
 INSERT INTO batches (id, pharmacy_id, received_seq, kind, parent_id, load_type, bytes, sha256, stage, status,

@@ -5,21 +5,15 @@ SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true
   set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
 
 -- probe --
--- Slots of a chunk whose product is new, inactive or known by another hash; and slots without a readable id.
-SELECT s.slot::int - 1 AS slot, s.product_id, s.hash, p.product_id IS NOT NULL AS known,
-  coalesce(NOT p.is_active, false) AS inactive
+-- Slots of a chunk whose product is new, inactive or known by another hash, or has no readable id.
+SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
+  coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS known,
+  coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
 FROM batch_chunks c
 CROSS JOIN LATERAL unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
 LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0
   AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)
-ORDER BY s.slot
-
--- count_slots --
--- Records and distinct products a chunk answers for.
-SELECT count(*) AS records, count(DISTINCT i) FILTER (WHERE i > 0) AS products
-FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
-WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i >= 0
 
 -- copy_new --
 -- New products go straight into the table.

@@ -19,8 +19,9 @@ GROUP BY b.id
 
 -- insert_revival_chunks --
 -- The chunks of the letters; their hashes are of no use, for the product may have gone on.
-INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
-SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location, c.records, c.ids,
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes)
+SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location,
+  CASE WHEN d.location = c.location THEN c.body_start END, c.body_bytes, c.first_position, c.records, c.ids,
   array_fill(0::bigint, ARRAY[cardinality(c.ids)])
 FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
 WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
@@ -110,7 +111,8 @@ WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival'
 
 -- chunks_of --
 -- Where chunks are kept, and the body behind each.
-SELECT c.batch_id, c.number, c.location, b.location AS body_location, b.body, b.media_type, b.encoding, b.load_type
+SELECT c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, b.location AS body_location,
+  b.body, b.media_type, b.encoding, b.load_type
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number JOIN batches b ON b.id = c.batch_id
 

@@ -44,7 +44,9 @@ ORDER BY position, field, code LIMIT %(limit)s
 
 -- rejected_places --
 -- Where the rejected records of a batch are kept.
-SELECT c.number, c.location, array_agg(DISTINCT f.position ORDER BY f.position) AS positions
+SELECT c.number, c.location, c.body_start, c.body_bytes, c.first_position, b.body, b.media_type, b.encoding,
+  array_agg(DISTINCT f.position ORDER BY f.position) AS positions
 FROM record_faults f JOIN batch_chunks c ON c.batch_id = f.batch_id AND c.number = f.chunk
+JOIN batches b ON b.id = c.batch_id
 WHERE f.batch_id = %(id)s AND f.severity = 'rejected'
-GROUP BY c.number, c.location ORDER BY c.number
+GROUP BY b.id, c.batch_id, c.number ORDER BY c.number

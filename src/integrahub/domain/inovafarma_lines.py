@@ -1,0 +1,116 @@
+"""The lines of a chunk: read at once where records are as usual, record by record where they are not."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrahub.domain.chunking import Chunk, Payload, array_of
+from integrahub.domain.inovafarma_columns import ESCAPES, NULL, Lines, usual_lines
+from integrahub.domain.inovafarma_records import normalise
+from integrahub.domain.products import COLUMNS, TEXTS, Fault
+
+Line = tuple[int, str, bool, int]  # product id, columns as COPY text, whether titled, slot of its last record
+_FEW = 4  # records that are read one by one rather than halved again
+_BLANKS = [NULL if name not in TEXTS else "" for name in COLUMNS]
+_BLANKS[COLUMNS.index("price_promos")] = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a chunk is to be read; `max_record` in bytes."""
+
+    cnpj: str
+    load_type: str
+    zone: ZoneInfo
+    max_record: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """What records came to: lines, `merged` and `rejected` add up to them. Faults are told by slot's position."""
+
+    lines: list[Line] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    merged: int = 0
+    rejected: int = 0
+
+
+def read_lines(chunk: Chunk, slots: Sequence[int], ids: Sequence[int], new: set[int], dialect: Dialect) -> Reading:
+    """The records in some slots of a chunk, `ids` by slot.
+
+    A DELTA's lines of `new` products hold blanks for what it does not carry; those of others NULL: stays.
+    """
+    told = {"cnpj": dialect.cnpj, "load_type": dialect.load_type}
+    if len(slots) == len(ids) and (dialect.load_type == "full" or not new):
+        whole = chunk.whole()
+        usual = usual_lines(whole, **told) if whole else None
+        if usual and list(usual.ids) == list(ids):
+            return Reading(_numbered(usual, slots))
+    return _Reader(chunk.cut(), ids, new, dialect).read(slots)
+
+
+def _numbered(usual: Lines, slots: Sequence[int]) -> list[Line]:
+    return list(zip(usual.ids, usual.texts, usual.titled, slots, strict=True))
+
+
+class _Reader:
+    """Tries parts of a chunk at once, smaller and smaller ones; what is left is read record by record."""
+
+    def __init__(self, payload: Payload, ids: Sequence[int], new: set[int], dialect: Dialect) -> None:
+        self._payload = payload
+        self._ids = ids
+        self._new = new if dialect.load_type == "delta" else set()
+        self._dialect = dialect
+        self._reading = Reading()
+        self._odd: list[int] = []
+
+    def read(self, slots: Sequence[int]) -> Reading:
+        times = Counter(self._ids[slot] for slot in slots)
+        plain: list[int] = []
+        for slot in slots:
+            (plain if times[self._ids[slot]] == 1 and self._may_be_usual(slot) else self._odd).append(slot)
+        self._read_at_once(plain)
+        self._read_one_by_one()
+        return self._reading
+
+    def _may_be_usual(self, slot: int) -> bool:
+        product_id, record = self._ids[slot], self._payload.records[slot]
+        kept = slot not in self._payload.oversize and len(record) <= self._dialect.max_record
+        return product_id > 0 and product_id not in self._new and kept
+
+    def _read_at_once(self, slots: Sequence[int]) -> None:
+        if len(slots) <= _FEW:
+            self._odd += slots
+            return
+        text = array_of(self._payload.records[slot] for slot in slots)
+        usual = usual_lines(text, cnpj=self._dialect.cnpj, load_type=self._dialect.load_type)
+        if usual:
+            self._reading.lines += _numbered(usual, slots)
+            return
+        half = len(slots) // 2
+        self._read_at_once(slots[:half])
+        self._read_at_once(slots[half:])
+
+    def _read_one_by_one(self) -> None:
+        payload, dialect = self._payload, self._dialect
+        odd = sorted(self._odd)
+        sources = [(payload.positions[s], payload.offsets[s], self._ids[s], payload.record(s)) for s in odd]
+        normal = normalise(
+            sources, cnpj=dialect.cnpj, load_type=dialect.load_type, zone=dialect.zone, max_record=dialect.max_record
+        )
+        slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
+        for row in normal.products:
+            blanks = _BLANKS if row[0] in self._new else None
+            last = row[1 + len(COLUMNS)]
+            self._reading.lines.append((row[0], _text(row[1 : 1 + len(COLUMNS)], blanks), bool(row[1]), slot_of[last]))
+        self._reading.faults += normal.faults
+        self._reading.merged += normal.merged
+        self._reading.rejected += normal.rejected
+
+
+def _text(values: Sequence[Any], blanks: Sequence[str] | None) -> str:
+    blanks = blanks or [NULL] * len(values)
+    shown = (blank if value is None else value.translate(ESCAPES) for value, blank in zip(values, blanks, strict=True))
+    return "\t".join(shown)

@@ -1,0 +1,26 @@
+"""Chunks as they are kept: slices of a body, or objects of their own."""
+
+from typing import Any
+
+from integrahub.domain.bodies import inflater_for
+from integrahub.domain.chunking import Chunk, Slice, decode_payload
+from integrahub.storage.base import Storage
+
+INLINE = "body"  # the location of a slice of a body that lives in the batch's row
+Row = dict[str, Any]
+
+
+async def read_chunk(storage: Storage, row: Row) -> Chunk:
+    """The records of a chunk; ObjectMissing when they are no longer kept.
+
+    `row` tells `location`, `body_start`, `body_bytes`, `first_position`, `media_type`, `encoding` and `body`.
+    """
+    if row["body_start"] is None:
+        return decode_payload(b"".join([block async for block in storage.get(row["location"])]))
+    start, length = row["body_start"], row["body_bytes"]
+    if row["location"] == INLINE:
+        inflater = inflater_for(row["encoding"])
+        content = b"".join([*inflater.feed(bytes(row["body"]))])[start : start + length]
+    else:
+        content = b"".join([block async for block in storage.get(row["location"], start, length)])
+    return Slice(content, row["media_type"], start, row["first_position"])
