@@ -60,11 +60,12 @@ class Pharmacy:
             load.deactivation, load.counters["deactivated"] = "approved", self._drop(load.first or load.origin)
 
     def close_window(self, parts: list[Load]) -> None:
-        """The window of a FULL in parts has been quiet: its last part decides for all."""
+        """The window of a FULL in parts has been quiet: its last whole part decides for all."""
+        last = [part for part in parts if part.deactivation == "waiting"][-1]
         came = sum(load.came for load in self.loads if load.origin >= parts[0].origin)
-        parts[-1].first = parts[0].origin
+        last.first = parts[0].origin
         sure = all(part.status not in ("FAILED", "CANCELLED") for part in parts)
-        self._deactivate(parts[-1], parts, len(self.active()) - came, sure=sure)
+        self._deactivate(last, parts, len(self.active()) - came, sure=sure)
 
     def _take(self, load: Load, position: int, record: Any, groups: dict[int, Group]) -> None:
         try:
