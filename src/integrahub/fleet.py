@@ -13,6 +13,7 @@ import structlog
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.leases import expire_leases
 from integrahub.db.migrations import migrate
+from integrahub.db.roles import Role, url_as
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import admin_key, pepper
 from integrahub.settings import Settings
@@ -83,15 +84,20 @@ def _environment(settings: Settings, url: str) -> dict[str, str]:
     return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}
 
 
-def _children(settings: Settings, url: str) -> list[Child]:
+def _children(settings: Settings, urls: dict[Role, str]) -> list[Child]:
     upserts = [["work", "upsert"] for _ in range(settings.min_upsert_workers)]
     roles = [["api"], ["work", "split"], *upserts, ["work", "finish,sweep,failures,reconcile"]]
-    environment, node = _environment(settings, url), socket.gethostname()
+    environments = {role: _environment(settings, url) for role, url in urls.items()}
+    node = socket.gethostname()
     names = [f"{node} {' '.join(arguments)} {slot}" for slot, arguments in enumerate(roles)]
     return [
-        Child(arguments, environment | {"INTEGRAHUB_WORKER_NAME": name})
+        Child(arguments, environments[_role_of(arguments)] | {"INTEGRAHUB_WORKER_NAME": name})
         for arguments, name in zip(roles, names, strict=True)
     ]
+
+
+def _role_of(arguments: list[str]) -> Role:
+    return Role.API if arguments == ["api"] else Role.WORKER
 
 
 async def _keep_postgres(postgres: EmbeddedPostgres, stop: asyncio.Event) -> None:
@@ -129,7 +135,9 @@ async def supervise(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, url: str, postgres: EmbeddedPostgres | None, stop: asyncio.Event) -> None:
-    children = _children(settings, url)
+    # Of our own PostgreSQL each child gets a login that can be nothing else; of another's it takes the role itself.
+    urls = {role: url_as(url, role) if postgres else url for role in Role}
+    children = _children(settings, urls)
     keepers = [asyncio.create_task(child.keep(stop)) for child in children]
     if postgres:
         keepers.append(asyncio.create_task(_keep_postgres(postgres, stop)))

@@ -12,6 +12,7 @@ from integrahub.bus.base import Bus
 from integrahub.bus.guarded import GuardedBus
 from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
+from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
@@ -48,10 +49,15 @@ class Hub:
     breakers: dict[str, Breaker]
     fuses: dict[str, Fuse]
 
+    @property
+    def everything(self) -> Database:
+        """The database across pharmacies: for the operator's acts and the hub's own counts."""
+        return self.database.within(EVERYTHING)
+
     def ingest(self) -> Ingest:
         """The step behind POST."""
         bounds = Bounds(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
-        return Ingest(self.database, self.storage, self.bus, Admission(self.database, bounds))
+        return Ingest(self.database, self.storage, self.bus, Admission(self.everything, bounds))
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
@@ -110,7 +116,7 @@ class Hub:
 
     def replay(self) -> Replay:
         """What applies a batch, or its dead chunks, again."""
-        return Replay(self.database, self.storage, self.bus)
+        return Replay(self.everything, self.storage, self.bus)
 
     def verify(self) -> Verify:
         """What compares a catalogue with its bodies."""
@@ -119,7 +125,7 @@ class Hub:
 
     def decide(self) -> Decide:
         """What a person orders done to batches."""
-        return Decide(self.database, self.bus, window=self._window())
+        return Decide(self.everything, self.bus, window=self._window())
 
     def _window(self) -> Window:
         # Twice what the workers hold at once: the next chunk is there when one is done.
@@ -130,7 +136,7 @@ class Hub:
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterator[Hub]:
+async def open_hub(settings: Settings, name: str = "integrahub", role: Role | None = None) -> AsyncIterator[Hub]:
     """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used."""
     check_settings(settings)
     if not settings.database_url:
@@ -138,7 +144,7 @@ async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterato
             "DATABASE_URL is not set. `integrahub up` runs with a database of its own; every other role needs the "
             "address of one, for example postgresql://user:password@host/integrahub."
         )
-    hub = unopened(settings, name, pepper(settings), admin_key(settings))
+    hub = unopened(settings, name, pepper(settings), admin_key(settings), role)
     await hub.database.open()
     try:
         yield hub
@@ -147,9 +153,15 @@ async def open_hub(settings: Settings, name: str = "integrahub") -> AsyncIterato
         await hub.database.close()
 
 
-def unopened(settings: Settings, name: str = "integrahub", pepper: bytes = b"", admin_key: str = "") -> Hub:
+def unopened(
+    settings: Settings,
+    name: str = "integrahub",
+    pepper: bytes = b"",
+    admin_key: str = "",
+    role: Role | None = None,
+) -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
-    database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name)
+    database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name, role=role)
     breakers = {
         "postgresql": database.breaker,
         "storage": Breaker("Storage", monotonic),

@@ -11,6 +11,7 @@ import structlog
 
 from integrahub.bus.base import Delivery
 from integrahub.db import dead_letters, workers
+from integrahub.db.roles import Role
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
 from integrahub.domain.failures import failure_of
@@ -114,7 +115,7 @@ async def work(settings: Settings, steps: list[str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_hub(settings, f"integrahub {','.join(steps)}") as hub:
+    async with open_hub(settings, f"integrahub {','.join(steps)}", Role.WORKER) as hub:
         worker_id = uuid4()
         if settings.worker_name:
             await _register(hub, settings.worker_name, worker_id, steps, stop)

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from integrahub.db.loader import blocks
+from integrahub.db.roles import Reach
 
 NAMES = {
     text: f"{path.name.removesuffix('.sql')}.{name}"
@@ -49,6 +50,9 @@ class _Watched:
 
 class WatchedDatabase(_Watched):
     """A database whose statements and commits are points."""
+
+    def within(self, reach: Reach) -> "WatchedDatabase":
+        return WatchedDatabase(self._inner.within(reach), self._points)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from integrahub.api.app import create
+from integrahub.db.roles import Role
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.worker import STEPS, loops
@@ -74,14 +75,20 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 @asynccontextmanager
 async def running(settings: Settings, steps: list[str]) -> AsyncIterator[Client]:
-    """A hub with a loop for each of `steps`, and a client without a key."""
+    """An API and a loop for each of `steps`, in their roles, and a client without a key; its `hub` may do all."""
     stop = asyncio.Event()
-    async with open_hub(settings) as hub:
-        ingest = hub.ingest()
-        loops_running = [asyncio.ensure_future(loop) for loop in loops(hub, steps, stop)]
-        transport = httpx.ASGITransport(create(hub, ingest))
+    async with (
+        open_hub(settings) as hub,
+        open_hub(settings, role=Role.API) as api,
+        open_hub(settings, role=Role.WORKER) as worker,
+    ):
+        # One bus for all: its breaker is told by the API's health and trips where messages are received.
+        api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
+        ingest = api.ingest()
+        loops_running = [asyncio.ensure_future(loop) for loop in loops(worker, steps, stop)]
+        transport = httpx.ASGITransport(create(api, ingest))
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
-            yield Client(http, hub)
+            yield Client(http, replace(hub, breakers=api.breakers, fuses=worker.fuses))
         stop.set()
         await asyncio.gather(*loops_running)
         await ingest.close()

@@ -16,7 +16,8 @@ CREATE FUNCTION refused() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM refused(); RETURN NULL; END $$;
 ALTER TABLE bus_messages RENAME TO hidden_messages;
 CREATE VIEW bus_messages AS SELECT * FROM hidden_messages WHERE refused();
-CREATE TRIGGER refuse INSTEAD OF INSERT ON bus_messages FOR EACH ROW EXECUTE FUNCTION refuse()
+CREATE TRIGGER refuse INSTEAD OF INSERT ON bus_messages FOR EACH ROW EXECUTE FUNCTION refuse();
+GRANT ALL ON bus_messages TO integrahub_api, integrahub_worker
 """
 _BACK = "DROP VIEW bus_messages; ALTER TABLE hidden_messages RENAME TO bus_messages"
 
@@ -50,4 +51,7 @@ async def test_posts_are_taken_while_the_bus_is_away_and_done_when_it_is_back(cl
         assert 'integrahub_breaker_state{dependency="postgresql"} 0.0' in text
     batch = await client.finished(answer.json()["batch_id"])
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 100)
+    async with asyncio.timeout(60):
+        while (await client.http.get("/health")).status_code != 200:
+            await asyncio.sleep(0.05)
     assert breakers["bus"].state is BreakerState.CLOSED

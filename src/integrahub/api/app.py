@@ -36,7 +36,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     settings = hub.settings
     limiter = Limiter(hub.database)
     limits = Limits(limiter, parse_rate(settings.rate_limit), parse_rate(settings.failed_key_limit))
-    known = Keys(hub.database, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
+    known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
     poster, most = known.allowing(Scope.INGEST), settings.max_payload_size
     route = IngestRoute(ingest, hub.database, poster, limits, limit=most, verify_cnpj=settings.verify_cnpj)
@@ -50,17 +50,17 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
 
 
 def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
-    verify, noted = hub.settings.verify_cnpj, Audit(hub.database)
+    verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.everything), hub.everything
     reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     return [
         batches.router(hub.database, hub.storage, reader),
         catalogue.router(hub.database, reader, verify),
-        admin.router(hub.database, hub.decide(), noted, viewer, operator, verify),
-        keys.router(hub.database, known, noted, hub.pepper, verify),
-        audit.router(hub.database, viewer),
+        admin.router(everything, hub.decide(), noted, viewer, operator, verify),
+        keys.router(everything, known, noted, hub.pepper, verify),
+        audit.router(everything, viewer),
         replays.router(hub.replay(), noted, operator),
-        dead_letters.router(hub.database, viewer),
-        metrics.router(hub.database, hub.breakers, limiter),
+        dead_letters.router(everything, viewer),
+        metrics.router(everything, hub.breakers, limiter),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers),
     ]
 

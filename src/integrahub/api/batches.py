@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from integrahub.api.auth import Authenticate
 from integrahub.db import reports
 from integrahub.db.pool import Database
+from integrahub.db.roles import Reach
 from integrahub.domain import cursors
 from integrahub.domain.batches import BatchStatus, LoadType
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
@@ -106,9 +107,13 @@ class Reports:
         self._database = database
         self._storage = storage
 
+    def of(self, caller: Caller) -> Database:
+        """The database as the caller may see it."""
+        return self._database.within(Reach.of_cnpjs(caller.cnpjs))
+
     async def show(self, caller: Caller, batch_id: UUID) -> Row:
         """The batch; NotFound also when it is another pharmacy's."""
-        row = await reports.show(self._database, batch_id)
+        row = await reports.show(self.of(caller), batch_id)
         if row is None or not caller.may_see(row["cnpj"]):
             raise NotFound("batch_unknown", batch_id=batch_id)
         return view(row)
@@ -121,22 +126,22 @@ class Reports:
             raise Forbidden("other_pharmacy", cnpj=unmask(asked)[:20])
         return [unmask(asked)]
 
-    async def faults(self, batch_id: UUID, cursor: str | None, limit: int) -> Row:
+    async def faults(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> Row:
         """One page of the report of errors."""
-        rows = await reports.faults(self._database, batch_id, _decoded(cursor, int, str, str), limit)
+        rows = await reports.faults(self.of(caller), batch_id, _decoded(cursor, int, str, str), limit)
         return {"items": [fault_view(row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
 
-    async def every_fault(self, batch_id: UUID) -> AsyncIterator[list[Row]]:
+    async def every_fault(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[Row]]:
         """The whole report, in pages."""
         after: Any = None
-        while rows := await reports.faults(self._database, batch_id, after, _PAGE):
+        while rows := await reports.faults(self.of(caller), batch_id, after, _PAGE):
             yield [fault_view(row) for row in rows]
             after = (rows[-1]["position"], rows[-1]["field"], rows[-1]["code"])
 
-    async def rejected(self, batch_id: UUID) -> AsyncIterator[bytes]:
+    async def rejected(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
         """The rejected records as one JSON array."""
         begun = False
-        async for record in rejected_records(self._database, self._storage, batch_id):
+        async for record in rejected_records(self.of(caller), self._storage, batch_id):
             yield (b",\n" if begun else b"[\n") + record
             begun = True
         yield b"\n]\n" if begun else b"[]\n"
@@ -188,7 +193,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         cursor: str | None = None,
     ) -> Row:
         rows = await reports.page(
-            database,
+            answers.of(caller),
             answers.cnpjs(caller, cnpj),
             status=status,
             load_type=load_type,
@@ -215,8 +220,8 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
     ) -> Response:
         await answers.show(caller, batch_id)
         if format == "json":
-            return JSONResponse(await answers.faults(batch_id, cursor, limit))
-        pages = answers.every_fault(batch_id)
+            return JSONResponse(await answers.faults(caller, batch_id, cursor, limit))
+        pages = answers.every_fault(caller, batch_id)
         if format == "ndjson":
             return StreamingResponse(_lines(pages), media_type="application/x-ndjson")
         return StreamingResponse(_csv(pages), media_type="text/csv; charset=utf-8")
@@ -224,7 +229,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
     @routes.get("/v1/batches/{batch_id}/rejected", summary="The rejected records, to correct and post as a DELTA")
     async def rejected(batch_id: UUID, caller: Known) -> Response:
         await answers.show(caller, batch_id)
-        body = answers.rejected(batch_id)
+        body = answers.rejected(caller, batch_id)
         try:
             first = await anext(body)
         except ObjectMissing:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from integrahub.api.auth import Authenticate
 from integrahub.db import catalogue, pharmacies
 from integrahub.db.pool import Database
+from integrahub.db.roles import Reach
 from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
 from integrahub.domain.inovafarma import wire_record
@@ -128,7 +129,7 @@ class Catalogue:
         wanted = read(query)
         pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
         count, rows = await catalogue.page(
-            self._database,
+            self._database.within(Reach(ids=(pharmacy["id"],))),
             pharmacy["id"],
             wanted.filters,
             wanted.sort,
@@ -170,7 +171,7 @@ class Catalogue:
             raise BadRequest("cnpj_not_named")
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
-        found = await pharmacies.find(self._database, cnpj)
+        found = await pharmacies.find(self._database.within(Reach(cnpjs=(cnpj,))), cnpj)
         if found is None:
             raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found

@@ -12,6 +12,7 @@ from integrahub.api.limits import Limits
 from integrahub.db import pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Receipt
+from integrahub.db.roles import Reach
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
@@ -84,7 +85,9 @@ class IngestRoute:
             if len(self._known) > 100_000:
                 self._known.clear()
             name, city, state = facts.name or "", facts.city or "", facts.state or ""
-            known = await pharmacies.find_or_create(self._database, cnpj, name, city, state)
+            known = await pharmacies.find_or_create(
+                self._database.within(Reach(cnpjs=(cnpj,))), cnpj, name, city, state
+            )
             self._known[cnpj] = (known, monotonic())
         return known
 

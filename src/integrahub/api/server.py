@@ -6,6 +6,7 @@ import uvicorn
 import uvloop
 
 from integrahub.api.app import create
+from integrahub.db.roles import Role
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import logs
@@ -15,7 +16,7 @@ _DRAIN = 20  # seconds requests under way may take to end
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
-    async with open_hub(settings, "integrahub api") as hub:
+    async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
         config = uvicorn.Config(
             create(hub, ingest),

@@ -9,6 +9,7 @@ import typer
 from integrahub.cli.following import bars
 from integrahub.cli.kept_database import kept_database
 from integrahub.cli.output import OUT, show_json, show_rows
+from integrahub.db.roles import Role
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
@@ -33,7 +34,7 @@ def verify(
 
 
 async def _verify(settings: Settings, cnpj: str) -> Row:
-    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify") as hub:
+    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify", Role.WORKER) as hub:
         with bars() as progress:
             task = progress.add_task("reading batches", total=None)
             return await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))

@@ -1,9 +1,14 @@
-"""Brings the schema up to date: files of `migrations/` in order, each once, under one advisory lock."""
+"""Brings the schema up to date: files of `migrations/` in order, each once, then the permissions; under one lock."""
 
+import hashlib
 from importlib.resources import files
 from typing import LiteralString
 
 from psycopg import AsyncConnection
+from psycopg.errors import InsufficientPrivilege
+
+from integrahub.db.roles import Role
+from integrahub.domain.errors import ConfigurationError
 
 _LOCK = 0x1A7E62A  # any number nobody else locks
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
@@ -16,6 +21,12 @@ def available() -> list[tuple[str, LiteralString]]:
     return [(name, text) for name, text in found]
 
 
+def permissions() -> tuple[str, LiteralString]:
+    """Name, which changes with the text, and text of the permissions."""
+    text = (files(__package__) / "permissions.sql").read_text("utf-8")
+    return f"permissions {hashlib.sha256(text.encode()).hexdigest()[:16]}", text
+
+
 async def migrate(url: str) -> list[str]:
     """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once."""
     async with await AsyncConnection.connect(url) as connection:
@@ -24,7 +35,30 @@ async def migrate(url: str) -> list[str]:
         rows = await (await connection.execute("SELECT name FROM schema_migrations")).fetchall()
         done = {row[0] for row in rows}
         applied = [(name, text) for name, text in available() if name not in done]
-        for name, text in applied:
+        for _, text in applied:
             await connection.execute(text)
+        name, text = permissions()
+        # Migrations may have brought tables; a restored database may have come without its roles.
+        if applied or name not in done or not await _has_roles(connection):
+            await _permit(connection, text)
+            applied += [(name, text)] if name not in done else []
+        for name, _ in applied:
             await connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [name])
     return [name for name, _ in applied]
+
+
+async def _has_roles(connection: AsyncConnection) -> bool:
+    asked = "SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)"
+    row = await (await connection.execute(asked, [[str(role) for role in Role]])).fetchone()
+    return row is not None and row[0] == len(Role)
+
+
+async def _permit(connection: AsyncConnection, text: LiteralString) -> None:
+    try:
+        await connection.execute(text)
+    except InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"The roles of the hub cannot be set up: {error.diag.message_primary}. Have a superuser run, once:\n"
+            "  CREATE ROLE integrahub_api LOGIN;\n  CREATE ROLE integrahub_worker LOGIN BYPASSRLS;\n"
+            f"  GRANT integrahub_api, integrahub_worker TO {connection.info.user};\nthen migrate again."
+        ) from error

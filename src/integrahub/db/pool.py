@@ -1,5 +1,6 @@
 """The connection pool, with the time limits every session lives under."""
 
+import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -10,6 +11,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, Se
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from integrahub.db.roles import Reach, Role
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import Transient, UnfitValue
 
@@ -34,10 +36,23 @@ _SESSION = (
 
 
 class Database:
-    """Connections to one PostgreSQL. Statements are prepared after their second use on a connection."""
+    """Connections to one PostgreSQL, as a role when one is given, else as whoever the URL names.
 
-    def __init__(self, url: str, *, size: int = 4, name: str = "integrahub", breaker: Breaker | None = None) -> None:
-        keywords: dict[str, Any] = {"row_factory": dict_row, "options": _SESSION, "application_name": name} | NETWORK
+    Statements are prepared after their second use on a connection. The API's role sees only the pharmacies of `within`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        size: int = 4,
+        name: str = "integrahub",
+        breaker: Breaker | None = None,
+        role: Role | None = None,
+    ) -> None:
+        session = f"{_SESSION} -c role={role}" if role else _SESSION
+        keywords: dict[str, Any] = {"row_factory": dict_row, "options": session, "application_name": name} | NETWORK
+        self._reach: Reach | None = None
         self.url = url
         self.breaker = breaker or Breaker("PostgreSQL", monotonic)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -57,12 +72,20 @@ class Database:
         """Close every connection."""
         await self._pool.close()
 
+    def within(self, reach: Reach) -> "Database":
+        """The same connections, each transaction naming the pharmacies it may see."""
+        bound = copy.copy(self)
+        bound._reach = reach
+        return bound
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection within one transaction; Transient when there is no database, UnfitValue for a bad value."""
         self.breaker.enter()
         try:
             async with self._pool.connection() as connection, connection.transaction():
+                if self._reach:
+                    await self._reach.name(connection)
                 yield connection
         except (PoolTimeout, OperationalError, InterfaceError) as error:
             if not isinstance(error, _OURS):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
+from integrahub.db.roles import Reach
 from integrahub.domain.errors import Problem, Unprocessable
 
 _SQL = blocks("receipts")
@@ -88,7 +89,8 @@ def _replayed(row: dict[str, Any]) -> Receipt:
 
 async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
     """Commit all posts at once; the outcomes stand in the order of the posts."""
-    async with database.transaction() as connection:
+    of_posts = Reach(ids=tuple({post.pharmacy_id for post in posts}))
+    async with database.within(of_posts).transaction() as connection:
         earlier = await _look_up(connection, posts)
         outcomes, fresh = _decide(earlier, posts)
         received = await _insert(connection, fresh)

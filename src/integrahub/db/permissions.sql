@@ -1,0 +1,92 @@
+-- Who may do what. Applied whole after the migrations, whenever it has changed.
+--
+-- integrahub_api: sees the pharmacies its transaction names, by row level security; owns nothing, deletes nothing that is a client's.
+-- integrahub_worker: works across pharmacies; knows no keys, no audit log.
+-- The role that migrates owns the tables. A table that stands in none of the lists below is closed to both.
+
+DO $$ BEGIN
+  IF to_regrole('integrahub_api') IS NULL THEN CREATE ROLE integrahub_api LOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
+END $$;
+DO $$ BEGIN
+  IF to_regrole('integrahub_worker') IS NULL THEN CREATE ROLE integrahub_worker LOGIN BYPASSRLS; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+DO $$ BEGIN
+  IF NOT pg_has_role(current_user, 'integrahub_api', 'USAGE') THEN GRANT integrahub_api TO CURRENT_USER; END IF;
+  IF NOT pg_has_role(current_user, 'integrahub_worker', 'USAGE') THEN GRANT integrahub_worker TO CURRENT_USER; END IF;
+END $$;
+
+DO $$ DECLARE old record; BEGIN
+  FOR old IN SELECT schemaname, tablename, policyname FROM pg_policies WHERE schemaname = current_schema() LOOP
+    EXECUTE format('DROP POLICY %I ON %I.%I', old.policyname, old.schemaname, old.tablename);
+  END LOOP;
+END $$;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker;
+GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker;
+
+-- What the transaction named; nothing named, nothing seen.
+CREATE OR REPLACE FUNCTION sees_all() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
+  RETURN coalesce(current_setting('integrahub.reach', true), '') = 'all';
+CREATE OR REPLACE FUNCTION seen_pharmacies() RETURNS bigint[] STABLE PARALLEL SAFE LANGUAGE sql
+  RETURN coalesce(nullif(current_setting('integrahub.pharmacies', true), ''), '{}')::bigint[];
+CREATE OR REPLACE FUNCTION seen_cnpjs() RETURNS text[] STABLE PARALLEL SAFE LANGUAGE sql
+  RETURN coalesce(nullif(current_setting('integrahub.cnpjs', true), ''), '{}')::text[];
+CREATE OR REPLACE FUNCTION see_only(cnpjs text[]) RETURNS void LANGUAGE sql SECURITY DEFINER
+  SET search_path = pg_catalog, public
+  AS $$
+    SELECT set_config('integrahub.cnpjs', cnpjs::text, true), set_config('integrahub.pharmacies',
+      (SELECT coalesce(array_agg(p.id), '{}')::text FROM public.pharmacies p WHERE p.cnpj = ANY (cnpjs)), true)
+  $$;
+REVOKE ALL ON FUNCTION see_only(text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
+
+-- Of one pharmacy each.
+GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
+GRANT SELECT ON products, record_faults TO integrahub_api;
+CREATE POLICY api ON pharmacies TO integrahub_api
+  USING ((SELECT sees_all()) OR cnpj = ANY ((SELECT seen_cnpjs())::text[]) OR id = ANY ((SELECT seen_pharmacies())::bigint[]));
+CREATE POLICY api ON products TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+CREATE POLICY api ON batches TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+CREATE POLICY api ON batch_chunks TO integrahub_api
+  USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
+CREATE POLICY api ON record_faults TO integrahub_api
+  USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
+CREATE POLICY api ON pharmacy_turns TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+-- A pharmacy's turn is made with it, before its number can be among those named; every other has one already.
+CREATE POLICY born ON pharmacy_turns FOR INSERT TO integrahub_api WITH CHECK (last_seq = 0);
+
+-- The operator's.
+GRANT SELECT ON failure_groups, workers, reconciliations TO integrahub_api;
+GRANT SELECT, UPDATE ON dead_letters TO integrahub_api;
+GRANT SELECT, INSERT, UPDATE ON api_keys TO integrahub_api;
+GRANT SELECT, INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_api;
+CREATE POLICY api ON failure_groups TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON workers TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON reconciliations TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON dead_letters TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON api_keys TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY read ON audit_log FOR SELECT TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY note ON audit_log FOR INSERT TO integrahub_api WITH CHECK ((SELECT sees_all()) AND outcome IS NULL);
+CREATE POLICY complete ON audit_log FOR UPDATE TO integrahub_api
+  USING ((SELECT sees_all()) AND outcome IS NULL) WITH CHECK ((SELECT sees_all()));
+
+-- Nobody's: messages that name batches, counts of limits.
+GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
+  dead_letters, failure_groups, workers, reconciliations, bus_messages TO integrahub_worker;
+
+-- Row level security binds the owner too: what it may see is said, not assumed.
+DO $$ DECLARE closed text; BEGIN
+  FOR closed IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+      AND relname NOT IN ('bus_messages', 'rate_windows', 'schema_migrations') LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', closed);
+    EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', closed);
+    EXECUTE format('CREATE POLICY owner ON %I TO CURRENT_USER USING (true)', closed);
+  END LOOP;
+END $$;

@@ -1,0 +1,178 @@
+"""Tenancy in the database itself: table by table, as the roles the processes take."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.errors import InsufficientPrivilege
+from psycopg.rows import dict_row
+
+from integrahub.db.migrations import migrate
+from integrahub.db.pool import Database
+from integrahub.db.roles import EVERYTHING, Reach, Role, url_as
+from tests.integration.conftest import CNPJ, Client
+
+OTHER = "33000167000101"
+OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_faults")
+OF_THE_OPERATOR = (*("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "reconciliations"),)
+NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
+RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
+
+
+@pytest.fixture
+async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
+    """The API's way to a database in which two pharmacies have rows in every table."""
+    vendor = (await client.admin("POST", "/admin/keys", {"cnpjs": "all"}))["api_key"]
+    for cnpj in (CNPJ, OTHER):
+        posted = await client.post([record | {"CNPJ": cnpj} for record in RECORDS], **{"X-Api-Key": vendor})
+        await client.finished(posted.json()["batch_id"], vendor)
+    async with client.hub.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, place, message, stack,"
+            " attempts, fingerprint) SELECT id, 9, 1, '', '', '', '', '', '[]', 'f' FROM batches"
+        )
+        await connection.execute("INSERT INTO failure_groups VALUES ('f', '', '', '', 1, now(), now(), 1)")
+        await connection.execute("INSERT INTO workers (name, id, steps, pid) VALUES ('w', gen_random_uuid(), '{}', 1)")
+        await connection.execute(
+            "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
+        )
+    database = Database(url_as(database_url, Role.API), size=2, role=Role.API)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def _counts(database: Database, tables: tuple[str, ...]) -> dict[str, int]:
+    found = {}
+    for table in tables:
+        async with database.transaction() as connection:
+            row = await (await connection.execute(f"SELECT count(*) AS rows FROM {table}")).fetchone()  # type: ignore[arg-type]
+            found[table] = row["rows"] if row else -1
+    return found
+
+
+async def test_the_api_sees_nothing_until_its_transaction_names_a_pharmacy(api: Database) -> None:
+    assert set((await _counts(api, OF_PHARMACIES + OF_THE_OPERATOR)).values()) == {0}
+
+
+async def test_the_api_sees_the_rows_of_the_named_pharmacy_and_no_others(api: Database, client: Client) -> None:
+    own = await _counts(api.within(Reach(cnpjs=(CNPJ,))), OF_PHARMACIES)
+    every = await _counts(client.hub.database, OF_PHARMACIES)
+    assert {table: 2 * rows for table, rows in own.items()} == every
+    assert set((await _counts(api.within(Reach(cnpjs=(CNPJ,))), OF_THE_OPERATOR)).values()) == {0}
+    nobody = await _counts(api.within(Reach(cnpjs=("11222333000181",))), OF_PHARMACIES)
+    assert set(nobody.values()) == {0}
+
+
+async def test_the_operators_transactions_see_every_row(api: Database, client: Client) -> None:
+    tables = OF_PHARMACIES + OF_THE_OPERATOR
+    found = await _counts(api.within(EVERYTHING), tables)
+    assert found == await _counts(client.hub.database, tables)
+    assert 0 not in found.values()
+
+
+async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -> None:
+    for reach in (EVERYTHING, Reach(cnpjs=(CNPJ,)), Reach(ids=(1, 2))):
+        async with api.within(reach).transaction():
+            pass
+        assert set((await _counts(api, OF_PHARMACIES + OF_THE_OPERATOR)).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE batches SET status = 'FAILED' WHERE pharmacy_id = %(id)s",
+        "UPDATE pharmacies SET name = 'mine' WHERE id = %(id)s",
+        "UPDATE pharmacy_turns SET last_seq = 0 WHERE pharmacy_id = %(id)s",
+        "UPDATE batch_chunks SET status = 'PENDING' WHERE records >= 0"
+        " AND batch_id NOT IN (SELECT id FROM batches WHERE pharmacy_id <> %(id)s)",
+        "UPDATE api_keys SET revoked_at = NULL",
+        "UPDATE dead_letters SET settled_at = now()",
+    ],
+)
+async def test_the_api_changes_no_row_of_another_pharmacy(api: Database, client: Client, statement: Any) -> None:
+    async with client.hub.database.transaction() as connection:
+        row = await (await connection.execute("SELECT id FROM pharmacies WHERE cnpj = %s", [OTHER])).fetchone()
+    async with api.within(Reach(cnpjs=(CNPJ,))).transaction() as connection:
+        assert (await connection.execute(statement, row)).rowcount == 0
+
+
+async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Client) -> None:
+    async with client.hub.database.transaction() as connection:
+        row = await (await connection.execute("SELECT id FROM pharmacies WHERE cnpj = %s", [OTHER])).fetchone()
+    for statement in (
+        "INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256)"
+        " VALUES (gen_random_uuid(), %(id)s, 99, 'full', 1, '')",
+        "INSERT INTO pharmacies (cnpj, name) VALUES ('11222333000181', 'x')",
+    ):
+        with pytest.raises(InsufficientPrivilege, match="row-level security"):
+            async with api.within(Reach(cnpjs=(CNPJ,))).transaction() as connection:
+                await connection.execute(statement, row)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("table", [*OF_PHARMACIES, *OF_THE_OPERATOR])
+async def test_the_api_deletes_nothing(api: Database, table: str) -> None:
+    for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE", f"DROP TABLE {table}"):
+        with pytest.raises(InsufficientPrivilege):
+            async with api.within(EVERYTHING).transaction() as connection:
+                await connection.execute(statement)  # type: ignore[arg-type]
+
+
+async def test_an_ended_entry_of_the_audit_log_is_closed_to_the_api_too(api: Database) -> None:
+    async with api.within(EVERYTHING).transaction() as connection:
+        assert (await connection.execute("UPDATE audit_log SET outcome = 'x'")).rowcount == 0
+    with pytest.raises(InsufficientPrivilege):
+        async with api.within(EVERYTHING).transaction() as connection:
+            await connection.execute("UPDATE audit_log SET actor = 'somebody else'")
+
+
+async def test_workers_know_no_keys_and_no_audit_log(api: Database, database_url: str) -> None:
+    worker = Database(url_as(database_url, Role.WORKER), size=2, role=Role.WORKER)
+    await worker.open()
+    try:
+        for table in ("api_keys", "audit_log", "rate_windows", "schema_migrations"):
+            with pytest.raises(InsufficientPrivilege):
+                await _counts(worker, (table,))
+        assert 0 not in (await _counts(worker, OF_PHARMACIES)).values()
+    finally:
+        await worker.close()
+
+
+async def test_neither_role_owns_a_table_or_may_become_another(api: Database, database_url: str) -> None:
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        rows = connection.execute(
+            "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
+            " EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,"
+            " EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS member"
+            " FROM pg_roles r WHERE rolname = ANY(%s) ORDER BY rolname",
+            [[str(role) for role in Role]],
+        ).fetchall()
+    assert [row["rolname"] for row in rows] == ["integrahub_api", "integrahub_worker"]
+    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 1]
+    assert rows[1]["rolbypassrls"]
+
+
+def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_is_nobodys(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        ).fetchall()
+    forced = dict(rows)
+    assert set(forced) == {*OF_PHARMACIES, *OF_THE_OPERATOR, *NOBODYS}
+    assert {table for table, is_forced in forced.items() if not is_forced} == set(NOBODYS)
+
+
+async def test_a_search_under_row_security_walks_the_pharmacys_index(api: Database) -> None:
+    async with api.within(Reach(cnpjs=(CNPJ,))).transaction() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        cursor = await connection.execute(
+            "EXPLAIN SELECT * FROM products WHERE pharmacy_id = 1 AND unaccent(lower(title)) LIKE '%x%'"
+        )
+        plan = "\n".join(row["QUERY PLAN"] for row in await cursor.fetchall())
+    assert "Index Cond: (pharmacy_id = '1'::bigint)" in plan or "Index Cond: (pharmacy_id = 1)" in plan, plan
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    assert await migrate(database_url) == []
