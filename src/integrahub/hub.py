@@ -18,7 +18,7 @@ from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
-from integrahub.domain.windows import WIDTH, Window
+from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.admitting import Admission
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
@@ -129,7 +129,7 @@ class Hub:
 
     def _window(self) -> Window:
         # Twice what the workers hold at once: the next chunk is there when one is done.
-        return Window(self.settings.split_window, 2 * WIDTH * self.settings.min_upsert_workers)
+        return Window(self.settings.split_window, 2 * WIDTH * TOGETHER * self.settings.min_upsert_workers)
 
     def _retries(self) -> RetryPolicy:
         return RetryPolicy(attempts=self.settings.max_chunk_retries)

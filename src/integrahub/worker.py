@@ -15,7 +15,7 @@ from integrahub.db.roles import Role
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
 from integrahub.domain.failures import failure_of
-from integrahub.domain.windows import WIDTH
+from integrahub.domain.windows import TOGETHER, WIDTH
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import logs
@@ -101,7 +101,7 @@ def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | Non
     known = worker_id or uuid4()
     made: dict[str, Callable[[], Awaitable[None]]] = {
         "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4),
-        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH),
+        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4),
         "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1),
         "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),

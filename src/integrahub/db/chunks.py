@@ -36,21 +36,27 @@ async def announce_next(connection: Connection, batch_id: UUID, window: Window) 
     return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
 
 
-async def claim(database: Database, batch_id: UUID, number: int, token: UUID, worker: UUID) -> Row | None:
-    """Take a chunk; None when it is done, not due, not in turn or in other hands."""
-    values = {"batch_id": batch_id, "number": number, "token": token, "worker": worker, "lease": LEASE}
+async def claim(database: Database, wanted: list[tuple[UUID, int]], token: UUID, worker: UUID) -> list[Row]:
+    """Take chunks, by batch and number; those are left out that are done, not due, not in turn or in other hands."""
+    values = {"batches": [batch for batch, _ in wanted], "numbers": [number for _, number in wanted]}
+    values |= {"token": token, "worker": worker, "lease": LEASE}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["claim_if_free"], values)).fetchone()
+        claims = await (await connection.execute(_SQL["claim_free"], values)).fetchall()
+    return sorted(claims, key=lambda claim: (claim["batch_id"], claim["number"]))
 
 
 def _key(claim: Row) -> Row:
     return {"batch_id": claim["batch_id"], "number": claim["number"], "token": claim["claim_token"]}
 
 
-async def renew(database: Database, claim: Row) -> bool:
-    """Whether the chunk is still ours."""
+async def renew(database: Database, claims: list[Row]) -> bool:
+    """Whether any chunk taken under one token is still ours."""
+    values = {
+        "batches": list({claim["batch_id"] for claim in claims}),
+        "token": claims[0]["claim_token"],
+        "lease": LEASE,
+    }
     async with database.transaction() as connection:
-        values = _key(claim) | {"lease": LEASE}
         return await (await connection.execute(_SQL["renew_if_held"], values)).fetchone() is not None
 
 
@@ -64,9 +70,9 @@ async def complete(connection: Connection, claim: Row, counters: Row) -> None:
     await connection.execute(_SQL["complete"], _key(claim) | counters)
 
 
-async def take_off(connection: Connection, batch_id: UUID) -> int:
-    """One chunk less: how many are left. Whoever reads 0 has the batch finished."""
-    row = await (await connection.execute(_BATCHES["take_off_chunk"], {"id": batch_id})).fetchone()
+async def take_off(connection: Connection, batch_id: UUID, count: int = 1) -> int:
+    """So many chunks less: how many are left. Whoever reads 0 has the batch finished."""
+    row = await (await connection.execute(_BATCHES["take_off_chunks"], {"id": batch_id, "count": count})).fetchone()
     assert row is not None
     return int(row["chunks_left"])
 

@@ -106,7 +106,9 @@ class Draft:
         self.hashes.append(record_hash)
         self.size += len(record)
 
-    def extend(self, first: int, offsets: list[int], records: list[bytes], ids: list[int], hashes: list[int]) -> None:
+    def extend(
+        self, first: int, offsets: list[int], records: list[bytes], ids: list[int], hashes: Iterable[int]
+    ) -> None:
         """More records, none too long to keep; `first` is the position of the first."""
         self.positions.extend(range(first, first + len(records)))
         self.offsets.extend(offsets)
@@ -143,6 +145,8 @@ class Slots:
 
     def records(self) -> int:
         """How many records this chunk answers for."""
+        if min(self.ids) >= 0:
+            return len(self.ids)
         return sum(1 for product_id in self.ids if product_id >= 0)
 
 
@@ -155,7 +159,8 @@ class Presence:
 
     def close(self, draft: Draft) -> Slots:
         """Note a closed chunk's products; its repeats get one hash together."""
-        ids = BitMap64(product_id for product_id in draft.ids if product_id)
+        ids = BitMap64(array("Q", draft.ids))
+        ids.discard(0)
         self.late |= ids & self._seen
         self._seen |= ids
         if len(ids) < len(draft.ids):
@@ -182,6 +187,11 @@ def combine_repeats(draft: Draft) -> None:
             combined = signed(xxhash.xxh3_64_intdigest(together))
             for slot in repeats:
                 draft.hashes[slot] = combined
+
+
+def all_signed(numbers: Iterable[int]) -> array[int]:
+    """Unsigned 64-bit numbers as PostgreSQL's bigints."""
+    return array("q", array("Q", numbers).tobytes())
 
 
 def signed(number: int) -> int:

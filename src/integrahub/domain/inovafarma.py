@@ -1,6 +1,7 @@
 """The dialect of InovaFarma's ERP: upper-case keys, one record per promotion, decimal commas."""
 
 import re
+from array import array
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 import xxhash
 
-from integrahub.domain.chunking import signed
+from integrahub.domain.chunking import all_signed
 from integrahub.domain.cutter import Oversize, Record
 from integrahub.domain.delimiter import Delimiter
 from integrahub.domain.inovafarma_columns import ESCAPES
@@ -78,12 +79,24 @@ def seed_for(load_type: str, time_zone: str) -> int:
 
 def record_hash(raw: bytes, seed: int) -> int:
     """A bigint that tells records apart; INDICE, which moves with the record's place, is left out."""
+    return record_hashes([raw], seed)[0]
+
+
+def record_hashes(records: Sequence[bytes], seed: int) -> "array[int]":
+    """`record_hash` of each."""
+    digest = xxhash.xxh3_64_intdigest
+    return all_signed([digest(_placeless(raw), seed) for raw in records])
+
+
+def _placeless(raw: bytes) -> bytes:
+    """A record without INDICE, where it can be found without reading the record."""
     start = raw.find(_INDICE_KEY)
-    if start >= 0 and raw.find(b"{", 1) < 0 and raw.find(b"[") < 0 and (found := _INDICE.match(raw, start)):
-        end = found.end()
-        if raw.find(_INDICE_KEY, end) < 0:
-            raw = raw[:start] + raw[end:]
-    return signed(xxhash.xxh3_64_intdigest(raw, seed))
+    if start < 0 or raw.find(b"{", 1) > 0 or raw.find(b"[") > 0:
+        return raw
+    found = _INDICE.match(raw, start)
+    if found is None or raw.find(_INDICE_KEY, found.end()) > 0:
+        return raw
+    return raw[:start] + raw[found.end() :]
 
 
 class Facts(msgspec.Struct, frozen=True):

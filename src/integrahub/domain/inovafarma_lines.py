@@ -42,6 +42,8 @@ def read_lines(chunk: Chunk, slots: Sequence[int], ids: Sequence[int], new: set[
 
     A DELTA's lines of `new` products hold blanks for what it does not carry; those of others NULL: stays.
     """
+    if not slots:
+        return Reading()
     told = {"cnpj": dialect.cnpj, "load_type": dialect.load_type}
     if len(slots) == len(ids) and (dialect.load_type == "full" or not new):
         whole = chunk.whole()

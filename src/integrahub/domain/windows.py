@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-WIDTH = 2  # chunks an upsert worker applies at once
+WIDTH = 2  # transactions an upsert worker has under way
+TOGETHER = 4  # chunks that may share one
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,4 +14,4 @@ class Window:
     """
 
     least: int = 2
-    slots: int = 8
+    slots: int = 32

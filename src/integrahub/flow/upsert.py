@@ -1,5 +1,6 @@
 """Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,15 +14,15 @@ from integrahub.db.isolating import Put, put_isolating, put_whole
 from integrahub.db.merging import apply
 from integrahub.db.pool import Connection, Database
 from integrahub.db.replaying import apply_replay
-from integrahub.domain.chunking import Chunk
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
-from integrahub.domain.windows import Window
+from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
+from integrahub.flow.gathering import Gathering
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.flow.stored_chunks import read_chunk
@@ -58,55 +59,85 @@ class Upsert:
         self._fuse = fuse
         self._token = token
         self._later = LaterBatches(database, storage, max_record)
+        self._gathering = Gathering(self._apply, most=TOGETHER, at_once=WIDTH)
 
     async def __call__(self, message: bytes) -> None:
         """Apply the chunk a `chunks.ready` names, unless it is done or in other hands."""
-        event = msgspec.json.decode(message, type=ChunkReady)
-        claim = await chunks.claim(self._database, event.batch_id, event.chunk_index, self._token(), self._worker_id)
-        if claim is None:
+        await self._gathering(msgspec.json.decode(message, type=ChunkReady))
+
+    async def _apply(self, events: list[ChunkReady]) -> None:
+        """Chunks that wait together share a transaction; if that fails, they are tried apart."""
+        wanted = [(event.batch_id, event.chunk_index) for event in events]
+        claims = await chunks.claim(self._database, wanted, self._token(), self._worker_id)
+        if not claims:
             return
+        # What failed before, or whose worker died, is not to draw others along.
+        plain = [c for c in claims if not c["attempts"] and not c["crashes"] and c["kind"] not in KINDS]
+        together = plain if len(plain) > 1 else []
         try:
-            async with Lease(lambda: chunks.renew(self._database, claim)):
-                await self._upsert(claim)
-            self._fuse.succeeded()
+            async with Lease(lambda: chunks.renew(self._database, claims)):
+                apart = await self._apply_together(together)
+                for claim in [*apart, *(claim for claim in claims if claim not in together)]:
+                    await self._apply_apart(claim)
         except Transient as error:
-            await chunks.release(self._database, claim, str(error), _HAND_BACK)
+            for claim in claims:
+                await chunks.release(self._database, claim, str(error), _HAND_BACK)
+
+    async def _apply_together(self, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that must be tried apart."""
+        try:
+            if claims:
+                await self._effect([(claim, await self._write(claim)) for claim in claims], put_whole)
+                self._fuse.succeeded()
+            return []
+        except Transient:
+            raise
+        except Exception as error:
+            _log.warning("chunks failed together and are tried apart", action="try_apart", error=str(error))
+            return claims
+
+    async def _apply_apart(self, claim: dict[str, Any]) -> None:
+        try:
+            await self._upsert(claim)
+            self._fuse.succeeded()
+        except Transient:
+            raise
         except Exception as error:
             await self._attempt_failed(claim, error)
 
     async def _upsert(self, claim: dict[str, Any]) -> None:
-        chunk = await read_chunk(self._storage, claim)
-        write = await self._write(claim, chunk)
+        write = await self._write(claim)
         try:
-            await self._effect(claim, write, put_whole)
+            await self._effect([(claim, write)], put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
-            await self._effect(claim | {"has_products": True}, write, put_isolating)
+            await self._effect([(claim | {"has_products": True}, write)], put_isolating)
 
-    async def _write(self, claim: dict[str, Any], chunk: Chunk) -> Write:
+    async def _write(self, claim: dict[str, Any]) -> Write:
         """What the chunk does to the products, once it is ours."""
+        chunk = await read_chunk(self._storage, claim)
         if claim["kind"] not in KINDS:
             return lambda connection, held, put: apply(connection, held, chunk, self._max_record, put)
         later = await self._later.of(claim)
         return lambda connection, held, put: apply_replay(connection, held, chunk.cut(), later, self._max_record, put)
 
-    async def _effect(self, claim: dict[str, Any], write: Write, put: Put) -> None:
+    async def _effect(self, work: list[tuple[dict[str, Any], Write]], put: Put) -> None:
+        """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
+        settled: Counter[UUID] = Counter()
         async with self._database.transaction() as connection:
-            slots = await chunks.lock_claimed(connection, claim)
-            if slots is None:
-                return
-            counters = await write(connection, claim | slots, put)
-            left, ready = await self._settle(connection, claim, counters)
+            for claim, write in work:
+                slots = await chunks.lock_claimed(connection, claim)
+                if slots is not None:
+                    await chunks.complete(connection, claim, await write(connection, claim | slots, put))
+                    settled[claim["batch_id"]] += 1
+            ready, left = [], {}
+            for batch in sorted(settled):
+                ready += await chunks.announce_next(connection, batch, self._window)
+                left[batch] = await chunks.take_off(connection, batch, settled[batch])
         await publish_ready(self._bus, ready)
-        if left == 0:
-            await publish_upserted(self._bus, claim["batch_id"])
-
-    async def _settle(
-        self, connection: Connection, claim: dict[str, Any], counters: dict[str, int]
-    ) -> tuple[int, list[dict[str, Any]]]:
-        await chunks.complete(connection, claim, counters)
-        ready = await chunks.announce_next(connection, claim["batch_id"], self._window)
-        return await chunks.take_off(connection, claim["batch_id"]), ready
+        for batch in left:
+            if left[batch] == 0:
+                await publish_upserted(self._bus, batch)
 
     async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
         failure = failure_of(error)

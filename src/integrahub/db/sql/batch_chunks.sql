@@ -1,26 +1,31 @@
 -- insert --
 -- A chunk of a batch whose split ends.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes)
-VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s, %(ids)s,
-  %(hashes)s)
+VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s,
+  %(ids)s::bigint[], %(hashes)s::bigint[])
 
--- claim_if_free --
--- Take a chunk that is due and whose batch has the turn.
+-- claim_free --
+-- Take those chunks that are due and whose batch has the turn.
+WITH free AS MATERIALIZED (
+  SELECT c.batch_id, c.number
+  FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
+  JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number JOIN batches b ON b.id = c.batch_id
+  WHERE b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING')
+    AND coalesce(c.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
+  ORDER BY c.batch_id, c.number FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(c.started_at, now())
-FROM batches b, pharmacies p
-WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND b.id = c.batch_id AND p.id = b.pharmacy_id
-  AND b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING')
-  AND coalesce(c.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
-RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.attempts,
-  c.claim_token, b.pharmacy_id, p.has_products, b.kind, b.parent_id,
-  b.received_seq, b.origin_seq, (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type,
-  b.media_type, b.encoding, p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
+FROM free, batches b, pharmacies p
+WHERE c.batch_id = free.batch_id AND c.number = free.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
+RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.attempts, c.crashes,
+  c.claim_token, b.pharmacy_id, p.has_products, b.kind, b.parent_id, b.received_seq, b.origin_seq,
+  (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type, b.media_type, b.encoding,
+  p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
 
 -- renew_if_held --
--- Keep the lease of a chunk.
+-- Keep the leases of chunks taken together.
 UPDATE batch_chunks SET lease_until = now() + make_interval(secs => %(lease)s)
-WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
+WHERE batch_id = ANY(%(batches)s::uuid[]) AND finished_at IS NULL AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
 -- lock_if_claimed --

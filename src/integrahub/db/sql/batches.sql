@@ -65,12 +65,12 @@ SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at 
 -- The batch, when it is not final.
 SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
 
--- take_off_chunk --
+-- take_off_chunks --
 -- One chunk less; whoever reads 0 has the batch finished.
-UPDATE batches SET chunks_left = chunks_left - 1,
-  stage = CASE WHEN chunks_left = 1 THEN 'finishing' ELSE stage END,
-  announced_at = CASE WHEN chunks_left = 1 THEN now() ELSE announced_at END,
-  announcements = CASE WHEN chunks_left = 1 THEN 0 ELSE announcements END
+UPDATE batches SET chunks_left = chunks_left - %(count)s,
+  stage = CASE WHEN chunks_left = %(count)s THEN 'finishing' ELSE stage END,
+  announced_at = CASE WHEN chunks_left = %(count)s THEN now() ELSE announced_at END,
+  announcements = CASE WHEN chunks_left = %(count)s THEN 0 ELSE announcements END
 WHERE id = %(id)s RETURNING chunks_left
 
 -- totals --

@@ -1,0 +1,48 @@
+"""Work that waits together is done together."""
+
+import asyncio
+
+import pytest
+
+from integrahub.flow.gathering import Gathering
+
+
+async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answered() -> None:
+    groups: list[list[int]] = []
+
+    async def work(items: list[int]) -> None:
+        groups.append(items)
+        await asyncio.sleep(0)
+
+    gathering = Gathering(work, most=4, at_once=2)
+    await asyncio.gather(*(gathering(number) for number in range(10)))
+    assert sorted(number for group in groups for number in group) == list(range(10))
+    assert max(map(len, groups)) == 4 and len(groups) == 3
+
+
+async def test_never_more_groups_are_under_way_than_allowed() -> None:
+    under_way, most = 0, 0
+
+    async def work(items: list[int]) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+
+    gathering = Gathering(work, most=1, at_once=2)
+    await asyncio.gather(*(gathering(number) for number in range(9)))
+    assert (most, under_way) == (2, 0)
+
+
+async def test_a_group_that_fails_is_told_to_all_of_it_and_to_nobody_else() -> None:
+    async def work(items: list[int]) -> None:
+        if 1 in items:
+            raise ValueError("one is bad")
+
+    gathering = Gathering(work, most=2, at_once=1)
+    told = await asyncio.gather(*(gathering(number) for number in range(4)), return_exceptions=True)
+    assert [isinstance(one, ValueError) for one in told] == [True, True, False, False]
+    with pytest.raises(ValueError, match="one is bad"):
+        await gathering(1)
+    await gathering(5)
