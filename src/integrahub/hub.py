@@ -14,7 +14,7 @@ from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
-from integrahub.domain.breakers import Breaker
+from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
@@ -23,7 +23,9 @@ from integrahub.flow.admitting import Admission
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
+from integrahub.flow.gauges import Gauges
 from integrahub.flow.ingest import Ingest
+from integrahub.flow.presence import Presence
 from integrahub.flow.reconcile import Reconcile
 from integrahub.flow.replay import Replay
 from integrahub.flow.split import Split, SplitLimits
@@ -126,6 +128,22 @@ class Hub:
     def decide(self) -> Decide:
         """What a person orders done to batches."""
         return Decide(self.everything, self.bus, window=self._window())
+
+    def gauges(self) -> Gauges:
+        """What tells Prometheus of the hub's work."""
+        most = {"api": self.settings.max_api, "upsert": self.settings.max_upsert_workers}
+        return Gauges(self.everything, self.bus, self.breakers, most)
+
+    def presence(self, worker_id: UUID, steps: list[str]) -> Presence:
+        """What makes this process known as a worker."""
+        own = self.settings.parent_pid is None
+        return Presence(self.everything, worker_id, steps, self.settings.worker_name, counted=own)
+
+    def problems(self, *dependencies: str) -> list[str]:
+        """Why this process should not be given work now: breakers, of these or of all, that are not closed."""
+        asked = {name: breaker for name, breaker in self.breakers.items() if name in dependencies or not dependencies}
+        told = ((name, breaker) for name, breaker in asked.items() if breaker.state is not BreakerState.CLOSED)
+        return [f"{name} is left alone: {breaker.last_error}" for name, breaker in told]
 
     def _window(self) -> Window:
         # Twice what the workers hold at once: the next chunk is there when one is done.

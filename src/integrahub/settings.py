@@ -43,6 +43,19 @@ class Settings(BaseSettings):
     min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=_named("MIN_UPSERT_WORKERS"))
     max_backlog_per_pharmacy: int = Field(5_000_000, ge=0)
     max_backlog: int = Field(20_000_000, ge=0)
+    max_upsert_workers: int = Field(16, ge=1, le=256, validation_alias=_named("MAX_UPSERT_WORKERS"))
+    min_api: int = Field(2, ge=1, le=64)
+    max_api: int = Field(10, ge=1, le=64)
+    scale_check_interval: Annotated[float, NoDecode] = Field(
+        10.0, ge=0.1, le=3600, validation_alias=_named("SCALE_CHECK_INTERVAL")
+    )
+    scale_add_over: int = Field(5000, ge=0)
+    scale_remove_under: int = Field(1000, ge=0)
+    scale_drain_seconds: float = Field(30.0, ge=0)
+    scale_pause: float = Field(60.0, ge=0)
+    api_add_over: Annotated[float, NoDecode] = Field(0.7, gt=0, le=1)
+    api_remove_under: Annotated[float, NoDecode] = Field(0.3, gt=0, le=1)
+    api_memory: int = Field(512 << 20, ge=64 << 20)
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
     rate_limit: str = "100/minute"
@@ -52,10 +65,24 @@ class Settings(BaseSettings):
     key: str | None = Field(None, repr=False)
     worker_name: str | None = None
     parent_pid: int | None = None
+    listen_fd: int | None = None
+    probe_fd: int | None = None
+    probe_host: str = "127.0.0.1"
+    probe_port: int | None = Field(None, ge=0, le=65535)
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
 
-    @field_validator("deactivation_limit", mode="before")
+    @field_validator("scale_check_interval", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        """Seconds, or with `ms` or `s`; a bare number of 1000 and more is what the older hub wrote: milliseconds."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s)?", str(value).strip().lower())
+        if match is None:
+            return value
+        number = float(match[1])
+        return number / 1000 if match[2] == "ms" or (not match[2] and number >= 1000) else number
+
+    @field_validator("deactivation_limit", "api_add_over", "api_remove_under", mode="before")
     @classmethod
     def _percent(cls, value: object) -> object:
         return float(value.rstrip("% ")) / 100 if isinstance(value, str) and value.strip().endswith("%") else value
@@ -66,7 +93,7 @@ class Settings(BaseSettings):
         parse_rate(value)
         return value
 
-    @field_validator("max_payload_size", mode="before")
+    @field_validator("max_payload_size", "api_memory", mode="before")
     @classmethod
     def _size(cls, value: object) -> object:
         match = re.fullmatch(r"(\d+)\s*(k|m|g)i?b?", str(value).strip().lower())

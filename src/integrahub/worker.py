@@ -1,16 +1,17 @@
 """The loop of a worker: receive, run the step, settle; drains on SIGTERM and SIGINT."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 
 from integrahub.bus.base import Delivery
-from integrahub.db import dead_letters, workers
+from integrahub.db import dead_letters
 from integrahub.db.roles import Role
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
@@ -18,7 +19,8 @@ from integrahub.domain.failures import failure_of
 from integrahub.domain.windows import TOGETHER, WIDTH
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import logs
+from integrahub.telemetry import logs, probes
+from integrahub.telemetry.probes import Probes
 
 STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile")
 Step = Callable[[bytes], Awaitable[None]]
@@ -27,17 +29,39 @@ _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
 _PAUSE = 1.0  # seconds after a fault of what the step depends on
+_STALLED = 600.0  # seconds without a turn after which a loop counts as stuck
 _log = structlog.get_logger()
 
 
-async def consume(hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int) -> None:
+@dataclass(slots=True)
+class Pulse:
+    """When each loop of this process last turned, by a monotonic clock in seconds."""
+
+    clock: Callable[[], float] = monotonic
+    turned: dict[str, float] = field(default_factory=dict)
+
+    def beat(self, loop: str) -> None:
+        """The loop turns."""
+        self.turned[loop] = self.clock()
+
+    def problems(self) -> list[str]:
+        """Loops that have not turned for long."""
+        ages = {loop: self.clock() - at for loop, at in self.turned.items()}
+        return [f"{loop} has not turned for {age:.0f} s" for loop, age in ages.items() if age > _STALLED]
+
+
+async def consume(
+    hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int, pulse: Pulse | None = None
+) -> None:
     """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first.
 
     While a breaker is open nothing is received: no work fails for want of what it depends on. The same while the
     step's fuse is blown.
     """
     running: set[asyncio.Task[None]] = set()
+    pulse = pulse or Pulse()
     while not stop.is_set():
+        pulse.beat(topic)
         if wait := _pausing(hub, topic):
             await _pause(stop, wait)
             continue
@@ -77,9 +101,12 @@ async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event)
         _log.error("a step failed outside its own retries", action="handle", topic=delivery.topic, exc_info=error)
 
 
-async def repeat(round_: Callable[[], Awaitable[None]], stop: asyncio.Event, interval: float) -> None:
+async def repeat(
+    name: str, round_: Callable[[], Awaitable[None]], stop: asyncio.Event, interval: float, pulse: Pulse
+) -> None:
     """Run rounds until `stop`; a round that fails is tried again."""
     while not stop.is_set():
+        pulse.beat(name)
         try:
             await round_()
         except IntegraHubError as error:
@@ -96,41 +123,44 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def loops(hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None) -> list[Awaitable[None]]:
+def loops(
+    hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None, pulse: Pulse | None = None
+) -> list[Awaitable[None]]:
     """One loop a step, all under one worker's id."""
-    known = worker_id or uuid4()
+    known, pulse = worker_id or uuid4(), pulse or Pulse()
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4),
-        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER),
-        "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4),
-        "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1),
-        "sweep": lambda: repeat(hub.sweep(), stop, _ROUND),
-        "reconcile": lambda: repeat(hub.reconcile(), stop, _RECONCILE),
+        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4, pulse),
+        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER, pulse),
+        "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4, pulse),
+        "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse),
+        "sweep": lambda: repeat("sweep", hub.sweep(), stop, _ROUND, pulse),
+        "reconcile": lambda: repeat("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
     }
     return [made[step]() for step in steps]
 
 
 async def work(settings: Settings, steps: list[str]) -> None:
-    """Run the steps in this process until a signal asks it to stop."""
+    """Run the steps in this process until a signal asks it to stop; what was begun is ended first."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
     async with open_hub(settings, f"integrahub {','.join(steps)}", Role.WORKER) as hub:
-        worker_id = uuid4()
-        if settings.worker_name:
-            await _register(hub, settings.worker_name, worker_id, steps, stop)
-        await asyncio.gather(*loops(hub, steps, stop, worker_id))
+        worker_id, pulse = uuid4(), Pulse()
+        async with hub.presence(worker_id, steps) as presence:
+            own = Probes(pulse.problems, lambda: _unready(hub, stop, presence.known), hub.gauges())
+            async with probes.serving(own, place):
+                await asyncio.gather(*loops(hub, steps, stop, worker_id, pulse))
 
 
-async def _register(hub: Hub, name: str, worker_id: UUID, steps: list[str], stop: asyncio.Event) -> None:
-    """Take the name as soon as there is a database."""
-    while not stop.is_set():
-        try:
-            await workers.register(hub.database, name, worker_id, steps, os.getpid())
-            return
-        except Transient as error:
-            _log.warning("the database does not answer yet", action="register", error=str(error))
-            await _pause(stop, _PAUSE)
+def _unready(hub: Hub, stop: asyncio.Event, known: asyncio.Event) -> list[str]:
+    """Why the worker takes no work now."""
+    told = hub.problems()
+    if not known.is_set():
+        told.append("the database does not know this worker yet")
+    if stop.is_set():
+        told.append("it is ending what it began")
+    return told
 
 
 def run(settings: Settings, steps: list[str]) -> int:

@@ -15,7 +15,9 @@ from tests.integration.conftest import CNPJ, Client
 
 OTHER = "33000167000101"
 OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_faults")
-OF_THE_OPERATOR = (*("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "reconciliations"),)
+OF_THE_OPERATOR = (
+    *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
+)
 NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
 RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
 
@@ -34,6 +36,7 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         )
         await connection.execute("INSERT INTO failure_groups VALUES ('f', '', '', '', 1, now(), now(), 1)")
         await connection.execute("INSERT INTO workers (name, id, steps, pid) VALUES ('w', gen_random_uuid(), '{}', 1)")
+        await connection.execute("INSERT INTO worker_restarts VALUES ('upsert', 1)")
         await connection.execute(
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
         )

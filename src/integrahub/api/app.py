@@ -60,7 +60,7 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
         audit.router(everything, viewer),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
-        metrics.router(everything, hub.breakers, limiter),
+        metrics.router(hub.gauges(), limiter),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers),
     ]
 

@@ -1,6 +1,9 @@
 """The process of the API: serves until a signal, then ends what it began."""
 
 import asyncio
+import signal
+import socket
+from uuid import uuid4
 
 import uvicorn
 import uvloop
@@ -9,13 +12,16 @@ from integrahub.api.app import create
 from integrahub.db.roles import Role
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import logs
+from integrahub.telemetry import logs, probes
+from integrahub.telemetry.probes import Probes
 
 _DRAIN = 20  # seconds requests under way may take to end
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, on the socket a fleet shares between its APIs, else on one of its own."""
+    place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
+    shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
         config = uvicorn.Config(
@@ -30,8 +36,21 @@ async def serve(settings: Settings) -> None:
             forwarded_allow_ips=settings.trusted_proxies,
             server_header=False,
         )
-        await uvicorn.Server(config).serve()
+        server = uvicorn.Server(config)
+        # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
+        own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), hub.gauges())
+        async with hub.presence(uuid4(), ["api"]), probes.serving(own, place):
+            for number in (signal.SIGTERM, signal.SIGINT):
+                # The server hears them itself, and raises them again in the end, when there is more to close.
+                signal.signal(number, signal.SIG_IGN)
+            await server.serve(shared)
         await ingest.close()
+
+
+def _starting(server: uvicorn.Server) -> list[str]:
+    if server.should_exit:
+        return ["it is ending what it began"]
+    return [] if server.started else ["it does not listen yet"]
 
 
 def run(settings: Settings) -> int:

@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from integrahub import fleet, worker
+from integrahub import worker
 from integrahub.api import server
 from integrahub.api.app import create, describe
 from integrahub.cli.output import OUT
 from integrahub.cli.parent import end_with_parent
 from integrahub.db import migrations
 from integrahub.domain.errors import ConfigurationError
+from integrahub.fleet import run
 from integrahub.hub import unopened
 from integrahub.settings import Settings
 
@@ -26,7 +27,7 @@ def up(port: Port = None, data: Folder = None, workers: Workers = None) -> int:
     """Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."""
     wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers}
     given = {name: value for name, value in wanted.items() if value is not None}
-    return fleet.up(Settings().model_copy(update=given))
+    return run.up(Settings().model_copy(update=given))
 
 
 def api() -> int:

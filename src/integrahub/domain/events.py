@@ -10,6 +10,13 @@ CHUNKS_READY = "chunks.ready"
 CHUNKS_FAILED = "chunks.failed"
 BATCHES_UPSERTED = "batches.upserted"
 BATCHES_FINISHED = "batches.finished"
+# Who consumes a topic: the names that lag is told under.
+GROUPS = {
+    BATCHES_RECEIVED: "chunker-workers",
+    CHUNKS_READY: "upsert-workers",
+    BATCHES_UPSERTED: "finish-workers",
+    CHUNKS_FAILED: "failure-workers",
+}
 
 
 class BatchReceived(msgspec.Struct, frozen=True, rename="camel"):

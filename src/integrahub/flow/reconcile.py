@@ -2,20 +2,21 @@
 
 import structlog
 
-from integrahub.db import reconciliations
+from integrahub.db import reconciliations, workers
 from integrahub.db.pool import Database
 
 _log = structlog.get_logger()
 
 
 class Reconcile:
-    """One round compares counts made apart and keeps what it found."""
+    """One round compares counts made apart and keeps what it found; workers long gone are forgotten."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def __call__(self) -> None:
         """One round."""
+        await workers.forget(self._database)
         for found in await reconciliations.reconcile(self._database):
             _log.error(
                 "records of a batch are unaccounted for",

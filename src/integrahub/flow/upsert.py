@@ -27,6 +27,7 @@ from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.flow.stored_chunks import read_chunk
 from integrahub.storage.base import Storage
+from integrahub.telemetry.metrics import PRODUCTS, SETTLED
 
 Write = Callable[[Connection, dict[str, Any], Put], Awaitable[dict[str, int]]]
 _log = structlog.get_logger()
@@ -123,17 +124,21 @@ class Upsert:
 
     async def _effect(self, work: list[tuple[dict[str, Any], Write]], put: Put) -> None:
         """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
-        settled: Counter[UUID] = Counter()
+        settled, counted = Counter[UUID](), Counter[str]()
         async with self._database.transaction() as connection:
             for claim, write in work:
                 slots = await chunks.lock_claimed(connection, claim)
                 if slots is not None:
-                    await chunks.complete(connection, claim, await write(connection, claim | slots, put))
+                    counters = await write(connection, claim | slots, put)
+                    await chunks.complete(connection, claim, counters)
+                    counted.update(counters)
                     settled[claim["batch_id"]] += 1
             ready, left = [], {}
             for batch in sorted(settled):
                 ready += await chunks.announce_next(connection, batch, self._window)
                 left[batch] = await chunks.take_off(connection, batch, settled[batch])
+        for result in SETTLED:
+            PRODUCTS.labels(result).inc(counted[result])
         await publish_ready(self._bus, ready)
         for batch in left:
             if left[batch] == 0:

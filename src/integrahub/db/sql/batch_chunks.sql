@@ -62,12 +62,14 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 RETURNING number
 
 -- announce_next --
--- The next chunks of a batch: in flight are its share of the slots, and a least number at any rate.
+-- The next chunks of a batch: in flight are its share of the slots, and a least number at any rate. The slots grow with
+-- the upsert workers alive: twice the two chunks each holds at once.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
   WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
   ORDER BY number
-  LIMIT greatest(0, greatest(%(least)s, ceil(%(slots)s::numeric / greatest(1, (SELECT count(*) FROM batches
+  LIMIT greatest(0, greatest(%(least)s, ceil(greatest(%(slots)s, 4 * (SELECT count(*) FROM workers
+      WHERE 'upsert' = ANY (steps) AND left_at IS NULL AND seen_at > now() - interval '20 seconds'))::numeric / greatest(1, (SELECT count(*) FROM batches
       WHERE finished_at IS NULL AND stage = 'upserting')))) - (SELECT count(*) FROM batch_chunks
     WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
   FOR UPDATE SKIP LOCKED)

@@ -1,12 +1,12 @@
 -- register --
--- Take a name, and tell who had it before.
-WITH before AS (SELECT id FROM workers WHERE name = %(name)s),
+-- Take a name, and tell who had it before and whether that one had left in good order.
+WITH before AS (SELECT id, left_at FROM workers WHERE name = %(name)s),
   taken AS (
-    INSERT INTO workers (name, id, steps, pid) VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s)
-    ON CONFLICT (name) DO UPDATE SET id = excluded.id, steps = excluded.steps, pid = excluded.pid,
-      started_at = now(), seen_at = now()
+    INSERT INTO workers (name, id, steps, pid, host) VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s, %(host)s)
+    ON CONFLICT (name) DO UPDATE SET id = excluded.id, steps = excluded.steps, pid = excluded.pid, host = excluded.host,
+      started_at = now(), seen_at = now(), left_at = NULL
     RETURNING name)
-SELECT (SELECT id FROM before) AS before FROM taken
+SELECT (SELECT id FROM before) AS before, (SELECT left_at IS NULL FROM before) AS fell FROM taken
 
 -- free_chunks_of --
 -- The chunks a dead worker held.
@@ -17,3 +17,36 @@ WHERE worker_id = %(id)s AND finished_at IS NULL AND status = 'PROCESSING' AND l
 -- The splits a dead worker held.
 UPDATE batches SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND stage = 'splitting' AND lease_until > now()
+
+-- beat --
+-- The worker lives.
+UPDATE workers SET seen_at = now() WHERE name = %(name)s AND id = %(id)s
+
+-- leave --
+-- The worker ended because it was asked to, with nothing in its hands.
+UPDATE workers SET left_at = now() WHERE name = %(name)s AND id = %(id)s
+
+-- forget --
+-- Names nobody has used for a day.
+DELETE FROM workers WHERE seen_at < now() - interval '1 day'
+
+-- count_restart --
+-- A worker was started again that nobody had stopped.
+INSERT INTO worker_restarts (step, restarts) VALUES (%(step)s, 1)
+ON CONFLICT (step) DO UPDATE SET restarts = worker_restarts.restarts + 1
+
+-- every --
+-- Every worker known, with how long ago it was seen, and how many chunks it holds.
+SELECT w.name, w.host, w.pid, w.steps, w.started_at, w.left_at,
+  extract(epoch FROM now() - w.seen_at)::float8 AS silent,
+  (SELECT count(*) FROM batch_chunks c WHERE c.worker_id = w.id AND c.finished_at IS NULL AND c.status = 'PROCESSING')
+    AS holding
+FROM workers w ORDER BY w.name
+
+-- live_by_step --
+-- How many workers of each step are alive, and how often workers of it were started again unasked.
+SELECT coalesce(l.step, r.step) AS step, coalesce(l.live, 0) AS live, coalesce(r.restarts, 0) AS restarts
+FROM (SELECT unnest(steps) AS step, count(*) AS live FROM workers
+    WHERE left_at IS NULL AND seen_at > now() - make_interval(secs => %(silent)s) GROUP BY 1) l
+  FULL JOIN worker_restarts r ON r.step = l.step
+ORDER BY 1

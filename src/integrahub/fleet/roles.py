@@ -1,0 +1,62 @@
+"""Which processes a fleet has, how many of each, and what each is started with."""
+
+import os
+import socket
+from dataclasses import dataclass
+
+from integrahub.db.roles import Role as Login
+from integrahub.domain.scaling import Span
+from integrahub.settings import Settings
+
+REST = "finish,sweep,failures,reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`step` as metrics name it, the command's `arguments`, how many, and what they are in PostgreSQL."""
+
+    step: str
+    arguments: tuple[str, ...]
+    span: Span
+    login: Login = Login.WORKER
+
+
+def roles(settings: Settings) -> list[Role]:
+    """The API, one that splits, the upsert workers, and one for all that is left."""
+    upserts = Span(settings.min_upsert_workers, max(settings.min_upsert_workers, settings.max_upsert_workers))
+    return [
+        Role("api", ("api",), Span(settings.min_api, max(settings.min_api, settings.max_api)), Login.API),
+        Role("split", ("work", "split"), Span(1, 1)),
+        Role("upsert", ("work", "upsert"), upserts),
+        Role("finish", ("work", REST), Span(1, 1)),
+    ]
+
+
+def light(settings: Settings) -> Settings:
+    """The embedded hub stays small: one API and the least of workers, unless a maximum was asked for."""
+    given = settings.model_fields_set
+    fewest_api = settings.min_api if "min_api" in given else 1
+    most_api = settings.max_api if "max_api" in given else fewest_api
+    most = settings.max_upsert_workers if "max_upsert_workers" in given else settings.min_upsert_workers
+    return settings.model_copy(update={"min_api": fewest_api, "max_api": most_api, "max_upsert_workers": most})
+
+
+def name_of(role: Role, slot: int) -> str:
+    """The name of one place: stable over restarts, and of this machine."""
+    return f"{socket.gethostname()} {role.step} {slot}"
+
+
+def environment_of(settings: Settings, url: str) -> dict[str, str]:
+    """What a process is started with: the environment, its database, and what the command line or the fleet decided."""
+    given = {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "PORT": str(settings.port),
+        "HOST": settings.host,
+        "MIN_UPSERT_WORKERS": str(settings.min_upsert_workers),
+        "MAX_UPSERT_WORKERS": str(max(settings.min_upsert_workers, settings.max_upsert_workers)),
+        "MIN_API": str(settings.min_api),
+        "MAX_API": str(settings.max_api),
+        "PARENT_PID": str(os.getpid()),
+    }
+    return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}

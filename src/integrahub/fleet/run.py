@@ -1,0 +1,100 @@
+"""The processes `integrahub up` and `integrahub fleet`: one supervisor, with or without a database of its own."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from integrahub.db.roles import Role, url_as
+from integrahub.domain.errors import ConfigurationError
+from integrahub.fleet import embedded, place
+from integrahub.fleet.roles import light
+from integrahub.fleet.supervisor import DRAIN, Supervisor
+from integrahub.hub import open_hub
+from integrahub.settings import Settings
+from integrahub.telemetry import logs, probes
+
+_LOOK = 0.1  # seconds between looks at the port
+
+
+def up(settings: Settings) -> int:
+    """The embedded hub as a process: its exit code."""
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(_supervise(light(settings)))
+    return 0
+
+
+def fleet(settings: Settings) -> int:
+    """The orchestrator over a database that is there already: its exit code."""
+    if not settings.database_url:
+        raise ConfigurationError(
+            "DATABASE_URL is not set. `integrahub fleet` works on a database that is there already, for example "
+            "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
+        )
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(_supervise(settings))
+    return 0
+
+
+async def _supervise(settings: Settings) -> None:
+    stop, again = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    with await _listen(settings) as shared:
+        async with embedded.database(settings) as url:
+            known = settings.model_copy(update={"database_url": url})
+            # Of our own PostgreSQL each process gets a login that can be nothing else; of another's it takes the role.
+            url_of = partial(url_as, url) if settings.database_url is None else lambda login: url
+            await _run(known, shared, url_of, stop, again)
+
+
+async def _run(
+    settings: Settings, shared: socket.socket, url_of: Callable[[Role], str], stop: asyncio.Event, again: asyncio.Event
+) -> None:
+    own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
+    assert own is not None
+    async with open_hub(settings, "integrahub fleet") as hub:
+        supervisor = Supervisor(hub, shared, url_of)
+        with place.announced(settings, own):
+            async with probes.serving(supervisor.probes(), own):
+                welcoming = asyncio.create_task(_welcome(settings, supervisor, stop))
+                await supervisor.run(stop, again)
+                welcoming.cancel()
+
+
+async def _listen(settings: Settings) -> socket.socket:
+    """The socket all APIs share. Waits while an earlier hub's API drains; ConfigurationError when the port stays taken.
+
+    The fleet holds it, so that a client's connection waits over a restart instead of being refused.
+    """
+    patience = asyncio.get_running_loop().time() + DRAIN
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    while True:
+        try:
+            return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > patience:
+                raise ConfigurationError(
+                    f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+                    "Stop what listens there, or choose another port with --port."
+                ) from error
+        await asyncio.sleep(_LOOK)
+
+
+async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Say where the hub is once an API is ready, and that it stops when it does."""
+    await supervisor.serving()
+    base = f"http://{settings.host}:{settings.port}"
+    key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
+    print(
+        f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
+        f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
+        f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra.",
+        flush=True,
+    )
+    await stop.wait()
+    print("IntegraHub: stopping... / parando...", flush=True)

@@ -1,0 +1,101 @@
+"""/livez, /readyz and /metrics of one process, on a port of its own, for supervisors and Prometheus."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_PATIENCE = 5.0  # seconds a peer may take to ask
+_LONGEST = 8192  # bytes of a request
+_REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
+_log = structlog.get_logger()
+Answer = tuple[int, str, bytes]  # status, content type, body
+Route = Callable[[], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What one process says of itself.
+
+    `live` and `ready` give what is wrong, each in a sentence: none is well. `metrics` gives Prometheus' text. `more`
+    are further paths.
+    """
+
+    live: Callable[[], list[str]]
+    ready: Callable[[], list[str]]
+    metrics: Callable[[], Awaitable[bytes]]
+    more: dict[str, Route] = field(default_factory=dict)
+
+    async def answer(self, path: str) -> Answer:
+        """The answer to a GET of `path`."""
+        if path == "/livez":
+            return _judged(self.live())
+        if path == "/readyz":
+            return _judged(self.ready())
+        if path == "/metrics":
+            return 200, CONTENT_TYPE_LATEST, await self.metrics()
+        return await self.more[path]() if path in self.more else (404, "application/json", b"{}")
+
+
+def _judged(problems: list[str]) -> Answer:
+    return as_json({"status": "down" if problems else "ok", "problems": problems}, 503 if problems else 200)
+
+
+def as_json(value: object, status: int = 200) -> Answer:
+    """An answer with a JSON body."""
+    return status, "application/json", json.dumps(value, default=str).encode()
+
+
+@asynccontextmanager
+async def serving(probes: Probes, place: socket.socket | None) -> AsyncIterator[None]:
+    """Answer on a listening socket while the block runs; None: nobody asked for a port."""
+    if place is None:
+        yield
+        return
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await _answer_one(probes, reader, writer)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            _log.debug("a probe went away", action="probe")
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, sock=place, limit=_LONGEST)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+async def _answer_one(probes: Probes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
+    method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    path = rest.partition(" ")[0].partition("?")[0]
+    status, kind, body = (405, "application/json", b"{}") if method != "GET" else await _safely(probes, path)
+    lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+    await asyncio.wait_for(writer.drain(), _PATIENCE)
+
+
+async def _safely(probes: Probes, path: str) -> Answer:
+    try:
+        return await probes.answer(path)
+    except Exception as error:  # a probe must be answered whatever is wrong
+        _log.warning("a probe could not be answered", action="probe", path=path, exc_info=error)
+        return as_json({"status": "down", "problems": [f"{type(error).__name__}: {error}"]}, 503)
+
+
+def listening(fd: int | None, host: str, port: int | None) -> socket.socket | None:
+    """The socket inherited as `fd`, else one bound to host and port (0: any), else none."""
+    if fd is not None:
+        return socket.socket(fileno=fd)
+    if port is None:
+        return None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)

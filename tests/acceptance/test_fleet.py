@@ -1,0 +1,122 @@
+"""The fleet as an operator sees it: it grows and shrinks with real posts, tells crash loops, restarts in silence."""
+
+import json
+import os
+import signal
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from integrahub.cli.demo_catalogue import sample
+from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation
+
+CNPJS = ("05927228000145", OTHER, "60746948000112", "00000000000191")
+
+
+def _status(installation: Installation) -> dict[str, Any]:
+    told = installation.command("fleet", "status", "--json", "--data", str(installation.folder / "kept"))
+    assert told.returncode == 0, told.stderr
+    return dict(json.loads(told.stdout))
+
+
+def _upserts(installation: Installation) -> list[dict[str, Any]]:
+    return [place for place in _status(installation)["workers"] if place["step"] == "upsert"]
+
+
+def _body(copies: int) -> bytes:
+    records = [{k: v for k, v in record.items() if k != "CNPJ"} for record in sample()]
+    return json.dumps(
+        [r | {"PRODUCTID": int(r["PRODUCTID"]) + n * 10_000_000} for n in range(copies) for r in records]
+    ).encode()
+
+
+def _post(installation: Installation, cnpj: str, body: bytes) -> str:
+    headers = {"X-Admin-Api-Key": ADMIN, "X-Inova-Load-Type": "full", "Content-Type": "application/json"}
+    answer = installation.http.post(PATH, params={"cnpj": cnpj}, content=body, headers=headers)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["batch_id"])
+
+
+def _metric(installation: Installation, name: str) -> float:
+    lines = installation.http.get("/metrics").text.splitlines()
+    return float(next(line.rpartition(" ")[2] for line in lines if line.startswith(name)))
+
+
+@pytest.mark.timeout(300)
+def test_a_backlog_made_by_posts_grows_the_fleet_to_its_most_and_it_shrinks_back(installation: Installation) -> None:
+    installation.settings |= {"MIN_UPSERT_WORKERS": "2", "MAX_UPSERT_WORKERS": "4", "SCALE_CHECK_INTERVAL": "300ms"}
+    installation.settings |= {"SCALE_ADD_OVER": "2000", "SCALE_REMOVE_UNDER": "500", "SCALE_DRAIN_SECONDS": "0"}
+    installation.settings |= {"SCALE_PAUSE": "1", "LOG_LEVEL": "DEBUG"}
+    installation.start()
+    installation.key = ADMIN
+    body = _body(6)
+    ids = [_post(installation, cnpj, body) for cnpj in CNPJS]
+    installation.wait_until(lambda: len(_upserts(installation)) == 4)
+    installation.wait_until(lambda: all(place["state"] == "ready" for place in _upserts(installation)))
+    batches = [installation.finished(batch_id) for batch_id in ids]
+    assert [(batch["status"], batch["inserted"]) for batch in batches] == [("COMPLETED", 6 * 16349)] * 4
+    installation.wait_until(lambda: len(_upserts(installation)) == 2)
+    installation.wait_until(lambda: _metric(installation, 'integrahub_workers_active{step="upsert"}') == 2)
+    assert _metric(installation, 'integrahub_workers_max{step="upsert"}') == 4
+    assert _metric(installation, 'integrahub_worker_restarts_total{step="upsert"}') == 0
+    assert "is killed" not in (installation.folder / "hub.log").read_text()
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_that_always_falls_is_told_and_no_longer_started_until_someone_orders_it(
+    installation: Installation,
+) -> None:
+    installation.start()
+    installation.key = installation.make_key()
+
+    def kill_split() -> bool:
+        place = next(place for place in _status(installation)["workers"] if place["step"] == "split")
+        if place["pid"]:
+            os.kill(place["pid"], signal.SIGKILL)
+        return bool(place["state"] == "crash-loop")
+
+    installation.wait_until(kill_split)
+    place = next(place for place in _status(installation)["workers"] if place["step"] == "split")
+    assert place["pid"] is None and place["restarts"] == 6 and place["last_exit"] == -signal.SIGKILL
+    assert '"action": "crash_loop"' in (installation.folder / "hub.log").read_text()
+    assert _metric(installation, 'integrahub_worker_restarts_total{step="split"}') == 6
+    waiting = installation.post(b'[{"PRODUCTID": 1, "TITLE": "P"}]').json()["batch_id"]
+    assert installation.command("fleet", "restart", "--data", str(installation.folder / "kept")).returncode == 0
+    assert installation.finished(waiting)["inserted"] == 1
+
+
+@pytest.mark.timeout(240)
+def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing(installation: Installation) -> None:
+    installation.settings |= {"RATE_LIMIT": "off"}
+    installation.start()
+    installation.key = installation.make_key()
+    before = {place["name"]: place["pid"] for place in _status(installation)["workers"]}
+    done, posted = threading.Event(), []
+
+    def post() -> None:
+        number = 0
+        with httpx.Client(base_url=installation.http.base_url, timeout=60) as http:
+            while not done.is_set():
+                number += 1
+                records = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": number} for n in range(1, 201)]
+                headers = {"X-Api-Key": installation.key, "X-Inova-Load-Type": "delta", "Connection": "close"}
+                answer = http.post(PATH, content=json.dumps(records), headers=headers)
+                posted.append((answer.status_code, answer.json().get("batch_id")))
+
+    posting = threading.Thread(target=post)
+    posting.start()
+    assert installation.command("fleet", "restart", "--data", str(installation.folder / "kept")).returncode == 0
+    log = installation.folder / "hub.log"
+    installation.wait_until(lambda: '"action": "rolled"' in log.read_text())
+    done.set()
+    posting.join()
+    places = _status(installation)["workers"]
+    assert all(place["pid"] != before[place["name"]] and not place["restarts"] for place in places)
+    assert {status for status, _ in posted} == {202}
+    batches = [installation.finished(batch_id) for _, batch_id in posted]
+    assert [(b["received_seq"], b["status"]) for b in batches] == [(n, "COMPLETED") for n in range(1, len(batches) + 1)]
+    assert [b["inserted"] + b["updated"] for b in batches] == [200] * len(batches)
+    assert {item["price"] for item in installation.products().values()} == {len(batches)}
+    assert "fell silent" not in log.read_text()
