@@ -39,7 +39,8 @@ format: $(VENV)/.development ## put the code into shape
 
 lock: $(VENV)/.development ## choose dependencies anew; hashes only, no addresses
 	$(LOCK) --upgrade --extra build -o requirements.txt
-	$(LOCK) --upgrade --extra build --extra dev -o requirements-dev.txt
+	$(LOCK) --upgrade --extra build --extra kafka --extra s3 -o requirements-distributed.txt
+	$(LOCK) --upgrade --all-extras -o requirements-dev.txt
 
 clean: ## remove what was set up, never what was kept
 	rm -rf $(VENV) $(VENV)-maker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

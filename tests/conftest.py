@@ -3,19 +3,25 @@
 import asyncio
 import itertools
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from integrahub.cli.parts.programs import PartMissing
+from integrahub.cli.parts.seaweed import S3Server, seaweed
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.migrations import migrate
 from integrahub.db.pool import Database
+from integrahub.storage.s3_place import S3Place, s3_place
 
 _TEMPLATE = "template_hub"
 
@@ -73,6 +79,34 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield opened
     finally:
         await opened.close()
+
+
+_Made = TypeVar("_Made")
+
+
+def _part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
+    """A program of another project in a folder of its own; the test skips where there is none."""
+    place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", dir="/tmp", ignore_cleanup_errors=True)
+    with place as folder, ExitStack() as running:
+        try:
+            made = running.enter_context(start(Path(folder)))
+        except PartMissing as missing:
+            pytest.skip(str(missing))
+        yield made
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 server per session that asks."""
+    yield from _part("s3", seaweed)
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> S3Place:
+    """A bucket of this test's own."""
+    name = f"test-{secrets.token_hex(8)}"
+    s3_server.client().create_bucket(Bucket=name)
+    return s3_place(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,11 +1,12 @@
 """The composition root: settings become a hub; it opens and closes everything, and alone chooses adapters."""
 
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from integrahub.bus.base import Bus
@@ -28,6 +29,7 @@ from integrahub.flow.ingest import Ingest
 from integrahub.flow.presence import Presence
 from integrahub.flow.reconcile import Reconcile
 from integrahub.flow.replay import Replay
+from integrahub.flow.retain import Retain
 from integrahub.flow.split import Split, SplitLimits
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
@@ -36,6 +38,10 @@ from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
+from integrahub.storage.s3_place import S3Place, s3_place
+
+if TYPE_CHECKING:
+    from integrahub.storage.s3_rules import BucketRules, Keeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,12 @@ class Hub:
             crashes=5,
             replay_rate=self.settings.replay_rate,
         )
+
+    def retain(self) -> Retain:
+        """What removes what was kept long enough. A bucket's own rules decide about its chunks."""
+        bodies = self.settings.body_retention_days
+        chunks = bodies if _is_s3(self.settings) else self.settings.chunk_retention_days
+        return Retain(self.database, self.storage, bodies=bodies, chunks=chunks)
 
     def replay(self) -> Replay:
         """What applies a batch, or its dead chunks, again."""
@@ -196,11 +208,56 @@ def check_settings(settings: Settings) -> None:
     unopened(settings)
 
 
+def _storage_url(settings: Settings) -> str:
+    """The setting, else what the older hub's settings say, else the data folder."""
+    if settings.storage_url:
+        return settings.storage_url
+    if endpoint := settings.storage_endpoint:
+        scheme = "https" if settings.storage_use_ssl else "http"
+        return f"s3://{settings.storage_bucket}?endpoint={endpoint if '://' in endpoint else f'{scheme}://{endpoint}'}"
+    return f"file://{(settings.data_dir / 'objects').absolute()}"
+
+
+def _is_s3(settings: Settings) -> bool:
+    return _storage_url(settings).startswith("s3://")
+
+
 def _storage(settings: Settings) -> Storage:
-    url = settings.storage_url or f"file://{(settings.data_dir / 'objects').absolute()}"
+    url = _storage_url(settings)
+    if _is_s3(settings):
+        with _extra("s3"):
+            from integrahub.storage.s3 import S3Storage
+        return S3Storage(_s3_place(settings))
     if not url.startswith("file:///"):
-        raise ConfigurationError(f"STORAGE_URL is {url!r}; this version stores in file:///an/absolute/folder only.")
+        raise ConfigurationError(
+            f"STORAGE_URL is {url!r}; expected file:///an/absolute/folder or s3://bucket?endpoint=http://host:9000."
+        )
     return FileStorage(Path(url.removeprefix("file://")))
+
+
+def storage_rules(settings: Settings) -> "tuple[BucketRules, Keeping] | None":
+    """The bucket's rules and what they should be; None where the storage has none of its own."""
+    if not _is_s3(settings):
+        return None
+    with _extra("s3"):
+        from integrahub.storage.s3_rules import BucketRules, Keeping
+    days = settings.body_retention_days, settings.chunk_retention_days
+    return BucketRules(_s3_place(settings)), Keeping(*days, settings.cold_class)
+
+
+def _s3_place(settings: Settings) -> S3Place:
+    return s3_place(_storage_url(settings), settings.storage_access_key, settings.storage_secret_key)
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """ConfigurationError when what only this choice needs is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed. The settings ask for {name}: pip install 'integrahub[{name}]'."
+        ) from error
 
 
 def _bus(settings: Settings, database: Database) -> Bus:

@@ -23,6 +23,14 @@ class Settings(BaseSettings):
     database_url: str | None = Field(None, repr=False, validation_alias=_named("DATABASE_URL"))
     bus_url: str = "local"
     storage_url: str | None = None
+    storage_endpoint: str | None = Field(None, validation_alias=_named("STORAGE_ENDPOINT"))
+    storage_access_key: str | None = Field(None, repr=False, validation_alias=_named("STORAGE_ACCESS_KEY"))
+    storage_secret_key: str | None = Field(None, repr=False, validation_alias=_named("STORAGE_SECRET_KEY"))
+    storage_bucket: str = Field("integrahub-batches", validation_alias=_named("STORAGE_BUCKET"))
+    storage_use_ssl: bool = Field(False, validation_alias=_named("STORAGE_USE_SSL"))
+    body_retention_days: int = Field(30, ge=0, le=3650)
+    chunk_retention_days: int = Field(7, ge=0, le=3650)
+    cold_class: str = "GLACIER_IR"
     data_dir: Path = Path("integrahub-data")
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"

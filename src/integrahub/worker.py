@@ -28,6 +28,7 @@ _FUSED = {BATCHES_RECEIVED: "split", CHUNKS_READY: "upsert"}
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
+_RETAIN = 600.0  # seconds between looks at what is old
 _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _STALLED = 600.0  # seconds without a turn after which a loop counts as stuck
 _log = structlog.get_logger()
@@ -133,10 +134,16 @@ def loops(
         "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER, pulse),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4, pulse),
         "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse),
-        "sweep": lambda: repeat("sweep", hub.sweep(), stop, _ROUND, pulse),
+        "sweep": lambda: _sweep(hub, stop, pulse),
         "reconcile": lambda: repeat("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
     }
     return [made[step]() for step in steps]
+
+
+async def _sweep(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
+    """What is due now, and, now and then, what is old."""
+    due = repeat("sweep", hub.sweep(), stop, _ROUND, pulse)
+    await asyncio.gather(due, repeat("retention", hub.retain(), stop, _RETAIN, pulse))
 
 
 async def work(settings: Settings, steps: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Every storage adapter keeps the port's promises."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
@@ -11,12 +12,15 @@ from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
 from integrahub.storage.memory import MemoryStorage
+from integrahub.storage.s3 import S3Storage
 
 
-@pytest.fixture(params=["files", "memory", "guarded"])
+@pytest.fixture(params=["files", "memory", "guarded", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "memory":
         return MemoryStorage()
+    if request.param == "s3":
+        return S3Storage(request.getfixturevalue("bucket"))
     plain = FileStorage(tmp_path / "objects")
     return plain if request.param == "files" else GuardedStorage(plain, Breaker("storage", monotonic))
 
@@ -73,8 +77,29 @@ async def test_listing_gives_the_names_under_a_prefix_only(storage: Storage) -> 
     assert len([name async for name in storage.list("")]) == 3
 
 
-@pytest.mark.parametrize("name", ["", "/etc/x", "../x", "a/../../x", ".unfinished/x"])
-async def test_a_name_that_leaves_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "/etc/x", "../x", "a/../../x", ".unfinished/x", "a//x", "a/", "a b"])
+async def test_a_name_that_could_leave_the_root_is_refused(storage: Storage, tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="not a name"):
-        await FileStorage(tmp_path / "objects").put(name, stream(b"x"))
+        await storage.put(name, stream(b"x"))
     assert not list(tmp_path.rglob("x"))
+
+
+async def test_a_large_put_cut_off_by_its_client_leaves_nothing_and_the_next_one_is_whole(storage: Storage) -> None:
+    begun = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(12):
+            yield bytes(1 << 20)
+        begun.set()
+        await asyncio.Event().wait()
+
+    putting = asyncio.create_task(storage.put("batches/large", endless()))
+    await begun.wait()
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    assert [name async for name in storage.list("")] == []
+    whole = bytes(range(256)) * (12 << 12)
+    assert await storage.put("batches/large", stream(*(whole[n : n + 700_001] for n in range(0, len(whole), 700_001))))
+    assert await read(storage, "batches/large") == whole
+    assert await read(storage, "batches/large", 8_000_000, 4_000_000) == whole[8_000_000:12_000_000]

@@ -6,7 +6,20 @@ import httpx
 import typer
 from pydantic import ValidationError
 
-from integrahub.cli import audit, batches, dead_letters, demo, doctor, fleet, keys, pharmacies, roles, send, verify
+from integrahub.cli import (
+    audit,
+    batches,
+    dead_letters,
+    demo,
+    doctor,
+    fleet,
+    keys,
+    lifecycle,
+    pharmacies,
+    roles,
+    send,
+    verify,
+)
 from integrahub.cli.client import Refused
 from integrahub.cli.output import ERRORS
 from integrahub.domain.errors import IntegraHubError
@@ -25,6 +38,7 @@ app.command("api")(roles.api)
 app.command("work")(roles.work)
 app.command("migrate")(roles.migrate)
 app.command("openapi")(roles.openapi)
+app.command("lifecycle")(lifecycle.lifecycle)
 app.add_typer(fleet.app, name="fleet")
 app.add_typer(pharmacies.app, name="pharmacy")
 app.add_typer(keys.app, name="key")

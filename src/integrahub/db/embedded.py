@@ -158,7 +158,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_tie_to_parent(),
+                preexec_fn=tie_to_parent(),
                 **account.switch,
             )
 
@@ -211,7 +211,7 @@ async def _ended(process: "subprocess.Popen[bytes]") -> None:
         await asyncio.sleep(_POLL)
 
 
-def _tie_to_parent() -> Callable[[], None] | None:
+def tie_to_parent() -> Callable[[], None] | None:
     """What the child runs before the program: ask for a fast shutdown when we are killed."""
     if not _LINUX:
         return None

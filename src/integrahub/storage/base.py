@@ -1,17 +1,27 @@
 """The storage port: named objects of bytes, durable once put."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Protocol
 
 from integrahub.domain.errors import IntegraHubError
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
 class ObjectMissing(IntegraHubError):
     """There is no object by that name."""
 
 
+def check_name(name: str) -> str:
+    """The name itself; ValueError when it could mean anything but an object below the storage's root."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name of an object.")
+    return name
+
+
 class Storage(Protocol):
-    """Objects by name (`batches/...`, `chunks/...`). Names use `/`, letters, digits, `.`, `_`, `-`; never `..`."""
+    """Objects by name (`batches/...`, `chunks/...`): letters, digits, `.`, `_`, `-`, `/`; no part begins with `.`."""
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
         """Store all blocks under `name` (replacing) and give the bytes written.

@@ -4,13 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from io import BufferedWriter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from uuid import uuid4
 
-from integrahub.storage.base import ObjectMissing
+from integrahub.storage.base import ObjectMissing, check_name
 
 _BLOCK = 512 * 1024  # bytes a read
-_UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with it
+_UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with a dot
 
 
 class FileStorage:
@@ -75,10 +75,7 @@ class FileStorage:
         await self.delete(name)
 
     def _path(self, name: str) -> Path:
-        parts = PurePosixPath(name).parts
-        if not parts or name.startswith("/") or ".." in parts or parts[0] == _UNFINISHED:
-            raise ValueError(f"{name!r} is not a name of an object.")
-        return self._root.joinpath(*parts)
+        return self._root / check_name(name)
 
     def _prepare(self, target: Path) -> None:
         self._aside.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from integrahub.storage.base import ObjectMissing
+from integrahub.storage.base import ObjectMissing, check_name
 
 
 class MemoryStorage:
@@ -14,7 +14,7 @@ class MemoryStorage:
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
         """Keep the bytes."""
         whole = b"".join([block async for block in blocks])
-        self._objects[name] = whole
+        self._objects[check_name(name)] = whole
         return len(whole)
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:

@@ -1,0 +1,26 @@
+"""`integrahub lifecycle`: what the storage itself removes, moves and gives up."""
+
+from integrahub.cli.output import OUT
+from integrahub.hub import storage_rules
+from integrahub.settings import Settings
+
+
+def lifecycle() -> int:
+    """Give the bucket of STORAGE_URL its rules of retention. Local files need none: sweep keeps theirs."""
+    settings = Settings()
+    rules = storage_rules(settings)
+    bodies, chunks = settings.body_retention_days, settings.chunk_retention_days
+    if rules is None:
+        OUT.print(f"Local files need no rules: sweep removes bodies after {bodies} days and chunks after {chunks}.")
+        return 0
+    bucket, keeping = rules
+    cold = bucket.put(keeping)
+    OUT.print(f"Bodies expire after {bodies} days; uploads left unfinished are given up after a day.", soft_wrap=True)
+    if cold:
+        OUT.print(
+            f"Chunks go to the class {keeping.cold} after {chunks} days and expire with the bodies.", soft_wrap=True
+        )
+    else:
+        told = f"This store has no class {keeping.cold}, so chunks expire after {chunks} days."
+        OUT.print(told, "Dead letters keep copies of theirs.", soft_wrap=True)
+    return 0

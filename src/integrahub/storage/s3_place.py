@@ -1,0 +1,37 @@
+"""Where objects rest in S3, read from `s3://bucket?endpoint=...&region=...&path_style=...`."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from integrahub.domain.errors import ConfigurationError
+
+_KNOWN = {"endpoint", "region", "path_style"}
+_EXAMPLE = "s3://integrahub-batches?endpoint=http://minio:9000"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Place:
+    """`endpoint` None: AWS itself. Without keys the chain of AWS is asked: environment, profile, role, metadata."""
+
+    bucket: str
+    endpoint: str | None
+    region: str
+    path_style: bool
+    access_key: str | None = field(default=None, repr=False)
+    secret_key: str | None = field(default=None, repr=False)
+
+
+def s3_place(url: str, access_key: str | None, secret_key: str | None) -> S3Place:
+    """The place a STORAGE_URL names; ConfigurationError when it names none, or something not known."""
+    parts = urlsplit(url)
+    asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    if not parts.hostname or parts.path not in ("", "/") or asked.keys() - _KNOWN:
+        raise ConfigurationError(
+            f"STORAGE_URL is {url!r}; expected a bucket and, if need be, {', '.join(sorted(_KNOWN))}: {_EXAMPLE}"
+        )
+    if (access_key is None) != (secret_key is None):
+        raise ConfigurationError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY belong together; only one of them is set.")
+    endpoint = asked.get("endpoint") or None
+    style = asked.get("path_style", "true" if endpoint else "false").lower()
+    region = asked.get("region") or "us-east-1"
+    return S3Place(parts.hostname, endpoint, region, style in ("true", "1", "yes"), access_key, secret_key)

@@ -1,0 +1,72 @@
+"""What S3 alone promises: nothing is left behind, signatures are verified, and the bucket has its rules."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from integrahub.cli.parts.seaweed import S3Server
+from integrahub.domain.errors import ConfigurationError, Transient
+from integrahub.storage.s3 import S3Storage
+from integrahub.storage.s3_place import S3Place, s3_place
+from integrahub.storage.s3_rules import BucketRules, Keeping
+
+
+async def parts(count: int, fault: BaseException | None = None) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield bytes(1 << 20)
+    if fault:
+        raise fault
+
+
+def uploads(server: S3Server, place: S3Place) -> list[str]:
+    told = server.client().list_multipart_uploads(Bucket=place.bucket)
+    return [upload["Key"] for upload in told.get("Uploads", [])]
+
+
+async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(s3_server: S3Server, bucket: S3Place) -> None:
+    storage = S3Storage(bucket)
+    with pytest.raises(ConnectionResetError):
+        await storage.put("batches/failed", parts(12, ConnectionResetError()))
+    for moment in (0.0, 0.005, 0.02, 0.05):
+        putting = asyncio.create_task(storage.put("batches/cancelled", parts(40)))
+        await asyncio.sleep(moment)
+        putting.cancel()
+        await asyncio.wait([putting])
+    assert uploads(s3_server, bucket) == []
+
+
+async def test_what_is_above_five_megabytes_goes_in_parts(s3_server: S3Server, bucket: S3Place) -> None:
+    storage = S3Storage(bucket)
+    for name, size in (("small", 4), ("large", 11)):
+        await storage.put(name, parts(size))
+    tags = {name: s3_server.client().head_object(Bucket=bucket.bucket, Key=name)["ETag"] for name in ("small", "large")}
+    assert "-" not in tags["small"] and tags["large"].endswith('-3"')
+
+
+async def test_a_wrong_secret_or_a_store_that_is_away_is_a_fault_of_the_dependency(bucket: S3Place) -> None:
+    for wrong in ({"secret_key": "wrong"}, {"endpoint": "http://127.0.0.1:1"}, {"bucket": "not-there"}):
+        with pytest.raises((Transient, OSError)):
+            await S3Storage(replace(bucket, **wrong)).check()
+
+
+def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(bucket: S3Place) -> None:
+    rules = BucketRules(bucket)
+    assert rules.put(Keeping(30, 7, "GLACIER_IR")) is False
+    shown = {rule["Filter"]["Prefix"]: rule for rule in rules.shown()}
+    assert shown["batches/"]["Expiration"]["Days"] == 30
+    assert shown["chunks/"]["Expiration"]["Days"] == 7
+    assert shown[""]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 1
+    assert "dead/" not in shown
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3://bucket/path", "s3://bucket?endpont=http://x"])
+def test_an_address_that_is_none_is_refused_in_words(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a bucket"):
+        s3_place(url, None, None)
+
+
+def test_half_a_pair_of_keys_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="belong together"):
+        s3_place("s3://bucket", "key", None)
