@@ -7,13 +7,16 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-long bench lint format lock clean
+.PHONY: help demo demo-distributed up test test-long bench lint format lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.runtime ## a real catalogue through a real hub in a temporary folder; every figure checked
 	$(BIN)/integrahub demo
+
+demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and PostgreSQL, fetched and started for it (Java, Maven)
+	$(BIN)/integrahub demo --distributed
 
 up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
 	$(BIN)/integrahub up

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from integrahub.cli.parts.kafka import kafka
 from integrahub.cli.parts.programs import PartMissing
 from integrahub.cli.parts.seaweed import S3Server, seaweed
 from integrahub.db.embedded import EmbeddedPostgres
@@ -99,6 +100,12 @@ def _part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> 
 def s3_server() -> Iterator[S3Server]:
     """One S3 server per session that asks."""
     yield from _part("s3", seaweed)
+
+
+@pytest.fixture(scope="session")
+def kafka_address() -> Iterator[str]:
+    """One Apache Kafka per session that asks: where it listens."""
+    yield from _part("kafka", kafka)
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
-"""The composition root: settings become a hub; it opens and closes everything, and alone chooses adapters."""
+"""The composition root: settings become a hub; it opens and closes everything."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from integrahub import adapters
 from integrahub.bus.base import Bus
 from integrahub.bus.guarded import GuardedBus
-from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
@@ -36,12 +35,7 @@ from integrahub.flow.upsert import Upsert
 from integrahub.flow.verify import Verify
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
-from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
-from integrahub.storage.s3_place import S3Place, s3_place
-
-if TYPE_CHECKING:
-    from integrahub.storage.s3_rules import BucketRules, Keeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +119,7 @@ class Hub:
     def retain(self) -> Retain:
         """What removes what was kept long enough. A bucket's own rules decide about its chunks."""
         bodies = self.settings.body_retention_days
-        chunks = bodies if _is_s3(self.settings) else self.settings.chunk_retention_days
+        chunks = bodies if adapters.is_s3(self.settings) else self.settings.chunk_retention_days
         return Retain(self.database, self.storage, bodies=bodies, chunks=chunks)
 
     def replay(self) -> Replay:
@@ -197,8 +191,8 @@ def unopened(
         "storage": Breaker("Storage", monotonic),
         "bus": Breaker("The bus", monotonic),
     }
-    storage = GuardedStorage(_storage(settings), breakers["storage"])
-    bus = GuardedBus(_bus(settings, database), breakers["bus"])
+    storage = GuardedStorage(adapters.storage(settings), breakers["storage"])
+    bus = GuardedBus(adapters.bus(settings, database), breakers["bus"])
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
     return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses)
 
@@ -206,64 +200,6 @@ def unopened(
 def check_settings(settings: Settings) -> None:
     """ConfigurationError when a setting names something this version does not have."""
     unopened(settings)
-
-
-def _storage_url(settings: Settings) -> str:
-    """The setting, else what the older hub's settings say, else the data folder."""
-    if settings.storage_url:
-        return settings.storage_url
-    if endpoint := settings.storage_endpoint:
-        scheme = "https" if settings.storage_use_ssl else "http"
-        return f"s3://{settings.storage_bucket}?endpoint={endpoint if '://' in endpoint else f'{scheme}://{endpoint}'}"
-    return f"file://{(settings.data_dir / 'objects').absolute()}"
-
-
-def _is_s3(settings: Settings) -> bool:
-    return _storage_url(settings).startswith("s3://")
-
-
-def _storage(settings: Settings) -> Storage:
-    url = _storage_url(settings)
-    if _is_s3(settings):
-        with _extra("s3"):
-            from integrahub.storage.s3 import S3Storage
-        return S3Storage(_s3_place(settings))
-    if not url.startswith("file:///"):
-        raise ConfigurationError(
-            f"STORAGE_URL is {url!r}; expected file:///an/absolute/folder or s3://bucket?endpoint=http://host:9000."
-        )
-    return FileStorage(Path(url.removeprefix("file://")))
-
-
-def storage_rules(settings: Settings) -> "tuple[BucketRules, Keeping] | None":
-    """The bucket's rules and what they should be; None where the storage has none of its own."""
-    if not _is_s3(settings):
-        return None
-    with _extra("s3"):
-        from integrahub.storage.s3_rules import BucketRules, Keeping
-    days = settings.body_retention_days, settings.chunk_retention_days
-    return BucketRules(_s3_place(settings)), Keeping(*days, settings.cold_class)
-
-
-def _s3_place(settings: Settings) -> S3Place:
-    return s3_place(_storage_url(settings), settings.storage_access_key, settings.storage_secret_key)
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """ConfigurationError when what only this choice needs is not installed."""
-    try:
-        yield
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. The settings ask for {name}: pip install 'integrahub[{name}]'."
-        ) from error
-
-
-def _bus(settings: Settings, database: Database) -> Bus:
-    if settings.bus_url != "local":
-        raise ConfigurationError(f"BUS_URL is {settings.bus_url!r}; this version has the bus `local` only.")
-    return LocalBus(database, database.url)
 
 
 def admin_key(settings: Settings) -> str:

@@ -21,7 +21,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="INTEGRAHUB_", frozen=True, populate_by_name=True, extra="ignore")
 
     database_url: str | None = Field(None, repr=False, validation_alias=_named("DATABASE_URL"))
-    bus_url: str = "local"
+    bus_url: str = Field("local", validation_alias=AliasChoices("INTEGRAHUB_BUS_URL", "KAFKA_BROKERS"))
+    kafka_batches_partitions: int = Field(10, ge=1, le=10_000)
+    kafka_chunks_partitions: int = Field(20, ge=1, le=10_000)
+    kafka_replication: int = Field(-1, ge=-1, le=100)
+    kafka_prefix: str = ""
+    kafka_protocol: str = Field("classic", pattern="^(classic|consumer)$")
+    kafka_compression: str = Field("snappy", pattern="^(none|gzip|snappy|lz4|zstd)$")
+    kafka_fetch_min_bytes: int = Field(1, ge=1)
+    kafka_fetch_wait_ms: int = Field(100, ge=1, le=60_000)
+    kafka_instance: str | None = None
+    kafka_options: str = Field("", repr=False)
     storage_url: str | None = None
     storage_endpoint: str | None = Field(None, validation_alias=_named("STORAGE_ENDPOINT"))
     storage_access_key: str | None = Field(None, repr=False, validation_alias=_named("STORAGE_ACCESS_KEY"))
@@ -89,6 +99,12 @@ class Settings(BaseSettings):
             return value
         number = float(match[1])
         return number / 1000 if match[2] == "ms" or (not match[2] and number >= 1000) else number
+
+    @field_validator("bus_url")
+    @classmethod
+    def _bus(cls, value: str) -> str:
+        """Brokers alone, as the older hub had them, are a Kafka."""
+        return value if value == "local" or "://" in value else f"kafka://{value}"
 
     @field_validator("deactivation_limit", "api_add_over", "api_remove_under", mode="before")
     @classmethod

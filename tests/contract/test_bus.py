@@ -1,20 +1,31 @@
 """Every bus adapter keeps the port's promises."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from time import monotonic
 
 import pytest
 
 from integrahub.bus.base import Bus
+from integrahub.bus.kafka import KafkaBus
+from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.bus.local import LocalBus
 from integrahub.bus.memory import MemoryBus
 from integrahub.db.pool import Database
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture(params=["local", "memory", "kafka", "kafka of KIP-848"])
 async def bus(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Bus]:
-    made: Bus = LocalBus(database, database.url, visibility=1) if request.param == "local" else MemoryBus(visibility=1)
+    made: Bus
+    if request.param == "local":
+        made = LocalBus(database, database.url, visibility=1)
+    elif request.param == "memory":
+        made = MemoryBus(visibility=1)
+    else:
+        protocol = "classic" if request.param == "kafka" else "consumer"
+        address = request.getfixturevalue("kafka_address")
+        made = KafkaBus(KafkaOptions(address, prefix=f"{secrets.token_hex(6)}.", protocol=protocol), visibility=1)
     yield made
     await made.close()
 
@@ -22,16 +33,16 @@ async def bus(request: pytest.FixtureRequest, database: Database) -> AsyncIterat
 async def test_messages_arrive_once_in_order_and_by_topic(bus: Bus) -> None:
     await bus.publish("a", [b"1", b"2", b"3"])
     await bus.publish("b", [b"9"])
-    first = await bus.receive("a", 2, 1)
-    second = await bus.receive("a", 2, 1)
+    first = await bus.receive("a", 2, 15)
+    second = await bus.receive("a", 2, 15)
     assert [delivery.body for delivery in first + second] == [b"1", b"2", b"3"]
     assert await bus.receive("a", 2, 0) == []
-    assert [delivery.body for delivery in await bus.receive("b", 2, 1)] == [b"9"]
+    assert [delivery.body for delivery in await bus.receive("b", 2, 15)] == [b"9"]
 
 
 async def test_a_message_not_settled_comes_again_and_a_settled_one_does_not(bus: Bus) -> None:
     await bus.publish("a", [b"done", b"lost"])
-    done, _ = await bus.receive("a", 2, 1)
+    done, _ = await bus.receive("a", 2, 15)
     await bus.settle([done])
     await bus.settle([done])
     assert [delivery.body for delivery in await bus.receive("a", 2, 5)] == [b"lost"]
@@ -40,7 +51,7 @@ async def test_a_message_not_settled_comes_again_and_a_settled_one_does_not(bus:
 async def test_lag_counts_messages_that_wait_and_at_most_those_being_worked_on_too(bus: Bus) -> None:
     await bus.publish("a", [b"1", b"2"])
     assert (await bus.lag("a"), await bus.lag("b")) == (2, 0)
-    taken = await bus.receive("a", 1, 1)
+    taken = await bus.receive("a", 1, 15)
     assert await bus.lag("a") in (1, 2)
     await bus.settle(taken)
     assert await bus.lag("a") == 1
@@ -57,6 +68,6 @@ async def test_a_waiting_receiver_is_woken_long_before_its_timeout(bus: Bus) -> 
 
 async def test_receivers_side_by_side_never_share_a_message(bus: Bus) -> None:
     await bus.publish("a", [str(number).encode() for number in range(200)])
-    taken = await asyncio.gather(*(bus.receive("a", 50, 1) for _ in range(4)))
+    taken = await asyncio.gather(*(bus.receive("a", 50, 15) for _ in range(4)))
     bodies = [delivery.body for deliveries in taken for delivery in deliveries]
     assert len(bodies) == len(set(bodies))

@@ -2,14 +2,16 @@
 
 import tempfile
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from integrahub.adapters import extra
 from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import CNPJ, Catalogue, Record, encoded, sample
 from integrahub.cli.embedded_run import embedded_run
@@ -135,12 +137,21 @@ def _table() -> Table:
     return table
 
 
-def demo() -> int:
+def _distributed(folder: Path) -> AbstractContextManager[Client]:
+    with extra("kafka"), extra("s3"):
+        from integrahub.cli.distributed_run import distributed_run
+    return distributed_run(folder)
+
+
+def demo(
+    distributed: Annotated[bool, typer.Option("--distributed", help="on Kafka and S3, started for it")] = False,
+) -> int:
     """The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up."""
     begun = perf_counter()
     with tempfile.TemporaryDirectory(prefix="integrahub-demo-") as folder:
         ERRORS.print("Starting a hub of its own in a temporary folder...")
-        with embedded_run(Path(folder)) as client, bars() as progress:
+        start = _distributed if distributed else embedded_run
+        with start(Path(folder)) as client, bars() as progress:
             run = Demo(client, progress)
             try:
                 run.run()

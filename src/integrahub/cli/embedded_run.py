@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -21,15 +21,15 @@ _DRAIN = 60.0  # seconds it may take to stop
 
 
 @contextmanager
-def embedded_run(folder: Path, workers: int = 2) -> Iterator[Client]:
-    """`integrahub up` on `folder` and a free port; gives a client with the operator's key."""
+def embedded_run(folder: Path, workers: int = 2, chosen: Mapping[str, str] | None = None) -> Iterator[Client]:
+    """`integrahub up` on `folder` and a free port; gives a client with the operator's key. `chosen`: settings."""
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
     arguments = ["up", "--port", str(port), "--data", str(folder / "kept"), "--workers", str(workers)]
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [sys.executable, "-m", "integrahub", *arguments],
-            env=_environment(admin_key),
+            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in (chosen or {}).items()},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -44,7 +44,7 @@ def embedded_run(folder: Path, workers: int = 2) -> Iterator[Client]:
 
 def _environment(admin_key: str) -> dict[str, str]:
     """Nothing of the operator's own hub: no other database, folder or key; and no limit for its one client."""
-    names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "STORAGE_URL", "BUS_URL")
+    names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "KAFKA_BROKERS", "STORAGE_ENDPOINT")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
     return kept | {"INTEGRAHUB_ADMIN_API_KEY": admin_key, "INTEGRAHUB_RATE_LIMIT": "off"}
 

@@ -1,7 +1,7 @@
 """`integrahub lifecycle`: what the storage itself removes, moves and gives up."""
 
+from integrahub.adapters import storage_rules
 from integrahub.cli.output import OUT
-from integrahub.hub import storage_rules
 from integrahub.settings import Settings
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from integrahub import worker
+from integrahub.adapters import create_topics
 from integrahub.api import server
 from integrahub.api.app import create, describe
 from integrahub.cli.output import OUT
@@ -58,6 +59,16 @@ def migrate() -> int:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
     applied = asyncio.run(migrations.migrate(url))
     OUT.print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+    return 0
+
+
+def topics() -> int:
+    """Create the topics of BUS_URL that are not there."""
+    made = asyncio.run(create_topics(Settings()))
+    if made is None:
+        OUT.print("The bus `local` is a table of the database; it has no topics to create.")
+    else:
+        OUT.print(f"Created {', '.join(made)}." if made else "All topics are there.")
     return 0
 
 

@@ -46,6 +46,14 @@ def name_of(role: Role, slot: int) -> str:
     return f"{socket.gethostname()} {role.step} {slot}"
 
 
+def static_membership(role: Role, slot: int) -> dict[str, str]:
+    """The fewest of a role come back under the same name, so that their restart moves no partitions of Kafka; those
+    added for a while leave at once when they go."""
+    if role.step == "api" or slot >= role.span.minimum:
+        return {}
+    return {"INTEGRAHUB_KAFKA_INSTANCE": name_of(role, slot).replace(" ", "-")}
+
+
 def environment_of(settings: Settings, url: str) -> dict[str, str]:
     """What a process is started with: the environment, its database, and what the command line or the fleet decided."""
     given = {

@@ -18,7 +18,7 @@ from integrahub.domain.windows import WIDTH
 from integrahub.fleet.children import Child, State
 from integrahub.fleet.groups import Group
 from integrahub.fleet.measuring import ApiUsage, Applied
-from integrahub.fleet.roles import Role, environment_of, name_of, roles
+from integrahub.fleet.roles import Role, environment_of, name_of, roles, static_membership
 from integrahub.hub import Hub
 from integrahub.telemetry.probes import Answer, Probes, as_json
 
@@ -66,7 +66,8 @@ class Supervisor:
                 _log.warning("a restart could not be counted", action="count_restart", error=str(error))
 
         def make(slot: int) -> Child:
-            return Child(name_of(role, slot), list(role.arguments), environment, fell, shared=shared)
+            own = environment | static_membership(role, slot)
+            return Child(name_of(role, slot), list(role.arguments), own, fell, shared=shared)
 
         return make
 

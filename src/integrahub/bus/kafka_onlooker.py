@@ -1,0 +1,40 @@
+"""How far a group is: asked by a client that never joins it."""
+
+import asyncio
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from integrahub.bus.kafka_options import KafkaOptions
+from integrahub.domain.errors import Transient
+
+_PATIENCE = 5.0  # seconds an answer of the brokers may take
+
+
+class Onlooker:
+    """The lag of one topic's group. The admin client's own question for a group's offsets ends the process (2.16.1)."""
+
+    def __init__(self, options: KafkaOptions, topic: str) -> None:
+        count = options.partitions.get(topic, 1)
+        self._places = [TopicPartition(options.topic(topic), number) for number in range(count)]
+        self._client = Consumer(options.onlooker(topic))
+        self._one = asyncio.Lock()
+
+    async def lag(self) -> int:
+        """Messages past the group's commits."""
+        async with self._one:
+            try:
+                return await asyncio.to_thread(self._lag)
+            except KafkaException as error:
+                raise Transient(f"Kafka: {error}") from error
+
+    async def close(self) -> None:
+        """End the client."""
+        async with self._one:
+            await asyncio.to_thread(self._client.close)
+
+    def _lag(self) -> int:
+        waiting = 0
+        for place in self._client.committed(self._places, timeout=_PATIENCE):
+            first, end = self._client.get_watermark_offsets(place, timeout=_PATIENCE) or (0, 0)
+            waiting += max(0, end - max(first, place.offset))  # a negative offset: nothing is committed
+        return waiting

@@ -1,0 +1,73 @@
+"""How a Kafka is reached and used; no client is imported here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.events import GROUPS
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """`partitions` by topic, 1 where none is told; `replication` -1: the broker's default; `prefix` stands before every
+    topic and group. `instance` makes this process a static member of its groups. `client` are librdkafka's own options.
+    """
+
+    brokers: str
+    partitions: Mapping[str, int] = field(default_factory=dict)
+    replication: int = -1
+    prefix: str = ""
+    protocol: str = "classic"
+    compression: str = "snappy"
+    fetch_min_bytes: int = 1
+    fetch_wait_ms: int = 100
+    instance: str | None = None
+    client: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def topic(self, topic: str) -> str:
+        """A topic's name on the broker."""
+        return self.prefix + topic
+
+    def group(self, topic: str) -> str:
+        """Who consumes a topic."""
+        return self.prefix + GROUPS.get(topic, f"{topic}-workers")
+
+    def connection(self) -> dict[str, Value]:
+        """What every client needs."""
+        own: dict[str, Value] = {"bootstrap.servers": self.brokers, "client.id": "integrahub"}
+        return own | {"reconnect.backoff.max.ms": 2000, "log_level": 2} | dict(self.client)
+
+    def producer(self) -> dict[str, Value]:
+        """Nothing lost or doubled by the producer itself; a broker that is away is told within seconds."""
+        safe: dict[str, Value] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
+        return self.connection() | safe | {"compression.type": self.compression, "linger.ms": 2}
+
+    def onlooker(self, topic: str) -> dict[str, Value]:
+        """Asks for a group's offsets and never joins it."""
+        return self.connection() | {"group.id": self.group(topic), "enable.auto.commit": False}
+
+    def consumer(self, topic: str) -> dict[str, Value]:
+        """Commits are ours alone; a member that dies is missed within ten seconds, one that restarts is not."""
+        own: dict[str, Value] = {
+            "group.id": self.group(topic),
+            "group.protocol": self.protocol,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.min.bytes": self.fetch_min_bytes,
+            "fetch.wait.max.ms": self.fetch_wait_ms,
+            "queued.max.messages.kbytes": 16384,
+            "topic.metadata.refresh.interval.ms": 30000,
+        }
+        if self.protocol == "classic":  # the newer protocol leaves these to the broker
+            own |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 10000}
+        return self.connection() | own | ({"group.instance.id": self.instance} if self.instance else {})
+
+
+def client_options(text: str) -> dict[str, str]:
+    """`name=value` pairs, separated by commas; ConfigurationError when it is something else."""
+    pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
+    if any(not equals for _, equals, _ in pairs):
+        raise ConfigurationError("KAFKA_OPTIONS is not name=value,name=value, such as security.protocol=SASL_SSL.")
+    return {name.strip(): value.strip() for name, _, value in pairs}

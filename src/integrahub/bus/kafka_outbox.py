@@ -1,0 +1,76 @@
+"""The producer: messages are sent in the background and reported one by one."""
+
+import asyncio
+import threading
+
+import msgspec
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from integrahub.bus.kafka_options import KafkaOptions
+from integrahub.domain.errors import Transient
+
+_POLL = 0.1  # seconds
+_FLUSH = 5.0  # seconds a close waits for what is under way
+
+
+class _Keyed(msgspec.Struct, rename="camel"):
+    """What decides a message's partition: chunks spread by their own id, a pharmacy's batches keep together."""
+
+    chunk_id: str = ""
+    cnpj: str = ""
+    batch_id: str = ""
+
+    def key(self) -> str | None:
+        return self.chunk_id or self.cnpj or self.batch_id or None
+
+
+class Outbox:
+    """Messages on their way."""
+
+    def __init__(self, options: KafkaOptions) -> None:
+        self._producer = Producer(options.producer())
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kafka producer", daemon=True)
+        self._thread.start()
+
+    async def send(self, topic: str, bodies: list[bytes]) -> None:
+        """Returns when the brokers have all of them; Transient when they do not within seconds."""
+        sent = [self._send(topic, body) for body in bodies]
+        failed = [error for error in await asyncio.gather(*sent) if error is not None]
+        if failed:
+            raise Transient(f"Kafka: {failed[0]}")
+
+    async def close(self) -> None:
+        """Send what is under way, end the thread."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+
+    def _send(self, topic: str, body: bytes) -> "asyncio.Future[KafkaError | None]":
+        done: asyncio.Future[KafkaError | None] = self._loop.create_future()
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            self._loop.call_soon_threadsafe(_resolve, done, error)
+
+        try:
+            self._producer.produce(topic, body, key=_key(body), on_delivery=told)
+        except (BufferError, KafkaException) as error:
+            raise Transient(f"Kafka: {error}") from error
+        return done
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._producer.poll(_POLL)
+        self._producer.flush(_FLUSH)
+
+
+def _resolve(done: "asyncio.Future[KafkaError | None]", error: KafkaError | None) -> None:
+    if not done.done():
+        done.set_result(error)
+
+
+def _key(body: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(body, type=_Keyed).key()
+    except msgspec.MsgspecError:
+        return None
