@@ -28,9 +28,11 @@ def waits(machines: int, products_a_day: int, rate: float, seed: int) -> list[fl
     """Seconds from receipt to the end of each FULL of one night, sorted."""
     draw = random.Random(seed)
     sizes: list[int] = []
-    while sum(sizes) < products_a_day and len(sizes) < 200_000:
+    total = 0
+    while total < products_a_day and len(sizes) < 200_000:
         sizes.append(int(draw.lognormvariate(0, 0.8) * _CATALOGUE / 1.377))
-    scale = max(1.0, products_a_day / sum(sizes))  # a sample of the pharmacies stands for all
+        total += sizes[-1]
+    scale = max(1.0, products_a_day / total)  # a sample of the pharmacies stands for all
     busy = [0.0] * machines
     found = []
     for at, size in sorted((draw.triangular(0, _NIGHT, _NIGHT / 3), size) for size in sizes):
