@@ -20,6 +20,7 @@ from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.admitting import Admission
+from integrahub.flow.census import Census
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
@@ -100,6 +101,12 @@ class Hub:
     def reconcile(self) -> Reconcile:
         """What proves that nothing vanished."""
         return Reconcile(self.database)
+
+    def census(self) -> Census:
+        """What counts aside what dashboards ask."""
+        url = _storage_url(self.settings)
+        folder = None if _is_s3(self.settings) else Path(url.removeprefix("file://"))
+        return Census(self.database, folder, self.settings.storage_quota)
 
     def failures(self) -> Failures:
         """What finds out what dead letters have in common."""

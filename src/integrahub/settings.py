@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     body_retention_days: int = Field(30, ge=0, le=3650)
     chunk_retention_days: int = Field(7, ge=0, le=3650)
     cold_class: str = "GLACIER_IR"
+    storage_quota: int | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"
@@ -83,10 +84,14 @@ class Settings(BaseSettings):
     key: str | None = Field(None, repr=False)
     worker_name: str | None = None
     parent_pid: int | None = None
+    fleet_port: int | None = None
     listen_fd: int | None = None
     probe_fd: int | None = None
     probe_host: str = "127.0.0.1"
     probe_port: int | None = Field(None, ge=0, le=65535)
+    traces_url: str | None = None
+    traces_share: float = Field(1.0, gt=0, le=1)
+    metrics: bool = True
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
 
@@ -117,11 +122,11 @@ class Settings(BaseSettings):
         parse_rate(value)
         return value
 
-    @field_validator("max_payload_size", "api_memory", mode="before")
+    @field_validator("max_payload_size", "storage_quota", "api_memory", mode="before")
     @classmethod
     def _size(cls, value: object) -> object:
-        match = re.fullmatch(r"(\d+)\s*(k|m|g)i?b?", str(value).strip().lower())
-        return int(match[1]) << {"k": 10, "m": 20, "g": 30}[match[2]] if match else value
+        match = re.fullmatch(r"(\d+)\s*(k|m|g|t)i?b?", str(value).strip().lower())
+        return int(match[1]) << {"k": 10, "m": 20, "g": 30, "t": 40}[match[2]] if match else value
 
     @field_validator("valid_api_keys", mode="before")
     @classmethod

@@ -15,20 +15,23 @@ from integrahub.db import dead_letters
 from integrahub.db.roles import Role
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
-from integrahub.domain.failures import failure_of
+from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.windows import TOGETHER, WIDTH
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import logs, probes
+from integrahub.telemetry import probes
+from integrahub.telemetry.metrics import ERRORS
 from integrahub.telemetry.probes import Probes
+from integrahub.telemetry.process import watched
 
-STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile")
+STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
 Step = Callable[[bytes], Awaitable[None]]
-_FUSED = {BATCHES_RECEIVED: "split", CHUNKS_READY: "upsert"}
+_STEP_OF = {BATCHES_RECEIVED: "split", CHUNKS_READY: "upsert", BATCHES_UPSERTED: "finish", CHUNKS_FAILED: "failures"}
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
 _RETAIN = 600.0  # seconds between looks at what is old
+_CENSUS = 10.0  # seconds between counts of what dashboards ask
 _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _STALLED = 600.0  # seconds without a turn after which a loop counts as stuck
 _log = structlog.get_logger()
@@ -82,7 +85,7 @@ async def consume(
 
 def _pausing(hub: Hub, topic: str) -> float:
     """Seconds until work of a topic may be received."""
-    fuse = hub.fuses.get(_FUSED.get(topic, ""))
+    fuse = hub.fuses.get(_STEP_OF[topic])
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), fuse.remaining() if fuse else 0.0)
 
 
@@ -91,14 +94,17 @@ async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event)
         await step(delivery.body)
         await hub.bus.settle([delivery])
     except msgspec.MsgspecError as error:
+        ERRORS.add(_STEP_OF[delivery.topic], "message_unreadable")
         _log.error("a message cannot be read", action="handle", topic=delivery.topic, error=str(error))
         await dead_letters.add_message(hub.database, delivery.topic, delivery.body, failure_of(error))
         await hub.bus.settle([delivery])
     except Transient as error:
+        ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
         _log.warning("a dependency is away; the message comes again", action="handle", error=str(error))
         await _pause(stop, _PAUSE)
     except Exception as error:
         # The database knows what is undone; sweep announces it again.
+        ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
         _log.error("a step failed outside its own retries", action="handle", topic=delivery.topic, exc_info=error)
 
 
@@ -111,8 +117,10 @@ async def repeat(
         try:
             await round_()
         except IntegraHubError as error:
+            ERRORS.add("round", cause_of(error))
             _log.warning("a round failed", action="repeat", error=str(error))
         except Exception as error:
+            ERRORS.add("round", cause_of(error))
             _log.error("a round failed", action="repeat", exc_info=error)
         await _pause(stop, interval)
 
@@ -136,6 +144,7 @@ def loops(
         "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse),
         "sweep": lambda: _sweep(hub, stop, pulse),
         "reconcile": lambda: repeat("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
+        "census": lambda: repeat("census", hub.census(), stop, _CENSUS, pulse),
     }
     return [made[step]() for step in steps]
 
@@ -155,7 +164,10 @@ async def work(settings: Settings, steps: list[str]) -> None:
     async with open_hub(settings, f"integrahub {','.join(steps)}", Role.WORKER) as hub:
         worker_id, pulse = uuid4(), Pulse()
         async with hub.presence(worker_id, steps) as presence:
-            own = Probes(pulse.problems, lambda: _unready(hub, stop, presence.known), hub.gauges())
+            gauges = hub.gauges()
+            own = Probes(
+                pulse.problems, lambda: _unready(hub, stop, presence.known), gauges, {"/counts": gauges.counts}
+            )
             async with probes.serving(own, place):
                 await asyncio.gather(*loops(hub, steps, stop, worker_id, pulse))
 
@@ -172,6 +184,6 @@ def _unready(hub: Hub, stop: asyncio.Event, known: asyncio.Event) -> list[str]:
 
 def run(settings: Settings, steps: list[str]) -> int:
     """The process of a worker: its exit code."""
-    logs.configure(settings.log_level, settings.log_format)
-    asyncio.run(work(settings, steps))
+    with watched(settings):
+        asyncio.run(work(settings, steps))
     return 0

@@ -15,6 +15,7 @@ from integrahub.api.auth import Keys
 from integrahub.api.ingest import PATH, IngestRoute
 from integrahub.api.ingest_openapi import INGEST, SECURITY
 from integrahub.api.limits import Limiter, Limits
+from integrahub.api.watched import Watched
 from integrahub.domain.keys import Scope
 from integrahub.domain.limits import parse_rate
 from integrahub.flow.ingest import Ingest
@@ -43,6 +44,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
+    app.add_middleware(Watched)
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -60,7 +62,7 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
         audit.router(everything, viewer),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
-        metrics.router(hub.gauges(), limiter),
+        metrics.router(hub.gauges(), hub.settings.fleet_port),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers),
     ]
 

@@ -36,12 +36,13 @@ _PLAIN = (
 )
 _FAULT_COLUMNS = (
     *("position", "byte_offset", "severity", "product_id", "field", "code", "value", "message_pt", "message_en"),
+    "trace_id",
 )
 
 
 def view(row: Row) -> Row:
     """A batch as clients read it."""
-    shown = {name: row[name] for name in _PLAIN}
+    shown = {name: row[name] for name in _PLAIN} | {"trace_id": row["batch_id"].hex}
     processed = sum(int(row[name]) for name in ("inserted", "updated", "unchanged", "merged", "superseded"))
     failed = int(row["rejected"] + row["dead"] + row["cancelled"])
     rate = processed / row["seconds"] if row["seconds"] else None
@@ -89,10 +90,10 @@ def _reason(row: Row) -> Row:
     return {"reason": told.en, "reason_pt": told.pt, "reason_code": row["deactivation_reason"]}
 
 
-def fault_view(row: Row) -> Row:
-    """A fault with its messages in Portuguese and English."""
+def fault_view(batch_id: UUID, row: Row) -> Row:
+    """A fault with its messages in Portuguese and English, and the trace of its batch."""
     portuguese, english = MESSAGES.get(row["code"], (row["code"], row["code"]))
-    return row | {"message_pt": portuguese, "message_en": english}
+    return row | {"message_pt": portuguese, "message_en": english, "trace_id": batch_id.hex}
 
 
 def _fault_cursor(rows: list[Row], limit: int) -> str | None:
@@ -129,13 +130,13 @@ class Reports:
     async def faults(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> Row:
         """One page of the report of errors."""
         rows = await reports.faults(self.of(caller), batch_id, _decoded(cursor, int, str, str), limit)
-        return {"items": [fault_view(row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
+        return {"items": [fault_view(batch_id, row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
 
     async def every_fault(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[Row]]:
         """The whole report, in pages."""
         after: Any = None
         while rows := await reports.faults(self.of(caller), batch_id, after, _PAGE):
-            yield [fault_view(row) for row in rows]
+            yield [fault_view(batch_id, row) for row in rows]
             after = (rows[-1]["position"], rows[-1]["field"], rows[-1]["code"])
 
     async def rejected(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:

@@ -18,7 +18,8 @@ def view(row: Row) -> Row:
     """A letter as the operator reads it."""
     names = ("error_class", "error_code", "place", "message", "stack")
     error = {name.removeprefix("error_"): row[name] for name in names if name in row}
-    return {name: value for name, value in row.items() if name not in names} | {"error": error}
+    trace = {"trace_id": row["batch_id"].hex if row["batch_id"] else None}
+    return {name: value for name, value in row.items() if name not in names} | trace | {"error": error}
 
 
 def _after(cursor: str | None) -> int | None:

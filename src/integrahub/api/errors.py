@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from fastapi import FastAPI
@@ -15,7 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Problem, Transient, UnfitValue
+from integrahub.domain.failures import cause_of
 from integrahub.domain.sentences import say
+from integrahub.telemetry import traces
+from integrahub.telemetry.metrics import ERRORS
 
 _SHORTLY = 5.0  # seconds
 _log = structlog.get_logger()
@@ -38,7 +40,7 @@ def render(
         "message_en": told.en,
         "code": code,
         "errors": [],
-        "trace_id": uuid4().hex,
+        "trace_id": traces.current(),
     }
     return JSONResponse(body | dict(members or {}), status, media_type="application/problem+json")
 
@@ -49,12 +51,14 @@ def _prefers_portuguese(request: Request) -> bool:
 
 async def _problem(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
+    ERRORS.add("ingest", problem.code)
     answer = render(request, problem.status, problem.error, problem.code, problem.members, **problem.facts)
     answer.headers.update(problem.headers)
     return answer
 
 
 async def _transient(request: Request, fault: Exception) -> Response:
+    ERRORS.add("ingest", cause_of(fault))
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
     answer = render(request, 503, "Service Unavailable", "dependency_away")
     wait = fault.retry_after if isinstance(fault, BreakerOpen) else _SHORTLY
@@ -88,6 +92,7 @@ async def _gone(request: Request, fault: Exception) -> Response:
 
 
 async def _unexpected(request: Request, fault: Exception) -> Response:
+    ERRORS.add("ingest", cause_of(fault))
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
     return render(request, 500, "Internal Server Error", "hub_failed")
 

@@ -18,9 +18,16 @@ from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 from integrahub.flow.ingest import Envelope, Ingest, Upload, too_large
+from integrahub.telemetry.metrics import (
+    BATCHES_CREATED,
+    POST_ROUTE,
+    UPLOAD_BYTES,
+    UPLOAD_DURATION,
+    UPLOAD_LAST_BYTES,
+)
 
 _FRESH = 5.0  # seconds a pharmacy's settings are remembered
-PATH = "/v1/inovafarma/products"
+PATH = POST_ROUTE
 _MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}
 _LOAD_TYPES = ("full", "delta")
 
@@ -67,9 +74,13 @@ class IngestRoute:
             idempotency_key=_idempotency_key(request),
             item_count=_item_count(request),
             begun=begun,
+            batch_id=request.scope["trace"],
         )
         headers = await self._limits.post(caller, pharmacy["cnpj"], pharmacy["rate_limit"])
-        return _answer(await self._ingest(envelope, upload), headers)
+        receipt = await self._ingest(envelope, upload)
+        if not receipt.replayed:
+            _count(load_type, upload.decoded, monotonic() - begun)
+        return _answer(receipt, headers)
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")
@@ -112,6 +123,13 @@ class IngestRoute:
         return sent
 
 
+def _count(load_type: str, size: int, seconds: float) -> None:
+    BATCHES_CREATED.add(load_type)
+    UPLOAD_BYTES.observe(size)
+    UPLOAD_LAST_BYTES.set(size)
+    UPLOAD_DURATION.observe(seconds)
+
+
 def _load_type(request: Request) -> str:
     value = request.headers.get("x-inova-load-type", "").strip().lower()
     if not value:
@@ -149,6 +167,7 @@ def _item_count(request: Request) -> int | None:
 def _answer(receipt: Receipt, limits: dict[str, str]) -> Response:
     body = {
         "batch_id": str(receipt.batch_id),
+        "trace_id": receipt.batch_id.hex,
         "status": receipt.status,
         "received_at": receipt.received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }

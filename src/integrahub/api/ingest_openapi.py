@@ -36,6 +36,7 @@ _RECEIPT: dict[str, Any] = {
     "type": "object",
     "properties": {
         "batch_id": {"type": "string", "format": "uuid"},
+        "trace_id": {"type": "string", "description": "of the batch, in logs and reports: its id without dashes"},
         "status": {"type": "string"},
         "received_at": {"type": "string", "format": "date-time"},
         "message": {"type": "string"},

@@ -12,6 +12,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.errors import TooManyRequests
 from integrahub.domain.keys import Caller
 from integrahub.domain.limits import Rate, Taken, neighbourhood, parse_rate
+from integrahub.telemetry.metrics import LIMITER_FAILURES
 
 _PATIENCE = 1.0  # seconds a request waits for the limiter before it is let through
 _FORGET = 600.0  # seconds between clearings
@@ -23,7 +24,7 @@ class Limiter:
     """Takes of shared limits. Requests that come together share one statement.
 
     The answer is what is taken since, seconds to wait when nothing was granted, or None when the limiter is away:
-    then requests pass, and `failures` counts them.
+    then requests pass, and a metric counts them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -31,7 +32,6 @@ class Limiter:
         self._waiting: deque[_Waiting] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._forgot = monotonic()
-        self.failures = 0
 
     async def take(self, subject: str, rate: Rate) -> Taken | float | None:
         """One of the subject's limit."""
@@ -50,7 +50,7 @@ class Limiter:
             except Exception as error:
                 # A limit is worth less than a catalogue.
                 left = [future for _, _, future in gathered if not future.done()]
-                self.failures += len(left)
+                LIMITER_FAILURES.add(by=len(left))
                 _log.warning("the rate limiter is away; requests pass", action="limit", error=str(error), of=len(left))
                 for future in left:
                     future.set_result(None)

@@ -1,23 +1,34 @@
-"""/metrics: what the hub's database and bus know, and what this process counted, as Prometheus reads it."""
+"""/metrics: under a fleet what all its processes counted, since any of them may answer; else this process's own."""
 
+import httpx
+import structlog
 from fastapi import APIRouter
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from integrahub.api.limits import Limiter
 from integrahub.flow.gauges import Gauges
 
+_PATIENCE = 8.0  # seconds the fleet may take: a scrape waits ten
+_log = structlog.get_logger()
 
-def router(gauges: Gauges, limiter: Limiter) -> APIRouter:
+
+def router(gauges: Gauges, fleet_port: int | None) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["health"])
-    own = CollectorRegistry()
-    told = "Requests let through in this process since the limiter was away"
-    Gauge("integrahub_rate_limiter_failures", told, registry=own).set_function(lambda: limiter.failures)
 
     @routes.get("/metrics", summary="For Prometheus", openapi_extra={"security": []})
     async def metrics() -> Response:
-        return Response(await gauges() + generate_latest(own), media_type=CONTENT_TYPE_LATEST)
+        told = await (gauges() if fleet_port is None else _of_fleet(fleet_port))
+        return Response(told, 200 if told else 503, media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+async def _of_fleet(port: int) -> bytes:
+    """Nothing when the fleet does not answer: one process's counts in their place would look like a fall."""
+    try:
+        async with httpx.AsyncClient(timeout=_PATIENCE) as http:
+            return (await http.get(f"http://127.0.0.1:{port}/metrics")).raise_for_status().content
+    except httpx.HTTPError as error:
+        _log.warning("the fleet does not tell its counts", action="scrape", error=str(error))
+        return b""

@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
 from integrahub.api.app import create
 from integrahub.db.roles import Role
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import logs, probes
+from integrahub.telemetry import probes
 from integrahub.telemetry.probes import Probes
+from integrahub.telemetry.process import watched
 
 _DRAIN = 20  # seconds requests under way may take to end
 
@@ -24,27 +26,31 @@ async def serve(settings: Settings) -> None:
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
-        config = uvicorn.Config(
-            create(hub, ingest),
-            host=settings.host,
-            port=settings.port,
-            ws="none",
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=_DRAIN,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies,
-            server_header=False,
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(_config(settings, create(hub, ingest)))
+        gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
-        own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), hub.gauges())
+        own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
         async with hub.presence(uuid4(), ["api"]), probes.serving(own, place):
             for number in (signal.SIGTERM, signal.SIGINT):
                 # The server hears them itself, and raises them again in the end, when there is more to close.
                 signal.signal(number, signal.SIG_IGN)
             await server.serve(shared)
         await ingest.close()
+
+
+def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws="none",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_DRAIN,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
+    )
 
 
 def _starting(server: uvicorn.Server) -> list[str]:
@@ -55,7 +61,6 @@ def _starting(server: uvicorn.Server) -> list[str]:
 
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
-    logs.configure(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0

@@ -60,7 +60,7 @@ CREATE POLICY api ON pharmacy_turns TO integrahub_api
 CREATE POLICY born ON pharmacy_turns FOR INSERT TO integrahub_api WITH CHECK (last_seq = 0);
 
 -- The operator's.
-GRANT SELECT ON failure_groups, reconciliations TO integrahub_api;
+GRANT SELECT ON failure_groups, reconciliations, figures TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it tells that it lives, too
 GRANT SELECT, UPDATE ON dead_letters TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON api_keys TO integrahub_api;
@@ -69,6 +69,7 @@ CREATE POLICY api ON failure_groups TO integrahub_api USING ((SELECT sees_all())
 CREATE POLICY api ON workers TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON worker_restarts TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON reconciliations TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON figures TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON dead_letters TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON api_keys TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY read ON audit_log FOR SELECT TO integrahub_api USING ((SELECT sees_all()));
@@ -81,7 +82,9 @@ GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
-  dead_letters, failure_groups, workers, worker_restarts, reconciliations, bus_messages TO integrahub_worker;
+  dead_letters, failure_groups, workers, worker_restarts, reconciliations, figures, history,
+  bus_messages TO integrahub_worker;
+GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker;
 
 -- Row level security binds the owner too: what it may see is said, not assumed.
 DO $$ DECLARE closed text; BEGIN

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from types import TracebackType
 
+from integrahub.domain.errors import Transient
+
 _MESSAGE = 2000  # characters kept
 _STACK = 20_000
 
@@ -37,6 +39,14 @@ def failure_of(error: BaseException) -> Failure:
         message=_kept(str(error), _MESSAGE),
         stack=_kept(stack, _STACK),
     )
+
+
+def cause_of(error: BaseException) -> str:
+    """What went wrong, in one word of few: a code of ours, an SQLSTATE, or the name of the class."""
+    if isinstance(error, Transient):
+        return "dependency_away"
+    failure = failure_of(error)
+    return failure.error_code or failure.error_class
 
 
 def silent_worker(crashes: int) -> Failure:

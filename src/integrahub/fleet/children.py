@@ -12,6 +12,7 @@ import httpx
 import structlog
 
 from integrahub.domain.restarts import RestartPolicy
+from integrahub.telemetry.counts import Counts, decoded
 
 _PATIENCE = 5.0  # seconds a probe may take
 _GRACE = 60.0  # seconds after a start in which silence is no sign of death
@@ -147,11 +148,9 @@ class Child:
         answer = await http.get(f"http://127.0.0.1:{self.port}/{path}", timeout=_PATIENCE)
         return answer.status_code == 200, list(answer.json()["problems"])
 
-    async def applied(self, http: httpx.AsyncClient) -> dict[str, float]:
-        """What the process counted of products since it started, by result."""
-        text = (await http.get(f"http://127.0.0.1:{self.port}/metrics", timeout=_PATIENCE)).text
-        lines = (line for line in text.splitlines() if line.startswith("integrahub_products_total{"))
-        return {line.partition("}")[0]: float(line.rpartition(" ")[2]) for line in lines}
+    async def counts(self, http: httpx.AsyncClient) -> Counts:
+        """What the process counted since it started."""
+        return decoded((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PATIENCE)).content)
 
     async def restart(self) -> None:
         """Let the process end what it began, and start another in its place; ends a crash loop too."""

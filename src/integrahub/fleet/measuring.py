@@ -1,33 +1,10 @@
-"""What scaling looks at: records applied, as the workers tell it, and the CPU and memory of the API's processes."""
+"""What scaling of the API looks at: the CPU and memory of its processes."""
 
 import os
 from pathlib import Path
 from time import monotonic
 
-import httpx
-
 from integrahub.domain.scaling import Usage
-from integrahub.fleet.children import Child
-
-
-class Applied:
-    """Records all workers ever settled; a worker that starts again counts on."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._last: dict[str, float] = {}
-
-    async def look(self, children: list[Child], http: httpx.AsyncClient) -> int:
-        """Ask each worker and give the total; one that does not answer adds nothing."""
-        for child in children:
-            try:
-                told = sum((await child.applied(http)).values()) if child.alive else 0.0
-            except httpx.HTTPError:
-                continue
-            before = self._last.get(child.name, 0.0)
-            self.total += int(told - before if told >= before else told)
-            self._last[child.name] = told
-        return self.total
 
 
 class ApiUsage:

@@ -8,7 +8,7 @@ from integrahub.db.roles import Role as Login
 from integrahub.domain.scaling import Span
 from integrahub.settings import Settings
 
-REST = "finish,sweep,failures,reconcile"
+REST = "finish,sweep,failures,reconcile,census"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,11 @@ def static_membership(role: Role, slot: int) -> dict[str, str]:
     return {"INTEGRAHUB_KAFKA_INSTANCE": name_of(role, slot).replace(" ", "-")}
 
 
-def environment_of(settings: Settings, url: str) -> dict[str, str]:
-    """What a process is started with: the environment, its database, and what the command line or the fleet decided."""
+def environment_of(settings: Settings, url: str, port: int) -> dict[str, str]:
+    """What a process is started with: the environment, its database, and what the command line or the fleet decided.
+
+    `port` is where the fleet tells the counts of all.
+    """
     given = {
         "DATABASE_URL": url,
         "DATA_DIR": str(settings.data_dir.absolute()),
@@ -66,5 +69,6 @@ def environment_of(settings: Settings, url: str) -> dict[str, str]:
         "MIN_API": str(settings.min_api),
         "MAX_API": str(settings.max_api),
         "PARENT_PID": str(os.getpid()),
+        "FLEET_PORT": str(port),
     }
     return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}

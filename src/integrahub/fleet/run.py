@@ -14,15 +14,16 @@ from integrahub.fleet.roles import light
 from integrahub.fleet.supervisor import DRAIN, Supervisor
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import logs, probes
+from integrahub.telemetry import probes
+from integrahub.telemetry.process import watched
 
 _LOOK = 0.1  # seconds between looks at the port
 
 
 def up(settings: Settings) -> int:
     """The embedded hub as a process: its exit code."""
-    logs.configure(settings.log_level, settings.log_format)
-    asyncio.run(_supervise(light(settings)))
+    with watched(settings):
+        asyncio.run(_supervise(light(settings)))
     return 0
 
 
@@ -33,8 +34,8 @@ def fleet(settings: Settings) -> int:
             "DATABASE_URL is not set. `integrahub fleet` works on a database that is there already, for example "
             "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
         )
-    logs.configure(settings.log_level, settings.log_format)
-    asyncio.run(_supervise(settings))
+    with watched(settings):
+        asyncio.run(_supervise(settings))
     return 0
 
 
@@ -58,7 +59,7 @@ async def _run(
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
     async with open_hub(settings, "integrahub fleet") as hub:
-        supervisor = Supervisor(hub, shared, url_of)
+        supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
             async with probes.serving(supervisor.probes(), own):
                 welcoming = asyncio.create_task(_welcome(settings, supervisor, stop))

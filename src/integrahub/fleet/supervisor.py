@@ -19,6 +19,7 @@ from integrahub.fleet.children import Child, State
 from integrahub.fleet.groups import Group
 from integrahub.fleet.measuring import ApiUsage, Applied
 from integrahub.fleet.roles import Role, environment_of, name_of, roles, static_membership
+from integrahub.fleet.totals import Totals
 from integrahub.hub import Hub
 from integrahub.telemetry.probes import Answer, Probes, as_json
 
@@ -29,15 +30,15 @@ _log = structlog.get_logger()
 
 class Supervisor:
     """Keeps the processes of `hub.settings` alive; `shared` is the API's listening socket, `url_of` gives the database
-    as processes of a login reach it."""
+    as processes of a login reach it; `port` is the fleet's own."""
 
-    def __init__(self, hub: Hub, shared: socket.socket, url_of: Callable[[Login], str]) -> None:
+    def __init__(self, hub: Hub, shared: socket.socket, port: int, url_of: Callable[[Login], str]) -> None:
         self._hub = hub
         self._shared = shared
-        self._environments = {login: environment_of(hub.settings, url_of(login)) for login in Login}
+        self._environments = {login: environment_of(hub.settings, url_of(login), port) for login in Login}
         self.groups = {role.step: Group(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
         self._upserts, self._apis = self._scalings()
-        self._applied, self._usage = Applied(), ApiUsage(hub.settings.api_memory)
+        self._totals, self._usage = Totals(hub.gauges(), hub.settings.data_dir), ApiUsage(hub.settings.api_memory)
         self._seen: dict[str, Any] = {}
         self._rolling = asyncio.Lock()
         for group in self.groups.values():
@@ -74,14 +75,16 @@ class Supervisor:
     async def run(self, stop: asyncio.Event, again: asyncio.Event) -> None:
         """Until `stop`; each time `again` is set, restart every process in turn."""
         async with httpx.AsyncClient() as http:
-            rounds = [self._watch(http), self._scale(http), self._roll(again)]
+            rounds = [self._watch(http), self._scale(), self._roll(again)]
             tasks = [asyncio.create_task(round_) for round_ in rounds]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in [stopped, *tasks]:
                 task.cancel()
             ended = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._totals.look(self._everyone(), http)
             await asyncio.gather(*(group.end(DRAIN) for group in self.groups.values()))
+            self._totals.keep()
         for fault in ended:
             if isinstance(fault, Exception):
                 raise fault
@@ -89,6 +92,7 @@ class Supervisor:
     async def _watch(self, http: httpx.AsyncClient) -> None:
         while True:
             await asyncio.gather(*(child.look(http) for child in self._everyone()))
+            await self._totals.look(self._everyone(), http)
             await asyncio.sleep(min(_LOOK, 0.2) if any(self._starting()) else _LOOK)
 
     def _starting(self) -> list[Child]:
@@ -106,21 +110,21 @@ class Supervisor:
                     await group.roll()
                 _log.info("every process was restarted", action="rolled")
 
-    async def _scale(self, http: httpx.AsyncClient) -> None:
+    async def _scale(self) -> None:
         while True:
             await asyncio.sleep(self._hub.settings.scale_check_interval)
             if self._rolling.locked():
                 continue
             try:
-                await self._scale_upserts(http)
+                await self._scale_upserts()
             except IntegraHubError as error:
                 _log.warning("the backlog cannot be seen; nothing is scaled", action="scale", error=str(error))
             self._scale_apis()
 
-    async def _scale_upserts(self, http: httpx.AsyncClient) -> None:
+    async def _scale_upserts(self) -> None:
         group = self.groups["upsert"]
         waiting, lag = await backlog.by_step(self._hub.database), await self._hub.bus.lag(CHUNKS_READY)
-        applied = await self._applied.look(group.everyone(), http)
+        applied = self._totals.applied()
         look = Look(monotonic(), group.count, waiting["upsert"], lag, applied)
         wanted = self._upserts.decide(look)
         _log.debug("the backlog was looked at", action="look", backlog=look.backlog, lag=lag, applied=applied)
@@ -151,7 +155,7 @@ class Supervisor:
 
     def probes(self) -> Probes:
         """The fleet's own: /status tells every process."""
-        return Probes(list, self.problems, self._hub.gauges(), {"/status": self._status})
+        return Probes(list, self.problems, self._totals.told, {"/status": self._status})
 
     async def _status(self) -> Answer:
         places = [{"step": group.step} | child.told() for group in self.groups.values() for child in group.everyone()]

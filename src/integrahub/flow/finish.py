@@ -10,6 +10,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.events import BatchUpserted
 from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_turn
+from integrahub.telemetry import traces
 
 
 class Finish:
@@ -28,13 +29,14 @@ class Finish:
 
     async def finish(self, batch_id: UUID) -> None:
         """Finish one batch, unless somebody else was first."""
-        ended = await finishing.finish(
-            self._database,
-            batch_id,
-            limit=self._limit,
-            window_minutes=self._window_minutes,
-            window=self._window,
-        )
-        if ended:
-            await publish_finished(self._bus, batch_id, ended.status)
-            await publish_turn(self._bus, ended.turn)
+        with traces.about(batch_id, batch=batch_id, step="finish"), traces.span("finish", batch_id, batch=batch_id):
+            ended = await finishing.finish(
+                self._database,
+                batch_id,
+                limit=self._limit,
+                window_minutes=self._window_minutes,
+                window=self._window,
+            )
+            if ended:
+                await publish_finished(self._bus, batch_id, ended.status)
+                await publish_turn(self._bus, ended.turn)

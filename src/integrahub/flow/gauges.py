@@ -1,21 +1,29 @@
 """Gauges: what the database and the bus know of the hub's work, as Prometheus reads it. Any process may tell it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily
-from prometheus_client.registry import Collector
+import structlog
+from prometheus_client.metrics_core import Metric as Family
 
 from integrahub.bus.base import Bus
-from integrahub.db import backlog, reconciliations, workers
+from integrahub.db import backlog, census, reconciliations, workers
 from integrahub.db.pool import Database
-from integrahub.domain.breakers import Breaker
+from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.events import GROUPS
-from integrahub.telemetry.metrics import REGISTRY, BreakerStates
+from integrahub.telemetry import counts, exposition, metrics
+from integrahub.telemetry.counts import Counts
+from integrahub.telemetry.instruments import Metric, Values
+from integrahub.telemetry.probes import Answer
+
+_PATIENCE = 4.0  # seconds all answers may take together: a scrape waits ten
+_DEGREES = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
+_STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
+_log = structlog.get_logger()
 
 
 class Gauges:
-    """One text for a scrape: this process's own metrics, then what the database and the bus answer just now.
+    """One text for a scrape: what this process counts, then what the database and the bus answer just now.
 
     `most` is step -> how many workers it may have.
     """
@@ -27,58 +35,69 @@ class Gauges:
         self._most = most
 
     async def __call__(self) -> bytes:
-        """The exposition; what does not answer is left out, as a breaker or a log tells."""
-        registry = CollectorRegistry()
-        registry.register(BreakerStates(self._breakers))
-        for tell in (self._unaccounted, self._workers, self._backlog, self._lag):
-            try:
-                await tell(registry)
-            except Exception:  # a scrape must not fail: an alert on what is missing would be blind
-                continue
-        return generate_latest(REGISTRY) + generate_latest(registry)
+        """The exposition of this process."""
+        return await self.told(self.own(), exposition.of_process())
 
-    async def _unaccounted(self, registry: CollectorRegistry) -> None:
-        told = "Records that counts made apart do not agree on; anything but 0 is a fault of the hub"
+    async def counts(self) -> Answer:
+        """What this process counts itself, for whoever adds processes up."""
+        return 200, "application/json", counts.encoded(self.own())
+
+    def own(self) -> Counts:
+        """What this process counts itself."""
+        for dependency, breaker in self._breakers.items():
+            metrics.BREAKER_STATE.set(_DEGREES[breaker.state], dependency)
+        return counts.own()
+
+    async def told(self, counted: Counts, more: list[Family]) -> bytes:
+        """These counts, and of the hub's figures those that answer; a breaker or the log tells why others do not."""
+        found: dict[Metric, Values] = {}
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                for ask in (self._unaccounted, self._workers, self._backlog, self._lag, self._figures):
+                    await _answered(ask, found)
+        except TimeoutError:
+            _log.warning("the hub's figures took too long to be told whole", action="scrape")
+        families = [metric.family(found[metric]) for metric in metrics.ALL if metric in found]
+        return exposition.text([*exposition.counted(counted), *families, *more])
+
+    async def _unaccounted(self) -> AsyncIterator[tuple[Metric, Values]]:
         found = await reconciliations.latest(self._database)
-        Gauge("integrahub_unaccounted_records", told, registry=registry).set(found["unaccounted"] if found else 0)
+        yield metrics.UNACCOUNTED_RECORDS, {(): [found["unaccounted"] if found else 0]}
 
-    async def _workers(self, registry: CollectorRegistry) -> None:
+    async def _workers(self) -> AsyncIterator[tuple[Metric, Values]]:
         rows = await workers.live_by_step(self._database)
-        active = Gauge("integrahub_workers_active", "Workers that tell they live", ["step"], registry=registry)
-        most = Gauge("integrahub_workers_max", "The most workers a step may have", ["step"], registry=registry)
-        for step in {*self._most, *(row["step"] for row in rows)}:
-            most.labels(step).set(self._most.get(step, 1))
-            active.labels(step).set(0)
-        for row in rows:
-            active.labels(row["step"]).set(row["live"])
-        registry.register(_Restarts({row["step"]: row["restarts"] for row in rows}))
+        live = dict.fromkeys((*_STEPS, *self._most), 0) | {row["step"]: row["live"] for row in rows}
+        restarts = dict.fromkeys(live, 0) | {row["step"]: row["restarts"] for row in rows}
+        yield metrics.WORKERS_ACTIVE, {(step,): [count] for step, count in live.items()}
+        yield metrics.WORKERS_MAX, {(step,): [self._most.get(step, 1)] for step in live}
+        yield metrics.WORKER_RESTARTS, {(step,): [count] for step, count in restarts.items()}
 
-    async def _backlog(self, registry: CollectorRegistry) -> None:
-        gauge = Gauge(
-            "integrahub_backlog_records",
-            "Records that wait for a step; before the split, estimated",
-            ["step"],
-            registry=registry,
-        )
-        for step, records in (await backlog.by_step(self._database)).items():
-            gauge.labels(step).set(records)
+    async def _backlog(self) -> AsyncIterator[tuple[Metric, Values]]:
+        waiting = await backlog.by_step(self._database)
+        yield metrics.BACKLOG_RECORDS, {(step,): [records] for step, records in waiting.items()}
 
-    async def _lag(self, registry: CollectorRegistry) -> None:
-        gauge = Gauge("integrahub_lag", "Messages waiting on the bus", ["topic", "group"], registry=registry)
-        for topic, group in GROUPS.items():
-            gauge.labels(topic, group).set(await self._bus.lag(topic))
+    async def _lag(self) -> AsyncIterator[tuple[Metric, Values]]:
+        yield metrics.LAG, {(topic, group): [await self._bus.lag(topic)] for topic, group in GROUPS.items()}
+
+    async def _figures(self) -> AsyncIterator[tuple[Metric, Values]]:
+        figures, ages = await census.kept(self._database)
+        by_name = {metric.name: metric for metric in metrics.ALL}
+        values: dict[str, Values] = {}
+        for (name, labels), value in figures.items():
+            values.setdefault(name, {})[labels] = [value]
+        if duration := values.pop(metrics.BATCH_DURATION.name, None):
+            ends = [*map(str, range(len(metrics.BATCH_DURATION.bounds) + 1)), "sum"]
+            yield metrics.BATCH_DURATION, {(): [duration.get((end,), [0.0])[0] for end in ends]}
+        for name, of_it in values.items():
+            if name in by_name:
+                yield by_name[name], of_it
+        if metrics.PRODUCTS.name in ages:  # what is costly is counted last
+            yield metrics.CENSUS_AGE, {(): [ages[metrics.PRODUCTS.name]]}
 
 
-class _Restarts(Collector):
-    """A counter whose value the database keeps."""
-
-    def __init__(self, restarts: Mapping[str, int]) -> None:
-        self._restarts = restarts
-
-    def collect(self) -> list[CounterMetricFamily]:
-        """One counter a step."""
-        told = "Workers started again that nobody had stopped"
-        counter = CounterMetricFamily("integrahub_worker_restarts", told, labels=["step"])
-        for step, restarts in self._restarts.items():
-            counter.add_metric([step], restarts)
-        return [counter]
+async def _answered(ask: Callable[[], AsyncIterator[tuple[Metric, Values]]], found: dict[Metric, Values]) -> None:
+    try:
+        async for metric, values in ask():
+            found[metric] = values
+    except Exception as error:  # a scrape must not fail: an alert on what is missing would be blind
+        _log.debug("a figure cannot be told", action="scrape", error=str(error))

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
+from contextvars import Context
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -107,6 +108,7 @@ class Envelope:
     idempotency_key: str | None
     item_count: int | None
     begun: float  # monotonic seconds, of the first byte
+    batch_id: UUID = field(default_factory=uuid7)  # of the batch that comes of it, and of its trace
 
 
 class Ingest:
@@ -124,13 +126,13 @@ class Ingest:
     async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
         await self._admission(envelope.pharmacy_id)
-        batch_id = uuid7()
+        batch_id = envelope.batch_id
         body = await upload.small()
         location = None
         if body is None:
             location = f"batches/{envelope.cnpj}/{batch_id}"
             await self._storage.put(location, upload.stream())
-        post = _post(batch_id, envelope, upload, body, location)
+        post = _post(envelope, upload, body, location)
         try:
             outcome = await self._accepted(post)
         except IntegraHubError:
@@ -191,11 +193,14 @@ class Ingest:
             _log.warning("batches are accepted but not announced; sweep will", action="announce", error=str(error))
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.create_task(work)
+        # Many posts share it: what it logs is of no single trace.
+        task = asyncio.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def _post(batch_id: UUID, envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:
-    members = {name: getattr(envelope, name) for name in Envelope.__slots__}
-    return Post(id=batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members)
+def _post(envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:
+    members = {name: getattr(envelope, name) for name in Envelope.__slots__ if name != "batch_id"}
+    return Post(
+        id=envelope.batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
+    )

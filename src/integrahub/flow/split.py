@@ -18,7 +18,7 @@ from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
 from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.events import BatchReceived
-from integrahub.domain.failures import failure_of
+from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.inovafarma import identify_all, record_hash, record_hashes, seed_for
 from integrahub.domain.replays import KINDS
@@ -29,6 +29,8 @@ from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
 from integrahub.flow.stored_chunks import INLINE
 from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.telemetry import traces
+from integrahub.telemetry.metrics import ERRORS
 
 _BLOCK = 128 * 1024  # bytes a feed of the cutter
 _UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
@@ -81,11 +83,15 @@ class Split:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
         event = msgspec.json.decode(message, type=BatchReceived)
         claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
-        if claim is None:
-            return
+        if claim is not None:
+            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+                await self._claimed(claim)
+
+    async def _claimed(self, claim: dict[str, Any]) -> None:
         try:
-            async with Lease(lambda: batches.renew_split(self._database, claim)):
-                await self._split(claim)
+            with traces.span("split", claim["id"], batch=claim["id"]):
+                async with Lease(lambda: batches.renew_split(self._database, claim)):
+                    await self._split(claim)
             self._fuse.succeeded()
         except BodyFault as fault:
             await self._fail(claim, fault)
@@ -96,6 +102,7 @@ class Split:
             await self._hand_back(claim, error)
 
     async def _fail(self, claim: dict[str, Any], fault: BodyFault) -> None:
+        ERRORS.add("split", fault.code)
         turn = await batches.fail(self._database, claim, fault, self._limits.window)
         if turn:
             await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
@@ -105,6 +112,7 @@ class Split:
         own_fault = not isinstance(error, Transient)
         if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["id"]):
             _log.error("batch after batch fails for one cause; splitting pauses", action="blow_fuse", cause=str(error))
+        ERRORS.add("split", cause_of(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
             await self._fail(claim, BodyFault("split_failed", 0, told=type(error).__name__))

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack
+from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +18,7 @@ from integrahub.db.pool import Connection, Database
 from integrahub.db.replaying import apply_replay
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
-from integrahub.domain.failures import failure_of
+from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
@@ -27,7 +29,15 @@ from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.flow.stored_chunks import read_chunk
 from integrahub.storage.base import Storage
-from integrahub.telemetry.metrics import PRODUCTS, SETTLED
+from integrahub.telemetry import traces
+from integrahub.telemetry.metrics import (
+    CHUNK_DURATION,
+    CHUNK_RETRIES,
+    CHUNKS_PROCESSED,
+    ERRORS,
+    PRODUCTS_SETTLED,
+    SETTLED,
+)
 
 Write = Callable[[Connection, dict[str, Any], Put], Awaitable[dict[str, int]]]
 _log = structlog.get_logger()
@@ -81,38 +91,52 @@ class Upsert:
                 for claim in [*apart, *(claim for claim in claims if claim not in together)]:
                     await self._apply_apart(claim)
         except Transient as error:
+            ERRORS.add("upsert", cause_of(error))
             for claim in claims:
+                CHUNKS_PROCESSED.add("released")
                 await chunks.release(self._database, claim, str(error), _HAND_BACK)
 
     async def _apply_together(self, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those that must be tried apart."""
-        try:
-            if claims:
-                await self._effect([(claim, await self._write(claim)) for claim in claims], put_whole)
-                self._fuse.succeeded()
+        if not claims:
             return []
+        begun = perf_counter()
+        try:
+            with ExitStack() as spans:
+                for claim in claims:
+                    spans.enter_context(_span(claim))
+                await self._effect([(claim, await self._write(claim)) for claim in claims], put_whole)
         except Transient:
             raise
         except Exception as error:
             _log.warning("chunks failed together and are tried apart", action="try_apart", error=str(error))
             return claims
+        self._fuse.succeeded()
+        for _ in claims:
+            CHUNK_DURATION.observe((perf_counter() - begun) / len(claims))
+        return []
 
     async def _apply_apart(self, claim: dict[str, Any]) -> None:
-        try:
-            await self._upsert(claim)
-            self._fuse.succeeded()
-        except Transient:
-            raise
-        except Exception as error:
-            await self._attempt_failed(claim, error)
+        about = {"batch": claim["batch_id"], "chunk": claim["number"], "cnpj": claim["cnpj"]}
+        with traces.about(claim["batch_id"], step="upsert", **about):
+            try:
+                with _span(claim):
+                    await self._upsert(claim)
+                self._fuse.succeeded()
+            except Transient:
+                raise
+            except Exception as error:
+                await self._attempt_failed(claim, error)
 
     async def _upsert(self, claim: dict[str, Any]) -> None:
+        begun = perf_counter()
         write = await self._write(claim)
         try:
             await self._effect([(claim, write)], put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
             await self._effect([(claim | {"has_products": True}, write)], put_isolating)
+        CHUNK_DURATION.observe(perf_counter() - begun)
 
     async def _write(self, claim: dict[str, Any]) -> Write:
         """What the chunk does to the products, once it is ours."""
@@ -124,21 +148,21 @@ class Upsert:
 
     async def _effect(self, work: list[tuple[dict[str, Any], Write]], put: Put) -> None:
         """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
-        settled, counted = Counter[UUID](), Counter[str]()
+        settled: list[tuple[dict[str, Any], dict[str, int]]] = []
+        ready, left = [], {}
         async with self._database.transaction() as connection:
             for claim, write in work:
                 slots = await chunks.lock_claimed(connection, claim)
                 if slots is not None:
                     counters = await write(connection, claim | slots, put)
                     await chunks.complete(connection, claim, counters)
-                    counted.update(counters)
-                    settled[claim["batch_id"]] += 1
-            ready, left = [], {}
-            for batch in sorted(settled):
+                    settled.append((claim, counters))
+            times = Counter(claim["batch_id"] for claim, _ in settled)
+            for batch in sorted(times):
                 ready += await chunks.announce_next(connection, batch, self._window)
-                left[batch] = await chunks.take_off(connection, batch, settled[batch])
-        for result in SETTLED:
-            PRODUCTS.labels(result).inc(counted[result])
+                left[batch] = await chunks.take_off(connection, batch, times[batch])
+        for claim, counters in settled:
+            _count(claim, counters)
         await publish_ready(self._bus, ready)
         for batch in left:
             if left[batch] == 0:
@@ -146,15 +170,19 @@ class Upsert:
 
     async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
         failure = failure_of(error)
+        ERRORS.add("upsert", cause_of(error))
         if self._fuse.failed(failure.fingerprint, claim["batch_id"]):
             _log.error(
                 "chunk after chunk fails for one cause; upserting pauses", action="blow_fuse", cause=failure.message
             )
         delay = self._retries.decide(claim["attempts"] + 1)
         if delay is not None:
+            CHUNK_RETRIES.add("scheduled")
             _log.warning("a chunk failed and will be tried again", action="retry_chunk", exc_info=error)
             await chunks.retry(self._database, claim, failure, delay)
             return
+        CHUNK_RETRIES.add("exhausted")
+        CHUNKS_PROCESSED.add("dead")
         _log.error("a chunk is dead", action="bury_chunk", batch=str(claim["batch_id"]), exc_info=error)
         left = await chunks.bury(self._database, claim, failure, await self._copy_dead(claim))
         await publish_failed(self._bus, claim["batch_id"], claim["number"], failure.message)
@@ -175,5 +203,18 @@ class Upsert:
         return name
 
 
+def _count(claim: dict[str, Any], counters: dict[str, int]) -> None:
+    """A chunk whose effect is committed."""
+    CHUNKS_PROCESSED.add("completed")
+    if claim["attempts"]:
+        CHUNK_RETRIES.add("succeeded")
+    for result in SETTLED:
+        PRODUCTS_SETTLED.add(result, by=counters[result])
+
+
 async def _one(block: bytes) -> AsyncIterator[bytes]:
     yield block
+
+
+def _span(claim: dict[str, Any]) -> AbstractContextManager[None]:
+    return traces.span("upsert", claim["batch_id"], batch=claim["batch_id"], chunk=claim["number"])

@@ -1,9 +1,29 @@
 """Logs: a sentence and an `action`, as JSON or as text for people."""
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
+
+_KEY = re.compile(r"\bihub_(?:live|test)_\w+")
+_ROW = re.compile(r"\n?(?:DETAIL|CONTEXT):.*", re.DOTALL)  # PostgreSQL repeats the row there
+
+
+def conceal(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Whatever looks like a key is masked, and what PostgreSQL repeats of a row, a price among it, is left out."""
+    return {name: _concealed(value) for name, value in event.items()}
+
+
+def _concealed(value: Any) -> Any:
+    if isinstance(value, str):
+        return _ROW.sub("", _KEY.sub("ihub_***", value))
+    if isinstance(value, dict):
+        return {name: _concealed(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_concealed(part) for part in value]
+    return value
 
 
 def configure(level: str, form: str) -> None:
@@ -24,6 +44,7 @@ def configure(level: str, form: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.UnicodeDecoder() if as_text else structlog.processors.ExceptionRenderer(traceback),
+            conceal,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),

@@ -1,0 +1,47 @@
+"""Every request is counted, timed and given a trace."""
+
+from time import perf_counter
+from typing import Any
+
+from integrahub.domain.identifiers import uuid7
+from integrahub.telemetry import traces
+from integrahub.telemetry.metrics import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Watched:
+    """The app inside, watched. `scope["trace"]` is the trace; a batch that comes of the request has it as its id."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status, trace = perf_counter(), "500", uuid7()
+        scope["trace"] = trace
+
+        async def sent(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        try:
+            with traces.about(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
+                await self._app(scope, receive, sent)
+        finally:
+            method, route = _known(scope)
+            HTTP_REQUESTS.add(method, route, status)
+            HTTP_DURATION.observe(perf_counter() - begun, method, route)
+
+
+def _known(scope: Any) -> tuple[str, str]:
+    """Method and route, each one of few: what clients make up is not told."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    route = scope.get("route")
+    if route is not None:
+        return method, route.path
+    return method, POST_ROUTE if scope["path"] == POST_ROUTE and "endpoint" in scope else "unmatched"

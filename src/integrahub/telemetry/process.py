@@ -1,0 +1,41 @@
+"""A process of the hub is watched from its start to its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from integrahub.telemetry import instruments, logs, traces
+
+
+class Watching(Protocol):
+    """What the settings say of it."""
+
+    @property
+    def log_level(self) -> str:
+        """The least severe that is logged."""
+
+    @property
+    def log_format(self) -> str:
+        """`auto`, `json` or `text`."""
+
+    @property
+    def metrics(self) -> bool:
+        """Whether anything is counted."""
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where spans go."""
+
+    @property
+    def traces_share(self) -> float:
+        """The share of traces sent."""
+
+
+@contextmanager
+def watched(asked: Watching) -> Iterator[None]:
+    """Its logs, its counting, and where its traces go."""
+    logs.configure(asked.log_level, asked.log_format)
+    if not asked.metrics:
+        instruments.mute()
+    with traces.exporting(asked.traces_url, asked.traces_share, "integrahub"):
+        yield

@@ -1,0 +1,79 @@
+"""Traces: one id from the post to the last thing done for it. A batch's trace is its id, so nothing carries it along.
+
+Every span of a batch hangs on the span of its post, whose id is the lower half of the trace's. Spans are sent only
+where an address for them is set; without it a span costs nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+from uuid import UUID
+
+from structlog.contextvars import bound_contextvars, get_contextvars
+
+_NOTHING = nullcontext()
+
+
+class Exporter(Protocol):
+    """Where spans go."""
+
+    def root(self, name: str, trace: UUID, facts: dict[str, str]) -> AbstractContextManager[None]:
+        """The span all others of the trace hang on."""
+        ...
+
+    def span(self, name: str, trace: UUID, facts: dict[str, str]) -> AbstractContextManager[None]:
+        """A span of work done for the trace."""
+        ...
+
+    def close(self) -> None:
+        """Send what is left."""
+        ...
+
+
+_exporter: Exporter | None = None
+
+
+@contextmanager
+def about(trace: UUID, **facts: object) -> Iterator[None]:
+    """What is logged in the block tells the trace and these facts."""
+    with bound_contextvars(trace_id=trace.hex, **{name: str(fact) for name, fact in facts.items()}):
+        yield
+
+
+def current() -> str:
+    """The trace of what is being done, or ''."""
+    return str(get_contextvars().get("trace_id", ""))
+
+
+def root(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
+    """The span of the post, or of another request."""
+    return _exporter.root(name, trace, _told(facts)) if _exporter else _NOTHING
+
+
+def span(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
+    """A span of a step; an exception that leaves the block is told with it."""
+    return _exporter.span(name, trace, _told(facts)) if _exporter else _NOTHING
+
+
+def _told(facts: dict[str, object]) -> dict[str, str]:
+    return {f"integrahub.{name}": str(fact) for name, fact in facts.items()}
+
+
+@contextmanager
+def exporting(url: str | None, share: float, service: str) -> Iterator[None]:
+    """Send spans of a `share` of traces to the OTLP collector at `url` while the block runs; None: to nobody.
+
+    ConfigurationError when the extra `traces` is not installed.
+    """
+    global _exporter
+    if url is None:
+        yield
+        return
+    from integrahub.telemetry.otlp import OtlpExporter
+
+    _exporter = OtlpExporter(url, share, service)
+    try:
+        yield
+    finally:
+        _exporter.close()
+        _exporter = None

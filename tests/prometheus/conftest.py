@@ -1,0 +1,16 @@
+"""What the tests of rules and dashboards run in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.prometheus import fetching
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The folder with `prometheus` and `promtool`."""
+    found = fetching.tools()
+    if found is None:
+        pytest.skip(fetching.MISSING)
+    return found

@@ -1,0 +1,200 @@
+"""Every rule, by promtool: each alert fires on what it is for and stays silent beside it, each record has its value."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+RULES = Path(__file__).parents[2] / "deploy" / "prometheus"
+_POST = 'method="POST", route="/v1/inovafarma/products"'
+Series = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The series under which an alert fires by `at` minutes, and those under which it does not."""
+
+    alert: str
+    firing: Series
+    quiet: Series
+    at: int = 30
+
+
+def _gauge(name: str, high: float, low: float, alert: str, at: int = 45) -> Case:
+    return Case(alert, {name: f"{high}x{at}"}, {name: f"{low}x{at}"}, at)
+
+
+def _two(name: str, used: int, alert: str) -> Case:
+    most = name.replace("used", "capacity") if "used" in name else f"{name}_max"
+    return Case(alert, {name: f"{used}x30", most: "100x30"}, {name: "79x30", most: "100x30"})
+
+
+def _requests(bad: float) -> Series:
+    return {
+        f'integrahub_http_requests_total{{{_POST}, status="202"}}': f"0+{1000 - bad:g}x450",
+        f'integrahub_http_requests_total{{{_POST}, status="503"}}': f"0+{bad:g}x450",
+    }
+
+
+def _posts(slow: float) -> Series:
+    name = "integrahub_http_request_duration_seconds"
+    return {
+        f'{name}_bucket{{{_POST}, le="1.0"}}': f"0+{1000 - slow:g}x450",
+        f"{name}_count{{{_POST}}}": "0+1000x450",
+    }
+
+
+def _batches(late: float) -> Series:
+    name = "integrahub_batch_duration_seconds"
+    # Two processes tell what the database knows: it counts once.
+    told = {}
+    for instance in ("a", "b"):
+        told[f'{name}_bucket{{instance="{instance}", le="300.0"}}'] = f"0+{1000 - late:g}x450"
+        told[f'{name}_count{{instance="{instance}"}}'] = "0+1000x450"
+    return told
+
+
+def _finished(failed: float) -> Series:
+    name = "integrahub_batches_finished_total"
+    return {
+        f'{name}{{status="COMPLETED"}}': f"0+{1000 - failed:g}x450",
+        f'{name}{{status="FAILED"}}': f"0+{failed:g}x450",
+        f'{name}{{status="CANCELLED"}}': "0+5000x450",
+    }
+
+
+# A disturbance of the last hours only: bad for the short windows, little for the long ones.
+_BUDGETS = [
+    ("ApiErrorBudget", _requests, 1.0),
+    ("ApiLatencyBudget", _posts, 50.0),
+    ("TimeToAppliedBudget", _batches, 10.0),
+    ("BatchSuccessBudget", _finished, 5.0),
+]
+# How much too fast, looked at after so many minutes, in steps of so many.
+_SPEEDS = {"Fast": (14.4, 90, 1), "Slow": (6.0, 600, 5), "Leak": (1.0, 5400, 15)}
+CASES = [
+    Case("Down", {'up{job="integrahub"}': "0x30"}, {'up{job="integrahub"}': "1x30", 'up{job="other"}': "0x30"}),
+    _gauge('integrahub_lag{topic="chunks.ready", group="upsert"}', 10001, 10000, "LagHigh"),
+    _gauge('integrahub_backlog_records{step="upsert"}', 10001, 10000, "BacklogHigh"),
+    Case("ApiErrors", _requests(60), _requests(40)),
+    Case(
+        "WorkerCrashLoop",
+        {'integrahub_worker_restarts_total{step="upsert"}': "0x10 0+1x30"},
+        {'integrahub_worker_restarts_total{step="upsert"}': "0x10 1x10 2x20"},
+        25,
+    ),
+    _gauge('integrahub_workers_active{step="upsert"}', 0, 1, "NoWorkers"),
+    _two("integrahub_postgresql_connections", 81, "PostgresqlConnections"),
+    _two("integrahub_storage_used_bytes", 81, "StorageFilling"),
+    _gauge("integrahub_unaccounted_records", 1, 0, "UnaccountedRecords"),
+    Case("DeadLettersRising", {"integrahub_dead_letters": "3x20 4x30"}, {"integrahub_dead_letters": "3x20 2x30"}, 25),
+    Case(
+        "BreakerOpen",
+        {'integrahub_breaker_state{dependency="storage"}': "0x10 2x20"},
+        {'integrahub_breaker_state{dependency="storage"}': "0x10 1x20"},
+    ),
+    _gauge("integrahub_deactivations_held", 1, 0, "DeactivationHeld"),
+    _gauge("integrahub_pharmacies_silent", 2, 0, "PharmacySilent"),
+    _gauge("integrahub_census_age_seconds", 1900, 1700, "CensusStale"),
+    *(
+        Case(f"{name}{speed}", series(1.1 * factor * budget), series(0.9 * factor * budget), at)
+        for name, series, budget in _BUDGETS
+        for speed, (factor, at, _) in _SPEEDS.items()
+    ),
+]
+RECORDED = [
+    ("integrahub:http_requests:rate5m", 'status="503"', _requests(60), 1.0),
+    ("integrahub:http_errors:ratio5m", "", _requests(60), 0.06),
+    ("integrahub:http_duration:p95_5m", "", {f'integrahub_http_request_duration_seconds_bucket{{{_POST}, le="0.1"}}':
+        "0+60x30", f'integrahub_http_request_duration_seconds_bucket{{{_POST}, le="+Inf"}}': "0+60x30"}, 0.095),
+    ("integrahub:products:rate5m", 'result="updated"', {'integrahub_products_total{result="updated"}': "0+60x30"}, 1.0),
+    ("integrahub:chunks:rate5m", 'result="completed"',
+        {'integrahub_chunks_processed_total{result="completed", instance="a"}': "0+60x30",
+         'integrahub_chunks_processed_total{result="completed", instance="b"}': "0+60x30"}, 2.0),
+    ("integrahub:batches_finished:rate5m", 'status="FAILED"', _finished(60), 1.0),
+    ("integrahub:batch_duration:mean5m", "", {"integrahub_batch_duration_seconds_sum": "0+120x30",
+        "integrahub_batch_duration_seconds_count": "0+60x30"}, 2.0),
+    ("integrahub:products:24h", 'result="updated"',
+        {'integrahub_history_products{window="24h", result="updated"}': "7x30"}, 7.0),
+    ("integrahub:batches:24h", 'status="FAILED"',
+        {'integrahub_history_batches{window="24h", status="FAILED"}': "3x30"}, 3.0),
+    *((f"integrahub:slo_{name}:ratio_rate{window}", "", series(20), 0.02)
+      for name, series in (("api_errors", _requests), ("posts_slow", _posts), ("batches_late", _batches),
+                           ("batches_failed", _finished))
+      for window in ("5m", "30m", "1h", "6h", "3d")),
+]  # fmt: skip
+
+
+def _named(kind: str) -> list[str]:
+    text = "".join(path.read_text("utf-8") for path in sorted((RULES / "rules").glob("*.yml")))
+    return re.findall(rf"- {kind}: (\S+)", text)
+
+
+def _asked(expression: str, at: int, samples: list[dict[str, object]], series: Series) -> dict[str, object]:
+    return {
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "promql_expr_test": [{"expr": expression, "eval_time": f"{at}m", "exp_samples": samples}],
+    }
+
+
+def _run(tools: Path, tmp_path: Path, tests: list[dict[str, object]], minutes: int = 1) -> None:
+    rules = [str(path) for path in sorted((RULES / "rules").glob("*.yml"))]
+    page = tmp_path / "tests.yml"
+    spaced = [test | {"interval": f"{minutes}m"} for test in tests]
+    page.write_text(json.dumps({"rule_files": rules, "evaluation_interval": f"{minutes}m", "tests": spaced}))
+    ran = subprocess.run([tools / "promtool", "test", "rules", page], capture_output=True, text=True, timeout=170)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_configuration_and_every_rule_can_be_loaded(tools: Path) -> None:
+    ran = subprocess.run([tools / "promtool", "check", "config", RULES / "prometheus.yml"], capture_output=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_no_rule_is_without_a_test() -> None:
+    assert sorted(_named("alert")) == sorted(f"IntegraHub{case.alert}" for case in CASES)
+    assert sorted(_named("record")) == sorted({name for name, _, _, _ in RECORDED})
+
+
+@pytest.mark.parametrize("speed", ["", *_SPEEDS])
+def test_every_alert_fires_when_it_should_and_only_then(tools: Path, tmp_path: Path, speed: str) -> None:
+    budget = [case for case in CASES if "Budget" in case.alert]
+    asked = [case for case in budget if case.alert.endswith(speed)] if speed else [c for c in CASES if c not in budget]
+    tests = []
+    for case in asked:
+        firing = f'count(ALERTS{{alertname="IntegraHub{case.alert}", alertstate="firing"}})'
+        tests.append(_asked(firing, case.at, [{"labels": "{}", "value": 1}], case.firing))
+        tests.append(_asked(firing, case.at, [], case.quiet))
+    _run(tools, tmp_path, tests, minutes=_SPEEDS[speed][2] if speed else 1)
+
+
+def test_a_short_disturbance_burns_no_budget_for_long(tools: Path, tmp_path: Path) -> None:
+    """Two minutes without an API, then health: what fires for the fast budget ends within the short window."""
+    name = 'integrahub_http_requests_total{method="POST", route="/v1/inovafarma/products", status="%s"}'
+    series = {name % "202": "0+1000x60 60000x5 60000+1000x60", name % "503": "0x60 0+1000x5 5000x60"}
+    firing = 'count(ALERTS{alertname="IntegraHubApiErrorBudgetFast", alertstate="firing"})'
+    at_once, later = (_asked(firing, at, samples, series) for at, samples in ((66, [_ONE]), (76, [])))
+    _run(tools, tmp_path, [at_once, later])
+
+
+_ONE: dict[str, object] = {"labels": "{}", "value": 1}
+
+
+def test_every_record_has_its_value(tools: Path, tmp_path: Path) -> None:
+    tests = [
+        _asked(f"round(sum({name}{{{labels}}}), 0.0001)", 25, [{"labels": "{}", "value": value}], series)
+        for name, labels, series, value in RECORDED
+    ]
+    _run(tools, tmp_path, tests)
+
+
+def test_every_alert_has_its_page_in_both_languages_and_every_page_its_alert() -> None:
+    text = "".join(path.read_text("utf-8") for path in sorted((RULES / "rules").glob("*.yml")))
+    linked = {anchor.lower() for anchor in re.findall(r"runbook_url: docs/runbook/alerts.en.md#(\S+)", text)}
+    assert len(re.findall("runbook_url", text)) == len(_named("alert")) == len(re.findall("summary_pt", text))
+    for page in ("alerts.en.md", "alerts.pt-BR.md"):
+        sections = re.findall(r"^## (\w+)$", (RULES.parents[1] / "docs" / "runbook" / page).read_text("utf-8"), re.M)
+        assert {section.lower() for section in sections} == linked

@@ -1,0 +1,72 @@
+"""Logs: one JSON object a line with a sentence, an action and the trace; never a key, never a row."""
+
+import json
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+import structlog
+
+from integrahub.telemetry import logs, traces
+
+Logger = structlog.typing.FilteringBoundLogger
+_TRACE = UUID("0192f3a1-0000-7000-8000-00000000abcd")
+
+
+@pytest.fixture
+def make_log() -> Iterator[Callable[[], Logger]]:
+    """Configured in the test itself: it is then that standard error is the one that is read."""
+    before = structlog.get_config()
+
+    def made() -> Logger:
+        logs.configure("INFO", "json")
+        return structlog.get_logger()
+
+    yield made
+    structlog.configure(**before)
+
+
+def _line(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    (line,) = capsys.readouterr().err.splitlines()
+    return dict(json.loads(line))
+
+
+def test_a_line_tells_what_happened_to_what_and_under_which_trace(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[[], Logger]
+) -> None:
+    log = make_log()
+    with traces.about(_TRACE, batch=_TRACE, chunk=3, cnpj="05927228000145"):
+        log.warning("a chunk failed and will be tried again", action="retry_chunk")
+    line = _line(capsys)
+    assert line["event"] == "a chunk failed and will be tried again"
+    assert (line["level"], line["action"], line["chunk"], line["cnpj"]) == (
+        "warning",
+        "retry_chunk",
+        "3",
+        "05927228000145",
+    )
+    assert line["batch"] == str(_TRACE) and line["trace_id"] == _TRACE.hex == traces_of(_TRACE)
+    log.info("nothing")
+    assert "trace_id" not in _line(capsys)
+
+
+def traces_of(trace: UUID) -> str:
+    with traces.about(trace):
+        return traces.current()
+
+
+def test_neither_keys_nor_rows_are_logged_however_they_get_there(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[[], Logger]
+) -> None:
+    log = make_log()
+    key = "ihub_live_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456"
+    try:
+        try:
+            raise ValueError(f"invalid input for numeric\nCONTEXT:  COPY stage, line 1, column price: 12.34 {key}")
+        except ValueError as cause:
+            raise RuntimeError(f"with {key}\nDETAIL:  Failing row contains (1, 12.34)") from cause
+    except RuntimeError as error:
+        log.error("a step failed", action="handle", error=str(error), held={"keys": [key]}, exc_info=error)
+    line = json.dumps(_line(capsys))
+    assert "12.34" not in line and "0123456789ABCDEF" not in line
+    assert "ihub_***" in line and "invalid input for numeric" in line and "RuntimeError" in line

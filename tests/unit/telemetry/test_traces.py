@@ -1,0 +1,84 @@
+"""Traces by the real protocol: one id from the post on, the same in every process, every span hung on the post's."""
+
+import gzip
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from integrahub.domain.identifiers import uuid7
+from integrahub.telemetry import traces
+
+
+class Collector:
+    """An OTLP endpoint on a port of its own; `spans` as they came."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        spans = self.spans
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                asked = ExportTraceServiceRequest.FromString(body)
+                spans.extend(s for r in asked.resource_spans for scope in r.scope_spans for s in scope.spans)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1/traces"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    made = Collector()
+    yield made
+    made.close()
+
+
+def test_spans_of_two_processes_are_of_one_trace_and_hang_on_the_post(collector: Collector) -> None:
+    batch = uuid7()
+    with traces.exporting(collector.url, 1.0, "api"), traces.root("POST request", batch, path="/v1"):
+        pass
+    with traces.exporting(collector.url, 1.0, "worker"):
+        with pytest.raises(ArithmeticError), traces.span("upsert", batch, chunk=3):
+            raise ArithmeticError("does not add up")
+        with traces.span("finish", batch):
+            pass
+    post, upsert, finish = collector.spans
+    assert {span.trace_id for span in collector.spans} == {batch.bytes}
+    assert upsert.parent_span_id == finish.parent_span_id == post.span_id == batch.bytes[8:]
+    assert not post.parent_span_id and upsert.span_id != finish.span_id
+    assert [event.name for event in upsert.events] == ["exception"]
+    assert upsert.attributes[0].key == "integrahub.chunk" and upsert.attributes[0].value.string_value == "3"
+
+
+def test_a_share_of_traces_is_the_same_share_in_every_process(collector: Collector) -> None:
+    batches = [uuid7() for _ in range(400)]
+    for _ in range(2):
+        with traces.exporting(collector.url, 0.25, "any"):
+            for batch in batches:
+                with traces.span("split", batch), traces.root("POST", batch):
+                    pass
+    sent = {span.trace_id for span in collector.spans}
+    assert 40 < len(sent) < 180 and len(collector.spans) == 4 * len(sent)
+
+
+def test_without_an_address_nothing_is_sent_and_nothing_imported() -> None:
+    with traces.exporting(None, 1.0, "api"), traces.root("POST", uuid7()), traces.span("split", uuid7()):
+        assert traces._exporter is None
