@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-distributed up test test-long bench lint format lock clean
+.PHONY: help demo demo-distributed up test test-long bench dashboards lint format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test-long: $(VENV)/.development ## the long versions of property and crash tests
 
 bench: $(VENV)/.development ## what is timed: ratios against a floor in the same run
 	$(BIN)/python -m bench
+
+dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/generate.py
+	$(BIN)/python -m deploy.grafana.generate
 
 lint: $(VENV)/.development ## style, types and the house's floors
 	$(BIN)/ruff check .

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import installation
 from tests.prometheus import fetching
+
+__all__ = ["installation", "tools"]
 
 
 @pytest.fixture(scope="session")

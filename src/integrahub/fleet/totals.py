@@ -38,10 +38,10 @@ class Totals:
         """Records all workers ever settled."""
         return int(sum(vector[0] for vector in self._together.total().get(PRODUCTS_SETTLED.name, {}).values()))
 
-    async def told(self) -> bytes:
-        """The exposition of the machine."""
+    async def told(self, waits: float) -> bytes:
+        """The exposition of the machine, for one who waits so many seconds."""
         self.keep()
-        return await self._gauges.told(self._together.total(), exposition.of_process())
+        return await self._gauges.told(self._together.total(), exposition.of_process(), waits)
 
     def keep(self) -> None:
         """Write what a successor begins with."""

@@ -14,9 +14,9 @@ from integrahub.domain.events import GROUPS
 from integrahub.telemetry import counts, exposition, metrics
 from integrahub.telemetry.counts import Counts
 from integrahub.telemetry.instruments import Metric, Values
-from integrahub.telemetry.probes import Answer
+from integrahub.telemetry.probes import SCRAPE, Answer
 
-_PATIENCE = 4.0  # seconds all answers may take together: a scrape waits ten
+_SHARE = 0.4  # of the time a scraper waits, the database and the bus may take
 _DEGREES = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
 _STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
 _log = structlog.get_logger()
@@ -34,9 +34,9 @@ class Gauges:
         self._breakers = breakers
         self._most = most
 
-    async def __call__(self) -> bytes:
-        """The exposition of this process."""
-        return await self.told(self.own(), exposition.of_process())
+    async def __call__(self, waits: float = SCRAPE) -> bytes:
+        """The exposition of this process, for one who waits so many seconds."""
+        return await self.told(self.own(), exposition.of_process(), waits)
 
     async def counts(self) -> Answer:
         """What this process counts itself, for whoever adds processes up."""
@@ -48,11 +48,11 @@ class Gauges:
             metrics.BREAKER_STATE.set(_DEGREES[breaker.state], dependency)
         return counts.own()
 
-    async def told(self, counted: Counts, more: list[Family]) -> bytes:
+    async def told(self, counted: Counts, more: list[Family], waits: float) -> bytes:
         """These counts, and of the hub's figures those that answer; a breaker or the log tells why others do not."""
         found: dict[Metric, Values] = {}
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_SHARE * waits):
                 for ask in (self._unaccounted, self._workers, self._backlog, self._lag, self._figures):
                     await _answered(ask, found)
         except TimeoutError:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,9 @@ import structlog
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 _PATIENCE = 5.0  # seconds a peer may take to ask
+SCRAPE = 10.0  # seconds a scraper that does not say is taken to wait
+SCRAPE_HEADER = "x-prometheus-scrape-timeout-seconds"
+_WAITS = re.compile(rb"^" + SCRAPE_HEADER.encode() + rb": *(\d+(?:\.\d+)?)\r$", re.IGNORECASE | re.MULTILINE)
 _LONGEST = 8192  # bytes of a request
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 _log = structlog.get_logger()
@@ -22,23 +26,23 @@ Route = Callable[[], Awaitable[Answer]]
 class Probes:
     """What one process says of itself.
 
-    `live` and `ready` give what is wrong, each in a sentence: none is well. `metrics` gives Prometheus' text. `more`
-    are further paths.
+    `live` and `ready` give what is wrong, each in a sentence: none is well. `metrics` gives Prometheus' text to one who
+    waits so many seconds. `more` are further paths.
     """
 
     live: Callable[[], list[str]]
     ready: Callable[[], list[str]]
-    metrics: Callable[[], Awaitable[bytes]]
+    metrics: Callable[[float], Awaitable[bytes]]
     more: dict[str, Route] = field(default_factory=dict)
 
-    async def answer(self, path: str) -> Answer:
-        """The answer to a GET of `path`."""
+    async def answer(self, path: str, waits: float = SCRAPE) -> Answer:
+        """The answer to a GET of `path` by one who waits so many seconds."""
         if path == "/livez":
             return _judged(self.live())
         if path == "/readyz":
             return _judged(self.ready())
         if path == "/metrics":
-            return 200, CONTENT_TYPE_LATEST, await self.metrics()
+            return 200, CONTENT_TYPE_LATEST, await self.metrics(waits)
         return await self.more[path]() if path in self.more else (404, "application/json", b"{}")
 
 
@@ -77,15 +81,17 @@ async def _answer_one(probes: Probes, reader: asyncio.StreamReader, writer: asyn
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
     method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
     path = rest.partition(" ")[0].partition("?")[0]
-    status, kind, body = (405, "application/json", b"{}") if method != "GET" else await _safely(probes, path)
+    said = _WAITS.search(head)
+    waits = float(said[1]) if said else SCRAPE
+    status, kind, body = (405, "application/json", b"{}") if method != "GET" else await _safely(probes, path, waits)
     lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
     writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
     await asyncio.wait_for(writer.drain(), _PATIENCE)
 
 
-async def _safely(probes: Probes, path: str) -> Answer:
+async def _safely(probes: Probes, path: str, waits: float) -> Answer:
     try:
-        return await probes.answer(path)
+        return await probes.answer(path, waits)
     except Exception as error:  # a probe must be answered whatever is wrong
         _log.warning("a probe could not be answered", action="probe", path=path, exc_info=error)
         return as_json({"status": "down", "problems": [f"{type(error).__name__}: {error}"]}, 503)

@@ -1,0 +1,256 @@
+"""The three dashboards: `make dashboards` writes them, a test keeps the files alike and asks every query.
+
+What each process counts is added up, what the database knows is told by every process and the largest taken.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "dashboards"
+_POST = 'method="POST", route="/v1/inovafarma/products"'
+_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+_WIDTH = 24
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`queries` are legend -> expression; `kind` is Grafana's panel type; `width` of 24."""
+
+    title: str
+    queries: dict[str, str]
+    unit: str = "short"
+    kind: str = "timeseries"
+    width: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """`uid` is also the name of its file."""
+
+    uid: str
+    title: str
+    span: str
+    panels: tuple[Panel, ...]
+
+
+def _quantile(share: float, name: str, more: str = "") -> str:
+    return f"histogram_quantile({share}, sum by (le) (rate({name}_bucket{more}[5m])))"
+
+
+def _latencies() -> dict[str, str]:
+    name = "integrahub_http_request_duration_seconds"
+    return {f"P{int(share * 100)}": _quantile(share, name, f"{{{_POST}}}") for share in (0.5, 0.95, 0.99)}
+
+
+API = Dashboard(
+    "integrahub-api",
+    "IntegraHub: API",
+    "now-1h",
+    (
+        Panel("Requests a second", {"{{status}}": "sum by (status) (integrahub:http_requests:rate5m)"}, "reqps"),
+        Panel("Latency of posts", _latencies(), "s"),
+        Panel("Error rate (5xx)", {"5xx": "integrahub:http_errors:ratio5m"}, "percentunit"),
+        Panel(
+            "Mean payload",
+            {"mean": "sum(rate(integrahub_upload_bytes_sum[5m])) / sum(rate(integrahub_upload_bytes_count[5m]))"},
+            "bytes",
+        ),
+        Panel("Latest payload", {"latest": "max(integrahub_upload_last_bytes)"}, "bytes", "stat", 4),
+        Panel("Time until durable, P95", {"P95": _quantile(0.95, "integrahub_upload_duration_seconds")}, "s", width=6),
+        Panel(
+            "Batches a second",
+            {"{{load_type}}": "sum by (load_type) (rate(integrahub_batches_created_total[5m]))"},
+            width=6,
+        ),
+        Panel(
+            "Requests by route",
+            {"{{method}} {{route}}": "sum by (method, route) (integrahub:http_requests:rate5m)"},
+            "reqps",
+            width=12,
+        ),
+        Panel(
+            "Budget burnt (1 h, times too fast)",
+            {
+                "availability": "integrahub:slo_api_errors:ratio_rate1h / 0.001",
+                "latency": "integrahub:slo_posts_slow:ratio_rate1h / 0.05",
+                "time to applied": "integrahub:slo_batches_late:ratio_rate1h / 0.01",
+                "batch success": "integrahub:slo_batches_failed:ratio_rate1h / 0.005",
+            },
+            width=12,
+        ),
+    ),
+)
+WORKERS = Dashboard(
+    "integrahub-workers",
+    "IntegraHub: workers",
+    "now-1h",
+    (
+        Panel("Workers active", {"{{step}}": "max by (step) (integrahub_workers_active)"}),
+        Panel(
+            "Upsert workers against the most",
+            {
+                "active": 'max(integrahub_workers_active{step="upsert"})',
+                "most": 'max(integrahub_workers_max{step="upsert"})',
+            },
+        ),
+        Panel("Lag", {"{{topic}}": "max by (topic) (integrahub_lag)"}),
+        Panel("Products a second", {"{{result}}": "integrahub:products:rate5m"}, "ops"),
+        Panel("Chunks pending", {"pending": "max(integrahub_chunks_pending)"}),
+        Panel("Chunks processed a second", {"{{result}}": "integrahub:chunks:rate5m"}, "ops"),
+        Panel("Records waiting", {"{{step}}": "max by (step) (integrahub_backlog_records)"}),
+        Panel("Time of a chunk, P95", {"P95": _quantile(0.95, "integrahub_chunk_duration_seconds")}, "s"),
+        Panel("Failures a second", {"{{step}}": "sum by (step) (rate(integrahub_errors_total[5m]))"}, "ops"),
+        Panel("Restarts in an hour", {"{{step}}": "max by (step) (increase(integrahub_worker_restarts_total[1h]))"}),
+        Panel("Breakers (2: open)", {"{{dependency}}": "max by (dependency) (integrahub_breaker_state)"}),
+        Panel(
+            "PostgreSQL connections",
+            {
+                "taken": "max(integrahub_postgresql_connections)",
+                "most": "max(integrahub_postgresql_connections_max)",
+            },
+        ),
+        Panel(
+            "Storage",
+            {"used": "max(integrahub_storage_used_bytes)", "room": "max(integrahub_storage_capacity_bytes)"},
+            "bytes",
+        ),
+        Panel("Unaccounted records", {"records": "max(integrahub_unaccounted_records)"}, kind="stat", width=4),
+        Panel("Dead letters", {"letters": "max(integrahub_dead_letters)"}, kind="stat", width=4),
+        Panel("Figures counted ago", {"age": "max(integrahub_census_age_seconds)"}, "s", "stat"),
+    ),
+)
+
+
+def _ingested(window: str) -> str:
+    results = 'result=~"inserted|updated|unchanged|merged"'
+    return f'sum(max by (result) (integrahub_history_products{{window="{window}", {results}}}))'
+
+
+def _share_new() -> dict[str, str]:
+    def history(results: str) -> str:
+        return f'sum(max by (result) (integrahub_history_products{{window="24h", result=~"{results}"}}))'
+
+    whole = history("inserted|updated|unchanged")
+    return {
+        told: f"{history(result)} / {whole}"
+        for told, result in (("new", "inserted"), ("updated", "updated"), ("unchanged", "unchanged"))
+    }
+
+
+def _success() -> str:
+    good = 'sum(max by (status) (integrahub_history_batches{window="24h", status=~"COMPLETED|PARTIAL_FAIL"}))'
+    return f'{good} / sum(max by (status) (integrahub_history_batches{{window="24h", status!="CANCELLED"}}))'
+
+
+_WINDOWS = ("24h", "7d", "30d")
+BUSINESS = Dashboard(
+    "integrahub-business",
+    "IntegraHub: business",
+    "now-24h",
+    (
+        Panel("Batches of 24 h by status", {"{{status}}": "integrahub:batches:24h"}, kind="bargauge"),
+        Panel("Pharmacies that posted", {"{{window}}": "max by (window) (integrahub_pharmacies_seen)"}, kind="stat"),
+        Panel("Products ingested", {window: _ingested(window) for window in _WINDOWS}, kind="stat"),
+        Panel("New, updated, unchanged (24 h)", _share_new(), "percentunit", "bargauge"),
+        Panel("Success of batches (24 h)", {"success": _success()}, "percentunit", "stat", 4),
+        Panel(
+            "Success of retries (1 h)",
+            {
+                "success": (
+                    'sum(increase(integrahub_chunk_retries_total{outcome="succeeded"}[1h])) / '
+                    'sum(increase(integrahub_chunk_retries_total{outcome=~"succeeded|exhausted"}[1h]))'
+                )
+            },
+            "percentunit",
+            "stat",
+            4,
+        ),
+        Panel("Mean time of a batch", {"mean": "integrahub:batch_duration:mean5m"}, "s"),
+        Panel("Active and inactive products", {"{{state}}": "max by (state) (integrahub_products)"}, kind="stat"),
+        Panel("Batches a minute by status", {"{{status}}": "60 * integrahub:batches_finished:rate5m"}),
+        Panel(
+            "Products by result (30 d)",
+            {"{{result}}": 'max by (result) (integrahub_history_products{window="30d"})'},
+            kind="bargauge",
+        ),
+        Panel(
+            "Deactivations that wait for a person", {"held": "max(integrahub_deactivations_held)"}, kind="stat", width=4
+        ),
+        Panel(
+            "Pharmacies silent beyond their rhythm",
+            {"silent": "max(integrahub_pharmacies_silent)"},
+            kind="stat",
+            width=4,
+        ),
+        Panel("Webhooks a second", {"{{result}}": "sum by (result) (rate(integrahub_webhook_deliveries_total[5m]))"}),
+        Panel(
+            "Batches of 30 d by status",
+            {"{{status}}": 'max by (status) (integrahub_history_batches{window="30d"})'},
+            kind="bargauge",
+        ),
+    ),
+)
+ALL = (API, WORKERS, BUSINESS)
+
+
+def rendered(dashboard: Dashboard) -> str:
+    """The dashboard as Grafana reads it."""
+    choice = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
+    model: Json = {
+        "uid": dashboard.uid,
+        "title": dashboard.title,
+        "tags": ["integrahub"],
+        "schemaVersion": 39,
+        "editable": False,
+        "refresh": "30s",
+        "time": {"from": dashboard.span, "to": "now"},
+        "templating": {"list": [choice]},
+        "panels": list(_placed(dashboard.panels)),
+    }
+    return json.dumps(model, indent=1, ensure_ascii=False) + "\n"
+
+
+def _placed(panels: tuple[Panel, ...]) -> Iterator[Json]:
+    x = y = 0
+    for number, panel in enumerate(panels, start=1):
+        if x + panel.width > _WIDTH:
+            x, y = 0, y + 8
+        yield _panel(number, panel, {"x": x, "y": y, "w": panel.width, "h": 8})
+        x += panel.width
+
+
+def _panel(number: int, panel: Panel, place: Json) -> Json:
+    instant = panel.kind != "timeseries"
+    targets = [
+        {
+            "refId": chr(65 + index),
+            "expr": query,
+            "legendFormat": legend,
+            "datasource": _SOURCE,
+            "instant": instant,
+        }
+        for index, (legend, query) in enumerate(panel.queries.items())
+    ]
+    return {
+        "id": number,
+        "title": panel.title,
+        "type": panel.kind,
+        "datasource": _SOURCE,
+        "gridPos": place,
+        "targets": targets,
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+    }
+
+
+def main() -> None:
+    """Write the files."""
+    for dashboard in ALL:
+        (FOLDER / f"{dashboard.uid}.json").write_text(rendered(dashboard), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A real Prometheus over a hub under load, as shipped: only addresses, intervals and windows differ."""
+
+import json
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+
+from tests.acceptance.conftest import ADMIN, PATH, Installation
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PATIENCE = 90.0  # seconds
+_PHARMACIES = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")
+
+
+def scaled(rules: str, by: int) -> str:
+    """Rules whose windows and waits are so many times shorter, without those only promtool can wait for."""
+
+    def shorter(found: "re.Match[str]") -> str:
+        return f"{found[1]}{int(found[2]) * _UNITS[found[3]] * 1000 // by}ms{found[4]}"
+
+    if by == 1:
+        return rules
+    kept = re.sub(r" +- alert: \w+Budget(Slow|Leak)\n(?: {8,}.*\n)+", "", rules)
+    return re.sub(r"(\[|for: )(\d+)([smhd])(\]|\n)", shorter, kept)
+
+
+class Prometheus:
+    """Its HTTP API."""
+
+    def __init__(self, port: int) -> None:
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._http.close()
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The samples, those that are no number left out."""
+        answer = self._http.get("/query", params={"query": expression}).json()
+        assert answer["status"] == "success", (expression, answer)
+        return [s for s in answer["data"]["result"] if s["value"][1] not in ("NaN", "+Inf", "-Inf")]
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule as it was last evaluated."""
+        groups = self._http.get("/rules").json()["data"]["groups"]
+        return [rule for group in groups for rule in group["rules"]]
+
+    def firing(self) -> set[str]:
+        """Alerts that fire now; of breakers with their dependency."""
+        return {_told(sample["metric"]) for sample in self.query('ALERTS{alertstate="firing"}')}
+
+    def fired(self, seconds: int) -> set[str]:
+        """Alerts that fired within the last seconds."""
+        return {_told(s["metric"]) for s in self.query(f'count_over_time(ALERTS{{alertstate="firing"}}[{seconds}s])')}
+
+    def wait(self, holds: Callable[[], bool], told: Callable[[], object]) -> None:
+        """Until it holds."""
+        end, never = monotonic() + _PATIENCE, threading.Event()
+        while not holds():
+            assert monotonic() < end, told()
+            never.wait(0.3)
+
+    def ready(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.query("up"))
+        except (httpx.HTTPError, ValueError):
+            return False
+
+
+def _told(metric: dict[str, str]) -> str:
+    name = metric["alertname"].removeprefix("IntegraHub")
+    return f"{name} {metric['dependency']}" if "dependency" in metric else name
+
+
+@contextmanager
+def prometheus(tools: Path, folder: Path, hub_port: int, by: int) -> Iterator[Prometheus]:
+    """Scrapes the hub each second; windows are `by` times shorter than shipped."""
+    (folder / "rules").mkdir(parents=True)
+    for shipped in (SHIPPED / "rules").glob("*.yml"):
+        (folder / "rules" / shipped.name).write_text(scaled(shipped.read_text("utf-8"), by))
+    settings = (SHIPPED / "prometheus.yml").read_text("utf-8")
+    (folder / "prometheus.yml").write_text(
+        settings.replace("15s", "1s").replace("127.0.0.1:8000", f"127.0.0.1:{hub_port}")
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/kept"]
+    with (folder / "prometheus.log").open("wb") as log:
+        command = [tools / "prometheus", *where, f"--web.listen-address=127.0.0.1:{port}"]
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    running = Prometheus(port)
+    try:
+        running.wait(running.ready, lambda: (folder / "prometheus.log").read_text()[-2000:])
+        yield running
+    finally:
+        running.close()
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def load(hub: Installation, pause: float = 0.05) -> Iterator[list[int]]:
+    """Posts large and small, one after another with a pause in seconds, until the block ends; their statuses."""
+    done, statuses = threading.Event(), list[int]()
+
+    def post() -> None:
+        number = 0
+        with httpx.Client(base_url=hub.http.base_url, timeout=30) as http:
+            while not done.wait(pause):
+                number += 1
+                statuses.append(_post(http, number))
+
+    posting = threading.Thread(target=post)
+    posting.start()
+    try:
+        yield statuses
+    finally:
+        done.set()
+        posting.join()
+
+
+def _post(http: httpx.Client, number: int) -> int:
+    size = 900 if number % 3 == 0 else 20
+    records = [{"PRODUCTID": n, "TITLE": f"P {n} " + "x" * 60, "PRICE": number} for n in range(1, size)]
+    records += [{"PRODUCTID": size, "TITLE": "unreadable", "PRICE": "x"}] if number % 5 == 0 else []
+    headers = {"X-Admin-Api-Key": ADMIN, "X-Inova-Load-Type": "full" if size > 20 else "delta"}
+    asked = {"cnpj": _PHARMACIES[number % len(_PHARMACIES)]}
+    try:
+        return http.post(PATH, params=asked, content=json.dumps(records), headers=headers).status_code
+    except httpx.HTTPError:
+        return 0
