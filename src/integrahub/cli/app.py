@@ -18,6 +18,7 @@ from integrahub.cli import (
     pharmacies,
     roles,
     send,
+    top,
     verify,
 )
 from integrahub.cli.client import Refused
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("up")(roles.up)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
+app.command("top")(top.top)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)

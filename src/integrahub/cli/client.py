@@ -40,6 +40,10 @@ class Client:
         """The answer's JSON; Refused when it is not 2xx."""
         return self.call("GET", path, params={name: value for name, value in query.items() if value is not None})
 
+    def text(self, path: str) -> str:
+        """The answer as text; Refused when it is not 2xx."""
+        return answered(self._http.get(path)).text
+
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The answer's JSON; Refused when it is not 2xx."""
         return answered(self._http.request(method, path, **request)).json()

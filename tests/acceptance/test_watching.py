@@ -1,0 +1,81 @@
+"""A hub that is watched: its counts outlive its processes, `top` tells what they say, its logs tell what it did."""
+
+import json
+import os
+import signal
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.acceptance.conftest import CNPJ, Installation
+
+_TOLD = "integrahub_products_total inserted"
+_CATALOGUE = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": n} for n in range(1, 501)]
+
+
+def _metrics(hub: Installation) -> dict[str, float]:
+    """Sample with its label values -> value, of the whole machine."""
+    answer = hub.http.get("/metrics")
+    if answer.status_code != 200:
+        return {}
+    samples = [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
+    return {" ".join([s.name, *s.labels.values()]): s.value for s in samples}
+
+
+def _counters(told: dict[str, float]) -> dict[str, float]:
+    ends = ("_total", "_bucket", "_count")
+    return {n: v for n, v in told.items() if n.split()[0].endswith(ends) and not n.startswith("process")}
+
+
+def _workers(hub: Installation, step: str) -> list[int]:
+    told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
+    return [place["pid"] for place in told["workers"] if place["step"] == step and place["pid"]]
+
+
+def test_counts_outlive_processes_and_never_go_backwards(installation: Installation) -> None:
+    hub = installation
+    hub.start()
+    hub.key = hub.make_key()
+    batch = hub.finished(hub.post(json.dumps(_CATALOGUE)).json()["batch_id"])
+    hub.wait_until(lambda: _metrics(hub)[_TOLD] == 500)
+    hub.wait_until(lambda: _metrics(hub).get("integrahub_batches_finished_total COMPLETED") == 1)
+    before = _counters(_metrics(hub))
+    for pid in [*_workers(hub, "upsert"), *_workers(hub, "api")]:
+        os.kill(pid, signal.SIGKILL)
+    hub.wait_until(lambda: _metrics(hub).get("integrahub_worker_restarts_total upsert", 0) >= 2)
+    after = _counters(_metrics(hub))
+    assert {name: (value, after.get(name)) for name, value in before.items() if after.get(name, -1) < value} == {}
+    assert hub.stop() == 0
+    hub.start()
+    hub.wait_until(lambda: _TOLD in _metrics(hub))
+    anew = _counters(_metrics(hub))
+    assert {name: (value, anew.get(name)) for name, value in after.items() if anew.get(name, -1) < value} == {}
+    assert anew[_TOLD] == 500
+    top = hub.command("top", "--json", "--interval", "0.3", KEY="")
+    assert top.returncode == 0, top.stderr
+    look = json.loads(top.stdout)
+    assert look["batches"][0]["batch_id"] == batch["batch_id"] and look["steps"]["upsert"]["workers"] >= 1
+    assert look["troubles"] == dict.fromkeys(look["troubles"], 0) and set(look["breakers"].values()) == {"closed"}
+    shown = hub.command("top", "--once", "--interval", "0.3")
+    assert shown.returncode == 0 and CNPJ in shown.stdout and "no trouble" in shown.stdout
+
+
+def test_logs_are_json_and_hold_no_key_and_no_price(installation: Installation) -> None:
+    hub = installation
+    hub.start()
+    hub.key = hub.make_key()
+    harm = [
+        {"PRODUCTID": 1, "TITLE": "A\ud800", "PRICE": "91827.36"},
+        {"PRODUCTID": 2, "TITLE": "B", "PRICE": "x91827.36"},
+    ]
+    hub.finished(hub.post(json.dumps(harm), "full").json()["batch_id"])
+    hub.post(b"{", **{"X-Api-Key": hub.key + "x"})
+    trace = hub.post(b'[{"PRODUCTID": 3, "TITLE": "C", "PRICE": 91827.36', "delta").json()["trace_id"]
+    hub.finished(f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}")
+    for pid in _workers(hub, "upsert"):
+        os.kill(pid, signal.SIGKILL)
+    hub.wait_until(lambda: '"action": "restart"' in (hub.folder / "hub.log").read_text())
+    assert hub.stop() == 0
+    text = (hub.folder / "hub.log").read_text()
+    assert hub.key not in text and "91827" not in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert lines and all({"event", "level", "timestamp", "action"} <= line.keys() for line in lines), text
