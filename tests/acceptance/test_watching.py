@@ -7,6 +7,7 @@ import signal
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.acceptance.conftest import CNPJ, Installation
+from tests.otlp import Collector
 
 _TOLD = "integrahub_products_total inserted"
 _CATALOGUE = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": n} for n in range(1, 501)]
@@ -79,3 +80,21 @@ def test_logs_are_json_and_hold_no_key_and_no_price(installation: Installation) 
     assert hub.key not in text and "91827" not in text
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert lines and all({"event", "level", "timestamp", "action"} <= line.keys() for line in lines), text
+
+
+def test_one_trace_leads_through_every_process(installation: Installation) -> None:
+    collector = Collector()
+    try:
+        hub = installation
+        hub.settings |= {"TRACES_URL": collector.url}
+        hub.start()
+        hub.key = hub.make_key()
+        answer = hub.post(json.dumps(_CATALOGUE)).json()
+        hub.finished(answer["batch_id"])
+        assert hub.stop() == 0  # what is left is sent at the end
+        spans = {span.name: span for span in collector.spans if span.trace_id.hex() == answer["trace_id"]}
+        assert set(spans) == {"POST request", "split", "upsert", "finish"}
+        post = spans.pop("POST request")
+        assert {span.parent_span_id for span in spans.values()} == {post.span_id}
+    finally:
+        collector.close()

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -21,15 +21,15 @@ _DRAIN = 60.0  # seconds it may take to stop
 
 
 @contextmanager
-def embedded_run(folder: Path, workers: int = 2, chosen: Mapping[str, str] | None = None) -> Iterator[Client]:
-    """`integrahub up` on `folder` and a free port; gives a client with the operator's key. `chosen`: settings."""
+def embedded_run(folder: Path, workers: int = 2, **settings: str) -> Iterator[Client]:
+    """`integrahub up` on `folder`, a free port and `settings` by name; gives a client with the operator's key."""
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
     arguments = ["up", "--port", str(port), "--data", str(folder / "kept"), "--workers", str(workers)]
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [sys.executable, "-m", "integrahub", *arguments],
-            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in (chosen or {}).items()},
+            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in settings.items()},
             stdout=output,
             stderr=output,
             start_new_session=True,

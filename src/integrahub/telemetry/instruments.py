@@ -121,6 +121,11 @@ class Histogram(Metric):
 _counting = True
 
 
+def is_muted() -> bool:
+    """Whether nothing is counted."""
+    return not _counting
+
+
 def mute() -> None:
     """Count nothing from now on: for measuring what counting costs."""
     global _counting
