@@ -3,12 +3,14 @@
 import logging
 import re
 import sys
-from typing import Any
+from io import StringIO
+from typing import Any, TextIO
 
 import structlog
 
 _KEY = re.compile(r"\bihub_(?:live|test)_\w+")
-_ROW = re.compile(r"\n?(?:DETAIL|CONTEXT):.*", re.DOTALL)  # PostgreSQL repeats the row there
+# PostgreSQL repeats the row there; in a traceback it goes on after that.
+_ROW = re.compile(r"\n?(?:DETAIL|CONTEXT):.*?(?=\n(?:  |\n|The above|During|Traceback)|\Z)", re.DOTALL)
 
 
 def conceal(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -21,9 +23,15 @@ def _concealed(value: Any) -> Any:
         return _ROW.sub("", _KEY.sub("ihub_***", value))
     if isinstance(value, dict):
         return {name: _concealed(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_concealed(part) for part in value]
     return value
+
+
+def _traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    told = StringIO()
+    structlog.dev.plain_traceback(told, error)
+    out.write(_concealed(told.getvalue()))
 
 
 def configure(level: str, form: str) -> None:
@@ -33,7 +41,7 @@ def configure(level: str, form: str) -> None:
     """
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        structlog.dev.ConsoleRenderer(exception_formatter=_traceback)
         if as_text
         else structlog.processors.JSONRenderer()
     )
