@@ -75,7 +75,7 @@ class Supervisor:
     async def run(self, stop: asyncio.Event, again: asyncio.Event) -> None:
         """Until `stop`; each time `again` is set, restart every process in turn."""
         async with httpx.AsyncClient() as http:
-            rounds = [self._watch(http), self._scale(), self._roll(again)]
+            rounds = [self._watch(http), self._scale(http), self._roll(again)]
             tasks = [asyncio.create_task(round_) for round_ in rounds]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +92,7 @@ class Supervisor:
     async def _watch(self, http: httpx.AsyncClient) -> None:
         while True:
             await asyncio.gather(*(child.look(http) for child in self._everyone()))
-            await self._totals.look(self._everyone(), http)
+            await self._totals.glance(self._everyone(), http)
             await asyncio.sleep(min(_LOOK, 0.2) if any(self._starting()) else _LOOK)
 
     def _starting(self) -> list[Child]:
@@ -110,21 +110,21 @@ class Supervisor:
                     await group.roll()
                 _log.info("every process was restarted", action="rolled")
 
-    async def _scale(self) -> None:
+    async def _scale(self, http: httpx.AsyncClient) -> None:
         while True:
             await asyncio.sleep(self._hub.settings.scale_check_interval)
             if self._rolling.locked():
                 continue
             try:
-                await self._scale_upserts()
+                await self._scale_upserts(http)
             except IntegraHubError as error:
                 _log.warning("the backlog cannot be seen; nothing is scaled", action="scale", error=str(error))
             self._scale_apis()
 
-    async def _scale_upserts(self) -> None:
+    async def _scale_upserts(self, http: httpx.AsyncClient) -> None:
         group = self.groups["upsert"]
         waiting, lag = await backlog.by_step(self._hub.database), await self._hub.bus.lag(CHUNKS_READY)
-        applied = self._totals.applied()
+        applied = await self._totals.applied(self._everyone(), http)
         look = Look(monotonic(), group.count, waiting["upsert"], lag, applied)
         wanted = self._upserts.decide(look)
         _log.debug("the backlog was looked at", action="look", backlog=look.backlog, lag=lag, applied=applied)

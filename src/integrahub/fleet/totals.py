@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import structlog
@@ -14,6 +15,7 @@ from integrahub.telemetry.counts import Counts, Together
 from integrahub.telemetry.metrics import PRODUCTS_SETTLED
 
 _FILE = "counts.json"
+_MOMENT = 3.0  # seconds: what a process counted since is lost when it is killed
 _log = structlog.get_logger()
 
 
@@ -24,11 +26,13 @@ class Totals:
         self._gauges = gauges
         self._file = folder / _FILE
         self._together = Together(_read(self._file))
+        self._looked_at = float("-inf")
 
     async def look(self, children: list[Child], http: httpx.AsyncClient) -> None:
         """Ask all; of one that does not answer what it told before stands, of one that is gone it stays."""
         if instruments.is_muted():
             return
+        self._looked_at = monotonic()
         asked = {_name(child): child.counts(http) for child in children if child.alive}
         for name, told in zip(asked, await asyncio.gather(*asked.values(), return_exceptions=True), strict=True):
             if not isinstance(told, BaseException):
@@ -36,8 +40,14 @@ class Totals:
         self._together.take(f"fleet {os.getpid()}", self._gauges.own())
         self._together.part([*map(_name, (child for child in children if child.alive)), f"fleet {os.getpid()}"])
 
-    def applied(self) -> int:
-        """Records all workers ever settled."""
+    async def glance(self, children: list[Child], http: httpx.AsyncClient) -> None:
+        """Ask all, unless that was done a moment ago."""
+        if monotonic() - self._looked_at >= _MOMENT:
+            await self.look(children, http)
+
+    async def applied(self, children: list[Child], http: httpx.AsyncClient) -> int:
+        """Records all workers ever settled, as of now."""
+        await self.look(children, http)
         return int(sum(vector[0] for vector in self._together.total().get(PRODUCTS_SETTLED.name, {}).values()))
 
     async def told(self, waits: float) -> bytes:
