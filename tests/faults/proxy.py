@@ -17,10 +17,10 @@ class Fault(StrEnum):
 
 
 class Proxy:
-    """Listens on 127.0.0.1 and passes on to a unix socket."""
+    """Listens on 127.0.0.1 and passes on to a unix socket, or to another port."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, place: str | int) -> None:
+        self._place = place
         self._fault = Fault.NONE
         self._changed = asyncio.Condition()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -57,12 +57,17 @@ class Proxy:
             writer.transport.abort()
             self._writers.add(writer)
             return
-        inner_reader, inner_writer = await asyncio.open_unix_connection(self._path)
+        inner_reader, inner_writer = await self._connect()
         self._writers |= {writer, inner_writer}
         for source, target, is_answer in ((reader, inner_writer, False), (inner_reader, writer, True)):
             task = asyncio.create_task(self._pass(source, target, is_answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self._place, str):
+            return await asyncio.open_unix_connection(self._place)
+        return await asyncio.open_connection("127.0.0.1", self._place)
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, is_answer: bool) -> None:
         with suppress(OSError):

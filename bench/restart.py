@@ -1,0 +1,116 @@
+"""`python -m bench.restart`: what restarting every process in turn costs, while four pharmacies post on and on."""
+
+import argparse
+import os
+import signal
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from time import perf_counter
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.__main__ import catalogue, dearer
+from integrahub.cli.client import Client, Refused
+from integrahub.cli.demo_catalogue import Record, encoded
+from integrahub.cli.distributed_run import distributed_run
+from integrahub.cli.embedded_run import embedded_run
+from integrahub.fleet import place
+
+_OUT = Console()
+_CNPJS = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")
+_HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "full"}
+_LOOK = 0.05  # seconds
+
+
+@dataclass(slots=True)
+class Load:
+    """Clients that post until `done`: when each batch ended and with how many products; what went wrong."""
+
+    records: list[Record]
+    done: threading.Event = field(default_factory=threading.Event)
+    ended: list[tuple[float, int]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def post(self, admin: Client, cnpj: str) -> None:
+        """One FULL after another of one pharmacy, every price new each time."""
+        records = [{name: value for name, value in record.items() if name != "CNPJ"} for record in self.records]
+        with Client(admin.url, admin.call("POST", f"/admin/pharmacies/{cnpj}/api-key")["api_key"]) as client:
+            while not self.done.is_set():
+                records = dearer(records, 1)
+                try:
+                    self._one(client, records)
+                except Refused as refused:
+                    self.faults.append(str(refused))
+
+    def _one(self, client: Client, records: list[Record]) -> None:
+        batch_id = client.post_body(iter([encoded(records)]), _HEADERS).json()["batch_id"]
+        never = threading.Event()
+        while not (batch := client.get(f"/v1/batches/{batch_id}"))["finished_at"]:
+            never.wait(_LOOK)
+        self.ended.append((perf_counter(), len(records)))
+        if batch["inserted"] + batch["updated"] != len(records):
+            self.faults.append(f"batch {batch_id}: {batch['inserted']} inserted, {batch['updated']} updated")
+
+    def told(self, since: float, until: float) -> tuple[str, str, str]:
+        """Seconds, products a second and the longest pause between two ends within a time."""
+        within = sorted((at, count) for at, count in self.ended if since <= at < until)
+        ends = [since, *(at for at, _ in within), until]
+        longest = max(later - earlier for earlier, later in pairwise(ends))
+        rate = sum(count for _, count in within) / (until - since)
+        return f"{until - since:.0f}", f"{rate:,.0f}", f"{longest:.1f}"
+
+
+def restart_all(folder: Path) -> None:
+    """Restart every process of the fleet on the folder, and wait until the last is ready."""
+    before = {worker["pid"] for worker in place.status_of(folder)["workers"]}
+    os.kill(place.pid_of(folder), signal.SIGHUP)
+    never = threading.Event()
+    while True:
+        workers = place.status_of(folder)["workers"]
+        if all(worker["state"] == "ready" and worker["pid"] not in before for worker in workers):
+            return
+        never.wait(_LOOK)
+
+
+def main(products: int, seconds: float, distributed: bool) -> None:
+    """Print the rates before, while and after, and what went wrong, which should be nothing."""
+    load = Load(catalogue(products))
+    table = Table(
+        title=f"FULLs of {products:,} by {len(_CNPJS)} pharmacies, {'Kafka and S3' if distributed else 'embedded'}"
+    )
+    for column in ("", "seconds", "products/s", "longest pause s"):
+        table.add_column(column, justify="right")
+    started = distributed_run if distributed else embedded_run
+    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, started(Path(folder)) as admin:
+        threads = [threading.Thread(target=load.post, args=(admin, cnpj)) for cnpj in _CNPJS]
+        for thread in threads:
+            thread.start()
+        never = threading.Event()
+        never.wait(seconds)  # the first FULLs are inserts: not counted
+        times = [perf_counter()]
+        for act in (
+            lambda: never.wait(seconds),
+            lambda: restart_all(Path(folder) / "kept"),
+            lambda: never.wait(seconds),
+        ):
+            act()
+            times.append(perf_counter())
+        load.done.set()
+        for thread in threads:
+            thread.join()
+    for name, (since, until) in zip(("before", "while all restart", "after"), pairwise(times), strict=True):
+        table.add_row(name, *load.told(since, until))
+    _OUT.print(table, f"What went wrong: {load.faults or 'nothing'}.")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--products", type=int, default=5_000)
+    parser.add_argument("--seconds", type=float, default=15.0, help="before and after")
+    parser.add_argument("--distributed", action="store_true", help="on Kafka and S3, started for it")
+    arguments = parser.parse_args()
+    main(arguments.products, arguments.seconds, arguments.distributed)
