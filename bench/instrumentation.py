@@ -63,7 +63,7 @@ def run(products: int, posts: int, counted: bool) -> tuple[float, float, float]:
     setting = str(counted).lower()
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        embedded_run(Path(folder), METRICS=setting) as admin,
+        embedded_run(Path(folder), settings={"METRICS": setting}) as admin,
     ):
         key = admin.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")["api_key"]
         with Client(admin.url, key) as client, scraping(admin.url, 1.0 if counted else None):

@@ -35,6 +35,11 @@ def is_s3(settings: Settings) -> bool:
     return _storage_url(settings).startswith("s3://")
 
 
+def objects_folder(settings: Settings) -> Path | None:
+    """Where objects rest on a disk of ours; None when they do not."""
+    return None if is_s3(settings) else Path(_storage_url(settings).removeprefix("file://"))
+
+
 def storage(settings: Settings) -> Storage:
     """Where bodies and chunks rest; ConfigurationError when STORAGE_URL names none."""
     url = _storage_url(settings)

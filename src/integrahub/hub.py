@@ -104,9 +104,7 @@ class Hub:
 
     def census(self) -> Census:
         """What counts aside what dashboards ask."""
-        url = _storage_url(self.settings)
-        folder = None if _is_s3(self.settings) else Path(url.removeprefix("file://"))
-        return Census(self.database, folder, self.settings.storage_quota)
+        return Census(self.database, adapters.objects_folder(self.settings), self.settings.storage_quota)
 
     def failures(self) -> Failures:
         """What finds out what dead letters have in common."""

@@ -22,5 +22,5 @@ def distributed_run(folder: Path) -> Iterator[Client]:
         s3.client().create_bucket(Bucket=_BUCKET)
         chosen = {"BUS_URL": f"kafka://{brokers}", "STORAGE_URL": s3.storage_url(_BUCKET)}
         chosen |= {"STORAGE_ACCESS_KEY": s3.access_key, "STORAGE_SECRET_KEY": s3.secret_key}
-        with embedded_run(folder, **chosen) as client:
+        with embedded_run(folder, settings=chosen) as client:
             yield client

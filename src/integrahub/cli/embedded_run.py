@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -21,7 +21,7 @@ _DRAIN = 60.0  # seconds it may take to stop
 
 
 @contextmanager
-def embedded_run(folder: Path, workers: int = 2, **settings: str) -> Iterator[Client]:
+def embedded_run(folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> Iterator[Client]:
     """`integrahub up` on `folder`, a free port and `settings` by name; gives a client with the operator's key."""
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
@@ -29,7 +29,7 @@ def embedded_run(folder: Path, workers: int = 2, **settings: str) -> Iterator[Cl
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [sys.executable, "-m", "integrahub", *arguments],
-            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in settings.items()},
+            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
             stdout=output,
             stderr=output,
             start_new_session=True,

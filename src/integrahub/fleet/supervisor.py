@@ -17,7 +17,7 @@ from integrahub.domain.scaling import ApiScaling, Calm, Look, UpsertScaling
 from integrahub.domain.windows import WIDTH
 from integrahub.fleet.children import Child, State
 from integrahub.fleet.groups import Group
-from integrahub.fleet.measuring import ApiUsage, Applied
+from integrahub.fleet.measuring import ApiUsage
 from integrahub.fleet.roles import Role, environment_of, name_of, roles, static_membership
 from integrahub.fleet.totals import Totals
 from integrahub.hub import Hub
