@@ -14,7 +14,7 @@ from integrahub.db.roles import Role as Login
 from integrahub.domain.errors import IntegraHubError
 from integrahub.domain.events import CHUNKS_READY
 from integrahub.domain.scaling import ApiScaling, Calm, Look, UpsertScaling
-from integrahub.domain.windows import WIDTH
+from integrahub.domain.windows import TOGETHER, WIDTH
 from integrahub.fleet.children import Child, State
 from integrahub.fleet.groups import Group
 from integrahub.fleet.measuring import ApiUsage
@@ -51,7 +51,7 @@ class Supervisor:
             add_over=asked.scale_add_over,
             remove_under=asked.scale_remove_under,
             drain=asked.scale_drain_seconds,
-            held=WIDTH,
+            held=WIDTH * TOGETHER,
             calm=Calm(remove_pause=asked.scale_pause),
         )
         calm = Calm(remove_pause=asked.scale_pause)
