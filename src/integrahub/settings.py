@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     api_memory: int = Field(512 << 20, ge=64 << 20)
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
+    max_inflation: int = Field(500, ge=1)
+    body_patience: float = Field(30.0, gt=0, le=3600)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_redirect_port: int | None = Field(None, ge=1, le=65535)
+    plain_http: bool = False
     rate_limit: str = "100/minute"
     failed_key_limit: str = "20/minute"
     trusted_proxies: str = ""
@@ -94,6 +100,11 @@ class Settings(BaseSettings):
     metrics: bool = True
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
+
+    @property
+    def own_url(self) -> str:
+        """Where this machine reaches the API."""
+        return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
 
     @field_validator("scale_check_interval", mode="before")
     @classmethod

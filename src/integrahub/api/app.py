@@ -9,10 +9,22 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from integrahub import __version__
-from integrahub.api import admin, audit, batches, catalogue, dead_letters, errors, health, keys, metrics, replays
+from integrahub.api import (
+    admin,
+    audit,
+    batches,
+    catalogue,
+    dead_letters,
+    errors,
+    health,
+    keys,
+    metrics,
+    replays,
+    schemas,
+)
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
-from integrahub.api.ingest import PATH, IngestRoute
+from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST, SECURITY
 from integrahub.api.limits import Limiter, Limits
 from integrahub.api.watched import Watched
@@ -39,8 +51,9 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     limits = Limits(limiter, parse_rate(settings.rate_limit), parse_rate(settings.failed_key_limit))
     known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
-    poster, most = known.allowing(Scope.INGEST), settings.max_payload_size
-    route = IngestRoute(ingest, hub.database, poster, limits, limit=most, verify_cnpj=settings.verify_cnpj)
+    poster = known.allowing(Scope.INGEST)
+    bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
+    route = IngestRoute(ingest, hub.database, poster, limits, bounds=bounds, verify_cnpj=settings.verify_cnpj)
     app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
@@ -60,6 +73,7 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
         admin.router(everything, hub.decide(), noted, viewer, operator, verify),
         keys.router(everything, known, noted, hub.pepper, verify),
         audit.router(everything, viewer),
+        schemas.router(),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
         metrics.router(hub.gauges(), hub.settings.fleet_port),

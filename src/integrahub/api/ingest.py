@@ -2,7 +2,7 @@
 
 from datetime import UTC
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,7 +16,7 @@ from integrahub.db.roles import Reach
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
-from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
 from integrahub.flow.ingest import Envelope, Ingest, Upload, too_large
 from integrahub.telemetry.metrics import (
     BATCHES_CREATED,
@@ -32,6 +32,14 @@ _MEDIA = {"application/json": "application/json", "application/x-ndjson": "appli
 _LOAD_TYPES = ("full", "delta")
 
 
+class BodyBounds(NamedTuple):
+    """Decoded bytes of a body, decoded bytes a received one may give, seconds a client may be silent."""
+
+    limit: int
+    inflation: int
+    patience: float
+
+
 class IngestRoute:
     """Checks in the contract's order, then the step; answers 202 with the receipt."""
 
@@ -42,14 +50,14 @@ class IngestRoute:
         authenticate: Authenticate,
         limits: Limits,
         *,
-        limit: int,
+        bounds: BodyBounds,
         verify_cnpj: bool,
     ) -> None:
         self._ingest = ingest
         self._database = database
         self._authenticate = authenticate
         self._limits = limits
-        self._limit = limit
+        self._bounds = bounds
         self._verify = verify_cnpj
         self._known: dict[str, tuple[dict[str, Any], float]] = {}
 
@@ -60,7 +68,7 @@ class IngestRoute:
         load_type = _load_type(request)
         media_type, encoding = _content(request)
         self._check_length(request)
-        upload = Upload(request.stream(), encoding, self._limit)
+        upload = Upload(request.stream(), encoding, *self._bounds)
         facts = first_record_facts(await upload.look(), media_type)
         if facts.problem:
             raise BadRequest(facts.problem)
@@ -84,11 +92,11 @@ class IngestRoute:
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self._limit:
-            raise too_large(self._limit)
+        if length.isdecimal() and int(length) > self._bounds.limit:
+            raise too_large(self._bounds.limit)
 
     async def _pharmacy(self, caller: Caller, facts: Facts, named: str) -> dict[str, Any]:
-        cnpj = self._named(named) if named else self._cnpj(caller, facts)
+        cnpj = await self._cnpj(caller, facts, named)
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         known, since = self._known.get(cnpj, (None, 0.0))
@@ -102,25 +110,25 @@ class IngestRoute:
             self._known[cnpj] = (known, monotonic())
         return known
 
-    def _named(self, value: str) -> str:
-        try:
-            return parse_cnpj(value, verify=self._verify)
-        except InvalidCnpj as error:
-            raise BadRequest(error.code, **error.facts) from error
-
-    def _cnpj(self, caller: Caller, facts: Facts) -> str:
-        own = caller.only()
-        if own and not facts.cnpj:
-            return own
-        if not facts.cnpj:
+    async def _cnpj(self, caller: Caller, facts: Facts, named: str) -> str:
+        own = None if named else caller.only()
+        sent = named or facts.cnpj
+        if not sent and not own:
             raise BadRequest("cnpj_missing")
         try:
-            sent = parse_cnpj(facts.cnpj, verify=self._verify)
+            return parse_cnpj(sent, verify=self._verify) if sent or not own else own
         except InvalidCnpj as error:
             if own:
                 return own  # the record alone is at fault, and is rejected as such
-            raise BadRequest(error.code, **error.facts) from error
-        return sent
+            raise await self._misspelt(caller, sent, error) from error
+
+    async def _misspelt(self, caller: Caller, sent: str, error: InvalidCnpj) -> BadRequest:
+        """The refusal of what is no CNPJ, with the one pharmacy the caller may see that is a typo away."""
+        seen = self._database.within(Reach.of_cnpjs(caller.cnpjs))
+        near = await pharmacies.known_of(seen, one_typo_away(sent))
+        if len(near) != 1 or not caller.may_see(near[0]):
+            return BadRequest(error.code, **error.facts)
+        return BadRequest("cnpj_typo", {"suggestion": near[0]}, **error.facts, suggestion=near[0])
 
 
 def _count(load_type: str, size: int, seconds: float) -> None:

@@ -3,14 +3,19 @@
 import asyncio
 import signal
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import uuid4
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
 
 from integrahub.api.app import create
+from integrahub.api.patience import PatientProtocol
+from integrahub.api.tls import Certificate, Hardened, ToHttps
 from integrahub.db.roles import Role
+from integrahub.domain.exposure import check_exposure
 from integrahub.hub import open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import probes
@@ -22,15 +27,18 @@ _DRAIN = 20  # seconds requests under way may take to end
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, on the socket a fleet shares between its APIs, else on one of its own."""
+    check_exposure(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
+    certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
-        server = uvicorn.Server(_config(settings, create(hub, ingest)))
+        app = Hardened(create(hub, ingest), tls=certificate is not None)
+        server = uvicorn.Server(_config(settings, app, settings.port, certificate))
         gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
         own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
-        async with hub.presence(uuid4(), ["api"]), probes.serving(own, place):
+        async with hub.presence(uuid4(), ["api"]), probes.serving(own, place), _beside(settings, certificate):
             for number in (signal.SIGTERM, signal.SIGINT):
                 # The server hears them itself, and raises them again in the end, when there is more to close.
                 signal.signal(number, signal.SIG_IGN)
@@ -38,11 +46,12 @@ async def serve(settings: Settings) -> None:
         await ingest.close()
 
 
-def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+def _config(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=settings.host,
-        port=settings.port,
+        port=port,
+        http=PatientProtocol,
         ws="none",
         access_log=False,
         log_config=None,
@@ -50,7 +59,30 @@ def _config(settings: Settings, app: FastAPI) -> uvicorn.Config:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
+        ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
+
+
+@asynccontextmanager
+async def _beside(settings: Settings, certificate: Certificate | None) -> AsyncIterator[None]:
+    """What runs beside the API: its certificate is renewed, and plain HTTP is shown the way."""
+    running = [asyncio.create_task(certificate.keep_renewed())] if certificate else []
+    if certificate and settings.tls_redirect_port:
+        running.append(asyncio.create_task(_redirect(settings, settings.tls_redirect_port)))
+    try:
+        yield
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _redirect(settings: Settings, port: int) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # Each API of a fleet answers there.
+    place = socket.create_server((settings.host, port), family=family, reuse_port=True)
+    # Signals are the API's; this server ends with it.
+    await uvicorn.Server(_config(settings, ToHttps(settings.port), port, None))._serve([place])
 
 
 def _starting(server: uvicorn.Server) -> list[str]:

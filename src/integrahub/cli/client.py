@@ -1,11 +1,13 @@
 """A client of a running hub: the address and key from the settings, refusals as errors that say what to do."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from integrahub.cli.development_tls import AUTHORITY
 from integrahub.settings import Settings
 
 _PAGE = 500
@@ -21,10 +23,10 @@ class Client:
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         settings = Settings()
-        self.url = (url or settings.url or f"http://{settings.host}:{settings.port}").rstrip("/")
+        self.url = (url or settings.url or settings.own_url).rstrip("/")
         found = key or settings.key or _admin_key(settings)
         headers = {"Authorization": f"Bearer {found}"} if found else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_PATIENCE)
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_PATIENCE, verify=trusted(settings))
 
     def __enter__(self) -> "Client":
         return self
@@ -82,6 +84,15 @@ def answered(answer: httpx.Response) -> httpx.Response:
     except (ValueError, KeyError, TypeError):
         told = answer.text[:300]
     raise Refused(f"The hub answered {answer.status_code}: {told}")
+
+
+def trusted(settings: Settings) -> ssl.SSLContext:
+    """The system's authorities, and that of `up --tls` when it is at hand."""
+    context = ssl.create_default_context()
+    own = settings.data_dir / "tls" / AUTHORITY
+    if own.is_file():
+        context.load_verify_locations(own)
+    return context
 
 
 def _admin_key(settings: Settings) -> str:

@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import typer
 
+from integrahub.cli.client import trusted
 from integrahub.cli.output import OUT, show_json
 from integrahub.db import binaries
 from integrahub.domain.errors import ConfigurationError
@@ -52,15 +53,16 @@ def _postgresql(settings: Settings) -> str:
         return f"embedded, from {binaries.find(settings.postgres_bin)}"
     try:
         with psycopg.connect(settings.database_url, connect_timeout=5) as connection:
-            return f"answers, version {connection.info.server_version // 10000}"
+            line = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
+            return f"answers {line}, version {connection.info.server_version // 10000}"
     except psycopg.OperationalError as error:
         raise _Sick(f"DATABASE_URL does not answer: {error}. Check the address and that it runs.") from error
 
 
 def _hub(settings: Settings) -> str:
-    url = settings.url or f"http://{settings.host}:{settings.port}"
+    url = settings.url or settings.own_url
     try:
-        answer = httpx.get(f"{url}/health", timeout=5)
+        answer = httpx.get(f"{url}/health", timeout=5, verify=trusted(settings))
         checks = answer.json()["checks"]
     except httpx.TransportError:
         return f"does not run at {url} (start it with `integrahub up`); {_port(settings)}"

@@ -11,6 +11,7 @@ from integrahub import worker
 from integrahub.adapters import create_topics
 from integrahub.api import server
 from integrahub.api.app import create, describe
+from integrahub.cli.development_tls import development_certificate
 from integrahub.cli.output import OUT
 from integrahub.cli.parent import end_with_parent
 from integrahub.db import migrations
@@ -24,16 +25,27 @@ Folder = Annotated[Path | None, typer.Option(help="the folder of everything kept
 Workers = Annotated[int | None, typer.Option(min=1, max=256, help="upsert workers (2)")]
 
 
-def up(port: Port = None, data: Folder = None, workers: Workers = None) -> int:
+Tls = Annotated[bool, typer.Option("--tls", help="with a certificate for this machine, made when there is none")]
+PlainHttp = Annotated[bool, typer.Option("--plain-http", help="beyond this machine without TLS, behind a proxy")]
+
+
+def up(
+    port: Port = None, data: Folder = None, workers: Workers = None, tls: Tls = False, plain_http: PlainHttp = False
+) -> int:
     """Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."""
-    wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers}
+    wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers, "plain_http": plain_http or None}
     given = {name: value for name, value in wanted.items() if value is not None}
-    return run.up(Settings().model_copy(update=given))
+    settings = Settings().model_copy(update=given)
+    if tls and not settings.tls_cert:
+        certificate, key = development_certificate(settings.data_dir / "tls")
+        settings = settings.model_copy(update={"tls_cert": certificate.absolute(), "tls_key": key.absolute()})
+    return run.up(settings)
 
 
-def api() -> int:
+def api(plain_http: PlainHttp = False) -> int:
     """Run one API process."""
     settings = Settings()
+    settings = settings.model_copy(update={"plain_http": True}) if plain_http else settings
     end_with_parent(settings.parent_pid)
     return server.run(settings)
 

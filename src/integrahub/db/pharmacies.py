@@ -26,6 +26,13 @@ async def find_or_create(database: Database, cnpj: str, name: str, city: str = "
     return found
 
 
+async def known_of(database: Database, cnpjs: list[str]) -> list[str]:
+    """Those of the CNPJs that are known and may be seen, at most two."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["known_of"], {"cnpjs": cnpjs})).fetchall()
+    return [row["cnpj"] for row in rows]
+
+
 async def page(database: Database, after: str, limit: int) -> list[Row]:
     """Up to `limit` pharmacies after the CNPJ `after`."""
     async with database.transaction() as connection:

@@ -85,6 +85,17 @@ class NotFound(Problem):
     error = "Not Found"
 
 
+class TooSlow(Problem):
+    """The body does not come, or comes at a crawl; the connection is closed."""
+
+    status = 408
+    error = "Request Timeout"
+
+    def __init__(self, code: str, **facts: object) -> None:
+        super().__init__(code, **facts)
+        self.headers = {"Connection": "close"}
+
+
 class Conflict(Problem):
     """The thing is not in a state in which this can be done."""
 

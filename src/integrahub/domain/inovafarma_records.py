@@ -15,9 +15,9 @@ from integrahub.domain.wire_nesting import bounded, depth, texts
 from integrahub.domain.wire_values import Unreadable, local_time, number, product_id, text
 
 Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
-_DEEPEST = 8
+DEEPEST = 8
 _VALUE = 200  # characters kept of a value at fault
-_TEXT_KEYS = {
+TEXT_KEYS = {
     "DESCRIPTION": "description",
     "BRAND": "brand",
     "NCM": "ncm",
@@ -30,9 +30,9 @@ _TEXT_KEYS = {
     "SIZE": "size",
     "MEASURE": "measure",
 }
-_PRICE_KEYS = {"PRICE": "price", "WHOLESALEPRICE": "wholesale_price"}
-_NUMBER_KEYS = {"QUANTITY": "stock", "WHOLESALEMIN": "wholesale_min", "INDICE": "indice"}
-_DATE_KEYS = {
+PRICE_KEYS = {"PRICE": "price", "WHOLESALEPRICE": "wholesale_price"}
+NUMBER_KEYS = {"QUANTITY": "stock", "WHOLESALEMIN": "wholesale_min", "INDICE": "indice"}
+DATE_KEYS = {
     "DATACADASTROPRODUTO": "source_created_at",
     "DATAATUALIZACAOPRODUTO": "source_updated_at",
     "DATAATUALIZACAOESTOQUE": "stock_updated_at",
@@ -40,7 +40,7 @@ _DATE_KEYS = {
 _PHARMACY_KEYS = frozenset(
     ["PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME", "STATE", "UF", "CITY", "CIDADE"]
 )
-_KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *_TEXT_KEYS, *_PRICE_KEYS, *_NUMBER_KEYS, *_DATE_KEYS])
+_KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -176,7 +176,7 @@ class _Reader:
             raise _Rejected("", "not_object", _shown(raw)) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Rejected("", "json_invalid", f"{error}: {_shown(raw)}") from None
-        if raw.count(b"{") + raw.count(b"[") > _DEEPEST and depth(wire) > _DEEPEST:
+        if raw.count(b"{") + raw.count(b"[") > DEEPEST and depth(wire) > DEEPEST:
             raise _Rejected("", "record_too_deep", _shown(raw))
         if b"\\u0000" in raw and any("\0" in piece for piece in texts(wire)):
             raise _Rejected("", "text_has_nul", _shown(raw))
@@ -191,13 +191,13 @@ class _Reader:
             raise _Rejected("CNPJ", "cnpj_mismatch", str(value))
 
     def _take(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
-        if key in _TEXT_KEYS:
+        if key in TEXT_KEYS:
             self._take_text(source, checked, key, value)
-        elif key in _PRICE_KEYS:
+        elif key in PRICE_KEYS:
             _take_price(checked, key, value)
-        elif key in _NUMBER_KEYS or key == "PRICEPROMO":
+        elif key in NUMBER_KEYS or key == "PRICEPROMO":
             self._take_number(source, checked, key, value)
-        elif key in _DATE_KEYS:
+        elif key in DATE_KEYS:
             self._take_date(source, checked, key, value)
         elif key == "TITLE":
             self._take_title(source, checked, value)
@@ -207,7 +207,7 @@ class _Reader:
 
     def _take_text(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
         try:
-            checked.columns[_TEXT_KEYS[key]] = text(value)
+            checked.columns[TEXT_KEYS[key]] = text(value)
         except Unreadable:
             self._warn(source, key, "text_unreadable", value)
 
@@ -231,7 +231,7 @@ class _Reader:
         elif key == "PRICEPROMO":
             checked.promotion = amount
         elif amount is not None:
-            checked.columns[_NUMBER_KEYS[key]] = f"{amount:f}"
+            checked.columns[NUMBER_KEYS[key]] = f"{amount:f}"
 
     def _take_date(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
         try:
@@ -240,7 +240,7 @@ class _Reader:
             self._warn(source, key, "date_unreadable", value)
             return
         if moment is not None:
-            checked.columns[_DATE_KEYS[key]] = moment
+            checked.columns[DATE_KEYS[key]] = moment
 
     def _warn(self, source: Source, name: str, code: str, value: Any) -> None:
         self._tell(source, "warning", name, code, value)
@@ -260,7 +260,7 @@ def _take_price(checked: _Checked, key: str, value: Any) -> None:
     if price is not None and price < 0:
         raise _Rejected(key, "price_invalid", value)
     if price is not None:
-        checked.columns[_PRICE_KEYS[key]] = f"{price:f}"
+        checked.columns[PRICE_KEYS[key]] = f"{price:f}"
 
 
 def _check_identity(value: Any) -> None:

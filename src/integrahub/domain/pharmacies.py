@@ -7,6 +7,7 @@ from integrahub.domain.sentences import say
 _SHAPE = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
 _MASK = re.compile(r"[.\-/\s]")
 _LENIENT = re.compile(r"[0-9A-Z]{11,15}")
+_CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
@@ -31,6 +32,20 @@ def unmask(value: object) -> str:
     return _MASK.sub("", str(value)).upper()
 
 
+def one_typo_away(value: object) -> list[str]:
+    """Every CNPJ that differs from `value` by one character, or by two neighbours in the other order."""
+    text = unmask(value)
+    if not re.fullmatch(r"[0-9A-Z]{14}", text):
+        return []
+    near = {text[:k] + other + text[k + 1 :] for k in range(14) for other in _CHARACTERS}
+    near |= {text[:k] + text[k + 1] + text[k] + text[k + 2 :] for k in range(13)}
+    return sorted(candidate for candidate in near - {text} if _is_cnpj(candidate))
+
+
+def _is_cnpj(text: str) -> bool:
+    return bool(_SHAPE.fullmatch(text)) and _check_digit(text[:12]) + _check_digit(text[:13]) == text[12:]
+
+
 def parse_cnpj(value: object, *, verify: bool = True) -> str:
     """The 14 characters stored for `value`; InvalidCnpj with what was expected when it is not one.
 
@@ -41,6 +56,6 @@ def parse_cnpj(value: object, *, verify: bool = True) -> str:
         return text
     if not _SHAPE.fullmatch(text):
         raise InvalidCnpj("cnpj_shape", value)
-    if text[:14].count(text[0]) == 14 or _check_digit(text[:12]) + _check_digit(text[:13]) != text[12:]:
+    if text.count(text[0]) == 14 or not _is_cnpj(text):
         raise InvalidCnpj("cnpj_check_digits", value)
     return text

@@ -1,39 +1,11 @@
 """What the hub tells its clients, in Portuguese and English: a code and its facts, put into words at the edge."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class Sentence(NamedTuple):
-    """One message in both languages: what happened, what was expected, what to do."""
-
-    pt: str
-    en: str
-
-
-_KEY_REFUSED = Sentence(
-    "A requisição veio sem chave válida. Envie-a como `Authorization: Bearer CHAVE` ou `X-Api-Key: CHAVE`.",
-    "No valid key came with the request. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
-)
+from integrahub.domain.guarding_sentences import GUARDING, Sentence
 
 # code -> both languages; {braces} are facts.
-SENTENCES: dict[str, Sentence] = {
-    "key_refused": _KEY_REFUSED,
-    "operator_only": Sentence(
-        "Esta rota é do operador: envie em `X-Admin-Api-Key` uma chave com o escopo `{scope}`.",
-        "This route is the operator's: send a key with the scope `{scope}` as `X-Admin-Api-Key`.",
-    ),
-    "scope_missing": Sentence(
-        "Esta chave não tem o escopo `{scope}`. Peça ao operador uma chave que o tenha.",
-        "This key does not have the scope `{scope}`. Ask the operator for a key that has it.",
-    ),
-    "rate_limited": Sentence(
-        "O limite de {quota} envios a cada {seconds} s foi atingido. Nada foi recebido; envie de novo em {wait} s.",
-        "The limit of {quota} posts in {seconds} s is reached. Nothing was taken in; send it again in {wait} s.",
-    ),
-    "failed_keys_limited": Sentence(
-        "Este endereço enviou mais de {quota} chaves inválidas em {seconds} s. Confira a chave e tente em {wait} s.",
-        "This address sent more than {quota} wrong keys in {seconds} s. Check the key, and try again in {wait} s.",
-    ),
+SENTENCES: dict[str, Sentence] = GUARDING | {
     "other_pharmacy": Sentence(
         "Esta chave não é da farmácia {cnpj}. Use a chave dessa farmácia ou envie os produtos da sua.",
         "This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send your own pharmacy's products.",
@@ -125,28 +97,6 @@ SENTENCES: dict[str, Sentence] = {
     "letter_unknown": Sentence(
         "Não há letra morta {letter_id}.",
         "There is no dead letter {letter_id}.",
-    ),
-    "key_unknown": Sentence(
-        "Não há chave ativa com esse id.",
-        "There is no live key by that id.",
-    ),
-    "key_taken": Sentence(
-        "Esta chave já é de outra farmácia; nada mudou. Escolha outra, ou gere uma.",
-        "This key is another pharmacy's already; nothing was changed. Choose another, or have one made.",
-    ),
-    "key_reserved": Sentence(
-        "Chaves que começam com `ihub_` são geradas pelo hub. Escolha outra, ou gere uma sem informar `key`.",
-        "Keys that begin with `ihub_` are made by the hub. Choose another, or have one made by leaving `key` out.",
-    ),
-    "scopes_unfit": Sentence(
-        "Os escopos {scopes} não servem juntos: `viewer`, `operator` e `admin` são um só por chave, e de todas as "
-        "farmácias; `ingest` e `read` são das outras.",
-        "The scopes {scopes} do not go together: a key has one of `viewer`, `operator` and `admin`, and is for all "
-        "pharmacies; `ingest` and `read` are for the others.",
-    ),
-    "cnpjs_unreadable": Sentence(
-        '`cnpjs` deve ser uma lista de CNPJs ou "all".',
-        '`cnpjs` is a list of CNPJs, or "all".',
     ),
     "nothing_held": Sentence(
         "Nenhuma desativação deste lote espera decisão: não há o que decidir.",

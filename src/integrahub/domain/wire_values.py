@@ -12,7 +12,9 @@ _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+")
 _GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
 _EXACT = 15  # digits that every double tells apart
-_DIGITS = 14  # of every numeric column
+NUMBERS = tuple(form.pattern for form in (_PLAIN, _DECIMAL_COMMA, _GROUPED_COMMAS, _GROUPED_DOTS))
+DIGITS = 14  # of every numeric column
+LONGEST = 100  # characters of a number in text
 
 
 class Unreadable(ValueError):
@@ -46,7 +48,7 @@ def _double(value: Decimal) -> Decimal:
 
 
 def _plain(text: str) -> str:
-    if len(text) > 100:
+    if len(text) > LONGEST:
         raise Unreadable
     if _PLAIN.fullmatch(text) and not _GROUPED_DOTS.fullmatch(text):
         return text
@@ -60,10 +62,10 @@ def _plain(text: str) -> str:
 
 
 def _rounded(exact: Decimal, places: int) -> Decimal:
-    if not exact.is_finite() or exact.adjusted() >= _DIGITS - places:
+    if not exact.is_finite() or exact.adjusted() >= DIGITS - places:
         raise Unreadable
     rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    if rounded.adjusted() >= _DIGITS - places:
+    if rounded.adjusted() >= DIGITS - places:
         raise Unreadable
     return rounded + 0  # no negative zero
 

@@ -70,5 +70,8 @@ def environment_of(settings: Settings, url: str, port: int) -> dict[str, str]:
         "MAX_API": str(settings.max_api),
         "PARENT_PID": str(os.getpid()),
         "FLEET_PORT": str(port),
+        "PLAIN_HTTP": str(settings.plain_http).lower(),
     }
+    files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
+    given |= {name: str(path.absolute()) for name, path in files.items() if path}
     return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}

@@ -9,6 +9,7 @@ from functools import partial
 
 from integrahub.db.roles import Role, url_as
 from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.exposure import check_exposure
 from integrahub.fleet import embedded, place
 from integrahub.fleet.roles import light
 from integrahub.fleet.supervisor import DRAIN, Supervisor
@@ -45,6 +46,7 @@ async def _supervise(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
+    check_exposure(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     with await _listen(settings) as shared:
         async with embedded.database(settings) as url:
             known = settings.model_copy(update={"database_url": url})
@@ -58,7 +60,8 @@ async def _run(
 ) -> None:
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
-    async with open_hub(settings, "integrahub fleet") as hub:
+    known = settings.model_copy(update={"database_url": url_of(Role.WORKER)})
+    async with open_hub(known, "integrahub fleet", Role.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
             async with probes.serving(supervisor.probes(), own):
@@ -89,7 +92,7 @@ async def _listen(settings: Settings) -> socket.socket:
 async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Event) -> None:
     """Say where the hub is once an API is ready, and that it stops when it does."""
     await supervisor.serving()
-    base = f"http://{settings.host}:{settings.port}"
+    base = settings.own_url
     key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
     print(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"

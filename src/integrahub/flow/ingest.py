@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
+from time import monotonic
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Outcome, Post, Receipt, accept
 from integrahub.domain.bodies import Inflater, inflater_for
-from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem
+from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem, TooSlow
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.identifiers import uuid7
 from integrahub.flow.admitting import Admission
@@ -23,24 +24,36 @@ from integrahub.storage.base import Storage
 INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
 _HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
 _FLUSH = 100  # posts a commit
+_LENIENT = 1 << 20  # decoded bytes that may come of however few
+_INFLATING = 30.0  # seconds that decoding one body may take
+_GRACE = 30.0  # seconds waited for a client before its pace counts
+_PACE = 1024  # bytes a second that a client must send from then on
 _log = structlog.get_logger()
 
 
 @dataclass
 class Upload:
-    """A body on its way in: counts, hashes and bounds it while it passes. Sizes in bytes."""
+    """A body on its way in: counts, hashes and bounds it while it passes. Sizes in bytes.
+
+    `inflation` is how many decoded bytes may come of one received; `patience` how many seconds a client may be silent.
+    """
 
     blocks: AsyncIterator[bytes]
     encoding: str
     limit: int
+    inflation: int = 500
+    patience: float = 30.0
     held: list[bytes] = field(default_factory=list)
     head: bytes = b""
+    received: int = 0
     decoded: int = 0
+    waited: float = 0.0
     ended: bool = False
 
     def __post_init__(self) -> None:
         self._inflater: Inflater = inflater_for(self.encoding)
         self._sha256 = hashlib.sha256()
+        self._inflating = 0.0
 
     async def look(self) -> bytes:
         """The first decoded bytes, at most 64 KiB of them; what was read is kept for `stream`."""
@@ -70,22 +83,48 @@ class Upload:
         return self._sha256.digest()
 
     async def _next(self) -> bytes:
-        block = await anext(self.blocks, None)
+        block = await self._wait()
         try:
             if block is None:
                 self.ended = True
                 self._inflater.close()
                 return b""
-            for piece in self._inflater.feed(block):
-                self._count(piece)
+            self._inflate(block)
         except BodyFault as fault:
             raise BadRequest(fault.code, **fault.facts) from fault
         return block
+
+    async def _wait(self) -> bytes | None:
+        """The next block; TooSlow for a client that is silent too long or sends at a crawl."""
+        begun = monotonic()
+        try:
+            async with asyncio.timeout(self.patience):
+                block = await anext(self.blocks, None)
+        except TimeoutError:
+            raise TooSlow("body_slow", received=self.received) from None
+        self.waited += monotonic() - begun
+        self.received += len(block or b"")
+        if self.waited > _GRACE and self.received < self.waited * _PACE:
+            raise TooSlow("body_slow", received=self.received)
+        # Encoded bytes that come to nothing are bytes too.
+        if self.received > self.limit + _LENIENT:
+            raise too_large(self.limit)
+        return block
+
+    def _inflate(self, block: bytes) -> None:
+        begun = monotonic()
+        for piece in self._inflater.feed(block):
+            self._count(piece)
+        self._inflating += monotonic() - begun
+        if self._inflating > _INFLATING:
+            raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
 
     def _count(self, piece: bytes) -> None:
         self.decoded += len(piece)
         if self.decoded > self.limit:
             raise too_large(self.limit)
+        if self.encoding and self.decoded > max(_LENIENT, self.inflation * self.received):
+            raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
         self._sha256.update(piece)
         if len(self.head) < _HEAD:
             self.head += piece[:_HEAD]

@@ -10,8 +10,8 @@ import integrahub
 SOURCE = Path(integrahub.__file__).parent
 _FILE, _FUNCTION = 300, 25
 _EMPTY_WORDS = re.compile(r"(^|_)(manager|service|handler|helper|util|utils|common|data|info)(_|$)", re.IGNORECASE)
-# What is named by others: a setting and a framework's own call.
-_TAKEN = {"data_dir", "add_exception_handler", "add_signal_handler"}
+# What is named by others: a setting and frameworks' own calls.
+_TAKEN = {"data_dir", "add_exception_handler", "add_signal_handler", "data_received"}
 
 
 def _modules() -> Iterator[tuple[Path, ast.Module]]:

@@ -28,3 +28,7 @@ UPDATE pharmacies SET
   rate_limit = coalesce(%(rate_limit)s, rate_limit)
 WHERE cnpj = %(cnpj)s
 RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
+
+-- known_of --
+-- Which of these CNPJs there are; two tell that it is not clear which was meant.
+SELECT cnpj FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[]) LIMIT 2

@@ -1,0 +1,18 @@
+"""Schemas of what clients send, made from what reads it."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from integrahub.domain.inovafarma_schema import PATH, product_schema
+
+
+def router() -> APIRouter:
+    """The route; no key is needed."""
+    routes = APIRouter(tags=["ingest"])
+    document = product_schema()
+
+    @routes.get(PATH, summary="JSON Schema of one record", openapi_extra={"security": []})
+    async def product() -> Response:
+        return JSONResponse(document, media_type="application/schema+json")
+
+    return routes

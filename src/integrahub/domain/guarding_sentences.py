@@ -1,0 +1,71 @@
+"""What the hub tells where it guards itself: keys, scopes, limits, bodies that cost too much."""
+
+from typing import NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One message in both languages: what happened, what was expected, what to do."""
+
+    pt: str
+    en: str
+
+
+# code -> both languages; {braces} are facts.
+GUARDING: dict[str, Sentence] = {
+    "key_refused": Sentence(
+        "A requisição veio sem chave válida. Envie-a como `Authorization: Bearer CHAVE` ou `X-Api-Key: CHAVE`.",
+        "No valid key came with the request. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
+    ),
+    "scope_missing": Sentence(
+        "Esta chave não tem o escopo `{scope}`. Peça ao operador uma chave que o tenha.",
+        "This key does not have the scope `{scope}`. Ask the operator for a key that has it.",
+    ),
+    "rate_limited": Sentence(
+        "O limite de {quota} envios a cada {seconds} s foi atingido. Nada foi recebido; envie de novo em {wait} s.",
+        "The limit of {quota} posts in {seconds} s is reached. Nothing was taken in; send it again in {wait} s.",
+    ),
+    "failed_keys_limited": Sentence(
+        "Este endereço enviou mais de {quota} chaves inválidas em {seconds} s. Confira a chave e tente em {wait} s.",
+        "This address sent more than {quota} wrong keys in {seconds} s. Check the key, and try again in {wait} s.",
+    ),
+    "key_reserved": Sentence(
+        "Chaves que começam com `ihub_` são geradas pelo hub. Escolha outra, ou gere uma sem informar `key`.",
+        "Keys that begin with `ihub_` are made by the hub. Choose another, or have one made by leaving `key` out.",
+    ),
+    "scopes_unfit": Sentence(
+        "Os escopos {scopes} não servem juntos: `viewer`, `operator` e `admin` são um só por chave, e de todas as "
+        "farmácias; `ingest` e `read` são das outras.",
+        "The scopes {scopes} do not go together: a key has one of `viewer`, `operator` and `admin`, and is for all "
+        "pharmacies; `ingest` and `read` are for the others.",
+    ),
+    "key_unknown": Sentence(
+        "Não há chave ativa com esse id.",
+        "There is no live key by that id.",
+    ),
+    "key_taken": Sentence(
+        "Esta chave já é de outra farmácia; nada mudou. Escolha outra, ou gere uma.",
+        "This key is another pharmacy's already; nothing was changed. Choose another, or have one made.",
+    ),
+    "cnpjs_unreadable": Sentence(
+        '`cnpjs` deve ser uma lista de CNPJs ou "all".',
+        '`cnpjs` is a list of CNPJs, or "all".',
+    ),
+    "operator_only": Sentence(
+        "Esta rota é do operador: envie em `X-Admin-Api-Key` uma chave com o escopo `{scope}`.",
+        "This route is the operator's: send a key with the scope `{scope}` as `X-Admin-Api-Key`.",
+    ),
+    "cnpj_typo": Sentence(
+        "{value!r} não é um CNPJ: os dígitos verificadores não conferem. Seria {suggestion}? Corrija o número.",
+        "{value!r} is not a CNPJ: its check digits are wrong. Is it {suggestion}? Correct the number.",
+    ),
+    "body_inflates": Sentence(
+        "O corpo em {encoding} expande demais: {received} bytes recebidos já deram mais do que se aceita. Envie-o sem "
+        "compressão ou em partes.",
+        "The {encoding} body expands too much: the {received} bytes received already gave more than is taken. Send it "
+        "without encoding, or in parts.",
+    ),
+    "body_slow": Sentence(
+        "O corpo parou de chegar depois de {received} bytes, ou chega devagar demais. Confira a rede e envie de novo.",
+        "The body stopped coming after {received} bytes, or comes too slowly. Check the line and send it again.",
+    ),
+}

@@ -1,0 +1,139 @@
+"""TLS as clients and openssl see it; who is slow or endless is shown the door."""
+
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from integrahub.cli.development_tls import AUTHORITY, development_certificate
+from tests.acceptance.conftest import ADMIN, Installation
+
+
+def _port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[Installation]:
+    """A hub that speaks TLS, with plain HTTP on a port of its own."""
+    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        made = Installation(Path(folder))
+        certificate, key = development_certificate(Path(folder) / "kept" / "tls")
+        made.settings |= {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "TLS_REDIRECT_PORT": str(_port())}
+        made.settings |= {"URL": f"https://127.0.0.1:{made.port}", "BODY_PATIENCE": "1"}
+        made.http.close()
+        context = ssl.create_default_context(cafile=Path(folder) / "kept" / "tls" / AUTHORITY)
+        made.http = httpx.Client(base_url=f"https://127.0.0.1:{made.port}", timeout=60, verify=context)
+        try:
+            made.start()
+            made.key = made.make_key()
+            yield made
+        finally:
+            made.http.close()
+            if made.process and made.process.poll() is None:
+                made.kill()
+
+
+def _openssl(hub: Installation, *options: str) -> str:
+    trusted = str(hub.folder / "kept" / "tls" / AUTHORITY)
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{hub.port}", "-CAfile", trusted, *options]
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=30)
+    return (done.stdout + done.stderr).decode(errors="replace")
+
+
+def test_a_post_goes_through_and_is_asked_to_come_so_again(secured: Installation) -> None:
+    answer = secured.post(b'[{"PRODUCTID": 1, "TITLE": "A"}]')
+    assert answer.status_code == 202
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    listed = secured.command("key", "list", "--json", INTEGRAHUB_KEY=ADMIN)
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_openssl_finds_a_chain_it_trusts_and_none_but_modern_protocols(secured: Installation) -> None:
+    assert "Verify return code: 0 (ok)" in _openssl(secured, "-tls1_3")
+    assert "ECDHE" in _openssl(secured, "-tls1_2") and "Verify return code: 0 (ok)" in _openssl(secured, "-tls1_2")
+    for old in (["-tls1_1"], ["-tls1"], ["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"]):
+        assert "Cipher is (NONE)" in _openssl(secured, *old)
+
+
+def test_plain_http_is_shown_the_way_with_308(secured: Installation) -> None:
+    port = secured.settings["TLS_REDIRECT_PORT"]
+    answer = httpx.post(f"http://127.0.0.1:{port}/v1/batches?limit=3", content=b"x")
+    assert answer.status_code == 308
+    assert answer.headers["location"] == f"https://127.0.0.1:{secured.port}/v1/batches?limit=3"
+    strange = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "a b\\evil"})
+    assert strange.status_code == 400 or strange.headers["location"].startswith("https://a:")
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{secured.port}/livez")
+
+
+def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: Installation) -> None:
+    folder = secured.folder / "kept" / "tls"
+    serial = _serial(secured)
+    kept = ssl.create_default_context(cafile=folder / AUTHORITY)
+    raw = socket.create_connection(("127.0.0.1", secured.port))
+    with kept.wrap_socket(raw, server_hostname="localhost") as open_:
+        (folder / "certificate.pem").write_text("half a certifi")
+        secured.wait_until(lambda: "the new certificate is not used" in secured.log())
+        assert _serial(secured) == serial
+        (folder / "certificate.pem").unlink()
+        development_certificate(folder)
+        secured.wait_until(lambda: _serial(secured) != serial)
+        open_.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert open_.recv(100).startswith(b"HTTP/1.1 200")
+    fresh = httpx.get(
+        f"https://127.0.0.1:{secured.port}/livez", verify=ssl.create_default_context(cafile=folder / AUTHORITY)
+    )
+    assert fresh.status_code == 200
+    secured.http.close()
+    secured.http = httpx.Client(
+        base_url=f"https://127.0.0.1:{secured.port}", verify=ssl.create_default_context(cafile=folder / AUTHORITY)
+    )
+
+
+def _serial(hub: Installation) -> str:
+    return ssl.get_server_certificate(("127.0.0.1", hub.port))
+
+
+def test_a_silent_client_and_a_silent_body_are_ended(secured: Installation) -> None:
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    raw = socket.create_connection(("127.0.0.1", secured.port))
+    raw.settimeout(60)
+    with context.wrap_socket(raw, server_hostname="localhost") as slow:
+        slow.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert slow.recv(100).startswith(b"HTTP/1.1 408")
+        assert slow.recv(100) == b""
+    raw = socket.create_connection(("127.0.0.1", secured.port))
+    raw.settimeout(60)
+    with context.wrap_socket(raw, server_hostname="localhost") as slow:
+        head = f"POST /v1/inovafarma/products HTTP/1.1\r\nHost: x\r\nX-Api-Key: {secured.key}\r\n"
+        slow.sendall((head + "X-Inova-Load-Type: full\r\nContent-Length: 1000\r\n\r\n[{").encode())
+        assert slow.recv(1000).startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_without_end_is_ended(secured: Installation) -> None:
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    raw = socket.create_connection(("127.0.0.1", secured.port))
+    with context.wrap_socket(raw, server_hostname="localhost") as long:
+        long.settimeout(60)
+        with pytest.raises((ConnectionError, ssl.SSLError, AssertionError)):
+            long.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+            for number in range(1000):
+                long.sendall(b"X-%d: %s\r\n" % (number, b"a" * 1000))
+            assert b"431" not in long.recv(100)
+
+
+def test_the_hub_does_not_listen_to_others_in_the_clear_unless_asked_by_name(installation: Installation) -> None:
+    refused = installation.command("up", INTEGRAHUB_HOST="0.0.0.0", INTEGRAHUB_PORT=str(_port()))
+    assert refused.returncode == 1
+    assert "--plain-http" in refused.stderr and "TLS_CERT" in refused.stderr
+    half = installation.command("api", INTEGRAHUB_TLS_CERT="/nowhere.pem", INTEGRAHUB_DATABASE_URL="postgresql:///x")
+    assert half.returncode == 1 and "TLS_KEY" in half.stderr
