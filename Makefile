@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-distributed up test test-long bench dashboards lint format lock clean
+.PHONY: help demo demo-distributed up test test-long bench dashboards lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,6 +42,15 @@ lint: $(VENV)/.development ## style, types and the house's floors
 format: $(VENV)/.development ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+sbom: $(VENV)/.development ## what the hub is made of, with licences: dist/sbom.json (CycloneDX)
+	$(PYTHON) -m venv --clear $(VENV)-runtime && mkdir -p dist
+	$(VENV)-runtime/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.txt
+	$(BIN)/cyclonedx-py environment $(VENV)-runtime --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+	rm -rf $(VENV)-runtime
+
+audit: $(VENV)/.development ## known weaknesses of what is locked; asks the public advisory database
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
 lock: $(VENV)/.development ## choose dependencies anew; hashes only, no addresses
 	$(LOCK) --upgrade --extra build -o requirements.txt

@@ -1,11 +1,18 @@
 """The only reader of the environment: every setting, once, as small frozen values."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from integrahub.domain.limits import parse_rate
 
@@ -46,6 +53,7 @@ class Settings(BaseSettings):
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
+    secrets_dir: Path | None = None
     admin_api_key: str | None = Field(None, repr=False, validation_alias=_named("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
     valid_api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -100,6 +108,20 @@ class Settings(BaseSettings):
     metrics: bool = True
     log_level: str = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then files of the folder SECRETS_DIR, each named as its setting."""
+        folder = os.environ.get("INTEGRAHUB_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, folder),) if folder else ()
+        return (init_settings, env_settings, *files)
 
     @property
     def own_url(self) -> str:

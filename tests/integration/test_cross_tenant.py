@@ -12,7 +12,7 @@ from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"
 THIRD = "11222333000181"
-_OPEN = {"/health", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json"}
+_OPEN = {"/health", "/livez", "/readyz", "/metrics", "/schemas/inovafarma-product.json"}
 _OF_CLIENTS = {"/v1/products", "/v1/batches", "/v1/inovafarma/products"}
 _BODIES: dict[str, Any] = {
     "/v1/batches/{batch_id}/deactivation": {"decision": "approve"},
@@ -26,8 +26,11 @@ _READS = {"GET"}
 
 def _routes(client: Client) -> list[tuple[str, str]]:
     document = describe(create(client.hub, client.hub.ingest()))
-    found = [(verb.upper(), path) for path, verbs in document["paths"].items() for verb in verbs]
-    return [(verb, path) for verb, path in found if path not in _OPEN]
+    operations = [
+        (verb.upper(), path, told) for path, verbs in document["paths"].items() for verb, told in verbs.items()
+    ]
+    assert {path for _, path, told in operations if told.get("security") == []} == _OPEN
+    return [(verb, path) for verb, path, _ in operations if path not in _OPEN]
 
 
 async def _keys(client: Client) -> dict[str, str]:

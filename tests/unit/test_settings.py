@@ -1,5 +1,7 @@
 """Settings: read once, under new and old names, refused when they cannot be used."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -53,3 +55,12 @@ def test_a_value_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_settings_do_not_change_once_read() -> None:
     with pytest.raises(ValidationError):
         Settings().chunk_size = 5
+
+
+def test_secrets_may_be_files_and_the_environment_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "INTEGRAHUB_ADMIN_API_KEY").write_text("from-a-file\n")
+    (tmp_path / "INTEGRAHUB_KEY_PEPPER").write_text("pepper-of-a-file")
+    monkeypatch.setenv("INTEGRAHUB_SECRETS_DIR", str(tmp_path))
+    assert (Settings().admin_api_key, Settings().key_pepper) == ("from-a-file", "pepper-of-a-file")
+    monkeypatch.setenv("INTEGRAHUB_ADMIN_API_KEY", "from-the-environment")
+    assert Settings().admin_api_key == "from-the-environment"

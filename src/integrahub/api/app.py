@@ -25,8 +25,9 @@ from integrahub.api import (
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
 from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
-from integrahub.api.ingest_openapi import INGEST, SECURITY
+from integrahub.api.ingest_openapi import INGEST
 from integrahub.api.limits import Limiter, Limits
+from integrahub.api.refusals_openapi import PROBLEM, SECURITY, tell_refusals
 from integrahub.api.watched import Watched
 from integrahub.domain.keys import Scope
 from integrahub.domain.limits import parse_rate
@@ -85,8 +86,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document; the hot route, which the framework does not parse, is described by hand."""
     if not app.openapi_schema:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
-        document["paths"] = {PATH: {"post": INGEST}} | document["paths"]
-        document.setdefault("components", {})["securitySchemes"] = SECURITY
+        document["paths"] = {PATH: {"post": INGEST}} | tell_refusals(document["paths"])
+        document["components"]["schemas"]["Problem"] = PROBLEM
+        document["components"]["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in SECURITY]
         app.openapi_schema = document
     return app.openapi_schema

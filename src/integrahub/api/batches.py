@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
+from pydantic import BeforeValidator
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from integrahub.api.auth import Authenticate
@@ -101,6 +102,15 @@ def _fault_cursor(rows: list[Row], limit: int) -> str | None:
     return cursors.encode(last["position"], last["field"], last["code"]) if last else None
 
 
+def _written_out(value: Any) -> Any:
+    if isinstance(value, str) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
+        return value
+    raise ValueError("a time such as 2026-03-01T10:00:00Z is expected")
+
+
+Moment = Annotated[datetime, BeforeValidator(_written_out)]
+
+
 class Reports:
     """Reads of batches on behalf of a caller."""
 
@@ -188,8 +198,8 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         cnpj: str | None = None,
         status: BatchStatus | None = None,
         load_type: LoadType | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Row:

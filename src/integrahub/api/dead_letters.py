@@ -49,7 +49,7 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
     async def groups() -> Row:
         return {"items": await dead_letters.groups(database)}
 
-    @routes.get("/v1/dead-letters/{letter_id}", summary="One dead letter, with its stack and its attempts")
+    @routes.get("/v1/dead-letters/{letter_id:int}", summary="One dead letter, with its stack and its attempts")
     async def show(letter_id: int) -> Row:
         row = await dead_letters.find(database, letter_id)
         if row is None:

@@ -2,26 +2,13 @@
 
 from typing import Any
 
-SECURITY: dict[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
-}
+from integrahub.api.refusals_openapi import REFUSED
 
 
 def _header(name: str, about: str, schema: dict[str, Any], required: bool = False) -> dict[str, Any]:
     return {"name": name, "in": "header", "required": required, "description": about, "schema": schema}
 
 
-_PROBLEM: dict[str, Any] = {
-    "content": {
-        "application/problem+json": {
-            "schema": {
-                "type": "object",
-                "properties": {name: {"type": "string"} for name in ("type", "title", "detail", "error", "message")},
-            }
-        }
-    }
-}
 _RECORD: dict[str, Any] = {
     "type": "object",
     "required": ["PRODUCTID"],
@@ -83,6 +70,6 @@ INGEST: dict[str, Any] = {
             "headers": {"Location": {"schema": {"type": "string"}}},
             "content": {"application/json": {"schema": _RECEIPT}},
         },
-        **{str(status): {"description": about} | _PROBLEM for status, about in _REFUSALS.items()},
+        **{str(status): {"description": about} | REFUSED for status, about in _REFUSALS.items()},
     },
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -31,7 +31,7 @@ class ChosenKey(BaseModel):
 class WantedKey(BaseModel):
     """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
 
-    cnpjs: list[str] | str
+    cnpjs: Annotated[list[str], Field(min_length=1, max_length=10_000)] | Literal["all"]
     scopes: list[Scope] = Field(default_factory=lambda: sorted(CLIENT), min_length=1)
     expires_at: datetime | None = None
     rate_limit: RateText | None = None
@@ -112,8 +112,6 @@ class KeyDesk:
         return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs, "message": _KEEP}
 
     def _cnpjs(self, wanted: WantedKey) -> list[str] | None:
-        if isinstance(wanted.cnpjs, str) and wanted.cnpjs != "all":
-            raise BadRequest("cnpjs_unreadable")
         return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, self._verify) for value in wanted.cnpjs]
 
 

@@ -13,6 +13,7 @@ from integrahub.flow.gauges import Gauges
 from integrahub.telemetry.probes import SCRAPE, SCRAPE_HEADER
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,6})?")
+_OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}}
 _log = structlog.get_logger()
 
 
@@ -21,7 +22,7 @@ def router(gauges: Gauges, fleet_port: int | None) -> APIRouter:
     routes = APIRouter(tags=["health"])
     tell = gauges if fleet_port is None else _Fleet(fleet_port)
 
-    @routes.get("/metrics", summary="For Prometheus", openapi_extra={"security": []})
+    @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)
     async def metrics(request: Request) -> Response:
         said = request.headers.get(SCRAPE_HEADER, "")
         told = await tell(float(said) if _SECONDS.fullmatch(said) else SCRAPE)

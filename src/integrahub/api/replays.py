@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictInt
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 class LetterFilter(BaseModel):
     """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
 
-    ids: list[int] | None = Field(None, min_length=1, max_length=1000)
+    ids: list[StrictInt] | None = Field(None, min_length=1, max_length=1000)
     batch_id: UUID | None = None
     cnpj: str | None = None
     error: str | None = Field(None, min_length=1, max_length=200)

@@ -5,13 +5,15 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.domain.inovafarma_schema import PATH, product_schema
 
+_OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
+
 
 def router() -> APIRouter:
     """The route; no key is needed."""
     routes = APIRouter(tags=["ingest"])
     document = product_schema()
 
-    @routes.get(PATH, summary="JSON Schema of one record", openapi_extra={"security": []})
+    @routes.get(PATH, summary="JSON Schema of one record", openapi_extra=_OPEN)
     async def product() -> Response:
         return JSONResponse(document, media_type="application/schema+json")
 

@@ -46,10 +46,6 @@ GUARDING: dict[str, Sentence] = {
         "Esta chave já é de outra farmácia; nada mudou. Escolha outra, ou gere uma.",
         "This key is another pharmacy's already; nothing was changed. Choose another, or have one made.",
     ),
-    "cnpjs_unreadable": Sentence(
-        '`cnpjs` deve ser uma lista de CNPJs ou "all".',
-        '`cnpjs` is a list of CNPJs, or "all".',
-    ),
     "operator_only": Sentence(
         "Esta rota é do operador: envie em `X-Admin-Api-Key` uma chave com o escopo `{scope}`.",
         "This route is the operator's: send a key with the scope `{scope}` as `X-Admin-Api-Key`.",

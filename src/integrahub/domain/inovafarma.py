@@ -36,6 +36,7 @@ class _Identified(msgspec.Struct):
 
 
 _ONE = msgspec.json.Decoder(_Identified)
+_ANY = msgspec.json.Decoder(msgspec.Raw)
 _MANY = msgspec.json.Decoder(list[_Identified])
 _OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
@@ -64,6 +65,10 @@ def _identify_by_any_spelling(record: bytes | msgspec.Raw) -> int:
 def identify_all(records: Sequence[Record]) -> list[int]:
     """`identify` of each record, in one reading when all are as usual."""
     try:
+        # Lines of NDJSON are only said to be records: joined, pieces of one would make another.
+        for record in records:
+            if type(record) is not msgspec.Raw:
+                _ANY.decode(record)  # type: ignore[arg-type]
         found: list[Any] = [record.PRODUCTID for record in _MANY.decode(b"[" + b",".join(records) + b"]")]  # type: ignore[arg-type]
         if {int}.issuperset(map(type, found)) and found and min(found) > 0 and max(found) < 1 << 63:
             return found

@@ -158,3 +158,11 @@ def test_every_record_of_the_real_catalogue_is_taken() -> None:
     done = run([bytes(line) for line in lines])
     assert (done.rejected, len(done.products) + done.merged) == (0, 16349)
     assert done.drift == 0
+
+
+def test_pieces_of_a_record_on_lines_of_their_own_never_make_a_record_together() -> None:
+    pieces = [b'{"PRODUCTID":1', b'"TITLE":"A"}']
+    two_in_a_line = [b'{"PRODUCTID":1},{"PRODUCTID":2}', b'{"PRODUCTID":3', b'"X":1}']
+    assert identify_all(pieces) == [0, 0]
+    assert identify_all(two_in_a_line) == [0, 0, 0]
+    assert identify_all([b'{"PRODUCTID":1}', *pieces, b'{"PRODUCTID":"2"}']) == [1, 0, 0, 2]
