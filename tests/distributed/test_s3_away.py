@@ -1,18 +1,24 @@
 """The steps on a real S3 that goes away: posts are refused for a while, what was accepted waits, all mends itself."""
 
 import asyncio
+import gzip
+import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from integrahub.db.pool import Database
 from integrahub.settings import Settings
 from integrahub.storage.s3_place import S3Place
 from integrahub.worker import STEPS
 from tests.faults.proxy import Fault, Proxy
+from tests.faults.test_network import attempts_used
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
+_SECONDS = 300.0 if os.environ.get("IHUB_LONG") else 20.0  # of a blackhole
 RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}" * 50} for n in range(1, 3000)]  # too large to ride in a row
 
 
@@ -50,3 +56,22 @@ async def test_while_s3_is_away_posts_get_503_and_all_goes_on_by_itself_when_it_
             while (again := await client.post([record | {"PRICE": 2} for record in RECORDS])).status_code != 202:
                 await asyncio.sleep(0.5)
         assert (await client.finished(again.json()["batch_id"]))["updated"] == 2999
+
+
+@pytest.mark.timeout(900)
+async def test_a_storage_that_swallows_everything_uses_up_no_attempt_and_mends_itself(
+    database_url: str, database: Database, tmp_path: Path, bucket: S3Place
+) -> None:
+    settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
+    async with behind(settings, bucket) as (client, proxy):
+        body = gzip.compress(json.dumps(RECORDS).encode())
+        text = {"Content-Encoding": "gzip"}
+        plain = await client.post(RECORDS, "delta")
+        encoded = await client.post(body, "full", **text)
+        await proxy.become(Fault.BLACKHOLE)
+        await asyncio.sleep(_SECONDS)
+        await proxy.become(Fault.NONE)
+        async with asyncio.timeout(180):
+            batches = [await client.finished(answer.json()["batch_id"]) for answer in (plain, encoded)]
+        assert [batch["status"] for batch in batches] == ["COMPLETED", "COMPLETED"]
+        assert await attempts_used(database) == {"used": 0, "dead": 0}
