@@ -67,7 +67,7 @@ def test_wrong_usage_ends_with_2_and_a_failure_with_1(hub: Installation) -> None
 def test_doctor_finds_a_well_hub_and_a_bad_setting(hub: Installation) -> None:
     well = hub.command("doctor", "--json")
     assert {finding["status"] for finding in json.loads(well.stdout)} == {"ok"}, well.stdout
-    sick = hub.command("doctor", INTEGRAHUB_BUS_URL="carrier-pigeon")
+    sick = hub.command("doctor", INTEGRAHUB_BUS_URL="pigeon://carrier")
     assert sick.returncode == 1 and "BUS_URL" in sick.stdout
 
 
