@@ -15,7 +15,7 @@ from tests.model.drawing import load
 from tests.model.loads import Load
 
 LONG = bool(os.environ.get("IHUB_LONG"))
-PHARMACIES, BATCHES, LONGEST = (20, 500, 5000) if LONG else (6, 20, 300)
+PHARMACIES, BATCHES, LONGEST = (20, 500, 1000) if LONG else (6, 20, 300)
 _UNFINISHED = "SELECT 1 FROM batches WHERE finished_at IS NULL LIMIT 1"
 
 
