@@ -68,10 +68,10 @@ class _Connection(_Watched):
         super().__init__(inner, points)
         self._last = last
 
-    async def execute(self, statement: Any, values: Any = None) -> Any:
+    async def execute(self, statement: Any, values: Any = None, **how: Any) -> Any:
         self._last[0] = NAMES.get(statement, "a query")
         self._points.reach(f"before {self._last[0]}")
-        done = await self._inner.execute(statement, values)
+        done = await self._inner.execute(statement, values, **how)
         self._points.reach(f"after {self._last[0]}")
         return done
 

@@ -117,11 +117,11 @@ async def test_storage_that_goes_away_between_split_and_upsert_uses_up_no_attemp
         async with asyncio.timeout(30):
             while (await client.get(f"/v1/batches/{batch_id}"))["stage"] != "upserting":
                 await asyncio.sleep(0.05)
-        (tmp_path / "objects" / "chunks").rename(tmp_path / "away")
-        (tmp_path / "objects" / "chunks").write_text("in the way")
+        (tmp_path / "objects" / "batches").rename(tmp_path / "away")
+        (tmp_path / "objects" / "batches").write_text("in the way")
     await asyncio.sleep(6)
-    (tmp_path / "objects" / "chunks").unlink()
-    (tmp_path / "away").rename(tmp_path / "objects" / "chunks")
+    (tmp_path / "objects" / "batches").unlink()
+    (tmp_path / "away").rename(tmp_path / "objects" / "batches")
     batch = await client.finished(batch_id)
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 3000)
     assert await attempts_used(database) == {"used": 0, "dead": 0}
