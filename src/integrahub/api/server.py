@@ -22,6 +22,7 @@ from integrahub.telemetry import probes
 from integrahub.telemetry.probes import Probes
 from integrahub.telemetry.process import watched
 
+_ARRIVING = 0.5  # seconds a request may take from its connection to here
 _DRAIN = 20  # seconds requests under way may take to end
 
 
@@ -34,7 +35,7 @@ async def serve(settings: Settings) -> None:
     async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
         app = Hardened(create(hub, ingest), tls=certificate is not None)
-        server = uvicorn.Server(_config(settings, app, settings.port, certificate))
+        server = _Server(_config(settings, app, settings.port, certificate))
         gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
         own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
@@ -44,6 +45,17 @@ async def serve(settings: Settings) -> None:
                 signal.signal(number, signal.SIG_IGN)
             await server.serve(shared)
         await ingest.close()
+
+
+class _Server(uvicorn.Server):
+    """Takes no connection any more, then answers those it took at the last moment before it ends."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """A connection whose request is still on its way would otherwise be closed without an answer."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_ARRIVING)
+        await super().shutdown(sockets)
 
 
 def _config(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
