@@ -13,7 +13,6 @@ from integrahub.bus.base import Bus
 from integrahub.db import batches
 from integrahub.db.pool import Database
 from integrahub.domain.batches import BatchStatus
-from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
 from integrahub.domain.errors import BodyFault, Transient
@@ -27,7 +26,8 @@ from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish_finished, publish_ready, publish_turn
 from integrahub.flow.leases import Lease
 from integrahub.flow.spool import Spool
-from integrahub.flow.stored_chunks import INLINE
+from integrahub.flow.stored_bodies import decoded
+from integrahub.flow.stored_chunks import INLINE, store_chunk
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import ERRORS
@@ -121,7 +121,8 @@ class Split:
         await batches.retry_split(self._database, claim, delay, used=int(own_fault))
 
     async def _split(self, claim: dict[str, Any]) -> None:
-        work = _Work(claim, self._limits, self._storage, lambda: self._blocks(claim))
+        body = None if claim["body"] is None else bytes(claim["body"])
+        work = _Work(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body))
         await work.cut()
         if work.presence.late:
             await work.gather_late()
@@ -129,18 +130,6 @@ class Split:
             self._database, claim, work.rows(), work.items, work.unreadable, self._limits.window
         )
         await publish_ready(self._bus, announced)
-
-    async def _blocks(self, claim: dict[str, Any]) -> AsyncIterator[bytes]:
-        """Decoded blocks of the body."""
-        inflater = inflater_for(claim["encoding"])
-        if claim["body"] is not None:
-            for piece in inflater.feed(bytes(claim["body"])):
-                yield piece
-        else:
-            async for block in self._storage.get(claim["location"]):
-                for piece in inflater.feed(block):
-                    yield piece
-        inflater.close()
 
 
 class _Work:
@@ -277,14 +266,10 @@ class _Work:
         claim = self._claim
         token: UUID = claim["claim_token"]
         location = f"chunks/{claim['cnpj']}/{claim['id']}/{len(self._chunks):06d}-{token.hex[:8]}"
-        await self._storage.put(location, _one(draft.payload().encode()))
+        await store_chunk(self._storage, location, draft.payload())
         self._chunks.append(_Chunk(location, slots))
 
 
 def _array(numbers: Iterable[int]) -> str:
     """Numbers as PostgreSQL's text of an array, which is written faster than a list is adapted."""
     return "{" + ",".join(map(str, numbers)) + "}"
-
-
-async def _one(block: bytes) -> AsyncIterator[bytes]:
-    yield block

@@ -15,14 +15,21 @@ async def runs_of(storage: Storage, batch: Row, body: bytes | None, max_record: 
 
     `batch` tells `location`, `encoding` and `media_type`. ObjectMissing when the body is not kept.
     """
-    inflater, cutter = inflater_for(batch["encoding"]), cutter_for(batch["media_type"], max_record)
-    position = 0
+    cutter, position = cutter_for(batch["media_type"], max_record), 0
+    async for block in decoded(storage, batch, body):
+        run = cutter.feed(block)
+        yield position, run
+        position += len(run.records)
+    yield position, cutter.close()
+
+
+async def decoded(storage: Storage, batch: Row, body: bytes | None) -> AsyncIterator[bytes]:
+    """A batch's body, decoded; `body` is None when it is an object. BodyFault when it is cut off."""
+    inflater = inflater_for(batch["encoding"])
     async for block in _blocks(storage, batch["location"], body):
         for piece in inflater.feed(block):
-            run = cutter.feed(piece)
-            yield position, run
-            position += len(run.records)
-    yield position, cutter.close()
+            yield piece
+    inflater.close()
 
 
 async def is_kept(storage: Storage, location: str | None) -> bool:

@@ -1,9 +1,10 @@
 """Chunks as they are kept: slices of a body, or objects of their own."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 from integrahub.domain.bodies import inflater_for
-from integrahub.domain.chunking import Chunk, Slice, decode_payload
+from integrahub.domain.chunking import Chunk, Payload, Slice, decode_payload
 from integrahub.storage.base import Storage
 
 INLINE = "body"  # the location of a slice of a body that lives in the batch's row
@@ -24,3 +25,12 @@ async def read_chunk(storage: Storage, row: Row) -> Chunk:
     else:
         content = b"".join([block async for block in storage.get(row["location"], start, length)])
     return Slice(content, row["media_type"], start, row["first_position"])
+
+
+async def store_chunk(storage: Storage, name: str, payload: Payload) -> None:
+    """Keep a chunk as an object of its own."""
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield payload.encode()
+
+    await storage.put(name, blocks())

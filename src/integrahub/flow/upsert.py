@@ -1,7 +1,7 @@
 """Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from time import perf_counter
 from typing import Any
@@ -27,7 +27,7 @@ from integrahub.flow.announcing import publish_failed, publish_ready, publish_up
 from integrahub.flow.gathering import Gathering
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
-from integrahub.flow.stored_chunks import read_chunk
+from integrahub.flow.stored_chunks import read_chunk, store_chunk
 from integrahub.storage.base import Storage
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import (
@@ -193,8 +193,8 @@ class Upsert:
         """A dead chunk is kept apart, exempt from retention; gives where, or where it was when it cannot be copied."""
         name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
         try:
-            stored = (await read_chunk(self._storage, claim)).cut().encode()
-            await self._storage.put(name, _one(stored))
+            chunk = await read_chunk(self._storage, claim)
+            await store_chunk(self._storage, name, chunk.cut())
         except Transient:
             raise
         except Exception as error:  # also what made it dead, when it cannot be read
@@ -210,10 +210,6 @@ def _count(claim: dict[str, Any], counters: dict[str, int]) -> None:
         CHUNK_RETRIES.add("succeeded")
     for result in SETTLED:
         PRODUCTS_SETTLED.add(result, by=counters[result])
-
-
-async def _one(block: bytes) -> AsyncIterator[bytes]:
-    yield block
 
 
 def _span(claim: dict[str, Any]) -> AbstractContextManager[None]:
