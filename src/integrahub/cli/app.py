@@ -22,6 +22,7 @@ from integrahub.cli import (
     verify,
 )
 from integrahub.cli.client import Refused
+from integrahub.cli.load import verbs as load
 from integrahub.cli.output import ERRORS
 from integrahub.domain.errors import IntegraHubError
 
@@ -47,6 +48,7 @@ app.add_typer(pharmacies.app, name="pharmacy")
 app.add_typer(keys.app, name="key")
 app.add_typer(batches.app, name="batch")
 app.add_typer(dead_letters.app, name="dead")
+app.add_typer(load.app, name="load")
 
 
 def main() -> int:

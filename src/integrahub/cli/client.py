@@ -15,7 +15,11 @@ _PATIENCE = httpx.Timeout(30, read=300, write=300)  # seconds; a large body take
 
 
 class Refused(Exception):
-    """The hub refused; the text says why."""
+    """The hub refused; the text says why, `status` with which answer (None: it was not the hub's)."""
+
+    def __init__(self, told: str, status: int | None = None) -> None:
+        super().__init__(told)
+        self.status = status
 
 
 class Client:
@@ -83,7 +87,7 @@ def answered(answer: httpx.Response) -> httpx.Response:
         told = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         told = answer.text[:300]
-    raise Refused(f"The hub answered {answer.status_code}: {told}")
+    raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code)
 
 
 def trusted(settings: Settings) -> ssl.SSLContext:

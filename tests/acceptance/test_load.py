@@ -1,0 +1,64 @@
+"""`integrahub load` against a running hub: what was posted is found again, and what is not taken fails the verb."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import ADMIN, Installation
+
+_FORMS = {
+    "mega": ["mega", "--posts", "300", "--products", "3", "--pharmacies", "7", "--at-once", "20"],
+    "requests": ["requests", "--posts", "400", "--at-once", "200", "--pharmacies", "50"],
+    "many": ["many", "--pharmacies", "30", "--products", "40"],
+}
+_SIZES = {"mega": (300, 900, 7), "requests": (400, 400, 50), "many": (30, 1200, 30)}
+
+
+def _load(hub: Installation, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return hub.command("load", *arguments, "--url", str(hub.http.base_url), "--key", ADMIN, "--json")
+
+
+@pytest.fixture
+def running(installation: Installation) -> Installation:
+    """A hub of its own: a load leaves products behind."""
+    installation.start()
+    return installation
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_every_post_of_a_load_is_found_again_by_batch_record_and_product(running: Installation, form: str) -> None:
+    ended = _load(running, *_FORMS[form])
+    assert ended.returncode == 0, ended.stderr
+    told: dict[str, Any] = json.loads(ended.stdout)
+    posts, records, pharmacies = _SIZES[form]
+    assert told["statuses"] == {"202": posts} and told["faults"] == []
+    accounts = told["accounts"]
+    assert len(accounts) == pharmacies and all(account["adds_up"] for account in accounts)
+    assert sum(account["batches_received"] for account in accounts) == posts
+    for name in ("records_posted", "records_received", "records_applied", "products_held"):
+        assert sum(account[name] for account in accounts) == records
+    again = _load(running, *_FORMS[form])
+    assert again.returncode == 1 and "a load would add made-up ones" in " ".join(again.stderr.split())
+
+
+def test_a_load_whose_posts_are_refused_says_so_and_fails(installation: Installation) -> None:
+    installation.settings["MAX_PAYLOAD_SIZE"] = "4096"
+    installation.start()
+    ended = _load(installation, "many", "--pharmacies", "3", "--products", "100")
+    assert ended.returncode == 1 and "413" in ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["statuses"] == {"413": 3} and told["faults"][-1] == "3 posts: 3 tried, 0 accepted"
+
+
+def test_a_load_without_an_address_starts_a_hub_of_its_own_and_watches_its_memory() -> None:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
+    command = [sys.executable, "-m", "integrahub", "load", "million", "--products", "20000", "--json"]
+    ended = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=150)
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)
+    assert told["products"] == 20_000 and told["accounts"][0]["batches_received"] == 1
+    assert {"api", "upsert"} <= told["memory"].keys()
