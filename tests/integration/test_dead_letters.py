@@ -22,10 +22,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks with product 7 make the upsert fail, by a fault of its own."""
 
-    async def failing(connection: Any, claim: Any, payload: Any, *more: Any) -> Any:
-        if any(b'"PRODUCTID": 7,' in record for record in payload.cut().records):
+    async def failing(connection: Any, parts: Any, *more: Any) -> Any:
+        if any(b'"PRODUCTID": 7,' in record for part in parts for record in part.chunk.cut().records):
             raise ZeroDivisionError("seven is poison")
-        return await apply(connection, claim, payload, *more)
+        return await apply(connection, parts, *more)
 
     monkeypatch.setattr("integrahub.flow.upsert.apply", failing)
 

@@ -40,10 +40,10 @@ async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[An
     """A load whose chunks that hold product 1 die: the merge itself fails for them."""
     apply = merging.apply
 
-    async def failing(connection: Any, claim: Any, payload: Any, *rest: Any) -> Any:
-        if any(json.loads(record).get("PRODUCTID") == 1 for record in payload.cut().records):
+    async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
+        if any(json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.chunk.cut().records):
             raise Poison("a fault of this chunk's own")
-        return await apply(connection, claim, payload, *rest)
+        return await apply(connection, parts, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr("integrahub.flow.upsert.apply", failing)

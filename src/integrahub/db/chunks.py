@@ -1,6 +1,6 @@
 """Rows of `batch_chunks`: claims, moves and announcements."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from integrahub.db import dead_letters
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.domain.failures import Failure, silent_worker
+from integrahub.domain.products import COUNTERS
 from integrahub.domain.windows import Window
 
 _SQL = blocks("batch_chunks")
@@ -60,21 +61,29 @@ async def renew(database: Database, claims: list[Row]) -> bool:
         return await (await connection.execute(_SQL["renew_if_held"], values)).fetchone() is not None
 
 
-async def lock_claimed(connection: Connection, claim: Row) -> Row | None:
-    """The effect's guard: `ids` and `hashes` of the chunk while it is ours, held until the transaction ends."""
-    return await (await connection.execute(_SQL["lock_if_claimed"], _key(claim), binary=True)).fetchone()
+async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
+    """The effect's guard: claims still ours until the transaction ends, with their `ids` and `hashes`."""
+    known = {(claim["batch_id"], claim["number"]): claim for claim in claims}
+    values = _keys(claims) | {"token": claims[0]["claim_token"]}
+    found = await (await connection.execute(_SQL["lock_if_claimed"], values, binary=True)).fetchall()
+    return [known[row["batch_id"], row["number"]] | row for row in found]
 
 
-async def complete(connection: Connection, claim: Row, counters: Row) -> None:
-    """Settle an applied chunk with its counters."""
-    await connection.execute(_SQL["complete"], _key(claim) | counters)
+async def complete(connection: Connection, claims: list[Row], counters: list[Row]) -> None:
+    """Settle applied chunks with their counters."""
+    values = _keys(claims)
+    await connection.execute(_SQL["complete"], values | {name: [row[name] for row in counters] for name in COUNTERS})
 
 
-async def take_off(connection: Connection, batch_id: UUID, count: int = 1) -> int:
-    """So many chunks less: how many are left. Whoever reads 0 has the batch finished."""
-    row = await (await connection.execute(_BATCHES["take_off_chunks"], {"id": batch_id, "count": count})).fetchone()
-    assert row is not None
-    return int(row["chunks_left"])
+def _keys(claims: list[Row]) -> Row:
+    return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
+
+
+async def take_off(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
+    """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
+    values = {"ids": list(done), "counts": list(done.values())}
+    left = await (await connection.execute(_BATCHES["take_off_chunks"], values)).fetchall()
+    return {row["id"]: row["chunks_left"] for row in left}
 
 
 def _told(failure: Failure) -> Row:
@@ -100,7 +109,7 @@ async def bury(database: Database, claim: Row, failure: Failure, location: str) 
         if not await buried.fetchone():
             return None
         await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
-        return await take_off(connection, claim["batch_id"])
+        return (await take_off(connection, {claim["batch_id"]: 1}))[claim["batch_id"]]
 
 
 async def free_expired(database: Database, crashes: int) -> list[UUID]:
@@ -114,8 +123,8 @@ async def free_expired(database: Database, crashes: int) -> list[UUID]:
             if buried:
                 failure = silent_worker(row["crashes"])
                 await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
-            if buried and await take_off(connection, row["batch_id"]) == 0:
-                done.append(row["batch_id"])
+                left = await take_off(connection, {row["batch_id"]: 1})
+                done += [batch for batch in left if left[batch] == 0]
     return done
 
 

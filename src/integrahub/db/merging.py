@@ -1,7 +1,8 @@
-"""The effect of a chunk on `products`: probe, decode what differs, copy, merge."""
+"""The effect of chunks on `products`: probe, decode what differs, copy, merge; one statement each for all of them."""
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,124 +11,148 @@ from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Chunk
+from integrahub.domain.inovafarma_columns import NULL
 from integrahub.domain.inovafarma_lines import Dialect, Line, read_lines
-from integrahub.domain.products import Fault
+from integrahub.domain.products import COUNTERS, SETTLING, Fault
 
 _SQL = blocks("products")
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk that is ours: its claim, with `ids` and `hashes` by slot, and its records."""
+
+    claim: Row
+    chunk: Chunk
+
+
 async def apply(
-    connection: Connection, claim: Row, chunk: Chunk, max_record: int, put: Put = put_whole
-) -> dict[str, int]:
-    """Write what a chunk changes and give its counters; the caller holds the chunk's lock and commits.
+    connection: Connection, parts: Sequence[Part], max_record: int, put: Put = put_whole
+) -> list[dict[str, int]]:
+    """Write what chunks change and give the counters of each; the caller holds the chunks' locks and commits.
 
-    `claim` has the chunk's `ids` and `hashes` by slot. UnfitValue when PostgreSQL refuses a row and `put` does not
-    isolate it, also when a product is there that was thought to be a pharmacy's first.
-
-    Counters: inserted, updated, unchanged, merged, rejected, reactivated, warnings; the first five add up to the
-    records the chunk answers for.
+    No product is in two of the chunks. UnfitValue when PostgreSQL refuses a row and `put` does not isolate it, also
+    when a product is there that was thought to be a pharmacy's first.
     """
     await connection.execute(_SQL["pin_plan"])
-    found = await _probe(connection, claim)
-    ids = [product_id for product_id in claim["ids"] if product_id >= 0]
-    products = len({*ids} - {0})
-    differing = {claim["ids"][slot] for slot in found["differing"]} - {0}
-    change = _Change(claim, chunk, found, max_record, put)
-    await change.write(connection)
-    counters = change.counters
-    skipped = products - len(differing)
-    counters["unchanged"] += skipped
-    counters["merged"] += len(ids) - len(found["differing"]) - skipped
-    settled = sum(counters[name] for name in ("inserted", "updated", "unchanged", "merged", "rejected"))
-    if settled != len(ids):
-        raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {counters}")
-    return counters
+    found = await _probe(connection, [part.claim for part in parts])
+    changes = [_Change(part, one, max_record) for part, one in zip(parts, found, strict=True)]
+    await _insert(connection, changes, put)
+    for load_type in ("full", "delta"):
+        await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], put)
+    return [await change.end(connection) for change in changes]
 
 
-async def _probe(connection: Connection, claim: Row) -> Row:
-    """Slots that must be read: `differing`; and which of them have products that are `known`, or `inactive`."""
-    if not claim["has_products"]:
-        return {"differing": [slot for slot, i in enumerate(claim["ids"]) if i >= 0], "known": [], "inactive": []}
-    key = {"batch_id": claim["batch_id"], "number": claim["number"], "pharmacy_id": claim["pharmacy_id"]}
-    found = await (await connection.execute(_SQL["probe"], key, binary=True)).fetchone()
-    assert found is not None
-    return found
+async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
+    """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
+    asked = [claim for claim in claims if claim["has_products"]]
+    found = iter(await _probed(connection, asked) if asked else [])
+    return [next(found) if claim["has_products"] else _all_new(claim) for claim in claims]
+
+
+async def _probed(connection: Connection, claims: list[Row]) -> list[Row]:
+    names = {"batches": "batch_id", "numbers": "number", "pharmacies": "pharmacy_id"}
+    asked = {name: [claim[key] for claim in claims] for name, key in names.items()}
+    return await (await connection.execute(_SQL["probe"], asked, binary=True)).fetchall()
+
+
+def _all_new(claim: Row) -> Row:
+    return {"differing": [slot for slot, i in enumerate(claim["ids"]) if i >= 0], "known": [], "inactive": []}
 
 
 class _Change:
     """The records of a chunk that differ from the table."""
 
-    def __init__(self, claim: Row, chunk: Chunk, found: Row, max_record: int, put: Put) -> None:
-        ids: Sequence[int] = claim["ids"]
-        self._claim = claim
-        self._chunk = chunk
-        self._put = put
-        self._known = {ids[slot] for slot in found["known"]}
+    def __init__(self, part: Part, found: Row, max_record: int) -> None:
+        claim, ids = part.claim, part.claim["ids"]
+        self.load_type: str = claim["load_type"]
+        self.known = {ids[slot] for slot in found["known"]}
         self._inactive = {ids[slot] for slot in found["inactive"]}
-        self._dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record)
-        new = {ids[slot] for slot in found["differing"]} - self._known
-        self._reading = read_lines(chunk, found["differing"], ids, new, self._dialect)
-        self._faults: list[Fault] = list(self._reading.faults)
-        self._faulty = frozenset(fault.product_id for fault in self._reading.faults)
-        nothing = dict.fromkeys(("inserted", "updated", "unchanged", "superseded", "reactivated", "warnings"), 0)
-        self.counters = nothing | {"merged": self._reading.merged, "rejected": self._reading.rejected}
+        self._differing = found["differing"]
+        self._claim = claim
+        self._chunk = part.chunk
+        dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record)
+        new = {ids[slot] for slot in found["differing"]} - self.known
+        reading = read_lines(part.chunk, found["differing"], ids, new, dialect)
+        self.lines = sorted(reading.lines)
+        self._faults: list[Fault] = list(reading.faults)
+        self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
+        self.owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}"
+        self.hashes = self._hashes()
 
-    async def write(self, connection: Connection) -> None:
-        """New products, changed products, faults; then the counters are final."""
-        lines = sorted(self._reading.lines)
-        if self._known:
-            await self._insert(connection, [line for line in lines if line[0] not in self._known])
-            await self._merge(connection, [line for line in lines if line[0] in self._known])
-        else:
-            await self._insert(connection, lines)
-        await self._report(connection)
+    def _hashes(self) -> Sequence[int | str]:
+        """By slot. A product with faults is looked at again each time, so that they are reported again."""
+        faulty = {fault.product_id for fault in self._faults}
+        if not faulty:
+            return self._claim["hashes"]  # type: ignore[no-any-return]
+        told = zip(self._claim["ids"], self._claim["hashes"], strict=True)
+        return [NULL if str(product_id) in faulty else digest for product_id, digest in told]
 
-    async def _insert(self, connection: Connection, lines: list[Line]) -> None:
-        prefix = f"{self._claim['pharmacy_id']}\t{self._claim['batch_id']}\t"
-
-        async def write(part: Sequence[Line]) -> None:
-            await _copy(connection, "copy_new", [f"{prefix}{self._hashed(line)}\n" for line in part])
-
-        titled = [line for line in lines if line[2]]
-        refused = await self._put(connection, titled, write)
-        self.counters["inserted"] = len(titled) - len(refused)
-        self._reject([line for line in lines if not line[2]], "TITLE", "title_missing")
-        self._reject(refused, "", "record_refused")
-
-    def _hashed(self, line: Line) -> str:
-        product_id, text, _, slot = line
-        # A product with faults is looked at again each time, so that they are reported again.
-        digest = "\\N" if self._faulty and str(product_id) in self._faulty else self._claim["hashes"][slot]
-        return f"{digest}\t{product_id}\t{text}"
-
-    def _reject(self, lines: Sequence[Line], field: str, code: str) -> None:
+    def reject(self, lines: Sequence[Line], field: str, code: str) -> None:
         for product_id, _, _, slot in lines:
             payload = self._chunk.cut()
             place = payload.positions[slot], payload.offsets[slot]
             self._faults.append(Fault(*place, "rejected", str(product_id), field, code, ""))
             self.counters["rejected"] += 1
 
-    async def _merge(self, connection: Connection, lines: list[Line]) -> None:
-        key = {"batch_id": self._claim["batch_id"], "pharmacy_id": self._claim["pharmacy_id"]}
-
-        async def write(part: Sequence[Line]) -> None:
-            await connection.execute(_SQL["create_stage"])
-            await connection.execute(_SQL["clear_stage"])
-            await _copy(connection, "copy_stage", [f"{self._hashed(line)}\n" for line in part])
-            merged = await connection.execute(_SQL[f"merge_{self._claim['load_type']}"], key)
-            self.counters["updated"] += merged.rowcount
-
-        refused = await self._put(connection, lines, write)
+    def count_merged(self, lines: list[Line], refused: list[Line]) -> None:
+        """Known products whose columns were compared; `updated` has been counted."""
         self.counters["unchanged"] = len(lines) - len(refused) - self.counters["updated"]
         gone = {line[0] for line in refused}
         self.counters["reactivated"] = sum(1 for line in lines if line[0] in self._inactive - gone)
-        self._reject(refused, "", "record_refused")
 
-    async def _report(self, connection: Connection) -> None:
-        severities = Counter(fault.severity for fault in self._faults)
-        self.counters["warnings"] = severities["warning"]
+    async def end(self, connection: Connection) -> dict[str, int]:
+        """Report the faults; every record is accounted for, or ArithmeticError."""
+        self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
         await record_faults.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
+        ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
+        if len(self._differing) < len(ids):
+            differing = {self._claim["ids"][slot] for slot in self._differing} - {0}
+            skipped = len({*ids} - {0}) - len(differing)
+            self.counters["unchanged"] += skipped
+            self.counters["merged"] += len(ids) - len(self._differing) - skipped
+        settled = sum(self.counters[name] for name in SETTLING)
+        if settled != len(ids):
+            raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {self.counters}")
+        return self.counters
+
+
+async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) -> None:
+    async def write(rows: Sequence[tuple[_Change, Line]]) -> None:
+        lines = [f"{change.owner}\t{change.hashes[line[3]]}\t{line[1]}\n" for change, line in rows]
+        await _copy(connection, "copy_new", lines)
+
+    titled = []
+    for change in changes:
+        new = [line for line in change.lines if line[0] not in change.known] if change.known else change.lines
+        untitled = [line for line in new if not line[2]]
+        change.reject(untitled, "TITLE", "title_missing")
+        change.counters["inserted"] = len(new) - len(untitled)
+        titled += [(change, line) for line in new if line[2]]
+    for change, line in await put(connection, titled, write):
+        change.reject([line], "", "record_refused")
+        change.counters["inserted"] -= 1
+
+
+async def _merge(connection: Connection, load_type: str, changes: Sequence[_Change], put: Put) -> None:
+    place = {change: number for number, change in enumerate(changes)}
+
+    async def write(rows: Sequence[tuple[_Change, Line]]) -> None:
+        await connection.execute(_SQL["create_stage"])
+        await connection.execute(_SQL["clear_stage"])
+        lines = [f"{place[change]}\t{change.owner}\t{change.hashes[line[3]]}\t{line[1]}\n" for change, line in rows]
+        await _copy(connection, "copy_stage", lines)
+        for row in await (await connection.execute(_SQL[f"merge_{load_type}"])).fetchall():
+            changes[row["place"]].counters["updated"] += row["updated"]
+
+    known = [(change, line) for change in changes if change.known for line in change.lines if line[0] in change.known]
+    refused = await put(connection, known, write)
+    for change, line in refused:
+        change.reject([line], "", "record_refused")
+    for change in changes:
+        mine = [line for other, line in known if other is change] if change.known else []
+        change.count_merged(mine, [line for other, line in refused if other is change])
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:

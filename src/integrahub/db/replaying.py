@@ -11,12 +11,11 @@ from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Payload
 from integrahub.domain.inovafarma import copy_text, normalise
-from integrahub.domain.products import COLUMNS, Fault
+from integrahub.domain.products import COLUMNS, COUNTERS, SETTLING, Fault
 from integrahub.domain.replays import Carried, Later, fold
 
 _SQL = blocks("replays")
 _TITLE = COLUMNS.index("title")
-_COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "reactivated", "warnings")
 Row = dict[str, Any]
 
 
@@ -33,7 +32,7 @@ async def apply_replay(
     replay.read(slots, payload, max_record)
     await replay.write(connection, put)
     await record_faults.add(connection, claim["batch_id"], claim["number"], replay.faults)
-    settled = sum(replay.counters[name] for name in _COUNTERS[:6])
+    settled = sum(replay.counters[name] for name in SETTLING)
     if settled != len(slots):
         raise ArithmeticError(f"{len(slots)} records, {settled} accounted for: {replay.counters}")
     return replay.counters
@@ -47,7 +46,7 @@ class _Replay:
         self._later = later
         self._rows: list[Any] = []
         self.faults: list[Fault] = []
-        self.counters = dict.fromkeys(_COUNTERS, 0)
+        self.counters = dict.fromkeys(COUNTERS, 0)
 
     def read(self, slots: list[Row], payload: Payload, max_record: int) -> None:
         """Leave out what was superseded, check the rest."""

@@ -29,7 +29,7 @@ _KEYS = (  # in the order of `products.COLUMNS`; `extra` is always NULL here
     *("PRICE", "WHOLESALEPRICE", "PRICEPROMO", "QUANTITY", "WHOLESALEMIN", "MEASURE", "INDICE", *_DATES),
 )
 _NULL_TEXT = re.compile(rb'"(' + "|".join(_TEXTS).encode() + rb')"([ \t\r\n]*:[ \t\r\n]*)null')
-_LINE = "\t".join(["%s"] * len(_KEYS)) + f"\t{NULL}"
+_LINE = "\t".join(["%s"] * (1 + len(_KEYS))) + f"\t{NULL}"
 _FIELDS = attrgetter("PRODUCTID", "CNPJ", *_KEYS)
 _ZONE = attrgetter("tzinfo")
 _NOTHING = type(None)
@@ -55,7 +55,7 @@ _DECODERS = {"full": _decoder(""), "delta": _decoder(NULL)}
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """By record: its product id, its columns as COPY text, and whether it has a title."""
+    """By record: its product id, its id and columns as COPY text, and whether it has a title."""
 
     ids: Sequence[int]
     texts: Sequence[str]
@@ -102,7 +102,7 @@ def _lines(columns: list[Any], cnpj: str, load_type: str, *, escaped: bool) -> L
         by_key[key] = _dates(by_key[key])
     if escaped:
         by_key |= {key: _escaped(by_key[key]) for key in ("TITLE", *_TEXTS)}
-    return Lines(ids, list(map(_LINE.__mod__, zip(*by_key.values(), strict=True))), titled)
+    return Lines(ids, list(map(_LINE.__mod__, zip(ids, *by_key.values(), strict=True))), titled)
 
 
 def _ids(values: Sequence[Any]) -> Sequence[int]:

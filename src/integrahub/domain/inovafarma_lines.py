@@ -11,7 +11,7 @@ from integrahub.domain.inovafarma_columns import ESCAPES, NULL, Lines, usual_lin
 from integrahub.domain.inovafarma_records import normalise
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
 
-Line = tuple[int, str, bool, int]  # product id, columns as COPY text, whether titled, slot of its last record
+Line = tuple[int, str, bool, int]  # product id, id and columns as COPY text, whether titled, slot of its last record
 _FEW = 4  # records that are read one by one rather than halved again
 _BLANKS = [NULL if name not in TEXTS else "" for name in COLUMNS]
 _BLANKS[COLUMNS.index("price_promos")] = "{}"
@@ -106,7 +106,8 @@ class _Reader:
         for row in normal.products:
             blanks = _BLANKS if row[0] in self._new else None
             last = row[1 + len(COLUMNS)]
-            self._reading.lines.append((row[0], _text(row[1 : 1 + len(COLUMNS)], blanks), bool(row[1]), slot_of[last]))
+            text = f"{row[0]}\t{_text(row[1 : 1 + len(COLUMNS)], blanks)}"
+            self._reading.lines.append((row[0], text, bool(row[1]), slot_of[last]))
         self._reading.faults += normal.faults
         self._reading.merged += normal.merged
         self._reading.rejected += normal.rejected

@@ -12,6 +12,10 @@ COLUMNS = (
     *("source_created_at", "source_updated_at", "stock_updated_at", "extra"),
 )
 
+# What a chunk's records came to; the first six add up to the records it answers for.
+COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "reactivated", "warnings")
+SETTLING = COUNTERS[:6]
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -13,7 +13,7 @@ import structlog
 from integrahub.bus.base import Bus
 from integrahub.db import chunks
 from integrahub.db.isolating import Put, put_isolating, put_whole
-from integrahub.db.merging import apply
+from integrahub.db.merging import Part, apply
 from integrahub.db.pool import Connection, Database
 from integrahub.db.replaying import apply_replay
 from integrahub.domain.errors import Transient, UnfitValue
@@ -39,7 +39,9 @@ from integrahub.telemetry.metrics import (
     SETTLED,
 )
 
-Write = Callable[[Connection, dict[str, Any], Put], Awaitable[dict[str, int]]]
+Row = dict[str, Any]
+Counters = dict[str, int]
+Write = Callable[[Connection, list[Row], Put], Awaitable[list[Counters]]]
 _log = structlog.get_logger()
 _HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
 
@@ -96,7 +98,7 @@ class Upsert:
                 CHUNKS_PROCESSED.add("released")
                 await chunks.release(self._database, claim, str(error), _HAND_BACK)
 
-    async def _apply_together(self, claims: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _apply_together(self, claims: list[Row]) -> list[Row]:
         """Those that must be tried apart."""
         if not claims:
             return []
@@ -105,7 +107,7 @@ class Upsert:
             with ExitStack() as spans:
                 for claim in claims:
                     spans.enter_context(_span(claim))
-                await self._effect([(claim, await self._write(claim)) for claim in claims], put_whole)
+                await self._effect(claims, await self._write(claims), put_whole)
         except Transient:
             raise
         except Exception as error:
@@ -116,7 +118,7 @@ class Upsert:
             CHUNK_DURATION.observe((perf_counter() - begun) / len(claims))
         return []
 
-    async def _apply_apart(self, claim: dict[str, Any]) -> None:
+    async def _apply_apart(self, claim: Row) -> None:
         about = {"batch": claim["batch_id"], "chunk": claim["number"], "cnpj": claim["cnpj"]}
         with traces.about(claim["batch_id"], step="upsert", **about):
             try:
@@ -128,47 +130,56 @@ class Upsert:
             except Exception as error:
                 await self._attempt_failed(claim, error)
 
-    async def _upsert(self, claim: dict[str, Any]) -> None:
+    async def _upsert(self, claim: Row) -> None:
         begun = perf_counter()
-        write = await self._write(claim)
+        write = await (self._write_replayed(claim) if claim["kind"] in KINDS else self._write([claim]))
         try:
-            await self._effect([(claim, write)], put_whole)
+            await self._effect([claim], write, put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
-            await self._effect([(claim | {"has_products": True}, write)], put_isolating)
+            await self._effect([claim | {"has_products": True}], write, put_isolating)
         CHUNK_DURATION.observe(perf_counter() - begun)
 
-    async def _write(self, claim: dict[str, Any]) -> Write:
-        """What the chunk does to the products, once it is ours."""
-        chunk = await read_chunk(self._storage, claim)
-        if claim["kind"] not in KINDS:
-            return lambda connection, held, put: apply(connection, held, chunk, self._max_record, put)
-        later = await self._later.of(claim)
-        return lambda connection, held, put: apply_replay(connection, held, chunk.cut(), later, self._max_record, put)
+    async def _write(self, claims: list[Row]) -> Write:
+        """What chunks of loads do to the products."""
+        read = {_key(claim): await read_chunk(self._storage, claim) for claim in claims}
 
-    async def _effect(self, work: list[tuple[dict[str, Any], Write]], put: Put) -> None:
+        async def write(connection: Connection, held: list[Row], put: Put) -> list[Counters]:
+            parts = [Part(claim, read[_key(claim)]) for claim in held]
+            return await apply(connection, parts, self._max_record, put)
+
+        return write
+
+    async def _write_replayed(self, claim: Row) -> Write:
+        """What a chunk of a replay does to the products."""
+        chunk = await read_chunk(self._storage, claim)
+        later = await self._later.of(claim)
+
+        async def write(connection: Connection, held: list[Row], put: Put) -> list[Counters]:
+            return [await apply_replay(connection, one, chunk.cut(), later, self._max_record, put) for one in held]
+
+        return write
+
+    async def _effect(self, claims: list[Row], write: Write, put: Put) -> None:
         """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
-        settled: list[tuple[dict[str, Any], dict[str, int]]] = []
-        ready, left = [], {}
+        ready: list[Row] = []
         async with self._database.transaction() as connection:
-            for claim, write in work:
-                slots = await chunks.lock_claimed(connection, claim)
-                if slots is not None:
-                    counters = await write(connection, claim | slots, put)
-                    await chunks.complete(connection, claim, counters)
-                    settled.append((claim, counters))
-            times = Counter(claim["batch_id"] for claim, _ in settled)
-            for batch in sorted(times):
-                ready += await chunks.announce_next(connection, batch, self._window)
-                left[batch] = await chunks.take_off(connection, batch, times[batch])
-        for claim, counters in settled:
-            _count(claim, counters)
+            held = await chunks.lock_claimed(connection, claims)
+            if not held:
+                return
+            counters = await write(connection, held, put)
+            await chunks.complete(connection, held, counters)
+            left = await chunks.take_off(connection, Counter(claim["batch_id"] for claim in held))
+            for batch in sorted(left):
+                ready += await chunks.announce_next(connection, batch, self._window) if left[batch] else []
+        for claim, counted in zip(held, counters, strict=True):
+            _count(claim, counted)
         await publish_ready(self._bus, ready)
         for batch in left:
             if left[batch] == 0:
                 await publish_upserted(self._bus, batch)
 
-    async def _attempt_failed(self, claim: dict[str, Any], error: Exception) -> None:
+    async def _attempt_failed(self, claim: Row, error: Exception) -> None:
         failure = failure_of(error)
         ERRORS.add("upsert", cause_of(error))
         if self._fuse.failed(failure.fingerprint, claim["batch_id"]):
@@ -189,7 +200,7 @@ class Upsert:
         if left == 0:
             await publish_upserted(self._bus, claim["batch_id"])
 
-    async def _copy_dead(self, claim: dict[str, Any]) -> str:
+    async def _copy_dead(self, claim: Row) -> str:
         """A dead chunk is kept apart, exempt from retention; gives where, or where it was when it cannot be copied."""
         name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
         try:
@@ -203,7 +214,11 @@ class Upsert:
         return name
 
 
-def _count(claim: dict[str, Any], counters: dict[str, int]) -> None:
+def _key(claim: Row) -> tuple[UUID, int]:
+    return claim["batch_id"], claim["number"]
+
+
+def _count(claim: Row, counters: Counters) -> None:
     """A chunk whose effect is committed."""
     CHUNKS_PROCESSED.add("completed")
     if claim["attempts"]:
@@ -212,5 +227,5 @@ def _count(claim: dict[str, Any], counters: dict[str, int]) -> None:
         PRODUCTS_SETTLED.add(result, by=counters[result])
 
 
-def _span(claim: dict[str, Any]) -> AbstractContextManager[None]:
+def _span(claim: Row) -> AbstractContextManager[None]:
     return traces.span("upsert", claim["batch_id"], batch=claim["batch_id"], chunk=claim["number"])

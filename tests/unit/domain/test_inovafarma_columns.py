@@ -61,10 +61,10 @@ def one_by_one(records: list[Any], load_type: str) -> Any:
 def meaning(line: str) -> tuple[Any, ...]:
     """A line as PostgreSQL reads it: numbers by value and rounded, times without their notation."""
     values: list[Any] = line.split("\t")
-    for place, digits in {10: 4, 11: 4, 13: 3, 14: 3, 16: 3}.items():
+    for place, digits in {11: 4, 12: 4, 14: 3, 15: 3, 17: 3}.items():
         values[place] = values[place] if values[place] == NULL else _rounded(values[place], digits)
-    values[12] = [_rounded(one, 4) for one in values[12].strip("{}").split(",") if one] if values[12] != NULL else NULL
-    for place in (17, 18, 19):
+    values[13] = [_rounded(one, 4) for one in values[13].strip("{}").split(",") if one] if values[13] != NULL else NULL
+    for place in (18, 19, 20):
         value = values[place].replace("T", " ")
         values[place] = value.rstrip("0").rstrip(".") if "." in value else value
     return tuple(str(value) for value in values)
@@ -83,11 +83,11 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(records: list[Any], loa
         return
     slow = one_by_one(records, load_type)
     assert (slow.faults, slow.merged, slow.rejected, slow.drift) == ([], 0, 0, 0)
-    expected = {row[0]: copy_text([row[1:-3]]).decode().rstrip("\n") for row in slow.products}
+    expected = {row[0]: copy_text([(str(row[0]), *row[1:-3])]).decode().rstrip("\n") for row in slow.products}
     assert list(lines.ids) == [row[0] for row in slow.products]
     for identity, line, titled in zip(lines.ids, lines.texts, lines.titled, strict=True):
         assert meaning(line) == meaning(expected[identity])
-        assert titled == (line.split("\t")[0] != NULL)
+        assert titled == (line.split("\t")[1] != NULL)
 
 
 @pytest.mark.parametrize("load_type", ["full", "delta"])
@@ -95,7 +95,10 @@ def test_the_real_catalogue_is_read_at_once(load_type: str) -> None:
     records = sample()
     lines = usual_lines(json.dumps(records, ensure_ascii=False).encode(), cnpj=CNPJ, load_type=load_type)
     assert lines is not None
-    slow = {row[0]: copy_text([row[1:-3]]).decode().rstrip("\n") for row in one_by_one(records, load_type).products}
+    slow = {
+        row[0]: copy_text([(str(row[0]), *row[1:-3])]).decode().rstrip("\n")
+        for row in one_by_one(records, load_type).products
+    }
     assert all(meaning(line) == meaning(slow[i]) for i, line in zip(lines.ids, lines.texts, strict=True))
     assert len(lines.ids) == len(records)
 

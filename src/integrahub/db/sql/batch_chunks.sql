@@ -29,16 +29,22 @@ WHERE batch_id = ANY(%(batches)s::uuid[]) AND finished_at IS NULL AND claim_toke
 RETURNING number
 
 -- lock_if_claimed --
--- The effect's guard: nothing is written unless the chunk is still ours.
-SELECT ids, hashes FROM batch_chunks
-WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING' FOR UPDATE
+-- The effect's guard: nothing is written of chunks that are no longer ours.
+SELECT c.batch_id, c.number, c.ids, c.hashes
+FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
+JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
+WHERE c.claim_token = %(token)s AND c.status = 'PROCESSING'
+ORDER BY c.batch_id, c.number FOR UPDATE OF c
 
 -- complete --
--- The chunk's effect and its counters commit together.
-UPDATE batch_chunks SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
-  inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
-  rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s
-WHERE batch_id = %(batch_id)s AND number = %(number)s
+-- The effect of chunks and their counters commit together.
+UPDATE batch_chunks c SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
+  inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged,
+  rejected = k.rejected, superseded = k.superseded, reactivated = k.reactivated, warnings = k.warnings
+FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[],
+    %(merged)s::int[], %(rejected)s::int[], %(superseded)s::int[], %(reactivated)s::int[], %(warnings)s::int[])
+  AS k (batch_id, number, inserted, updated, unchanged, merged, rejected, superseded, reactivated, warnings)
+WHERE c.batch_id = k.batch_id AND c.number = k.number
 
 -- release_if_claimed --
 -- Hand a chunk back without using up an attempt: what it depends on is at fault.

@@ -66,12 +66,15 @@ SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at 
 SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
 
 -- take_off_chunks --
--- One chunk less; whoever reads 0 has the batch finished.
-UPDATE batches SET chunks_left = chunks_left - %(count)s,
-  stage = CASE WHEN chunks_left = %(count)s THEN 'finishing' ELSE stage END,
-  announced_at = CASE WHEN chunks_left = %(count)s THEN now() ELSE announced_at END,
-  announcements = CASE WHEN chunks_left = %(count)s THEN 0 ELSE announcements END
-WHERE id = %(id)s RETURNING chunks_left
+-- So many chunks less; whoever reads 0 has the batch finished.
+WITH done AS MATERIALIZED (
+  SELECT b.id, k.count FROM unnest(%(ids)s::uuid[], %(counts)s::int[]) AS k (id, count) JOIN batches b ON b.id = k.id
+  ORDER BY b.id FOR UPDATE OF b)
+UPDATE batches b SET chunks_left = b.chunks_left - done.count,
+  stage = CASE WHEN b.chunks_left = done.count THEN 'finishing' ELSE b.stage END,
+  announced_at = CASE WHEN b.chunks_left = done.count THEN now() ELSE b.announced_at END,
+  announcements = CASE WHEN b.chunks_left = done.count THEN 0 ELSE b.announcements END
+FROM done WHERE b.id = done.id RETURNING b.id, b.chunks_left
 
 -- totals --
 -- What the chunks of a batch came to.

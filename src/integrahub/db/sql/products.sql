@@ -5,15 +5,18 @@ SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true
   set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
 
 -- probe --
--- Slots of a chunk whose product is new, inactive or known by another hash, or has no readable id.
-SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
-  coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS known,
-  coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
-FROM batch_chunks c
-CROSS JOIN LATERAL unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
-LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
-WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0
-  AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)
+-- Slots of chunks whose product is new, inactive or known by another hash, or has no readable id.
+SELECT f.* FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(pharmacies)s::bigint[])
+  WITH ORDINALITY AS k (batch_id, number, pharmacy_id, place)
+JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS known,
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
+  FROM unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
+  LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
+  WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
+ORDER BY k.place
 
 -- copy_new --
 -- New products go straight into the table.
@@ -24,14 +27,14 @@ COPY products (pharmacy_id, batch_id, record_hash, product_id, title, descriptio
 -- create_stage --
 -- Where products on their way into the table wait for the merge.
 CREATE TEMP TABLE IF NOT EXISTS products_stage (
-  record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
+  place integer, pharmacy_id bigint, batch_id uuid, record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
   image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
   price_promos numeric(14,4)[], stock numeric(14,3), wholesale_min numeric(14,3), measure text, indice numeric(14,3),
   source_created_at timestamp, source_updated_at timestamp, stock_updated_at timestamp, extra jsonb
 ) ON COMMIT DELETE ROWS
 
 -- clear_stage --
--- What an earlier part of the same transaction staged has been merged.
+-- What was staged earlier in the same transaction has been merged.
 DELETE FROM products_stage
 
 -- copy_stage --
@@ -40,25 +43,29 @@ COPY products_stage FROM STDIN
 
 -- merge_full --
 -- A FULL's record is the product; equal columns write nothing.
-UPDATE products p SET record_hash = s.record_hash, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
+WITH merged AS (
+UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = s.title, description = s.description,
   brand = s.brand, ncm = s.ncm, category = s.category, image_link = s.image_link, color = s.color, ean = s.ean,
   shop_id = s.shop_id, size = s.size, price = s.price, wholesale_price = s.wholesale_price,
   price_promos = s.price_promos, stock = s.stock, wholesale_min = s.wholesale_min, measure = s.measure,
   indice = s.indice, source_created_at = s.source_created_at, source_updated_at = s.source_updated_at,
   stock_updated_at = s.stock_updated_at, extra = s.extra
-FROM (SELECT * FROM products_stage ORDER BY product_id) s
-WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+FROM (SELECT * FROM products_stage ORDER BY pharmacy_id, product_id) s
+WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
   AND (NOT p.is_active OR (p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color, p.ean, p.shop_id,
       p.size, p.price, p.wholesale_price, p.price_promos, p.stock, p.wholesale_min, p.measure, p.source_created_at,
       p.source_updated_at, p.stock_updated_at, p.extra)
     IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
       s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
       s.source_updated_at, s.stock_updated_at, s.extra))
+RETURNING s.place)
+SELECT place, count(*) AS updated FROM merged GROUP BY place
 
 -- merge_delta --
 -- A DELTA changes the keys it carries; NULL in the stage means: stays.
-UPDATE products p SET record_hash = s.record_hash, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
+WITH merged AS (
+UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = coalesce(s.title, p.title),
   description = coalesce(s.description, p.description), brand = coalesce(s.brand, p.brand), ncm = coalesce(s.ncm, p.ncm),
   category = coalesce(s.category, p.category), image_link = coalesce(s.image_link, p.image_link),
@@ -71,8 +78,8 @@ UPDATE products p SET record_hash = s.record_hash, batch_id = %(batch_id)s, upda
   source_updated_at = coalesce(s.source_updated_at, p.source_updated_at),
   stock_updated_at = coalesce(s.stock_updated_at, p.stock_updated_at),
   extra = CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END
-FROM (SELECT * FROM products_stage ORDER BY product_id) s
-WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+FROM (SELECT * FROM products_stage ORDER BY pharmacy_id, product_id) s
+WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
   AND (NOT p.is_active OR (p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color, p.ean, p.shop_id,
       p.size, p.price, p.wholesale_price, p.price_promos, p.stock, p.wholesale_min, p.measure, p.source_created_at,
       p.source_updated_at, p.stock_updated_at, p.extra)
@@ -85,6 +92,8 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
       coalesce(s.source_created_at, p.source_created_at), coalesce(s.source_updated_at, p.source_updated_at),
       coalesce(s.stock_updated_at, p.stock_updated_at),
       CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
+RETURNING s.place)
+SELECT place, count(*) AS updated FROM merged GROUP BY place
 
 -- pin_absence --
 -- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
