@@ -11,8 +11,7 @@ from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Chunk
-from integrahub.domain.inovafarma_columns import NULL
-from integrahub.domain.inovafarma_lines import Dialect, Line, read_lines
+from integrahub.domain.inovafarma_lines import Dialect, Line, Marks, read_lines
 from integrahub.domain.products import COUNTERS, SETTLING, Fault
 
 _SQL = blocks("products")
@@ -32,8 +31,8 @@ async def apply(
 ) -> list[dict[str, int]]:
     """Write what chunks change and give the counters of each; the caller holds the chunks' locks and commits.
 
-    No product is in two of the chunks. UnfitValue when PostgreSQL refuses a row and `put` does not isolate it, also
-    when a product is there that was thought to be a pharmacy's first.
+    No product is in two of the chunks; `put` isolates only where there is one. UnfitValue when PostgreSQL refuses a row
+    and `put` does not isolate it, also when a product is there that was thought to be a pharmacy's first.
     """
     await connection.execute(_SQL["pin_plan"])
     found = await _probe(connection, [part.claim for part in parts])
@@ -67,43 +66,43 @@ class _Change:
     def __init__(self, part: Part, found: Row, max_record: int) -> None:
         claim, ids = part.claim, part.claim["ids"]
         self.load_type: str = claim["load_type"]
-        self.known = {ids[slot] for slot in found["known"]}
-        self._inactive = {ids[slot] for slot in found["inactive"]}
-        self._differing = found["differing"]
         self._claim = claim
         self._chunk = part.chunk
-        dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record)
-        new = {ids[slot] for slot in found["differing"]} - self.known
-        reading = read_lines(part.chunk, found["differing"], ids, new, dialect)
-        self.lines = sorted(reading.lines)
+        self._differing = found["differing"]
+        known = {ids[slot] for slot in found["known"]}
+        self._inactive = {ids[slot] for slot in found["inactive"]}
+        owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}\t"
+        dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
+        new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
+        reading = read_lines(part.chunk, found["differing"], Marks(ids, claim["hashes"]), new, dialect)
+        self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
+        self.known = [line for line in reading.lines if line[0] in known] if known else []
         self._faults: list[Fault] = list(reading.faults)
         self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
-        self.owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}"
-        self.hashes = self._hashes()
 
-    def _hashes(self) -> Sequence[int | str]:
-        """By slot. A product with faults is looked at again each time, so that they are reported again."""
-        faulty = {fault.product_id for fault in self._faults}
-        if not faulty:
-            return self._claim["hashes"]  # type: ignore[no-any-return]
-        told = zip(self._claim["ids"], self._claim["hashes"], strict=True)
-        return [NULL if str(product_id) in faulty else digest for product_id, digest in told]
+    def titled(self) -> list[Line]:
+        """New products to insert; those without a title are rejected."""
+        untitled = [line for line in self.new if not line[2]]
+        self.reject(untitled, "TITLE", "title_missing")
+        self.counters["inserted"] = len(self.new) - len(untitled)
+        return [line for line in self.new if line[2]] if untitled else self.new
 
     def reject(self, lines: Sequence[Line], field: str, code: str) -> None:
+        """Report each line's record as rejected."""
         for product_id, _, _, slot in lines:
             payload = self._chunk.cut()
             place = payload.positions[slot], payload.offsets[slot]
             self._faults.append(Fault(*place, "rejected", str(product_id), field, code, ""))
             self.counters["rejected"] += 1
 
-    def count_merged(self, lines: list[Line], refused: list[Line]) -> None:
-        """Known products whose columns were compared; `updated` has been counted."""
-        self.counters["unchanged"] = len(lines) - len(refused) - self.counters["updated"]
-        gone = {line[0] for line in refused}
-        self.counters["reactivated"] = sum(1 for line in lines if line[0] in self._inactive - gone)
+    def count_merged(self, refused: Sequence[Line]) -> None:
+        """Known products were compared; `updated` has been counted."""
+        self.counters["unchanged"] = len(self.known) - len(refused) - self.counters["updated"]
+        asleep = self._inactive - {line[0] for line in refused}
+        self.counters["reactivated"] = sum(1 for line in self.known if line[0] in asleep)
 
     async def end(self, connection: Connection) -> dict[str, int]:
-        """Report the faults; every record is accounted for, or ArithmeticError."""
+        """Report the faults; ArithmeticError unless every record is accounted for."""
         self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
         await record_faults.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
         ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
@@ -119,40 +118,28 @@ class _Change:
 
 
 async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) -> None:
-    async def write(rows: Sequence[tuple[_Change, Line]]) -> None:
-        lines = [f"{change.owner}\t{change.hashes[line[3]]}\t{line[1]}\n" for change, line in rows]
-        await _copy(connection, "copy_new", lines)
+    async def write(lines: Sequence[Line]) -> None:
+        await _copy(connection, "copy_new", [line[1] for line in lines])
 
-    titled = []
-    for change in changes:
-        new = [line for line in change.lines if line[0] not in change.known] if change.known else change.lines
-        untitled = [line for line in new if not line[2]]
-        change.reject(untitled, "TITLE", "title_missing")
-        change.counters["inserted"] = len(new) - len(untitled)
-        titled += [(change, line) for line in new if line[2]]
-    for change, line in await put(connection, titled, write):
-        change.reject([line], "", "record_refused")
-        change.counters["inserted"] -= 1
+    refused = await put(connection, [line for change in changes for line in change.titled()], write)
+    changes[0].reject(refused, "", "record_refused")  # only a chunk by itself is isolated
+    changes[0].counters["inserted"] -= len(refused)
 
 
 async def _merge(connection: Connection, load_type: str, changes: Sequence[_Change], put: Put) -> None:
-    place = {change: number for number, change in enumerate(changes)}
-
-    async def write(rows: Sequence[tuple[_Change, Line]]) -> None:
+    async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
-        lines = [f"{place[change]}\t{change.owner}\t{change.hashes[line[3]]}\t{line[1]}\n" for change, line in rows]
-        await _copy(connection, "copy_stage", lines)
+        await _copy(connection, "copy_stage", [f"{place}\t{line[1]}" for place, line in lines])
         for row in await (await connection.execute(_SQL[f"merge_{load_type}"])).fetchall():
             changes[row["place"]].counters["updated"] += row["updated"]
 
-    known = [(change, line) for change in changes if change.known for line in change.lines if line[0] in change.known]
-    refused = await put(connection, known, write)
-    for change, line in refused:
-        change.reject([line], "", "record_refused")
-    for change in changes:
-        mine = [line for other, line in known if other is change] if change.known else []
-        change.count_merged(mine, [line for other, line in refused if other is change])
+    staged = [(place, line) for place, change in enumerate(changes) for line in change.known]
+    refused = await put(connection, staged, write)
+    for place, change in enumerate(changes):
+        mine = [line for number, line in refused if number == place]
+        change.reject(mine, "", "record_refused")
+        change.count_merged(mine)
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:

@@ -29,8 +29,7 @@ _KEYS = (  # in the order of `products.COLUMNS`; `extra` is always NULL here
     *("PRICE", "WHOLESALEPRICE", "PRICEPROMO", "QUANTITY", "WHOLESALEMIN", "MEASURE", "INDICE", *_DATES),
 )
 _NULL_TEXT = re.compile(rb'"(' + "|".join(_TEXTS).encode() + rb')"([ \t\r\n]*:[ \t\r\n]*)null')
-_LINE = "\t".join(["%s"] * (1 + len(_KEYS))) + f"\t{NULL}"
-_FIELDS = attrgetter("PRODUCTID", "CNPJ", *_KEYS)
+_COLUMNS = "\t".join(["%s"] * (2 + len(_KEYS))) + f"\t{NULL}\n"  # the hash and the product id before them
 _ZONE = attrgetter("tzinfo")
 _NOTHING = type(None)
 
@@ -41,10 +40,10 @@ class _Unusual(Exception):
 
 def _decoder(missing_text: str) -> "msgspec.json.Decoder[list[Any]]":
     """Arrays of flat records with known keys only."""
-    fields: list[Any] = [("PRODUCTID", int | str), ("CNPJ", int | str | None, None), ("TITLE", int | str | None, None)]
-    fields += [(key, int | str, missing_text) for key in _TEXTS]
-    fields += [(key, float | int | str | None, None) for key in _NUMBERS]
-    fields += [(key, str | None, None) for key in _DATES]
+    kinds: dict[str, Any] = dict.fromkeys(_TEXTS, int | str) | dict.fromkeys(_NUMBERS, float | int | str | None)
+    kinds |= dict.fromkeys(_DATES, str | None) | {"TITLE": int | str | None}
+    fields: list[Any] = [("PRODUCTID", int | str), ("CNPJ", int | str | None, None)]
+    fields += [(key, kinds[key], missing_text if key in _TEXTS else None) for key in _KEYS]
     record = msgspec.defstruct("UsualRecord", fields, gc=False, kw_only=True, forbid_unknown_fields=True)
     return msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
 
@@ -55,21 +54,28 @@ _DECODERS = {"full": _decoder(""), "delta": _decoder(NULL)}
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """By record: its product id, its id and columns as COPY text, and whether it has a title."""
+    """By record: its product id, its row as a line of COPY text, and whether it has a title."""
 
     ids: Sequence[int]
     texts: Sequence[str]
     titled: Sequence[bool]
 
 
-def usual_lines(records: bytes, *, cnpj: str, load_type: str) -> Lines | None:
+def usual_lines(records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = "") -> Lines | None:
     """The lines of a JSON array of records, none over the length limit; None when any is unusual.
 
+    A line begins with `owner`, which ends with a tab when there is one, the record's hash and the product id.
     Unusual is what would be rejected, warned of or merged, and what is seldom sent: unknown keys, zoned times, ...
     """
     try:
         found = _DECODERS[load_type].decode(_with_empty_texts(records))
-        return _lines(list(zip(*map(_FIELDS, found), strict=True)), cnpj, load_type, escaped=b"\\" in records)
+        sent_ids, cnpjs, *columns = zip(*map(msgspec.structs.astuple, found), strict=True)
+        ids = _ids(sent_ids)
+        if any(sent and cnpj not in (unmask(sent), str(sent)) for sent in set(cnpjs)):
+            raise _Unusual
+        checked = _checked(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
+        texts = list(map(f"{owner}{_COLUMNS}".__mod__, zip(hashes, ids, *checked.values(), strict=True)))
+        return Lines(ids, texts, [title is not NULL for title in checked["TITLE"]])
     except (_Unusual, Unreadable, ValueError, RecursionError):
         return None
 
@@ -83,18 +89,11 @@ def _with_empty_texts(records: bytes) -> bytes:
     return _NULL_TEXT.sub(rb'"\1"\2""', records)
 
 
-def _lines(columns: list[Any], cnpj: str, load_type: str, *, escaped: bool) -> Lines:
-    if not columns:
+def _checked(by_key: dict[str, Any], load_type: str, *, escaped: bool) -> dict[str, Any]:
+    """The columns as COPY takes them."""
+    by_key["TITLE"] = titles = _titles(by_key["TITLE"])
+    if load_type == "full" and NULL in titles:
         raise _Unusual
-    ids = _ids(columns[0])
-    if any(sent and cnpj not in (unmask(sent), str(sent)) for sent in set(columns[1])):
-        raise _Unusual
-    by_key = dict(zip(_KEYS, columns[2:], strict=True))
-    titles = _titles(by_key["TITLE"])
-    titled = [title is not NULL for title in titles]
-    if load_type == "full" and not all(titled):
-        raise _Unusual
-    by_key["TITLE"] = titles
     for key, places in _NUMBERS.items():
         by_key[key] = _numbers(by_key[key], places, 0.0 if key in _NEVER_NEGATIVE else -_LARGEST)
     by_key["PRICEPROMO"] = _promotions(by_key["PRICEPROMO"], NULL if load_type == "delta" else "{}")
@@ -102,7 +101,7 @@ def _lines(columns: list[Any], cnpj: str, load_type: str, *, escaped: bool) -> L
         by_key[key] = _dates(by_key[key])
     if escaped:
         by_key |= {key: _escaped(by_key[key]) for key in ("TITLE", *_TEXTS)}
-    return Lines(ids, list(map(_LINE.__mod__, zip(ids, *by_key.values(), strict=True))), titled)
+    return by_key
 
 
 def _ids(values: Sequence[Any]) -> Sequence[int]:

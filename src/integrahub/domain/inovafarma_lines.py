@@ -11,7 +11,7 @@ from integrahub.domain.inovafarma_columns import ESCAPES, NULL, Lines, usual_lin
 from integrahub.domain.inovafarma_records import normalise
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
 
-Line = tuple[int, str, bool, int]  # product id, id and columns as COPY text, whether titled, slot of its last record
+Line = tuple[int, str, bool, int]  # product id, row as a line of COPY text, whether titled, slot of its last record
 _FEW = 4  # records that are read one by one rather than halved again
 _BLANKS = [NULL if name not in TEXTS else "" for name in COLUMNS]
 _BLANKS[COLUMNS.index("price_promos")] = "{}"
@@ -19,12 +19,25 @@ _BLANKS[COLUMNS.index("price_promos")] = "{}"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a chunk is to be read; `max_record` in bytes."""
+    """How a chunk is to be read; `max_record` in bytes. Each line begins with `owner`, which ends with a tab."""
 
     cnpj: str
     load_type: str
     zone: ZoneInfo
     max_record: int
+    owner: str
+
+    def usual(self, records: bytes, hashes: Sequence[int]) -> Lines | None:
+        """The lines of a JSON array of records, when all are as usual."""
+        return usual_lines(records, hashes, cnpj=self.cnpj, load_type=self.load_type, owner=self.owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is known of a chunk's records by slot: product ids, and hashes of all the product's records."""
+
+    ids: Sequence[int]
+    hashes: Sequence[int]
 
 
 @dataclass(slots=True)
@@ -37,20 +50,19 @@ class Reading:
     rejected: int = 0
 
 
-def read_lines(chunk: Chunk, slots: Sequence[int], ids: Sequence[int], new: set[int], dialect: Dialect) -> Reading:
-    """The records in some slots of a chunk, `ids` by slot.
+def read_lines(chunk: Chunk, slots: Sequence[int], marks: Marks, new: set[int], dialect: Dialect) -> Reading:
+    """The records in some slots of a chunk.
 
     A DELTA's lines of `new` products hold blanks for what it does not carry; those of others NULL: stays.
     """
     if not slots:
         return Reading()
-    told = {"cnpj": dialect.cnpj, "load_type": dialect.load_type}
-    if len(slots) == len(ids) and (dialect.load_type == "full" or not new):
+    if len(slots) == len(marks.ids) and (dialect.load_type == "full" or not new):
         whole = chunk.whole()
-        usual = usual_lines(whole, **told) if whole else None
-        if usual and list(usual.ids) == list(ids):
+        usual = dialect.usual(whole, marks.hashes) if whole else None
+        if usual and list(usual.ids) == list(marks.ids):
             return Reading(_numbered(usual, slots))
-    return _Reader(chunk.cut(), ids, new, dialect).read(slots)
+    return _Reader(chunk.cut(), marks, new, dialect).read(slots)
 
 
 def _numbered(usual: Lines, slots: Sequence[int]) -> list[Line]:
@@ -60,9 +72,10 @@ def _numbered(usual: Lines, slots: Sequence[int]) -> list[Line]:
 class _Reader:
     """Tries parts of a chunk at once, smaller and smaller ones; what is left is read record by record."""
 
-    def __init__(self, payload: Payload, ids: Sequence[int], new: set[int], dialect: Dialect) -> None:
+    def __init__(self, payload: Payload, marks: Marks, new: set[int], dialect: Dialect) -> None:
         self._payload = payload
-        self._ids = ids
+        self._ids = marks.ids
+        self._hashes = marks.hashes
         self._new = new if dialect.load_type == "delta" else set()
         self._dialect = dialect
         self._reading = Reading()
@@ -87,7 +100,7 @@ class _Reader:
             self._odd += slots
             return
         text = array_of(self._payload.records[slot] for slot in slots)
-        usual = usual_lines(text, cnpj=self._dialect.cnpj, load_type=self._dialect.load_type)
+        usual = self._dialect.usual(text, [self._hashes[slot] for slot in slots])
         if usual:
             self._reading.lines += _numbered(usual, slots)
             return
@@ -103,17 +116,19 @@ class _Reader:
             sources, cnpj=dialect.cnpj, load_type=dialect.load_type, zone=dialect.zone, max_record=dialect.max_record
         )
         slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
+        faulty = {fault.product_id for fault in normal.faults}
         for row in normal.products:
-            blanks = _BLANKS if row[0] in self._new else None
-            last = row[1 + len(COLUMNS)]
-            text = f"{row[0]}\t{_text(row[1 : 1 + len(COLUMNS)], blanks)}"
-            self._reading.lines.append((row[0], text, bool(row[1]), slot_of[last]))
+            slot = slot_of[row[1 + len(COLUMNS)]]
+            # A product with faults is looked at again each time, so that they are reported again.
+            digest = NULL if str(row[0]) in faulty else str(self._hashes[slot])
+            text = "\t".join([digest, str(row[0]), self._columns(row)])
+            self._reading.lines.append((row[0], f"{dialect.owner}{text}\n", bool(row[1]), slot))
         self._reading.faults += normal.faults
         self._reading.merged += normal.merged
         self._reading.rejected += normal.rejected
 
-
-def _text(values: Sequence[Any], blanks: Sequence[str] | None) -> str:
-    blanks = blanks or [NULL] * len(values)
-    shown = (blank if value is None else value.translate(ESCAPES) for value, blank in zip(values, blanks, strict=True))
-    return "\t".join(shown)
+    def _columns(self, row: Sequence[Any]) -> str:
+        values = row[1 : 1 + len(COLUMNS)]
+        blanks = _BLANKS if row[0] in self._new else [NULL] * len(COLUMNS)
+        shown = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
+        return "\t".join(shown)

@@ -96,7 +96,7 @@ def test_what_the_schema_takes_is_applied_without_a_word_and_what_it_refuses_is_
 def test_a_key_that_comes_twice_counts_as_it_comes_last_wherever_it_is_read() -> None:
     raw = b'{"PRODUCTID": 1, "TITLE": "A", "PRODUCTID": 2, "TITLE": "B"}'
     assert identify(raw) == 2 and identify_all([raw]) == [2]
-    lines = usual_lines(b"[" + raw + b"]", cnpj=CNPJ, load_type="full")
-    assert lines is None or (list(lines.ids), lines.texts[0].split("\t")[:2]) == ([2], ["2", "B"])
+    lines = usual_lines(b"[" + raw + b"]", [5], cnpj=CNPJ, load_type="full")
+    assert lines is None or (list(lines.ids), lines.texts[0].split("\t")[:3]) == ([2], ["5", "2", "B"])
     found = normalise([(0, 0, 2, raw)], cnpj=CNPJ, load_type="full", zone=ZoneInfo("UTC"), max_record=65536)
     assert found.products[0][:2] == (2, "B")
