@@ -21,6 +21,7 @@ from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.admitting import Admission
 from integrahub.flow.census import Census
+from integrahub.flow.cutting import SplitLimits
 from integrahub.flow.decide import Decide
 from integrahub.flow.failures import Failures
 from integrahub.flow.finish import Finish
@@ -30,7 +31,7 @@ from integrahub.flow.presence import Presence
 from integrahub.flow.reconcile import Reconcile
 from integrahub.flow.replay import Replay
 from integrahub.flow.retain import Retain
-from integrahub.flow.split import Split, SplitLimits
+from integrahub.flow.split import Split
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
 from integrahub.flow.verify import Verify

@@ -57,17 +57,19 @@ async def fail(database: Database, claim: Row, fault: BodyFault, window: Window)
 
 async def end_split(
     database: Database, claim: Row, rows: Iterable[Row], items: int, unreadable: int, window: Window
-) -> list[Row]:
-    """Insert the chunks, unless the claim is lost, and take or await the turn. Gives the chunks to announce."""
+) -> Turn | None:
+    """Insert the chunks, and take or await the turn. Gives what to announce; None when the claim is lost."""
     async with database.transaction() as connection:
         await turns.lock(connection, claim["pharmacy_id"])
         values = {"id": claim["id"], "token": claim["claim_token"]}
         if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
-            return []
-        inserted = await chunks.insert(connection, rows)
-        ended = values | {"chunks": inserted, "items": items, "unreadable": unreadable}
-        await connection.execute(_SQL["end_split"], ended)
-        return await chunks.announce_next(connection, claim["id"], window)
+            return None
+        inserted, left = await chunks.insert(connection, rows)
+        ended = values | {"chunks": inserted, "left": left, "items": items, "unreadable": unreadable}
+        row = await (await connection.execute(_SQL["end_split"], ended)).fetchone()
+        if row and row["stage"] == "finishing":
+            return Turn([], claim["id"])
+        return Turn(await chunks.announce_next(connection, claim["id"], window))
 
 
 async def due_splits(database: Database, again: float) -> list[Row]:

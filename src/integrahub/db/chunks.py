@@ -17,18 +17,19 @@ LEASE = 15.0  # seconds
 Row = dict[str, Any]
 
 
-async def insert(connection: Connection, rows: Iterable[Row]) -> int:
-    """The chunks of a batch whose split ends: how many there are."""
-    count = 0
+async def insert(connection: Connection, rows: Iterable[Row]) -> tuple[int, int]:
+    """The chunks of a batch whose split ends: how many there are, and how many of them are left to apply."""
+    count = left = 0
 
     def counted() -> Iterator[Row]:
-        nonlocal count
+        nonlocal count, left
         for row in rows:
             count += 1
+            left += not row["is_settled"]
             yield row
 
     await connection.cursor().executemany(_SQL["insert"], counted())
-    return count
+    return count, left
 
 
 async def announce_next(connection: Connection, batch_id: UUID, window: Window) -> list[Row]:

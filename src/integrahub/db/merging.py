@@ -12,7 +12,7 @@ from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Chunk
 from integrahub.domain.inovafarma_lines import Dialect, Line, Marks, read_lines
-from integrahub.domain.products import COUNTERS, SETTLING, Fault
+from integrahub.domain.products import COUNTERS, SETTLED, Fault
 
 _SQL = blocks("products")
 Row = dict[str, Any]
@@ -111,7 +111,7 @@ class _Change:
             skipped = len({*ids} - {0}) - len(differing)
             self.counters["unchanged"] += skipped
             self.counters["merged"] += len(ids) - len(self._differing) - skipped
-        settled = sum(self.counters[name] for name in SETTLING)
+        settled = sum(self.counters[name] for name in SETTLED)
         if settled != len(ids):
             raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {self.counters}")
         return self.counters

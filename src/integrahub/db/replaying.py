@@ -11,7 +11,7 @@ from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
 from integrahub.domain.chunking import Payload
 from integrahub.domain.inovafarma import copy_text, normalise
-from integrahub.domain.products import COLUMNS, COUNTERS, SETTLING, Fault
+from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, Fault
 from integrahub.domain.replays import Carried, Later, fold
 
 _SQL = blocks("replays")
@@ -32,7 +32,7 @@ async def apply_replay(
     replay.read(slots, payload, max_record)
     await replay.write(connection, put)
     await record_faults.add(connection, claim["batch_id"], claim["number"], replay.faults)
-    settled = sum(replay.counters[name] for name in SETTLING)
+    settled = sum(replay.counters[name] for name in SETTLED)
     if settled != len(slots):
         raise ArithmeticError(f"{len(slots)} records, {settled} accounted for: {replay.counters}")
     return replay.counters

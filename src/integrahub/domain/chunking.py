@@ -117,6 +117,12 @@ class Draft:
         self.hashes.extend(hashes)
         self.size += sum(map(len, records))
 
+    def record(self, slot: int) -> tuple[int, int, bytes, int, int, int]:
+        """What `add` was told of a record."""
+        raw = self.records[slot]
+        length = self.oversize.get(slot, len(raw))
+        return self.positions[slot], self.offsets[slot], raw, self.ids[slot], self.hashes[slot], length
+
     def is_full(self, records: int) -> bool:
         """Whether the chunk closes now."""
         return len(self.records) >= records or self.size >= _BYTES
@@ -171,7 +177,7 @@ class Presence:
         """Mark the records whose product goes to a late chunk."""
         for chunk in slots:
             for slot, product_id in enumerate(chunk.ids):
-                if product_id in self.late:
+                if product_id > 0 and product_id in self.late:
                     chunk.ids[slot] = -product_id
 
 

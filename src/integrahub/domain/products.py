@@ -14,7 +14,7 @@ COLUMNS = (
 
 # What a chunk's records came to; the first six add up to the records it answers for.
 COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "reactivated", "warnings")
-SETTLING = COUNTERS[:6]
+SETTLED = COUNTERS[:6]
 
 
 @dataclass(frozen=True, slots=True)

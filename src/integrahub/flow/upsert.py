@@ -20,6 +20,7 @@ from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
+from integrahub.domain.products import SETTLED
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
@@ -36,7 +37,6 @@ from integrahub.telemetry.metrics import (
     CHUNKS_PROCESSED,
     ERRORS,
     PRODUCTS_SETTLED,
-    SETTLED,
 )
 
 Row = dict[str, Any]

@@ -4,13 +4,13 @@ No label has values without bound: what is of one pharmacy lives in the database
 """
 
 from integrahub.domain.batches import FINAL, LoadType
+from integrahub.domain.products import SETTLED
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, Scope
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 _BYTES = (1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6, 256e6)
 _LONG = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0)
 _FINAL = [(status.value,) for status in sorted(FINAL)]
-SETTLED = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded")
 POST_ROUTE = "/v1/inovafarma/products"
 
 HTTP_REQUESTS = Counter(

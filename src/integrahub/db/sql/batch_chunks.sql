@@ -1,8 +1,11 @@
 -- insert --
--- A chunk of a batch whose split ends.
-INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes)
+-- A chunk of a batch whose split ends; settled when the table holds all of it as sent.
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
+  unchanged, merged, status, started_at, finished_at)
 VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s,
-  %(ids)s::bigint[], %(hashes)s::bigint[])
+  %(ids)s::bigint[], %(hashes)s::bigint[], %(unchanged)s, %(merged)s,
+  CASE WHEN %(is_settled)s THEN 'COMPLETED' ELSE 'PENDING' END,
+  CASE WHEN %(is_settled)s THEN now() END, CASE WHEN %(is_settled)s THEN now() END)
 
 -- claim_free --
 -- Take those chunks that are due and whose batch has the turn.

@@ -12,7 +12,9 @@ WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AN
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
   AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
 RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
-  b.location, b.attempts, b.claim_token
+  b.location, b.attempts, b.claim_token, p.has_products, NOT EXISTS (
+    SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+      AND e.finished_at IS NULL) AS has_turn
 
 -- renew_split_if_held --
 -- Keep the lease of a split.
@@ -29,11 +31,13 @@ SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage =
 
 -- end_split --
 -- All chunks are known: what follows is this batch's turn, or waiting for it.
-UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(chunks)s, items_total = %(items)s,
-  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL,
+UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(left)s, items_total = %(items)s,
+  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL, announced_at = now(),
+  announcements = 0,
   stage = CASE WHEN EXISTS (
       SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
-        AND e.finished_at IS NULL) THEN 'waiting' ELSE 'upserting' END
+        AND e.finished_at IS NULL) THEN 'waiting'
+    WHEN %(left)s = 0 THEN 'finishing' ELSE 'upserting' END
 WHERE b.id = %(id)s RETURNING b.stage
 
 -- fail --

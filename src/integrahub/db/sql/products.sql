@@ -18,6 +18,13 @@ CROSS JOIN LATERAL (
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
 ORDER BY k.place
 
+-- sift --
+-- Of records sent, those whose product is new, inactive or known by another hash, by their place.
+SELECT coalesce(array_agg(s.place::int - 1), '{}') AS differing
+FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[]) WITH ORDINALITY AS s (product_id, hash, place)
+LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
+WHERE p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash
+
 -- copy_new --
 -- New products go straight into the table.
 COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,

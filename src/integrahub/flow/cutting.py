@@ -1,0 +1,233 @@
+"""A body being cut: records gather into chunks, and those that say nothing new are settled on the way."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pyroaring import BitMap64
+
+from integrahub.db.sifting import as_text
+from integrahub.domain.chunking import Draft, Presence, Slots, partitions
+from integrahub.domain.cutter import Oversize, Run, cutter_for
+from integrahub.domain.errors import BodyFault
+from integrahub.domain.inovafarma import identify_all, record_hash, record_hashes, seed_for
+from integrahub.domain.replays import KINDS
+from integrahub.domain.windows import Window
+from integrahub.flow.sifting import Sieve, Sifted
+from integrahub.flow.spool import Spool
+from integrahub.flow.stored_chunks import INLINE, store_chunk
+from integrahub.storage.base import Storage
+
+_BLOCK = 128 * 1024  # bytes a feed of the cutter
+_UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
+_NOWHERE = ""  # the location of a chunk of which nothing is left to read
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLimits:
+    """`chunk_size` in records, `max_record` in bytes, `window` in chunks in flight per batch."""
+
+    chunk_size: int = 1000
+    max_record: int = 64 * 1024
+    window: Window = field(default_factory=Window)
+
+
+@dataclass(slots=True)
+class Cut:
+    """A chunk and where it is kept: an object, or so many bytes of the body; `first` is its first record's position.
+
+    Of one that `is_settled` every product it answers for is in the table as sent.
+    """
+
+    slots: Slots
+    location: str = _NOWHERE
+    start: int | None = None
+    length: int | None = None
+    first: int | None = None
+    is_settled: bool = False
+
+    def counters(self) -> dict[str, int]:
+        """What is settled of it: products found unchanged, and records that only repeat one of them."""
+        own = [product_id for product_id in self.slots.ids if product_id >= 0] if self.is_settled else []
+        unchanged = len(set(own))
+        return {"unchanged": unchanged, "merged": len(own) - unchanged}
+
+
+class Cutting:
+    """Cuts one body. Without a sieve every chunk is left to be applied."""
+
+    def __init__(
+        self,
+        claim: dict[str, Any],
+        limits: SplitLimits,
+        storage: Storage,
+        blocks: Callable[[], AsyncIterator[bytes]],
+        sieve: Sieve[Cut] | None,
+    ) -> None:
+        self._claim = claim
+        self._limits = limits
+        self._storage = storage
+        self._blocks = blocks
+        self._sieve = sieve
+        self._seed = seed_for(claim["load_type"], claim["time_zone"])
+        self._draft = Draft()
+        self._presence = Presence()
+        self._stored = 0
+        self._new = Draft()  # records that differ, taken out of chunks that are settled for the rest
+        self._new_ids = BitMap64()
+        self._new_chunks: list[Cut] = []
+        self.chunks: list[Cut] = []
+        self.items = 0
+        self.unreadable = 0
+
+    async def cut(self) -> None:
+        """Every record into chunks, in order. BodyFault when the body is not what it claims to be."""
+        async for run in self._runs():
+            await self._gather(run)
+        if self._draft.records:
+            await self._close()
+        if not self.items:
+            raise BodyFault("body_empty", 0)
+        await self._sift(await self._sieve.rest() if self._sieve else [])
+        if self._presence.late:
+            await self._gather_late()
+            return
+        if self._new.records:
+            await self._close_new()
+        self.chunks += self._new_chunks
+
+    async def _gather(self, run: Run) -> None:
+        """A run's records into the draft, which closes when it is full."""
+        if any(isinstance(record, Oversize) for record in run.records):
+            for record in self._records(run):
+                self._draft.add(*record)
+                if self._draft.is_full(self._limits.chunk_size):
+                    await self._close()
+            return
+        records, ids = [bytes(record) for record in run.records], identify_all(run.records)  # type: ignore[arg-type]
+        hashes = record_hashes(records, self._seed)
+        start = 0
+        while start < len(records):
+            end = start + self._limits.chunk_size - len(self._draft.records)
+            part = slice(start, end)
+            self._draft.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
+            start = end
+            if self._draft.is_full(self._limits.chunk_size):
+                await self._close()
+        self.items += len(records)
+        self._count_unreadable(run, ids)
+
+    async def _close(self) -> None:
+        draft, self._draft = self._draft, Draft()
+        chunk = Cut(self._presence.close(draft))
+        self.chunks.append(chunk)
+        if self._sieve and self._sieve.takes(draft):
+            await self._sift(await self._sieve.ask(chunk, draft))
+        else:
+            await self._keep(chunk, draft)
+
+    async def _sift(self, answers: list[Sifted[Cut]]) -> None:
+        """Settle what the table holds as sent; what differs goes to chunks of its own."""
+        for answer in answers:
+            if answer.is_mostly_new:
+                await self._keep(answer.key, answer.draft)
+                continue
+            answer.key.is_settled = True
+            for slot in answer.differing:
+                self._new.add(*answer.draft.record(slot))
+                self._new_ids.add(answer.draft.ids[slot])
+                answer.key.slots.ids[slot] *= -1
+            if self._new.is_full(self._limits.chunk_size):
+                await self._close_new()
+
+    async def _close_new(self) -> None:
+        draft, self._new = self._new, Draft()
+        chunk = Cut(Slots(draft.ids, draft.hashes))
+        self._new_chunks.append(chunk)
+        await self._store(chunk, draft)
+
+    async def _gather_late(self) -> None:
+        """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
+        self._presence.late |= self._new_ids
+        self._presence.defer(chunk.slots for chunk in self.chunks)
+        late = sum(1 for chunk in self.chunks for product_id in chunk.slots.ids if product_id < 0)
+        spool = Spool(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        self.items = self.unreadable = 0
+        try:
+            async for run in self._runs():
+                for record in self._records(run):
+                    if record[3] in self._presence.late:
+                        spool.add(record)
+            for draft in spool.drafts():
+                self.chunks.append(Cut(Presence().close(draft)))
+                await self._store(self.chunks[-1], draft)
+        finally:
+            spool.close()
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The chunk rows to insert, one by one: as lists their ids take five times the memory."""
+        for number, chunk in enumerate(self.chunks):
+            yield {
+                "batch_id": self._claim["id"],
+                "number": number,
+                "location": chunk.location,
+                "body_start": chunk.start,
+                "body_bytes": chunk.length,
+                "first_position": chunk.first,
+                "records": chunk.slots.records(),
+                "ids": as_text(chunk.slots.ids),
+                "hashes": as_text(self._hashes(chunk.slots)),
+                "is_settled": chunk.is_settled,
+            } | chunk.counters()
+
+    def _hashes(self, slots: Slots) -> "array[int]":
+        # A replayed product may have gone on since: its stored hash says nothing of this record.
+        return array("q", bytes(8 * len(slots.hashes))) if self._claim["kind"] in KINDS else slots.hashes
+
+    async def _runs(self) -> AsyncIterator[Run]:
+        cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
+        async for block in self._blocks():
+            for start in range(0, len(block), _BLOCK):
+                yield cutter.feed(block[start : start + _BLOCK])
+                await asyncio.sleep(0)  # small bodies are split between blocks of large ones
+        yield cutter.close()
+
+    def _records(self, run: Run) -> list[tuple[int, int, bytes, int, int, int]]:
+        ids = identify_all(run.records)
+        found = []
+        for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
+            if isinstance(record, Oversize):
+                found.append((self.items, offset, record.prefix, product_id, 0, record.length))
+            else:
+                raw = bytes(record)
+                digest = record_hash(raw, self._seed) if product_id else 0
+                found.append((self.items, offset, raw, product_id, digest, len(raw)))
+            self.items += 1
+        self._count_unreadable(run, ids)
+        return found
+
+    def _count_unreadable(self, run: Run, ids: list[int]) -> None:
+        self.unreadable += ids.count(0)
+        if self.unreadable > max(_UNREADABLE, self.items // 2):
+            raise BodyFault(
+                "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
+            )
+
+    async def _keep(self, chunk: Cut, draft: Draft) -> None:
+        """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
+        if draft.oversize or (self._claim["body"] is None and self._claim["encoding"]):
+            await self._store(chunk, draft)
+            return
+        chunk.location = self._claim["location"] or INLINE
+        chunk.start, chunk.length = draft.extent()
+        chunk.first = draft.positions[0]
+
+    async def _store(self, chunk: Cut, draft: Draft) -> None:
+        claim = self._claim
+        token: UUID = claim["claim_token"]
+        chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._stored:06d}-{token.hex[:8]}"
+        self._stored += 1
+        await store_chunk(self._storage, chunk.location, draft.payload())
