@@ -2,8 +2,9 @@
 
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from operator import eq
 from typing import Any
 
 import msgspec
@@ -29,10 +30,11 @@ _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
-class _Identified(msgspec.Struct):
-    """Only a record's product id; the rest is passed over."""
+class _Identified(msgspec.Struct, gc=False):
+    """A record's product id and its place in the body; the rest is passed over."""
 
     PRODUCTID: int | str
+    INDICE: int | float | str | None = None
 
 
 _ONE = msgspec.json.Decoder(_Identified)
@@ -64,16 +66,36 @@ def _identify_by_any_spelling(record: bytes | msgspec.Raw) -> int:
 
 def identify_all(records: Sequence[Record]) -> list[int]:
     """`identify` of each record, in one reading when all are as usual."""
+    return _ids_of(records, _identified(records))
+
+
+def identify_and_hash(records: Sequence[msgspec.Raw | bytes], seed: int) -> tuple[list[int], list[bytes], "array[int]"]:
+    """Of each record its product id, its text and its `record_hash`, in one reading when all are as usual."""
+    found, texts = _identified(records), [bytes(record) for record in records]
+    places = [record.INDICE for record in found] if found else []
+    return _ids_of(records, found), texts, _hashes(_placeless_at(texts, places) or map(_placeless, texts), seed)
+
+
+def _identified(records: Sequence[Record]) -> list[_Identified] | None:
     try:
         # Lines of NDJSON are only said to be records: joined, pieces of one would make another.
         for record in records:
             if type(record) is not msgspec.Raw:
                 _ANY.decode(record)  # type: ignore[arg-type]
-        found: list[Any] = [record.PRODUCTID for record in _MANY.decode(b"[" + b",".join(records) + b"]")]  # type: ignore[arg-type]
-        if {int}.issuperset(map(type, found)) and found and min(found) > 0 and max(found) < 1 << 63:
-            return found
+        return _MANY.decode(b"[" + b",".join(records) + b"]")  # type: ignore[arg-type]
+    except (TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _ids_of(records: Sequence[Record], identified: list[_Identified] | None) -> list[int]:
+    if identified is None:
+        return [identify(record) for record in records]
+    found: list[Any] = [record.PRODUCTID for record in identified]
+    if {int}.issuperset(map(type, found)) and found and min(found) > 0 and max(found) < 1 << 63:
+        return found
+    try:
         return [read_product_id(product_id) for product_id in found]
-    except (Unreadable, TypeError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except Unreadable:
         return [identify(record) for record in records]
 
 
@@ -84,13 +106,23 @@ def seed_for(load_type: str, time_zone: str) -> int:
 
 def record_hash(raw: bytes, seed: int) -> int:
     """A bigint that tells records apart; INDICE, which moves with the record's place, is left out."""
-    return record_hashes([raw], seed)[0]
+    return _hashes([_placeless(raw)], seed)[0]
 
 
-def record_hashes(records: Sequence[bytes], seed: int) -> "array[int]":
-    """`record_hash` of each."""
+def _hashes(texts: Iterable[bytes], seed: int) -> "array[int]":
     digest = xxhash.xxh3_64_intdigest
-    return all_signed([digest(_placeless(raw), seed) for raw in records])
+    return all_signed([digest(text, seed) for text in texts])
+
+
+def _placeless_at(texts: list[bytes], places: list[Any]) -> list[bytes] | None:
+    """Flat records without INDICE, whose values are known; None when one is not as usual."""
+    if not texts or not {int}.issuperset(map(type, places)):
+        return None
+    together = b"".join(texts)
+    if together.count(b"{") != len(texts) or b"[" in together:
+        return None
+    found = [text.replace(b'"INDICE":%d' % place, b"", 1) for text, place in zip(texts, places, strict=True)]
+    return None if any(map(eq, found, texts)) else found
 
 
 def _placeless(raw: bytes) -> bytes:

@@ -8,11 +8,12 @@ from integrahub.db import census
 from integrahub.db.census import Figures, Totals
 from integrahub.db.pool import Database
 from integrahub.domain.batches import FINAL
+from integrahub.domain.products import SETTLED
 from integrahub.telemetry import metrics
 
 _SELDOM = 60.0  # seconds at least between counts of what is costly
 _SHARE = 20.0  # counting what is costly takes at most one part in so many of the time
-_RESULTS = (*metrics.SETTLED, "deactivated")
+_RESULTS = (*SETTLED, "deactivated")
 
 
 class Census:

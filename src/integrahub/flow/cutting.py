@@ -13,7 +13,7 @@ from integrahub.db.sifting import as_text
 from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
 from integrahub.domain.errors import BodyFault
-from integrahub.domain.inovafarma import identify_all, record_hash, record_hashes, seed_for
+from integrahub.domain.inovafarma import identify_all, identify_and_hash, record_hash, seed_for
 from integrahub.domain.replays import KINDS
 from integrahub.domain.windows import Window
 from integrahub.flow.sifting import Sieve, Sifted
@@ -107,8 +107,7 @@ class Cutting:
                 if self._draft.is_full(self._limits.chunk_size):
                     await self._close()
             return
-        records, ids = [bytes(record) for record in run.records], identify_all(run.records)  # type: ignore[arg-type]
-        hashes = record_hashes(records, self._seed)
+        ids, records, hashes = identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
         start = 0
         while start < len(records):
             end = start + self._limits.chunk_size - len(self._draft.records)

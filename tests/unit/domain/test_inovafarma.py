@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from integrahub.domain.inovafarma import (
     first_record_facts,
     identify,
     identify_all,
+    identify_and_hash,
     normalise,
     record_hash,
     seed_for,
@@ -120,6 +122,25 @@ def test_the_hash_ignores_the_place_of_a_record_and_nothing_else() -> None:
     assert record_hash(first, seed) != record_hash(first, seed_for("delta", "America/Sao_Paulo"))
     nested = b'{"PRODUCTID":7,"X":{"INDICE":1}}'
     assert record_hash(nested, seed) != record_hash(nested.replace(b"1}", b"2}"), seed)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"PRODUCTID": st.integers(1, 9)},
+            optional={
+                "INDICE": st.integers() | st.floats(allow_nan=False) | st.text(max_size=3) | st.none(),
+                "TITLE": st.sampled_from(["t", '"INDICE":1', "{", "[", "INDICE"]),
+                "X": st.dictionaries(st.just("INDICE"), st.integers(), max_size=1) | st.lists(st.integers()),
+            },
+        ),
+        max_size=4,
+    )
+)
+def test_records_read_together_are_marked_as_each_by_itself(records: list[dict[str, Any]]) -> None:
+    raws = [msgspec.json.encode(record) for record in records]
+    ids, texts, hashes = identify_and_hash(raws, 5)
+    assert (ids, texts, list(hashes)) == ([identify(raw) for raw in raws], raws, [record_hash(raw, 5) for raw in raws])
 
 
 @given(
