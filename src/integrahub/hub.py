@@ -23,7 +23,7 @@ from integrahub.flow.admitting import Admission
 from integrahub.flow.census import Census
 from integrahub.flow.cutting import SplitLimits
 from integrahub.flow.decide import Decide
-from integrahub.flow.failures import Failures
+from integrahub.flow.failures import Failures, Letters
 from integrahub.flow.finish import Finish
 from integrahub.flow.gauges import Gauges
 from integrahub.flow.ingest import Ingest
@@ -110,6 +110,10 @@ class Hub:
     def failures(self) -> Failures:
         """What finds out what dead letters have in common."""
         return Failures(self.database)
+
+    def letters(self) -> Letters:
+        """What keeps messages that were given up."""
+        return Letters(self.database, self.failures())
 
     def sweep(self) -> Sweep:
         """What finds work that was left behind."""

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID, uuid4
@@ -11,22 +12,29 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Delivery
-from integrahub.db import dead_letters
 from integrahub.db.roles import Role
 from integrahub.domain.errors import IntegraHubError, Transient
-from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY
+from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
 from integrahub.domain.failures import cause_of, failure_of
+from integrahub.domain.strikes import Strikes
 from integrahub.domain.windows import TOGETHER, WIDTH
+from integrahub.flow.giving_up import give_up
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
-from integrahub.telemetry import probes
+from integrahub.telemetry import probes, traces
 from integrahub.telemetry.metrics import ERRORS
 from integrahub.telemetry.probes import Probes
 from integrahub.telemetry.process import watched
 
 STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
 Step = Callable[[bytes], Awaitable[None]]
-_STEP_OF = {BATCHES_RECEIVED: "split", CHUNKS_READY: "upsert", BATCHES_UPSERTED: "finish", CHUNKS_FAILED: "failures"}
+_STEP_OF = {
+    BATCHES_RECEIVED: "split",
+    CHUNKS_READY: "upsert",
+    BATCHES_UPSERTED: "finish",
+    CHUNKS_FAILED: "failures",
+    MESSAGES_DEAD: "failures",
+}
 _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
@@ -63,6 +71,7 @@ async def consume(
     step's fuse is blown.
     """
     running: set[asyncio.Task[None]] = set()
+    strikes = Strikes()
     pulse = pulse or Pulse()
     while not stop.is_set():
         pulse.beat(topic)
@@ -75,7 +84,7 @@ async def consume(
             _log.warning("the bus does not answer; consumption pauses", action="receive", error=str(error))
             await _pause(stop, _PAUSE)
             continue
-        running |= {asyncio.create_task(_handle(hub, step, delivery, stop)) for delivery in deliveries}
+        running |= {asyncio.create_task(_handle(hub, step, delivery, stop, strikes)) for delivery in deliveries}
         if len(running) >= width:
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         running = {task for task in running if not task.done()}
@@ -89,23 +98,43 @@ def _pausing(hub: Hub, topic: str) -> float:
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), fuse.remaining() if fuse else 0.0)
 
 
-async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event) -> None:
+async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event, strikes: Strikes) -> None:
+    with traces.about(delivery.trace) if delivery.trace else nullcontext():
+        try:
+            if await _is_done(hub, step, delivery, strikes):
+                await hub.bus.settle([delivery])
+        except Transient as error:
+            ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
+            _log.warning("a dependency is away; the message comes again", action="handle", error=str(error))
+            await _pause(stop, _PAUSE)
+
+
+async def _is_done(hub: Hub, step: Step, delivery: Delivery, strikes: Strikes) -> bool:
+    """Whether the message need not come again: it was worked on, or given up."""
     try:
         await step(delivery.body)
-        await hub.bus.settle([delivery])
-    except msgspec.MsgspecError as error:
-        ERRORS.add(_STEP_OF[delivery.topic], "message_unreadable")
-        _log.error("a message cannot be read", action="handle", topic=delivery.topic, error=str(error))
-        await dead_letters.add_message(hub.database, delivery.topic, delivery.body, failure_of(error))
-        await hub.bus.settle([delivery])
-    except Transient as error:
-        ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
-        _log.warning("a dependency is away; the message comes again", action="handle", error=str(error))
-        await _pause(stop, _PAUSE)
+    except Transient:
+        raise
     except Exception as error:
-        # The database knows what is undone; sweep announces it again.
-        ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
+        # The database knows what is undone; sweep announces it again, also when the message is given up.
+        return await _is_given_up(hub, delivery, error, strikes)
+    strikes.forget(delivery.body)
+    return True
+
+
+async def _is_given_up(hub: Hub, delivery: Delivery, error: Exception, strikes: Strikes) -> bool:
+    """At once when it cannot be read, else when its step failed by its own fault again and again."""
+    unreadable = isinstance(error, msgspec.MsgspecError)
+    ERRORS.add(_STEP_OF[delivery.topic], "message_unreadable" if unreadable else cause_of(error))
+    if unreadable:
+        _log.error("a message cannot be read", action="handle", topic=delivery.topic, error=str(error))
+    else:
         _log.error("a step failed outside its own retries", action="handle", topic=delivery.topic, exc_info=error)
+    # What tells of the dead is not given up for a fault: there is nowhere else to keep it.
+    given_up = unreadable or (delivery.topic != MESSAGES_DEAD and strikes.is_out(delivery.body))
+    if given_up:
+        await give_up(hub.bus, delivery, failure_of(error))
+    return given_up
 
 
 async def repeat(
@@ -141,12 +170,18 @@ def loops(
         "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4, pulse),
         "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER, pulse),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4, pulse),
-        "failures": lambda: consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse),
+        "failures": lambda: _failures(hub, stop, pulse),
         "sweep": lambda: _sweep(hub, stop, pulse),
         "reconcile": lambda: repeat("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
         "census": lambda: repeat("census", hub.census(), stop, _CENSUS, pulse),
     }
     return [made[step]() for step in steps]
+
+
+async def _failures(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
+    """Chunks that died, and messages that were given up."""
+    chunks = consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse)
+    await asyncio.gather(chunks, consume(hub, MESSAGES_DEAD, hub.letters(), stop, 1, pulse))
 
 
 async def _sweep(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:

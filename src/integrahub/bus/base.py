@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as received: `body` is JSON text in bytes, `token` names it to the adapter alone."""
+    """One message as received: `body` is JSON text in bytes, `token` names it to the adapter alone.
+
+    `trace` is what it is done for, where the bus carries that.
+    """
 
     topic: str
     body: bytes
     token: object
+    trace: UUID | None = None
 
 
 class Bus(Protocol):

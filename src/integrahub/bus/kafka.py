@@ -11,9 +11,10 @@ from confluent_kafka.cimpl import NewTopic
 from integrahub.bus.base import Delivery
 from integrahub.bus.kafka_inbox import Inbox
 from integrahub.bus.kafka_onlooker import Onlooker
-from integrahub.bus.kafka_options import KafkaOptions
+from integrahub.bus.kafka_options import LARGEST, KafkaOptions
 from integrahub.bus.kafka_outbox import Outbox
 from integrahub.domain.errors import Transient
+from integrahub.domain.events import MESSAGES_DEAD
 
 _PATIENCE = 5.0  # seconds an answer of the brokers may take
 _T = TypeVar("_T")
@@ -81,7 +82,9 @@ class KafkaBus:
     async def _make(self, topic: str) -> bool:
         """Whether it was missing."""
         name = self._options.topic(topic)
-        wanted = NewTopic(name, self._options.partitions.get(topic, 1), self._options.replication)
+        count, copies = self._options.partitions.get(topic, 1), self._options.replication
+        own = {"max.message.bytes": str(LARGEST)} if topic == MESSAGES_DEAD else {}
+        wanted = NewTopic(name, count, copies, config=own)
         try:
             await _answer(self._admin().create_topics([wanted], request_timeout=_PATIENCE)[name])
         except Transient as error:

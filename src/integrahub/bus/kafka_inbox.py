@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from time import monotonic
+from uuid import UUID
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,6 +14,7 @@ from integrahub.bus.base import Delivery
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.bus.kafka_tracking import Place, Tracking
 from integrahub.domain.errors import Transient
+from integrahub.telemetry import traces
 
 _HELD = 200  # messages over which no more are fetched
 _POLL = 0.1  # seconds
@@ -30,7 +32,7 @@ class Inbox:
     def __init__(self, options: KafkaOptions, topic: str, visibility: float) -> None:
         self._topic = topic
         self._name = options.topic(topic)
-        self._tracking = Tracking(visibility)
+        self._tracking = Tracking[tuple[bytes, UUID | None]](visibility)
         self._visibility = visibility
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
@@ -62,7 +64,7 @@ class Inbox:
                 await asyncio.wait_for(self._arrived.wait(), min(remaining, self._visibility))
         if self._away and not found:
             raise Transient(self._away)
-        return [Delivery(self._topic, body, place) for place, body in found]
+        return [Delivery(self._topic, body, place, trace) for place, (body, trace) in found]
 
     def settle(self, delivery: Delivery) -> None:
         """Commit it soon."""
@@ -128,7 +130,7 @@ class Inbox:
             partition, offset = message.partition(), message.offset()
             assert partition is not None and offset is not None
             with self._lock:
-                self._tracking.add(partition, offset, bytes(message.value() or b""))
+                self._tracking.add(partition, offset, (bytes(message.value() or b""), _trace(message)))
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _hold_back(self) -> None:
@@ -181,6 +183,12 @@ class Inbox:
     def _told(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._away = f"Kafka: {error}"
+
+
+def _trace(message: Message) -> UUID | None:
+    """What the message says it is done for."""
+    told = dict(message.headers() or ()).get("traceparent")
+    return traces.trace_of(told.decode("ascii", "replace")) if isinstance(told, bytes) else None
 
 
 def _resolve(done: "asyncio.Future[None]") -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.events import GROUPS
 
+LARGEST = 4 << 20  # bytes of a dead message: room for whatever the other topics take, wrapped
 Value = str | int | float | bool
 
 
@@ -42,6 +43,7 @@ class KafkaOptions:
     def producer(self) -> dict[str, Value]:
         """Nothing lost or doubled by the producer itself; a broker that is away is told within seconds."""
         safe: dict[str, Value] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
+        safe |= {"message.max.bytes": LARGEST}
         return self.connection() | safe | {"compression.type": self.compression, "linger.ms": 2}
 
     def onlooker(self, topic: str) -> dict[str, Value]:

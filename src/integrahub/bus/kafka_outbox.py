@@ -2,26 +2,40 @@
 
 import asyncio
 import threading
+from uuid import UUID
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.domain.errors import Transient
+from integrahub.telemetry import traces
 
 _POLL = 0.1  # seconds
 _FLUSH = 5.0  # seconds a close waits for what is under way
 
 
-class _Keyed(msgspec.Struct, rename="camel"):
-    """What decides a message's partition: chunks spread by their own id, a pharmacy's batches keep together."""
+class _About(msgspec.Struct, rename="camel"):
+    """What decides a message's partition and its trace: chunks spread by their own id, a pharmacy's batches keep
+    together.
+    """
 
     chunk_id: str = ""
     cnpj: str = ""
     batch_id: str = ""
+    trace_id: str = ""
 
     def key(self) -> str | None:
+        """Messages of one key stay in one partition."""
         return self.chunk_id or self.cnpj or self.batch_id or None
+
+    def headers(self) -> list[tuple[str, str | bytes | None]]:
+        """The trace: a batch's is its id; of what is about none, that of whatever is being done."""
+        try:
+            trace = UUID(self.batch_id or self.trace_id or traces.current())
+        except ValueError:
+            return []
+        return [("traceparent", traces.traceparent(trace))]
 
 
 class Outbox:
@@ -52,8 +66,9 @@ class Outbox:
         def told(error: KafkaError | None, message: Message) -> None:
             self._loop.call_soon_threadsafe(_resolve, done, error)
 
+        about = _about(body)
         try:
-            self._producer.produce(topic, body, key=_key(body), on_delivery=told)
+            self._producer.produce(topic, body, key=about.key(), headers=about.headers(), on_delivery=told)
         except (BufferError, KafkaException) as error:
             raise Transient(f"Kafka: {error}") from error
         return done
@@ -69,8 +84,8 @@ def _resolve(done: "asyncio.Future[KafkaError | None]", error: KafkaError | None
         done.set_result(error)
 
 
-def _key(body: bytes) -> str | None:
+def _about(body: bytes) -> _About:
     try:
-        return msgspec.json.decode(body, type=_Keyed).key()
+        return msgspec.json.decode(body, type=_About)
     except msgspec.MsgspecError:
-        return None
+        return _About()

@@ -1,7 +1,9 @@
 """What a consumer holds of its partitions: what is due, what is being worked on, how far all is done. Pure."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+_Held = TypeVar("_Held")
 
 
 class Place(NamedTuple):
@@ -13,29 +15,32 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Message:
-    body: bytes
+class _Message(Generic[_Held]):
+    told: _Held
     due_at: float = 0.0
 
 
 @dataclass(slots=True)
-class _Partition:
+class _Partition(Generic[_Held]):
     assignment: int
     end: int | None = None  # one past the last message held so far
     committed: int | None = None
-    held: dict[int, _Message] = field(default_factory=dict)  # by offset, ascending
+    held: dict[int, _Message[_Held]] = field(default_factory=dict)  # by offset, ascending
 
     def done(self) -> int | None:
         """Everything below this offset is settled."""
         return next(iter(self.held), self.end)
 
 
-class Tracking:
-    """Messages of one consumer, by partition. `visibility`: seconds until one not settled is given again."""
+class Tracking(Generic[_Held]):
+    """Messages, whatever they are, of one consumer, by partition.
+
+    `visibility`: seconds until one not settled is given again.
+    """
 
     def __init__(self, visibility: float) -> None:
         self._visibility = visibility
-        self._partitions: dict[int, _Partition] = {}
+        self._partitions: dict[int, _Partition[_Held]] = {}
         self._assignments = 0
 
     def __len__(self) -> int:
@@ -52,17 +57,17 @@ class Tracking:
         for number in partitions:
             self._partitions.pop(number, None)
 
-    def add(self, partition: int, offset: int, body: bytes) -> None:
+    def add(self, partition: int, offset: int, told: _Held) -> None:
         """Hold a message; one known already, or of a partition that is not ours, is none."""
         place = self._partitions.get(partition)
         if place is not None and (place.end is None or offset >= place.end):
-            place.held[offset] = _Message(body)
+            place.held[offset] = _Message(told)
             place.end = offset + 1
 
-    def take(self, limit: int, now: float) -> list[tuple[Place, bytes]]:
+    def take(self, limit: int, now: float) -> list[tuple[Place, _Held]]:
         """Up to `limit` messages that are due, lowest offsets first, the partitions in turn."""
         due = [self._due(number, limit, now) for number in self._partitions]
-        found: list[tuple[Place, bytes]] = []
+        found: list[tuple[Place, _Held]] = []
         while len(found) < limit and any(due):
             for row in due:
                 if row and len(found) < limit:
@@ -92,12 +97,12 @@ class Tracking:
             if number in self._partitions:
                 self._partitions[number].committed = None
 
-    def _due(self, number: int, limit: int, now: float) -> list[tuple[Place, bytes]]:
+    def _due(self, number: int, limit: int, now: float) -> list[tuple[Place, _Held]]:
         partition = self._partitions[number]
-        found: list[tuple[Place, bytes]] = []
+        found: list[tuple[Place, _Held]] = []
         for offset, message in partition.held.items():
             if len(found) == limit:
                 break
             if message.due_at <= now:
-                found.append((Place(number, partition.assignment, offset), message.body))
+                found.append((Place(number, partition.assignment, offset), message.told))
         return found

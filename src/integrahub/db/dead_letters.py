@@ -7,6 +7,7 @@ from psycopg.types.json import Jsonb
 
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
+from integrahub.domain.events import MessageDead
 from integrahub.domain.failures import Failure
 
 _SQL = blocks("dead_letters")
@@ -18,17 +19,18 @@ async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure
     asked = {"batch_id": batch_id, "number": number}
     chunk = await (await connection.execute(_SQL["chunk"], asked)).fetchone()
     assert chunk is not None
-    letter = {"batch_id": batch_id, "chunk": number, "cnpj": chunk["cnpj"], "topic": None, "body": None}
+    letter = {"batch_id": batch_id, "chunk": number, "cnpj": chunk["cnpj"]}
     kept = {"location": location, "records": chunk["records"], "attempts": Jsonb(chunk["attempt_log"])}
     await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
 
 
-async def add_message(database: Database, topic: str, body: bytes, failure: Failure) -> None:
-    """The letter of a message that cannot be read."""
-    letter = {"batch_id": None, "chunk": None, "cnpj": None, "topic": topic, "body": body}
-    kept = {"location": None, "records": 0, "attempts": Jsonb([])}
+async def add_message(database: Database, dead: MessageDead) -> None:
+    """The letter of a message that was given up."""
+    failure = Failure(dead.error_class, dead.error_code, dead.place, dead.message, dead.stack)
+    letter = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}
+    letter |= {"trace_id": dead.trace_id or None}
     async with database.transaction() as connection:
-        await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
+        await connection.execute(_SQL["insert_message_unless_known"], letter | _told(failure))
 
 
 def _told(failure: Failure) -> Row:

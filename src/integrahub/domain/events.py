@@ -10,12 +10,14 @@ CHUNKS_READY = "chunks.ready"
 CHUNKS_FAILED = "chunks.failed"
 BATCHES_UPSERTED = "batches.upserted"
 BATCHES_FINISHED = "batches.finished"
+MESSAGES_DEAD = "messages.dead"
 # Who consumes a topic: the names that lag is told under.
 GROUPS = {
     BATCHES_RECEIVED: "chunker-workers",
     CHUNKS_READY: "upsert-workers",
     BATCHES_UPSERTED: "finish-workers",
     CHUNKS_FAILED: "failure-workers",
+    MESSAGES_DEAD: "letter-workers",
 }
 
 
@@ -61,3 +63,18 @@ class BatchFinished(msgspec.Struct, frozen=True, rename="camel"):
 
     batch_id: UUID
     status: str
+
+
+class MessageDead(msgspec.Struct, frozen=True, rename="camel"):
+    """A message that left its topic since no step can work on it: `body` as it was, and why (see Failure)."""
+
+    letter_id: UUID
+    topic: str
+    body: bytes
+    trace_id: str
+    failed_at: datetime
+    error_class: str
+    error_code: str
+    place: str
+    message: str
+    stack: str

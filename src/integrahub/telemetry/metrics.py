@@ -4,6 +4,7 @@ No label has values without bound: what is of one pharmacy lives in the database
 """
 
 from integrahub.domain.batches import FINAL, LoadType
+from integrahub.domain.events import GROUPS
 from integrahub.domain.products import SETTLED
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, Scope
 
@@ -100,6 +101,14 @@ ERRORS = Counter(
     known=[(step, "dependency_away") for step in ("ingest", "split", "upsert", "finish", "failures", "round")],
     meaning="Work that failed, by step and cause: a refusal's code, an SQLSTATE, or the class of the fault",
     remedy="`dependency_away`: /health. Other codes: the log's lines with `action` of that step.",
+)
+DEAD_MESSAGES = Counter(
+    name="integrahub_dead_messages_total",
+    unit="messages",
+    labels=("topic",),
+    known=[(topic,) for topic in GROUPS],
+    meaning="Messages that left their topic since no step can work on them",
+    remedy="`integrahub dead list`, `dead show ID`: its message and why; then `dead replay ID`.",
 )
 BREAKER_STATE = Gauge(
     name="integrahub_breaker_state",

@@ -52,7 +52,7 @@ class OtlpExporter:
     @contextmanager
     def root(self, name: str, trace: UUID, facts: dict[str, str]) -> Iterator[None]:
         """The span all others of the trace hang on."""
-        if not self._wanted(trace):
+        if not self.wanted(trace):
             yield
             return
         token = _root.set(trace)
@@ -71,7 +71,7 @@ class OtlpExporter:
     @contextmanager
     def span(self, name: str, trace: UUID, facts: dict[str, str]) -> Iterator[None]:
         """A span of work done for the trace, in whatever process."""
-        if not self._wanted(trace):
+        if not self.wanted(trace):
             yield
             return
         parent = SpanContext(trace.int, trace.int & _HALF, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
@@ -79,10 +79,10 @@ class OtlpExporter:
         with self._tracer.start_as_current_span(name, context=context, attributes=facts):
             yield
 
+    def wanted(self, trace: UUID) -> bool:
+        """The same in every process: the trace decides."""
+        return trace.int % 1000 < self._share
+
     def close(self) -> None:
         """Send what is left, for a few seconds at most."""
         self._provider.shutdown()
-
-    def _wanted(self, trace: UUID) -> bool:
-        """The same in every process: the trace decides."""
-        return trace.int % 1000 < self._share

@@ -1,9 +1,10 @@
-"""Traces: one id from the post to the last thing done for it. A batch's trace is its id, so nothing carries it along.
+"""Traces: one id from the post to the last thing done for it. A batch's trace is its id, so no step needs to be told.
 
 Every span of a batch hangs on the span of its post, whose id is the lower half of the trace's. Spans are sent only
 where an address for them is set; without it a span costs nothing.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -12,6 +13,7 @@ from uuid import UUID
 from structlog.contextvars import bound_contextvars, get_contextvars
 
 _NOTHING = nullcontext()
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 class Exporter(Protocol):
@@ -23,6 +25,10 @@ class Exporter(Protocol):
 
     def span(self, name: str, trace: UUID, facts: dict[str, str]) -> AbstractContextManager[None]:
         """A span of work done for the trace."""
+        ...
+
+    def wanted(self, trace: UUID) -> bool:
+        """Whether spans of the trace are sent."""
         ...
 
     def close(self) -> None:
@@ -43,6 +49,18 @@ def about(trace: UUID, **facts: object) -> Iterator[None]:
 def current() -> str:
     """The trace of what is being done, or ''."""
     return str(get_contextvars().get("trace_id", ""))
+
+
+def traceparent(trace: UUID) -> str:
+    """How a message tells its trace to whoever reads it (W3C Trace Context): its parent is the span of the post."""
+    sampled = _exporter is not None and _exporter.wanted(trace)
+    return f"00-{trace.hex}-{trace.hex[16:]}-{'01' if sampled else '00'}"
+
+
+def trace_of(traceparent: str) -> UUID | None:
+    """The trace a message tells; None where it tells none that can be read."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return UUID(found[1]) if found and int(found[1], 16) else None
 
 
 def root(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:

@@ -47,3 +47,17 @@ def test_a_share_of_traces_is_the_same_share_in_every_process(collector: Collect
 def test_without_an_address_nothing_is_sent_and_nothing_imported() -> None:
     with traces.exporting(None, 1.0, "api"), traces.root("POST", uuid7()), traces.span("split", uuid7()):
         assert traces._exporter is None
+
+
+def test_a_message_tells_its_trace_as_w3c_has_it_and_whether_spans_of_it_are_sent(collector: Collector) -> None:
+    batch = uuid7()
+    silent = traces.traceparent(batch)
+    with traces.exporting(collector.url, 1.0, "api"):
+        sampled = traces.traceparent(batch)
+    assert (silent, sampled) == tuple(f"00-{batch.hex}-{batch.hex[16:]}-{flag}" for flag in ("00", "01"))
+    assert traces.trace_of(silent) == traces.trace_of(sampled) == batch
+
+
+@pytest.mark.parametrize("header", ["", "00", f"00-{'0' * 32}-{'1' * 16}-01", f"00-{'g' * 32}-{'1' * 16}-01"])
+def test_a_header_that_names_no_trace_is_none(header: str) -> None:
+    assert traces.trace_of(header) is None

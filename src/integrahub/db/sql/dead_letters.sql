@@ -1,10 +1,18 @@
 -- insert_unless_known --
--- Work that will not be tried again by itself. One letter a chunk.
-INSERT INTO dead_letters (batch_id, chunk, cnpj, topic, body, location, records, error_class, error_code, place, message,
-  stack, attempts, fingerprint)
-VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(topic)s, %(body)s, %(location)s, %(records)s, %(error_class)s,
-  %(error_code)s, %(place)s, %(message)s, %(stack)s, %(attempts)s, %(fingerprint)s)
+-- A chunk that will not be tried again by itself. One letter a chunk.
+INSERT INTO dead_letters (batch_id, chunk, cnpj, location, records, error_class, error_code, place, message, stack,
+  attempts, fingerprint)
+VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(location)s, %(records)s, %(error_class)s, %(error_code)s, %(place)s,
+  %(message)s, %(stack)s, %(attempts)s, %(fingerprint)s)
 ON CONFLICT (batch_id, chunk) DO NOTHING
+
+-- insert_message_unless_known --
+-- A message no step can work on. One letter each time it is given up.
+INSERT INTO dead_letters (letter_id, trace_id, topic, body, records, error_class, error_code, place, message, stack,
+  attempts, fingerprint, created_at)
+VALUES (%(letter_id)s, %(trace_id)s, %(topic)s, %(body)s, 0, %(error_class)s, %(error_code)s, %(place)s, %(message)s,
+  %(stack)s, '[]', %(fingerprint)s, %(failed_at)s)
+ON CONFLICT (letter_id) DO NOTHING
 
 -- chunk --
 -- What a chunk's letter says of it.
@@ -31,7 +39,7 @@ WHERE grouped_at IS NULL AND created_at < now() - interval '5 seconds' LIMIT 100
 
 -- page --
 -- Letters, newest first, after the cursor.
-SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, attempts,
+SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_class, error_code, place, message, attempts,
   fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters
 WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
@@ -40,9 +48,9 @@ WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
 ORDER BY id DESC LIMIT %(limit)s
 
 -- find --
--- One letter, with its stack.
-SELECT id, batch_id, chunk, cnpj, topic, location, records, error_class, error_code, place, message, stack, attempts,
-  fingerprint, created_at, replay_asked_at, settled_at, replayed_by
+-- One letter, with its stack, and its message with what is no ASCII escaped.
+SELECT id, batch_id, chunk, cnpj, topic, trace_id, encode(body, 'escape') AS body, location, records, error_class,
+  error_code, place, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters WHERE id = %(id)s
 
 -- unsettled --
