@@ -54,7 +54,7 @@ audit: $(VENV)/.development ## known weaknesses of what is locked; asks the publ
 
 lock: $(VENV)/.development ## choose dependencies anew; hashes only, no addresses
 	$(LOCK) --upgrade --extra build -o requirements.txt
-	$(LOCK) --upgrade --extra build --extra kafka --extra s3 --extra traces -o requirements-distributed.txt
+	$(LOCK) --upgrade --extra build --extra aws --extra kafka --extra s3 --extra traces -o requirements-distributed.txt
 	$(LOCK) --upgrade --all-extras -o requirements-dev.txt
 
 clean: ## remove what was set up, never what was kept

@@ -65,7 +65,24 @@ def storage_rules(settings: Settings) -> "tuple[BucketRules, Keeping] | None":
 
 
 def _s3_place(settings: Settings) -> S3Place:
-    return s3_place(_storage_url(settings), settings.storage_access_key, settings.storage_secret_key)
+    keys = settings.storage_access_key, settings.storage_secret_key
+    return s3_place(_storage_url(settings), *keys, authority=settings.storage_ca)
+
+
+async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
+    """Hand newer credentials to the adapters that have any."""
+    if is_s3(settings):
+        from integrahub.storage.s3 import S3Storage
+
+        assert isinstance(storage, S3Storage)
+        storage.renew(_s3_place(settings))
+    if isinstance(bus, LocalBus):
+        await bus.renew()
+    else:
+        from integrahub.bus.kafka import KafkaBus
+
+        assert isinstance(bus, KafkaBus)
+        bus.renew(_kafka_options(settings))
 
 
 @contextmanager
@@ -82,7 +99,7 @@ def extra(name: str) -> Iterator[None]:
 def bus(settings: Settings, database: Database) -> Bus:
     """How steps hear of work; ConfigurationError when BUS_URL names none."""
     if settings.bus_url == "local":
-        return LocalBus(database, database.url)
+        return LocalBus(database)
     options = _kafka_options(settings)
     with extra("kafka"):
         from integrahub.bus.kafka import KafkaBus
@@ -104,6 +121,8 @@ def _kafka_options(settings: Settings) -> KafkaOptions:
         fetch_min_bytes=settings.kafka_fetch_min_bytes,
         fetch_wait_ms=settings.kafka_fetch_wait_ms,
         instance=settings.kafka_instance,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
         client=client_options(settings.kafka_options),
     )
 

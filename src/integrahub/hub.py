@@ -1,8 +1,9 @@
 """The composition root: settings become a hub; it opens and closes everything."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -35,6 +36,7 @@ from integrahub.flow.split import Split
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
 from integrahub.flow.verify import Verify
+from integrahub.rotation import Rotation, with_login
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.guarded import GuardedStorage
@@ -52,6 +54,13 @@ class Hub:
     admin_key: str
     breakers: dict[str, Breaker]
     fuses: dict[str, Fuse]
+    chosen: tuple[Storage, Bus]
+
+    async def renew(self, settings: Settings) -> None:
+        """Use newer credentials; what is under way goes on."""
+        if settings.database_url:
+            await self.database.renew(settings.database_url)
+        await adapters.renew(settings, *self.chosen)
 
     @property
     def everything(self) -> Database:
@@ -178,11 +187,16 @@ async def open_hub(settings: Settings, name: str = "integrahub", role: Role | No
             "DATABASE_URL is not set. `integrahub up` runs with a database of its own; every other role needs the "
             "address of one, for example postgresql://user:password@host/integrahub."
         )
-    hub = unopened(settings, name, pepper(settings), admin_key(settings), role)
+    rotation = Rotation(await asyncio.to_thread(with_login, settings))
+    hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation)
     await hub.database.open()
+    renewing = asyncio.create_task(rotation.watch(hub.renew))
     try:
         yield hub
     finally:
+        renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewing
         await hub.bus.close()
         await hub.database.close()
 
@@ -193,18 +207,20 @@ def unopened(
     pepper: bytes = b"",
     admin_key: str = "",
     role: Role | None = None,
+    rotation: Rotation | None = None,
 ) -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
-    database = Database(settings.database_url or "postgresql://", size=settings.pool_size, name=name, role=role)
+    url, refused = settings.database_url or "postgresql://", rotation.refused if rotation else None
+    database = Database(url, size=settings.pool_size, name=name, role=role, refused=refused)
     breakers = {
         "postgresql": database.breaker,
         "storage": Breaker("Storage", monotonic),
         "bus": Breaker("The bus", monotonic),
     }
-    storage = GuardedStorage(adapters.storage(settings), breakers["storage"])
-    bus = GuardedBus(adapters.bus(settings, database), breakers["bus"])
+    chosen = adapters.storage(settings), adapters.bus(settings, database)
+    storage, bus = GuardedStorage(chosen[0], breakers["storage"]), GuardedBus(chosen[1], breakers["bus"])
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
-    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses)
+    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses, chosen)
 
 
 def check_settings(settings: Settings) -> None:

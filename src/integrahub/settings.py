@@ -1,20 +1,28 @@
 """The only reader of the environment: every setting, once, as small frozen values."""
 
-import os
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
 
+from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.limits import parse_rate
+
+if TYPE_CHECKING:
+    from integrahub.secrets.base import Keeper
+
+Sources = tuple[PydanticBaseSettingsSource, ...]
 
 
 def _named(*old: str) -> AliasChoices:
@@ -22,10 +30,81 @@ def _named(*old: str) -> AliasChoices:
     return AliasChoices(f"INTEGRAHUB_{old[0]}", *old)
 
 
-class Settings(BaseSettings):
-    """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
+class SecretsPlace(BaseSettings):
+    """Where secrets are kept: read before all other settings, from the environment and files alone."""
 
     model_config = SettingsConfigDict(env_prefix="INTEGRAHUB_", frozen=True, populate_by_name=True, extra="ignore")
+
+    secrets: str = Field("env", pattern="^(env|aws|vault)$")
+    secrets_dir: Path | None = None
+    secrets_name: str | None = None
+    secrets_refresh: float = Field(30.0, ge=1, le=3600)
+    database_login: str | None = None
+    vault_addr: str | None = Field(None, validation_alias=_named("VAULT_ADDR"))
+    vault_token: str | None = Field(None, repr=False, validation_alias=_named("VAULT_TOKEN"))
+    vault_namespace: str | None = Field(None, validation_alias=_named("VAULT_NAMESPACE"))
+    vault_cacert: Path | None = Field(None, validation_alias=_named("VAULT_CACERT"))
+    vault_role: str | None = None
+    vault_role_id: str | None = None
+    vault_secret_id: str | None = Field(None, repr=False)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> Sources:
+        """What is given, then the environment, then files of the folder SECRETS_DIR, each named as its setting."""
+        folder = env_settings().get("secrets_dir")
+        files = (SecretsSettingsSource(settings_cls, folder),) if folder else ()
+        return (init_settings, env_settings, *files)
+
+
+@lru_cache(maxsize=1)
+def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "Keeper":
+    """One keeper a process, so that what it was lent is used until it ends."""
+    kind, name = place
+    if kind == "aws":
+        try:
+            from integrahub.secrets.aws import AwsSecrets
+        except ImportError as error:
+            raise ConfigurationError(
+                f"{error.name} is not installed. SECRETS is `aws`: pip install 'integrahub[aws]'."
+            ) from error
+        return AwsSecrets(name or "integrahub")
+    from integrahub.secrets.vault import Vault, VaultPlace
+
+    if not vault.get("address"):
+        raise ConfigurationError("SECRETS is `vault`, and VAULT_ADDR is not set, for example https://vault:8200.")
+    return Vault(VaultPlace(path=name or "secret/integrahub", **vault))  # type: ignore[arg-type]
+
+
+def keeper(place: SecretsPlace) -> "Keeper | None":
+    """Who keeps the secrets; None when that is the environment. ConfigurationError when it cannot be asked."""
+    if place.secrets == "env":
+        return None
+    given = place.model_dump(include={name for name in SecretsPlace.model_fields if name.startswith("vault_")})
+    own = {"vault_addr": "address", "vault_cacert": "authority"}
+    vault = {own.get(name, name.removeprefix("vault_")): value for name, value in given.items()}
+    return _keeper((place.secrets, place.secrets_name), **vault)
+
+
+class _Kept(EnvSettingsSource):
+    """Settings as a keeper of secrets has them."""
+
+    def __init__(self, settings: type[BaseSettings], kept: "Keeper") -> None:
+        self._kept = kept
+        super().__init__(settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in self._kept.values().items()}
+
+
+class Settings(SecretsPlace):
+    """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
 
     database_url: str | None = Field(None, repr=False, validation_alias=_named("DATABASE_URL"))
     bus_url: str = Field("local", validation_alias=AliasChoices("INTEGRAHUB_BUS_URL", "KAFKA_BROKERS"))
@@ -38,11 +117,14 @@ class Settings(BaseSettings):
     kafka_fetch_min_bytes: int = Field(1, ge=1)
     kafka_fetch_wait_ms: int = Field(100, ge=1, le=60_000)
     kafka_instance: str | None = None
+    kafka_username: str | None = None
+    kafka_password: str | None = Field(None, repr=False)
     kafka_options: str = Field("", repr=False)
     storage_url: str | None = None
     storage_endpoint: str | None = Field(None, validation_alias=_named("STORAGE_ENDPOINT"))
     storage_access_key: str | None = Field(None, repr=False, validation_alias=_named("STORAGE_ACCESS_KEY"))
     storage_secret_key: str | None = Field(None, repr=False, validation_alias=_named("STORAGE_SECRET_KEY"))
+    storage_ca: Path | None = None
     storage_bucket: str = Field("integrahub-batches", validation_alias=_named("STORAGE_BUCKET"))
     storage_use_ssl: bool = Field(False, validation_alias=_named("STORAGE_USE_SSL"))
     body_retention_days: int = Field(30, ge=0, le=3650)
@@ -53,7 +135,6 @@ class Settings(BaseSettings):
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
-    secrets_dir: Path | None = None
     admin_api_key: str | None = Field(None, repr=False, validation_alias=_named("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
     valid_api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -117,11 +198,12 @@ class Settings(BaseSettings):
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given, then the environment, then files of the folder SECRETS_DIR, each named as its setting."""
-        folder = os.environ.get("INTEGRAHUB_SECRETS_DIR")
-        files = (SecretsSettingsSource(settings_cls, folder),) if folder else ()
-        return (init_settings, env_settings, *files)
+    ) -> Sources:
+        """As SecretsPlace, then whoever keeps the secrets."""
+        given = (init_settings, env_settings, dotenv_settings, file_secret_settings)
+        own = super().settings_customise_sources(settings_cls, *given)
+        kept = keeper(SecretsPlace())
+        return (*own, _Kept(settings_cls, kept)) if kept else own
 
     @property
     def own_url(self) -> str:

@@ -19,7 +19,7 @@ from integrahub.db.pool import Database
 async def bus(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Bus]:
     made: Bus
     if request.param == "local":
-        made = LocalBus(database, database.url, visibility=1)
+        made = LocalBus(database, visibility=1)
     elif request.param == "memory":
         made = MemoryBus(visibility=1)
     else:

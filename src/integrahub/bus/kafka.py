@@ -62,6 +62,15 @@ class KafkaBus:
             self._onlookers[topic] = Onlooker(self._options, topic)
         return await self._onlookers[topic].lag()
 
+    def renew(self, options: KafkaOptions) -> None:
+        """Log in by the name and password of `options` from the next connection on; those that are open stay."""
+        clients = [*self._inboxes.values(), *self._onlookers.values(), self._outbox, self._asking]
+        self._options = options
+        if options.username and options.password:
+            for client in clients:
+                if client is not None:
+                    client.set_sasl_credentials(options.username, options.password)
+
     async def close(self) -> None:
         """Leave the groups; what is not settled comes to the others."""
         await asyncio.gather(*(inbox.close() for inbox in self._inboxes.values()))

@@ -81,6 +81,10 @@ class Inbox:
         except TimeoutError:
             raise Transient(f"Kafka: no commit of {self._name} within {_PATIENCE:.0f} s") from None
 
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Who to be from the next connection on."""
+        self._consumer.set_sasl_credentials(username, password)
+
     async def close(self) -> None:
         """Commit, leave the group, end the thread."""
         self._stop.set()

@@ -27,6 +27,10 @@ class Onlooker:
             except KafkaException as error:
                 raise Transient(f"Kafka: {error}") from error
 
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Who to be from the next connection on."""
+        self._client.set_sasl_credentials(username, password)
+
     async def close(self) -> None:
         """End the client."""
         async with self._one:

@@ -25,6 +25,8 @@ class KafkaOptions:
     fetch_min_bytes: int = 1
     fetch_wait_ms: int = 100
     instance: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def topic(self, topic: str) -> str:
@@ -38,7 +40,9 @@ class KafkaOptions:
     def connection(self) -> dict[str, Value]:
         """What every client needs."""
         own: dict[str, Value] = {"bootstrap.servers": self.brokers, "client.id": "integrahub"}
-        return own | {"reconnect.backoff.max.ms": 2000, "log_level": 2} | dict(self.client)
+        own |= {"reconnect.backoff.max.ms": 2000, "log_level": 2}
+        login = {"sasl.username": self.username, "sasl.password": self.password}
+        return own | dict(self.client) | {name: value for name, value in login.items() if value}
 
     def producer(self) -> dict[str, Value]:
         """Nothing lost or doubled by the producer itself; a broker that is away is told within seconds."""

@@ -55,6 +55,10 @@ class Outbox:
         if failed:
             raise Transient(f"Kafka: {failed[0]}")
 
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Who to be from the next connection on."""
+        self._producer.set_sasl_credentials(username, password)
+
     async def close(self) -> None:
         """Send what is under way, end the thread."""
         self._stop.set()

@@ -19,9 +19,8 @@ _log = structlog.get_logger()
 class LocalBus:
     """The bus port over the hub's own database; one listening connection a process."""
 
-    def __init__(self, database: Database, url: str, *, visibility: float = 60.0) -> None:
+    def __init__(self, database: Database, *, visibility: float = 60.0) -> None:
         self._database = database
-        self._url = url
         self._visibility = visibility  # seconds until a message not settled comes again
         self._woken: dict[str, asyncio.Event] = {}
         self._listener: asyncio.Task[None] | None = None
@@ -58,6 +57,12 @@ class LocalBus:
             row = await (await connection.execute(_SQL["lag"], {"topic": topic})).fetchone()
         return int(row["waiting"]) if row else 0
 
+    async def renew(self) -> None:
+        """Listen anew, as whoever the database's login says now."""
+        if self._listener is not None:
+            await self.close()
+            self._listen()
+
     async def close(self) -> None:
         """Stop listening."""
         if self._listener is not None:
@@ -87,7 +92,7 @@ class LocalBus:
 
     async def _wake(self) -> None:
         connection = await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, application_name="integrahub-listen", **NETWORK
+            self._database.url, autocommit=True, application_name="integrahub-listen", **NETWORK
         )
         async with connection:
             await connection.execute("LISTEN integrahub_bus")

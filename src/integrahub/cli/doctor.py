@@ -18,6 +18,7 @@ from integrahub.cli.output import OUT, show_json
 from integrahub.db import binaries
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import check_settings
+from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
 _FREE = 5 << 30  # bytes of disk under which a catalogue load may not fit
@@ -51,8 +52,9 @@ def _folder(settings: Settings) -> str:
 def _postgresql(settings: Settings) -> str:
     if not settings.database_url:
         return f"embedded, from {binaries.find(settings.postgres_bin)}"
+    url = with_login(settings).database_url or ""
     try:
-        with psycopg.connect(settings.database_url, connect_timeout=5) as connection:
+        with psycopg.connect(url, connect_timeout=5) as connection:
             line = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
             return f"answers {line}, version {connection.info.server_version // 10000}"
     except psycopg.OperationalError as error:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.domain.errors import ConfigurationError
+from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
 
@@ -12,7 +13,7 @@ from integrahub.settings import Settings
 async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with a DATABASE_URL that answers: as set, of the hub that runs on DATA_DIR, or started for now."""
     if settings.database_url:
-        yield settings
+        yield with_login(settings)
         return
     folder = settings.data_dir / "postgres"
     if not (folder / "cluster").is_dir():

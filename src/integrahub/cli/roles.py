@@ -18,6 +18,7 @@ from integrahub.db import migrations
 from integrahub.domain.errors import ConfigurationError
 from integrahub.fleet import run
 from integrahub.hub import unopened
+from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)")]
@@ -66,7 +67,7 @@ def work(
 
 def migrate() -> int:
     """Bring the schema of DATABASE_URL up to date."""
-    url = Settings().database_url
+    url = with_login(Settings()).database_url
     if not url:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
     applied = asyncio.run(migrations.migrate(url))

@@ -1,8 +1,9 @@
 """The connection pool, with the time limits every session lives under."""
 
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -35,6 +36,39 @@ _SESSION = (
 )
 
 
+@dataclass(slots=True)
+class _Address:
+    """Where the database is, for all who share its pool; `refused` is told when a login was, and may change `url`."""
+
+    url: str
+    refused: Callable[[], Awaitable[None]] | None = None
+
+    async def connect(self, url: str, **keywords: Any) -> Connection:
+        """A connection; one whose login is refused is tried once more when there is another login by then."""
+        try:
+            return await AsyncConnection[DictRow].connect(url, **keywords)
+        except OperationalError as error:
+            if self.refused is None or not _is_login_refused(error):
+                raise
+            await self.refused()
+            if self.url == url:
+                raise
+            return await AsyncConnection[DictRow].connect(self.url, **keywords)
+
+
+class _Pooled(AsyncConnection[DictRow]):
+    """What the pool asks for connections."""
+
+    @classmethod
+    async def connect(cls, conninfo: str = "", *, address: _Address, **keywords: Any) -> Connection:  # type: ignore[override]
+        return await address.connect(conninfo, **keywords)
+
+
+def _is_login_refused(error: OperationalError) -> bool:
+    """Whether the server asked for a password and then would not have who gave it; its words may be of any language."""
+    return error.pgconn is not None and bool(error.pgconn.used_password)
+
+
 class Database:
     """Connections to one PostgreSQL, as a role when one is given, else as whoever the URL names.
 
@@ -49,20 +83,27 @@ class Database:
         name: str = "integrahub",
         breaker: Breaker | None = None,
         role: Role | None = None,
+        refused: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         session = f"{_SESSION} -c role={role}" if role else _SESSION
         keywords: dict[str, Any] = {"row_factory": dict_row, "options": session, "application_name": name} | NETWORK
         self._reach: Reach | None = None
-        self.url = url
+        self._address = _Address(url, refused)
         self.breaker = breaker or Breaker("PostgreSQL", monotonic)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            url,
+            self._newest,
+            connection_class=_Pooled,
             min_size=min(2, size),
             max_size=size,
             open=False,
-            kwargs=keywords | {"prepare_threshold": 2},
+            kwargs=keywords | {"prepare_threshold": 2, "address": self._address},
             timeout=10,
         )
+
+    @property
+    def url(self) -> str:
+        """Where the database is, with the newest login."""
+        return self._address.url
 
     async def open(self) -> None:
         """Start connecting in the background: a database that is down delays the work, not the start."""
@@ -71,6 +112,17 @@ class Database:
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
+
+    async def renew(self, url: str) -> None:
+        """Be somebody else from here on: once the database takes the new login, every connection is replaced as it
+        falls free. Until then all stays as it is; OperationalError tells so."""
+        if url != self.url:
+            await (await AsyncConnection.connect(url, **NETWORK)).close()
+            self._address.url = url
+            await self._pool.drain()
+
+    async def _newest(self) -> str:
+        return self.url
 
     def within(self, reach: Reach) -> "Database":
         """The same connections, each transaction naming the pharmacies it may see."""

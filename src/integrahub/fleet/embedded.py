@@ -10,6 +10,7 @@ from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.leases import expire_leases
 from integrahub.db.migrations import migrate
 from integrahub.domain.errors import ConfigurationError
+from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
 _log = structlog.get_logger()
@@ -20,7 +21,7 @@ async def database(settings: Settings) -> AsyncIterator[str]:
     """The URL of a database with our schema: the one set, else the folder's own, kept alive and stopped here."""
     make_folder(settings)
     if settings.database_url:
-        await migrate(settings.database_url)
+        await migrate((await asyncio.to_thread(with_login, settings)).database_url or "")
         yield settings.database_url
         return
     postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)

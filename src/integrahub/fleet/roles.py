@@ -54,13 +54,13 @@ def static_membership(role: Role, slot: int) -> dict[str, str]:
     return {"INTEGRAHUB_KAFKA_INSTANCE": name_of(role, slot).replace(" ", "-")}
 
 
-def environment_of(settings: Settings, url: str, port: int) -> dict[str, str]:
-    """What a process is started with: the environment, its database, and what the command line or the fleet decided.
+def environment_of(settings: Settings, url: str | None, port: int) -> dict[str, str]:
+    """What a process is started with: the environment, and what the command line or the fleet decided.
 
-    `port` is where the fleet tells the counts of all.
+    `url` is of a database of our own; any other the process finds by itself, with the newest credentials. `port` is
+    where the fleet tells the counts of all.
     """
     given = {
-        "DATABASE_URL": url,
         "DATA_DIR": str(settings.data_dir.absolute()),
         "PORT": str(settings.port),
         "HOST": settings.host,
@@ -72,6 +72,7 @@ def environment_of(settings: Settings, url: str, port: int) -> dict[str, str]:
         "FLEET_PORT": str(port),
         "PLAIN_HTTP": str(settings.plain_http).lower(),
     }
+    given |= {"DATABASE_URL": url} if url else {}
     files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
     given |= {name: str(path.absolute()) for name, path in files.items() if path}
     return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}

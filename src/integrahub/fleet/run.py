@@ -51,16 +51,20 @@ async def _supervise(settings: Settings) -> None:
         async with embedded.database(settings) as url:
             known = settings.model_copy(update={"database_url": url})
             # Of our own PostgreSQL each process gets a login that can be nothing else; of another's it takes the role.
-            url_of = partial(url_as, url) if settings.database_url is None else lambda login: url
+            url_of = partial(url_as, url) if settings.database_url is None else lambda login: None
             await _run(known, shared, url_of, stop, again)
 
 
 async def _run(
-    settings: Settings, shared: socket.socket, url_of: Callable[[Role], str], stop: asyncio.Event, again: asyncio.Event
+    settings: Settings,
+    shared: socket.socket,
+    url_of: Callable[[Role], str | None],
+    stop: asyncio.Event,
+    again: asyncio.Event,
 ) -> None:
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
-    known = settings.model_copy(update={"database_url": url_of(Role.WORKER)})
+    known = settings.model_copy(update={"database_url": url_of(Role.WORKER) or settings.database_url})
     async with open_hub(known, "integrahub fleet", Role.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):

@@ -29,10 +29,10 @@ _log = structlog.get_logger()
 
 
 class Supervisor:
-    """Keeps the processes of `hub.settings` alive; `shared` is the API's listening socket, `url_of` gives the database
-    as processes of a login reach it; `port` is the fleet's own."""
+    """Keeps the processes of `hub.settings` alive; `shared` is the API's listening socket, `url_of` gives our database
+    as processes of a login reach it, None where they find it by themselves; `port` is the fleet's own."""
 
-    def __init__(self, hub: Hub, shared: socket.socket, port: int, url_of: Callable[[Login], str]) -> None:
+    def __init__(self, hub: Hub, shared: socket.socket, port: int, url_of: Callable[[Login], str | None]) -> None:
         self._hub = hub
         self._shared = shared
         self._environments = {login: environment_of(hub.settings, url_of(login), port) for login in Login}

@@ -20,6 +20,7 @@ from integrahub.storage.s3_place import S3Place
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
+    from obstore.store import ClientConfig
 
 _T = TypeVar("_T")
 _PART = 5 << 20  # bytes: the least a part may have, and so the most a put holds back
@@ -36,7 +37,13 @@ class S3Storage:
     """
 
     def __init__(self, place: S3Place) -> None:
+        self._place = place
         self._store = _store(place)
+
+    def renew(self, place: S3Place) -> None:
+        """Use the keys of `place` from the next request on; what is under way ends with those it began with."""
+        if place != self._place:
+            self._place, self._store = place, _store(place)
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
         """Visible only when all of it is there: an upload whose blocks fail, or that is cancelled, is aborted."""
@@ -145,7 +152,8 @@ def _store(place: S3Place) -> S3Store:
         region=place.region,
         virtual_hosted_style_request=not place.path_style,
         credential_provider=Boto3CredentialProvider(session(place), ttl=_KEPT),
-        client_options={
+        client_options=_trust(place)
+        | {
             "allow_http": (place.endpoint or "").startswith("http://"),
             "connect_timeout": "5s",
             "read_timeout": "20s",
@@ -154,6 +162,10 @@ def _store(place: S3Place) -> S3Store:
         },
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
     )
+
+
+def _trust(place: S3Place) -> "ClientConfig":
+    return {"root_certificate": place.authority.read_bytes()} if place.authority else {}
 
 
 @contextmanager

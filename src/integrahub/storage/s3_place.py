@@ -1,6 +1,7 @@
 """Where objects rest in S3, read from `s3://bucket?endpoint=...&region=...&path_style=...`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from integrahub.domain.errors import ConfigurationError
@@ -11,7 +12,10 @@ _EXAMPLE = "s3://integrahub-batches?endpoint=http://minio:9000"
 
 @dataclass(frozen=True, slots=True)
 class S3Place:
-    """`endpoint` None: AWS itself. Without keys the chain of AWS is asked: environment, profile, role, metadata."""
+    """`endpoint` None: AWS itself. Without keys the chain of AWS is asked: environment, profile, role, metadata.
+
+    `authority` is a PEM file of who signed the endpoint's certificate; None: whom the system trusts.
+    """
 
     bucket: str
     endpoint: str | None
@@ -19,9 +23,10 @@ class S3Place:
     path_style: bool
     access_key: str | None = field(default=None, repr=False)
     secret_key: str | None = field(default=None, repr=False)
+    authority: Path | None = None
 
 
-def s3_place(url: str, access_key: str | None, secret_key: str | None) -> S3Place:
+def s3_place(url: str, access_key: str | None, secret_key: str | None, authority: Path | None = None) -> S3Place:
     """The place a STORAGE_URL names; ConfigurationError when it names none, or something not known."""
     parts = urlsplit(url)
     asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
@@ -34,4 +39,5 @@ def s3_place(url: str, access_key: str | None, secret_key: str | None) -> S3Plac
     endpoint = asked.get("endpoint") or None
     style = asked.get("path_style", "true" if endpoint else "false").lower()
     region = asked.get("region") or "us-east-1"
-    return S3Place(parts.hostname, endpoint, region, style in ("true", "1", "yes"), access_key, secret_key)
+    path_style = style in ("true", "1", "yes")
+    return S3Place(parts.hostname, endpoint, region, path_style, access_key, secret_key, authority)

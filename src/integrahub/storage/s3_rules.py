@@ -41,7 +41,9 @@ class BucketRules:
         self._bucket = place.bucket
         style = "path" if place.path_style else "virtual"
         configuration = Config(s3={"addressing_style": style}, connect_timeout=5, read_timeout=20)
-        self._client = session(place).client("s3", endpoint_url=place.endpoint, config=configuration)
+        self._client = session(place).client(
+            "s3", endpoint_url=place.endpoint, config=configuration, verify=_trust(place)
+        )
 
     def put(self, keeping: Keeping) -> bool:
         """Set the rules; True when the store has the cold class, False when chunks expire instead."""
@@ -74,6 +76,10 @@ class BucketRules:
                 return False
             raise
         return True
+
+
+def _trust(place: S3Place) -> str | None:
+    return str(place.authority) if place.authority else None
 
 
 def _rule(name: str, prefix: str, what: Rule) -> Rule:

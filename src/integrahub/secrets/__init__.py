@@ -1,0 +1,1 @@
+"""Where secrets are kept outside the environment: the port and its adapters."""
