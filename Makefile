@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-distributed up test test-long bench dashboards lint format sbom audit lock clean
+.PHONY: help demo demo-distributed up test test-long bench performance dashboards lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -27,8 +27,11 @@ test: $(VENV)/.development ## all tests
 test-long: $(VENV)/.development ## the long versions of property and crash tests
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --timeout 7200
 
-bench: $(VENV)/.development ## what is timed: ratios against a floor in the same run
-	$(BIN)/python -m bench
+bench: $(VENV)/.development ## what is timed, beside its peers (under an hour); QUICK=1: small; SCENES='full_loads intake': only those
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(SCENES)
+
+performance: $(VENV)/.development ## write docs/reference/performance.md and its plot from the last `make bench`
+	$(BIN)/python -m bench --publish
 
 dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/generate.py
 	$(BIN)/python -m deploy.grafana.generate

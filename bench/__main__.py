@@ -1,95 +1,77 @@
-"""`make bench`: FULL loads through a whole hub, from the 202 to COMPLETED, as ratios to the floor of the same run."""
+"""`make bench`: everything that is timed, side by side with its peers, in one run; the last run is kept in `.bench`."""
 
 import argparse
-import statistics
-import tempfile
-from collections.abc import Callable
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+import sys
+from collections.abc import Callable, Iterator
+from time import perf_counter
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.floor import rate
-from integrahub.cli.client import Client
-from integrahub.cli.demo_catalogue import CNPJ, Record, encoded, sample
-from integrahub.cli.embedded_run import embedded_run
-from integrahub.cli.following import bars, follow
+from bench.measured import Line, missing
+from bench.plot import drawn
+from bench.results import FOLDER, keep, last
+from bench.scenes import (
+    full_loads,
+    intake,
+    large_table,
+    many_pharmacies,
+    sizes_of_batches,
+    slow_peers,
+    small_posts,
+    ways_of_running,
+)
+from bench.shown import publish, table_of
+from bench.sizes import QUICK, Sizes
 
-_OUT = Console()
-
-
-def catalogue(products: int) -> list[Record]:
-    """The real catalogue, repeated under new product ids."""
-    records = sample()
-    copies = -(-products // len(records))
-    ids = ((copy, record) for copy in range(copies) for record in records)
-    return [r | {"PRODUCTID": int(r["PRODUCTID"]) + copy * 10_000_000} for copy, r in ids][:products]
-
-
-def dearer(records: list[Record], every: int) -> list[Record]:
-    """Each `every`-th product with another price."""
-    return [r | {"PRICE": float(r.get("PRICE") or 0) + 1} if n % every == 0 else r for n, r in enumerate(records)]
-
-
-def hub_rate(client: Client, records: list[Record]) -> float:
-    """Products a second from the 202 to the end of the batch, both told by the hub's database."""
-    headers = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"}
-    answer = client.post_body(iter([encoded(records)]), headers).json()
-    with bars() as progress:
-        batch = follow(client, answer["batch_id"], progress, progress.add_task("applying", total=len(records)))
-    assert batch["status"] == "COMPLETED", batch
-    received, finished = (datetime.fromisoformat(batch[name]) for name in ("received_at", "finished_at"))
-    return len(records) / (finished - received).total_seconds()
+_WIDE = 170  # columns, where the output is piped
+_OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+_SCENES: dict[str, Callable[[Sizes], Iterator[Line]]] = {
+    "full_loads": full_loads.lines,
+    "slow_peers": slow_peers.lines,
+    "sizes_of_batches": sizes_of_batches.lines,
+    "many_pharmacies": many_pharmacies.lines,
+    "large_table": large_table.lines,
+    "small_posts": small_posts.lines,
+    "intake": intake.lines,
+    "ways_of_running": ways_of_running.lines,
+}
 
 
-def scenes(records: list[Record]) -> list[tuple[str, list[Record]]]:
-    """What is measured, in order: each scene finds the table as the one before left it."""
-    changed = dearer(records, 1)
-    return [
-        ("FULL, all new", records),
-        ("FULL, nothing changed", [records[-1], *records[:-1]]),
-        ("FULL, all changed", changed),
-        ("FULL, 2 % changed", dearer(changed, 50)),
-    ]
+def measured(name: str, sizes: Sizes) -> Iterator[Line]:
+    """A scene's lines; a scene that breaks is told of, and the others go on."""
+    try:
+        yield from _SCENES[name](sizes)
+    except Exception as error:
+        _OUT.print_exception()
+        yield missing(name, f"the scene broke: {type(error).__name__}: {error}"[:300])
 
 
-def run(products: int) -> dict[str, tuple[float, float]]:
-    """Scene -> rates of the hub and of the floor, in products a second, on a fresh hub."""
-    records = catalogue(products)
-    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, embedded_run(Path(folder)) as admin:
-        socket = quote(_socket(Path(folder)), safe="")
-        url = f"postgresql://integrahub@/integrahub?host={socket}"
-        key = admin.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")["api_key"]
-        with Client(admin.url, key) as client:
-            return {title: (hub_rate(client, scene), rate(url)) for title, scene in scenes(records)}
-
-
-def _socket(folder: Path) -> str:
-    """Where the PostgreSQL that serves this folder is reached."""
-    options = (folder / "kept" / "postgres" / "cluster" / "postmaster.opts").read_text()
-    return options.split("unix_socket_directories=", 1)[1].split('"', 1)[0].strip()
-
-
-def main(products: int, runs: int) -> None:
-    """Print each scene's median rates and their ratio."""
-    found = [run(products) for _ in range(runs)]
-    table = Table(title=f"{products:,} products, median of {runs}")
-    for column in ("scene", "hub products/s", "floor products/s", "hub / floor"):
-        table.add_column(column, justify="left" if column == "scene" else "right")
-    median: Callable[[Any], float] = statistics.median
-    for title in found[0]:
-        hub, floor = (median(rates[title][side] for rates in found) for side in (0, 1))
-        ratio = median(rates[title][0] / rates[title][1] for rates in found)
-        table.add_row(title, f"{hub:,.0f}", f"{floor:,.0f}", f"{ratio:.2f}")
-    _OUT.print(table)
+def main(names: list[str], sizes: Sizes, command: str) -> None:
+    """Run the scenes, keep and print what they found."""
+    begun = perf_counter()
+    scenes: dict[str, list[Line]] = {}
+    for name in names:
+        scenes[name] = []
+        for line in measured(name, sizes):
+            scenes[name].append(line)
+            ours = "absent" if line.ours is None else f"{line.ours:,.2f} {line.unit}"
+            _OUT.print(f"{(perf_counter() - begun) / 60:5.1f} min  {line.work}: {ours}", markup=False)
+        found = keep(command, scenes, (perf_counter() - begun) / 60)
+    (FOLDER / "performance.svg").write_text(drawn([line for lines in scenes.values() for line in lines]))
+    _OUT.print(table_of(found))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--products", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=1)
-    arguments = parser.parse_args()
-    main(arguments.products, arguments.runs)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("scenes", nargs="*", metavar="scene", help=f"of {', '.join(_SCENES)}; absent: all")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
+    parser.add_argument("--publish", action="store_true", help="write docs/reference/performance.md from the last run")
+    asked = parser.parse_args()
+    if unknown := set(asked.scenes) - _SCENES.keys():
+        parser.error(f"no such scene: {', '.join(sorted(unknown))}")
+    if asked.publish:
+        publish(last())
+    else:
+        told = f"make bench{' QUICK=1' if asked.quick else ''}"
+        told += f" SCENES='{' '.join(asked.scenes)}'" if asked.scenes else ""
+        main(asked.scenes or list(_SCENES), QUICK if asked.quick else Sizes(), told)

@@ -12,7 +12,7 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from bench.__main__ import catalogue
+from bench.catalogue import Catalogue
 from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import encoded
 from integrahub.cli.embedded_run import embedded_run
@@ -38,7 +38,7 @@ def post_large_fulls(client: Client, count: int, products: int) -> list[str]:
     """That many FULLs of as many real pharmacies, posted; their batch ids."""
     text = (files("integrahub") / "samples" / "pharmacies.csv").read_text("utf-8")
     cnpjs = [next(iter(row.values())) for row in csv.DictReader(text.splitlines())][:count]
-    body = encoded([{k: v for k, v in record.items() if k != "CNPJ"} for record in catalogue(products)])
+    body = Catalogue(products).body()
     return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in cnpjs]
 
 

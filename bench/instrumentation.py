@@ -18,7 +18,8 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
-from bench.__main__ import catalogue, hub_rate
+from bench.catalogue import Catalogue
+from bench.hub import applied, seconds
 from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import CNPJ, encoded
 from integrahub.cli.embedded_run import embedded_run
@@ -67,7 +68,7 @@ def run(products: int, posts: int, counted: bool) -> tuple[float, float, float]:
     ):
         key = admin.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")["api_key"]
         with Client(admin.url, key) as client, scraping(admin.url, 1.0 if counted else None):
-            rate = hub_rate(client, catalogue(products))
+            rate = products / seconds(applied(client, CNPJ, Catalogue(products).body()))
             small = post_small(client, posts)
             never = threading.Event()
             while client.get("/v1/batches", limit=1)["items"][0]["finished_at"] is None:

@@ -13,9 +13,8 @@ from time import perf_counter
 from rich.console import Console
 from rich.table import Table
 
-from bench.__main__ import catalogue, dearer
+from bench.catalogue import Catalogue
 from integrahub.cli.client import Client, Refused
-from integrahub.cli.demo_catalogue import Record, encoded
 from integrahub.cli.distributed_run import distributed_run
 from integrahub.cli.embedded_run import embedded_run
 from integrahub.fleet import place
@@ -30,29 +29,29 @@ _LOOK = 0.05  # seconds
 class Load:
     """Clients that post until `done`: when each batch ended and with how many products; what went wrong."""
 
-    records: list[Record]
+    products: int
     done: threading.Event = field(default_factory=threading.Event)
     ended: list[tuple[float, int]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     def post(self, admin: Client, cnpj: str) -> None:
         """One FULL after another of one pharmacy, every price new each time."""
-        records = [{name: value for name, value in record.items() if name != "CNPJ"} for record in self.records]
+        catalogue = Catalogue(self.products)
         with Client(admin.url, admin.call("POST", f"/admin/pharmacies/{cnpj}/api-key")["api_key"]) as client:
             while not self.done.is_set():
-                records = dearer(records, 1)
+                catalogue.raise_all()
                 try:
-                    self._one(client, records)
+                    self._one(client, catalogue.body())
                 except Refused as refused:
                     self.faults.append(str(refused))
 
-    def _one(self, client: Client, records: list[Record]) -> None:
-        batch_id = client.post_body(iter([encoded(records)]), _HEADERS).json()["batch_id"]
+    def _one(self, client: Client, body: bytes) -> None:
+        batch_id = client.post_body(iter([body]), _HEADERS).json()["batch_id"]
         never = threading.Event()
         while not (batch := client.get(f"/v1/batches/{batch_id}"))["finished_at"]:
             never.wait(_LOOK)
-        self.ended.append((perf_counter(), len(records)))
-        if batch["inserted"] + batch["updated"] != len(records):
+        self.ended.append((perf_counter(), self.products))
+        if batch["inserted"] + batch["updated"] != self.products:
             self.faults.append(f"batch {batch_id}: {batch['inserted']} inserted, {batch['updated']} updated")
 
     def told(self, since: float, until: float) -> tuple[str, str, str]:
@@ -78,7 +77,7 @@ def restart_all(folder: Path) -> None:
 
 def main(products: int, seconds: float, distributed: bool) -> None:
     """Print the rates before, while and after, and what went wrong, which should be nothing."""
-    load = Load(catalogue(products))
+    load = Load(products)
     table = Table(
         title=f"FULLs of {products:,} by {len(_CNPJS)} pharmacies, {'Kafka and S3' if distributed else 'embedded'}"
     )

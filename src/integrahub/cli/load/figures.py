@@ -21,7 +21,7 @@ def figures(outcome: Outcome) -> Row:
         "posts": tally.posted,
         "at_once": outcome.scenario.at_once,
         "statuses": dict(tally.statuses),
-        **_percentiles([seconds * 1000 for seconds in tally.seconds]),
+        **percentiles([seconds * 1000 for seconds in tally.seconds]),
         "posting_seconds": posting,
         "accepted_per_second": len(tally.accepted) / posting if posting else 0.0,
         "applied_seconds": accounting.seconds,
@@ -33,7 +33,8 @@ def figures(outcome: Outcome) -> Row:
     }
 
 
-def _percentiles(milliseconds: list[float]) -> Row:
+def percentiles(milliseconds: list[float]) -> Row:
+    """`p50_ms`, `p95_ms` and `p99_ms`; zeros of nothing."""
     if len(milliseconds) < 2:
         milliseconds = (milliseconds or [0.0]) * 2
     cuts = statistics.quantiles(milliseconds, n=100, method="inclusive")

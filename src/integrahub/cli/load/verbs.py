@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from integrahub.cli.load import scenarios
 from integrahub.cli.load.connections import most_connections
 from integrahub.cli.load.figures import accounts, accounts_table, figures, figures_table, told_faults
-from integrahub.cli.load.posts import one_each, one_large, real_cnpjs, small_posts
 from integrahub.cli.load.running import Scenario, Target, named_hub, own_hub, run
 from integrahub.cli.output import ERRORS, OUT, show_json
 
@@ -38,7 +38,7 @@ def mega(
     as_json: AsJson = False,
 ) -> None:
     """Very many small posts: 50,000 of 10 products, 100 at once."""
-    _small("mega", (posts, products, pharmacies), at_once, _hub(url, key, workers), as_json=as_json)
+    _told(scenarios.small("mega", posts, products, pharmacies, at_once), _hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -55,7 +55,7 @@ def requests(
     """Very many connections: 100,000 posts, as many at once as the machine's limits allow, at most 20,000."""
     lanes = most_connections(min(at_once, posts))
     ERRORS.print(f"{lanes:,} connections at once, of {at_once:,} asked for: what posts, open files and ports allow.")
-    _small("requests", (posts, products, pharmacies), lanes, _hub(url, key, workers), as_json=as_json)
+    _told(scenarios.small("requests", posts, products, pharmacies, lanes), _hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -67,9 +67,7 @@ def million(
     as_json: AsJson = False,
 ) -> None:
     """One very large post: 1,000,000 products in one FULL."""
-    cnpjs = real_cnpjs(1)
-    scenario = Scenario("million", cnpjs, 1, products, 1, lambda heads: one_large(heads, cnpjs[0], products), "full")
-    _told(scenario, _hub(url, key, workers), as_json=as_json)
+    _told(scenarios.million(products), _hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -83,21 +81,8 @@ def many(
     as_json: AsJson = False,
 ) -> None:
     """Very many pharmacies: 1000 post a FULL of 1,000 products each, all at once."""
-    cnpjs, lanes = real_cnpjs(pharmacies), most_connections(min(at_once, pharmacies))
-    scenario = Scenario(
-        "many", cnpjs, len(cnpjs), products, lanes, lambda heads: one_each(heads, cnpjs, products), "full"
-    )
-    _told(scenario, _hub(url, key, workers), as_json=as_json)
-
-
-def _small(
-    name: str, sizes: tuple[int, int, int], at_once: int, hub: AbstractContextManager[Target], *, as_json: bool
-) -> None:
-    posts, products, pharmacies = sizes
-    cnpjs = real_cnpjs(min(pharmacies, posts))
-    lanes = min(at_once, posts)
-    scenario = Scenario(name, cnpjs, posts, products, lanes, lambda heads: small_posts(heads, cnpjs, posts, products))
-    _told(scenario, hub, as_json=as_json)
+    lanes = most_connections(min(at_once, pharmacies))
+    _told(scenarios.many(pharmacies, products, lanes), _hub(url, key, workers), as_json=as_json)
 
 
 def _hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:

@@ -1,0 +1,29 @@
+"""Run by `dlt_merge.py` in an environment of its own: one pipeline run; prints its seconds."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from time import perf_counter
+from urllib.parse import quote
+
+
+def main(socket: str, folder: str) -> None:
+    """Merge the records of the folder."""
+    os.environ |= {"RUNTIME__DLTHUB_TELEMETRY": "false", "DLT_DATA_DIR": folder}
+    import dlt
+
+    records = json.loads((Path(folder) / "records.json").read_bytes())
+    # It insists on a host; libpq takes the one that is named last.
+    known = f"postgresql://integrahub:unused@localhost:5432/integrahub?host={quote(socket, safe='')}"
+    pipeline = dlt.pipeline(
+        "bench", destination=dlt.destinations.postgres(credentials=known), dataset_name="dlt", pipelines_dir=folder
+    )
+    disposition = {"disposition": "merge", "strategy": "upsert"}
+    begun = perf_counter()
+    pipeline.run(records, table_name="products", primary_key="PRODUCTID", write_disposition=disposition)
+    print(perf_counter() - begun)
+
+
+if __name__ == "__main__":
+    main(**json.loads(sys.argv[1]))

@@ -1,0 +1,42 @@
+"""A Fastify endpoint that stores each body with fsync, inserts a row with commit, and answers 202; one process."""
+
+import asyncio
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from bench.peers.parts import node, placed
+from integrahub.cli.load.lanes import Road, Tally, drive
+from integrahub.cli.load.posts import Heads, small_posts
+from integrahub.cli.parts.programs import end, free_ports
+
+_SCRIPT = Path(__file__).parent / "fastify.mjs"
+
+
+@contextmanager
+def fastify(database: str) -> Iterator[str]:
+    """Its address while it runs; PeerMissing where Node cannot run."""
+    program, folder = node()
+    (port,) = free_ports(1)
+    socket = parse_qs(urlsplit(database).query)["host"][0]
+    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as bodies:
+        command = [program, str(placed(_SCRIPT, folder)), socket, bodies, str(port)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout and process.stdout.readline() == b"listening\n"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            end(process)
+
+
+def post_small(address: str, cnpjs: list[str], posts: int, products: int, at_once: int) -> Tally:
+    """The same posts that `load mega` makes."""
+    tally = Tally()
+    road = Road(address, ssl.create_default_context())
+    heads = Heads(address, "no-key", "delta")
+    asyncio.run(drive(road, small_posts(heads, cnpjs, posts, products), at_once, tally))
+    return tally

@@ -1,0 +1,76 @@
+"""The floor: one stream that COPYs clean text, 5,000 products a transaction, and merges them set-based.
+
+It is given what the hub has to work for: parsed, checked, converted and hashed rows. Its rows live in the hub's own
+table, under pharmacies of its own.
+"""
+
+import re
+from pathlib import Path
+from time import perf_counter
+from typing import LiteralString, cast
+
+import psycopg
+
+from bench.catalogue import Catalogue
+
+_TEXT = (Path(__file__).parent / "floor.sql").read_text("utf-8")
+_PARTS = re.split(r"^-- [a-z_]+ --\n", _TEXT, flags=re.MULTILINE)[1:]
+_CLEAN_TEXT, _CREATE, _COPY, _MERGE = (cast(LiteralString, part) for part in _PARTS)
+_PRODUCTS = 5000  # a transaction
+
+
+class CleanText:
+    """The rows of the sample as the hub holds them; any catalogue made of them can be written out."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        parts = [line.split(b"\t", 2) for line in lines]
+        self._hashes = [int(record_hash) for record_hash, _, _ in parts]
+        self._rests = [rest for _, _, rest in parts]
+
+    @classmethod
+    def held(cls, database: str, cnpj: str) -> "CleanText":
+        """Read from the hub, which has applied the sample for a pharmacy."""
+        statement = _CLEAN_TEXT.replace("{cnpj}", cnpj)
+        with psycopg.connect(database) as connection, connection.cursor().copy(statement) as copy:
+            return cls(b"".join(copy).splitlines(keepends=True))
+
+    def blocks(self, catalogue: Catalogue, pharmacy: int) -> list[bytes]:
+        """The catalogue as it stands under a pharmacy, a block a transaction; a raised price has another hash."""
+        count = len(self._rests)
+        lines = [
+            b"%d\t%d\t%d\t%.4f\t%s"
+            % (
+                pharmacy,
+                catalogue.first_id + n,
+                self._hashes[n % count] + catalogue.raises[n],
+                catalogue.price(n),
+                self._rests[n % count],
+            )
+            for n in range(len(catalogue))
+        ]
+        return [b"".join(lines[start : start + _PRODUCTS]) for start in range(0, len(lines), _PRODUCTS)]
+
+
+class Floor:
+    """One pharmacy of the floor's own."""
+
+    name = "floor"
+
+    def __init__(self, database: str, clean: CleanText, pharmacy: int) -> None:
+        self._database = database
+        self._clean = clean
+        self._pharmacy = pharmacy
+
+    def apply(self, catalogue: Catalogue) -> float:
+        """Seconds of COPY and merge."""
+        blocks = self._clean.blocks(catalogue, self._pharmacy)
+        with psycopg.connect(self._database) as connection:
+            connection.execute(_CREATE)
+            connection.commit()
+            begun = perf_counter()
+            for block in blocks:
+                with connection.cursor().copy(_COPY) as copy:
+                    copy.write(block)
+                connection.execute(_MERGE)
+                connection.commit()
+            return perf_counter() - begun

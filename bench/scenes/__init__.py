@@ -1,0 +1,1 @@
+"""What is measured: one scene a file, each giving lines of the table."""
