@@ -1,6 +1,5 @@
 """A Fastify endpoint that stores each body with fsync, inserts a row with commit, and answers 202; one process."""
 
-import asyncio
 import ssl
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from bench.peers.parts import node, placed
 from integrahub.cli.load.lanes import Road, Tally, drive
 from integrahub.cli.load.posts import Heads, small_posts
+from integrahub.cli.load.running import on_a_fast_loop
 from integrahub.cli.parts.programs import end, free_ports
 
 _SCRIPT = Path(__file__).parent / "fastify.mjs"
@@ -38,5 +38,5 @@ def post_small(address: str, cnpjs: list[str], posts: int, products: int, at_onc
     tally = Tally()
     road = Road(address, ssl.create_default_context())
     heads = Heads(address, "no-key", "delta")
-    asyncio.run(drive(road, small_posts(heads, cnpjs, posts, products), at_once, tally))
+    on_a_fast_loop(drive(road, small_posts(heads, cnpjs, posts, products), at_once, tally))
     return tally

@@ -61,4 +61,4 @@ def test_a_load_without_an_address_starts_a_hub_of_its_own_and_watches_its_memor
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert told["products"] == 20_000 and told["accounts"][0]["batches_received"] == 1
-    assert {"api", "upsert"} <= told["memory"].keys()
+    assert {"fleet", "api", "upsert"} <= told["memory"].keys()

@@ -20,10 +20,12 @@ class Memory:
     first: dict[str, float] = field(default_factory=dict)
     most: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
+    fleet: int | None = None  # the pid of the orchestrator itself
 
     def look(self, folder: Path) -> None:
         """One look at the fleet on the folder."""
-        now: dict[str, float] = {}
+        self.fleet = self.fleet or place.pid_of(folder)
+        now = {"fleet": resident(self.fleet)}
         for worker in place.status_of(folder)["workers"]:
             step = worker["step"]
             now[step] = max(now.get(step, 0.0), resident(worker["pid"]))

@@ -51,13 +51,15 @@ class Heads:
     address: str
     key: str
     load_type: str
+    encoding: str = ""
 
     def of(self, cnpj: str, size: int) -> bytes:
         """The head of a post of `size` bytes for a pharmacy."""
+        encoding = f"Content-Encoding: {self.encoding}\r\n" if self.encoding else ""
         return (
             f"POST {PATH}?cnpj={cnpj} HTTP/1.1\r\nHost: {urlsplit(self.address).netloc}\r\n"
             f"Authorization: Bearer {self.key}\r\nX-Inova-Load-Type: {self.load_type}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+            f"Content-Type: application/json\r\n{encoding}Content-Length: {size}\r\n\r\n"
         ).encode()
 
 

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,7 +103,7 @@ def _run(target: Target, client: Client, key: str, scenario: Scenario, progress:
     posts = scenario.made(Heads(client.url, key, scenario.load_type))
     tally, road = Tally(), Road(client.url, target.trusted)
     with _memory_of(target.folder) as memory:
-        _with_fast_loop(_drive_and_tell(road, posts, scenario, tally, progress))
+        on_a_fast_loop(_drive_and_tell(road, posts, scenario, tally, progress))
         accounting = account_for(client, since, scenario.cnpjs, tally, progress)
     return Outcome(scenario, tally, accounting, memory)
 
@@ -127,7 +127,7 @@ def _memory_of(folder: Path | None) -> Iterator[Memory]:
         yield memory
 
 
-def _with_fast_loop(work: Any) -> None:
+def on_a_fast_loop(work: Coroutine[Any, Any, None]) -> None:
     """Run to its end, on uvloop where there is one."""
     if sys.platform == "win32":
         asyncio.run(work)
