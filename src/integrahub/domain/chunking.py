@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -15,6 +15,7 @@ from integrahub.domain.cutter import cutter_for
 from integrahub.domain.runs import Oversize
 
 _BYTES = 4 << 20  # a chunk closes at this size
+_FEW, _PART = 250, 128 * 1024  # records, bytes: what is read at once and with all that is made of it stays in the cache
 _EDGE = 1 << 63
 
 
@@ -26,9 +27,10 @@ class Payload(msgspec.Struct, array_like=True):
     records: list[bytes]
     oversize: dict[int, int]
 
-    def whole(self) -> bytes | None:
-        """All records as one JSON array; None when there is more to them."""
-        return None if self.oversize else array_of(self.records)
+    def arrays(self) -> Iterator[bytes]:
+        """All records as JSON arrays of a few hundred; nothing when there is more to them."""
+        for start in range(0, 0 if self.oversize else len(self.records), _FEW):
+            yield array_of(self.records[start : start + _FEW])
 
     def cut(self) -> Payload:
         """Record by record."""
@@ -57,18 +59,28 @@ class Slice:
     first: int
     _payload: Payload | None = None
 
-    def whole(self) -> bytes | None:
-        """All records as one JSON array; None when they are lines."""
-        return None if "ndjson" in self.media_type else b"[" + self.content + b"]"
+    def arrays(self) -> Iterator[bytes]:
+        """All records as JSON arrays, cut where records seem to end: those that parse are whole; nothing for lines."""
+        start = len(self.content) if self._is_lines else 0
+        while start < len(self.content):
+            end = start + _PART
+            if end < len(self.content):
+                end = self.content.rfind(b"},{", start, end) + 1 or len(self.content)
+            yield b"[" + self.content[start:end] + b"]"
+            start = end + 1
+
+    @property
+    def _is_lines(self) -> bool:
+        return "ndjson" in self.media_type
 
     def cut(self) -> Payload:
         """Record by record."""
         if self._payload is None:
-            whole = self.whole()
+            whole = self.content if self._is_lines else b"[" + self.content + b"]"
             cutter = cutter_for(self.media_type, len(self.content))
-            runs = [cutter.feed(self.content if whole is None else whole), cutter.close()]
+            runs = [cutter.feed(whole), cutter.close()]
             records = [bytes(record) for run in runs for record in run.records if not isinstance(record, Oversize)]
-            before = self.start - (whole is not None)
+            before = self.start - (not self._is_lines)
             offsets = [before + offset for run in runs for offset in run.offsets]
             positions = list(range(self.first, self.first + len(records)))
             self._payload = Payload(positions, offsets, records, {})

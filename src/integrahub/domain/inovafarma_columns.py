@@ -64,7 +64,8 @@ class Lines:
 def usual_lines(records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = "") -> Lines | None:
     """The lines of a JSON array of records, none over the length limit; None when any is unusual.
 
-    A line begins with `owner`, which ends with a tab when there is one, the record's hash and the product id.
+    A line begins with `owner`, which ends with a tab when there is one, the record's hash and the product id. There may
+    be more hashes than records.
     Unusual is what would be rejected, warned of or merged, and what is seldom sent: unknown keys, zoned times, ...
     """
     try:
@@ -74,7 +75,8 @@ def usual_lines(records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: 
         if any(sent and cnpj not in (unmask(sent), str(sent)) for sent in set(cnpjs)):
             raise _Unusual
         checked = _checked(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
-        texts = list(map(f"{owner}{_COLUMNS}".__mod__, zip(hashes, ids, *checked.values(), strict=True)))
+        rows = zip(hashes[: len(ids)], ids, *checked.values(), strict=True)
+        texts = list(map(f"{owner}{_COLUMNS}".__mod__, rows))
         return Lines(ids, texts, [title is not NULL for title in checked["TITLE"]])
     except (_Unusual, Unreadable, ValueError, RecursionError):
         return None

@@ -1,7 +1,7 @@
 """The lines of a chunk: read at once where records are as usual, record by record where they are not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ class Dialect:
     owner: str
 
     def usual(self, records: bytes, hashes: Sequence[int]) -> Lines | None:
-        """The lines of a JSON array of records, when all are as usual."""
+        """The lines of a JSON array of records, when all are as usual; there may be more hashes than records."""
         return usual_lines(records, hashes, cnpj=self.cnpj, load_type=self.load_type, owner=self.owner)
 
 
@@ -58,14 +58,24 @@ def read_lines(chunk: Chunk, slots: Sequence[int], marks: Marks, new: set[int], 
     if not slots:
         return Reading()
     if len(slots) == len(marks.ids) and (dialect.load_type == "full" or not new):
-        whole = chunk.whole()
-        usual = dialect.usual(whole, marks.hashes) if whole else None
-        if usual and list(usual.ids) == list(marks.ids):
-            return Reading(_numbered(usual, slots))
+        lines = _usual(chunk, marks, dialect)
+        if lines:
+            return Reading(lines)
     return _Reader(chunk.cut(), marks, new, dialect).read(slots)
 
 
-def _numbered(usual: Lines, slots: Sequence[int]) -> list[Line]:
+def _usual(chunk: Chunk, marks: Marks, dialect: Dialect) -> list[Line]:
+    """The lines of a chunk, nothing unless all its records are as usual."""
+    lines: list[Line] = []
+    for records in chunk.arrays():
+        usual = dialect.usual(records, marks.hashes[len(lines) :])
+        if usual is None:
+            return []
+        lines += _numbered(usual, range(len(lines), len(lines) + len(usual.ids)))
+    return lines if [line[0] for line in lines] == list(marks.ids) else []
+
+
+def _numbered(usual: Lines, slots: Iterable[int]) -> list[Line]:
     return list(zip(usual.ids, usual.texts, usual.titled, slots, strict=True))
 
 
