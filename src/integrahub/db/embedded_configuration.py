@@ -6,6 +6,8 @@ CONFIGURATION = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
     "wal_compression": "off",
+    "wal_buffers": "64MB",
+    "jit": "off",
     "max_connections": "100",
     "checkpoint_timeout": "15min",
     "autovacuum": "on",

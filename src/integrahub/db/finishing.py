@@ -120,12 +120,21 @@ async def _finish_load(connection: Connection, batch: Row, limit: float, window_
 async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: float) -> Row:
     """Apply or hold what a whole FULL no longer has."""
     asked = {"batches": [batch["id"]], "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
-    await connection.execute(_PRODUCTS["pin_absence"])
-    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
-    assert counted is not None
+    counted = await _count_candidates(connection, asked, sum(totals[name] for name in _APPLIED))
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     reason = hold_reason(operations.evidence(batch, counted["candidates"], active), operations.limit_of(batch, limit))
     return await _decided(connection, batch, asked, counted | {"active": active}, reason)
+
+
+async def _count_candidates(connection: Connection, asked: Row, applied: int) -> Row:
+    """`active` products and the `candidates` among them; every product the batch `applied` is active."""
+    await connection.execute(_PRODUCTS["pin_absence"])
+    counted = await (await connection.execute(_PRODUCTS["count_active"], asked)).fetchone()
+    if counted and counted["active"] == applied:
+        return counted | {"candidates": 0}
+    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
+    assert counted is not None
+    return counted
 
 
 async def _decided(connection: Connection, batch: Row, asked: Row, counted: Row, reason: Reason | None) -> Row:

@@ -116,7 +116,7 @@ def _hashes(texts: Iterable[bytes], seed: int) -> "array[int]":
 
 def _placeless_at(texts: list[bytes], places: list[Any]) -> list[bytes] | None:
     """Flat records without INDICE, whose values are known; None when one is not as usual."""
-    if not texts or not {int}.issuperset(map(type, places)):
+    if not places or not {int}.issuperset(map(type, places)):
         return None
     together = b"".join(texts)
     if together.count(b"{") != len(texts) or b"[" in together:

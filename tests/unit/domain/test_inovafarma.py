@@ -127,7 +127,7 @@ def test_the_hash_ignores_the_place_of_a_record_and_nothing_else() -> None:
 @given(
     st.lists(
         st.fixed_dictionaries(
-            {"PRODUCTID": st.integers(1, 9)},
+            {"PRODUCTID": st.integers(1, 9) | st.sampled_from(["7", "x", None, True, 1e400])},
             optional={
                 "INDICE": st.integers() | st.floats(allow_nan=False) | st.text(max_size=3) | st.none(),
                 "TITLE": st.sampled_from(["t", '"INDICE":1', "{", "[", "INDICE"]),

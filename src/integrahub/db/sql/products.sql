@@ -107,6 +107,10 @@ SELECT place, count(*) AS updated FROM merged GROUP BY place
 SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
 
+-- count_active --
+-- The pharmacy's active products.
+SELECT count(*) AS active FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is_active
+
 -- count_candidates --
 -- Active products, and those of them that no listed batch has.
 WITH present AS (
