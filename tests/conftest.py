@@ -6,8 +6,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -86,14 +86,10 @@ _Made = TypeVar("_Made")
 
 
 def _part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
-    """A program of another project in a folder of its own; the test skips where there is none."""
+    """A program of another project in a folder of its own."""
     place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", dir="/tmp", ignore_cleanup_errors=True)
     with place as folder, ExitStack() as running:
-        try:
-            made = running.enter_context(start(Path(folder)))
-        except PartMissing as missing:
-            pytest.skip(str(missing))
-        yield made
+        yield running.enter_context(start(Path(folder)))
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +110,28 @@ def bucket(s3_server: S3Server) -> S3Place:
     name = f"test-{secrets.token_hex(8)}"
     s3_server.client().create_bucket(Bucket=name)
     return s3_place(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    """A test skips where there is no program that it needs."""
+    with _skipping():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    """Also when it starts that program itself."""
+    with _skipping():
+        yield
+
+
+@contextmanager
+def _skipping() -> Iterator[None]:
+    try:
+        yield
+    except PartMissing as missing:
+        pytest.skip(str(missing))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

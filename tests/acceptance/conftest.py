@@ -1,13 +1,18 @@
-"""A hub as an operator runs it: `integrahub up` in a folder, talked to over HTTP, killed without mercy."""
+"""A hub as an operator runs it: `integrahub up` in a folder, talked to over HTTP, killed without mercy.
+
+On files and a table, and, marked `distributed` or with IHUB_LONG, on a real Kafka and a real S3 too: the same tests.
+"""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -16,11 +21,14 @@ from typing import Any
 import httpx
 import pytest
 
+from integrahub.cli.parts.seaweed import S3Server
+
 ADMIN = "an-admin-key-for-tests"
 CNPJ = "05927228000145"
 OTHER = "33000167000101"
 PATH = "/v1/inovafarma/products"
 _PATIENCE = 120.0  # seconds
+Parts = Callable[[], dict[str, str]]  #: settings that choose bus and storage, for one installation
 
 
 @dataclass
@@ -154,29 +162,56 @@ def _pause() -> None:
     threading.Event().wait(0.05)
 
 
-@pytest.fixture
-def installation() -> Iterator[Installation]:
-    """A folder of its own; whatever still runs on it in the end is killed."""
-    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        made = Installation(Path(folder))
-        try:
-            yield made
-        finally:
-            made.http.close()
-            if made.process and made.process.poll() is None:
-                made.kill()
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of a running hub runs once on each kind of bus and storage that it is for."""
+    if "parts" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("distributed") is not None
+        kinds = ["embedded", "distributed"] if marked or os.environ.get("IHUB_LONG") else ["embedded"]
+        metafunc.parametrize("parts", kinds, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[Installation]:
-    """One running hub with a limit of 1 MB a body, for tests that leave it as they found it."""
+def parts(request: pytest.FixtureRequest) -> Parts:
+    """Where the hub keeps bodies and messages: at home, unless the test is for Kafka and S3."""
+    if getattr(request, "param", "embedded") == "embedded":
+        return dict
+    kafka_address, s3_server = request.getfixturevalue("kafka_address"), request.getfixturevalue("s3_server")
+    return lambda: on_kafka_and_s3(kafka_address, s3_server)
+
+
+def on_kafka_and_s3(kafka_address: str, s3_server: S3Server) -> dict[str, str]:
+    """Topics and a bucket of an installation's own."""
+    name = f"hub-{secrets.token_hex(8)}"
+    s3_server.client().create_bucket(Bucket=name)
+    chosen = {"BUS_URL": f"kafka://{kafka_address}", "KAFKA_PREFIX": f"{name}."}
+    keys = {"STORAGE_ACCESS_KEY": s3_server.access_key, "STORAGE_SECRET_KEY": s3_server.secret_key}
+    return chosen | keys | {"STORAGE_URL": s3_server.storage_url(name)}
+
+
+@contextmanager
+def installed(settings: dict[str, str]) -> Iterator[Installation]:
+    """An installation in a folder of its own; whatever still runs on it in the end is killed."""
     with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        made = Installation(Path(folder))
+        made = Installation(Path(folder), settings)
         try:
-            made.start()
-            made.key = made.make_key()
             yield made
         finally:
             made.http.close()
             if made.process and made.process.poll() is None:
                 made.kill()
+
+
+@pytest.fixture
+def installation(parts: Parts) -> Iterator[Installation]:
+    """A folder of its own, where nothing runs yet."""
+    with installed(parts()) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hub(parts: Parts) -> Iterator[Installation]:
+    """One running hub with a limit of 1 MB a body, for tests that leave it as they found it."""
+    with installed(parts()) as made:
+        made.start()
+        made.key = made.make_key()
+        yield made

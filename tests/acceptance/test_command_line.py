@@ -5,6 +5,8 @@ import json
 import re
 from importlib.resources import files
 
+import pytest
+
 from tests.acceptance.conftest import CNPJ, Installation
 
 
@@ -28,6 +30,7 @@ def test_a_pharmacy_its_key_and_its_catalogue_by_the_command_line_alone(hub: Ins
     assert "COMPLETED" in hub.command("batch", "show", batch["batch_id"]).stdout
 
 
+@pytest.mark.distributed
 def test_a_held_deactivation_is_approved_by_the_command_line(hub: Installation) -> None:
     key = json.loads(hub.command("key", "create", "--cnpj", "11222333000181", "--json").stdout)["api_key"]
     ids = []

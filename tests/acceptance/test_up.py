@@ -63,6 +63,7 @@ def _progress(installation: Installation, batch_id: str) -> float:
     return float(installation.get(f"/v1/batches/{batch_id}")["progress"])
 
 
+@pytest.mark.distributed
 def test_a_child_that_is_killed_is_started_again(installation: Installation) -> None:
     installation.start()
     installation.key = installation.make_key()

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from deploy.kubernetes import policies
 from integrahub.cli.parts.seaweed import S3Server
 from integrahub.domain.events import CHUNKS_READY, GROUPS
 from integrahub.settings import Settings
-from tests.acceptance.conftest import Installation
+from tests.acceptance.conftest import Installation, installed, on_kafka_and_s3
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -81,22 +80,11 @@ def _outgoing(pid: int) -> set[int]:
 
 @pytest.mark.timeout(300)
 def test_each_role_connects_to_what_its_policy_lists(kafka_address: str, s3_server: S3Server) -> None:
-    bucket = "connections"
-    s3_server.client().create_bucket(Bucket=bucket)
     places = {int(kafka_address.rpartition(":")[2]): "kafka", int(s3_server.endpoint.rpartition(":")[2]): "s3"}
-    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        hub = Installation(Path(folder))
-        hub.settings |= {"BUS_URL": f"kafka://{kafka_address}", "KAFKA_PREFIX": "connections."}
-        hub.settings |= {"STORAGE_URL": s3_server.storage_url(bucket), "STORAGE_ACCESS_KEY": s3_server.access_key}
-        hub.settings |= {"STORAGE_SECRET_KEY": s3_server.secret_key}
-        try:
-            hub.start()
-            hub.key = hub.make_key()
-            seen = _watched(hub, places)
-        finally:
-            hub.http.close()
-            if hub.process and hub.process.poll() is None:
-                hub.kill()
+    with installed(on_kafka_and_s3(kafka_address, s3_server)) as hub:
+        hub.start()
+        hub.key = hub.make_key()
+        seen = _watched(hub, places)
     roles = policies.table()["roles"]
     allowed = {step: set(roles["rest" if step == "finish" else step]["to"]) for step in seen}
     assert {step: found - allowed[step] for step, found in seen.items() if found - allowed[step]} == {}

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.conftest import PATH, Installation, hub
+from tests.acceptance.conftest import PATH, Installation, hub, parts
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
-__all__ = ["hub"]
+__all__ = ["hub", "parts"]
 
 _REQUESTS = 100_000 if os.environ.get("IHUB_LONG") else 1500
 _GROWTH = 48 << 10  # kB the API may grow by once warm

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import installation
+from tests.acceptance.conftest import installation, parts
 from tests.prometheus import fetching
 
-__all__ = ["installation", "tools"]
+__all__ = ["installation", "parts", "tools"]
 
 
 @pytest.fixture(scope="session")

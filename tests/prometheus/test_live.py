@@ -2,21 +2,35 @@
 
 import json
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
 from deploy.grafana import generate
 
+from integrahub.cli.parts.kafka import kafka
+from integrahub.cli.parts.programs import free_ports
 from tests.acceptance.conftest import Installation
 from tests.prometheus.proxying import ThreadedProxy
-from tests.prometheus.running import Prometheus, load, prometheus
+from tests.prometheus.running import SHIPPED, Prometheus, load, prometheus
 
 _SCALE = 20
 # Nothing of it happens in a healthy hub: no retry is used up, nothing is counted.
 _MAY_BE_EMPTY = {"Success of retries (1 h)"}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka that can be stopped and started again on what it kept."""
+
+    stop: Callable[[], None]
+    start: Callable[[], None]
 
 
 def _without_comparison(query: str) -> str:
@@ -37,7 +51,14 @@ def _queries(asked: Prometheus) -> dict[str, str]:
         for legend, query in panel.queries.items()
         if panel.title not in _MAY_BE_EMPTY
     }
-    return rules | panels
+    return rules | panels | {f"KEDA / {query}": query for query in _scaled_by()}
+
+
+def _scaled_by() -> list[str]:
+    """What KEDA asks Prometheus."""
+    scaled = yaml.safe_load((SHIPPED.parent / "kubernetes" / "keda" / "upsert-more.yaml").read_text("utf-8"))
+    triggers = scaled["spec"]["triggers"]
+    return [trigger["metadata"]["query"] for trigger in triggers if trigger["type"] == "prometheus"]
 
 
 def test_the_dashboards_are_those_of_the_code() -> None:
@@ -56,6 +77,7 @@ def test_every_query_of_every_rule_and_panel_has_an_answer_under_load(
     installation.start()
     with load(installation) as statuses, prometheus(tools, tmp_path, installation.port, 1) as asked:
         asked.wait(lambda: not _unanswered(asked, _queries(asked)), lambda: _unanswered(asked, _queries(asked)))
+        assert [len(asked.query(query)) for query in _scaled_by()] == [1]  # KEDA takes one sample alone
         rules = asked.rules()
         assert len(rules) > 50
         assert [rule["name"] for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
@@ -94,6 +116,36 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
         objects.unlink()
         objects.with_name("away").rename(objects)
         asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+
+
+@pytest.fixture
+def broker(installation: Installation) -> Iterator[Broker]:
+    """A Kafka of this test's own, which the hub uses."""
+    port = free_ports(1)[0]
+    with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
+
+        def start() -> None:
+            running.enter_context(kafka(Path(folder), port))
+
+        start()
+        installation.settings |= {"BUS_URL": f"kafka://127.0.0.1:{port}", "RATE_LIMIT": "off"}
+        yield Broker(running.close, start)
+
+
+@pytest.mark.timeout(400)
+def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
+    tools: Path, installation: Installation, broker: Broker, tmp_path: Path
+) -> None:
+    installation.start()
+    with load(installation, 1.0) as statuses, prometheus(tools, tmp_path, installation.port, _SCALE) as asked:
+        asked.wait(lambda: bool(asked.query("integrahub_lag")), asked.rules)
+        asked.wait(lambda: not asked.firing(), asked.firing)
+        broker.stop()
+        _fire(asked, {"BreakerOpen bus"})
+        assert asked.query("integrahub_dead_letters")  # what the database knows is told all the same
+        broker.start()
+        asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+        assert set(statuses) == {202}
 
 
 def _fire(asked: Prometheus, expected: set[str]) -> None:

@@ -1,6 +1,7 @@
 """How far a group is: asked by a client that never joins it."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -17,15 +18,19 @@ class Onlooker:
         count = options.partitions.get(topic, 1)
         self._places = [TopicPartition(options.topic(topic), number) for number in range(count)]
         self._client = Consumer(options.onlooker(topic))
-        self._one = asyncio.Lock()
+        # A thread of its own: brokers that are away must not take those that files are written with.
+        self._thread = ThreadPoolExecutor(1, f"kafka lag {topic}")
+        self._asking: asyncio.Future[int] | None = None
 
     async def lag(self) -> int:
-        """Messages past the group's commits."""
-        async with self._one:
-            try:
-                return await asyncio.to_thread(self._lag)
-            except KafkaException as error:
-                raise Transient(f"Kafka: {error}") from error
+        """Messages past the group's commits. Who asks while an answer is on its way shares it."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().run_in_executor(self._thread, self._lag)
+            self._asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+        try:
+            return await asyncio.shield(self._asking)
+        except KafkaException as error:
+            raise Transient(f"Kafka: {error}") from error
 
     def set_sasl_credentials(self, username: str, password: str) -> None:
         """Who to be from the next connection on."""
@@ -33,8 +38,8 @@ class Onlooker:
 
     async def close(self) -> None:
         """End the client."""
-        async with self._one:
-            await asyncio.to_thread(self._client.close)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
+        self._thread.shutdown()
 
     def _lag(self) -> int:
         waiting = 0

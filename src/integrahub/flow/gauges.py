@@ -53,7 +53,7 @@ class Gauges:
         found: dict[Metric, Values] = {}
         try:
             async with asyncio.timeout(_SHARE * waits):
-                for ask in (self._unaccounted, self._workers, self._backlog, self._lag, self._figures):
+                for ask in (self._unaccounted, self._workers, self._backlog, self._figures, self._lag):
                     await _answered(ask, found)
         except TimeoutError:
             _log.warning("the hub's figures took too long to be told whole", action="scrape")
