@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+MINIO := v0.0.0-20260212201848-7aac2a2c5b7c
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-distributed up test test-long bench performance dashboards lint format sbom audit lock clean
+.PHONY: help demo demo-distributed up test test-long minio bench performance dashboards lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -35,6 +36,9 @@ performance: $(VENV)/.development ## write docs/reference/performance.md and its
 
 dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/generate.py
 	$(BIN)/python -m deploy.grafana.generate
+
+minio: ## build MinIO into the user's cache, so that the S3 contract is tested on it too (Go; about half an hour)
+	GOBIN="$${XDG_CACHE_HOME:-$$HOME/.cache}/integrahub/bin" go install github.com/minio/minio@$(MINIO)
 
 lint: $(VENV)/.development ## style, types and the house's floors
 	$(BIN)/ruff check .

@@ -85,7 +85,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 _Made = TypeVar("_Made")
 
 
-def _part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
+def part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
     """A program of another project in a folder of its own."""
     place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", dir="/tmp", ignore_cleanup_errors=True)
     with place as folder, ExitStack() as running:
@@ -95,18 +95,23 @@ def _part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """One S3 server per session that asks."""
-    yield from _part("s3", seaweed)
+    yield from part("s3", seaweed)
 
 
 @pytest.fixture(scope="session")
 def kafka_address() -> Iterator[str]:
     """One Apache Kafka per session that asks: where it listens."""
-    yield from _part("kafka", kafka)
+    yield from part("kafka", kafka)
 
 
 @pytest.fixture
 def bucket(s3_server: S3Server) -> S3Place:
     """A bucket of this test's own."""
+    return new_bucket(s3_server)
+
+
+def new_bucket(s3_server: S3Server) -> S3Place:
+    """An empty bucket of a server."""
     name = f"test-{secrets.token_hex(8)}"
     s3_server.client().create_bucket(Bucket=name)
     return s3_place(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)

@@ -11,6 +11,18 @@ from integrahub.domain.errors import ConfigurationError, Transient
 from integrahub.storage.s3 import S3Storage
 from integrahub.storage.s3_place import S3Place, s3_place
 from integrahub.storage.s3_rules import BucketRules, Keeping
+from tests.conftest import new_bucket
+from tests.contract.conftest import S3_KINDS, server_of
+
+
+@pytest.fixture(params=S3_KINDS)
+def server(request: pytest.FixtureRequest) -> S3Server:
+    return server_of(request, request.param)
+
+
+@pytest.fixture
+def bucket(server: S3Server) -> S3Place:
+    return new_bucket(server)
 
 
 async def parts(count: int, fault: BaseException | None = None) -> AsyncIterator[bytes]:
@@ -25,7 +37,7 @@ def uploads(server: S3Server, place: S3Place) -> list[str]:
     return [upload["Key"] for upload in told.get("Uploads", [])]
 
 
-async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(s3_server: S3Server, bucket: S3Place) -> None:
+async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(server: S3Server, bucket: S3Place) -> None:
     storage = S3Storage(bucket)
     with pytest.raises(ConnectionResetError):
         await storage.put("batches/failed", parts(12, ConnectionResetError()))
@@ -34,14 +46,14 @@ async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(s3_server: S
         await asyncio.sleep(moment)
         putting.cancel()
         await asyncio.wait([putting])
-    assert uploads(s3_server, bucket) == []
+    assert uploads(server, bucket) == []
 
 
-async def test_what_is_above_five_megabytes_goes_in_parts(s3_server: S3Server, bucket: S3Place) -> None:
+async def test_what_is_above_five_megabytes_goes_in_parts(server: S3Server, bucket: S3Place) -> None:
     storage = S3Storage(bucket)
     for name, size in (("small", 4), ("large", 11)):
         await storage.put(name, parts(size))
-    tags = {name: s3_server.client().head_object(Bucket=bucket.bucket, Key=name)["ETag"] for name in ("small", "large")}
+    tags = {name: server.client().head_object(Bucket=bucket.bucket, Key=name)["ETag"] for name in ("small", "large")}
     assert "-" not in tags["small"] and tags["large"].endswith('-3"')
 
 

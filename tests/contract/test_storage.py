@@ -13,14 +13,16 @@ from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
 from integrahub.storage.memory import MemoryStorage
 from integrahub.storage.s3 import S3Storage
+from tests.conftest import new_bucket
+from tests.contract.conftest import S3_KINDS, server_of
 
 
-@pytest.fixture(params=["files", "memory", "guarded", "s3"])
+@pytest.fixture(params=["files", "memory", "guarded", *S3_KINDS])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "memory":
         return MemoryStorage()
-    if request.param == "s3":
-        return S3Storage(request.getfixturevalue("bucket"))
+    if request.param in S3_KINDS:
+        return S3Storage(new_bucket(server_of(request, request.param)))
     plain = FileStorage(tmp_path / "objects")
     return plain if request.param == "files" else GuardedStorage(plain, Breaker("storage", monotonic))
 

@@ -1,0 +1,23 @@
+"""Servers of S3 that its adapter must get on with."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from integrahub.cli.parts.seaweed import S3Server
+from tests.conftest import part
+from tests.contract.minio import PROGRAM, minio
+
+S3_KINDS = ["seaweed", "minio"] if PROGRAM else ["seaweed"]
+
+
+@pytest.fixture(scope="session")
+def minio_server() -> Iterator[S3Server]:
+    """One MinIO per session that asks."""
+    yield from part("minio", minio)
+
+
+def server_of(request: pytest.FixtureRequest, kind: str) -> S3Server:
+    """The server of a kind."""
+    server: S3Server = request.getfixturevalue("s3_server" if kind == "seaweed" else "minio_server")
+    return server

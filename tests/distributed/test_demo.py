@@ -1,0 +1,16 @@
+"""`integrahub demo --distributed`: the same figures as on one machine, with nothing but the command."""
+
+import subprocess
+import sys
+
+import pytest
+
+from integrahub.cli.parts.seaweed import S3Server
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("kafka_address")  # where there is no Kafka to be had the test skips
+def test_the_demo_adds_up_on_kafka_s3_and_postgresql_too(s3_server: S3Server) -> None:
+    command = [sys.executable, "-m", "integrahub", "demo", "--distributed"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=590, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
