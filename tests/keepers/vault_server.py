@@ -17,6 +17,7 @@ _BUILDING = 3600  # seconds
 _MODULE = f"""module integrahub/vault
 go 1.25.3
 require github.com/hashicorp/vault {VERSION}
+replace github.com/hashicorp/vault/sdk => github.com/hashicorp/vault/sdk v0.20.0
 replace github.com/99designs/keyring => github.com/Jeffail/keyring v1.2.3
 replace github.com/ma314smith/signedxml v1.1.1 => github.com/moov-io/signedxml v1.1.1
 """

