@@ -42,6 +42,16 @@ async def test_the_few_records_that_differ_share_a_chunk_of_their_own(client: Cl
     assert {n for n, item in products.items() if item["price"] == 99} == {40, 80, 120, 160, 200}
 
 
+async def test_promotions_that_follow_each_other_are_never_put_asunder(client: Client) -> None:
+    promotions = [product(50, PRICEPROMO=price) for price in (1, 2, 3)]
+    load = [*(product(n) for n in range(1, 50)), *promotions, *(product(n) for n in range(51, 120))]
+    assert (await client.load(load))["merged"] == 2
+    batch = await client.load([*load[1:], load[0]])
+    assert (batch["unchanged"], batch["merged"]) == (119, 2)
+    assert [chunk[1] for chunk in await _chunks(client, batch)] == [51, 50, 20]
+    assert (await client.products())[50]["pricePromos"] == [1, 2, 3]
+
+
 async def test_records_of_a_product_that_straddle_chunks_are_applied_whole_and_once(client: Client) -> None:
     promotions = [product(7, PRICEPROMO=1), *[product(n) for n in range(20, 90)], product(7, PRICEPROMO=2), product(95)]
     await client.load(promotions)

@@ -110,14 +110,23 @@ class Cutting:
         ids, records, hashes = identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
         start = 0
         while start < len(records):
-            end = start + self._limits.chunk_size - len(self._draft.records)
+            end = self._border(ids, start)
             part = slice(start, end)
             self._draft.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
             start = end
-            if self._draft.is_full(self._limits.chunk_size):
+            if start < len(records) and self._draft.is_full(self._limits.chunk_size):
                 await self._close()
         self.items += len(records)
         self._count_unreadable(run, ids)
+
+    def _border(self, ids: list[int], start: int) -> int:
+        """Where the draft is full: never between records of one product that follow each other, as promotions do."""
+        size = self._limits.chunk_size
+        end = start if self._draft.is_full(size) else min(len(ids), start + size - len(self._draft.ids))
+        last = ids[end - 1] if end > start else self._draft.ids[-1]
+        while end < len(ids) and ids[end] == last != 0:
+            end += 1
+        return end
 
     async def _close(self) -> None:
         draft, self._draft = self._draft, Draft()
