@@ -24,7 +24,6 @@ __all__ = ["VERSION", "Facts", "Normalised", "copy_text", "first_record_facts", 
 
 VERSION = 1  # of the normaliser: a change of meaning makes every stored hash differ
 _NAMES = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME")
-_INDICE_KEY = b'"INDICE"'
 _INDICE = re.compile(rb'"INDICE"[ \t\r\n]*:[ \t\r\n]*(?:"[^"\\]*"|[^,}\]"]*)')
 _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -127,13 +126,10 @@ def _placeless_at(texts: list[bytes], places: list[Any]) -> list[bytes] | None:
 
 def _placeless(raw: bytes) -> bytes:
     """A record without INDICE, where it can be found without reading the record."""
-    start = raw.find(_INDICE_KEY)
-    if start < 0 or raw.find(b"{", 1) > 0 or raw.find(b"[") > 0:
+    found = _INDICE.search(raw)
+    if found is None or raw.find(b"{", 1) > 0 or raw.find(b"[") > 0 or _INDICE.search(raw, found.end()):
         return raw
-    found = _INDICE.match(raw, start)
-    if found is None or raw.find(_INDICE_KEY, found.end()) > 0:
-        return raw
-    return raw[:start] + raw[found.end() :]
+    return raw[: found.start()] + raw[found.end() :]
 
 
 class Facts(msgspec.Struct, frozen=True):

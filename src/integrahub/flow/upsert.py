@@ -169,9 +169,10 @@ class Upsert:
                 return
             counters = await write(connection, held, put)
             await chunks.complete(connection, held, counters)
-            left = await chunks.take_off(connection, Counter(claim["batch_id"] for claim in held))
-            for batch in sorted(left):
-                ready += await chunks.announce_next(connection, batch, self._window) if left[batch] else []
+            done = Counter(claim["batch_id"] for claim in held)
+            for batch in sorted({c["batch_id"] for c in held if c["chunks_total"] > done[c["batch_id"]]}):
+                ready += await chunks.announce_next(connection, batch, self._window)
+            left = await chunks.take_off(connection, done)  # last, since other workers wait for these rows
         for claim, counted in zip(held, counters, strict=True):
             _count(claim, counted)
         await publish_ready(self._bus, ready)
