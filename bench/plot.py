@@ -8,7 +8,7 @@ from bench.measured import Line
 _WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 190, 90, 16, 34, 20  # pixels
 _COLOURS = {"integrahub": "#0f766e", "floor": "#94a3b8"}
 _OTHERS = "#d6b98c"
-_STYLE = "font-family:system-ui,sans-serif;font-size:12px"
+_STYLE = "font-family:system-ui,DejaVu Sans,sans-serif;font-size:12px"
 Groups = dict[str, dict[str, float]]
 
 
@@ -29,7 +29,8 @@ def drawn(lines: list[Line]) -> str:
     height = _TOP + sum(len(bars) * _BAR + _GAP for bars in found.values())
     shapes = "\n".join(_shapes(found, most))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" style="{_STYLE}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+        f'viewBox="0 0 {_WIDTH} {height}" style="{_STYLE}" role="img" '
         f'aria-label="Products a second by work and peer">\n'
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>\n{shapes}\n</svg>\n'
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from bench.catalogue import Catalogue
-from bench.hub import Hub, applied, running
+from bench.hub import Hub, applied, finished, running
 from bench.measured import Line
 from bench.sizes import Sizes
 from integrahub.cli.load.figures import percentiles
@@ -24,26 +24,26 @@ _SETTINGS = {"MAX_PAYLOAD_SIZE": "1g"}
 
 
 def lines(sizes: Sizes) -> Iterator[Line]:
-    """Plain and gzip alone, then several streams beside small posts; the batches themselves are not waited for."""
+    """Plain and gzip, each alone, then several streams beside small posts; those are not waited for."""
     body = Catalogue(sizes.body // _RECORD).body()
-    for encoding, cnpj, least in (("", _PLAIN, 250), ("gzip", _PACKED, 100)):
-        with running(_SETTINGS) as hub:
-            rate = _intake(hub, cnpj, body, encoding)
-        work = f"POST of {len(body) / 1e6:,.0f} MB, {encoding or 'plain'}"
-        yield Line(work, "MB/s of body", rate, judged=rate, least=least)
     with running(_SETTINGS) as hub:
+        applied(hub.admin, _SMALL, Catalogue(1000).body())  # what it does first it does slowly
+        for encoding, cnpj, least in (("", _PLAIN, 250), ("gzip", _PACKED, 100)):
+            rate = _intake(hub, cnpj, body, encoding)
+            work = f"POST of {len(body) / 1e6:,.0f} MB, {encoding or 'plain'}"
+            yield Line(work, "MB/s of body", rate, judged=rate, least=least)
         yield from _streams(hub, sizes)
 
 
 def _intake(hub: Hub, cnpj: str, body: bytes, encoding: str) -> float:
-    """Megabytes of body, inflated, a second from the first byte to the 202; the API is warm."""
-    applied(hub.admin, _SMALL, Catalogue(1000).body())
+    """Megabytes of body, inflated, a second from the first byte to the 202."""
     sent = gzip.compress(body, 6) if encoding else body
     head = Heads(hub.admin.url, _key(hub), "full", encoding).of(cnpj, len(sent))
     blocks = (sent[start : start + _BLOCK] for start in range(0, len(sent), _BLOCK))
     post, tally = Post(cnpj, 0, chain([head], blocks)), Tally()
     on_a_fast_loop(drive(_road(hub), iter([post]), 1, tally))
-    assert len(tally.accepted) == 1, tally.refusals
+    (batch_id,) = tally.accepted
+    finished(hub.admin, batch_id)
     return len(body) / 1e6 / tally.seconds[0]
 
 

@@ -1,4 +1,4 @@
-"""A hub of one's own in a folder, started through the real command and ended with it."""
+"""A hub of one's own in a folder, started through the real command and ended with it, however it ends."""
 
 import os
 import secrets
@@ -15,6 +15,7 @@ from time import monotonic
 import httpx
 
 from integrahub.cli.client import Client, Refused
+from integrahub.db.embedded import tie_to_parent
 
 _PATIENCE = 90.0  # seconds until the hub must be well
 _DRAIN = 60.0  # seconds it may take to stop
@@ -33,6 +34,7 @@ def embedded_run(folder: Path, workers: int = 2, settings: Mapping[str, str] | N
             stdout=output,
             stderr=output,
             start_new_session=True,
+            preexec_fn=tie_to_parent(),
         )
     try:
         with Client(f"http://127.0.0.1:{port}", admin_key) as client:
