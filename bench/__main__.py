@@ -1,6 +1,7 @@
 """`make bench`: everything that is timed, side by side with its peers, in one run; the last run is kept in `.bench`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -48,7 +49,7 @@ def measured(name: str, sizes: Sizes) -> Iterator[Line]:
 
 def main(names: list[str], sizes: Sizes, command: str) -> None:
     """Run the scenes, keep and print what they found."""
-    begun = perf_counter()
+    begun, busy = perf_counter(), os.getloadavg()[0]
     scenes: dict[str, list[Line]] = {}
     for name in names:
         scenes[name] = []
@@ -56,7 +57,7 @@ def main(names: list[str], sizes: Sizes, command: str) -> None:
             scenes[name].append(line)
             ours = "absent" if line.ours is None else f"{line.ours:,.2f} {line.unit}"
             _OUT.print(f"{(perf_counter() - begun) / 60:5.1f} min  {line.work}: {ours}", markup=False)
-        found = keep(command, scenes, (perf_counter() - begun) / 60)
+        found = keep(command, scenes, (perf_counter() - begun) / 60, busy)
     (FOLDER / "performance.svg").write_text(drawn([line for lines in scenes.values() for line in lines]))
     _OUT.print(table_of(found))
 

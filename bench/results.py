@@ -16,13 +16,14 @@ _FILE = FOLDER / "results.json"
 Row = dict[str, Any]
 
 
-def keep(command: str, scenes: dict[str, list[Line]], minutes: float) -> Row:
-    """Write the run down, whole; what an earlier run found is gone."""
+def keep(command: str, scenes: dict[str, list[Line]], minutes: float, busy: float) -> Row:
+    """Write the run down, whole; what an earlier run found is gone. `busy`: the load average before it began."""
     found = {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "minutes": round(minutes, 1),
         "machine": machine(),
+        "busy": round(busy, 1),
         "commit": _commit(),
         "scenes": {name: [asdict(line) for line in lines] for name, lines in scenes.items()},
     }

@@ -9,6 +9,7 @@ from bench.plot import drawn
 from bench.results import Row, lines_of
 
 _PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
+_CAUTION = "**Small sizes: this run shows that everything runs, not how fast it is.**\n\n"
 _TITLES = ("work", "ours", "peer", "theirs", "ratio", "goal", "")
 _MARKS = {True: "ok", False: "short", None: ""}
 _TEXT = (Path(__file__).parent / "page.txt").read_text("utf-8")
@@ -39,8 +40,9 @@ def page(found: Row, lines: list[Line]) -> str:
     rows += [f"| {' | '.join([*_cells(line), _told(line)])} |" for line in lines]
     judged = [line for line in lines if line.reached is not None]
     short = sum(1 for line in judged if not line.reached)
-    known = {name: found[name] for name in ("command", "date", "minutes", "commit", "machine")}
-    return _TEXT.format(**known, table="\n".join(rows), short=short, judged=len(judged))
+    known = {name: found[name] for name in ("command", "date", "minutes", "commit", "machine", "busy")}
+    caution = _CAUTION if "QUICK" in found["command"] else ""
+    return _TEXT.format(**known, caution=caution, table="\n".join(rows), short=short, judged=len(judged))
 
 
 def _told(line: Line) -> str:

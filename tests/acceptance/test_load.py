@@ -62,3 +62,18 @@ def test_a_load_without_an_address_starts_a_hub_of_its_own_and_watches_its_memor
     told = json.loads(ended.stdout)
     assert told["products"] == 20_000 and told["accounts"][0]["batches_received"] == 1
     assert {"fleet", "api", "upsert"} <= told["memory"].keys()
+
+
+def test_a_load_that_is_killed_leaves_no_hub_behind(installation: Installation) -> None:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
+    command = [sys.executable, "-m", "integrahub", "load", "mega", "--posts", "1000000"]
+    given = plain | {"TMPDIR": str(installation.folder)}
+    load = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL)
+    installation.wait_until(lambda: next(installation.folder.glob("*/kept/fleet.json"), None))
+    (kept,) = installation.folder.glob("*/kept")
+    own = Installation(kept.parent)
+    assert own.members()
+    load.kill()
+    load.wait()
+    own.wait_until(lambda: not own.members())
+    own.http.close()
