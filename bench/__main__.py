@@ -1,16 +1,15 @@
-"""`make bench`: everything that is timed, side by side with its peers, in one run; the last run is kept in `.bench`."""
+"""`make bench`: everything that is timed, beside its peers; each scene's last run is kept in `.bench`."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
-from time import perf_counter
 
 from rich.console import Console
 
+from bench import results
 from bench.measured import Line, missing
 from bench.plot import drawn
-from bench.results import FOLDER, keep, last
+from bench.results import Scene
 from bench.scenes import (
     full_loads,
     intake,
@@ -48,18 +47,19 @@ def measured(name: str, sizes: Sizes) -> Iterator[Line]:
 
 
 def main(names: list[str], sizes: Sizes, command: str) -> None:
-    """Run the scenes, keep and print what they found."""
-    begun, busy = perf_counter(), os.getloadavg()[0]
-    scenes: dict[str, list[Line]] = {}
+    """Run the scenes; keep and print what they found."""
+    scenes: list[Scene] = []
     for name in names:
-        scenes[name] = []
+        since, lines = results.begun(), []
         for line in measured(name, sizes):
-            scenes[name].append(line)
-            ours = "absent" if line.ours is None else f"{line.ours:,.2f} {line.unit}"
-            _OUT.print(f"{(perf_counter() - begun) / 60:5.1f} min  {line.work}: {ours}", markup=False)
-        found = keep(command, scenes, (perf_counter() - begun) / 60, busy)
-    (FOLDER / "performance.svg").write_text(drawn([line for lines in scenes.values() for line in lines]))
-    _OUT.print(table_of(found))
+            lines.append(line)
+            _OUT.print(
+                f"{line.work}: {'absent' if line.ours is None else f'{line.ours:,.2f} {line.unit}'}", markup=False
+            )
+        scenes.append(results.ended(name, lines, command, since))
+        _OUT.print(f"{name} took {scenes[-1].minutes:g} minutes", style="dim")
+    (results.FOLDER / "performance.svg").write_text(drawn([line for scene in scenes for line in scene.lines]))
+    _OUT.print(table_of(scenes))
 
 
 if __name__ == "__main__":
@@ -71,7 +71,7 @@ if __name__ == "__main__":
     if unknown := set(asked.scenes) - _SCENES.keys():
         parser.error(f"no such scene: {', '.join(sorted(unknown))}")
     if asked.publish:
-        publish(last())
+        publish(results.last())
     else:
         told = f"make bench{' QUICK=1' if asked.quick else ''}"
         told += f" SCENES='{' '.join(asked.scenes)}'" if asked.scenes else ""

@@ -1,46 +1,54 @@
-"""The last run, kept as JSON beside the bench: on which machine, when, by which command, and every line."""
+"""Each scene's last run, kept as JSON: on which machine, when, by which command, and every line."""
 
 import json
 import os
 import platform
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from time import perf_counter
 
 from bench.measured import Line
 
 FOLDER = Path(__file__).parents[1] / ".bench"
 _FILE = FOLDER / "results.json"
-Row = dict[str, Any]
 
 
-def keep(command: str, scenes: dict[str, list[Line]], minutes: float, busy: float) -> Row:
-    """Write the run down, whole; what an earlier run found is gone. `busy`: the load average before it began."""
-    found = {
-        "command": command,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "minutes": round(minutes, 1),
-        "machine": machine(),
-        "busy": round(busy, 1),
-        "commit": _commit(),
-        "scenes": {name: [asdict(line) for line in lines] for name, lines in scenes.items()},
-    }
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene's last run. `busy`: the load average before it began; `commit`: of the code that was measured."""
+
+    name: str
+    lines: list[Line]
+    command: str
+    date: str
+    minutes: float
+    busy: float
+    commit: str
+    machine: str
+
+
+def begun() -> tuple[float, float]:
+    """The clock and the load average as a scene begins."""
+    return perf_counter(), os.getloadavg()[0]
+
+
+def ended(name: str, lines: list[Line], command: str, since: tuple[float, float]) -> Scene:
+    """Write a scene's run down in the place of its run before; the other scenes' last runs stay."""
+    minutes, busy = (perf_counter() - since[0]) / 60, since[1]
+    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    scene = Scene(name, lines, command, date, round(minutes, 1), round(busy, 1), _commit(), machine())
+    kept = {known.name: known for known in last()} | {name: scene}
     FOLDER.mkdir(exist_ok=True)
-    _FILE.write_text(json.dumps(found, ensure_ascii=False, indent=1))
-    return found
+    _FILE.write_text(json.dumps([asdict(known) for known in kept.values()], ensure_ascii=False, indent=1))
+    return scene
 
 
-def last() -> Row:
-    """The run that was written down last."""
-    found: Row = json.loads(_FILE.read_text())
-    return found
-
-
-def lines_of(found: Row) -> list[Line]:
-    """Every line of a run, in the order of the scenes."""
-    return [Line(**line) for lines in found["scenes"].values() for line in lines]
+def last() -> list[Scene]:
+    """Each scene's last run."""
+    found = json.loads(_FILE.read_text()) if _FILE.exists() else []
+    return [Scene(**{**known, "lines": [Line(**line) for line in known["lines"]]}) for known in found]
 
 
 def machine() -> str:

@@ -10,6 +10,7 @@ from bench.catalogue import Catalogue
 from bench.measured import Line, compared, missing
 from bench.peers.floor import CleanText
 from bench.plot import drawn, groups
+from bench.results import Scene
 from bench.shown import page
 from bench.sizes import QUICK
 
@@ -61,10 +62,9 @@ def test_the_page_and_the_plot_show_each_contender_and_what_falls_short() -> Non
     lines = [compared(work, [90.0], "floor", [100.0], 1.0), compared(f"{work}: dlt", [90.0], "dlt", [9.0], 9.0)]
     assert groups(lines) == {work: {"integrahub": 90.0, "floor": 100.0, "dlt": 9.0}}
     assert drawn(lines).count("<rect") == 4
-    told = {"command": "make bench", "date": "today", "minutes": 1.0, "commit": "c", "machine": "m", "busy": 0.1}
-    shown = page(told, lines)
+    shown = page([Scene("intake", lines, "make bench QUICK=1", "today", 1.0, 0.1, "c", "m")])
     assert "| FULL, all new | 90 products/s | floor | 100 | 0.90 | ≥ 1 x | **short** |" in shown
-    assert "1 of 2 goals fall short" in shown
+    assert "1 of 2 goals fall short" in shown and "Small sizes" in shown
 
 
 def test_the_floors_text_carries_another_hash_where_a_price_was_raised() -> None:
