@@ -14,7 +14,7 @@ from bench.sizes import Sizes
 from integrahub.cli.load.figures import percentiles
 from integrahub.cli.load.lanes import Road, Tally, drive
 from integrahub.cli.load.memory import remembered
-from integrahub.cli.load.posts import Heads, Post, one_large, real_cnpjs, small_posts
+from integrahub.cli.load.posts import Heads, Post, real_cnpjs, small_posts
 from integrahub.cli.load.running import on_a_fast_loop
 
 _PLAIN, _PACKED, _SMALL, *_LARGE = real_cnpjs(30)
@@ -32,19 +32,23 @@ def lines(sizes: Sizes) -> Iterator[Line]:
             rate = _intake(hub, cnpj, body, encoding)
             work = f"POST of {len(body) / 1e6:,.0f} MB, {encoding or 'plain'}"
             yield Line(work, "MB/s of body", rate, judged=rate, least=least)
-        yield from _streams(hub, sizes)
+        yield from _streams(hub, body, sizes.streams)
 
 
 def _intake(hub: Hub, cnpj: str, body: bytes, encoding: str) -> float:
     """Megabytes of body, inflated, a second from the first byte to the 202."""
     sent = gzip.compress(body, 6) if encoding else body
-    head = Heads(hub.admin.url, _key(hub), "full", encoding).of(cnpj, len(sent))
-    blocks = (sent[start : start + _BLOCK] for start in range(0, len(sent), _BLOCK))
-    post, tally = Post(cnpj, 0, chain([head], blocks)), Tally()
+    tally, post = Tally(), _post(Heads(hub.admin.url, _key(hub), "full", encoding), cnpj, sent)
     on_a_fast_loop(drive(_road(hub), iter([post]), 1, tally))
     (batch_id,) = tally.accepted
     finished(hub.admin, batch_id)
     return len(body) / 1e6 / tally.seconds[0]
+
+
+def _post(heads: Heads, cnpj: str, sent: bytes) -> Post:
+    """A body made before, in blocks."""
+    blocks = (sent[start : start + _BLOCK] for start in range(0, len(sent), _BLOCK))
+    return Post(cnpj, 0, chain([heads.of(cnpj, len(sent))], blocks))
 
 
 def _key(hub: Hub) -> str:
@@ -55,14 +59,14 @@ def _road(hub: Hub) -> Road:
     return Road(hub.admin.url, ssl.create_default_context())
 
 
-def _streams(hub: Hub, sizes: Sizes) -> Iterator[Line]:
-    key, road, records = _key(hub), _road(hub), sizes.body // _RECORD
+def _streams(hub: Hub, body: bytes, streams: int) -> Iterator[Line]:
+    key, road = _key(hub), _road(hub)
     large, small = Heads(road.address, key, "full"), Heads(road.address, key, "delta")
-    posts = (post for cnpj in _LARGE[: sizes.streams] for post in one_large(large, cnpj, records))
+    posts = (_post(large, cnpj, body) for cnpj in _LARGE[:streams])
     streamed, beside = Tally(), Tally()
     with remembered(hub.folder) as memory:
-        on_a_fast_loop(_both(road, posts, sizes.streams, streamed, small, beside))
-    work = f"{sizes.streams} bodies of {sizes.body / 1e6:,.0f} MB stream in"
+        on_a_fast_loop(_both(road, posts, streams, streamed, small, beside))
+    work = f"{streams} bodies of {len(body) / 1e6:,.0f} MB stream in"
     note = f"{len(streamed.accepted)} taken in {streamed.ended - streamed.began:.1f} s"
     yield Line(f"{work}: largest API process", "MB", memory.most["api"], judged=memory.most["api"], most=100, note=note)
     p95 = percentiles([seconds * 1000 for seconds in beside.seconds])["p95_ms"]

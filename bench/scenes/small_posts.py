@@ -22,7 +22,7 @@ def lines(sizes: Sizes) -> Iterator[Line]:
     with running() as hub:
         yield from _mega(hub, sizes.mega)
     with running() as hub:
-        yield from _requests(hub, sizes.requests, lanes)
+        yield from _requests(hub, sizes.requests, lanes, min(_CONNECTIONS, sizes.at_once))
 
 
 def _mega(hub: Hub, posts: int) -> Iterator[Line]:
@@ -46,11 +46,11 @@ def _beside_fastify(hub: Hub, work: str, ours: float, posts: int) -> Line:
     return Line(f"{work}: accepted", "posts/s", ours, "Fastify", theirs, ours / theirs, least=2)
 
 
-def _requests(hub: Hub, posts: int, lanes: int) -> Iterator[Line]:
+def _requests(hub: Hub, posts: int, lanes: int, least: int) -> Iterator[Line]:
     found = loaded(hub, small("requests", posts, 1, 1000, lanes))
     work = f"load requests, {posts:,} posts"
     yield whole(work, found)
-    yield Line(f"{work}: at once", "connections", lanes, judged=lanes, least=min(_CONNECTIONS, posts))
+    yield Line(f"{work}: at once", "connections", lanes, judged=lanes, least=least)
     told = f"P95 of the answer {found['p95_ms']:,.0f} ms, all applied after {found['applied_seconds']:,.0f} s"
     yield Line(f"{work}: accepted", "posts/s", found["accepted_per_second"], note=told)
     api = found["memory"]["api"]
