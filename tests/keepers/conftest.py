@@ -1,6 +1,5 @@
 """Keepers of secrets as they run: Vault or what stands in for it, AWS as moto plays it, PostgreSQL with passwords."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tests.keepers import vault_server
 from tests.keepers.guarded_postgres import Guarded, guarded_postgres
 from tests.keepers.vault_stand_in import vault_stand_in
 
-_REAL = bool(os.environ.get("IHUB_LONG")) or vault_server.found() is not None
+_REAL = vault_server.found() is not None
 Environment = Callable[..., None]
 
 
@@ -60,11 +59,7 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VaultServe
         if request.param == "stand-in":
             yield VaultServer(*running.enter_context(vault_stand_in()))
             return
-        try:
-            made = running.enter_context(vault_server.vault_server(tmp_path))
-        except vault_server.PartMissing as missing:
-            pytest.skip(str(missing))
-        yield VaultServer(*made)
+        yield VaultServer(*running.enter_context(vault_server.vault_server(tmp_path)))
 
 
 @pytest.fixture(scope="session")
