@@ -49,7 +49,7 @@ def replay(
     batch: Annotated[str | None, typer.Option(help="only of this batch")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 1000,
 ) -> int:
-    """Apply dead chunks again, at the hub's rate; what later batches said stays said."""
+    """Apply dead chunks again, at the hub's rate, and send dead messages again; what later batches said stays said."""
     given = {"ids": [letter_id] if letter_id else None, "error": error, "cnpj": cnpj, "batch_id": batch}
     wanted = {"filter": {name: value for name, value in given.items() if value is not None}, "limit": limit}
     with Client() as client:
