@@ -35,7 +35,7 @@ class Keeping:
 
 
 class BucketRules:
-    """The rules of one bucket. `dead/`, work that waits for a person, has none."""
+    """The rules of one bucket. `dead/`, work that waits for a person and is put in one piece, has none."""
 
     def __init__(self, place: S3Place) -> None:
         self._bucket = place.bucket
@@ -63,7 +63,6 @@ class BucketRules:
         rules = [
             _rule("bodies", "batches/", {"Expiration": {"Days": keeping.bodies}}),
             _rule("chunks", "chunks/", chunks),
-            _rule("unfinished uploads", "", {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}),
         ]
         try:
             with _asking():
@@ -83,7 +82,9 @@ def _trust(place: S3Place) -> str | None:
 
 
 def _rule(name: str, prefix: str, what: Rule) -> Rule:
-    return {"ID": f"integrahub {name}", "Filter": {"Prefix": prefix}, "Status": "Enabled"} | what
+    """One rule. It gives up unfinished uploads too: MinIO, which does so by itself, takes no rule of that alone."""
+    unfinished = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+    return {"ID": f"integrahub {name}", "Filter": {"Prefix": prefix}, "Status": "Enabled"} | what | unfinished
 
 
 @contextmanager
