@@ -18,7 +18,7 @@ from integrahub.cli.load.posts import Heads, Post, real_cnpjs, small_posts
 from integrahub.cli.load.running import on_a_fast_loop
 
 _PLAIN, _PACKED, _SMALL, *_LARGE = real_cnpjs(30)
-_RECORD = 590  # bytes of one, about
+_RECORD = 500  # bytes of one, about
 _BLOCK = 1 << 20  # bytes
 _SETTINGS = {"MAX_PAYLOAD_SIZE": "1g"}
 
