@@ -58,9 +58,11 @@ class Hub:
 
     async def renew(self, settings: Settings) -> None:
         """Use newer credentials; what is under way goes on."""
-        if settings.database_url:
-            await self.database.renew(settings.database_url)
-        await adapters.renew(settings, *self.chosen)
+        try:
+            if settings.database_url:
+                await self.database.renew(settings.database_url)
+        finally:  # one that is refused keeps none of the others from being used
+            await adapters.renew(settings, *self.chosen)
 
     @property
     def everything(self) -> Database:

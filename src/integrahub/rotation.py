@@ -5,10 +5,9 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 import structlog
-from psycopg import OperationalError
 from pydantic import ValidationError
 
-from integrahub.domain.errors import ConfigurationError, IntegraHubError
+from integrahub.domain.errors import ConfigurationError
 from integrahub.settings import Settings, keeper
 
 ROTATING = ("database_url", "storage_access_key", "storage_secret_key", "kafka_username", "kafka_password")
@@ -44,7 +43,7 @@ class Rotation:
     def __init__(self, settings: Settings, read: Callable[[Settings], Settings] = renewed) -> None:
         self.settings = settings
         self._read = read
-        self._read_at = float("-inf")
+        self._read_at = self._forgot_at = float("-inf")
         self._one = asyncio.Lock()
         self._hand_on: Callable[[Settings], Awaitable[None]] | None = None
 
@@ -70,17 +69,23 @@ class Rotation:
             if monotonic() - self._read_at < _SPACING:
                 return
             try:
-                if anew and (kept := keeper(self.settings)):
-                    kept.forget()
+                if anew:
+                    self._forget()
                 found = await asyncio.to_thread(self._read, self.settings)
                 if found != self.settings and self._hand_on:
                     await self._hand_on(found)
                     _log.info("credentials were renewed", action="renew_credentials")
                 self.settings = found
-            except (IntegraHubError, ValidationError, OperationalError, OSError) as error:
+            except Exception as error:  # whatever it was, the credentials in use go on, and the next look comes
                 _log.warning("credentials could not be renewed", action="renew_credentials", error=_told(error))
             finally:
                 self._read_at = monotonic()
+
+    def _forget(self) -> None:
+        """Take no refused login again; seldom, lest a database that refuses everybody costs a login a second."""
+        if monotonic() - self._forgot_at >= self.settings.secrets_refresh and (kept := keeper(self.settings)):
+            kept.forget()
+            self._forgot_at = monotonic()
 
 
 def _told(error: Exception) -> str:

@@ -16,15 +16,17 @@ import pytest
 from integrahub import settings as reading
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Transient
+from integrahub.hub import open_hub
 from integrahub.rotation import Rotation
 from integrahub.settings import Settings
+from integrahub.storage.s3 import S3Storage
 from integrahub.worker import STEPS
-from tests.acceptance.conftest import Installation, installation
+from tests.acceptance.conftest import Installation, installation, parts
 from tests.integration.conftest import ADMIN, CNPJ, running
 from tests.keepers.conftest import Environment, VaultServer
 from tests.keepers.guarded_postgres import Guarded
 
-__all__ = ["installation"]
+__all__ = ["installation", "parts"]
 
 _SESSIONS = "SELECT count(*), count(*) FILTER (WHERE backend_start < '{}') FROM pg_stat_activity WHERE usename = '{}'"
 
@@ -163,6 +165,19 @@ async def test_logins_vault_lends_follow_each_other_while_batches_are_applied(
                 assert (batch["status"], batch["inserted"]) == ("COMPLETED", 1)
                 seen |= {row[0] for row in guarded.ask("SELECT usename FROM pg_stat_activity WHERE usename ~ '^v-'")}
     reading._keeper.cache_clear()
+
+
+async def test_a_refused_database_login_keeps_no_other_credential_from_being_used(
+    guarded: Guarded, owner: str, tmp_path: Path
+) -> None:
+    place = {"storage_url": "s3://bucket?endpoint=http://127.0.0.1:1", "storage_access_key": "a", "data_dir": tmp_path}
+    settings = Settings(database_url=guarded.url_of(owner, "first"), storage_secret_key="old", **place)  # type: ignore[arg-type]
+    async with open_hub(settings) as hub:
+        newer = {"database_url": guarded.url_of(owner, "wrong"), "storage_secret_key": "new"}
+        with pytest.raises(psycopg.OperationalError):
+            await hub.renew(settings.model_copy(update=newer))
+        assert isinstance(hub.chosen[0], S3Storage) and hub.chosen[0]._place.secret_key == "new"
+        await hub.database.check()
 
 
 async def test_a_keeper_that_is_away_changes_nothing(environment: Environment) -> None:
