@@ -136,11 +136,11 @@ async def _insert(connection: Connection, fresh: list[Post]) -> dict[UUID, datet
     taken = await (await connection.execute(_SQL["take_numbers"], numbers)).fetchall()
     next_number = {row["pharmacy_id"]: row["last_seq"] - wanted[row["pharmacy_id"]] + 1 for row in taken}
     received_at = taken[0]["received_at"]
-    rows = []
+    seqs = []
     for post in fresh:
-        row = {member: getattr(post, member) for member in Post.__slots__}
-        row |= {"received_seq": next_number[post.pharmacy_id], "received_at": received_at}
-        rows.append(row | {"streamed": monotonic() - post.begun})
+        seqs.append(next_number[post.pharmacy_id])
         next_number[post.pharmacy_id] += 1
-    await connection.cursor().executemany(_SQL["insert"], rows)
+    columns: dict[str, Any] = {member: [getattr(post, member) for post in fresh] for member in Post.__slots__}
+    columns |= {"body": [post.body or b"" for post in fresh], "received_seq": seqs, "received_at": received_at}
+    await connection.execute(_SQL["insert"], columns | {"streamed": [monotonic() - post.begun for post in fresh]})
     return {post.id: received_at for post in fresh}

@@ -26,9 +26,14 @@ WHERE t.pharmacy_id = k.pharmacy_id
 RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp()) AS received_at
 
 -- insert --
--- One accepted batch.
+-- Accepted batches: one statement, so that row security is asked once.
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
   body, location, bytes, sha256, first_byte_at, received_at, announced_at)
-VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(load_type)s, %(media_type)s, %(encoding)s, %(idempotency_key)s,
-  %(item_count)s, %(body)s, %(location)s, %(bytes)s, %(sha256)s,
-  %(received_at)s - make_interval(secs => %(streamed)s), %(received_at)s, clock_timestamp())
+SELECT k.id, k.pharmacy_id, k.received_seq, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
+  CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256,
+  %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()
+FROM unnest(%(id)s::uuid[], %(pharmacy_id)s::bigint[], %(received_seq)s::bigint[], %(load_type)s::text[],
+  %(media_type)s::text[], %(encoding)s::text[], %(idempotency_key)s::text[], %(item_count)s::bigint[],
+  %(body)b::bytea[], %(location)s::text[], %(bytes)s::bigint[], %(sha256)b::bytea[], %(streamed)s::float8[])
+  AS k (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count, body, location,
+    bytes, sha256, streamed)
