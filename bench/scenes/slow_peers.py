@@ -15,7 +15,7 @@ from bench.sizes import Sizes
 from integrahub.cli.load.posts import real_cnpjs
 
 _LEAST = 10.0
-_NO_SINK = "no JDBC sink connector is on Maven Central"
+_NO_SINK = "no JDBC sink connector was found to fetch; the hub does not ship one"
 
 
 def lines(sizes: Sizes) -> Iterator[Line]:
