@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,8 @@ def _kill_workers(hub: Installation, sign: signal.Signals) -> None:
     told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
     for place in told["workers"]:
         if place["step"] != "api" and place["pid"]:
-            os.kill(place["pid"], sign)
+            with suppress(ProcessLookupError):  # the fleet may have taken it away since it told
+                os.kill(place["pid"], sign)
 
 
 @pytest.mark.timeout(1800 if os.environ.get("IHUB_LONG") else 400)

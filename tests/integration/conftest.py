@@ -46,7 +46,7 @@ class Client:
         return answer.json()
 
     async def finished(self, batch_id: str, key: str = "") -> dict[str, Any]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (batch := await self.get(f"/v1/batches/{batch_id}", key))["finished_at"]:
                 await asyncio.sleep(0.02)
         if batch["items_total"] is not None:

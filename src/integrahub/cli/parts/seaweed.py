@@ -79,7 +79,7 @@ def _command(program: str, folder: Path, ports: dict[str, tuple[int, int]], serv
     identities.write_text(json.dumps({"identities": [user]}))
     listening = [f"-{name}.port={plain}" for name, (plain, _) in ports.items()]
     listening += [f"-{name}.port.grpc={grpc}" for name, (_, grpc) in ports.items()]
-    sizes = ["-volume.max=100", "-master.volumeSizeLimitMB=512"]
+    sizes = ["-volume.max=1000", "-master.volumeSizeLimitMB=512"]
     without = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
     quiet = [f"-filer.localSocket={folder / 'filer.sock'}", f"-s3.localSocket={folder / 's3.sock'}"]
     place = [f"-dir={kept}", "-ip=127.0.0.1", "-filer", "-s3", f"-s3.config={identities}"]
