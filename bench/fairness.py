@@ -1,11 +1,9 @@
 """`python -m bench.fairness`: how long a small DELTA of one pharmacy takes while others' large FULLs are applied."""
 
 import argparse
-import csv
 import statistics
 import tempfile
 import threading
-from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 
@@ -16,6 +14,7 @@ from bench.catalogue import Catalogue
 from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import encoded
 from integrahub.cli.embedded_run import embedded_run
+from integrahub.cli.load.posts import real_cnpjs
 
 _OUT = Console()
 _SMALL = "33000167000101"
@@ -36,10 +35,8 @@ def delta_seconds(client: Client, price: int) -> float:
 
 def post_large_fulls(client: Client, count: int, products: int) -> list[str]:
     """That many FULLs of as many real pharmacies, posted; their batch ids."""
-    text = (files("integrahub") / "samples" / "pharmacies.csv").read_text("utf-8")
-    cnpjs = [next(iter(row.values())) for row in csv.DictReader(text.splitlines())][:count]
     body = Catalogue(products).body()
-    return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in cnpjs]
+    return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in real_cnpjs(count)]
 
 
 def main(fulls: int, products: int) -> None:

@@ -65,18 +65,19 @@ async def renew(database: Database, claims: list[Row]) -> bool:
 async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
     """The effect's guard: claims still ours until the transaction ends, with their `ids` and `hashes`."""
     known = {(claim["batch_id"], claim["number"]): claim for claim in claims}
-    values = _keys(claims) | {"token": claims[0]["claim_token"]}
+    values = keys(claims) | {"token": claims[0]["claim_token"]}
     found = await (await connection.execute(_SQL["lock_if_claimed"], values, binary=True)).fetchall()
     return [known[row["batch_id"], row["number"]] | row for row in found]
 
 
 async def complete(connection: Connection, claims: list[Row], counters: list[Row]) -> None:
     """Settle applied chunks with their counters."""
-    values = _keys(claims)
+    values = keys(claims)
     await connection.execute(_SQL["complete"], values | {name: [row[name] for row in counters] for name in COUNTERS})
 
 
-def _keys(claims: list[Row]) -> Row:
+def keys(claims: list[Row]) -> Row:
+    """Which chunks these are, by column."""
     return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
 
 

@@ -132,9 +132,7 @@ async def _count_candidates(connection: Connection, asked: Row, applied: int) ->
     counted = await (await connection.execute(_PRODUCTS["count_active"], asked)).fetchone()
     if counted and counted["active"] == applied:
         return counted | {"candidates": 0}
-    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
-    assert counted is not None
-    return counted
+    return await operations.count_candidates(connection, asked)
 
 
 async def _decided(connection: Connection, batch: Row, asked: Row, counted: Row, reason: Reason | None) -> Row:
@@ -169,8 +167,7 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     present = {*(load["id"] for load in loads), batch["id"]}
     asked = {"batches": list(present), "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
     await connection.execute(_PRODUCTS["pin_absence"])
-    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
-    assert counted is not None
+    counted = await operations.count_candidates(connection, asked)
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)
     reason = hold_reason(known, operations.limit_of(batch, limit))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrahub.db import record_faults
+from integrahub.db import chunks, record_faults
 from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
@@ -46,14 +46,10 @@ async def apply(
 async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
     """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
     asked = [claim for claim in claims if claim["has_products"]]
-    found = iter(await _probed(connection, asked) if asked else [])
+    values = chunks.keys(asked) | {"pharmacies": [claim["pharmacy_id"] for claim in asked]}
+    rows = await (await connection.execute(_SQL["probe"], values, binary=True)).fetchall() if asked else []
+    found = iter(rows)
     return [next(found) if claim["has_products"] else _all_new(claim) for claim in claims]
-
-
-async def _probed(connection: Connection, claims: list[Row]) -> list[Row]:
-    names = {"batches": "batch_id", "numbers": "number", "pharmacies": "pharmacy_id"}
-    asked = {name: [claim[key] for claim in claims] for name, key in names.items()}
-    return await (await connection.execute(_SQL["probe"], asked, binary=True)).fetchall()
 
 
 def _all_new(claim: Row) -> Row:

@@ -102,8 +102,7 @@ async def _close_window(connection: Connection, last: Row, operation: Row, limit
     parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
     loads = await loads_since(connection, operation, parts[0]["received_seq"])
     asked = _absent_from(operation, loads)
-    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
-    assert counted is not None
+    counted = await count_candidates(connection, asked)
     active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
     reason = _why_held(parts, counted["candidates"], active, limit_of(last, limit))
     gone = 0
@@ -116,6 +115,13 @@ async def _close_window(connection: Connection, last: Row, operation: Row, limit
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
     await connection.execute(_BATCHES["decide_if_waiting"], told)
     await connection.execute(_BATCHES["supersede_held"], last)
+
+
+async def count_candidates(connection: Connection, asked: Row) -> Row:
+    """The pharmacy's `active` products, and the `candidates` among them; the plan is pinned already."""
+    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
+    assert counted is not None
+    return counted
 
 
 async def loads_since(connection: Connection, decided: Row, first: int) -> list[Row]:

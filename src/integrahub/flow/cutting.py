@@ -48,12 +48,15 @@ class Cut:
     length: int | None = None
     first: int | None = None
     is_settled: bool = False
+    unchanged: int = 0
+    merged: int = 0
 
-    def counters(self) -> dict[str, int]:
-        """What is settled of it: products found unchanged, and records that only repeat one of them."""
-        own = [product_id for product_id in self.slots.ids if product_id >= 0] if self.is_settled else []
-        unchanged = len(set(own))
-        return {"unchanged": unchanged, "merged": len(own) - unchanged}
+    def count(self) -> None:
+        """Count what is settled of it, once no more leaves it: products unchanged, records that only repeat one."""
+        if self.is_settled:
+            own = [product_id for product_id in self.slots.ids if product_id >= 0]
+            self.unchanged = len(set(own))
+            self.merged = len(own) - self.unchanged
 
 
 class Cutting:
@@ -94,10 +97,12 @@ class Cutting:
         await self._sift(await self._sieve.rest() if self._sieve else [])
         if self._presence.late:
             await self._gather_late()
-            return
-        if self._new.records:
-            await self._close_new()
-        self.chunks += self._new_chunks
+        else:
+            if self._new.records:
+                await self._close_new()
+            self.chunks += self._new_chunks
+        for chunk in self.chunks:
+            chunk.count()
 
     async def _gather(self, run: Run) -> None:
         """A run's records into the draft, which closes when it is full."""
@@ -189,7 +194,9 @@ class Cutting:
                 "ids": as_text(chunk.slots.ids),
                 "hashes": as_text(self._hashes(chunk)),
                 "is_settled": chunk.is_settled,
-            } | chunk.counters()
+                "unchanged": chunk.unchanged,
+                "merged": chunk.merged,
+            }
 
     def _hashes(self, chunk: Cut) -> "array[int]":
         if chunk.is_settled:

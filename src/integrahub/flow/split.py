@@ -118,5 +118,5 @@ def _count_settled(chunks: list[Cut]) -> None:
     for chunk in chunks:
         if chunk.is_settled:
             CHUNKS_PROCESSED.add("completed")
-            for result, count in chunk.counters().items():
-                PRODUCTS_SETTLED.add(result, by=count)
+            PRODUCTS_SETTLED.add("unchanged", by=chunk.unchanged)
+            PRODUCTS_SETTLED.add("merged", by=chunk.merged)
