@@ -44,20 +44,27 @@ class Server:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
-    """One embedded PostgreSQL per session (and per xdist worker) with the schema in `template_hub`."""
-    folder = Path(tempfile.mkdtemp(prefix="ihub-tests-", dir="/tmp"))
+@contextmanager
+def embedded_postgres(prefix: str) -> Iterator[tuple[Path, str]]:
+    """The folder and the URL of a PostgreSQL of its own, which goes with the block."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
     folder.chmod(0o711)
     engine = EmbeddedPostgres(folder)
     try:
-        server = Server(asyncio.run(engine.start()))
-        server.execute("CREATE DATABASE {}", _TEMPLATE)
-        asyncio.run(migrate(server.url_of(_TEMPLATE)))
-        yield server
+        yield folder, asyncio.run(engine.start())
     finally:
         asyncio.run(engine.stop())
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One embedded PostgreSQL per session (and per xdist worker) with the schema in `template_hub`."""
+    with embedded_postgres("ihub-tests-") as (_, url):
+        server = Server(url)
+        server.execute("CREATE DATABASE {}", _TEMPLATE)
+        asyncio.run(migrate(server.url_of(_TEMPLATE)))
+        yield server
 
 
 @pytest.fixture

@@ -1,19 +1,16 @@
 """A PostgreSQL of its own that asks everybody but its owner for a password (SCRAM)."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.migrations import migrate
+from tests.conftest import embedded_postgres
 
 _RULES = "local all integrahub trust\nlocal all all scram-sha-256\n"
 
@@ -44,15 +41,9 @@ class Guarded:
 @contextmanager
 def guarded_postgres() -> Iterator[Guarded]:
     """The server, with our schema in its database."""
-    folder = Path(tempfile.mkdtemp(prefix="ihub-guarded-", dir="/tmp"))
-    folder.chmod(0o711)
-    engine = EmbeddedPostgres(folder)
-    try:
-        server = Guarded(asyncio.run(engine.start()))
+    with embedded_postgres("ihub-guarded-") as (folder, url):
+        server = Guarded(url)
         (folder / "cluster" / "pg_hba.conf").write_text(_RULES)
         server.ask("SELECT pg_reload_conf()")
         asyncio.run(migrate(server.url))
         yield server
-    finally:
-        asyncio.run(engine.stop())
-        shutil.rmtree(folder)
