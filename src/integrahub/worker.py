@@ -17,7 +17,7 @@ from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.strikes import Strikes
-from integrahub.domain.windows import TOGETHER, WIDTH
+from integrahub.domain.windows import SMALL, TOGETHER, WIDTH
 from integrahub.flow.giving_up import give_up
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
@@ -167,7 +167,7 @@ def loops(
     """One loop a step, all under one worker's id."""
     known, pulse = worker_id or uuid4(), pulse or Pulse()
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 4, pulse),
+        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 2 * SMALL, pulse),
         "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER, pulse),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4, pulse),
         "failures": lambda: _failures(hub, stop, pulse),

@@ -10,8 +10,11 @@ import structlog
 from integrahub.bus.base import Delivery
 from integrahub.db.loader import blocks
 from integrahub.db.pool import NETWORK, Database
+from integrahub.domain.events import GROUPS
+from integrahub.domain.gathering import Gathering
 
 _SQL = blocks("bus_messages")
+_TOGETHER = 1000  # calls that may share a transaction
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
 _log = structlog.get_logger()
 
@@ -21,15 +24,17 @@ class LocalBus:
 
     def __init__(self, database: Database, *, visibility: float = 60.0) -> None:
         self._database = database
+        # What is asked while a transaction is under way shares the next one.
+        self._publishing = Gathering(self._publish, most=_TOGETHER, at_once=1)
+        self._settling = Gathering(self._settle, most=_TOGETHER, at_once=1)
         self._visibility = visibility  # seconds until a message not settled comes again
         self._woken: dict[str, asyncio.Event] = {}
         self._listener: asyncio.Task[None] | None = None
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        """Queue messages."""
-        if bodies:
-            async with self._database.transaction() as connection:
-                await connection.execute(_SQL["publish"], {"topic": topic, "bodies": bodies})
+        """Queue messages; of a topic without readers none is kept."""
+        if bodies and topic in GROUPS:
+            await self._publishing((topic, bodies))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
         """Take what is due, or wait for a notice until `timeout`."""
@@ -48,8 +53,7 @@ class LocalBus:
     async def settle(self, deliveries: list[Delivery]) -> None:
         """Remove the rows."""
         if deliveries:
-            async with self._database.transaction() as connection:
-                await connection.execute(_SQL["settle"], {"ids": [delivery.token for delivery in deliveries]})
+            await self._settling(deliveries)
 
     async def lag(self, topic: str) -> int:
         """Rows of the topic that are due."""
@@ -70,6 +74,17 @@ class LocalBus:
             with suppress(asyncio.CancelledError):
                 await self._listener
             self._listener = None
+
+    async def _publish(self, sent: list[tuple[str, list[bytes]]]) -> None:
+        topics = [topic for topic, bodies in sent for _ in bodies]
+        asked = {"topics": topics, "bodies": [body for _, bodies in sent for body in bodies]}
+        async with self._database.transaction() as connection:
+            await connection.execute(_SQL["publish"], asked)
+
+    async def _settle(self, done: list[list[Delivery]]) -> None:
+        ids = [delivery.token for deliveries in done for delivery in deliveries]
+        async with self._database.transaction() as connection:
+            await connection.execute(_SQL["settle"], {"ids": ids})
 
     async def _take(self, topic: str, limit: int) -> list[Delivery]:
         asked = {"topic": topic, "limit": limit, "visibility": self._visibility}

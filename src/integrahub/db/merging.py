@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrahub.db import chunks, record_faults
+from integrahub.db import record_faults
 from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
+from integrahub.db.sifting import as_text
 from integrahub.domain.chunking import Chunk
 from integrahub.domain.inovafarma_lines import Dialect, Line, Marks, read_lines
 from integrahub.domain.products import COUNTERS, SETTLED, Fault
@@ -46,7 +47,8 @@ async def apply(
 async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
     """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
     asked = [claim for claim in claims if claim["has_products"]]
-    values = chunks.keys(asked) | {"pharmacies": [claim["pharmacy_id"] for claim in asked]}
+    values: Row = {name: [as_text(claim[name]) for claim in asked] for name in ("ids", "hashes")}
+    values["pharmacies"] = [claim["pharmacy_id"] for claim in asked]
     rows = await (await connection.execute(_SQL["probe"], values, binary=True)).fetchall() if asked else []
     found = iter(rows)
     return [next(found) if claim["has_products"] else _all_new(claim) for claim in claims]

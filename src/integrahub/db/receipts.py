@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+from integrahub.db import turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.roles import Reach
@@ -108,7 +109,7 @@ def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -
 
 async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:
     pharmacies = sorted({post.pharmacy_id for post in posts})
-    await connection.execute(_SQL["lock_turns"], {"pharmacies": pharmacies})
+    await turns.lock_all(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
     asked = {"pharmacies": [p.pharmacy_id for p in keyed], "keys": [p.idempotency_key for p in keyed]}
     by_key = await (await connection.execute(_SQL["keyed"], asked)).fetchall() if keyed else []

@@ -1,6 +1,7 @@
 """Which records, by id and hash, say something else than the table holds."""
 
 from array import array
+from collections.abc import Iterable
 
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
@@ -18,6 +19,6 @@ async def differing(database: Database, pharmacy_id: int, ids: "array[int]", has
     return sorted(found["differing"])
 
 
-def as_text(numbers: "array[int]") -> str:
+def as_text(numbers: Iterable[int]) -> str:
     """Numbers as PostgreSQL's text of an array, which is written faster than a list is adapted."""
     return "{" + ",".join(map(str, numbers)) + "}"

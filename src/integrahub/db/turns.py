@@ -1,5 +1,6 @@
 """Turns: the lowest unfinished batch of a pharmacy is applied, the others wait; decided under one row's lock."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,14 +27,22 @@ async def lock(connection: Connection, pharmacy_id: int) -> None:
     await connection.execute(_SQL["lock_turn"], {"pharmacy_id": pharmacy_id})
 
 
+async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
+    """From here on nobody else decides these pharmacies' turns; taken in one order by everybody."""
+    await connection.execute(_SQL["lock_turns"], {"pharmacies": sorted(pharmacies)})
+
+
 async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:
     """Give the turn to the next batch that waits for it. The turn must be locked."""
     row = await (await connection.execute(_SQL["pass_turn_if_free"], {"pharmacy_id": pharmacy_id})).fetchone()
-    if row is None:
-        return Turn([])
-    if row["stage"] == "finishing":
-        return Turn([], row["id"])
-    return Turn(await chunks.announce_next(connection, row["id"], window))
+    return await given(connection, row, window) if row else Turn([])
+
+
+async def given(connection: Connection, batch: Row, window: Window) -> Turn:
+    """What a batch needs that has just got the turn."""
+    if batch["stage"] == "finishing":
+        return Turn([], batch["id"])
+    return Turn(await chunks.announce_next(connection, batch["id"], window))
 
 
 async def take_number(connection: Connection, pharmacy_id: int) -> int:

@@ -1,7 +1,7 @@
 """The lines of a chunk: read at once where records are as usual, record by record where they are not."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,9 +27,13 @@ class Dialect:
     max_record: int
     owner: str
 
-    def usual(self, records: bytes, hashes: Sequence[int]) -> Lines | None:
+    def usual(self, records: bytes, hashes: Sequence[int], kind: str) -> Lines | None:
         """The lines of a JSON array of records, when all are as usual; there may be more hashes than records."""
-        return usual_lines(records, hashes, cnpj=self.cnpj, load_type=self.load_type, owner=self.owner)
+        return usual_lines(records, hashes, cnpj=self.cnpj, load_type=kind, owner=self.owner)
+
+    def kind(self, product_id: int, new: Collection[int]) -> str:
+        """As what a record is read: a DELTA's record of a new product is all that is known of it, like a FULL's."""
+        return "full" if product_id in new else self.load_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,19 @@ def read_lines(chunk: Chunk, slots: Sequence[int], marks: Marks, new: set[int], 
     """
     if not slots:
         return Reading()
-    if len(slots) == len(marks.ids) and (dialect.load_type == "full" or not new):
-        lines = _usual(chunk, marks, dialect)
+    kinds = {dialect.kind(marks.ids[slot], new) for slot in slots} if dialect.load_type == "delta" else {"full"}
+    if len(slots) == len(marks.ids) and len(kinds) == 1:
+        lines = _usual(chunk, marks, dialect, kinds.pop())
         if lines:
             return Reading(lines)
     return _Reader(chunk.cut(), marks, new, dialect).read(slots)
 
 
-def _usual(chunk: Chunk, marks: Marks, dialect: Dialect) -> list[Line]:
+def _usual(chunk: Chunk, marks: Marks, dialect: Dialect, kind: str) -> list[Line]:
     """The lines of a chunk, nothing unless all its records are as usual."""
     lines: list[Line] = []
     for records in chunk.arrays():
-        usual = dialect.usual(records, marks.hashes[len(lines) :])
+        usual = dialect.usual(records, marks.hashes[len(lines) :], kind)
         if usual is None:
             return []
         lines += _numbered(usual, range(len(lines), len(lines) + len(usual.ids)))
@@ -93,30 +98,31 @@ class _Reader:
 
     def read(self, slots: Sequence[int]) -> Reading:
         times = Counter(self._ids[slot] for slot in slots)
-        plain: list[int] = []
+        plain: dict[str, list[int]] = {"full": [], "delta": []}
         for slot in slots:
-            (plain if times[self._ids[slot]] == 1 and self._may_be_usual(slot) else self._odd).append(slot)
-        self._read_at_once(plain)
+            usual = times[self._ids[slot]] == 1 and self._may_be_usual(slot)
+            (plain[self._dialect.kind(self._ids[slot], self._new)] if usual else self._odd).append(slot)
+        for kind, alike in plain.items():
+            self._read_at_once(alike, kind)
         self._read_one_by_one()
         return self._reading
 
     def _may_be_usual(self, slot: int) -> bool:
-        product_id, record = self._ids[slot], self._payload.records[slot]
-        kept = slot not in self._payload.oversize and len(record) <= self._dialect.max_record
-        return product_id > 0 and product_id not in self._new and kept
+        kept = slot not in self._payload.oversize and len(self._payload.records[slot]) <= self._dialect.max_record
+        return self._ids[slot] > 0 and kept
 
-    def _read_at_once(self, slots: Sequence[int]) -> None:
+    def _read_at_once(self, slots: Sequence[int], kind: str) -> None:
         if len(slots) <= _FEW:
             self._odd += slots
             return
         text = array_of(self._payload.records[slot] for slot in slots)
-        usual = self._dialect.usual(text, [self._hashes[slot] for slot in slots])
+        usual = self._dialect.usual(text, [self._hashes[slot] for slot in slots], kind)
         if usual:
             self._reading.lines += _numbered(usual, slots)
             return
         half = len(slots) // 2
-        self._read_at_once(slots[:half])
-        self._read_at_once(slots[half:])
+        self._read_at_once(slots[:half], kind)
+        self._read_at_once(slots[half:], kind)
 
     def _read_one_by_one(self) -> None:
         payload, dialect = self._payload, self._dialect

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 WIDTH = 2  # transactions an upsert worker has under way
 TOGETHER = 4  # chunks that may share one
+SMALL = 100  # small batches that may share one
 
 
 @dataclass(frozen=True, slots=True)

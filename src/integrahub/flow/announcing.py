@@ -1,5 +1,6 @@
 """Publishing what the database already knows: a failure here is mended by sweep, never told to anyone."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -68,7 +69,12 @@ async def publish_upserted(bus: Bus, batch_id: UUID) -> None:
 
 async def publish_finished(bus: Bus, batch_id: UUID, status: str) -> None:
     """A batch is final."""
-    await publish(bus, BATCHES_FINISHED, [BatchFinished(batch_id, status)])
+    await publish_all_finished(bus, [(batch_id, status)])
+
+
+async def publish_all_finished(bus: Bus, finished: Iterable[tuple[UUID, str]]) -> None:
+    """Batches are final, each with its status."""
+    await publish(bus, BATCHES_FINISHED, [BatchFinished(batch_id, status) for batch_id, status in finished])
 
 
 async def publish_failed(bus: Bus, batch_id: UUID, number: int, error: str) -> None:

@@ -1,5 +1,6 @@
 """Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
 
+import asyncio
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,11 +20,13 @@ from integrahub.flow.announcing import publish_finished, publish_turn
 from integrahub.flow.cutting import Cut, Cutting, SplitLimits
 from integrahub.flow.leases import Lease
 from integrahub.flow.sifting import Sieve
+from integrahub.flow.small_batches import SmallBatches
 from integrahub.flow.stored_bodies import decoded
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import CHUNKS_PROCESSED, ERRORS, PRODUCTS_SETTLED
 
+_AT_ONCE = 4  # bodies being cut
 _log = structlog.get_logger()
 
 
@@ -48,14 +51,20 @@ class Split:
         self._limits = limits
         self._retries = retries
         self._fuse = fuse
+        self._small = SmallBatches(database, bus, worker_id=worker_id, limits=limits)
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
         event = msgspec.json.decode(message, type=BatchReceived)
-        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
-        if claim is not None:
-            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
-                await self._claimed(claim)
+        if event.load_type == "delta" and await self._small(event.batch_id):
+            self._fuse.succeeded()
+            return
+        async with self._at_once:
+            claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
+            if claim is not None:
+                with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+                    await self._claimed(claim)
 
     async def _claimed(self, claim: dict[str, Any]) -> None:
         try:

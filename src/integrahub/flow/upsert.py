@@ -20,12 +20,12 @@ from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
+from integrahub.domain.gathering import Gathering
 from integrahub.domain.products import SETTLED
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
-from integrahub.flow.gathering import Gathering
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.flow.stored_chunks import read_chunk, store_chunk

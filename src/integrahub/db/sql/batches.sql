@@ -25,6 +25,10 @@ WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING 
 -- The pharmacy's turn: whoever decides it holds this row.
 SELECT last_seq FROM pharmacy_turns WHERE pharmacy_id = %(pharmacy_id)s FOR UPDATE
 
+-- lock_turns --
+-- The turns of several pharmacies, in one order for everybody.
+SELECT pharmacy_id FROM pharmacy_turns WHERE pharmacy_id = ANY(%(pharmacies)s::bigint[]) ORDER BY pharmacy_id FOR UPDATE
+
 -- lock_if_claimed --
 -- The batch, when the split is still ours.
 SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' FOR UPDATE

@@ -1,10 +1,10 @@
 -- publish --
--- Queue bodies under one topic and wake who listens.
+-- Queue bodies, each under its topic, and wake who listens.
 WITH sent AS (
   INSERT INTO bus_messages (topic, body)
-  SELECT %(topic)s, body FROM unnest(%(bodies)s::bytea[]) AS body
+  SELECT topic, body FROM unnest(%(topics)s::text[], %(bodies)b::bytea[]) AS k (topic, body)
 )
-SELECT pg_notify('integrahub_bus', %(topic)s)
+SELECT pg_notify('integrahub_bus', topic) FROM (SELECT DISTINCT unnest(%(topics)s::text[]) AS topic) AS topics
 
 -- receive --
 -- Take the oldest due messages; they are due again after the visibility time unless settled.

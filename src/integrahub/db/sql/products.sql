@@ -5,15 +5,14 @@ SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true
   set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
 
 -- probe --
--- Slots of chunks whose product is new, inactive or known by another hash, or has no readable id.
-SELECT f.* FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(pharmacies)s::bigint[])
-  WITH ORDINALITY AS k (batch_id, number, pharmacy_id, place)
-JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
+-- By chunk, slots whose product is new, inactive or known by another hash, or has no readable id.
+SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigint[])
+  WITH ORDINALITY AS k (ids, hashes, pharmacy_id, place)
 CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
     coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS known,
     coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
-  FROM unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
+  FROM unnest(k.ids::bigint[], k.hashes::bigint[]) WITH ORDINALITY AS s (product_id, hash, slot)
   LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
 ORDER BY k.place

@@ -1,7 +1,3 @@
--- lock_turns --
--- Take the turns of all pharmacies of a flush, in one order for everybody.
-SELECT pharmacy_id FROM pharmacy_turns WHERE pharmacy_id = ANY(%(pharmacies)s::bigint[]) ORDER BY pharmacy_id FOR UPDATE
-
 -- keyed --
 -- Batches already received under these idempotency keys; failed and cancelled ones never absorb a resend.
 SELECT b.id, b.pharmacy_id, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from integrahub.flow.gathering import Gathering
+from integrahub.domain.gathering import Gathering
 
 
 async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answered() -> None:

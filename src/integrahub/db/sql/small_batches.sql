@@ -1,0 +1,62 @@
+-- claim_if_free --
+-- Take small DELTAs to settle them together: those in turn, and those that are once the others taken are final.
+WITH small AS MATERIALIZED (
+  SELECT id, pharmacy_id, received_seq FROM batches
+  WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'
+    AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL
+  ORDER BY pharmacy_id, received_seq FOR UPDATE SKIP LOCKED),
+next AS (
+  SELECT s.id FROM small s WHERE NOT EXISTS (
+    SELECT FROM batches e WHERE e.pharmacy_id = s.pharmacy_id AND e.received_seq < s.received_seq
+      AND e.finished_at IS NULL AND e.id NOT IN (SELECT id FROM small)))
+UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
+RETURNING b.id, b.id AS batch_id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
+  b.media_type, b.encoding, b.body, b.claim_token
+
+-- lock_if_next --
+-- The batches, when they are still ours and no other comes before them; the turns of their pharmacies are locked.
+SELECT b.id FROM batches b
+WHERE b.id = ANY(%(ids)s::uuid[]) AND b.claim_token = %(token)s AND b.stage = 'splitting' AND NOT EXISTS (
+  SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+    AND e.finished_at IS NULL AND e.id <> ALL(%(ids)s::uuid[]))
+ORDER BY b.id FOR UPDATE OF b
+
+-- insert_chunks --
+-- The one chunk of each, with what came of it.
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
+  inserted, updated, unchanged, merged, rejected, reactivated, warnings, status, worker_id, started_at, finished_at)
+SELECT k.id, 0, 'body', k.body_start, k.body_bytes, 0, k.items, k.ids::bigint[], k.hashes::bigint[],
+  k.inserted, k.updated, k.unchanged, k.merged, k.rejected, k.reactivated, k.warnings, 'COMPLETED', %(worker)s,
+  now(), now()
+FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(items)s::int[], %(ids)s::text[],
+    %(hashes)s::text[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[], %(merged)s::int[],
+    %(rejected)s::int[], %(reactivated)s::int[], %(warnings)s::int[])
+  AS k (id, body_start, body_bytes, items, ids, hashes, inserted, updated, unchanged, merged, rejected, reactivated,
+    warnings)
+
+-- finish --
+-- Final, all at once: what the one chunk came to is what the batch came to.
+UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
+  lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
+  inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,
+  reactivated = k.reactivated, error_code = k.error_code
+FROM unnest(%(batches)s::uuid[], %(statuses)s::text[], %(error_codes)s::text[], %(items)s::bigint[],
+    %(unreadable)s::bigint[], %(inserted)s::bigint[], %(updated)s::bigint[], %(unchanged)s::bigint[],
+    %(merged)s::bigint[], %(rejected)s::bigint[], %(reactivated)s::bigint[])
+  AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated)
+WHERE b.id = k.id
+
+-- mark_have_products --
+-- From now on loads look at what is there.
+UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
+
+-- pass_turns_if_free --
+-- The lowest unfinished batch of each pharmacy gets the turn when it waits for it.
+UPDATE batches b SET stage = CASE WHEN coalesce(b.chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
+  announced_at = now(), announcements = 0
+FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
+CROSS JOIN LATERAL (
+  SELECT id FROM batches WHERE pharmacy_id = k.pharmacy_id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) n
+WHERE b.id = n.id AND b.stage = 'waiting' RETURNING b.id, b.stage

@@ -1,0 +1,110 @@
+"""Small batches: DELTAs that ride in their row go the short way, from body to final, many in one transaction.
+
+Whatever is not plain - a body at fault, a row PostgreSQL refuses, a lost claim - leaves all of them untouched, and each
+goes the long way through split, upsert and finish, which knows what to do.
+"""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+
+from integrahub.bus.base import Bus
+from integrahub.db import batches, small_batches
+from integrahub.db.pool import Database
+from integrahub.db.small_batches import Settled, Small
+from integrahub.domain.bodies import inflater_for
+from integrahub.domain.chunking import Draft, Presence
+from integrahub.domain.cutter import Oversize, cutter_for
+from integrahub.domain.errors import BodyFault
+from integrahub.domain.gathering import Gathering
+from integrahub.domain.inovafarma import identify_and_hash, seed_for
+from integrahub.domain.products import SETTLED
+from integrahub.domain.windows import SMALL
+from integrahub.flow.announcing import publish_all_finished, publish_turn
+from integrahub.flow.cutting import SplitLimits
+from integrahub.telemetry import traces
+from integrahub.telemetry.metrics import CHUNK_DURATION, CHUNKS_PROCESSED, PRODUCTS_SETTLED
+
+_MOST = 64 * 1024  # decoded bytes of a small body
+_log = structlog.get_logger()
+
+
+class SmallBatches:
+    """Asked with each batch; answers whether it is final now. Batches that wait together share a transaction."""
+
+    def __init__(self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits) -> None:
+        self._database = database
+        self._bus = bus
+        self._worker_id = worker_id
+        self._limits = limits
+        self._final: set[UUID] = set()
+        # One group at a time keeps the order in which the batches of a pharmacy come.
+        self._gathering = Gathering(self._settle, most=SMALL, at_once=1)
+
+    async def __call__(self, batch_id: UUID) -> bool:
+        """Whether the batch went the short way."""
+        await self._gathering(batch_id)
+        is_final = batch_id in self._final
+        self._final.discard(batch_id)
+        return is_final
+
+    async def _settle(self, wanted: list[UUID]) -> None:
+        most = min(_MOST, self._limits.max_record)
+        claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
+        found = [Small(claim, draft) for claim in claims if (draft := self._whole(claim))]
+        if found and len(found) == len(claims) and await self._is_settled(found):
+            self._final |= {claim["id"] for claim in claims}
+            return
+        for claim in claims:
+            await batches.retry_split(self._database, claim, 0.0, used=0)
+
+    def _whole(self, claim: dict[str, Any]) -> Draft | None:
+        """The records of a body, when they fit one chunk and nothing is wrong with the body."""
+        cutter, inflater = cutter_for(claim["media_type"], self._limits.max_record), inflater_for(claim["encoding"])
+        try:
+            runs = [cutter.feed(b"".join(inflater.feed(claim["body"])))]
+            inflater.close()
+            runs.append(cutter.close())
+        except BodyFault:
+            return None
+        records = [record for run in runs for record in run.records if not isinstance(record, Oversize)]
+        offsets = [offset for run in runs for offset in run.offsets]
+        if not records or len(records) < len(offsets) or len(records) > self._limits.chunk_size:
+            return None
+        draft = Draft()
+        ids, texts, hashes = identify_and_hash(records, seed_for(claim["load_type"], claim["time_zone"]))
+        draft.extend(0, offsets, texts, ids, hashes)
+        Presence().close(draft)
+        return draft
+
+    async def _is_settled(self, found: list[Small]) -> bool:
+        begun, limits = perf_counter(), self._limits
+        try:
+            with ExitStack() as spans:
+                for small in found:
+                    spans.enter_context(traces.span("settle", small.claim["id"], batch=small.claim["id"]))
+                settled, passed = await small_batches.settle(
+                    self._database, found, self._worker_id, limits.max_record, limits.window
+                )
+        except Exception as error:
+            _log.warning("small batches go the long way", action="take_apart", of=len(found), error=str(error))
+            return False
+        _count(settled, perf_counter() - begun)
+        await publish_all_finished(self._bus, [(one.batch_id, one.status) for one in settled])
+        for turn in passed:
+            await publish_turn(self._bus, turn)
+        return True
+
+
+def _count(settled: Iterable[Settled], seconds: float) -> None:
+    """Batches whose effect is committed."""
+    every = list(settled)
+    for one in every:
+        CHUNKS_PROCESSED.add("completed")
+        CHUNK_DURATION.observe(seconds / len(every))
+        for result in SETTLED:
+            PRODUCTS_SETTLED.add(result, by=one.counters[result])
