@@ -99,7 +99,7 @@ def extra(name: str) -> Iterator[None]:
 def bus(settings: Settings, database: Database) -> Bus:
     """How steps hear of work; ConfigurationError when BUS_URL names none."""
     if settings.bus_url == "local":
-        return LocalBus(database)
+        return LocalBus(database, unread=frozenset({BATCHES_FINISHED}))
     options = _kafka_options(settings)
     with extra("kafka"):
         from integrahub.bus.kafka import KafkaBus

@@ -56,8 +56,18 @@ class WatchedDatabase(_Watched):
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:
+        async with self._watched(self._inner.transaction()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        async with self._watched(self._inner.pipeline()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _watched(self, transaction: Any) -> AsyncIterator[Any]:
         last = ["nothing"]
-        async with self._inner.transaction() as connection:
+        async with transaction as connection:
             yield _Connection(connection, self._points, last)
             self._points.reach(f"before commit of {last[0]}")
         self._points.reach(f"after commit of {last[0]}")

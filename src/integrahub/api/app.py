@@ -55,10 +55,11 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     poster = known.allowing(Scope.INGEST)
     bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
     route = IngestRoute(ingest, hub.database, poster, limits, bounds=bounds, verify_cnpj=settings.verify_cnpj)
-    app.router.routes.append(Route(PATH, _Bare(route), methods=["POST"]))
+    post = _Bare(route)
+    app.router.routes.append(Route(PATH, post, methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
-    app.add_middleware(Watched)
+    app.add_middleware(Watched, post=post)
     # The page's own files come with the hub: it must open where there is no way to the internet.
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -95,11 +96,15 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 class _Bare:
-    """An endpoint Starlette calls with the raw request."""
+    """An endpoint that is called with the raw request and renders its own refusals."""
 
     def __init__(self, route: IngestRoute) -> None:
         self._route = route
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        response = await self._route(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        try:
+            response = await self._route(request)
+        except Exception as fault:
+            response = await errors.answer_to(request, fault)
         await response(scope, receive, send)

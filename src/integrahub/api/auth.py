@@ -1,6 +1,5 @@
 """Who asks: keys from the headers old and new clients use."""
 
-import asyncio
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -13,6 +12,7 @@ from integrahub.api.limits import Limits
 from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
+from integrahub.domain.gathering import Shared
 from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
@@ -44,7 +44,7 @@ class Keys:
         self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name="setting")) for key in for_all]
         self._known: dict[bytes, tuple[Caller, float]] = {}
-        self._asking: dict[bytes, asyncio.Task[Caller | None]] = {}
+        self._asked = Shared[bytes, Caller | None]()
 
     def allowing(self, scope: Scope) -> Authenticate:
         """Whose key a request carries: Unauthorized when nobody's, Forbidden when it lacks the scope."""
@@ -83,11 +83,7 @@ class Keys:
 
     async def _looked_up(self, key: str, digest: bytes) -> Caller | None:
         """The key's caller from the table; requests that come together share one look-up."""
-        if digest not in self._asking:
-            task = asyncio.create_task(self._look_up(key, digest))
-            self._asking[digest] = task
-            task.add_done_callback(lambda _: self._asking.pop(digest, None))
-        return await asyncio.shield(self._asking[digest])
+        return await self._asked(digest, lambda: self._look_up(key, digest))
 
     async def _look_up(self, key: str, digest: bytes) -> Caller | None:
         public_id = key_id(key)

@@ -112,12 +112,25 @@ async def _unexpected(request: Request, fault: Exception) -> Response:
     return render(request, 500, "Internal Server Error", "hub_failed")
 
 
+_ANSWERS: dict[type[Exception], Any] = {
+    Problem: _problem,
+    Transient: _transient,
+    ClientDisconnect: _gone,
+    UnfitValue: _unfit,
+    HTTPException: _http,
+    RequestValidationError: _invalid,
+    Exception: _unexpected,
+}
+
+
+async def answer_to(request: Request, fault: Exception) -> Response:
+    """What a request is told that ended in a fault."""
+    answer = next(_ANSWERS[kind] for kind in type(fault).__mro__ if kind in _ANSWERS)
+    response: Response = await answer(request, fault)
+    return response
+
+
 def install(app: FastAPI) -> None:
     """Render every refusal and fault of the app."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(Transient, _transient)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(UnfitValue, _unfit)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, answer in _ANSWERS.items():
+        app.add_exception_handler(kind, answer)

@@ -14,6 +14,7 @@ from integrahub.db.pool import Database
 from integrahub.db.receipts import Receipt
 from integrahub.db.roles import Reach
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
+from integrahub.domain.gathering import Shared
 from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
@@ -60,6 +61,7 @@ class IngestRoute:
         self._bounds = bounds
         self._verify = verify_cnpj
         self._known: dict[str, tuple[dict[str, Any], float]] = {}
+        self._asked = Shared[str, dict[str, Any]]()
 
     async def __call__(self, request: Request) -> Response:
         """Take one body in."""
@@ -101,13 +103,15 @@ class IngestRoute:
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         known, since = self._known.get(cnpj, (None, 0.0))
         if known is None or monotonic() - since > _FRESH:
-            if len(self._known) > 100_000:
-                self._known.clear()
-            name, city, state = facts.name or "", facts.city or "", facts.state or ""
-            known = await pharmacies.find_or_create(
-                self._database.within(Reach(cnpjs=(cnpj,))), cnpj, name, city, state
-            )
-            self._known[cnpj] = (known, monotonic())
+            known = await self._asked(cnpj, lambda: self._find_or_create(cnpj, facts))
+        return known
+
+    async def _find_or_create(self, cnpj: str, facts: Facts) -> dict[str, Any]:
+        if len(self._known) > 100_000:
+            self._known.clear()
+        seen = self._database.within(Reach(cnpjs=(cnpj,)))
+        known = await pharmacies.find_or_create(seen, cnpj, facts.name or "", facts.city or "", facts.state or "")
+        self._known[cnpj] = (known, monotonic())
         return known
 
     async def _cnpj(self, caller: Caller, facts: Facts, named: str) -> str:

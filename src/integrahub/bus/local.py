@@ -1,6 +1,7 @@
 """The bus as a PostgreSQL table: rows taken with SKIP LOCKED, listeners woken with NOTIFY."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from time import monotonic
 
@@ -10,7 +11,6 @@ import structlog
 from integrahub.bus.base import Delivery
 from integrahub.db.loader import blocks
 from integrahub.db.pool import NETWORK, Database
-from integrahub.domain.events import GROUPS
 from integrahub.domain.gathering import Gathering
 
 _SQL = blocks("bus_messages")
@@ -22,8 +22,9 @@ _log = structlog.get_logger()
 class LocalBus:
     """The bus port over the hub's own database; one listening connection a process."""
 
-    def __init__(self, database: Database, *, visibility: float = 60.0) -> None:
+    def __init__(self, database: Database, *, visibility: float = 60.0, unread: Collection[str] = ()) -> None:
         self._database = database
+        self._unread = unread  # topics without readers: what is sent there is not kept
         # What is asked while a transaction is under way shares the next one.
         self._publishing = Gathering(self._publish, most=_TOGETHER, at_once=1)
         self._settling = Gathering(self._settle, most=_TOGETHER, at_once=1)
@@ -32,8 +33,8 @@ class LocalBus:
         self._listener: asyncio.Task[None] | None = None
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        """Queue messages; of a topic without readers none is kept."""
-        if bodies and topic in GROUPS:
+        """Queue messages."""
+        if bodies and topic not in self._unread:
             await self._publishing((topic, bodies))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:

@@ -133,12 +133,30 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection within one transaction; Transient when there is no database, UnfitValue for a bad value."""
+        async with self._guarded(), self._pool.connection() as connection, connection.transaction():
+            if self._reach:
+                await self._reach.name(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Connection]:
+        """As `transaction`, but statements go off at once: an answer, and a fault, comes when rows are fetched."""
+        async with (
+            self._guarded(),
+            self._pool.connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+        ):
+            if self._reach:
+                await self._reach.name(connection)
+            yield connection
+
+    @asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        """Faults as the hub knows them; the breaker learns how it went."""
         self.breaker.enter()
         try:
-            async with self._pool.connection() as connection, connection.transaction():
-                if self._reach:
-                    await self._reach.name(connection)
-                yield connection
+            yield
         except (PoolTimeout, OperationalError, InterfaceError) as error:
             if not isinstance(error, _OURS):
                 self.breaker.failed(error)

@@ -91,7 +91,7 @@ def _replayed(row: dict[str, Any]) -> Receipt:
 async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
     """Commit all posts at once; the outcomes stand in the order of the posts."""
     of_posts = Reach(ids=tuple({post.pharmacy_id for post in posts}))
-    async with database.within(of_posts).transaction() as connection:
+    async with database.within(of_posts).pipeline() as connection:
         earlier = await _look_up(connection, posts)
         outcomes, fresh = _decide(earlier, posts)
         received = await _insert(connection, fresh)
@@ -112,9 +112,9 @@ async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:
     await turns.lock_all(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
     asked = {"pharmacies": [p.pharmacy_id for p in keyed], "keys": [p.idempotency_key for p in keyed]}
-    by_key = await (await connection.execute(_SQL["keyed"], asked)).fetchall() if keyed else []
-    latest = await (await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})).fetchall()
-    return _Earlier(by_key, latest)
+    by_key = await connection.execute(_SQL["keyed"], asked) if keyed else None
+    latest = await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})
+    return _Earlier(await by_key.fetchall() if by_key else [], await latest.fetchall())
 
 
 def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None], list[Post]]:

@@ -1,10 +1,12 @@
 """Work that waits together is done together: one transaction for what several messages ask."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 
 
 class Gathering(Generic[Item]):
@@ -50,3 +52,18 @@ class Gathering(Generic[Item]):
             for _, done in group:
                 if not done.done():
                     done.set_result(None)
+
+
+class Shared(Generic[Key, Answer]):
+    """Who asks for what is being looked up already waits for that answer."""
+
+    def __init__(self) -> None:
+        self._asking: dict[Key, asyncio.Task[Answer]] = {}
+
+    async def __call__(self, key: Key, look_up: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
+        """What the look-up under way finds, or this one; it goes on when who asked goes away."""
+        if key not in self._asking:
+            task = asyncio.create_task(look_up())
+            self._asking[key] = task
+            task.add_done_callback(lambda _: self._asking.pop(key, None))
+        return await asyncio.shield(self._asking[key])

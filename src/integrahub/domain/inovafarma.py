@@ -155,7 +155,12 @@ def first_record_facts(head: bytes, media_type: str = "application/json") -> Fac
 
 
 def _first_value(start: bytes) -> bytes:
-    end = Delimiter().scan(start, 0) if start[:1] == b"{" else -1
+    if start[:1] != b"{":
+        return b""
+    flat = start[: start.find(b"}") + 1]
+    if flat.count(b"{") == 1 and not flat.count(b'"') % 2 and b"\\" not in flat:
+        return flat
+    end = Delimiter().scan(start, 0)
     return start[:end] if end > 0 else b""
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
+from itertools import accumulate
 from time import monotonic
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from integrahub.storage.base import Storage
 
 INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
 _HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
-_FLUSH = 100  # posts a commit
+_FLUSH, _FLUSHED = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
 _LENIENT = 1 << 20  # decoded bytes that may come of however few
 _INFLATING = 30.0  # seconds that decoding one body may take
 _GRACE = 30.0  # seconds waited for a client before its pace counts
@@ -202,10 +203,16 @@ class Ingest:
     async def _flush(self) -> None:
         try:
             while self._waiting:
-                gathered, self._waiting = self._waiting[:_FLUSH], self._waiting[_FLUSH:]
+                count = self._gathered()
+                gathered, self._waiting = self._waiting[:count], self._waiting[count:]
                 await self._commit(gathered)
         finally:
             self._flushing = False
+
+    def _gathered(self) -> int:
+        """How many of those that wait go together."""
+        sizes = accumulate(len(post.body or b"") for post, _ in self._waiting[:_FLUSH])
+        return max(1, sum(1 for size in sizes if size <= _FLUSHED))
 
     async def _commit(self, gathered: list[tuple[Post, asyncio.Future[Outcome]]]) -> None:
         posts = [post for post, _ in gathered]

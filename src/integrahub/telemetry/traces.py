@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 from uuid import UUID
 
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
 _NOTHING = nullcontext()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -39,11 +39,19 @@ class Exporter(Protocol):
 _exporter: Exporter | None = None
 
 
-@contextmanager
-def about(trace: UUID, **facts: object) -> Iterator[None]:
+class about:
     """What is logged in the block tells the trace and these facts."""
-    with bound_contextvars(trace_id=trace.hex, **{name: str(fact) for name, fact in facts.items()}):
-        yield
+
+    __slots__ = ("_tokens", "_told")
+
+    def __init__(self, trace: UUID, **facts: object) -> None:
+        self._told = {"trace_id": trace.hex} | {name: str(fact) for name, fact in facts.items()}
+
+    def __enter__(self) -> None:
+        self._tokens = bind_contextvars(**self._told)
+
+    def __exit__(self, *_: object) -> None:
+        reset_contextvars(**self._tokens)
 
 
 def current() -> str:

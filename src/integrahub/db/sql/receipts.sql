@@ -6,11 +6,14 @@ JOIN batches b ON b.pharmacy_id = k.pharmacy_id AND b.idempotency_key = k.idempo
 WHERE b.status NOT IN ('FAILED', 'CANCELLED')
 
 -- latest --
--- The newest load of each pharmacy, when it is young enough to be a resend of the same body.
+-- The newest load of each pharmacy, when it is young enough to be a resend of the same body. Sought among the last
+-- numbers alone: however the statement is planned, it reads no long history.
 SELECT b.id, b.pharmacy_id, b.load_type, b.sha256, b.status, b.received_at
 FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
+JOIN pharmacy_turns t ON t.pharmacy_id = k.pharmacy_id
 CROSS JOIN LATERAL (
-  SELECT * FROM batches WHERE pharmacy_id = k.pharmacy_id AND kind = 'load' ORDER BY received_seq DESC LIMIT 1
+  SELECT * FROM batches WHERE pharmacy_id = k.pharmacy_id AND received_seq > t.last_seq - 4 AND kind = 'load'
+  ORDER BY received_seq DESC LIMIT 1
 ) b
 WHERE b.status NOT IN ('FAILED', 'CANCELLED') AND b.received_at > clock_timestamp() - interval '10 minutes'
 
