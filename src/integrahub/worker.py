@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import structlog
+import uvloop
 
 from integrahub.bus.base import Delivery
 from integrahub.db.roles import Role
@@ -219,6 +220,6 @@ def _unready(hub: Hub, stop: asyncio.Event, known: asyncio.Event) -> list[str]:
 
 def run(settings: Settings, steps: list[str]) -> int:
     """The process of a worker: its exit code."""
-    with watched(settings):
-        asyncio.run(work(settings, steps))
+    with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work(settings, steps))
     return 0
