@@ -28,6 +28,7 @@ _DATABASE = "integrahub"
 _INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=trust", "-U", _USER]
 _LOG_LIMIT = 16 << 20  # bytes, at a start
 _POLL = 0.02  # seconds
+_LOOK = 0.1  # seconds between looks at a process that is to stay
 _PR_SET_PDEATHSIG = 1
 _LINUX = sys.platform == "linux"
 
@@ -208,7 +209,7 @@ async def _ended(process: "subprocess.Popen[bytes]") -> None:
     while True:
         if process.poll() is not None:
             return
-        await asyncio.sleep(_POLL)
+        await asyncio.sleep(_LOOK)
 
 
 def tie_to_parent() -> Callable[[], None] | None:

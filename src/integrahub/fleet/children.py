@@ -126,10 +126,11 @@ class Child:
         if not self.alive or self._asked:
             return
         try:
-            live, told = await self._ask(http, "livez")
-            ready, why = await self._ask(http, "readyz")
-        except (httpx.HTTPError, ValueError):
-            live, told, ready, why = False, ["it does not answer"], False, []
+            answer = await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PATIENCE)
+            told, why = list(answer.json()["live"]), list(answer.json()["ready"])
+        except (httpx.HTTPError, ValueError, KeyError):
+            told, why = ["it does not answer"], []
+        live, ready = not told, not told and not why
         self._deaf = 0 if live else self._deaf + 1
         if self.alive and not self._asked:
             started = self.state is State.STARTING and not ready
@@ -143,10 +144,6 @@ class Child:
         if self._deaf >= _DEAF and age > _GRACE and self.process:
             _log.error("a process does not answer and is ended", action="end_deaf", of=self.name)
             self.process.kill()
-
-    async def _ask(self, http: httpx.AsyncClient, path: str) -> tuple[bool, list[str]]:
-        answer = await http.get(f"http://127.0.0.1:{self.port}/{path}", timeout=_PATIENCE)
-        return answer.status_code == 200, list(answer.json()["problems"])
 
     async def counts(self, http: httpx.AsyncClient) -> Counts:
         """What the process counted since it started."""

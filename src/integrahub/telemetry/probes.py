@@ -15,6 +15,7 @@ _PATIENCE = 5.0  # seconds a peer may take to ask
 SCRAPE = 10.0  # seconds a scraper that does not say is taken to wait
 SCRAPE_HEADER = "x-prometheus-scrape-timeout-seconds"
 _WAITS = re.compile(rb"^" + SCRAPE_HEADER.encode() + rb": *(\d+(?:\.\d+)?)\r$", re.IGNORECASE | re.MULTILINE)
+_CLOSES = re.compile(rb"^connection: *close\r$", re.IGNORECASE | re.MULTILINE)
 _LONGEST = 8192  # bytes of a request
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 503: "Service Unavailable"}
 _log = structlog.get_logger()
@@ -27,7 +28,7 @@ class Probes:
     """What one process says of itself.
 
     `live` and `ready` give what is wrong, each in a sentence: none is well. `metrics` gives Prometheus' text to one who
-    waits so many seconds. `more` are further paths.
+    waits so many seconds. `more` are further paths. The fleet looks at both in one.
     """
 
     live: Callable[[], list[str]]
@@ -41,6 +42,8 @@ class Probes:
             return _judged(self.live())
         if path == "/readyz":
             return _judged(self.ready())
+        if path == "/look":
+            return as_json({"live": self.live(), "ready": self.ready()})
         if path == "/metrics":
             return 200, CONTENT_TYPE_LATEST, await self.metrics(waits)
         return await self.more[path]() if path in self.more else (404, "application/json", b"{}")
@@ -64,7 +67,8 @@ async def serving(probes: Probes, place: socket.socket | None) -> AsyncIterator[
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await _answer_one(probes, reader, writer)
+            while await _answer_one(probes, reader, writer):
+                continue
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             _log.debug("a probe went away", action="probe")
         finally:
@@ -77,16 +81,20 @@ async def serving(probes: Probes, place: socket.socket | None) -> AsyncIterator[
         server.close()
 
 
-async def _answer_one(probes: Probes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _answer_one(probes: Probes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Whether the connection may ask again."""
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _PATIENCE)
     method, _, rest = head.partition(b"\r\n")[0].decode("latin-1").partition(" ")
     path = rest.partition(" ")[0].partition("?")[0]
     said = _WAITS.search(head)
     waits = float(said[1]) if said else SCRAPE
     status, kind, body = (405, "application/json", b"{}") if method != "GET" else await _safely(probes, path, waits)
+    stays = head.split(b"\r\n", 1)[0].endswith(b"HTTP/1.1") and not _CLOSES.search(head)
     lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
-    writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+    lines.append(f"Connection: {'keep-alive' if stays else 'close'}")
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body)
     await asyncio.wait_for(writer.drain(), _PATIENCE)
+    return stays
 
 
 async def _safely(probes: Probes, path: str, waits: float) -> Answer:
