@@ -28,6 +28,7 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
         return await apply(connection, parts, *more)
 
     monkeypatch.setattr("integrahub.flow.upsert.apply", failing)
+    monkeypatch.setattr("integrahub.db.small_batches.apply", failing)
 
 
 async def _letters(client: Client, count: int) -> list[dict[str, Any]]:

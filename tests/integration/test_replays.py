@@ -47,6 +47,7 @@ async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[An
 
     with monkeypatch.context() as patch:
         patch.setattr("integrahub.flow.upsert.apply", failing)
+        patch.setattr("integrahub.db.small_batches.apply", failing)
         patch.setattr("integrahub.domain.retries.RetryPolicy.decide", lambda *_, **__: None)
         batch = await client.load(body, load_type)
     assert batch["dead"] > 0
