@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from integrahub.storage.base import ObjectMissing, check_name
 
-_BLOCK = 512 * 1024  # bytes a read
+_BLOCK = 512 * 1024  # bytes a read, and a write
 _UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with a dot
 
 
@@ -28,9 +28,9 @@ class FileStorage:
         try:
             with aside.open("xb") as file:
                 size = 0
-                async for block in blocks:
-                    size += len(block)
-                    await asyncio.to_thread(file.write, block)
+                async for part in _gathered(blocks):
+                    size += sum(map(len, part))
+                    await asyncio.to_thread(file.writelines, part)
                 await asyncio.to_thread(_flush, file)
             await asyncio.to_thread(_rename, aside, target)
         except BaseException:
@@ -89,6 +89,20 @@ class FileStorage:
             return []
         found = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
         return [path.as_posix() for path in found if path.parts[0] != _UNFINISHED]
+
+
+async def _gathered(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Blocks, as many at a time as are worth a visit to another thread."""
+    part: list[bytes] = []
+    size = 0
+    async for block in blocks:
+        part.append(block)
+        size += len(block)
+        if size >= _BLOCK:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def _flush(file: BufferedWriter) -> None:
