@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from integrahub.storage.base import ObjectMissing, check_name
 
-_BLOCK = 512 * 1024  # bytes a read, and a write
+_BLOCK = 512 * 1024  # bytes a read
+_PART = 256 * 1024  # bytes a write, at least
 _UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with a dot
 
 
@@ -98,7 +99,7 @@ async def _gathered(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     async for block in blocks:
         part.append(block)
         size += len(block)
-        if size >= _BLOCK:
+        if size >= _PART:
             yield part
             part, size = [], 0
     if part:
