@@ -2,13 +2,16 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.domain.errors import Transient
 
 _PATIENCE = 5.0  # seconds an answer of the brokers may take
+_TRIES, _PAUSE = 5, 0.2  # tries, and seconds between them
+_MOVING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 
 
 class Onlooker:
@@ -41,9 +44,20 @@ class Onlooker:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
         self._thread.shutdown()
 
+    def _committed(self) -> list[TopicPartition]:
+        """Asked again while the brokers are still finding out who answers for the group."""
+        for _ in range(_TRIES):
+            try:
+                return self._client.committed(self._places, timeout=_PATIENCE)
+            except KafkaException as error:
+                if error.args[0].code() not in _MOVING:
+                    raise
+                sleep(_PAUSE)
+        return self._client.committed(self._places, timeout=_PATIENCE)
+
     def _lag(self) -> int:
         waiting = 0
-        for place in self._client.committed(self._places, timeout=_PATIENCE):
+        for place in self._committed():
             first, end = self._client.get_watermark_offsets(place, timeout=_PATIENCE) or (0, 0)
             waiting += max(0, end - max(first, place.offset))  # a negative offset: nothing is committed
         return waiting

@@ -7,10 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrahub.db import record_faults
+from integrahub.db.bigints import as_text
 from integrahub.db.isolating import Put, put_whole
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
-from integrahub.db.sifting import as_text
 from integrahub.domain.chunking import Chunk
 from integrahub.domain.inovafarma_lines import Dialect, Line, Marks, read_lines
 from integrahub.domain.products import COUNTERS, SETTLED, Fault
@@ -46,12 +46,26 @@ async def apply(
 
 async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
     """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
-    asked = [claim for claim in claims if claim["has_products"]]
+    may_be_known = await _may_be_known(connection, claims)
+    asked = [claim for claim, known in zip(claims, may_be_known, strict=True) if known]
     values: Row = {name: [as_text(claim[name]) for claim in asked] for name in ("ids", "hashes")}
     values["pharmacies"] = [claim["pharmacy_id"] for claim in asked]
     rows = await (await connection.execute(_SQL["probe"], values, binary=True)).fetchall() if asked else []
     found = iter(rows)
-    return [next(found) if claim["has_products"] else _all_new(claim) for claim in claims]
+    return [next(found) if known else _all_new(claim) for claim, known in zip(claims, may_be_known, strict=True)]
+
+
+async def _may_be_known(connection: Connection, claims: list[Row]) -> list[bool]:
+    """By chunk, whether there are products between its smallest and its largest id."""
+    if not any(claim["has_products"] for claim in claims):
+        return [False] * len(claims)
+    values = {
+        "pharmacies": [claim["pharmacy_id"] for claim in claims],
+        "least": [min(map(abs, claim["ids"])) for claim in claims],
+        "most": [max(map(abs, claim["ids"])) for claim in claims],
+    }
+    found = await (await connection.execute(_SQL["any_between"], values)).fetchall()
+    return [row["known"] for row in found]
 
 
 def _all_new(claim: Row) -> Row:

@@ -1,8 +1,8 @@
 """Which records, by id and hash, say something else than the table holds."""
 
 from array import array
-from collections.abc import Iterable
 
+from integrahub.db.bigints import Bigints
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
 
@@ -11,14 +11,9 @@ _SQL = blocks("products")
 
 async def differing(database: Database, pharmacy_id: int, ids: "array[int]", hashes: "array[int]") -> list[int]:
     """Places of products that are new, inactive or known by another hash, ascending."""
-    asked = {"pharmacy_id": pharmacy_id, "ids": as_text(ids), "hashes": as_text(hashes)}
+    asked = {"pharmacy_id": pharmacy_id, "ids": Bigints(ids), "hashes": Bigints(hashes)}
     async with database.transaction() as connection:
         await connection.execute(_SQL["pin_plan"])
         found = await (await connection.execute(_SQL["sift"], asked, binary=True)).fetchone()
     assert found is not None
     return sorted(found["differing"])
-
-
-def as_text(numbers: Iterable[int]) -> str:
-    """Numbers as PostgreSQL's text of an array, which is written faster than a list is adapted."""
-    return "{" + ",".join(map(str, numbers)) + "}"

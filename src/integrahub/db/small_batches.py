@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db import chunks, turns
+from integrahub.db.bigints import as_text
 from integrahub.db.finishing import status_of
 from integrahub.db.loader import blocks
 from integrahub.db.merging import Part, apply
 from integrahub.db.pool import Connection, Database
-from integrahub.db.sifting import as_text
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunking import Draft

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pyroaring import BitMap64
 
-from integrahub.db.sifting import as_text
+from integrahub.db.bigints import Bigints
 from integrahub.domain.chunking import Draft, Presence, Slots, partitions
 from integrahub.domain.cutter import Oversize, Run, cutter_for
 from integrahub.domain.errors import BodyFault
@@ -191,8 +191,8 @@ class Cutting:
                 "body_bytes": chunk.length,
                 "first_position": chunk.first,
                 "records": chunk.slots.records(),
-                "ids": as_text(chunk.slots.ids),
-                "hashes": as_text(self._hashes(chunk)),
+                "ids": Bigints(chunk.slots.ids),
+                "hashes": Bigints(self._hashes(chunk)),
                 "is_settled": chunk.is_settled,
                 "unchanged": chunk.unchanged,
                 "merged": chunk.merged,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from integrahub.domain.gathering import Gathering
+from integrahub.domain.gathering import Gathering, Shared
 
 
 async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answered() -> None:
@@ -46,3 +46,28 @@ async def test_a_group_that_fails_is_told_to_all_of_it_and_to_nobody_else() -> N
     with pytest.raises(ValueError, match="one is bad"):
         await gathering(1)
     await gathering(5)
+
+
+async def test_who_asks_for_the_same_shares_one_look_up_and_the_next_one_looks_again() -> None:
+    looked: list[str] = []
+
+    async def look_up(key: str) -> str:
+        looked.append(key)
+        await asyncio.sleep(0)
+        return f"found {key}"
+
+    shared = Shared[str, str]()
+    answers = await asyncio.gather(*(shared(key, lambda key=key: look_up(key)) for key in "aab"))  # type: ignore[misc]
+    assert (answers, looked) == (["found a", "found a", "found b"], ["a", "b"])
+    await shared("a", lambda: look_up("a"))
+    assert looked == ["a", "b", "a"]
+
+
+async def test_a_look_up_that_fails_fails_all_who_wait_for_it() -> None:
+    async def look_up() -> str:
+        await asyncio.sleep(0)
+        raise OSError("away")
+
+    shared = Shared[str, str]()
+    found = await asyncio.gather(shared("a", look_up), shared("a", look_up), return_exceptions=True)
+    assert [type(one) for one in found] == [OSError, OSError]

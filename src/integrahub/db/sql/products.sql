@@ -4,6 +4,14 @@ SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
   set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
 
+-- any_between --
+-- By chunk, whether the pharmacy has products between its smallest and its largest id: where it has none all are new.
+SELECT EXISTS (
+  SELECT FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id BETWEEN k.least AND k.most) AS known
+FROM unnest(%(pharmacies)s::bigint[], %(least)s::bigint[], %(most)s::bigint[])
+  WITH ORDINALITY AS k (pharmacy_id, least, most, place)
+ORDER BY k.place
+
 -- probe --
 -- By chunk, slots whose product is new, inactive or known by another hash, or has no readable id.
 SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigint[])
