@@ -115,8 +115,10 @@ SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
 
 -- count_active --
--- The pharmacy's active products.
-SELECT count(*) AS active FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is_active
+-- The pharmacy's active products: all less the inactive ones, since both are counted without a look at the rows where
+-- the table was vacuumed since.
+SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
+  - (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) AS active
 
 -- count_candidates --
 -- Active products, and those of them that no listed batch has.
