@@ -81,6 +81,26 @@ async def test_what_is_wrong_with_one_small_batch_costs_no_other(client: Client)
     assert len(await client.products()) == 17
 
 
+async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply = small_batches.apply
+
+    async def refused(connection: Any, parts: Any, *rest: Any) -> Any:
+        if any(7 in part.claim["ids"] for part in parts):
+            raise UnfitValue("a row PostgreSQL refuses")
+        return await apply(connection, parts, *rest)
+
+    monkeypatch.setattr("integrahub.db.small_batches.apply", refused)
+    answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 21)))
+    batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
+    assert {batch["status"] for batch in batches} == {"COMPLETED"}
+    announced = "SELECT batch_id, c.announced_at IS NULL FROM batch_chunks c JOIN batches b ON b.id = batch_id"
+    shown = await _rows(client, f"{announced} ORDER BY b.received_seq")
+    place = [str(batch_id) for batch_id, _ in shown].index(answers[6].json()["batch_id"])
+    assert all(is_short for _, is_short in shown[:place]) and not shown[place][1]
+
+
 async def test_small_batches_that_fail_together_go_the_long_way(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

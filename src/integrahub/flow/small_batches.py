@@ -1,7 +1,7 @@
 """Small batches: DELTAs that ride in their row go the short way, from body to final, many in one transaction.
 
-Whatever is not plain - a body at fault, a row PostgreSQL refuses, a lost claim - leaves all of them untouched, and each
-goes the long way through split, upsert and finish, which knows what to do.
+Whatever is not plain - a body at fault, a row PostgreSQL refuses, a lost claim - is left untouched and goes the long
+way through split, upsert and finish, which knows what to do.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from integrahub.db.small_batches import Settled, Small
 from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Draft, Presence
 from integrahub.domain.cutter import Oversize, cutter_for
-from integrahub.domain.errors import BodyFault
+from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.gathering import Gathering
 from integrahub.domain.inovafarma import identify_and_hash, seed_for
 from integrahub.domain.products import SETTLED
@@ -55,12 +55,26 @@ class SmallBatches:
     async def _settle(self, wanted: list[UUID]) -> None:
         most = min(_MOST, self._limits.max_record)
         claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
-        found = [Small(claim, draft) for claim in claims if (draft := self._whole(claim))]
-        if found and len(found) == len(claims) and await self._is_settled(found):
-            self._final |= {claim["id"] for claim in claims}
-            return
+        final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
+        self._final |= final
         for claim in claims:
-            await batches.retry_split(self._database, claim, 0.0, used=0)
+            if claim["id"] not in final:
+                await batches.retry_split(self._database, claim, 0.0, used=0)
+
+    async def _settled(self, found: list[Small]) -> set[UUID]:
+        """Those that are final now. Where one is at fault halves are tried, so that it takes few others along."""
+        if not found:
+            return set()
+        try:
+            await self._settle_together(found)
+        except Transient as error:
+            _log.warning("small batches go the long way", action="take_apart", of=len(found), error=str(error))
+            return set()
+        except Exception as error:
+            _log.warning("small batches are halved", action="take_apart", of=len(found), error=str(error))
+            half = len(found) // 2
+            return await self._settled(found[:half]) | await self._settled(found[half:]) if half else set()
+        return {small.claim["id"] for small in found}
 
     def _whole(self, claim: dict[str, Any]) -> Draft | None:
         """The records of a body, when they fit one chunk and nothing is wrong with the body."""
@@ -81,23 +95,25 @@ class SmallBatches:
         Presence().close(draft)
         return draft
 
-    async def _is_settled(self, found: list[Small]) -> bool:
+    async def _settle_together(self, found: list[Small]) -> None:
         begun, limits = perf_counter(), self._limits
-        try:
-            with ExitStack() as spans:
-                for small in found:
-                    spans.enter_context(traces.span("settle", small.claim["id"], batch=small.claim["id"]))
-                settled, passed = await small_batches.settle(
-                    self._database, found, self._worker_id, limits.max_record, limits.window
-                )
-        except Exception as error:
-            _log.warning("small batches go the long way", action="take_apart", of=len(found), error=str(error))
-            return False
+        with ExitStack() as spans:
+            for small in found:
+                spans.enter_context(traces.span("settle", small.claim["id"], batch=small.claim["id"]))
+            settled, passed = await small_batches.settle(
+                self._database, found, self._worker_id, limits.max_record, limits.window
+            )
         _count(settled, perf_counter() - begun)
         await publish_all_finished(self._bus, [(one.batch_id, one.status) for one in settled])
         for turn in passed:
             await publish_turn(self._bus, turn)
-        return True
+
+
+def _plain(claims: list[dict[str, Any]], drafts: list[Draft | None]) -> list[Small]:
+    """Batches of pharmacies none of whose bodies is at fault: no batch may overtake an earlier one."""
+    read = list(zip(claims, drafts, strict=True))
+    odd = {claim["pharmacy_id"] for claim, draft in read if draft is None}
+    return [Small(claim, draft) for claim, draft in read if draft and claim["pharmacy_id"] not in odd]
 
 
 def _count(settled: Iterable[Settled], seconds: float) -> None:
