@@ -72,6 +72,11 @@ async def end_split(
         return Turn(await chunks.announce_next(connection, claim["id"], window))
 
 
+async def mark_have_products(connection: Connection, pharmacies: list[int]) -> None:
+    """From now on loads of these pharmacies look at what is there."""
+    await connection.execute(_SQL["mark_have_products"], {"pharmacies": pharmacies})
+
+
 async def due_splits(database: Database, again: float) -> list[Row]:
     """Batches to announce (again); `again` is the shortest interval in seconds."""
     async with database.transaction() as connection:

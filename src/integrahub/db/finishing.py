@@ -90,12 +90,17 @@ async def totals_of(connection: Connection, batch_id: UUID) -> Row:
 async def _close(
     connection: Connection, batch: Row, totals: Row, status: BatchStatus, decision: Row | None = None
 ) -> str:
-    error = {"error_code": "nothing_applied" if status is BatchStatus.FAILED else None}
+    error = {"error_code": error_code_of(status)}
     final = {"id": batch["id"], "status": status}
     await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
     if totals["inserted"]:
-        await connection.execute(_BATCHES["mark_has_products"], batch)
+        await batches.mark_have_products(connection, [batch["pharmacy_id"]])
     return str(status)
+
+
+def error_code_of(status: BatchStatus) -> str | None:
+    """Why a batch is FAILED whose chunks were tried; None of others."""
+    return "nothing_applied" if status is BatchStatus.FAILED else None
 
 
 def status_of(totals: Row) -> BatchStatus:

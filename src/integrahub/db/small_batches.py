@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db import chunks, turns
+from integrahub.db.batches import mark_have_products
 from integrahub.db.bigints import as_text
-from integrahub.db.finishing import status_of
+from integrahub.db.finishing import error_code_of, status_of
 from integrahub.db.loader import blocks
 from integrahub.db.merging import Part, apply
 from integrahub.db.pool import Connection, Database
@@ -73,11 +74,8 @@ async def _apply(connection: Connection, batches: Sequence[Small], max_record: i
         mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
         found = await apply(connection, [_part(small, number) for small in mine], max_record)
         counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
-    return [Settled(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in _in_order(batches, counters)]
-
-
-def _in_order(batches: Sequence[Small], counters: dict[UUID, Row]) -> list[tuple[UUID, Row]]:
-    return [(small.claim["id"], counters[small.claim["id"]]) for small in batches]
+    ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
+    return [Settled(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]
 
 
 def _part(small: Small, number: int) -> Part:
@@ -110,7 +108,7 @@ async def _end(connection: Connection, batches: Sequence[Small], settled: list[S
     await connection.execute(_SQL["insert_chunks"], of_all | chunk_rows)
     final = {
         "statuses": [str(one.status) for one in settled],
-        "error_codes": ["nothing_applied" if one.status is BatchStatus.FAILED else None for one in settled],
+        "error_codes": [error_code_of(one.status) for one in settled],
         "unreadable": [draft.ids.count(0) for draft in drafts],
     }
     await connection.execute(_SQL["finish"], of_all | final)
@@ -122,7 +120,5 @@ async def _pass_on(
     owners = [small.claim["pharmacy_id"] for small in batches]
     stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters["inserted"]}
     if stocked:
-        await connection.execute(_SQL["mark_have_products"], {"pharmacies": sorted(stocked)})
-    asked = {"pharmacies": sorted(set(owners))}
-    passed = await (await connection.execute(_SQL["pass_turns_if_free"], asked)).fetchall()
-    return [await turns.given(connection, row, window) for row in passed]
+        await mark_have_products(connection, sorted(stocked))
+    return await turns.pass_all_on(connection, sorted(set(owners)), window)

@@ -24,7 +24,7 @@ class Turn:
 
 async def lock(connection: Connection, pharmacy_id: int) -> None:
     """From here on nobody else decides this pharmacy's turn."""
-    await connection.execute(_SQL["lock_turn"], {"pharmacy_id": pharmacy_id})
+    await lock_all(connection, [pharmacy_id])
 
 
 async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
@@ -34,11 +34,18 @@ async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
 
 async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:
     """Give the turn to the next batch that waits for it. The turn must be locked."""
-    row = await (await connection.execute(_SQL["pass_turn_if_free"], {"pharmacy_id": pharmacy_id})).fetchone()
-    return await given(connection, row, window) if row else Turn([])
+    passed = await pass_all_on(connection, [pharmacy_id], window)
+    return passed[0] if passed else Turn([])
 
 
-async def given(connection: Connection, batch: Row, window: Window) -> Turn:
+async def pass_all_on(connection: Connection, pharmacies: Iterable[int], window: Window) -> list[Turn]:
+    """As `pass_on` of each pharmacy: the turns of those in which a batch waited."""
+    asked = {"pharmacies": list(pharmacies)}
+    passed = await (await connection.execute(_SQL["pass_turns_if_free"], asked)).fetchall()
+    return [await _given(connection, batch, window) for batch in passed]
+
+
+async def _given(connection: Connection, batch: Row, window: Window) -> Turn:
     """What a batch needs that has just got the turn."""
     if batch["stage"] == "finishing":
         return Turn([], batch["id"])

@@ -11,7 +11,7 @@ import xxhash
 import zstandard
 from pyroaring import BitMap64
 
-from integrahub.domain.cutter import cutter_for
+from integrahub.domain.cutter import cut_whole
 from integrahub.domain.runs import Oversize
 
 _BYTES = 4 << 20  # a chunk closes at this size
@@ -77,11 +77,10 @@ class Slice:
         """Record by record."""
         if self._payload is None:
             whole = self.content if self._is_lines else b"[" + self.content + b"]"
-            cutter = cutter_for(self.media_type, len(self.content))
-            runs = [cutter.feed(whole), cutter.close()]
-            records = [bytes(record) for run in runs for record in run.records if not isinstance(record, Oversize)]
+            run = cut_whole(whole, self.media_type, len(self.content))
+            records = [bytes(record) for record in run.records if not isinstance(record, Oversize)]
             before = self.start - (not self._is_lines)
-            offsets = [before + offset for run in runs for offset in run.offsets]
+            offsets = [before + offset for offset in run.offsets]
             positions = list(range(self.first, self.first + len(records)))
             self._payload = Payload(positions, offsets, records, {})
         return self._payload

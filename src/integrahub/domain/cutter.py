@@ -6,7 +6,7 @@ from integrahub.domain.array_cutter import ArrayCutter
 from integrahub.domain.line_cutter import LineCutter
 from integrahub.domain.runs import Oversize, Record, Run
 
-__all__ = ["Cutter", "Oversize", "Record", "Run", "cutter_for"]
+__all__ = ["Cutter", "Oversize", "Record", "Run", "cut_whole", "cutter_for"]
 
 
 class Cutter(Protocol):
@@ -20,3 +20,10 @@ class Cutter(Protocol):
 def cutter_for(media_type: str, max_record: int) -> Cutter:
     """The cutter for `application/json` (an array) or `application/x-ndjson`; `max_record` in bytes."""
     return LineCutter(max_record) if "ndjson" in media_type else ArrayCutter(max_record)
+
+
+def cut_whole(content: bytes, media_type: str, max_record: int) -> Run:
+    """All records of a body that is at hand. Raises BodyFault."""
+    cutter = cutter_for(media_type, max_record)
+    runs = [cutter.feed(content), cutter.close()]
+    return Run([record for run in runs for record in run.records], [offset for run in runs for offset in run.offsets])

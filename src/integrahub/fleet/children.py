@@ -126,8 +126,8 @@ class Child:
         if not self.alive or self._asked:
             return
         try:
-            answer = await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PATIENCE)
-            told, why = list(answer.json()["live"]), list(answer.json()["ready"])
+            answer = (await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PATIENCE)).json()
+            told, why = list(answer["live"]), list(answer["ready"])
         except (httpx.HTTPError, ValueError, KeyError):
             told, why = ["it does not answer"], []
         live, ready = not told, not told and not why

@@ -4,7 +4,6 @@ Whatever is not plain - a body at fault, a row PostgreSQL refuses, a lost claim 
 way through split, upsert and finish, which knows what to do.
 """
 
-from collections.abc import Iterable
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
@@ -18,16 +17,16 @@ from integrahub.db.pool import Database
 from integrahub.db.small_batches import Settled, Small
 from integrahub.domain.bodies import inflater_for
 from integrahub.domain.chunking import Draft, Presence
-from integrahub.domain.cutter import Oversize, cutter_for
+from integrahub.domain.cutter import Oversize, cut_whole
 from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.gathering import Gathering
 from integrahub.domain.inovafarma import identify_and_hash, seed_for
-from integrahub.domain.products import SETTLED
 from integrahub.domain.windows import SMALL
 from integrahub.flow.announcing import publish_all_finished, publish_turn
+from integrahub.flow.counting import count_completed
 from integrahub.flow.cutting import SplitLimits
 from integrahub.telemetry import traces
-from integrahub.telemetry.metrics import CHUNK_DURATION, CHUNKS_PROCESSED, PRODUCTS_SETTLED
+from integrahub.telemetry.metrics import CHUNK_DURATION
 
 _MOST = 64 * 1024  # decoded bytes of a small body
 _log = structlog.get_logger()
@@ -78,20 +77,19 @@ class SmallBatches:
 
     def _whole(self, claim: dict[str, Any]) -> Draft | None:
         """The records of a body, when they fit one chunk and nothing is wrong with the body."""
-        cutter, inflater = cutter_for(claim["media_type"], self._limits.max_record), inflater_for(claim["encoding"])
+        inflater = inflater_for(claim["encoding"])
         try:
-            runs = [cutter.feed(b"".join(inflater.feed(claim["body"])))]
+            content = b"".join(inflater.feed(claim["body"]))
             inflater.close()
-            runs.append(cutter.close())
+            run = cut_whole(content, claim["media_type"], self._limits.max_record)
         except BodyFault:
             return None
-        records = [record for run in runs for record in run.records if not isinstance(record, Oversize)]
-        offsets = [offset for run in runs for offset in run.offsets]
-        if not records or len(records) < len(offsets) or len(records) > self._limits.chunk_size:
+        records = [record for record in run.records if not isinstance(record, Oversize)]
+        if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None
         draft = Draft()
         ids, texts, hashes = identify_and_hash(records, seed_for(claim["load_type"], claim["time_zone"]))
-        draft.extend(0, offsets, texts, ids, hashes)
+        draft.extend(0, run.offsets, texts, ids, hashes)
         Presence().close(draft)
         return draft
 
@@ -116,11 +114,8 @@ def _plain(claims: list[dict[str, Any]], drafts: list[Draft | None]) -> list[Sma
     return [Small(claim, draft) for claim, draft in read if draft and claim["pharmacy_id"] not in odd]
 
 
-def _count(settled: Iterable[Settled], seconds: float) -> None:
+def _count(settled: list[Settled], seconds: float) -> None:
     """Batches whose effect is committed."""
-    every = list(settled)
-    for one in every:
-        CHUNKS_PROCESSED.add("completed")
-        CHUNK_DURATION.observe(seconds / len(every))
-        for result in SETTLED:
-            PRODUCTS_SETTLED.add(result, by=one.counters[result])
+    for one in settled:
+        CHUNK_DURATION.observe(seconds / len(settled))
+        count_completed(one.counters)

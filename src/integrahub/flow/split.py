@@ -17,6 +17,7 @@ from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
 from integrahub.flow.announcing import publish_finished, publish_turn
+from integrahub.flow.counting import count_completed
 from integrahub.flow.cutting import Cut, Cutting, SplitLimits
 from integrahub.flow.leases import Lease
 from integrahub.flow.sifting import Sieve
@@ -24,7 +25,7 @@ from integrahub.flow.small_batches import SmallBatches
 from integrahub.flow.stored_bodies import decoded
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.telemetry import traces
-from integrahub.telemetry.metrics import CHUNKS_PROCESSED, ERRORS, PRODUCTS_SETTLED
+from integrahub.telemetry.metrics import ERRORS
 
 _AT_ONCE = 4  # bodies being cut
 _log = structlog.get_logger()
@@ -126,6 +127,4 @@ def _is_sifted(claim: dict[str, Any]) -> bool:
 def _count_settled(chunks: list[Cut]) -> None:
     for chunk in chunks:
         if chunk.is_settled:
-            CHUNKS_PROCESSED.add("completed")
-            PRODUCTS_SETTLED.add("unchanged", by=chunk.unchanged)
-            PRODUCTS_SETTLED.add("merged", by=chunk.merged)
+            count_completed({"unchanged": chunk.unchanged, "merged": chunk.merged})

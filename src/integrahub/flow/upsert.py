@@ -21,11 +21,11 @@ from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.gathering import Gathering
-from integrahub.domain.products import SETTLED
 from integrahub.domain.replays import KINDS
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.announcing import publish_failed, publish_ready, publish_upserted
+from integrahub.flow.counting import count_completed
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
 from integrahub.flow.stored_chunks import read_chunk, store_chunk
@@ -36,7 +36,6 @@ from integrahub.telemetry.metrics import (
     CHUNK_RETRIES,
     CHUNKS_PROCESSED,
     ERRORS,
-    PRODUCTS_SETTLED,
 )
 
 Row = dict[str, Any]
@@ -221,11 +220,9 @@ def _key(claim: Row) -> tuple[UUID, int]:
 
 def _count(claim: Row, counters: Counters) -> None:
     """A chunk whose effect is committed."""
-    CHUNKS_PROCESSED.add("completed")
+    count_completed(counters)
     if claim["attempts"]:
         CHUNK_RETRIES.add("succeeded")
-    for result in SETTLED:
-        PRODUCTS_SETTLED.add(result, by=counters[result])
 
 
 def _span(claim: Row) -> AbstractContextManager[None]:

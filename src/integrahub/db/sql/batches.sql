@@ -21,10 +21,6 @@ RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media
 UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
--- lock_turn --
--- The pharmacy's turn: whoever decides it holds this row.
-SELECT last_seq FROM pharmacy_turns WHERE pharmacy_id = %(pharmacy_id)s FOR UPDATE
-
 -- lock_turns --
 -- The turns of several pharmacies, in one order for everybody.
 SELECT pharmacy_id FROM pharmacy_turns WHERE pharmacy_id = ANY(%(pharmacies)s::bigint[]) ORDER BY pharmacy_id FOR UPDATE
@@ -57,13 +53,14 @@ UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, a
   next_attempt_at = now() + make_interval(secs => %(delay)s), announced_at = NULL
 WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
--- pass_turn_if_free --
--- The lowest unfinished batch of the pharmacy gets the turn when it waits for it.
-UPDATE batches SET stage = CASE WHEN coalesce(chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
+-- pass_turns_if_free --
+-- The lowest unfinished batch of each pharmacy gets the turn when it waits for it.
+UPDATE batches b SET stage = CASE WHEN coalesce(b.chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
   announced_at = now(), announcements = 0
-WHERE stage = 'waiting' AND id = (
-  SELECT id FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND finished_at IS NULL ORDER BY received_seq LIMIT 1)
-RETURNING id, stage
+FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
+CROSS JOIN LATERAL (
+  SELECT id FROM batches WHERE pharmacy_id = k.pharmacy_id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) n
+WHERE b.id = n.id AND b.stage = 'waiting' RETURNING b.id, b.stage
 
 -- lock_if_finishing --
 -- The batch, when all its chunks are settled and it is not final.
@@ -116,9 +113,9 @@ RETURNING id
 UPDATE pharmacies SET full_seen_at = %(received_at)s
 WHERE id = %(pharmacy_id)s AND coalesce(full_seen_at, '-infinity') < %(received_at)s
 
--- mark_has_products --
+-- mark_have_products --
 -- From now on loads look at what is there.
-UPDATE pharmacies SET has_products = true WHERE id = %(pharmacy_id)s AND NOT has_products
+UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
 
 -- insert_operation --
 -- A later operation on an old batch takes its own number and turn.

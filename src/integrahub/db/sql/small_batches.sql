@@ -47,16 +47,3 @@ FROM unnest(%(batches)s::uuid[], %(statuses)s::text[], %(error_codes)s::text[], 
     %(merged)s::bigint[], %(rejected)s::bigint[], %(reactivated)s::bigint[])
   AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated)
 WHERE b.id = k.id
-
--- mark_have_products --
--- From now on loads look at what is there.
-UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
-
--- pass_turns_if_free --
--- The lowest unfinished batch of each pharmacy gets the turn when it waits for it.
-UPDATE batches b SET stage = CASE WHEN coalesce(b.chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
-  announced_at = now(), announcements = 0
-FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
-CROSS JOIN LATERAL (
-  SELECT id FROM batches WHERE pharmacy_id = k.pharmacy_id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) n
-WHERE b.id = n.id AND b.stage = 'waiting' RETURNING b.id, b.stage
