@@ -167,6 +167,7 @@ class Settings(SecretsPlace):
     pool_size: int = Field(8, ge=2, le=200)
     verify_cnpj: bool = True
     max_inflation: int = Field(500, ge=1)
+    keep_alive_seconds: int = Field(75, ge=1, le=3600)
     body_patience: float = Field(30.0, gt=0, le=3600)
     tls_cert: Path | None = None
     tls_key: Path | None = None

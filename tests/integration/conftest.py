@@ -29,6 +29,7 @@ class Client:
     http: httpx.AsyncClient
     hub: Hub
     key: str = ""
+    app: Any = None
 
     async def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -86,9 +87,10 @@ async def running(settings: Settings, steps: list[str]) -> AsyncIterator[Client]
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()
         loops_running = [asyncio.ensure_future(loop) for loop in loops(worker, steps, stop)]
-        transport = httpx.ASGITransport(create(api, ingest))
+        app = create(api, ingest)
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
-            yield Client(http, replace(hub, breakers=api.breakers, fuses=worker.fuses))
+            yield Client(http, replace(hub, breakers=api.breakers, fuses=worker.fuses), app=app)
         stop.set()
         await asyncio.gather(*loops_running)
         await ingest.close()

@@ -1,8 +1,9 @@
-"""How long, and how much, a client may take to say what it wants."""
+"""The HTTP/1.1 protocol of the API: bounds on the head of a request, and offers of other protocols ignored."""
 
 import asyncio
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _SECONDS = 10.0  # until a request's head must be complete
@@ -13,7 +14,8 @@ _REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 that ends connections whose head comes too slowly or never ends. Bodies are bounded where they are read.
 
-    Until the head is complete its bytes count, as far as they are known to be the head's.
+    Until the head is complete its bytes count, as far as they are known to be the head's. An offer to change the
+    protocol (`Upgrade: h2c`, `websocket`) is ignored, as RFC 9110 7.8 allows: the request is answered in HTTP/1.1.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -31,11 +33,18 @@ class PatientProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head count until it is complete."""
+        self._unset_keepalive_if_required()
         if self._deadline is not None:
             self._head += len(data)
-        super().data_received(data)
+        try:
+            self._parse(data)
+        except HttpParserError:
+            self._end_wait()
+            self.send_400_response("Invalid HTTP request received.")
+            return
         if self._deadline is not None and self._head > _BYTES:
             self._refuse(b"431 Request Header Fields Too Large")
+        self._await_request()
 
     def on_message_begin(self) -> None:
         """Another request of the same connection."""
@@ -46,7 +55,45 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._end_wait()
+        if self.parser.get_method() == b"CONNECT":
+            raise HttpParserError("this is no proxy")  # what follows it would be no HTTP
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is complete, unless the parser left it out because of an offer: then it follows."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self.parser.feed_data(data)
+                return
+            except HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                self.parser = self._parser_of_the_body()
+
+    def _parser_of_the_body(self) -> HttpRequestParser:
+        """A parser that has read the head without the offer, so it delimits the body as it would any other.
+
+        The parser that saw the offer takes whatever follows the head for another protocol.
+        """
+        rest = _Rest(self)
+        parser = HttpRequestParser(rest)
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the protocol's first
+        lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        line = f"{self.scope['method']} / HTTP/{self.scope['http_version']}\r\n".encode()
+        parser.feed_data(b"".join([line, *lines, b"\r\n"]))
+        rest.is_replay = False
+        return parser
+
+    def _await_request(self) -> None:
+        """Start the keep-alive timer again when bytes came that the answer did not wait for: its body's rest."""
+        between = self._deadline is None and self.cycle is not None and self.cycle.response_complete
+        if between and not self.pipeline and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _await_head(self) -> None:
         self._head = 0
@@ -62,3 +109,29 @@ class PatientProtocol(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.write(_REFUSED % status)
             self.transport.close()
+
+
+class _Rest:
+    """Passes a parser's events on to the protocol, except those of a head that the protocol has seen."""
+
+    def __init__(self, protocol: PatientProtocol) -> None:
+        self.is_replay = True
+        self._protocol = protocol
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self.is_replay:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self.is_replay:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.is_replay:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self.is_replay:
+            self._protocol.on_headers_complete()

@@ -35,7 +35,7 @@ async def serve(settings: Settings) -> None:
     async with open_hub(settings, "integrahub api", Role.API) as hub:
         ingest = hub.ingest()
         app = Hardened(create(hub, ingest), tls=certificate is not None)
-        server = _Server(_config(settings, app, settings.port, certificate))
+        server = _Server(configure(settings, app, settings.port, certificate))
         gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
         own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
@@ -58,7 +58,8 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _config(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
+def configure(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
+    """Return the server's configuration for an app on a port, over TLS when there is a certificate."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -68,6 +69,7 @@ def _config(settings: Settings, app: Any, port: int, certificate: Certificate | 
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=_DRAIN,
+        timeout_keep_alive=settings.keep_alive_seconds,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
@@ -94,7 +96,7 @@ async def _redirect(settings: Settings, port: int) -> None:
     # Each API of a fleet answers there.
     place = socket.create_server((settings.host, port), family=family, reuse_port=True)
     # Signals are the API's; this server ends with it.
-    await uvicorn.Server(_config(settings, ToHttps(settings.port), port, None))._serve([place])
+    await uvicorn.Server(configure(settings, ToHttps(settings.port), port, None))._serve([place])
 
 
 def _starting(server: uvicorn.Server) -> list[str]:

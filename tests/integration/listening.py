@@ -1,0 +1,73 @@
+"""The API of a test's hub behind its real server: a socket on loopback, for what only the wire shows."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from integrahub.api.server import configure
+from integrahub.api.tls import Hardened
+from integrahub.settings import Settings
+
+_PATIENCE = 20.0  # seconds
+
+
+@asynccontextmanager
+async def listening(app: Any, settings: Settings) -> AsyncIterator[int]:
+    """The port where the app is served until the block ends."""
+    server = uvicorn.Server(configure(settings, Hardened(app, tls=False), 0, None))
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        serving = asyncio.create_task(server._serve([place]))
+        try:
+            yield place.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@dataclass
+class Answer:
+    """One answer of a connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Wire:
+    """A connection on which bytes are written as they are."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def __aenter__(self) -> "Wire":
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+
+    async def send(self, *packets: bytes) -> None:
+        """Write each packet on its own: the server has seen one before the next leaves."""
+        for number, packet in enumerate(packets):
+            if number:
+                await asyncio.sleep(0.05)
+            self._writer.write(packet)
+            await self._writer.drain()
+
+    async def answer(self, method: str = "") -> Answer:
+        """Read the next answer; of `HEAD` there is no body to read."""
+        async with asyncio.timeout(_PATIENCE):
+            lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+            length = 0 if method == "HEAD" else int(headers.get("content-length", 0))
+            return Answer(int(lines[0].split()[1]), headers, await self._reader.readexactly(length))
+
+    async def ended(self) -> bytes:
+        """Whatever else comes until the server closes the connection."""
+        async with asyncio.timeout(_PATIENCE):
+            return await self._reader.read()
