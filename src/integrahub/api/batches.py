@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth import Authenticate
 from integrahub.db import reports
@@ -23,12 +23,12 @@ from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import MESSAGES
 from integrahub.domain.sentences import say
+from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 from integrahub.flow.rejected import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
 _PAGE = 1000  # faults a read
-_FORMULA = tuple("=+-@\t\r\n")  # what a spreadsheet may take for the beginning of one
 _PLAIN = (
     *("batch_id", "cnpj", "kind", "parent_id", "load_type", "status", "stage", "received_seq", "received_at"),
     *("started_at", "finished_at", "bytes", "items_total"),
@@ -169,7 +169,12 @@ def _decoded(cursor: str | None, *kinds: type) -> Any:
 
 async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
     async for rows in pages:
-        yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        yield b"".join(_as_json(row) + b"\n" for row in rows)
+
+
+def _as_json(value: Any) -> bytes:
+    """A report is read in terminals too: what could command one is written as an escape."""
+    return escape_controls_in_json(msgspec.json.encode(value).decode()).encode()
 
 
 async def _csv(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
@@ -183,7 +188,7 @@ async def _csv(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
 
 def _harmless(value: Any) -> Any:
     """A spreadsheet must not take a client's text for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
+    return neutralize_formulas(value) if isinstance(value, str) else value
 
 
 def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
@@ -231,7 +236,8 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
     ) -> Response:
         await answers.show(caller, batch_id)
         if format == "json":
-            return JSONResponse(await answers.faults(caller, batch_id, cursor, limit))
+            found = await answers.faults(caller, batch_id, cursor, limit)
+            return Response(_as_json(found), media_type="application/json")
         pages = answers.every_fault(caller, batch_id)
         if format == "ndjson":
             return StreamingResponse(_lines(pages), media_type="application/x-ndjson")

@@ -23,7 +23,7 @@ from integrahub.cli import (
 )
 from integrahub.cli.client import Refused
 from integrahub.cli.load import verbs as load
-from integrahub.cli.output import ERRORS
+from integrahub.cli.output import complain
 from integrahub.domain.errors import IntegraHubError
 
 _ABOUT = "Keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def _failed(told: str) -> int:
-    ERRORS.print(told, style="red", highlight=False, markup=False)
+    complain(told)
     return 1
 
 
@@ -81,7 +81,7 @@ def _wrong_settings(error: ValidationError) -> int:
     for fault in error.errors():
         name = str(fault["loc"][0]).upper() if fault["loc"] else "?"
         name = name if name.startswith("INTEGRAHUB_") else f"INTEGRAHUB_{name}"
-        ERRORS.print(f"The setting {name} is {str(fault['input'])!r}: {fault['msg']}.", style="red", markup=False)
+        complain(f"The setting {name} is {str(fault['input'])!r}: {fault['msg']}.")
     return 2
 
 

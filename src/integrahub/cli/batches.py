@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.output import OUT, show_facts, show_rows
+from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 BatchId = Annotated[str, typer.Argument(metavar="ID", help="the batch_id of the answer to the post")]
 _COLUMNS = (
-    *("batch_id", "cnpj", "load_type", "status", "stage", "items_total", "inserted", "updated"),
-    *("unchanged", "rejected", "deactivated"),
+    *("batch_id", "cnpj", "load_type", "status", "items_total", "inserted", "updated", "unchanged", "rejected"),
+    *("deactivated", "stage", "received_at"),
 )
-_FAULTS = ("position", "byte_offset", "severity", "product_id", "field", "code", "value", "message_en")
+_FAULTS = ("position", "product_id", "field", "code", "value", "message_en", "severity", "byte_offset")
 
 
 @app.command("list")
@@ -24,11 +24,12 @@ def every(
     load_type: Annotated[str | None, typer.Option("--type", help="full or delta")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
     as_json: AsJson = False,
+    wide: Wide = False,
 ) -> None:
     """The newest batches."""
     with Client() as client:
         rows = client.get("/v1/batches", cnpj=cnpj, status=status, load_type=load_type, limit=limit)["items"]
-    show_rows(rows, _COLUMNS, as_json=as_json, empty="No such batch yet.")
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="No batches yet.", wide=wide)
 
 
 @app.command()
@@ -39,11 +40,11 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def errors(batch_id: BatchId, as_json: AsJson = False) -> None:
+def errors(batch_id: BatchId, as_json: AsJson = False, wide: Wide = False) -> None:
     """What is wrong with its records: rejected ones and warnings."""
     with Client() as client:
         rows = list(client.pages(f"/v1/batches/{batch_id}/errors", limit=1000))
-    show_rows(rows, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.")
+    show_rows(rows, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.", wide=wide)
 
 
 @app.command()
@@ -51,7 +52,7 @@ def replay(batch_id: BatchId) -> None:
     """Apply a batch again in the place it had; what later batches said stays said."""
     with Client() as client:
         queued = client.call("POST", f"/v1/batches/{batch_id}/replay")
-    OUT.print(f"Queued as {queued['batch_id']}. See what comes of it: integrahub batch show {queued['batch_id']}")
+    say(f"Queued as {queued['batch_id']}. See what comes of it: integrahub batch show {queued['batch_id']}")
 
 
 @app.command()
@@ -60,7 +61,7 @@ def cancel(batch_id: BatchId) -> None:
     with Client() as client:
         told = client.call("POST", f"/v1/batches/{batch_id}/cancel")
     applied = ", ".join(f"{told[name]} {name}" for name in ("inserted", "updated", "unchanged") if told[name])
-    OUT.print(f"Cancelled. What was applied stands: {applied or 'nothing'}. Left out: {told['cancelled']}.")
+    say(f"Cancelled. What was applied stands: {applied or 'nothing'}. Left out: {told['cancelled']}.")
 
 
 @app.command()
@@ -79,4 +80,4 @@ def _decide(batch_id: str, decision: str) -> None:
     with Client() as client:
         client.call("POST", f"/v1/batches/{batch_id}/deactivation", json={"decision": decision})
     told = {"approve": "Approved: the deactivation is queued.", "reject": "Rejected: everything stays active."}
-    OUT.print(told[decision])
+    say(told[decision])

@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.output import OUT, show_facts, show_rows
+from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
-_COLUMNS = ("id", "created_at", "cnpj", "batch_id", "chunk", "records", "settled_at", "fingerprint", "error")
-_GROUPS = ("fingerprint", "count", "error_class", "error_code", "place", "first_seen", "last_seen", "sample")
+_COLUMNS = ("id", "batch_id", "chunk", "records", "error", "cnpj", "created_at", "settled_at", "fingerprint")
+_GROUPS = ("fingerprint", "count", "error_class", "error_code", "sample", "place", "last_seen", "first_seen")
 
 
 @app.command("list")
@@ -19,19 +19,20 @@ def every(
     cnpj: Annotated[str | None, typer.Option(help="only of this pharmacy")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
     as_json: AsJson = False,
+    wide: Wide = False,
 ) -> None:
     """The newest letters."""
     with Client() as client:
         rows = client.get("/v1/dead-letters", error=error, cnpj=cnpj, limit=limit)["items"]
-    show_rows(rows, _COLUMNS, as_json=as_json, empty="No work was given up.")
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="No work was given up.", wide=wide)
 
 
 @app.command()
-def groups(as_json: AsJson = False) -> None:
+def groups(as_json: AsJson = False, wide: Wide = False) -> None:
     """Failures by fingerprint, latest first."""
     with Client() as client:
         rows = client.get("/v1/dead-letters/groups")["items"]
-    show_rows(rows, _GROUPS, as_json=as_json, empty="No work was given up.")
+    show_rows(rows, _GROUPS, as_json=as_json, empty="No work was given up.", wide=wide)
 
 
 @app.command()
@@ -54,7 +55,7 @@ def replay(
     wanted = {"filter": {name: value for name, value in given.items() if value is not None}, "limit": limit}
     with Client() as client:
         told = client.call("POST", "/v1/dead-letters/replay", json=wanted)
-    OUT.print(f"{told['asked']} letters will be applied again.")
+    say(f"{told['asked']} letters will be applied again.")
     for refused in told["refused"]:
-        OUT.print(f"Batch {refused['batch_id']} is refused: {refused['message_en']}", style="red")
+        say(f"Batch {refused['batch_id']} is refused: {refused['message_en']}", "red")
     return 1 if told["refused"] else 0

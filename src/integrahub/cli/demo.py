@@ -16,7 +16,7 @@ from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import CNPJ, Catalogue, Record, encoded, sample
 from integrahub.cli.embedded_run import embedded_run
 from integrahub.cli.following import bars, follow
-from integrahub.cli.output import ERRORS, OUT
+from integrahub.cli.output import OUT, notify, say
 
 _COUNTERS = ("inserted", "updated", "unchanged", "deactivated", "rejected")
 _SETTLE = 11.0  # seconds: PostgreSQL's sessions report what they wrote at the latest 10 s after they fell idle
@@ -149,7 +149,7 @@ def demo(
     """The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up."""
     begun = perf_counter()
     with tempfile.TemporaryDirectory(prefix="integrahub-demo-") as folder:
-        ERRORS.print("Starting a hub of its own in a temporary folder...")
+        notify("Starting a hub of its own in a temporary folder...")
         start = _distributed if distributed else embedded_run
         with start(Path(folder)) as client, bars() as progress:
             run = Demo(client, progress)
@@ -159,9 +159,9 @@ def demo(
                 run.close()
     OUT.print(run.table)
     if run.faults:
-        OUT.print("These figures do not add up:", *run.faults, sep="\n  ", style="red", markup=False)
+        say("\n  ".join(["These figures do not add up:", *run.faults]), "red")
         raise typer.Exit(1)
     products = len(run.catalogue.expected())
     seconds = perf_counter() - begun
-    OUT.print(f"Every figure adds up; all {products:,} products equal the input. {seconds:.0f} s in all.")
+    say(f"Every figure adds up; all {products:,} products equal the input. {seconds:.0f} s in all.")
     return 0

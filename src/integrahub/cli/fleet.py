@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from integrahub.cli.output import OUT, show_json, show_rows
+from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.output import say, show_json, show_rows
 from integrahub.fleet import place, run
 from integrahub.settings import Settings
 
@@ -24,21 +25,23 @@ def fleet(context: typer.Context) -> int:
 
 @app.command()
 def status(
-    data: Folder = None, as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False
+    data: Folder = None,
+    as_json: AsJson = False,
+    wide: Wide = False,
 ) -> None:
     """Every process of the fleet that runs on the folder."""
     told = place.status_of(data or Settings().data_dir)
     if as_json:
         show_json(told)
         return
-    show_rows(told["workers"], _COLUMNS, as_json=False, empty="No process runs.")
+    show_rows(told["workers"], _COLUMNS, empty="No process runs.", wide=wide)
     for step, count in told["counts"].items():
-        OUT.print(f"{step}: {count['now']} of {count['min']} to {count['max']}")
-    OUT.print(f"backlog: {told['seen'].get('backlog', 'not looked at yet')}", markup=False)
+        say(f"{step}: {count['now']} of {count['min']} to {count['max']}")
+    say(f"backlog: {told['seen'].get('backlog', 'not looked at yet')}")
 
 
 @app.command()
 def restart(data: Folder = None) -> None:
     """Restart every process in turn, each once the one before is ready; starts what was left in a crash loop too."""
     os.kill(place.pid_of(data or Settings().data_dir), signal.SIGHUP)
-    OUT.print("The processes are restarted one by one; `integrahub fleet status` shows them.")
+    say("The processes are restarted one by one; `integrahub fleet status` shows them.")

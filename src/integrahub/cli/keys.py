@@ -6,22 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.client import Client
+from integrahub.cli.options import AsJson, Wide
 from integrahub.cli.output import show_facts, show_rows
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it")]
 _COLUMNS = (
-    "id",
-    "hint",
-    "reach",
-    "cnpjs",
-    "scopes",
-    "rate_limit",
+    *("id", "hint", "cnpjs", "scopes", "reach", "revoked_at", "expires_at", "last_used_at", "rate_limit"),
     "created_at",
-    "expires_at",
-    "revoked_at",
-    "last_used_at",
 )
 
 
@@ -56,11 +48,12 @@ def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[str]
 
 
 @app.command("list")
-def every(as_json: AsJson = False) -> None:
+def every(as_json: AsJson = False, wide: Wide = False) -> None:
     """All keys, newest first; never the keys themselves."""
     with Client() as client:
         rows = client.get("/admin/keys")["items"]
-    show_rows(rows, _COLUMNS, as_json=as_json, empty="No key yet. Make one: integrahub key create --cnpj CNPJ")
+    empty = "No key yet. Make one: integrahub key create --cnpj CNPJ"
+    show_rows(rows, _COLUMNS, as_json=as_json, empty=empty, wide=wide)
 
 
 @app.command()

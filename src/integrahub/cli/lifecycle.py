@@ -1,7 +1,7 @@
 """`integrahub lifecycle`: what the storage itself removes, moves and gives up."""
 
 from integrahub.adapters import storage_rules
-from integrahub.cli.output import OUT
+from integrahub.cli.output import say
 from integrahub.settings import Settings
 
 
@@ -11,16 +11,14 @@ def lifecycle() -> int:
     rules = storage_rules(settings)
     bodies, chunks = settings.body_retention_days, settings.chunk_retention_days
     if rules is None:
-        OUT.print(f"Local files need no rules: sweep removes bodies after {bodies} days and chunks after {chunks}.")
+        say(f"Local files need no rules: sweep removes bodies after {bodies} days and chunks after {chunks}.")
         return 0
     bucket, keeping = rules
     cold = bucket.put(keeping)
-    OUT.print(f"Bodies expire after {bodies} days; uploads left unfinished are given up after a day.", soft_wrap=True)
+    say(f"Bodies expire after {bodies} days; uploads left unfinished are given up after a day.")
     if cold:
-        OUT.print(
-            f"Chunks go to the class {keeping.cold} after {chunks} days and expire with the bodies.", soft_wrap=True
-        )
+        say(f"Chunks go to the class {keeping.cold} after {chunks} days and expire with the bodies.")
     else:
         told = f"This store has no class {keeping.cold}, so chunks expire after {chunks} days."
-        OUT.print(told, "Dead letters keep copies of theirs.", soft_wrap=True)
+        say(f"{told} Dead letters keep copies of theirs.")
     return 0

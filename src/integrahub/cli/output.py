@@ -1,61 +1,92 @@
-"""What verbs print: tables for people, JSON for programs."""
+"""What verbs print: tables for people, lines for pipes, JSON for programs; a client's text commands no terminal."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-_WIDE = 170  # columns: rows stay on one line, also where the output is piped
+from integrahub.cli.tables import Layout, cell, fact_lines, lay_out
+from integrahub.domain.untrusted_text import escape_controls_in_json, escape_controls_in_lines
+
 OUT = Console(highlight=False)
 ERRORS = Console(stderr=True, highlight=False)
 Row = dict[str, Any]
 
 
+def say(text: str, style: str | None = None) -> None:
+    """Print a sentence on standard output: as it is, never wrapped, its control characters escaped."""
+    _print(OUT, text, style)
+
+
+def complain(text: str) -> None:
+    """Print what went wrong on standard error, in red."""
+    _print(ERRORS, text, "red")
+
+
+def notify(text: str) -> None:
+    """Print a remark on standard error, where it does not mix with results."""
+    _print(ERRORS, text, None)
+
+
 def show_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print one JSON document on standard output."""
+    print(escape_controls_in_json(json.dumps(value, ensure_ascii=False, indent=2, default=str)))
 
 
-def show_rows(rows: Sequence[Row], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """Rows as a table of `columns`, or all of them as JSON; `empty` is said when there are none."""
+def show_rows(
+    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool = False, empty: str = "", wide: bool = False
+) -> None:
+    """Print `columns` of the rows, or all of them as JSON; `empty` is said when there are no rows.
+
+    A terminal shows the columns that fit, the first ones first. A pipe, and `wide`, get all of them, a line a row.
+    """
     if as_json:
         show_json(list(rows))
         return
     if not rows:
-        OUT.print(empty)
+        say(empty)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(row.get(column))) for column in columns))
-    OUT.print(table, width=max(_WIDE, OUT.width), crop=False, soft_wrap=True)
+    layout = lay_out(rows, columns, None if wide or not OUT.is_terminal else OUT.width)
+    _print_layout(layout)
+    if layout.left_out:
+        hint = f"Not shown at {OUT.width} columns: {', '.join(layout.left_out)}. Use --wide or --json."
+        _print(ERRORS, hint, "dim")
 
 
-def show_facts(facts: Row, *, as_json: bool) -> None:
-    """One thing: a line a fact, or JSON."""
+def show_facts(facts: Row, *, as_json: bool = False) -> None:
+    """Print one thing: a line a fact, and a table for a list of things within it, or JSON."""
     if as_json:
         show_json(facts)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in facts.items():
-        table.add_row(name, Text(_shown(value)))
-    OUT.print(table)
+    width = OUT.width if OUT.is_terminal else None
+    tables = {name: value for name, value in facts.items() if _is_rows(value)}
+    plain = {name: value for name, value in facts.items() if name not in tables}
+    for name, lines in fact_lines(plain, width):
+        _print_line(Text.assemble((name, "bold"), lines))
+    for name, rows in tables.items():
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        say(f"\n{name}:", "bold")
+        _print_layout(lay_out(rows, columns, width))
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_shown, value)) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items() if inner not in (None, ""))
-    return str(value)
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _print_layout(layout: Layout) -> None:
+    _print_line(Text(layout.header, "bold"))
+    for line in layout.lines:
+        _print_line(Text(line))
+
+
+def _print_line(line: Text) -> None:
+    OUT.print(line, soft_wrap=True)
+
+
+def _print(console: Console, text: str, style: str | None) -> None:
+    console.print(Text(escape_controls_in_lines(text), style or ""), soft_wrap=True)
+
+
+__all__ = ["ERRORS", "OUT", "Row", "cell", "complain", "notify", "say", "show_facts", "show_json", "show_rows"]

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.client import Client
+from integrahub.cli.options import AsJson, Wide
 from integrahub.cli.output import show_facts, show_rows
 
 app = typer.Typer(help="Pharmacies: add, list, show, set.", no_args_is_help=True)
 Cnpj = Annotated[str, typer.Argument(metavar="CNPJ", help="with or without mask, numeric or alphanumeric")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 Name = Annotated[str | None, typer.Option(help="shown name")]
 City = Annotated[str | None, typer.Option()]
 State = Annotated[str | None, typer.Option(help="two letters")]
@@ -30,11 +30,12 @@ def add(cnpj: Cnpj, name: Name = None, city: City = None, state: State = None, a
 
 
 @app.command("list")
-def every(as_json: AsJson = False) -> None:
+def every(as_json: AsJson = False, wide: Wide = False) -> None:
     """All pharmacies, by CNPJ."""
     with Client() as client:
         rows = list(client.pages("/admin/pharmacies", limit=500))
-    show_rows(rows, _COLUMNS, as_json=as_json, empty="No pharmacy yet. Add one: integrahub pharmacy add CNPJ")
+    empty = "No pharmacies yet. Add one: integrahub pharmacy add CNPJ"
+    show_rows(rows, _COLUMNS, as_json=as_json, empty=empty, wide=wide)
 
 
 @app.command()

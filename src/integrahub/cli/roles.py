@@ -12,7 +12,7 @@ from integrahub.adapters import create_topics
 from integrahub.api import server
 from integrahub.api.app import create, describe
 from integrahub.cli.development_tls import development_certificate
-from integrahub.cli.output import OUT
+from integrahub.cli.output import say
 from integrahub.cli.parent import end_with_parent
 from integrahub.db import migrations
 from integrahub.domain.errors import ConfigurationError
@@ -71,7 +71,7 @@ def migrate() -> int:
     if not url:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
     applied = asyncio.run(migrations.migrate(url))
-    OUT.print(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
+    say(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
     return 0
 
 
@@ -79,9 +79,9 @@ def topics() -> int:
     """Create the topics of BUS_URL that are not there."""
     made = asyncio.run(create_topics(Settings()))
     if made is None:
-        OUT.print("The bus `local` is a table of the database; it has no topics to create.")
+        say("The bus `local` is a table of the database; it has no topics to create.")
     else:
-        OUT.print(f"Created {', '.join(made)}." if made else "All topics are there.")
+        say(f"Created {', '.join(made)}." if made else "All topics are there.")
     return 0
 
 

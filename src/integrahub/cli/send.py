@@ -7,7 +7,7 @@ import typer
 
 from integrahub.cli.client import Client
 from integrahub.cli.following import bars, follow
-from integrahub.cli.output import OUT, show_facts
+from integrahub.cli.output import say, show_facts
 from integrahub.cli.uploading import open_catalogue
 
 _LOAD_TYPES = ("full", "delta")
@@ -37,5 +37,5 @@ def send(
             batch = follow(client, answer["batch_id"], progress, applying)
     show_facts(batch, as_json=as_json)
     if not watch and not as_json:
-        OUT.print(f"Follow it: integrahub batch show {answer['batch_id']}")
+        say(f"Follow it: integrahub batch show {answer['batch_id']}")
     return 0 if not watch or batch["status"] in _DONE else 1

@@ -8,7 +8,7 @@ import typer
 
 from integrahub.cli.following import bars
 from integrahub.cli.kept_database import kept_database
-from integrahub.cli.output import OUT, show_json, show_rows
+from integrahub.cli.output import say, show_json, show_rows
 from integrahub.db.roles import Role
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub import open_hub
@@ -43,11 +43,11 @@ async def _verify(settings: Settings, cnpj: str) -> Row:
 def _show(verdict: Row) -> None:
     read, known = verdict["batches"], verdict["all_batches"]
     gone = "" if read == known else f" The bodies of earlier ones are gone: {known - read} batches were not read."
-    OUT.print(f"{read} of {known} batches read again, {verdict['judged']} products compared.{gone}")
+    say(f"{read} of {known} batches read again, {verdict['judged']} products compared.{gone}")
     if verdict["unjudged"]:
-        OUT.print(f"{verdict['unjudged']} products cannot be judged: what is kept does not tell all of their columns.")
+        say(f"{verdict['unjudged']} products cannot be judged: what is kept does not tell all of their columns.")
     if not verdict["found"]:
-        OUT.print("The table holds what the bodies say.", style="green")
+        say("The table holds what the bodies say.", "green")
         return
-    OUT.print(f"{verdict['found']} products differ. Post a FULL to put them right, and report this.", style="red")
+    say(f"{verdict['found']} products differ. Post a FULL to put them right, and report this.", "red")
     show_rows(verdict["differences"], ["product_id", "finding", "columns"], as_json=False, empty="")

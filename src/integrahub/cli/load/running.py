@@ -19,7 +19,7 @@ from integrahub.cli.load.accounting import Accounting, account_for, products_hel
 from integrahub.cli.load.lanes import Road, Tally, drive
 from integrahub.cli.load.memory import Memory, remembered
 from integrahub.cli.load.posts import Heads, Post
-from integrahub.cli.output import ERRORS
+from integrahub.cli.output import notify
 from integrahub.settings import Settings
 
 _LOOK = 0.2  # seconds between two moves of the bar
@@ -72,7 +72,7 @@ class Target:
 def own_hub(workers: int) -> Iterator[Target]:
     """An embedded hub in a temporary folder, on loopback."""
     with tempfile.TemporaryDirectory(prefix="integrahub-load-") as folder:
-        ERRORS.print("Starting a hub of its own in a temporary folder...")
+        notify("Starting a hub of its own in a temporary folder...")
         with embedded_run(Path(folder), workers, {"MAX_PAYLOAD_SIZE": _OWN_LIMIT}) as admin:
             yield Target(admin, Path(folder) / "kept")
 

@@ -9,7 +9,7 @@ from integrahub.cli.load import scenarios
 from integrahub.cli.load.connections import most_connections
 from integrahub.cli.load.figures import accounts, accounts_table, figures, figures_table, told_faults
 from integrahub.cli.load.running import Scenario, Target, named_hub, own_hub, run
-from integrahub.cli.output import ERRORS, OUT, show_json
+from integrahub.cli.output import OUT, complain, notify, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -54,7 +54,7 @@ def requests(
 ) -> None:
     """Very many connections: 100,000 posts, as many at once as the machine's limits allow, at most 20,000."""
     lanes = most_connections(min(at_once, posts))
-    ERRORS.print(f"{lanes:,} connections at once, of {at_once:,} asked for: what posts, open files and ports allow.")
+    notify(f"{lanes:,} connections at once, of {at_once:,} asked for: what posts, open files and ports allow.")
     _told(scenarios.small("requests", posts, products, pharmacies, lanes), _hub(url, key, workers), as_json=as_json)
 
 
@@ -99,6 +99,6 @@ def _told(scenario: Scenario, hub: AbstractContextManager[Target], *, as_json: b
         OUT.print(figures_table(found))
         OUT.print(accounts_table(outcome))
     if found["faults"]:
-        ERRORS.print("Not everything adds up:", *told_faults(found["faults"]), sep="\n  ", style="red", markup=False)
+        complain("\n  ".join(["Not everything adds up:", *told_faults(found["faults"])]))
         raise typer.Exit(1)
-    ERRORS.print("Everything adds up: nothing lost, nothing doubled, nothing refused.")
+    notify("Everything adds up: nothing lost, nothing doubled, nothing refused.")

@@ -1,0 +1,90 @@
+"""Verbs of the command line against the hub of this process: the real verbs, requests and answers, without a port."""
+
+import asyncio
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from rich.console import Console
+
+from integrahub.cli import app as command_line
+from integrahub.cli import output
+from tests.integration.conftest import ADMIN, Client
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a verb printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+class _Bridge(httpx.BaseTransport):
+    """Requests of a verb, which runs in a thread, to the application of the test's loop."""
+
+    def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
+        self._client, self._loop = client, loop
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return asyncio.run_coroutine_threadsafe(self._asked(request, request.read()), self._loop).result(60)
+
+    async def _asked(self, request: httpx.Request, body: bytes) -> httpx.Response:
+        asked = self._client.http.build_request(
+            request.method, request.url.raw_path.decode(), content=body, headers=request.headers
+        )
+        answer = await self._client.http.send(asked)
+        kept = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
+        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
+
+
+@dataclass
+class CommandLine:
+    """Run verbs as in a terminal of so many columns, or, by default, into a pipe."""
+
+    client: Client
+    monkeypatch: pytest.MonkeyPatch
+
+    async def __call__(self, *arguments: str, columns: int | None = None, typed: str = "") -> Shown:
+        real, bridge = httpx.Client, _Bridge(self.client, asyncio.get_running_loop())
+
+        def bridged(**given: Any) -> httpx.Client:
+            return real(**{name: value for name, value in given.items() if name != "verify"}, transport=bridge)
+
+        with self.monkeypatch.context() as patched:
+            out, err = io.StringIO(), io.StringIO()
+            terminal: dict[str, Any] = {"highlight": False, "force_terminal": bool(columns), "width": columns}
+            patched.setattr(output, "OUT", Console(file=out, **terminal))
+            patched.setattr(output, "ERRORS", Console(file=err, **terminal))
+            patched.setattr("sys.stdout", out)
+            patched.setattr("sys.stdin", io.StringIO(typed))
+            patched.setattr(httpx, "Client", bridged)
+            patched.setenv("INTEGRAHUB_KEY", ADMIN)
+            patched.setattr("sys.argv", ["integrahub", *arguments])
+            code = await asyncio.to_thread(command_line.main)
+        return Shown(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def verb(client: Client, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """A command line whose hub is the client's."""
+    return CommandLine(client, monkeypatch)
+
+
+def listing_verbs() -> set[str]:
+    """Every verb that prints a table: those with an option for all columns."""
+    return {name for name, options in _verbs(typer.main.get_command(command_line.app)) if "wide" in options}
+
+
+def _verbs(command: Any, prefix: str = "") -> list[tuple[str, set[str]]]:
+    children: dict[str, Any] = getattr(command, "commands", {})
+    own = [] if children else [(prefix.strip(), {parameter.name for parameter in command.params})]
+    return own + [found for name, child in children.items() for found in _verbs(child, f"{prefix} {name}")]
