@@ -57,12 +57,16 @@ class Installation:
 
     def start(self) -> None:
         """`integrahub up`, until it is well."""
+        self.spawn()
+        self.wait_until(lambda: self.http.get("/health").status_code == 200)
+
+    def spawn(self) -> None:
+        """`integrahub up`, without waiting for it."""
         with (self.folder / "hub.log").open("ab") as log:
             arguments = [sys.executable, "-m", "integrahub", "up"]
             self.process = subprocess.Popen(
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
-        self.wait_until(lambda: self.http.get("/health").status_code == 200)
 
     def wait_until(self, holds: Any) -> None:
         """Wait for a condition; a refused connection counts as not yet."""

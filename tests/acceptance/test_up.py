@@ -85,6 +85,28 @@ def test_a_second_hub_on_the_same_folder_is_refused_with_what_to_do(installation
     assert "Another IntegraHub is running" in refused.stderr
 
 
+def test_the_environment_of_libpq_reaches_no_process_and_a_start_can_be_given_up(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGPORT": "5433", "PGCLIENTENCODING": "WIN1252", "PGDATESTYLE": "SQL, DMY"}.items():
+        monkeypatch.setenv(name, value)
+    installation.start()
+    installation.key = installation.make_key()
+    body = json.dumps([{"PRODUCTID": 1, "TITLE": "LOÇÃO"}]).encode()
+    assert installation.finished(installation.post(body).json()["batch_id"])["inserted"] == 1
+    assert installation.products()[1]["title"] == "LOÇÃO"
+    assert installation.stop() == 0
+    (installation.folder / "kept" / "postgres" / "cluster" / "pg_hba.conf").write_text("local all all reject\n")
+    installation.spawn()
+    installation.wait_until(lambda: "reject" in _server_log(installation))
+    assert installation.stop(signal.SIGINT) == 0
+    assert installation.members() == []
+
+
+def _server_log(installation: Installation) -> str:
+    return (installation.folder / "kept" / "postgres" / "server.log").read_text("utf-8", "replace")
+
+
 def test_children_end_when_their_parent_is_killed(installation: Installation) -> None:
     installation.start()
     assert installation.process is not None

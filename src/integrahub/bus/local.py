@@ -11,6 +11,7 @@ import structlog
 from integrahub.bus.base import Delivery
 from integrahub.db.loader import blocks
 from integrahub.db.pool import NETWORK, Database
+from integrahub.db.sessions import session
 from integrahub.domain.gathering import Gathering
 
 _SQL = blocks("bus_messages")
@@ -108,7 +109,7 @@ class LocalBus:
 
     async def _wake(self) -> None:
         connection = await psycopg.AsyncConnection.connect(
-            self._database.url, autocommit=True, application_name="integrahub-listen", **NETWORK
+            self._database.url, autocommit=True, application_name="integrahub-listen", **session(), **NETWORK
         )
         async with connection:
             await connection.execute("LISTEN integrahub_bus")

@@ -16,6 +16,7 @@ import typer
 from integrahub.cli.client import trusted
 from integrahub.cli.output import OUT, show_json
 from integrahub.db import binaries
+from integrahub.db.sessions import session
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import check_settings
 from integrahub.rotation import with_login
@@ -54,7 +55,7 @@ def _postgresql(settings: Settings) -> str:
         return f"embedded, from {binaries.find(settings.postgres_bin)}"
     url = with_login(settings).database_url or ""
     try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
+        with psycopg.connect(url, connect_timeout=5, **session()) as connection:
             line = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
             return f"answers {line}, version {connection.info.server_version // 10000}"
     except psycopg.OperationalError as error:

@@ -21,6 +21,8 @@ from psycopg import AsyncConnection, sql
 
 from integrahub.db.binaries import Account, account_for, check_version, own_folder, prepare
 from integrahub.db.embedded_configuration import CONFIGURATION
+from integrahub.db.leftovers import end_strays, remove_stale
+from integrahub.db.sessions import ignore_libpq_variables, session
 from integrahub.domain.errors import ConfigurationError
 
 _USER = "integrahub"
@@ -29,6 +31,8 @@ _INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--aut
 _LOG_LIMIT = 16 << 20  # bytes, at a start
 _POLL = 0.02  # seconds
 _LOOK = 0.1  # seconds between looks at a process that is to stay
+_ANSWER = 10.0  # seconds until a server that says it is ready must answer
+_STATUS = 7  # the line of postmaster.pid that holds it
 _PR_SET_PDEATHSIG = 1
 _LINUX = sys.platform == "linux"
 
@@ -64,6 +68,7 @@ class EmbeddedPostgres:
         if threading.current_thread() is not threading.main_thread():
             # The kernel ties the server's life to the thread that started it.
             raise ConfigurationError("The embedded PostgreSQL must be started from the main thread, and was not.")
+        ignore_libpq_variables()
         if self._process and self._process.poll() is None:
             return self._url(_DATABASE)
         try:
@@ -77,9 +82,10 @@ class EmbeddedPostgres:
 
     async def url_of_running(self) -> str | None:
         """The URL of the database `integrahub` while another process runs this folder; None when nobody does."""
+        ignore_libpq_variables()
         url = self._url(_DATABASE)
         with contextlib.suppress(psycopg.OperationalError):
-            await (await AsyncConnection.connect(url, connect_timeout=5)).close()
+            await (await AsyncConnection.connect(url, connect_timeout=5, **session())).close()
             return url
         return None
 
@@ -109,7 +115,7 @@ class EmbeddedPostgres:
         self._take_folder()
         fresh = self._directory / "cluster.new"
         for place in (fresh, self._cluster):
-            await _end_strays(place)
+            await end_strays(place)
         account = account_for(self._cluster)
         own_folder(self._socket, account)
         self._has_socket = True
@@ -117,8 +123,8 @@ class EmbeddedPostgres:
         if not self._cluster.is_dir() or not any(self._cluster.iterdir()):
             await self._create_cluster(programs.folder, fresh, account)
         check_version(self._cluster, programs)
-        _remove_stale(self._cluster / "postmaster.pid", self._cluster)
-        _remove_stale(self._socket / ".s.PGSQL.5432.lock", self._cluster)
+        remove_stale(self._cluster / "postmaster.pid", self._cluster)
+        remove_stale(self._socket / ".s.PGSQL.5432.lock", self._cluster)
         settings = CONFIGURATION | {"unix_socket_directories": str(self._socket)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self._process = self._spawn([str(programs.folder / "postgres"), *options], self._cluster, account)
@@ -180,19 +186,42 @@ class EmbeddedPostgres:
         _sync(self._directory)
 
     async def _answering(self) -> None:
-        assert self._process is not None
+        """Wait until recovery ends, as long as it takes; then a server that refuses us is not asked for ever."""
+        await self._ready()
+        end = asyncio.get_running_loop().time() + _ANSWER
         while True:
-            if (code := self._process.poll()) is not None:
-                raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
             try:
-                async with await AsyncConnection.connect(self._url("postgres"), connect_timeout=5) as connection:
+                async with await self._connect() as connection:
                     await connection.execute("SELECT 1")
                     return
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
+                self._check_running()
+                if asyncio.get_running_loop().time() > end:
+                    raise ConfigurationError(
+                        f"The embedded PostgreSQL runs but refuses the hub: {str(error).strip()}. {self._tail()}"
+                    ) from error
                 await asyncio.sleep(_POLL)
 
+    async def _ready(self) -> None:
+        """Return once the server says in its own file that it takes connections."""
+        while True:
+            self._check_running()
+            with contextlib.suppress(FileNotFoundError):
+                lines = (self._cluster / "postmaster.pid").read_text().splitlines()
+                if len(lines) > _STATUS and lines[_STATUS].strip() == "ready":
+                    return
+            await asyncio.sleep(_POLL)
+
+    def _check_running(self) -> None:
+        assert self._process is not None
+        if (code := self._process.poll()) is not None:
+            raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
+
+    async def _connect(self) -> AsyncConnection:
+        return await AsyncConnection.connect(self._url("postgres"), autocommit=True, connect_timeout=5, **session())
+
     async def _create_database(self) -> None:
-        async with await AsyncConnection.connect(self._url("postgres"), autocommit=True) as connection:
+        async with await self._connect() as connection:
             found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
             if await found.fetchone() is None:
                 await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
@@ -232,58 +261,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _remove_stale(lock: Path, cluster: Path) -> None:
-    """Remove a pid file whose process is proven not to be this cluster's server; on doubt PostgreSQL decides."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
-        pid = abs(int((lock.read_text().splitlines() or [""])[0]))
-        if pid == os.getpid() or _serves(pid, cluster) is False:
-            lock.unlink()
-
-
-async def _end_strays(cluster: Path) -> None:
-    """End what a killed parent left running on this folder, gently first, and wait until it is gone."""
-    for sign, seconds in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0)):
-        strays = _strays(cluster)
-        heads = [pid for pid, parent in strays.items() if parent not in strays] or list(strays)
-        for pid in heads if sign != signal.SIGKILL else strays:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, sign)
-        deadline = asyncio.get_running_loop().time() + seconds
-        while strays and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_POLL)
-            strays = _strays(cluster)
-        if not strays:
-            return
-    raise ConfigurationError(f"A PostgreSQL left on {cluster} does not end: process ids {sorted(strays)}. End them.")
-
-
-def _strays(cluster: Path) -> dict[int, int]:
-    """Live PostgreSQL processes on this folder, with their parents."""
-    if not _LINUX:
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pid = int((cluster / "postmaster.pid").read_text().splitlines()[0])
-            return {pid: 0} if _serves(pid, cluster) else {}
-        return {}
-    found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _serves(int(entry.name), cluster):
-            with contextlib.suppress(OSError):
-                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    return found
-
-
-def _serves(pid: int, cluster: Path) -> bool | None:
-    """Whether this process is a PostgreSQL program on this folder; None when that cannot be seen."""
-    try:
-        os.kill(pid, 0)
-        if not _LINUX:
-            told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
-            return "postgres" in told and str(cluster) in told
-        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
-        return program in ("postgres", "initdb") and os.path.samefile(f"/proc/{pid}/cwd", cluster)
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    except PermissionError:
-        return None

@@ -3,10 +3,11 @@
 from psycopg import AsyncConnection
 
 from integrahub.db.loader import blocks
+from integrahub.db.sessions import session
 
 
 async def expire_leases(url: str) -> None:
     """End every lease. Only for a hub that starts and holds its folder alone: all earlier workers are gone."""
-    async with await AsyncConnection.connect(url) as connection:
+    async with await AsyncConnection.connect(url, **session()) as connection:
         for statement in blocks("leases").values():
             await connection.execute(statement)

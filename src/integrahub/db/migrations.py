@@ -8,6 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.errors import InsufficientPrivilege
 
 from integrahub.db.roles import Role
+from integrahub.db.sessions import session
 from integrahub.domain.errors import ConfigurationError
 
 _LOCK = 0x1A7E62A  # any number nobody else locks
@@ -29,7 +30,7 @@ def permissions() -> tuple[str, LiteralString]:
 
 async def migrate(url: str) -> list[str]:
     """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once."""
-    async with await AsyncConnection.connect(url) as connection:
+    async with await AsyncConnection.connect(url, **session()) as connection:
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         await connection.execute(_TABLE)
         rows = await (await connection.execute("SELECT name FROM schema_migrations")).fetchall()

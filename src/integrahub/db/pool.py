@@ -13,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from integrahub.db.roles import Reach, Role
+from integrahub.db.sessions import session
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.errors import Transient, UnfitValue
 
@@ -32,7 +33,7 @@ NETWORK: dict[str, Any] = {
 # Milliseconds. TCP limits notice a peer that vanished without a word.
 _SESSION = (
     "-c statement_timeout=120000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000 "
-    "-c tcp_user_timeout=20000 -c timezone=UTC"
+    "-c tcp_user_timeout=20000"
 )
 
 
@@ -85,8 +86,8 @@ class Database:
         role: Role | None = None,
         refused: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        session = f"{_SESSION} -c role={role}" if role else _SESSION
-        keywords: dict[str, Any] = {"row_factory": dict_row, "options": session, "application_name": name} | NETWORK
+        begun = session(f"{_SESSION} -c role={role}" if role else _SESSION)
+        keywords: dict[str, Any] = {"row_factory": dict_row, "application_name": name, **begun} | NETWORK
         self._reach: Reach | None = None
         self._address = _Address(url, refused)
         self.breaker = breaker or Breaker("PostgreSQL", monotonic)
@@ -117,7 +118,7 @@ class Database:
         """Be somebody else from here on: once the database takes the new login, every connection is replaced as it
         falls free. Until then all stays as it is; OperationalError tells so."""
         if url != self.url:
-            await (await AsyncConnection.connect(url, **NETWORK)).close()
+            await (await AsyncConnection.connect(url, **session(), **NETWORK)).close()
             self._address.url = url
             await self._pool.drain()
 

@@ -5,6 +5,7 @@ import errno
 import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 from integrahub.db.roles import Role, url_as
@@ -40,27 +41,48 @@ def fleet(settings: Settings) -> int:
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """What signals ask of this process; `begun` is set once there are processes to drain."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 async def _supervise(settings: Settings) -> None:
-    stop, again = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
+    orders, loop = _Orders(), asyncio.get_running_loop()
+    running = asyncio.create_task(_start(settings, orders))
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, again.set)
+        loop.add_signal_handler(number, _stop, orders, running)
+    loop.add_signal_handler(signal.SIGHUP, orders.again.set)
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not orders.stop.is_set():
+            raise
+
+
+def _stop(orders: _Orders, running: "asyncio.Task[None]") -> None:
+    """Let the processes drain; before there are any, give up whatever the start waits for."""
+    if not orders.stop.is_set() and not orders.begun.is_set():
+        running.cancel()
+    orders.stop.set()
+
+
+async def _start(settings: Settings, orders: _Orders) -> None:
     check_exposure(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     with await _listen(settings) as shared:
         async with embedded.database(settings) as url:
             known = settings.model_copy(update={"database_url": url})
             # Of our own PostgreSQL each process gets a login that can be nothing else; of another's it takes the role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda login: None
-            await _run(known, shared, url_of, stop, again)
+            orders.begun.set()
+            await _run(known, shared, url_of, orders)
 
 
 async def _run(
-    settings: Settings,
-    shared: socket.socket,
-    url_of: Callable[[Role], str | None],
-    stop: asyncio.Event,
-    again: asyncio.Event,
+    settings: Settings, shared: socket.socket, url_of: Callable[[Role], str | None], orders: _Orders
 ) -> None:
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
@@ -69,8 +91,8 @@ async def _run(
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
             async with probes.serving(supervisor.probes(), own):
-                welcoming = asyncio.create_task(_welcome(settings, supervisor, stop))
-                await supervisor.run(stop, again)
+                welcoming = asyncio.create_task(_welcome(settings, supervisor, orders.stop))
+                await supervisor.run(orders.stop, orders.again)
                 welcoming.cancel()
 
 
