@@ -87,6 +87,7 @@ class _Change:
         dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
         new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
         reading = read_lines(part.chunk, found["differing"], Marks(ids, claim["hashes"]), new, dialect)
+        _refuse_repeats(reading.lines)
         self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
         self.known = [line for line in reading.lines if line[0] in known] if known else []
         self._faults: list[Fault] = list(reading.faults)
@@ -127,6 +128,13 @@ class _Change:
         if settled != len(ids):
             raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {self.counters}")
         return self.counters
+
+
+def _refuse_repeats(lines: Sequence[Line]) -> None:
+    """Raise ArithmeticError for two rows of one product: PostgreSQL would choose one of them and count both."""
+    if len({line[0] for line in lines}) < len(lines):
+        times = Counter(line[0] for line in lines)
+        raise ArithmeticError(f"more than one row of these products: {[i for i in times if times[i] > 1][:10]}")
 
 
 async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) -> None:

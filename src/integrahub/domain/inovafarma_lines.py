@@ -62,7 +62,9 @@ def read_lines(chunk: Chunk, slots: Sequence[int], marks: Marks, new: set[int], 
     if not slots:
         return Reading()
     kinds = {dialect.kind(marks.ids[slot], new) for slot in slots} if dialect.load_type == "delta" else {"full"}
-    if len(slots) == len(marks.ids) and len(kinds) == 1:
+    # A repeat may stand in another part of the chunk than the product's first record: no part would notice it.
+    is_single = len(slots) == len(marks.ids) == len(set(marks.ids))
+    if is_single and len(kinds) == 1:
         lines = _usual(chunk, marks, dialect, kinds.pop())
         if lines:
             return Reading(lines)

@@ -66,3 +66,15 @@ def test_a_bomb_bursts_in_small_pieces(encoding: str) -> None:
         assert len(piece) <= 64 << 20
         total += len(piece)
     assert total == 256 << 20
+
+
+@pytest.mark.parametrize(("window_log", "taken"), [(23, True), (24, False), (27, False)])
+def test_a_zstd_window_is_8_mib_at_most(window_log: int, taken: bool) -> None:
+    parameters = zstandard.ZstdCompressionParameters(window_log=window_log, strategy=1)
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    packed = packer.compress(b"a" * 1000) + packer.flush()
+    if taken:
+        assert inflate("zstd", iter([packed])) == b"a" * 1000
+        return
+    with pytest.raises(BodyFault, match="window"):
+        inflate("zstd", iter([packed]))

@@ -1,5 +1,7 @@
 """Pure decisions: when to try again, when a deactivation is held, what a cursor and an id tell."""
 
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,19 @@ def test_a_cursor_gives_back_what_it_was_made_of_and_is_one_word(text: str, numb
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(cursors.BadCursor):
         cursors.decode(text + "!", str, int)
+
+
+@pytest.mark.parametrize("nested", [b"[" * 300, b"[" * 20_000, b'{"a":' * 15_000, b"[" * 9 + b"1" * 5000])
+def test_a_cursor_that_is_nested_or_longer_than_any_is_refused(nested: bytes) -> None:
+    with pytest.raises(cursors.BadCursor):
+        cursors.decode(base64.urlsafe_b64encode(nested).decode(), str, int)
+
+
+def test_a_cursor_of_500_characters_is_read_and_a_longer_one_is_not() -> None:
+    longest = cursors.encode("x" * 369, 1)
+    assert len(longest) == 500 and cursors.decode(longest, str, int) == ["x" * 369, 1]
+    with pytest.raises(cursors.BadCursor):
+        cursors.decode(cursors.encode("x" * 370, 1), str, int)
 
 
 def test_ids_tell_their_time_and_never_repeat() -> None:
