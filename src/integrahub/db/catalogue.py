@@ -1,5 +1,6 @@
 """Reads of `products` for the query API."""
 
+import json
 from typing import Any
 
 from integrahub.db.loader import blocks
@@ -12,12 +13,15 @@ FILTERS = (
     "include_inactive",
 )
 _KEYS = {"updated": "updated_at", "product_id": "product_id", "title": "title", "price": "price", "stock": "stock"}
+_MAX_CURSOR_TITLE = 250  # characters, escaped
 Row = dict[str, Any]
 
 
 def sort_key(row: Row, sort: str) -> str:
-    """The row's place in the order `sort`, as a cursor keeps it."""
+    """Return the row's place in the order `sort`, as a cursor keeps it; '' for a title too long for a cursor."""
     value = row[_KEYS[sort.lstrip("-")]]
+    if sort == "title" and len(json.dumps(value)) > _MAX_CURSOR_TITLE:
+        return ""
     return value.isoformat() if sort == "-updated" else str(0 if value is None else value)
 
 

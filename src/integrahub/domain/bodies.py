@@ -10,6 +10,7 @@ from integrahub.domain.errors import BodyFault
 
 _SLICE = 512  # encoded bytes a step: zstd may inflate these to some megabytes, never more
 _OUTPUT = 1 << 20  # decoded bytes a step of gzip
+_ZSTD_WINDOW = 1 << 23  # bytes: RFC 9659 lets no HTTP client ask for more
 
 
 class Inflater(Protocol):
@@ -63,7 +64,7 @@ class Zstd:
     """Zstandard, one frame or several."""
 
     def __init__(self) -> None:
-        self._context = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
         self._frame = self._context.decompressobj()
         self._begun = False
 
@@ -76,7 +77,7 @@ class Zstd:
                 try:
                     piece = self._frame.decompress(rest)
                 except zstandard.ZstdError as error:
-                    raise _broken("zstd", str(error)) from error
+                    raise _broken("zstd", _zstd_reason(error)) from error
                 self._begun = True
                 rest = self._frame.unused_data if self._frame.eof else b""
                 if piece:
@@ -89,6 +90,11 @@ class Zstd:
 
 def _broken(encoding: str, why: str) -> BodyFault:
     return BodyFault("encoding_invalid", 0, encoding=encoding, told=why)
+
+
+def _zstd_reason(error: zstandard.ZstdError) -> str:
+    window = f"its window is over the {_ZSTD_WINDOW >> 20} MiB that HTTP allows; compress it without `--long`"
+    return window if "too much memory" in str(error) else str(error)
 
 
 def inflater_for(encoding: str) -> Inflater:

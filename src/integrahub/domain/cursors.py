@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+MAX_CURSOR_LENGTH = 500  # characters: twice what any listing gives out
+
 
 class BadCursor(ValueError):
     """The text is not a cursor this hub gave."""
@@ -17,11 +19,13 @@ def encode(*values: str | int) -> str:
 
 
 def decode(cursor: str, *kinds: type) -> list[Any]:
-    """The values of a cursor; BadCursor unless they are of these kinds."""
+    """Return the values of a cursor; BadCursor unless they are of these kinds and it is no longer than any given."""
+    if len(cursor) > MAX_CURSOR_LENGTH:
+        raise BadCursor(cursor[:40])
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         values = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=list[Any])
-    except (UnicodeEncodeError, UnicodeDecodeError, binascii.Error, msgspec.MsgspecError):
+    except (UnicodeError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise BadCursor(cursor) from None
     if [type(value) for value in values] != list(kinds):
         raise BadCursor(cursor)

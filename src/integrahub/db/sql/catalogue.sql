@@ -34,8 +34,9 @@ AND (%(after)s::text IS NULL OR p.product_id > %(after_id)s)
 ORDER BY p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- title --
--- By title.
-AND (%(after)s::text IS NULL OR (p.title, p.product_id) > (%(after)s, %(after_id)s))
+-- By title. A cursor holds no long title: an empty one is that of the product it names.
+AND (%(after)s::text IS NULL OR (p.title, p.product_id) > (coalesce(nullif(%(after)s, ''), (SELECT l.title
+  FROM products l WHERE l.pharmacy_id = %(pharmacy_id)s AND l.product_id = %(after_id)s), ''), %(after_id)s))
 ORDER BY p.title, p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- price --
