@@ -132,6 +132,7 @@ class Settings(SecretsPlace):
     cold_class: str = "GLACIER_IR"
     storage_quota: int | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")
+    data_dir_mode: Annotated[int, NoDecode] = 0o700
     postgres_bin: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -207,6 +208,18 @@ class Settings(SecretsPlace):
         return (*own, _Kept(settings_cls, kept)) if kept else own
 
     @property
+    def umask(self) -> int:
+        """The permissions that files of this process never have."""
+        return 0o777 & ~self.data_dir_mode
+
+    @property
+    def known_secrets(self) -> frozenset[str]:
+        """Values that no log line may show."""
+        given = (self.admin_api_key, self.key_pepper, self.key, self.storage_secret_key, self.kafka_password)
+        vault = (self.vault_token, self.vault_secret_id)
+        return frozenset(filter(None, (*given, *vault, *self.valid_api_keys)))
+
+    @property
     def own_url(self) -> str:
         """Where this machine reaches the API."""
         return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
@@ -220,6 +233,15 @@ class Settings(SecretsPlace):
             return value
         number = float(match[1])
         return number / 1000 if match[2] == "ms" or (not match[2] and number >= 1000) else number
+
+    @field_validator("data_dir_mode", mode="before")
+    @classmethod
+    def _mode(cls, value: object) -> object:
+        """Octal as `chmod` takes it; a folder that other accounts can open is not offered."""
+        known = {"0700": 0o700, "700": 0o700, "0750": 0o750, "750": 0o750}
+        if isinstance(value, str) and value.strip() not in known:
+            raise ValueError("expected 0700, or 0750 where a group shares the folder")
+        return known[value.strip()] if isinstance(value, str) else value
 
     @field_validator("bus_url")
     @classmethod

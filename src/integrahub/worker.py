@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -228,6 +229,7 @@ def _collect_seldom() -> None:
 def run(settings: Settings, steps: list[str]) -> int:
     """The process of a worker: its exit code."""
     _collect_seldom()
+    os.umask(settings.umask)
     with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(settings, steps))
     return 0

@@ -1,6 +1,7 @@
 """The process of the API: serves until a signal, then ends what it began."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -107,6 +108,7 @@ def _starting(server: uvicorn.Server) -> list[str]:
 
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
+    os.umask(settings.umask)
     with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0

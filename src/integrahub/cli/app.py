@@ -1,5 +1,6 @@
 """All verbs of `integrahub`, and how their failures are told."""
 
+import os
 import sys
 
 import httpx
@@ -53,6 +54,7 @@ app.add_typer(load.app, name="load")
 
 def main() -> int:
     """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    os.umask(0o077)  # what the hub keeps is for its own account; DATA_DIR_MODE may widen it
     try:
         return int(app(standalone_mode=False) or 0)
     except typer.Exit as ended:

@@ -21,6 +21,7 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import check_settings
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
+from integrahub.storage.private_folder import excess_mode
 
 _FREE = 5 << 30  # bytes of disk under which a catalogue load may not fit
 _FILES = 1024  # descriptors under which many posts at once are refused
@@ -44,6 +45,12 @@ def _folder(settings: Settings) -> str:
     nearest = next(folder for folder in (place, *place.parents) if folder.exists())
     if not os.access(nearest, os.W_OK):
         raise _Sick(f"{nearest} cannot be written. Choose another folder with INTEGRAHUB_DATA_DIR or --data.")
+    if (wide := excess_mode(place, settings.data_dir_mode)) and place.is_dir():
+        raise _Sick(
+            f"{place} has mode {wide}: other accounts of this machine may list it. Run: "
+            f"chmod {settings.data_dir_mode:o} '{place}'. Where a group shares it on purpose, set "
+            "INTEGRAHUB_DATA_DIR_MODE=0750."
+        )
     free = shutil.disk_usage(nearest).free
     if free < _FREE:
         raise _Sick(f"{nearest} has {free >> 20} MB free; at least {_FREE >> 20} MB are wanted. Make room.")

@@ -134,7 +134,7 @@ class EmbeddedPostgres:
         if self._lock:
             return
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = open(self._directory / "lock", "ab")  # noqa: SIM115
         except OSError as error:
             raise ConfigurationError(

@@ -12,6 +12,7 @@ from integrahub.db.migrations import migrate
 from integrahub.domain.errors import ConfigurationError
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
+from integrahub.storage.private_folder import make_private_folder
 
 _log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ async def _keep(postgres: EmbeddedPostgres) -> None:
 def make_folder(settings: Settings) -> None:
     """The data folder; ConfigurationError when it cannot be made."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        make_private_folder(settings.data_dir, settings.data_dir_mode)
     except OSError as error:
         raise ConfigurationError(
             f"The folder {settings.data_dir.absolute()} cannot be made: {error}. Choose another with --data."

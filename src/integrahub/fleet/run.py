@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -24,6 +25,7 @@ _LOOK = 0.1  # seconds between looks at the port
 
 def up(settings: Settings) -> int:
     """The embedded hub as a process: its exit code."""
+    os.umask(settings.umask)
     with watched(settings):
         asyncio.run(_supervise(light(settings)))
     return 0
@@ -36,6 +38,7 @@ def fleet(settings: Settings) -> int:
             "DATABASE_URL is not set. `integrahub fleet` works on a database that is there already, for example "
             "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
         )
+    os.umask(settings.umask)
     with watched(settings):
         asyncio.run(_supervise(settings))
     return 0

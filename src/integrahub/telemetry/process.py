@@ -19,6 +19,10 @@ class Watching(Protocol):
         """`auto`, `json` or `text`."""
 
     @property
+    def known_secrets(self) -> frozenset[str]:
+        """Values that no log line may show."""
+
+    @property
     def metrics(self) -> bool:
         """Whether anything is counted."""
 
@@ -34,7 +38,7 @@ class Watching(Protocol):
 @contextmanager
 def watched(asked: Watching) -> Iterator[None]:
     """Its logs, its counting, and where its traces go."""
-    logs.configure(asked.log_level, asked.log_format)
+    logs.configure(asked.log_level, asked.log_format, asked.known_secrets)
     if not asked.metrics:
         instruments.mute()
     with traces.exporting(asked.traces_url, asked.traces_share, "integrahub"):

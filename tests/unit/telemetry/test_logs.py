@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 import structlog
 
+from integrahub.domain.keys import CLIENT, Scope, generate_key
+from integrahub.settings import Settings
 from integrahub.telemetry import logs, traces
 
 Logger = structlog.typing.FilteringBoundLogger
@@ -18,8 +20,8 @@ def make_log() -> Iterator[Callable[..., Logger]]:
     """Configured in the test itself: it is then that standard error is the one that is read."""
     before = structlog.get_config()
 
-    def made(form: str = "json") -> Logger:
-        logs.configure("INFO", form)
+    def made(form: str = "json", *secrets: str) -> Logger:
+        logs.configure("INFO", form, secrets)
         return structlog.get_logger()
 
     yield made
@@ -71,3 +73,30 @@ def test_neither_keys_nor_rows_are_logged_however_they_get_there(
     line = capsys.readouterr().err
     assert "12.34" not in line and "0123456789ABCDEF" not in line
     assert "ihub_***" in line and "invalid input for numeric" in line and "RuntimeError" in line
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("scopes", [CLIENT, frozenset({Scope.VIEWER}), frozenset({Scope.ADMIN})])
+def test_keys_of_every_kind_the_hub_makes_are_masked(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger], form: str, scopes: frozenset[Scope]
+) -> None:
+    key = generate_key(scopes).text
+    make_log(form).warning(f"refused {key}", pair=(key, key), error=ValueError(key), raw=key.encode(), of={key: 1})
+    line = capsys.readouterr().err
+    assert key not in line and key.rpartition("_")[2] not in line
+    assert line.count("ihub_***") == 6
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_keys_the_operator_chose_are_masked_too(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger], form: str
+) -> None:
+    settings = Settings(admin_api_key="a.chosen+one", valid_api_keys=("a.chosen+one-for-all", "x"), key_pepper="spice!")
+    log = make_log(form, *settings.known_secrets)
+    try:
+        raise ValueError("with a.chosen+one-for-all and spice!")
+    except ValueError as error:
+        log.error("refused a.chosen+one, not axchosen+one", exc_info=error)
+    line = capsys.readouterr().err
+    assert "a.chosen" not in line and "for-all" not in line and "spice" not in line
+    assert "axchosen+one" in line
