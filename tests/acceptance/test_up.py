@@ -31,6 +31,7 @@ def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
     batch_id = installation.post(body).json()["batch_id"]
     assert installation.stop(sign) == 0
     assert installation.members() == []
+    assert "Traceback" not in (installation.folder / "hub.log").read_text()
     installation.start()
     batch = installation.finished(batch_id)
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 2 * 16349)

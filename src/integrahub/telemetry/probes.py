@@ -65,20 +65,33 @@ async def serving(probes: Probes, place: socket.socket | None) -> AsyncIterator[
         yield
         return
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await _answer_one(probes, reader, writer):
-                continue
-        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            _log.debug("a probe went away", action="probe")
-        finally:
-            writer.close()
+    connections: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: asyncio's would be cancelled with the loop, which Python 3.11 reports with a traceback.
+        task = asyncio.get_running_loop().create_task(_serve_connection(probes, reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
 
     server = await asyncio.start_server(connected, sock=place, limit=_LONGEST)
     try:
         yield
     finally:
         server.close()
+        ending = list(connections)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def _serve_connection(probes: Probes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while await _answer_one(probes, reader, writer):
+            continue
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        _log.debug("a probe went away", action="probe")
+    finally:
+        writer.close()
 
 
 async def _answer_one(probes: Probes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

@@ -3,8 +3,11 @@
 import asyncio
 import json
 import socket
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import uvloop
 
 from integrahub.telemetry.probes import Probes, serving
 
@@ -40,3 +43,22 @@ async def test_who_asks_to_close_or_cannot_stay_is_let_go(head: str) -> None:
         assert "Connection: close" in (await _ask(reader, writer, head))[0]
         assert await reader.read() == b""
         writer.close()
+
+
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_process_that_ends_while_it_is_watched_says_nothing_of_it(
+    loops: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    complaints: list[dict[str, Any]] = []
+    place = socket.create_server(("127.0.0.1", 0))
+    fleet = socket.create_connection(place.getsockname())
+
+    async def watched() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with serving(Probes(list, list, _metrics), place):
+            fleet.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+            assert b"200 OK" in await asyncio.to_thread(fleet.recv, 1000)
+
+    with fleet, asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(watched())
+    assert complaints == []
