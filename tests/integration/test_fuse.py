@@ -7,7 +7,7 @@ import pytest
 
 from integrahub.db import merging
 from integrahub.domain.errors import Poison
-from tests.integration.conftest import Client
+from tests.integration.conftest import CNPJ, Client
 from tests.integration.test_replays import catalogue
 
 
@@ -48,3 +48,21 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
     assert sum(batch["dead"] for batch in ended) == 50 * await chunks(client, "FAILED") < 50 * 40
     assert sum(batch["inserted"] + batch["dead"] for batch in ended) == 16_000
     assert fuse.blown_by == ""
+
+
+async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, fuse = merging.apply, client.hub.fuses["upsert"]
+
+    async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
+        if any(part.claim["cnpj"] == CNPJ for part in parts):
+            raise Poison("whatever this pharmacy sends")
+        return await apply(connection, parts, *rest)
+
+    monkeypatch.setattr("integrahub.flow.upsert.apply", failing)
+    monkeypatch.setattr("integrahub.domain.retries.RetryPolicy.decide", lambda *_, **__: None)
+    for price in range(1, 5):
+        batch = await client.load(catalogue(500, PRICE=price))
+        assert (batch["status"], batch["dead"]) == ("FAILED", 500)
+    assert (fuse.blown_by, fuse.remaining()) == ("", 0.0)

@@ -3,10 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from uuid import UUID
 
 _FAILURES = 20  # of one cause
-_BATCHES = 3  # over which they must be spread
+_PHARMACIES = 3  # over which they must be spread: one pharmacy's own faults cost its own batches alone
 _REMEMBERED = 2 * _FAILURES  # outcomes: a cause that spares half of the work blows no fuse
 
 
@@ -21,7 +20,7 @@ class Fuse:
     pause: float = 30.0
     longest: float = 600.0
     blown_by: str = ""  # the fingerprint, until work succeeds again
-    _outcomes: deque[tuple[str, UUID | None]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    _outcomes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     _blown: int = 0
     _until: float = 0.0
 
@@ -31,14 +30,14 @@ class Fuse:
 
     def succeeded(self) -> None:
         """Work was done."""
-        self._outcomes.append(("", None))
+        self._outcomes.append(("", 0))
         self.blown_by, self._blown = "", 0
 
-    def failed(self, fingerprint: str, batch_id: UUID) -> bool:
-        """Work failed by its own fault; whether this blew the fuse."""
-        self._outcomes.append((fingerprint, batch_id))
-        batches = Counter(batch for cause, batch in self._outcomes if cause == fingerprint)
-        spread = batches.total() >= _FAILURES and len(batches) >= _BATCHES
+    def failed(self, fingerprint: str, pharmacy_id: int) -> bool:
+        """Work of a pharmacy failed by its own fault; whether this blew the fuse."""
+        self._outcomes.append((fingerprint, pharmacy_id))
+        pharmacies = Counter(pharmacy for cause, pharmacy in self._outcomes if cause == fingerprint)
+        spread = pharmacies.total() >= _FAILURES and len(pharmacies) >= _PHARMACIES
         if self.remaining() or not (spread or self.blown_by == fingerprint):
             return False
         self._until = self.clock() + min(self.longest, self.pause * 2.0**self._blown)

@@ -182,7 +182,7 @@ class Upsert:
     async def _attempt_failed(self, claim: Row, error: Exception) -> None:
         failure = failure_of(error)
         ERRORS.add("upsert", cause_of(error))
-        if self._fuse.failed(failure.fingerprint, claim["batch_id"]):
+        if self._fuse.failed(failure.fingerprint, claim["pharmacy_id"]):
             _log.error(
                 "chunk after chunk fails for one cause; upserting pauses", action="blow_fuse", cause=failure.message
             )

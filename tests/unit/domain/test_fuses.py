@@ -1,7 +1,5 @@
 """The fuse: one cause that hits whatever is worked on pauses the step."""
 
-from uuid import UUID, uuid4
-
 from integrahub.domain.fuses import Fuse
 
 
@@ -12,43 +10,43 @@ class Clock:
         return self.now
 
 
-def fail(fuse: Fuse, times: int, batches: list[UUID], cause: str = "a") -> list[bool]:
-    return [fuse.failed(cause, batches[number % len(batches)]) for number in range(times)]
+def fail(fuse: Fuse, times: int, pharmacies: list[int], cause: str = "a") -> list[bool]:
+    return [fuse.failed(cause, pharmacies[number % len(pharmacies)]) for number in range(times)]
 
 
-def test_twenty_failures_of_one_cause_over_three_batches_blow_it() -> None:
-    fuse, batches = Fuse(Clock()), [uuid4(), uuid4(), uuid4()]
-    assert fail(fuse, 20, batches) == [False] * 19 + [True]
+def test_twenty_failures_of_one_cause_over_three_pharmacies_blow_it() -> None:
+    fuse, pharmacies = Fuse(Clock()), [1, 2, 3]
+    assert fail(fuse, 20, pharmacies) == [False] * 19 + [True]
     assert (fuse.remaining(), fuse.blown_by) == (30.0, "a")
 
 
-def test_failures_of_two_batches_or_of_several_causes_or_of_every_third_piece_of_work_do_not() -> None:
+def test_failures_of_two_pharmacies_or_of_several_causes_or_of_every_third_piece_of_work_do_not() -> None:
     fuse = Fuse(Clock())
-    assert not any(fail(fuse, 100, [uuid4(), uuid4()]))
+    assert not any(fail(fuse, 100, [1, 2]))
     fuse = Fuse(Clock())
-    for _ in range(50):
-        fail(fuse, 1, [uuid4()], "a")
-        fail(fuse, 1, [uuid4()], "b")
+    for number in range(50):
+        fail(fuse, 1, [number], "a")
+        fail(fuse, 1, [number], "b")
         fuse.succeeded()
     assert fuse.remaining() == 0
 
 
 def test_the_pause_doubles_while_the_next_work_fails_too_and_ends_with_the_first_that_succeeds() -> None:
     clock = Clock()
-    fuse, batches = Fuse(clock), [uuid4() for _ in range(5)]
-    fail(fuse, 20, batches)
+    fuse, pharmacies = Fuse(clock), [1, 2, 3, 4, 5]
+    fail(fuse, 20, pharmacies)
     pauses = []
     for _ in range(6):
         clock.now += fuse.remaining()
-        assert fuse.remaining() == 0 and fuse.failed("a", batches[0])
+        assert fuse.remaining() == 0 and fuse.failed("a", pharmacies[0])
         pauses.append(fuse.remaining())
     assert pauses == [60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
     clock.now += 600
     fuse.succeeded()
-    assert fuse.blown_by == "" and not any(fail(fuse, 19, batches))
+    assert fuse.blown_by == "" and not any(fail(fuse, 19, pharmacies))
 
 
 def test_work_under_way_while_it_is_blown_does_not_lengthen_the_pause() -> None:
-    fuse, batches = Fuse(Clock()), [uuid4() for _ in range(5)]
-    fail(fuse, 20, batches)
-    assert not any(fail(fuse, 10, batches)) and fuse.remaining() == 30.0
+    fuse, pharmacies = Fuse(Clock()), [1, 2, 3, 4, 5]
+    fail(fuse, 20, pharmacies)
+    assert not any(fail(fuse, 10, pharmacies)) and fuse.remaining() == 30.0
