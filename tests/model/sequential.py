@@ -121,7 +121,7 @@ class Pharmacy:
             if other.origin < load.origin and other.deactivation in ("held", "waiting"):
                 other.deactivation = "superseded"
         count = len(self.active() - self.present(parts[0].origin))
-        many = (count > active * 0.15 and count > 50) or (count > active * 0.5 and count > 5)
+        many = (count > active * 0.15 and count > 10) or (count > active * 0.5 and count > 5)
         load.deactivation = "none"
         if count and (many or not sure or any(0 in part.ids for part in parts)):
             load.deactivation = "held"

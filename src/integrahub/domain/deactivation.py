@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-_FEW = 50
-_VERY_FEW = 5
+_FEW = 10
+_VERY_FEW = 5  # of a catalogue so small that these are over half of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ class Reason:
 
 
 def hold_reason(evidence: Evidence, limit: float) -> Reason | None:
-    """Why the deactivation is held, or None when it may be applied. `limit` is a share of the active products."""
+    """Why the deactivation is held, or None when it may be applied.
+
+    `limit` is a share of the active products; a limit of 0 holds every deactivation.
+    """
     if not evidence.candidates:
         return None
     if not evidence.is_array and evidence.claimed is None:
@@ -42,7 +45,8 @@ def hold_reason(evidence: Evidence, limit: float) -> Reason | None:
 
 def _too_many(evidence: Evidence, limit: float) -> Reason | None:
     share = evidence.candidates / max(1, evidence.active)
-    if (share > limit and evidence.candidates > _FEW) or (share > 0.5 and evidence.candidates > _VERY_FEW):
-        facts = {"candidates": evidence.candidates, "active": evidence.active, "share": share, "limit": limit}
+    over_limit = not limit or (share > limit and evidence.candidates > _FEW)
+    if over_limit or (share > 0.5 and evidence.candidates > _VERY_FEW):
+        facts = {"candidates": evidence.candidates, "active": evidence.active, "share": share, "limit": min(limit, 0.5)}
         return Reason("too_many_absent", facts)
     return None

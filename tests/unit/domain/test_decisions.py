@@ -24,8 +24,9 @@ def held(candidates: int, active: int, limit: float = 0.15, **changes: object) -
         (0, 0, None),
         (150, 1000, None),
         (151, 1000, "too_many_absent"),
-        (50, 100, None),
-        (51, 101, "too_many_absent"),
+        (10, 50, None),
+        (11, 50, "too_many_absent"),
+        (49, 100, "too_many_absent"),
         (5, 5, None),
         (6, 11, "too_many_absent"),
         (6, 12, None),
@@ -35,6 +36,11 @@ def test_more_than_the_limit_or_half_of_the_products_is_held_unless_they_are_few
     candidates: int, active: int, code: str | None
 ) -> None:
     assert held(candidates, active) == code
+
+
+def test_a_limit_of_nothing_holds_every_deactivation() -> None:
+    assert [held(candidates, 1000, 0.0) for candidates in (0, 1, 5, 11)] == [None, *["too_many_absent"] * 3]
+    assert held(6, 11, 1.0) == "too_many_absent" and held(150, 1000, 0.2) is None
 
 
 def test_an_uncertain_full_is_held_however_little_would_go() -> None:
