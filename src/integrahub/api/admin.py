@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.db import pharmacies
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
@@ -85,7 +86,7 @@ def router(
     database: Database, decide: Decide, audit: Audit, viewer: Authenticate, operator: Authenticate, verify_cnpj: bool
 ) -> APIRouter:
     """The routes: reads for a viewer, changes for an operator."""
-    routes = APIRouter(tags=["admin"])
+    routes = KeyedRouter(tags=["admin"])
     _decision_routes(routes, Decisions(decide, audit), operator)
     _pharmacy_reads(routes, database, viewer, verify_cnpj)
     _pharmacy_changes(routes, database, audit, operator, verify_cnpj)

@@ -24,6 +24,7 @@ from integrahub.api import (
 )
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
+from integrahub.api.door import Door
 from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST
 from integrahub.api.limits import Limiter, Limits
@@ -52,10 +53,8 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     limits = Limits(limiter, parse_rate(settings.rate_limit), parse_rate(settings.failed_key_limit))
     known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
-    poster = known.allowing(Scope.INGEST)
-    bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
-    route = IngestRoute(ingest, hub.database, poster, limits, bounds=bounds, verify_cnpj=settings.verify_cnpj)
-    post = _Bare(route)
+    post = _post_route(hub, ingest, known, limits)
+    app.state.door = Door(settings.body_patience)
     app.router.routes.append(Route(PATH, post, methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
@@ -64,6 +63,13 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits) -> "_Bare":
+    settings = hub.settings
+    bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
+    poster = known.allowing(Scope.INGEST)
+    return _Bare(IngestRoute(ingest, hub.database, poster, limits, bounds=bounds, verify_cnpj=settings.verify_cnpj))
 
 
 def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:

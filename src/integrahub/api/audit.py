@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.db import audit_log, reports
 from integrahub.db.pool import Database
 from integrahub.domain import cursors
@@ -63,7 +64,7 @@ class Audit:
 
 def router(database: Database, viewer: Authenticate) -> APIRouter:
     """The route that reads the log."""
-    routes = APIRouter(dependencies=[Depends(viewer)], tags=["admin"])
+    routes = KeyedRouter(dependencies=[Depends(viewer)], tags=["admin"])
 
     @routes.get("/admin/audit", summary="What operators did, newest first")
     async def page(

@@ -46,16 +46,16 @@ class Keys:
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._asked = Shared[bytes, Caller | None]()
 
-    def allowing(self, scope: Scope) -> Authenticate:
-        """Whose key a request carries: Unauthorized when nobody's, Forbidden when it lacks the scope."""
+    def allowing(self, scope: Scope) -> "KeyCheck":
+        """Return the check that a request's key has this scope."""
+        return KeyCheck(self, scope)
 
-        async def authenticate(request: Request) -> Caller:
-            caller = await self._caller(request)
-            if not caller.may(scope):
-                raise Forbidden("operator_only" if scope in OPERATORS else "scope_missing", scope=scope)
-            return replace(caller, address=_address(request)) if scope in OPERATORS else caller
-
-        return authenticate
+    async def caller(self, request: Request) -> Caller:
+        """Return whose key a request carries, looked up once a request; Unauthorized when it is nobody's."""
+        if "caller" not in request.scope:
+            request.scope["caller"] = await self._caller(request)
+        caller: Caller = request.scope["caller"]
+        return caller
 
     def forget(self) -> None:
         """Look every key up again: one was ended."""
@@ -97,6 +97,21 @@ class Keys:
         caller = _caller_of(row)
         self._known[digest] = (caller, monotonic())
         return caller
+
+
+class KeyCheck:
+    """The key of a request, for a route that asks for one scope: Unauthorized without a key, Forbidden without it."""
+
+    def __init__(self, keys: Keys, scope: Scope) -> None:
+        self._keys = keys
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller; of operators' routes with the address, for the audit log."""
+        caller = await self._keys.caller(request)
+        if not caller.may(self._scope):
+            raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)
+        return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller
 
 
 def _caller_of(row: dict[str, Any]) -> Caller:

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.db import reports
 from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
@@ -193,7 +194,7 @@ def _harmless(value: Any) -> Any:
 
 def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
     """The routes."""
-    routes = APIRouter(tags=["batches"])
+    routes = KeyedRouter(tags=["batches"])
     answers = Reports(database, storage)
     Known = Annotated[Caller, Depends(authenticate)]
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.db import catalogue, pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
@@ -179,7 +180,7 @@ class Catalogue:
 
 def router(database: Database, authenticate: Authenticate, verify_cnpj: bool) -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["catalogue"])
+    routes = KeyedRouter(tags=["catalogue"])
     answers = Catalogue(database, verify_cnpj)
 
     @routes.get("/v1/products", summary="Products of a pharmacy")

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.db import dead_letters
 from integrahub.db.pool import Database
 from integrahub.domain import cursors
@@ -31,7 +32,7 @@ def _after(cursor: str | None) -> int | None:
 
 def router(database: Database, viewer: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = APIRouter(dependencies=[Depends(viewer)], tags=["admin"])
+    routes = KeyedRouter(dependencies=[Depends(viewer)], tags=["admin"])
 
     @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
     async def page(

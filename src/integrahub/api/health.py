@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from integrahub.api.door import KeyedRouter
 from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker
@@ -34,7 +35,7 @@ def _since(begun: float) -> float:
 
 def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, Breaker]) -> APIRouter:
     """/health, /livez and /readyz."""
-    routes = APIRouter(tags=["health"])
+    routes = KeyedRouter(tags=["health"])
 
     async def checks() -> dict[str, Any]:
         names = ("postgresql", "storage", "bus")

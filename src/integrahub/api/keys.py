@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from integrahub.api.admin import RateText, readable_cnpj
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
+from integrahub.api.door import KeyedRouter
 from integrahub.db import api_keys, pharmacies
 from integrahub.db.api_keys import Grant
 from integrahub.db.pool import Database
@@ -31,7 +32,7 @@ class ChosenKey(BaseModel):
 class WantedKey(BaseModel):
     """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
 
-    cnpjs: Annotated[list[str], Field(min_length=1, max_length=10_000)] | Literal["all"]
+    cnpjs: Annotated[list[str], Field(min_length=1, max_length=3_500)] | Literal["all"]
     scopes: list[Scope] = Field(default_factory=lambda: sorted(CLIENT), min_length=1)
     expires_at: datetime | None = None
     rate_limit: RateText | None = None
@@ -128,7 +129,7 @@ def _check_scopes(grant: Grant) -> None:
 
 def router(database: Database, known: Keys, audit: Audit, pepper: bytes, verify_cnpj: bool) -> APIRouter:
     """The routes: the list for a viewer, the rest for an admin."""
-    routes = APIRouter(tags=["admin"])
+    routes = KeyedRouter(tags=["admin"])
     desk = KeyDesk(database, known, audit, pepper, verify_cnpj)
 
     @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")

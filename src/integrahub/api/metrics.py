@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
+from integrahub.api.door import KeyedRouter
 from integrahub.flow.gauges import Gauges
 from integrahub.telemetry.probes import SCRAPE, SCRAPE_HEADER
 
@@ -19,7 +20,7 @@ _log = structlog.get_logger()
 
 def router(gauges: Gauges, fleet_port: int | None) -> APIRouter:
     """The route."""
-    routes = APIRouter(tags=["health"])
+    routes = KeyedRouter(tags=["health"])
     tell = gauges if fleet_port is None else _Fleet(fleet_port)
 
     @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)

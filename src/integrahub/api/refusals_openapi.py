@@ -19,6 +19,7 @@ REFUSED: dict[str, Any] = {
 }
 _ALWAYS = {400: "The request cannot be read", 503: "A dependency is down; Retry-After says when to come again"}
 _WITH_KEY = {401: "No key, or a wrong one", 403: "The key may not do this", 429: "Too many wrong keys of this address"}
+_WITH_BODY = {408: "The body stopped coming", 413: "The body is over 64 kB"}
 _NAMED = {404: "There is nothing by that name that this key may see"}
 _CHANGES = {409: "It is not in a state in which this can be done"}
 
@@ -37,7 +38,7 @@ def tell_refusals(paths: dict[str, Any]) -> dict[str, Any]:
 def _refusals(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]:
     told = dict(_ALWAYS)
     if operation.get("security") != []:
-        told |= _WITH_KEY
+        told |= _WITH_KEY | _WITH_BODY
     if "{" in path or path.startswith("/v1/products"):
         told |= _NAMED
     return told | (_CHANGES if verb != "get" else {})

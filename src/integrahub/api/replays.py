@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, StrictInt
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
+from integrahub.api.door import KeyedRouter
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import unmask
@@ -41,7 +42,7 @@ class Wanted(BaseModel):
 
 def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = APIRouter(tags=["admin"])
+    routes = KeyedRouter(tags=["admin"])
     Operator = Annotated[Caller, Depends(operator)]
 
     @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")

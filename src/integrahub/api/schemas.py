@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from integrahub.api.door import KeyedRouter
 from integrahub.domain.inovafarma_schema import PATH, product_schema
 
 _OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
@@ -10,7 +11,7 @@ _OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+j
 
 def router() -> APIRouter:
     """The route; no key is needed."""
-    routes = APIRouter(tags=["ingest"])
+    routes = KeyedRouter(tags=["ingest"])
     document = product_schema()
 
     @routes.get(PATH, summary="JSON Schema of one record", openapi_extra=_OPEN)

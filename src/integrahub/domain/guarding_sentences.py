@@ -60,6 +60,10 @@ GUARDING: dict[str, Sentence] = {
         "The {encoding} body expands too much: the {received} bytes received already gave more than is taken. Send it "
         "without encoding, or in parts.",
     ),
+    "request_too_large": Sentence(
+        "O corpo passa de {limit} bytes, o limite desta rota. Divida o pedido em partes menores.",
+        "The body is over {limit} bytes, the limit of this route. Divide the request into smaller ones.",
+    ),
     "body_slow": Sentence(
         "O corpo parou de chegar depois de {received} bytes, ou chega devagar demais. Confira a rede e envie de novo.",
         "The body stopped coming after {received} bytes, or comes too slowly. Check the line and send it again.",

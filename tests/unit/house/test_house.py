@@ -11,7 +11,7 @@ SOURCE = Path(integrahub.__file__).parent
 _FILE, _FUNCTION = 300, 25
 _EMPTY_WORDS = re.compile(r"(^|_)(manager|service|handler|helper|util|utils|common|data|info)(_|$)", re.IGNORECASE)
 # What is named by others: a setting and frameworks' own calls.
-_TAKEN = {"data_dir", "add_exception_handler", "add_signal_handler", "data_received"}
+_TAKEN = {"get_route_handler", "data_dir", "add_exception_handler", "add_signal_handler", "data_received"}
 
 
 def _modules() -> Iterator[tuple[Path, ast.Module]]:

@@ -1,0 +1,92 @@
+"""The order at every route but the catalogue's: the key and its scope first, then a small body, then the route."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from integrahub.api.auth import KeyCheck
+from integrahub.domain.errors import PayloadTooLarge, TooSlow
+
+MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
+Handle = Callable[[Request], Awaitable[Response]]
+
+
+class Door:
+    """Admit requests: authenticate, then read the body, at most MAX_BODY_BYTES of it within `patience` seconds."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+
+    async def __call__(self, request: Request, check: KeyCheck | None, handle: Handle) -> Response:
+        """Return the route's answer. Problems: those of the key, 413 for a large body, 408 for a slow one."""
+        if check is None:
+            return await handle(request)
+        await check(request)
+        return await handle(await self._with_body(request))
+
+    async def _with_body(self, request: Request) -> Request:
+        """Return the request with its body read; one that has none is returned as it is."""
+        announced = request.headers.get("content-length", "")
+        if announced in ("", "0") and "transfer-encoding" not in request.headers:
+            return request
+        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+            raise _too_large()
+        body = await self._read(request.stream())
+        return Request(request.scope, _replay(body, request.receive))
+
+    async def _read(self, blocks: AsyncIterator[bytes]) -> bytes:
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._patience):
+                async for block in blocks:
+                    body += block
+                    if len(body) > MAX_BODY_BYTES:
+                        raise _too_large()
+        except TimeoutError:
+            raise TooSlow("body_slow", received=len(body)) from None
+        return bytes(body)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge("request_too_large", {"limit": MAX_BODY_BYTES}, limit=MAX_BODY_BYTES)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body, then whatever the connection gives."""
+    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return left.pop() if left else await receive()
+
+    return replayed
+
+
+class KeyedRoute(APIRoute):
+    """A route whose key is checked before the framework reads the body: it would read and parse the body first."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the framework's handler behind the app's door."""
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            door: Door = request.app.state.door
+            return await door(request, self._check(), handle)
+
+        return admitted
+
+    def _check(self) -> KeyCheck | None:
+        calls = (dependency.call for dependency in self.dependant.dependencies)
+        return next((call for call in calls if isinstance(call, KeyCheck)), None)
+
+
+class KeyedRouter(APIRouter):
+    """A router of such routes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=KeyedRoute, **options)
