@@ -16,6 +16,7 @@ from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker, BreakerState
+from integrahub.domain.deadlines import ANSWERING, WORKING, Deadlines
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
@@ -181,8 +182,13 @@ class Hub:
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, name: str = "integrahub", role: Role | None = None) -> AsyncIterator[Hub]:
-    """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used."""
+async def open_hub(
+    settings: Settings, name: str = "integrahub", role: Role | None = None, deadlines: Deadlines | None = None
+) -> AsyncIterator[Hub]:
+    """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used.
+
+    `deadlines` None: those of the role.
+    """
     check_settings(settings)
     if not settings.database_url:
         raise ConfigurationError(
@@ -190,7 +196,7 @@ async def open_hub(settings: Settings, name: str = "integrahub", role: Role | No
             "address of one, for example postgresql://user:password@host/integrahub."
         )
     rotation = Rotation(await asyncio.to_thread(with_login, settings))
-    hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation)
+    hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation, deadlines)
     await hub.database.open()
     renewing = asyncio.create_task(rotation.watch(hub.renew))
     try:
@@ -210,10 +216,13 @@ def unopened(
     admin_key: str = "",
     role: Role | None = None,
     rotation: Rotation | None = None,
+    deadlines: Deadlines | None = None,
 ) -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
     url, refused = settings.database_url or "postgresql://", rotation.refused if rotation else None
-    database = Database(url, size=settings.pool_size, name=name, role=role, refused=refused)
+    deadlines = deadlines or (ANSWERING if role is Role.API else WORKING)
+    least, most = settings.pool_sizes("api" if role is Role.API else "worker")
+    database = Database(url, size=most, min_size=least, name=name, role=role, refused=refused, deadlines=deadlines)
     breakers = {
         "postgresql": database.breaker,
         "storage": Breaker("Storage", monotonic),

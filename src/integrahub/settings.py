@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.limits import parse_rate
+from integrahub.domain.pool_sizes import parse_pool_size
 
 if TYPE_CHECKING:
     from integrahub.secrets.base import Keeper
@@ -165,7 +166,8 @@ class Settings(SecretsPlace):
     api_add_over: Annotated[float, NoDecode] = Field(0.7, gt=0, le=1)
     api_remove_under: Annotated[float, NoDecode] = Field(0.3, gt=0, le=1)
     api_memory: int = Field(512 << 20, ge=64 << 20)
-    pool_size: int = Field(8, ge=2, le=200)
+    pool_min_size: str = "2"
+    pool_max_size: str = "8"
     verify_cnpj: bool = True
     max_inflation: int = Field(500, ge=1)
     keep_alive_seconds: int = Field(75, ge=1, le=3600)
@@ -259,6 +261,17 @@ class Settings(SecretsPlace):
     def _rate(cls, value: str) -> str:
         parse_rate(value)
         return value
+
+    @field_validator("pool_min_size", "pool_max_size")
+    @classmethod
+    def _pool_size(cls, value: str) -> str:
+        parse_pool_size(value, 1)
+        return value
+
+    def pool_sizes(self, role: str) -> tuple[int, int]:
+        """Return the fewest and the most connections for a process of `role`, `api` or `worker`."""
+        most = parse_pool_size(self.pool_max_size, 8).of(role)
+        return min(most, parse_pool_size(self.pool_min_size, 2).of(role)), most
 
     @field_validator("max_payload_size", "storage_quota", "api_memory", mode="before")
     @classmethod

@@ -1,13 +1,18 @@
 """The connection pool, with the time limits every session lives under."""
 
+import asyncio
 import copy
+import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, DataError, IntegrityError, InterfaceError, OperationalError
+from psycopg.abc import PQGen
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -15,9 +20,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from integrahub.db.roles import Reach, Role
 from integrahub.db.sessions import session
 from integrahub.domain.breakers import Breaker
+from integrahub.domain.deadlines import WORKING, Deadlines
 from integrahub.domain.errors import Transient, UnfitValue
-
-Connection = AsyncConnection[DictRow]
 
 # Transient, but the database answered: others' work was in the way.
 _OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
@@ -30,11 +34,57 @@ NETWORK: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-# Milliseconds. TCP limits notice a peer that vanished without a word.
-_SESSION = (
-    "-c statement_timeout=120000 -c lock_timeout=30000 -c idle_in_transaction_session_timeout=60000 "
-    "-c tcp_user_timeout=20000"
-)
+_CONNECT = 10.0  # seconds for a connection: name, addresses and login together
+_CANCEL = 0.5  # seconds a server may take to hear that a statement is to end
+_RECONNECT = 5.0  # seconds of tries in the background; after that the next caller tries, without their growing pauses
+_HUNG = 3  # failures that one unanswered deadline counts for
+_T = TypeVar("_T")
+
+
+class Unanswered(OperationalError):
+    """PostgreSQL did not answer before the deadline of this process; its connection was cut."""
+
+
+class HubConnection(AsyncConnection[DictRow]):
+    """A connection that is cut when the server leaves one exchange unanswered for `answer` seconds; None: never.
+
+    A frozen server cannot enforce its own statement timeout. Cutting the socket makes whatever waits fail at once; a
+    cancellation would wait for the server once more.
+    """
+
+    answer: float | None = None
+    was_cut = False
+
+    async def wait(self, gen: PQGen[_T], *how: Any, **named: Any) -> _T:
+        """Wait as psycopg does, no longer than `answer`."""
+        if self.answer is None:
+            return await super().wait(gen, *how, **named)
+        timer = asyncio.get_running_loop().call_later(self.answer, self.cut)
+        try:
+            return await super().wait(gen, *how, **named)
+        except OperationalError as error:
+            if self.was_cut:
+                raise Unanswered(f"no answer within {self.answer:g} s") from error
+            raise
+        finally:
+            timer.cancel()
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """Ask the server to end the statement; cut the connection when it does not hear that."""
+        try:
+            await super().cancel_safe(timeout=min(timeout, _CANCEL))
+        except Exception:
+            self.cut()
+            raise
+
+    def cut(self) -> None:
+        """End the connection without a word to the server."""
+        self.was_cut = True
+        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+
+Connection = HubConnection
 
 
 @dataclass(slots=True)
@@ -44,25 +94,53 @@ class _Address:
     url: str
     refused: Callable[[], Awaitable[None]] | None = None
 
-    async def connect(self, url: str, **keywords: Any) -> Connection:
-        """A connection; one whose login is refused is tried once more when there is another login by then."""
+    async def connect(self, url: str, **keywords: Any) -> HubConnection:
+        """Connect; when the login is refused and there is another login by then, try once more."""
         try:
-            return await AsyncConnection[DictRow].connect(url, **keywords)
+            return await self._within(url, keywords)
         except OperationalError as error:
             if self.refused is None or not _is_login_refused(error):
                 raise
             await self.refused()
             if self.url == url:
                 raise
-            return await AsyncConnection[DictRow].connect(self.url, **keywords)
+            return await self._within(self.url, keywords)
+
+    async def _within(self, url: str, keywords: dict[str, Any]) -> HubConnection:
+        try:
+            async with asyncio.timeout(_CONNECT):
+                return await HubConnection.connect(url, **keywords)
+        except TimeoutError:
+            raise Unanswered(f"no connection within {_CONNECT:g} s") from None
 
 
-class _Pooled(AsyncConnection[DictRow]):
+class _Pooled(HubConnection):
     """What the pool asks for connections."""
 
     @classmethod
-    async def connect(cls, conninfo: str = "", *, address: _Address, **keywords: Any) -> Connection:  # type: ignore[override]
+    async def connect(cls, conninfo: str = "", *, address: _Address, **keywords: Any) -> HubConnection:  # type: ignore[override]
         return await address.connect(conninfo, **keywords)
+
+
+class _Lent:
+    """Count the connections that are in use."""
+
+    count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.count -= 1
+
+
+def _limits(deadlines: Deadlines, role: Role | None) -> str:
+    """What PostgreSQL itself enforces, in milliseconds. Its TCP limit notices a client that vanished without a word."""
+    times = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
+    fixed = "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=20000"
+    return f"{times} {fixed}" + (f" -c role={role}" if role else "")
 
 
 def _is_login_refused(error: OperationalError) -> bool:
@@ -74,6 +152,7 @@ class Database:
     """Connections to one PostgreSQL, as a role when one is given, else as whoever the URL names.
 
     Statements are prepared after their second use on a connection. The API's role sees only the pharmacies of `within`.
+    A process may open several, each with its own sizes, deadlines and breaker.
     """
 
     def __init__(
@@ -81,24 +160,29 @@ class Database:
         url: str,
         *,
         size: int = 4,
+        min_size: int = 2,
         name: str = "integrahub",
         breaker: Breaker | None = None,
         role: Role | None = None,
         refused: Callable[[], Awaitable[None]] | None = None,
+        deadlines: Deadlines = WORKING,
     ) -> None:
-        begun = session(f"{_SESSION} -c role={role}" if role else _SESSION)
+        begun = session(_limits(deadlines, role))
         keywords: dict[str, Any] = {"row_factory": dict_row, "application_name": name, **begun} | NETWORK
         self._reach: Reach | None = None
+        self._lent = _Lent()
+        self._answer = deadlines.answer
         self._address = _Address(url, refused)
         self.breaker = breaker or Breaker("PostgreSQL", monotonic)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._newest,
             connection_class=_Pooled,
-            min_size=min(2, size),
+            min_size=min(min_size, size),
             max_size=size,
             open=False,
             kwargs=keywords | {"prepare_threshold": 2, "address": self._address},
-            timeout=10,
+            timeout=deadlines.pool,
+            reconnect_timeout=_RECONNECT,
         )
 
     @property
@@ -118,7 +202,7 @@ class Database:
         """Be somebody else from here on: once the database takes the new login, every connection is replaced as it
         falls free. Until then all stays as it is; OperationalError tells so."""
         if url != self.url:
-            await (await AsyncConnection.connect(url, **session(), **NETWORK)).close()
+            await (await _Address(url).connect(url, **session(), **NETWORK)).close()
             self._address.url = url
             await self._pool.drain()
 
@@ -134,23 +218,24 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection within one transaction; Transient when there is no database, UnfitValue for a bad value."""
-        async with self._guarded(), self._pool.connection() as connection, connection.transaction():
-            if self._reach:
-                await self._reach.name(connection)
-            yield connection
+        async with self._guarded(), self._pool.connection() as connection:
+            connection.answer = self._answer
+            with self._lent:
+                async with connection.transaction():
+                    if self._reach:
+                        await self._reach.name(connection)
+                    yield connection
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[Connection]:
         """As `transaction`, but statements go off at once: an answer, and a fault, comes when rows are fetched."""
-        async with (
-            self._guarded(),
-            self._pool.connection() as connection,
-            connection.pipeline(),
-            connection.transaction(),
-        ):
-            if self._reach:
-                await self._reach.name(connection)
-            yield connection
+        async with self._guarded(), self._pool.connection() as connection:
+            connection.answer = self._answer
+            with self._lent:
+                async with connection.pipeline(), connection.transaction():
+                    if self._reach:
+                        await self._reach.name(connection)
+                    yield connection
 
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
@@ -158,9 +243,14 @@ class Database:
         self.breaker.enter()
         try:
             yield
-        except (PoolTimeout, OperationalError, InterfaceError) as error:
-            if not isinstance(error, _OURS):
+        except PoolTimeout as error:
+            # With connections in use, the pool is busy; only where none can be had is PostgreSQL at fault.
+            if not self._lent.count:
                 self.breaker.failed(error)
+            raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
+        except (OperationalError, InterfaceError) as error:
+            if not isinstance(error, _OURS):
+                self.breaker.failed(error, _HUNG if isinstance(error, Unanswered) else 1)
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
         except (DataError, IntegrityError) as error:
             raise UnfitValue(f"PostgreSQL cannot take a value: {error}") from error

@@ -22,6 +22,7 @@ Row = dict[str, Any]
 
 async def begin(connection: Connection, cnpj: str) -> list[Row]:
     """Take the snapshot; the pharmacy's applied loads and replays in the order in which they count."""
+    connection.answer = None  # statements over a whole catalogue take as long as they take
     await connection.execute(_SQL["begin"])
     await connection.execute(_SQL["be_patient"])
     await connection.execute(_SQL["create_rebuilt"])

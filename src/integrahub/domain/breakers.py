@@ -34,7 +34,7 @@ class Breaker:
     clock: Callable[[], float]
     threshold: int = 5
     pause: float = 1.0
-    longest: float = 30.0
+    longest: float = 4.0
     last_error: str = ""
     _failures: int = 0
     _openings: int = 0
@@ -65,10 +65,12 @@ class Breaker:
         self._failures = self._openings = 0
         self._until, self._trying = None, False
 
-    def failed(self, error: BaseException) -> None:
-        """The dependency did not answer."""
-        self._failures += 1
+    def failed(self, error: BaseException, weight: int = 1) -> None:
+        """Count a failure of the dependency; one that cost a whole deadline weighs more than a quick refusal."""
+        self._failures += weight
         self.last_error = str(error)[:300]
+        if self._until is not None and not self._trying:
+            return  # the call began before the breaker opened and says nothing new
         if self._trying or self._failures >= self.threshold:
             self._until = self.clock() + min(self.longest, self.pause * 2.0**self._openings)
             self._openings += 1

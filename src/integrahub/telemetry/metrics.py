@@ -245,7 +245,7 @@ POSTGRESQL_CONNECTIONS = Gauge(
     unit="connections",
     scope=Scope.HUB,
     meaning="Connections of clients to PostgreSQL",
-    remedy="Near the most: lower POOL_SIZE or the number of processes, or raise `max_connections`.",
+    remedy="Near the most: lower POOL_MAX_SIZE or the number of processes, or raise `max_connections`.",
 )
 POSTGRESQL_CONNECTIONS_MAX = Gauge(
     name="integrahub_postgresql_connections_max",

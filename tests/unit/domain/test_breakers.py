@@ -90,3 +90,19 @@ def test_whatever_happens_a_call_gets_through_after_the_longest_pause(happenings
     breaker.left()
     clock.now += 8.0
     breaker.enter()
+
+
+def test_calls_that_began_before_it_opened_do_not_lengthen_the_pause() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    for _ in range(20):
+        breaker.failed(OSError("another of those that hung"))
+    assert breaker.retry_after() == 1.0
+
+
+def test_a_failure_may_weigh_more_than_one() -> None:
+    breaker = Breaker("PostgreSQL", Clock(), threshold=5)
+    breaker.failed(OSError(), weight=3)
+    assert breaker.state is BreakerState.CLOSED
+    breaker.failed(OSError(), weight=3)
+    assert breaker.state is BreakerState.OPEN

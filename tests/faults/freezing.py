@@ -1,0 +1,54 @@
+"""Programs of another project, stopped as a hung machine stops them, and continued."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it, parents first."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
+
+
+def stop(pid: int) -> list[int]:
+    """Stop a process and its descendants; those that appear meanwhile too. Returns whom to continue."""
+    stopped: list[int] = []
+    while new := [one for one in family(pid) if one not in stopped]:
+        for one in new:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGSTOP)
+        stopped += new
+    return stopped
+
+
+def go_on(stopped: list[int]) -> None:
+    """Continue what `stop` stopped."""
+    for one in stopped:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGCONT)
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process and its descendants for the length of the block."""
+    stopped = stop(pid)
+    try:
+        yield
+    finally:
+        go_on(stopped)
+
+
+def postmaster(folder: Path) -> int:
+    """Return the process id of the PostgreSQL whose data is below `folder`."""
+    return int(next(folder.rglob("postmaster.pid")).read_text().splitlines()[0])

@@ -1,0 +1,173 @@
+"""A PostgreSQL that is frozen, not gone: every call ends by a deadline of ours, and the pool is whole again after."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from integrahub.db.pool import Database
+from integrahub.domain.breakers import Breaker, BreakerState
+from integrahub.domain.deadlines import Deadlines
+from integrahub.domain.errors import Transient
+from tests.conftest import Server, embedded_postgres
+from tests.faults.freezing import frozen, postmaster
+
+_SHORT = Deadlines(pool=0.4, answer=0.5, statement=0.4, lock=0.3)
+Act = Callable[[Database, asyncio.Event], Coroutine[object, object, None]]
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[tuple[int, str]]:
+    """A PostgreSQL that may be frozen: its process id and its URL."""
+    with embedded_postgres("ihub-frozen-") as (folder, url):
+        Server(url).execute("CREATE TABLE kept (n integer PRIMARY KEY)")
+        yield postmaster(Path(folder)), url
+
+
+async def statement(database: Database, freeze: asyncio.Event) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("SELECT 1")
+        freeze.set()
+        await connection.execute("SELECT 1")
+
+
+async def commit(database: Database, freeze: asyncio.Event) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("INSERT INTO kept SELECT count(*) FROM kept")
+        freeze.set()
+
+
+async def pipelined(database: Database, freeze: asyncio.Event) -> None:
+    async with database.pipeline() as connection:
+        await connection.execute("INSERT INTO kept SELECT count(*) FROM kept")
+        freeze.set()
+        await (await connection.execute("SELECT 1 AS one")).fetchone()
+
+
+async def copied(database: Database, freeze: asyncio.Event) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("CREATE TEMPORARY TABLE copied (t text) ON COMMIT DROP")
+        async with connection.cursor().copy("COPY copied FROM STDIN") as copy:
+            freeze.set()
+            while True:
+                await copy.write(b"x" * 100_000 + b"\n")
+
+
+async def cancelled(database: Database, freeze: asyncio.Event) -> None:
+    """As by a client that hangs up, or by a limit of the caller's own."""
+    async with database.transaction() as connection:
+        freeze.set()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await connection.execute("SELECT 1")
+        await connection.execute("SELECT 1")
+
+
+@pytest.mark.parametrize("act", [statement, commit, pipelined, copied, cancelled])
+async def test_whatever_waits_for_a_frozen_postgresql_ends_by_our_deadline(
+    own_postgres: tuple[int, str], act: Act
+) -> None:
+    pid, url = own_postgres
+    database = Database(url, size=2, deadlines=_SHORT, breaker=Breaker("PostgreSQL", monotonic, pause=0.1, longest=0.2))
+    await database.open()
+    await database.check()
+    freeze = Frozen(pid)
+    begun = monotonic()
+    with pytest.raises(Transient):
+        async with asyncio.timeout(5):
+            await act(database, freeze)
+    freeze.thaw()
+    assert monotonic() - begun < 4
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                await asyncio.gather(*(holding(database) for _ in range(2)))
+                break
+            except Transient:
+                await asyncio.sleep(0.05)
+    assert database.breaker.state is BreakerState.CLOSED
+    await database.close()
+
+
+async def holding(database: Database) -> None:
+    """Two at once need both connections of the pool."""
+    async with database.transaction() as connection:
+        await connection.execute("SELECT pg_sleep(0.05)")
+
+
+class Frozen(asyncio.Event):
+    """Freezes the server as soon as it is set."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__()
+        self._stopped = frozen(pid)
+
+    def set(self) -> None:
+        if not self.is_set():
+            self._stopped.__enter__()
+        super().set()
+
+    def thaw(self) -> None:
+        self._stopped.__exit__(None, None, None)
+
+
+async def test_calls_that_hang_open_the_breaker_soon_and_it_closes_by_itself(own_postgres: tuple[int, str]) -> None:
+    pid, url = own_postgres
+    database = Database(url, size=2, deadlines=_SHORT, breaker=Breaker("PostgreSQL", monotonic, pause=0.1, longest=0.2))
+    await database.open()
+    await database.check()
+    with frozen(pid):
+        for _ in range(2):
+            with pytest.raises(Transient):
+                await database.check()
+        assert database.breaker.state is not BreakerState.CLOSED
+    async with asyncio.timeout(5):
+        while database.breaker.state is not BreakerState.CLOSED:
+            try:
+                await database.check()
+            except Transient:
+                await asyncio.sleep(0.02)
+    await database.close()
+
+
+async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> None:
+    breaker = Breaker("PostgreSQL", monotonic)
+    database = Database(database_url, size=1, deadlines=Deadlines(pool=0.05), breaker=breaker)
+    await database.open()
+    async with database.transaction() as connection:
+        for _ in range(8):
+            with pytest.raises(Transient, match="no connection was free"):
+                await database.check()
+        assert breaker.state is BreakerState.CLOSED
+        await connection.execute("SELECT 1")
+    await database.check()
+    await database.close()
+
+
+async def test_a_postgresql_that_gives_no_connection_opens_the_breaker(tmp_path: Path) -> None:
+    nowhere = f"postgresql://integrahub@/integrahub?host={tmp_path}"
+    database = Database(nowhere, size=1, deadlines=Deadlines(pool=0.05))
+    await database.open()
+    for _ in range(5):
+        with pytest.raises(Transient):
+            await database.check()
+    assert database.breaker.state is BreakerState.OPEN
+    await database.close()
+
+
+async def test_two_pools_of_a_process_have_limits_of_their_own(database_url: str) -> None:
+    quick = Database(database_url, size=1, min_size=1, deadlines=Deadlines(statement=0.2, answer=5.0))
+    patient = Database(database_url, size=3, min_size=1)
+    for database in (quick, patient):
+        await database.open()
+    with pytest.raises(Transient, match="statement timeout"):
+        async with quick.transaction() as connection:
+            await connection.execute("SELECT pg_sleep(5)")
+    assert quick.breaker.state is BreakerState.CLOSED  # the server lives
+    async with patient.transaction() as connection:
+        shown = await (await connection.execute("SHOW statement_timeout")).fetchone()
+    assert shown == {"statement_timeout": "2min"}
+    for database in (quick, patient):
+        await database.close()
