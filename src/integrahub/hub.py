@@ -29,10 +29,11 @@ from integrahub.flow.failures import Failures, Letters
 from integrahub.flow.finish import Finish
 from integrahub.flow.gauges import Gauges
 from integrahub.flow.ingest import Ingest
+from integrahub.flow.orphans import Orphans
 from integrahub.flow.presence import Presence
 from integrahub.flow.reconcile import Reconcile
 from integrahub.flow.replay import Replay
-from integrahub.flow.retain import Retain
+from integrahub.flow.retain import Retain, RetentionDays
 from integrahub.flow.split import Split
 from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
@@ -140,9 +141,20 @@ class Hub:
 
     def retain(self) -> Retain:
         """What removes what was kept long enough. A bucket's own rules decide about its chunks."""
-        bodies = self.settings.body_retention_days
-        chunks = bodies if adapters.is_s3(self.settings) else self.settings.chunk_retention_days
-        return Retain(self.database, self.storage, bodies=bodies, chunks=chunks)
+        settings = self.settings
+        bodies = settings.body_retention_days
+        days = RetentionDays(
+            chunks=bodies if adapters.is_s3(settings) else settings.chunk_retention_days,
+            bodies=bodies,
+            rows=settings.chunk_row_retention_days,
+            reports=settings.report_retention_days,
+            batches=settings.batch_retention_days,
+        )
+        return Retain(self.database, self.storage, days)
+
+    def orphans(self) -> Orphans:
+        """What removes objects that no row names."""
+        return Orphans(self.database, self.storage)
 
     def replay(self) -> Replay:
         """What applies a batch, or its dead chunks, again."""

@@ -130,6 +130,9 @@ class Settings(SecretsPlace):
     storage_use_ssl: bool = Field(False, validation_alias=_named("STORAGE_USE_SSL"))
     body_retention_days: int = Field(30, ge=0, le=3650)
     chunk_retention_days: int = Field(7, ge=0, le=3650)
+    chunk_row_retention_days: int = Field(30, ge=0, le=3650)
+    report_retention_days: int = Field(90, ge=0, le=3650)
+    batch_retention_days: int = Field(400, ge=0, le=3650)
     cold_class: str = "GLACIER_IR"
     storage_quota: int | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")

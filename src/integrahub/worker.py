@@ -42,6 +42,8 @@ _PATIENCE = 1.0  # seconds a receive waits, so that a stop is noticed
 _ROUND = 1.0  # seconds between sweeps
 _RECONCILE = 30.0  # seconds between reconciliations
 _RETAIN = 600.0  # seconds between looks at what is old
+_ORPHANS = 6 * 3600.0  # seconds between comparisons of all objects with the rows that name them
+_SETTLING = 120.0  # seconds after a start before the first of them
 _CENSUS = 10.0  # seconds between counts of what dashboards ask
 _PAUSE = 1.0  # seconds after a fault of what the step depends on
 _STALLED = 600.0  # seconds without a turn after which a loop counts as stuck
@@ -190,7 +192,14 @@ async def _failures(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
 async def _sweep(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
     """What is due now, and, now and then, what is old."""
     due = repeat("sweep", hub.sweep(), stop, _ROUND, pulse)
-    await asyncio.gather(due, repeat("retention", hub.retain(), stop, _RETAIN, pulse))
+    old = repeat("retention", hub.retain(), stop, _RETAIN, pulse)
+    await asyncio.gather(due, old, _orphans(hub, stop))
+
+
+async def _orphans(hub: Hub, stop: asyncio.Event) -> None:
+    """Listing all objects may take long: a start has better things to do, and the watchdog does not wait for it."""
+    await _pause(stop, _SETTLING)
+    await repeat("orphans", hub.orphans(), stop, _ORPHANS, Pulse())
 
 
 async def work(settings: Settings, steps: list[str]) -> None:

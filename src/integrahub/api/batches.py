@@ -19,7 +19,7 @@ from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
 from integrahub.domain import cursors
 from integrahub.domain.batches import BatchStatus, LoadType
-from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+from integrahub.domain.errors import BadRequest, Forbidden, Gone, NotFound
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import MESSAGES
@@ -125,10 +125,24 @@ class Reports:
 
     async def show(self, caller: Caller, batch_id: UUID) -> Row:
         """The batch; NotFound also when it is another pharmacy's."""
+        return view(await self._find(caller, batch_id))
+
+    async def check_report(self, caller: Caller, batch_id: UUID) -> None:
+        """Raise Gone when the report was kept long enough, NotFound as `show` does."""
+        if (await self._find(caller, batch_id))["report_removed_at"]:
+            raise Gone("report_expired", batch_id=batch_id)
+
+    async def check_records(self, caller: Caller, batch_id: UUID) -> None:
+        """Raise NotFound when rejected records can no longer be found, or as `show` does."""
+        row = await self._find(caller, batch_id)
+        if row["rows_removed_at"] and row["rejected"]:
+            raise NotFound("records_gone")
+
+    async def _find(self, caller: Caller, batch_id: UUID) -> Row:
         row = await reports.show(self.of(caller), batch_id)
         if row is None or not caller.may_see(row["cnpj"]):
             raise NotFound("batch_unknown", batch_id=batch_id)
-        return view(row)
+        return row
 
     def cnpjs(self, caller: Caller, asked: str | None) -> list[str] | None:
         """The pharmacies a listing covers, None meaning all."""
@@ -235,7 +249,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        await answers.show(caller, batch_id)
+        await answers.check_report(caller, batch_id)
         if format == "json":
             found = await answers.faults(caller, batch_id, cursor, limit)
             return Response(_as_json(found), media_type="application/json")
@@ -246,7 +260,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
 
     @routes.get("/v1/batches/{batch_id}/rejected", summary="The rejected records, to correct and post as a DELTA")
     async def rejected(batch_id: UUID, caller: Known) -> Response:
-        await answers.show(caller, batch_id)
+        await answers.check_records(caller, batch_id)
         body = answers.rejected(caller, batch_id)
         try:
             first = await anext(body)

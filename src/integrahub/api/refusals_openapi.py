@@ -39,6 +39,8 @@ def _refusals(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
     told = dict(_ALWAYS)
     if operation.get("security") != []:
         told |= _WITH_KEY | _WITH_BODY
+    if path.endswith("/errors"):
+        told[410] = "The report was kept long enough and is removed"
     if "{" in path or path.startswith("/v1/products"):
         told |= _NAMED
     return told | (_CHANGES if verb != "get" else {})

@@ -103,6 +103,13 @@ class Conflict(Problem):
     error = "Conflict"
 
 
+class Gone(Problem):
+    """The thing was kept for a time that is over."""
+
+    status = 410
+    error = "Gone"
+
+
 class PayloadTooLarge(Problem):
     """The body is over the limit."""
 

@@ -94,6 +94,10 @@ SENTENCES: dict[str, Sentence] = GUARDING | {
         "Os registros deste lote não estão mais guardados.",
         "The records of this batch are no longer kept.",
     ),
+    "report_expired": Sentence(
+        "O relatório do lote {batch_id} passou do prazo em que fica guardado e foi removido.",
+        "The report of the batch {batch_id} is past the time it is kept and was removed.",
+    ),
     "letter_unknown": Sentence(
         "Não há letra morta {letter_id}.",
         "There is no dead letter {letter_id}.",
@@ -121,6 +125,10 @@ SENTENCES: dict[str, Sentence] = GUARDING | {
     "replay_body_gone": Sentence(
         "O corpo do lote {batch_id} não está mais guardado. Envie o catálogo de novo.",
         "The body of the batch {batch_id} is no longer kept. Post the catalogue again.",
+    ),
+    "replay_records_gone": Sentence(
+        "Os registros do bloco {chunk} do lote {batch_id} não estão mais guardados. Envie o catálogo de novo.",
+        "The records of chunk {chunk} of the batch {batch_id} are no longer kept. Post the catalogue again.",
     ),
     "replay_later_gone": Sentence(
         "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele a repetição "

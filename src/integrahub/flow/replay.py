@@ -12,6 +12,7 @@ from integrahub.domain.replays import KINDS
 from integrahub.domain.sentences import say
 from integrahub.flow.announcing import publish
 from integrahub.flow.stored_bodies import is_kept
+from integrahub.flow.stored_chunks import INLINE
 from integrahub.storage.base import Storage
 
 Row = dict[str, Any]
@@ -46,7 +47,10 @@ class Replay:
             told for batch in {row["batch_id"] for row in found} if batch and (told := await self._refusal(batch))
         ]
         gone = {told["batch_id"] for told in refused}
-        asked = [row["id"] for row in found if row["batch_id"] and row["batch_id"] not in gone]
+        lost = [row for row in found if row["batch_id"] not in gone and await self._is_lost(row)]
+        refused += [_refused(Conflict("replay_records_gone", **_place(row)), row["batch_id"]) for row in lost]
+        kept = [row for row in found if row["batch_id"] not in gone and row not in lost]
+        asked = [row["id"] for row in kept if row["batch_id"]]
         await dead_letters.ask_replay(self._database, asked)
         messages = [row for row in found if row["topic"]]
         for row in messages:
@@ -59,9 +63,16 @@ class Replay:
             batch = await self._find(batch_id)
             await self._check_later(batch)
         except Problem as problem:
-            told = say(problem.code, problem.facts)
-            return {"batch_id": batch_id, "code": problem.code, "message_pt": told.pt, "message_en": told.en}
+            return _refused(problem, batch_id)
         return None
+
+    async def _is_lost(self, letter: Row) -> bool:
+        """Return whether the records of a chunk's letter are no longer kept."""
+        if not letter["batch_id"]:
+            return False
+        if letter["location"] == INLINE:
+            return (await self._find(letter["batch_id"]))["body"] is None
+        return not await is_kept(self._storage, letter["location"])
 
     async def _find(self, batch_id: UUID) -> Row:
         async with self._database.transaction() as connection:
@@ -86,3 +97,12 @@ class Replay:
             )
             if not kept:
                 raise Conflict("replay_later_gone", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"])
+
+
+def _refused(problem: Problem, batch_id: UUID) -> Row:
+    told = say(problem.code, problem.facts)
+    return {"batch_id": batch_id, "code": problem.code, "message_pt": told.pt, "message_en": told.en}
+
+
+def _place(letter: Row) -> Row:
+    return {"batch_id": letter["batch_id"], "chunk": letter["chunk"]}

@@ -28,7 +28,7 @@ from integrahub.flow.announcing import publish_failed, publish_ready, publish_up
 from integrahub.flow.counting import count_completed
 from integrahub.flow.later import LaterBatches
 from integrahub.flow.leases import Lease
-from integrahub.flow.stored_chunks import read_chunk, store_chunk
+from integrahub.flow.stored_chunks import copy_dead, read_chunk
 from integrahub.storage.base import Storage
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import (
@@ -202,16 +202,13 @@ class Upsert:
 
     async def _copy_dead(self, claim: Row) -> str:
         """A dead chunk is kept apart, exempt from retention; gives where, or where it was when it cannot be copied."""
-        name = f"dead/{claim['cnpj']}/{claim['batch_id']}/{claim['number']:06d}"
         try:
-            chunk = await read_chunk(self._storage, claim)
-            await store_chunk(self._storage, name, chunk.cut())
+            return await copy_dead(self._storage, claim)
         except Transient:
             raise
         except Exception as error:  # also what made it dead, when it cannot be read
             _log.error("a dead chunk could not be copied", action="copy_dead", exc_info=error)
             return str(claim["location"])
-        return name
 
 
 def _key(claim: Row) -> tuple[UUID, int]:

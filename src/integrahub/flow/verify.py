@@ -40,7 +40,7 @@ class Verify:
             if not loads:
                 raise NotFound("verify_nothing", cnpj=cnpj)
             kept = await self._kept(loads)
-            from_start = len(kept) == len(loads)
+            from_start = len(kept) == len(loads) and loads[0]["has_first"]
             for number, load in enumerate(kept):
                 begun(number, len(kept))
                 await self._stage(connection, load)

@@ -55,7 +55,7 @@ FROM dead_letters WHERE id = %(id)s
 
 -- unsettled --
 -- Letters of a filter that wait for a person, oldest first.
-SELECT id, batch_id, topic, body FROM dead_letters
+SELECT id, batch_id, chunk, location, topic, body FROM dead_letters
 WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
   AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s) AND (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))

@@ -7,7 +7,7 @@ SELECT b.id AS batch_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.status, b.s
   b.merged + l.merged AS merged, b.rejected + l.rejected AS rejected, b.dead + l.dead AS dead,
   b.superseded + l.superseded AS superseded, b.cancelled, b.deactivated, b.reactivated,
   b.deactivation_state, b.deactivation_candidates, b.deactivation_active, b.deactivation_reason, b.deactivation_facts,
-  b.error_code, b.error_facts, b.error_offset,
+  b.error_code, b.error_facts, b.error_offset, b.rows_removed_at, b.report_removed_at,
   extract(epoch FROM coalesce(b.finished_at, now()) - b.started_at)::float8 AS seconds,
   CASE WHEN b.finished_at IS NULL THEN (SELECT count(*) FROM batches e WHERE e.pharmacy_id = b.pharmacy_id
     AND e.received_seq < b.received_seq AND e.finished_at IS NULL) END AS queue_position,

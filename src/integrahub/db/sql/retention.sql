@@ -1,34 +1,117 @@
+-- letters_uncopied --
+-- Open dead letters whose records are not in a copy of their own, with the chunk as it is kept; after the cursor.
+SELECT d.id, d.cnpj, c.batch_id, c.number, d.location, CASE WHEN d.location = c.location THEN c.body_start END AS body_start,
+  c.body_bytes, c.first_position, b.media_type, b.encoding, CASE WHEN d.location = 'body' THEN b.body END AS body
+FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
+JOIN batches b ON b.id = d.batch_id
+WHERE d.settled_at IS NULL AND d.id > %(after)s
+  AND d.location <> 'dead/' || d.cnpj || '/' || d.batch_id || '/' || lpad(d.chunk::text, 6, '0')
+ORDER BY d.id LIMIT %(limit)s
+
+-- letter_copied --
+-- The letter's records are in a copy of their own.
+UPDATE dead_letters SET location = %(location)s WHERE id = %(id)s AND settled_at IS NULL
+
 -- chunks_due --
--- Final batches whose chunks are old enough to go, with the objects these are; a dead chunk's copy lives elsewhere.
+-- Final batches whose chunks are old enough to go, with the objects these are; none that an open letter still reads.
 SELECT b.id, array_remove(array_agg(c.location), NULL) AS locations
-FROM (SELECT id FROM batches
+FROM (SELECT id FROM batches f
       WHERE chunks_removed_at IS NULL AND finished_at < now() - make_interval(days => %(days)s)
+        AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = f.id AND d.settled_at IS NULL
+          AND d.location NOT LIKE 'dead/%%')
       ORDER BY finished_at LIMIT %(limit)s) b
 LEFT JOIN batch_chunks c ON c.batch_id = b.id AND c.body_start IS NULL AND c.location LIKE 'chunks/%%'
 GROUP BY b.id
 
 -- chunks_removed --
--- Their objects are gone.
+-- Their objects are deleted.
 UPDATE batches SET chunks_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- bodies_due --
--- Final batches whose bodies are old enough to go, unless a replay of the pharmacy may just be reading them.
+-- Final batches whose bodies are old enough to go: none that an open letter, or a replay of the pharmacy, still reads.
 SELECT b.id, b.location FROM batches b
 WHERE b.body_removed_at IS NULL AND b.finished_at < now() - make_interval(days => %(days)s)
-  AND NOT EXISTS (
-    SELECT FROM batches r WHERE r.pharmacy_id = b.pharmacy_id AND r.finished_at IS NULL AND r.kind = 'replay')
+  AND NOT EXISTS (SELECT FROM batches r
+    WHERE r.pharmacy_id = b.pharmacy_id AND r.finished_at IS NULL AND r.kind IN ('replay', 'revival'))
+  AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = b.id AND d.settled_at IS NULL
+    AND d.location NOT LIKE 'dead/%%')
 ORDER BY b.finished_at LIMIT %(limit)s
 
 -- bodies_removed --
--- Their objects are gone, and what rode in the row with them.
+-- Their objects are deleted, and what rode in the row with them.
 UPDATE batches SET body = NULL, location = NULL, body_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- letters_due --
 -- Dead letters settled long ago whose copies are still kept.
-SELECT id, location FROM dead_letters
+SELECT id, CASE WHEN location LIKE 'dead/%%' THEN location END AS location FROM dead_letters
 WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NOT NULL
 ORDER BY id LIMIT %(limit)s
 
 -- letters_removed --
--- Their copies are gone.
+-- Their copies are deleted.
 UPDATE dead_letters SET location = NULL WHERE id = ANY(%(ids)s)
+
+-- rows_due --
+-- Final batches without a body whose chunk rows are old enough to go. Their ids are evidence for whatever is still
+-- open from before them in their pharmacy: a body that can be replayed, a decision, a dead letter, an operation.
+WITH open_letters AS MATERIALIZED (
+  SELECT l.pharmacy_id, min(coalesce(l.origin_seq, l.received_seq)) AS seq
+  FROM dead_letters d JOIN batches l ON l.id = d.batch_id WHERE d.settled_at IS NULL GROUP BY l.pharmacy_id)
+SELECT b.id FROM batches b LEFT JOIN open_letters o ON o.pharmacy_id = b.pharmacy_id
+WHERE b.body_removed_at IS NOT NULL AND b.rows_removed_at IS NULL
+  AND b.finished_at < now() - make_interval(days => %(days)s)
+  AND (o.seq IS NULL OR o.seq > b.received_seq)
+  AND NOT EXISTS (SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.rows_removed_at IS NULL
+    AND e.received_seq <= b.received_seq AND (e.body_removed_at IS NULL OR e.deactivation_state = 'waiting'))
+  AND NOT EXISTS (SELECT FROM batches h WHERE h.pharmacy_id = b.pharmacy_id AND h.rows_removed_at IS NULL
+    AND h.deactivation_state = 'held' AND coalesce(h.full_from_seq, h.origin_seq, h.received_seq) <= b.received_seq)
+  AND NOT EXISTS (SELECT FROM batches u WHERE u.pharmacy_id = b.pharmacy_id AND u.finished_at IS NULL
+    AND coalesce(u.full_from_seq, u.origin_seq, u.received_seq) <= b.received_seq)
+ORDER BY b.finished_at LIMIT %(limit)s
+
+-- rows_removed --
+-- Delete the chunk rows of these batches.
+WITH gone AS (DELETE FROM batch_chunks WHERE batch_id = ANY(%(ids)s))
+UPDATE batches SET rows_removed_at = now() WHERE id = ANY(%(ids)s)
+
+-- reports_due --
+-- Batches without chunk rows whose reports are old enough to go.
+SELECT id FROM batches
+WHERE rows_removed_at IS NOT NULL AND report_removed_at IS NULL AND finished_at < now() - make_interval(days => %(days)s)
+ORDER BY finished_at LIMIT %(limit)s
+
+-- reports_removed --
+-- Delete the reports of these batches.
+WITH gone AS (DELETE FROM record_faults WHERE batch_id = ANY(%(ids)s))
+UPDATE batches SET report_removed_at = now() WHERE id = ANY(%(ids)s)
+
+-- batches_due --
+-- Batches of which nothing but their row is left, old enough to go; never the newest hundred of a pharmacy, whose rhythm
+-- tells when it falls silent.
+SELECT b.id FROM batches b JOIN pharmacy_turns t ON t.pharmacy_id = b.pharmacy_id
+WHERE b.report_removed_at IS NOT NULL AND b.finished_at < now() - make_interval(days => %(days)s)
+  AND b.received_seq <= t.last_seq - 100 AND b.deactivation_state NOT IN ('held', 'waiting')
+  AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = b.id)
+ORDER BY b.finished_at LIMIT %(limit)s
+
+-- batches_removed --
+-- Delete the batches themselves.
+DELETE FROM batches WHERE id = ANY(%(ids)s)
+
+-- notes_due --
+-- Dead letters settled long ago whose copies are deleted.
+SELECT id FROM dead_letters WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NULL
+ORDER BY id LIMIT %(limit)s
+
+-- notes_removed --
+-- Delete the letters themselves.
+DELETE FROM dead_letters WHERE id = ANY(%(ids)s)
+
+-- find_needed --
+-- Of objects by name, batch and (for copies of dead chunks) number: those that a row names, or whose batch is not final.
+SELECT k.name FROM unnest(%(names)s::text[], %(batches)s::uuid[], %(numbers)s::int[]) AS k (name, batch_id, number)
+LEFT JOIN batches b ON b.id = k.batch_id
+WHERE (b.id IS NOT NULL AND (b.finished_at IS NULL OR k.name LIKE 'batches/%%'))
+  OR EXISTS (SELECT FROM batch_chunks c WHERE c.batch_id = k.batch_id AND c.location = k.name)
+  OR EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = k.batch_id
+    AND (d.location = k.name OR (d.chunk = k.number AND d.settled_at IS NULL)))
