@@ -4,14 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from integrahub.db import small_batches
 from integrahub.domain.errors import UnfitValue
+from integrahub.flow import small_batches as small_flow
+from integrahub.flow.cutting import SplitLimits
 from integrahub.settings import Settings
 from integrahub.worker import STEPS
+from tests.crash.client import cnpj_of
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 
@@ -111,6 +114,63 @@ async def test_small_batches_that_fail_together_go_the_long_way(
     answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 9)))
     batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
     assert {(batch["status"], batch["inserted"]) for batch in batches} == {("COMPLETED", 1)}
+
+
+async def test_a_small_body_that_cannot_be_read_sends_no_other_the_long_way(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = small_flow.identify_and_hash
+
+    def unread(records: Any, seed: int) -> Any:
+        if any(b"poison" in record for record in records):
+            raise ZeroDivisionError
+        return read(records, seed)
+
+    monkeypatch.setattr("integrahub.flow.small_batches.identify_and_hash", unread)
+    async with running(settings, []) as client:
+        keys = [(await client.admin("POST", f"/admin/pharmacies/{cnpj_of(n)}/api-key"))["api_key"] for n in range(1, 9)]
+        for n, key in enumerate(keys):
+            body = [{"PRODUCTID": 1, "TITLE": "poison" if n == 3 else "t"}]
+            await client.post(body, "delta", **{"X-Api-Key": key})
+        wanted = [batch for (batch,) in await _rows(client, "SELECT id FROM batches ORDER BY received_at")]
+        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        final = await asyncio.gather(*map(small, wanted))
+        assert final == [n != 3 for n in range(8)]
+
+
+async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("integrahub.flow.small_batches._plain", failing)
+    async with running(settings, []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        batch = (await client.post([product(1)], "delta")).json()["batch_id"]
+        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        with pytest.raises(ZeroDivisionError):
+            await small(UUID(batch))
+        assert await _rows(client, "SELECT stage, claim_token, lease_until FROM batches") == [("received", None, None)]
+
+
+async def test_halves_of_a_group_know_what_the_other_half_inserted(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle, groups = small_batches.settle, list[int]()
+
+    async def first_fails(database: Any, found: Any, *rest: Any) -> Any:
+        groups.append(len(found))
+        if len(groups) == 1:
+            raise UnfitValue("a row PostgreSQL refuses")
+        return await settle(database, found, *rest)
+
+    monkeypatch.setattr("integrahub.db.small_batches.settle", first_fails)
+    async with running(settings, []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        posted = [(await client.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 9)]
+        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        assert await asyncio.gather(*(small(UUID(batch)) for batch in posted)) == [True] * 8
+        assert groups == [8, 4, 4]
+        assert [(await client.finished(batch))["inserted"] for batch in posted] == [1, *[0] * 7]
 
 
 async def test_a_small_batch_that_is_cancelled_while_it_is_applied_leaves_nothing(

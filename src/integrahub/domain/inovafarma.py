@@ -3,7 +3,6 @@
 import re
 from array import array
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from operator import eq
 from typing import Any
 
@@ -17,7 +16,7 @@ from integrahub.domain.inovafarma_columns import ESCAPES
 from integrahub.domain.inovafarma_records import Normalised, normalise
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS
-from integrahub.domain.wire_values import Unreadable
+from integrahub.domain.wire_values import Unreadable, decimal_of
 from integrahub.domain.wire_values import product_id as read_product_id
 
 __all__ = ["VERSION", "Facts", "Normalised", "copy_text", "first_record_facts", "identify", "identify_all", "normalise"]
@@ -39,7 +38,7 @@ class _Identified(msgspec.Struct, gc=False):
 _ONE = msgspec.json.Decoder(_Identified)
 _ANY = msgspec.json.Decoder(msgspec.Raw)
 _MANY = msgspec.json.Decoder(list[_Identified])
-_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 
 
 def identify(record: Record) -> int:

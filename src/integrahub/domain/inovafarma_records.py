@@ -12,7 +12,7 @@ from integrahub.domain.cutter import Oversize
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
 from integrahub.domain.wire_nesting import bounded, depth, texts
-from integrahub.domain.wire_values import Unreadable, local_time, number, product_id, text
+from integrahub.domain.wire_values import Unreadable, decimal_of, local_time, number, product_id, text
 
 Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
 DEEPEST = 8
@@ -42,7 +42,7 @@ _PHARMACY_KEYS = frozenset(
 )
 _KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
-_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 

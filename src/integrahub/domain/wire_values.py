@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from math import isinf
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +11,7 @@ _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+")
 _GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+_EXTREME = 999_999  # an exponent beyond every column
 _EXACT = 15  # digits that every double tells apart
 NUMBERS = tuple(form.pattern for form in (_PLAIN, _DECIMAL_COMMA, _GROUPED_COMMAS, _GROUPED_DOTS))
 DIGITS = 14  # of every numeric column
@@ -19,6 +20,28 @@ LONGEST = 100  # characters of a number in text
 
 class Unreadable(ValueError):
     """The value is not what its field asks."""
+
+
+class _Extreme(Decimal):
+    """A JSON number whose exponent no Decimal holds: it counts as the largest or the least, and is shown as sent."""
+
+    sent: str
+
+    def __str__(self) -> str:
+        return self.sent
+
+
+def decimal_of(sent: str) -> Decimal:
+    """Read the text of a JSON number; never raises, however large its exponent is."""
+    try:
+        return Decimal(sent)
+    except InvalidOperation:
+        mantissa, _, exponent = sent.lower().partition("e")
+        sign = "-" if mantissa.startswith("-") else ""
+        digit = 1 if mantissa.strip("-0.") else 0
+        extreme = _Extreme(f"{sign}{digit}e{'-' if exponent.startswith('-') else ''}{_EXTREME}")
+        extreme.sent = sent
+        return extreme
 
 
 def number(value: Any, places: int) -> Decimal | None:
@@ -62,6 +85,7 @@ def _plain(text: str) -> str:
 
 
 def _rounded(exact: Decimal, places: int) -> Decimal:
+    exact = exact or Decimal(0)  # a zero may have any exponent
     if not exact.is_finite() or exact.adjusted() >= DIGITS - places:
         raise Unreadable
     rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

@@ -46,19 +46,24 @@ class SmallBatches:
 
     async def __call__(self, batch_id: UUID) -> bool:
         """Whether the batch went the short way."""
-        await self._gathering(batch_id)
-        is_final = batch_id in self._final
-        self._final.discard(batch_id)
-        return is_final
+        try:
+            await self._gathering(batch_id)
+            return batch_id in self._final
+        finally:
+            self._final.discard(batch_id)
 
     async def _settle(self, wanted: list[UUID]) -> None:
         most = min(_MOST, self._limits.max_record)
         claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
-        final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
-        self._final |= final
-        for claim in claims:
-            if claim["id"] not in final:
-                await batches.retry_split(self._database, claim, 0.0, used=0)
+        final = set[UUID]()
+        try:
+            final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
+            self._final |= final
+        finally:
+            # Also when the group fails: a claim that is kept would hold up its pharmacy until the lease ends.
+            for claim in claims:
+                if claim["id"] not in final:
+                    await batches.retry_split(self._database, claim, 0.0, used=0)
 
     async def _settled(self, found: list[Small]) -> set[UUID]:
         """Those that are final now. Where one is at fault halves are tried, so that it takes few others along."""
@@ -71,19 +76,26 @@ class SmallBatches:
             return set()
         except Exception as error:
             _log.warning("small batches are halved", action="take_apart", of=len(found), error=str(error))
+            found = [Small(small.claim | {"has_products": True}, small.draft) for small in found]  # of the other half
             half = len(found) // 2
             return await self._settled(found[:half]) | await self._settled(found[half:]) if half else set()
         return {small.claim["id"] for small in found}
 
     def _whole(self, claim: dict[str, Any]) -> Draft | None:
         """The records of a body, when they fit one chunk and nothing is wrong with the body."""
-        inflater = inflater_for(claim["encoding"])
         try:
-            content = b"".join(inflater.feed(claim["body"]))
-            inflater.close()
-            run = cut_whole(content, claim["media_type"], self._limits.max_record)
+            return self._draft(claim)
         except BodyFault:
             return None
+        except Exception as error:  # one body must not fail the whole group; the long way tells what is wrong with it
+            _log.warning("a small batch could not be read", action="read_small", batch=str(claim["id"]), exc_info=error)
+            return None
+
+    def _draft(self, claim: dict[str, Any]) -> Draft | None:
+        inflater = inflater_for(claim["encoding"])
+        content = b"".join(inflater.feed(claim["body"]))
+        inflater.close()
+        run = cut_whole(content, claim["media_type"], self._limits.max_record)
         records = [record for record in run.records if not isinstance(record, Oversize)]
         if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrahub.domain.wire_values import Unreadable, local_time, number, product_id, text
+from integrahub.domain.wire_values import Unreadable, decimal_of, local_time, number, product_id, text
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 
@@ -79,3 +79,17 @@ def test_texts_are_kept_as_sent() -> None:
     assert [text(value) for value in (" a\xa0", None, 7, Decimal("1.0"), False)] == [" a\xa0", "", "7", "1.0", "false"]
     with pytest.raises(Unreadable):
         text(["a"])
+
+
+@pytest.mark.parametrize("sent", ["1e99999999999999999999", "-1E+99999999999999999999", "0.5e99999999999999999999"])
+def test_a_number_of_any_size_is_read_and_shown_as_sent(sent: str) -> None:
+    large, least = decimal_of(sent), decimal_of(sent.lower().replace("e+", "e").replace("e", "e-"))
+    assert (large < 0) == (least < 0) == sent.startswith("-")
+    assert text(large) == sent and number(least, 4) == 0
+    for wanted in (lambda: number(large, 4), lambda: product_id(large), lambda: product_id(least)):
+        with pytest.raises(Unreadable):
+            wanted()
+
+
+def test_a_zero_is_zero_whatever_its_exponent() -> None:
+    assert [number(decimal_of(sent), 3) for sent in ("0e99999999999999999999", "-0.0e9999", "0e-9999")] == [0, 0, 0]
