@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from integrahub.domain.addresses import local_url, parse_http_url
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.limits import parse_rate
 from integrahub.domain.pool_sizes import parse_pool_size
@@ -184,6 +185,7 @@ class Settings(SecretsPlace):
     trusted_proxies: str = ""
     url: str | None = None
     key: str | None = Field(None, repr=False)
+    ca: Path | None = None
     worker_name: str | None = None
     parent_pid: int | None = None
     fleet_port: int | None = None
@@ -227,7 +229,12 @@ class Settings(SecretsPlace):
     @property
     def own_url(self) -> str:
         """Where this machine reaches the API."""
-        return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
+        return local_url("https" if self.tls_cert else "http", self.host, self.port)
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: str | None) -> str | None:
+        return parse_http_url(value) if value else None
 
     @field_validator("scale_check_interval", mode="before")
     @classmethod

@@ -12,6 +12,16 @@ import pytest
 from integrahub.cli.demo_catalogue import sample
 from tests.acceptance.conftest import Installation
 
+_STRANGE = {
+    "PGPORT": "5433",
+    "PGCLIENTENCODING": "WIN1252",
+    "PGDATESTYLE": "SQL, DMY",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "ALL_PROXY": "socks://127.0.0.1:1080",
+    "SSL_CERT_FILE": "/nonexistent/ca.pem",
+}
+
 
 def _repeated(copies: int) -> Iterator[dict[str, Any]]:
     """The real catalogue `copies` times, each time under new product ids."""
@@ -86,16 +96,20 @@ def test_a_second_hub_on_the_same_folder_is_refused_with_what_to_do(installation
     assert "Another IntegraHub is running" in refused.stderr
 
 
-def test_the_environment_of_libpq_reaches_no_process_and_a_start_can_be_given_up(
+def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_up(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"PGPORT": "5433", "PGCLIENTENCODING": "WIN1252", "PGDATESTYLE": "SQL, DMY"}.items():
+    for name, value in _STRANGE.items():
         monkeypatch.setenv(name, value)
     installation.start()
     installation.key = installation.make_key()
     body = json.dumps([{"PRODUCTID": 1, "TITLE": "LOÇÃO"}]).encode()
     assert installation.finished(installation.post(body).json()["batch_id"])["inserted"] == 1
     assert installation.products()[1]["title"] == "LOÇÃO"
+    installation.wait_until(lambda: "IntegraHub is ready" in installation.log())
+    workers = json.loads(installation.command("fleet", "status", "--json").stdout)["workers"]
+    assert {worker["state"] for worker in workers} == {"ready"}
+    assert installation.command("batch", "list").returncode == 0
     assert installation.stop() == 0
     (installation.folder / "kept" / "postgres" / "cluster" / "pg_hba.conf").write_text("local all all reject\n")
     installation.spawn()

@@ -3,7 +3,6 @@
 import os
 import sys
 
-import httpx
 import typer
 from pydantic import ValidationError
 
@@ -25,6 +24,7 @@ from integrahub.cli import (
 from integrahub.cli.client import Refused
 from integrahub.cli.load import verbs as load
 from integrahub.cli.output import complain
+from integrahub.cli.reaching import keep_loopback_off_proxies
 from integrahub.domain.errors import IntegraHubError
 
 _ABOUT = "Keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."
@@ -55,6 +55,7 @@ app.add_typer(load.app, name="load")
 def main() -> int:
     """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     os.umask(0o077)  # what the hub keeps is for its own account; DATA_DIR_MODE may widen it
+    keep_loopback_off_proxies()
     try:
         return int(app(standalone_mode=False) or 0)
     except typer.Exit as ended:
@@ -68,10 +69,6 @@ def main() -> int:
     except typer.TyperException as error:
         getattr(error, "show", lambda: None)()
         return int(getattr(error, "exit_code", 2))
-    except httpx.TransportError as error:
-        return _failed(
-            f"The hub does not answer: {error}. Is it running? Start it with `integrahub up`, or set INTEGRAHUB_URL."
-        )
 
 
 def _failed(told: str) -> int:

@@ -1,17 +1,18 @@
 """A client of a running hub: the address and key from the settings, refusals as errors that say what to do."""
 
-import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import typer
 
-from integrahub.cli.development_tls import AUTHORITY
+from integrahub.cli.reaching import open_http, unreachable
+from integrahub.domain.addresses import parse_http_url
 from integrahub.settings import Settings
 
 _PAGE = 500
-_PATIENCE = httpx.Timeout(30, read=300, write=300)  # seconds; a large body takes its time
 
 
 class Refused(Exception):
@@ -27,10 +28,11 @@ class Client:
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         settings = Settings()
-        self.url = (url or settings.url or settings.own_url).rstrip("/")
-        found = key or settings.key or _admin_key(settings)
-        headers = {"Authorization": f"Bearer {found}"} if found else {}
-        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=_PATIENCE, verify=trusted(settings))
+        self.url = _checked(url) if url else settings.url or settings.own_url
+        found = (key or settings.key or _admin_key(settings)).strip()
+        if not (found.isascii() and found.isprintable()):
+            raise Refused("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
+        self._http = open_http(self.url, settings, {"Authorization": f"Bearer {found}"} if found else {})
 
     def __enter__(self) -> "Client":
         return self
@@ -48,15 +50,17 @@ class Client:
 
     def text(self, path: str) -> str:
         """The answer as text; Refused when it is not 2xx."""
-        return answered(self._http.get(path)).text
+        with self._reaching():
+            return answered(self._http.get(path)).text
 
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The answer's JSON; Refused when it is not 2xx."""
-        return answered(self._http.request(method, path, **request)).json()
+        with self._reaching():
+            return answered(self._http.request(method, path, **request)).json()
 
     def lines(self, path: str, **query: Any) -> Iterator[str]:
         """A streamed answer, line by line."""
-        with self._http.stream("GET", path, params=query) as answer:
+        with self._reaching(), self._http.stream("GET", path, params=query) as answer:
             if answer.is_error:
                 answer.read()
             answered(answer)
@@ -65,8 +69,18 @@ class Client:
     def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx.Response:
         """Post a catalogue as a stream; Refused when it is not taken."""
         query = {"cnpj": cnpj} if cnpj else {}
-        answer = self._http.post("/v1/inovafarma/products", content=blocks, headers=headers, params=query)
+        with self._reaching():
+            answer = self._http.post("/v1/inovafarma/products", content=blocks, headers=headers, params=query)
         return answered(answer)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise Refused(unreachable(self.url, error)) from error
+        except ValueError as error:  # JSON was expected
+            raise Refused(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
 
     def pages(self, path: str, next_of: Callable[[Any], str | None] | None = None, **query: Any) -> Iterator[Any]:
         """Every item of a listing."""
@@ -87,16 +101,16 @@ def answered(answer: httpx.Response) -> httpx.Response:
         told = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
         told = answer.text[:300]
+    if answer.is_redirect:
+        told = f"it is at {answer.headers.get('location')}. Set INTEGRAHUB_URL to the address that answers itself."
     raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code)
 
 
-def trusted(settings: Settings) -> ssl.SSLContext:
-    """The system's authorities, and that of `up --tls` when it is at hand."""
-    context = ssl.create_default_context()
-    own = settings.data_dir / "tls" / AUTHORITY
-    if own.is_file():
-        context.load_verify_locations(own)
-    return context
+def _checked(url: str) -> str:
+    try:
+        return parse_http_url(url)
+    except ValueError as error:
+        raise typer.BadParameter(f"{url!r}: {error}", param_hint="--url") from None
 
 
 def _admin_key(settings: Settings) -> str:
@@ -104,5 +118,5 @@ def _admin_key(settings: Settings) -> str:
     kept: Path = settings.data_dir / "admin.key"
     try:
         return settings.admin_api_key or kept.read_text().strip()
-    except OSError:
+    except (OSError, ValueError):
         return ""

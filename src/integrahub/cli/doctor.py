@@ -13,8 +13,8 @@ import httpx
 import psycopg
 import typer
 
-from integrahub.cli.client import trusted
 from integrahub.cli.output import OUT, show_json
+from integrahub.cli.reaching import open_http
 from integrahub.db import binaries
 from integrahub.db.sessions import session
 from integrahub.domain.errors import ConfigurationError
@@ -72,7 +72,8 @@ def _postgresql(settings: Settings) -> str:
 def _hub(settings: Settings) -> str:
     url = settings.url or settings.own_url
     try:
-        answer = httpx.get(f"{url}/health", timeout=5, verify=trusted(settings))
+        with open_http(url, settings, timeout=httpx.Timeout(5)) as http:
+            answer = http.get("/health")
         checks = answer.json()["checks"]
     except httpx.TransportError:
         return f"does not run at {url} (start it with `integrahub up`); {_port(settings)}"

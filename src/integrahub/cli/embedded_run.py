@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-import httpx
-
 from integrahub.cli.client import Client, Refused
 from integrahub.db.embedded import tie_to_parent
 
@@ -63,7 +61,7 @@ def _wait_until_well(client: Client, hub: "subprocess.Popen[bytes]", log: Path) 
         try:
             client.get("/health")
             return
-        except (httpx.TransportError, Refused):
+        except Refused:
             never.wait(0.1)
     raise Refused(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-3000:]}")
 

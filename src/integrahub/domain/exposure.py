@@ -1,8 +1,8 @@
 """Whether the API may listen where it is told to."""
 
-import ipaddress
 from pathlib import Path
 
+from integrahub.domain.addresses import is_loopback
 from integrahub.domain.errors import ConfigurationError
 
 
@@ -10,17 +10,9 @@ def check_exposure(host: str, certificate: Path | None, key: Path | None, *, pla
     """ConfigurationError when keys would cross a network in the clear that nobody asked for by name."""
     if bool(certificate) != bool(key):
         raise ConfigurationError("TLS_CERT and TLS_KEY go together: set both, or neither.")
-    if not (certificate or plain_http or _is_loopback(host)):
+    if not (certificate or plain_http or is_loopback(host)):
         raise ConfigurationError(
             f"HOST is {host}, which others reach, and there is no certificate: keys would cross the network "
             "in the clear. Set TLS_CERT and TLS_KEY, or run `up --tls`; behind a proxy that ends TLS, ask for it: "
             "--plain-http."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    """Whether nobody beyond this machine reaches the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -40,7 +40,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     """What the fleet on the folder tells; ConfigurationError when none answers."""
     try:
         port = int(json.loads((folder / _FILE).read_text())["port"])
-        answer = httpx.get(f"http://127.0.0.1:{port}/status", timeout=_PATIENCE)
+        answer = httpx.get(f"http://127.0.0.1:{port}/status", timeout=_PATIENCE, trust_env=False)
         return dict(answer.json())
     except (OSError, ValueError, KeyError, httpx.HTTPError):
         raise ConfigurationError(

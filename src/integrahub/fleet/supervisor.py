@@ -74,7 +74,8 @@ class Supervisor:
 
     async def run(self, stop: asyncio.Event, again: asyncio.Event) -> None:
         """Until `stop`; each time `again` is set, restart every process in turn."""
-        async with httpx.AsyncClient() as http:
+        # Processes of this machine: no proxy of the environment, no certificates.
+        async with httpx.AsyncClient(trust_env=False, verify=False) as http:
             rounds = [self._watch(http), self._scale(http), self._roll(again)]
             tasks = [asyncio.create_task(round_) for round_ in rounds]
             stopped = asyncio.create_task(stop.wait())

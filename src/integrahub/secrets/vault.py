@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from integrahub.domain.addresses import is_local_url
 from integrahub.secrets.base import Login, SecretUnread, as_login, as_settings
 
 _PATIENCE = 10.0  # seconds an answer may take
@@ -110,7 +111,8 @@ class Vault:
         headers = {name: value for name, value in own.items() if value}
         trusted = ssl.create_default_context(cafile=place.authority)
         try:
-            with httpx.Client(base_url=place.address, verify=trusted, timeout=_PATIENCE) as client:
+            local = is_local_url(place.address)  # an agent on this machine is never behind a proxy
+            with httpx.Client(base_url=place.address, verify=trusted, timeout=_PATIENCE, trust_env=not local) as client:
                 return client.request(method, f"/v1/{path}", headers=headers, json=told)
         except httpx.HTTPError as error:
             raise SecretUnread(f"Vault at {place.address} does not answer: {error}") from error

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from integrahub.cli.client import Client, Refused, trusted
+from integrahub.cli.client import Client, Refused
 from integrahub.cli.embedded_run import embedded_run
 from integrahub.cli.following import bars
 from integrahub.cli.load.accounting import Accounting, account_for, products_held
@@ -20,6 +20,7 @@ from integrahub.cli.load.lanes import Road, Tally, drive
 from integrahub.cli.load.memory import Memory, remembered
 from integrahub.cli.load.posts import Heads, Post
 from integrahub.cli.output import notify
+from integrahub.cli.reaching import trusted
 from integrahub.settings import Settings
 
 _LOOK = 0.2  # seconds between two moves of the bar
