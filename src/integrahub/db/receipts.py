@@ -88,14 +88,19 @@ def _replayed(row: dict[str, Any]) -> Receipt:
     return Receipt(row["id"], row["status"], row["received_at"], replayed=True)
 
 
-async def accept(database: Database, posts: list[Post]) -> list[Outcome]:
-    """Commit all posts at once; the outcomes stand in the order of the posts."""
+async def accept(database: Database, posts: list[Post]) -> list[Outcome | None]:
+    """Commit posts at once; the outcomes stand in the order of the posts.
+
+    None for posts of a pharmacy whose turn another transaction holds: that is not waited for, and they are untouched.
+    """
     of_posts = Reach(ids=tuple({post.pharmacy_id for post in posts}))
     async with database.within(of_posts).pipeline() as connection:
-        earlier = await _look_up(connection, posts)
-        outcomes, fresh = _decide(earlier, posts)
+        held, earlier = await _look_up(connection, posts)
+        ours = [post for post in posts if post.pharmacy_id in held]
+        outcomes, fresh = _decide(earlier, ours)
         received = await _insert(connection, fresh)
-    return [_told(outcome, post, received) for outcome, post in zip(outcomes, posts, strict=True)]
+    told = {post.id: _told(outcome, post, received) for outcome, post in zip(outcomes, ours, strict=True)}
+    return [told.get(post.id) for post in posts]
 
 
 def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -> Outcome:
@@ -107,14 +112,16 @@ def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -
     return outcome
 
 
-async def _look_up(connection: Connection, posts: list[Post]) -> _Earlier:
+async def _look_up(connection: Connection, posts: list[Post]) -> tuple[set[int], _Earlier]:
+    """The pharmacies whose turns are locked now, and what is known of all."""
     pharmacies = sorted({post.pharmacy_id for post in posts})
-    await turns.lock_all(connection, pharmacies)
+    locked = await turns.lock_if_free(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
     asked = {"pharmacies": [p.pharmacy_id for p in keyed], "keys": [p.idempotency_key for p in keyed]}
     by_key = await connection.execute(_SQL["keyed"], asked) if keyed else None
     latest = await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})
-    return _Earlier(await by_key.fetchall() if by_key else [], await latest.fetchall())
+    held = {row["pharmacy_id"] for row in await locked.fetchall()}
+    return held, _Earlier(await by_key.fetchall() if by_key else [], await latest.fetchall())
 
 
 def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None], list[Post]]:

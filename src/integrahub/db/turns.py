@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncCursor
+
 from integrahub.db import chunks
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection
@@ -30,6 +32,11 @@ async def lock(connection: Connection, pharmacy_id: int) -> None:
 async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
     """From here on nobody else decides these pharmacies' turns; taken in one order by everybody."""
     await connection.execute(_SQL["lock_turns"], {"pharmacies": sorted(pharmacies)})
+
+
+async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> AsyncCursor[Row]:
+    """As `lock_all` of those turns that nobody holds; the cursor gives the `pharmacy_id` of each."""
+    return await connection.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
 
 
 async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:

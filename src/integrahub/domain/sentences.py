@@ -162,6 +162,17 @@ SENTENCES: dict[str, Sentence] = GUARDING | {
         "{waiting} records still wait to be applied; the limit is {bound}. Nothing was taken in; send it again "
         "after the time in Retry-After.",
     ),
+    "commit_queue_full": Sentence(
+        "Muitos envios esperam para ser gravados neste momento. Nada foi recebido; envie de novo depois do tempo em "
+        "Retry-After.",
+        "Too many posts wait to be stored just now. Nothing was taken in; send it again after the time in Retry-After.",
+    ),
+    "turn_busy": Sentence(
+        "O hub está concluindo outro lote desta farmácia e não pôde gravar este a tempo. Nada foi recebido; envie de "
+        "novo depois do tempo em Retry-After.",
+        "The hub is ending another batch of this pharmacy and could not store this one in time. Nothing was taken in; "
+        "send it again after the time in Retry-After.",
+    ),
     "hub_failed": Sentence(
         "O hub falhou nesta requisição; o operador encontra o motivo nos logs.",
         "The hub failed on this request; the operator finds why in the logs.",

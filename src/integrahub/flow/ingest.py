@@ -2,10 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextvars import Context
 from dataclasses import dataclass, field
-from itertools import accumulate
 from time import monotonic
 from uuid import UUID
 
@@ -14,17 +13,25 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
-from integrahub.db.receipts import Outcome, Post, Receipt, accept
+from integrahub.db.receipts import Post, Receipt
 from integrahub.domain.bodies import Inflater, inflater_for
-from integrahub.domain.errors import BadRequest, BodyFault, IntegraHubError, PayloadTooLarge, Problem, TooSlow
+from integrahub.domain.errors import (
+    BadRequest,
+    BodyFault,
+    IntegraHubError,
+    PayloadTooLarge,
+    Problem,
+    TooSlow,
+    Unavailable,
+)
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.identifiers import uuid7
 from integrahub.flow.admitting import Admission
+from integrahub.flow.group_commit import GroupCommit, QueueLimits
 from integrahub.storage.base import Storage
 
 INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
 _HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
-_FLUSH, _FLUSHED = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
 _LENIENT = 1 << 20  # decoded bytes that may come of however few
 _INFLATING = 30.0  # seconds that decoding one body may take
 _GRACE = 30.0  # seconds waited for a client before its pace counts
@@ -152,20 +159,21 @@ class Envelope:
 
 
 class Ingest:
-    """Make a body durable, commit its batch, answer. Many posts share one commit: whatever gathered is flushed."""
+    """Make a body durable, commit its batch, answer. Many posts share one commit."""
 
-    def __init__(self, database: Database, storage: Storage, bus: Bus, admission: Admission) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, storage: Storage, bus: Bus, admission: Admission, limits: QueueLimits | None = None
+    ) -> None:
         self._storage = storage
         self._bus = bus
         self._admission = admission
-        self._waiting: list[tuple[Post, asyncio.Future[Outcome]]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._flushing = False
+        self._accept = GroupCommit(database, self._committed, limits)
+        self._announcing: set[asyncio.Task[None]] = set()
 
     async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
         await self._admission(envelope.pharmacy_id)
+        self._accept.check(envelope.pharmacy_id)
         batch_id = envelope.batch_id
         body = await upload.small()
         location = None
@@ -174,9 +182,10 @@ class Ingest:
             await self._storage.put(location, upload.stream())
         post = _post(envelope, upload, body, location)
         try:
-            outcome = await self._accepted(post)
-        except IntegraHubError:
-            # Whether the commit happened is not known: the object stays; sweep removes it when no batch names it.
+            outcome = await self._accept(post)
+        except Unavailable:  # other errors leave open whether the commit happened: the object stays
+            if location:
+                await self._storage.delete(location)
             raise
         if isinstance(outcome, Receipt) and outcome.batch_id == batch_id:
             self._admission.take(envelope.pharmacy_id, upload.decoded)
@@ -188,61 +197,22 @@ class Ingest:
 
     async def close(self) -> None:
         """Wait for commits and announcements under way."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._accept.close()
+        while self._announcing:
+            await asyncio.gather(*self._announcing, return_exceptions=True)
         await self._admission.close()
 
-    async def _accepted(self, post: Post) -> Outcome:
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((post, future))
-        if not self._flushing:
-            self._flushing = True
-            self._start(self._flush())
-        return await asyncio.shield(future)
-
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                count = self._gathered()
-                gathered, self._waiting = self._waiting[:count], self._waiting[count:]
-                await self._commit(gathered)
-        finally:
-            self._flushing = False
-
-    def _gathered(self) -> int:
-        """How many of those that wait go together."""
-        sizes = accumulate(len(post.body or b"") for post, _ in self._waiting[:_FLUSH])
-        return max(1, sum(1 for size in sizes if size <= _FLUSHED))
-
-    async def _commit(self, gathered: list[tuple[Post, asyncio.Future[Outcome]]]) -> None:
-        posts = [post for post, _ in gathered]
-        try:
-            outcomes = await accept(self._database, posts)
-        except Exception as error:
-            for _, future in gathered:
-                future.set_exception(error)
-            return
-        for (_, future), outcome in zip(gathered, outcomes, strict=True):
-            future.set_result(outcome)
-        events = [
-            BatchReceived(post.id, post.cnpj, post.load_type, outcome.received_at)
-            for post, outcome in zip(posts, outcomes, strict=True)
-            if isinstance(outcome, Receipt) and outcome.batch_id == post.id
-        ]
-        if events:
-            self._start(self._announce(events))
+    def _committed(self, accepted: list[tuple[Post, Receipt]]) -> None:
+        events = [BatchReceived(post.id, post.cnpj, post.load_type, got.received_at) for post, got in accepted]
+        task = asyncio.create_task(self._announce(events), context=Context())
+        self._announcing.add(task)
+        task.add_done_callback(self._announcing.discard)
 
     async def _announce(self, events: list[BatchReceived]) -> None:
         try:
             await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
         except IntegraHubError as error:
             _log.warning("batches are accepted but not announced; sweep will", action="announce", error=str(error))
-
-    def _start(self, work: Coroutine[object, object, None]) -> None:
-        # Many posts share it: what it logs is of no single trace.
-        task = asyncio.create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _post(envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:

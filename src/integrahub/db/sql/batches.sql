@@ -25,6 +25,11 @@ WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING 
 -- The turns of several pharmacies, in one order for everybody.
 SELECT pharmacy_id FROM pharmacy_turns WHERE pharmacy_id = ANY(%(pharmacies)s::bigint[]) ORDER BY pharmacy_id FOR UPDATE
 
+-- lock_turns_if_free --
+-- Those of the turns that nobody holds; nothing is waited for.
+SELECT pharmacy_id FROM pharmacy_turns WHERE pharmacy_id = ANY(%(pharmacies)s::bigint[])
+ORDER BY pharmacy_id FOR UPDATE SKIP LOCKED
+
 -- lock_if_claimed --
 -- The batch, when the split is still ours.
 SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' FOR UPDATE

@@ -1,0 +1,93 @@
+"""Posts share commits: a turn that is held delays its own pharmacy's posts alone, and what waits has a bound."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from uuid import uuid4
+
+import pytest
+
+from integrahub.db.receipts import Post, Receipt
+from integrahub.domain.errors import Unavailable
+from integrahub.flow.group_commit import GroupCommit, QueueLimits
+from integrahub.settings import Settings
+from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.test_flow import catalogue, product
+
+_OTHER = "33000167000101"
+
+
+@pytest.fixture
+async def idle(settings: Settings) -> AsyncIterator[Client]:
+    """A hub that takes posts and works on none; two pharmacies are known to it."""
+    async with running(settings, []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        await client.post([product(1)], "delta")
+        yield client
+
+
+@asynccontextmanager
+async def holding_turn(client: Client, cnpj: str = CNPJ) -> AsyncIterator[None]:
+    """The turn of a pharmacy is another's, as while one of its batches ends."""
+    asked = "SELECT FROM pharmacy_turns WHERE pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %s) FOR UPDATE"
+    async with client.hub.database.transaction() as connection:
+        assert (await connection.execute(asked, [cnpj])).rowcount == 1
+        yield
+
+
+def _post(pharmacy_id: int, number: int) -> Post:
+    body = b'[{"PRODUCTID":%d}]' % number
+    given = {"media_type": "application/json", "encoding": "", "idempotency_key": None, "item_count": None}
+    of_body = {"body": body, "location": None, "sha256": number.to_bytes(32), "bytes": len(body)}
+    return Post(uuid4(), pharmacy_id, CNPJ, "delta", begun=monotonic(), **given, **of_body)  # type: ignore[arg-type]
+
+
+async def test_a_pharmacy_whose_turn_is_held_delays_no_other_and_is_answered_once_it_is_free(idle: Client) -> None:
+    other = (await idle.admin("POST", f"/admin/pharmacies/{_OTHER}/api-key"))["api_key"]
+    async with holding_turn(idle):
+        held = [asyncio.create_task(idle.post([product(1, PRICE=n)], "delta")) for n in range(1, 4)]
+        async with asyncio.timeout(5):
+            for price in range(20):
+                record = product(1, PRICE=price, CNPJ=_OTHER)
+                answer = await idle.post([record], "delta", **{"X-Api-Key": other})
+                assert answer.status_code == 202, answer.text
+        assert not any(task.done() for task in held)
+    answers = await asyncio.gather(*held)
+    assert [answer.status_code for answer in answers] == [202] * 3
+    rows = (await idle.get("/v1/batches"))["items"]
+    assert sorted(row["received_seq"] for row in rows) == [1, 2, 3, 4]
+
+
+async def test_a_post_whose_turn_is_held_too_long_is_refused_and_leaves_nothing(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrahub.flow.group_commit._TURN_TIMEOUT", 0.2)
+    async with holding_turn(idle):
+        answers = [await idle.post(body) for body in (catalogue(2), catalogue(2000))]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "turn_busy")] * 2
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
+    assert len((await idle.get("/v1/batches"))["items"]) == 1
+    assert not [path for path in (idle.hub.settings.data_dir / "objects").rglob("*") if path.is_file()]
+
+
+async def test_what_waits_for_a_commit_is_bounded_by_pharmacy_and_in_all(idle: Client) -> None:
+    await idle.admin("POST", f"/admin/pharmacies/{_OTHER}/api-key")
+    async with idle.hub.database.transaction() as connection:
+        rows = await (await connection.execute("SELECT id FROM pharmacies ORDER BY cnpj = %s", [CNPJ])).fetchall()
+    other, busy = (int(row["id"]) for row in rows)
+    commit = GroupCommit(idle.hub.database, lambda _: None, QueueLimits(total=30_000, pharmacy=10_000))
+    crowded = GroupCommit(idle.hub.database, lambda _: None, QueueLimits(total=10_000, pharmacy=10_000))
+    async with holding_turn(idle):
+        waiting = [asyncio.create_task(commit(_post(busy, number))) for number in range(1, 20)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        refused = [task for task in waiting if task.done()]
+        assert len(refused) == 14 and all(isinstance(task.exception(), Unavailable) for task in refused)
+        assert isinstance(await commit(_post(other, 1)), Receipt)
+        waiting += [asyncio.create_task(crowded(_post(busy, number))) for number in range(21, 26)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await crowded(_post(other, 2))
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert sum(isinstance(outcome, Receipt) for outcome in outcomes) == 10
+    assert isinstance(await crowded(_post(other, 2)), Receipt)
