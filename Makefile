@@ -8,7 +8,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-distributed up test test-long minio bench performance dashboards lint format sbom audit lock clean
+.PHONY: help demo demo-distributed up test test-long mutations minio bench performance dashboards lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -25,8 +25,11 @@ up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
 test: $(VENV)/.development ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-test-long: $(VENV)/.development ## the long versions of property and crash tests
+test-long: $(VENV)/.development mutations ## the long versions of property and crash tests, and the mutations
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --timeout 7200
+
+mutations: $(VENV)/.development ## drop guards one by one in a copy; lists those that no test noticed
+	$(BIN)/python -m tests.mutations
 
 bench: $(VENV)/.development ## what is timed, beside its peers (under an hour); QUICK=1: small; SCENES='full_loads intake': only those
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(SCENES)

@@ -132,6 +132,7 @@ async def test_records_of_a_chunk_dead_by_crashes_outlive_retention_and_can_be_r
         assert batch["dead"] == len(records)
         await _age(client, 400)
         await client.hub.retain()()
+        assert set(await _names(client)) == {"dead"}
         await _age(client, 400)
         await client.hub.retain()()
     async with running(settings, list(STEPS)) as client:
@@ -141,6 +142,30 @@ async def test_records_of_a_chunk_dead_by_crashes_outlive_retention_and_can_be_r
         revival = await _revival(client, batch["batch_id"])
         assert (revival["status"], revival["dead"]) == ("COMPLETED", 0)
         assert len(await client.products()) == len({record["PRODUCTID"] for record in records})
+
+
+@pytest.mark.parametrize("kind", ["an object", "a compressed object"])
+async def test_objects_of_an_open_letter_stay_while_its_records_cannot_be_copied(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    records, encoding = BODIES[kind]
+
+    async def failing(*_: object) -> str:
+        raise ZeroDivisionError("no copy")
+
+    async with running(settings, [step for step in STEPS if step != "upsert"]) as client:
+        client.key = await _key(client)
+        content = json.dumps(records).encode()
+        body = gzip.compress(content, 0) if encoding else content
+        answer = await client.post(body, **{"Content-Encoding": encoding})
+        await _split(client)
+        before = await _names(client)
+        await _bury_by_crashes(client)
+        await client.finished(answer.json()["batch_id"])
+        await _age(client, 400)
+        monkeypatch.setattr("integrahub.flow.retain.copy_dead", failing)
+        await client.hub.retain()()
+        assert await _names(client) == before
 
 
 async def _split(client: Client) -> None:

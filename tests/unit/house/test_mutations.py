@@ -1,0 +1,26 @@
+"""The list of mutations stays in step with the code: each guard stands where its entry says, each test exists."""
+
+import re
+
+import pytest
+from tests.mutations.catalog import ROOT, Mutation, load
+
+MUTATIONS = load()
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_an_entry_changes_its_file_and_names_tests_that_exist(mutation: Mutation) -> None:
+    text = (ROOT / mutation.file).read_text("utf-8")
+    assert mutation.apply(text) != text
+    assert mutation.tests
+    for test in mutation.tests:
+        path, _, name = test.partition("::")
+        assert (ROOT / path).is_file(), test
+        function = re.escape(name.partition("[")[0].rpartition("::")[2])
+        assert not name or re.search(rf"def {function}\(", (ROOT / path).read_text("utf-8")), test
+
+
+def test_no_name_and_no_change_stands_twice() -> None:
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
+    changes = {(m.file, m.block, m.function, m.guard, m.instead) for m in MUTATIONS}
+    assert len(changes) == len(MUTATIONS)
