@@ -17,10 +17,12 @@ _PATIENCE = 20.0  # seconds
 
 
 @asynccontextmanager
-async def listening(app: Any, settings: Settings) -> AsyncIterator[int]:
-    """The port where the app is served until the block ends."""
+async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> AsyncIterator[int]:
+    """The port where the app is served until the block ends; `send_buffer` bounds the kernel's bytes a connection."""
     server = uvicorn.Server(configure(settings, Hardened(app, tls=False), 0, None))
     with socket.create_server(("127.0.0.1", 0)) as place:
+        if send_buffer:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         serving = asyncio.create_task(server._serve([place]))
         try:
             yield place.getsockname()[1]
@@ -41,11 +43,18 @@ class Answer:
 class Wire:
     """A connection on which bytes are written as they are."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, receive_buffer: int = 0) -> None:
         self._port = port
+        self._receive_buffer = receive_buffer
 
     async def __aenter__(self) -> "Wire":
-        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        own = socket.socket()
+        if self._receive_buffer:
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+        own.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", self._port))
+        limit = self._receive_buffer or 1 << 16  # what the reader takes from the kernel before it is asked
+        self._reader, self._writer = await asyncio.open_connection(sock=own, limit=limit)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -6,8 +6,13 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from integrahub.api.connections import Connections
+from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED
+
 _SECONDS = 10.0  # until a request's head must be complete
 _BYTES = 64 * 1024  # that a request's head may have
+_MAX_PIPELINED = 32  # requests that may wait for the answer of the one before
+_BUFFER = 16 * 1024  # bytes of an answer that may wait in this process for the client to take them
 _REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -20,16 +25,54 @@ class PatientProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
+    _taken = 0
+
+    def __init__(self, *given: Any, open_connections: Connections, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._open = open_connections
+
+    @property
+    def address(self) -> str:
+        """The peer's address."""
+        return self.client[0] if self.client else ""
+
+    def unsent(self) -> tuple[int, int]:
+        """Return the bytes that wait for the client, and how often it has taken all but a little of them."""
+        return self.transport.get_write_buffer_size(), self._taken
+
+    def is_strange(self) -> bool:
+        """Whether the request showed no key that is known."""
+        return self.cycle is None or "caller" not in self.cycle.scope
+
+    def end(self) -> None:
+        """Close the connection at once."""
+        self.transport.abort()
 
     def connection_made(self, transport: Any) -> None:
         """A client is there: it has to speak."""
         super().connection_made(transport)
-        self._await_head()
+        transport.set_write_buffer_limits(_BUFFER)
+        if self._open.add(self):
+            self._await_head()
+        else:
+            self._refuse(b"503 Service Unavailable\r\nretry-after: 5")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
         self._end_wait()
+        self._open.remove(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer."""
+        super().pause_writing()
+        self._open.stalled(self)
+
+    def resume_writing(self) -> None:
+        """The client took its answer."""
+        super().resume_writing()
+        self._taken += 1
+        self._open.taken(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a head count until it is complete."""
@@ -43,11 +86,15 @@ class PatientProtocol(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
             return
         if self._deadline is not None and self._head > _BYTES:
+            CONNECTIONS_CLOSED.add("large_head")
             self._refuse(b"431 Request Header Fields Too Large")
         self._await_request()
 
     def on_message_begin(self) -> None:
         """Another request of the same connection."""
+        if len(self.pipeline) >= _MAX_PIPELINED:
+            CONNECTIONS_CLOSED.add("pipelined")
+            raise HttpParserError("too many requests wait for an answer")
         super().on_message_begin()
         if self._deadline is None:
             self._await_head()
@@ -57,7 +104,17 @@ class PatientProtocol(HttpToolsProtocol):
         self._end_wait()
         if self.parser.get_method() == b"CONNECT":
             raise HttpParserError("this is no proxy")  # what follows it would be no HTTP
+        self._open.busy(self)
+        # Nothing more is read before somebody wants the body: who has no key does not fill the process with one.
+        self.flow.pause_reading()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is given; what came of the body is dropped, and the rest will be."""
+        if not self.pipeline:  # else the newest request is another than the one answered
+            self.cycle.body = bytearray()
+            self._open.idle(self)
+        super().on_response_complete()
 
     def on_message_complete(self) -> None:
         """The body is complete, unless the parser left it out because of an offer: then it follows."""
@@ -97,12 +154,16 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._head = 0
-        self._deadline = self.loop.call_later(_SECONDS, self._refuse, b"408 Request Timeout")
+        self._deadline = self.loop.call_later(_SECONDS, self._end_slow_head)
 
     def _end_wait(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _end_slow_head(self) -> None:
+        CONNECTIONS_CLOSED.add("slow_head")
+        self._refuse(b"408 Request Timeout")
 
     def _refuse(self, status: bytes) -> None:
         self._end_wait()

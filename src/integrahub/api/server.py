@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import uvicorn
 import uvloop
 
 from integrahub.api.app import create
+from integrahub.api.connections import Bounds, Connections
 from integrahub.api.patience import PatientProtocol
 from integrahub.api.tls import Certificate, Hardened, ToHttps
 from integrahub.db.roles import Role
@@ -21,9 +23,11 @@ from integrahub.hub import open_hub
 from integrahub.settings import Settings
 from integrahub.telemetry import probes
 from integrahub.telemetry.probes import Probes
-from integrahub.telemetry.process import watched
+from integrahub.telemetry.process import raise_descriptor_limit, watched
 
 _ARRIVING = 0.5  # seconds a request may take from its connection to here
+_HANDSHAKE_SECONDS = 10.0
+_OTHER_DESCRIPTORS = 256  # that a process may need beside those of its clients: database, storage, bus, files
 _DRAIN = 20  # seconds requests under way may take to end
 
 
@@ -59,13 +63,28 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _Loop(uvloop.Loop):
+    """An event loop whose TLS handshakes have as long as a request's head; uvicorn leaves them a minute."""
+
+    async def create_server(  # type: ignore[override]
+        self, *given: Any, ssl: Any = None, **named: Any
+    ) -> asyncio.AbstractServer:
+        """Listen as asyncio does."""
+        if ssl is not None:
+            named |= {"ssl": ssl, "ssl_handshake_timeout": _HANDSHAKE_SECONDS}
+        return await super().create_server(*given, **named)
+
+
 def configure(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
     """Return the server's configuration for an app on a port, over TLS when there is a certificate."""
+    most = min(settings.max_connections, max(10, raise_descriptor_limit() - _OTHER_DESCRIPTORS))
+    per_address, proxies = settings.max_connections_per_address, settings.trusted_proxies
+    bounds = Bounds(most, per_address, settings.body_patience, proxies)
     return uvicorn.Config(
         app,
         host=settings.host,
         port=port,
-        http=PatientProtocol,
+        http=partial(PatientProtocol, open_connections=Connections(bounds)),  # type: ignore[arg-type]
         ws="none",
         access_log=False,
         log_config=None,
@@ -109,6 +128,6 @@ def _starting(server: uvicorn.Server) -> list[str]:
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with watched(settings), asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(serve(settings))
     return 0

@@ -6,6 +6,7 @@ No label has values without bound: what is of one pharmacy lives in the database
 from integrahub.domain.batches import FINAL, LoadType
 from integrahub.domain.events import GROUPS
 from integrahub.domain.products import SETTLED
+from integrahub.telemetry.guard_metrics import GUARDS
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, Scope
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -292,5 +293,5 @@ CENSUS_AGE = Gauge(
     remedy="Growing: no worker runs the step `census`, or PostgreSQL is overloaded.",
 )
 
-ALL: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))
+ALL: tuple[Metric, ...] = (*(value for value in list(globals().values()) if isinstance(value, Metric)), *GUARDS)
 OWN: tuple[Metric, ...] = tuple(metric for metric in ALL if metric.scope is Scope.PROCESS)

@@ -1,10 +1,13 @@
 """A process of the hub is watched from its start to its end."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from integrahub.telemetry import instruments, logs, traces
+
+_MAX_DESCRIPTORS = 65_536  # more would cost memory where a program keeps a table of them
 
 
 class Watching(Protocol):
@@ -43,3 +46,13 @@ def watched(asked: Watching) -> Iterator[None]:
         instruments.mute()
     with traces.exporting(asked.traces_url, asked.traces_share, "integrahub"):
         yield
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one, and return it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return _MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft

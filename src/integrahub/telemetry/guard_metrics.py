@@ -1,0 +1,24 @@
+"""Metrics of what the hub refuses or closes to guard itself."""
+
+from integrahub.telemetry.instruments import Counter, Gauge, Metric
+
+CONNECTIONS_OPEN = Gauge(
+    name="integrahub_http_connections",
+    unit="connections",
+    known=[()],
+    meaning="Open connections of an API process",
+    remedy="Near MAX_CONNECTIONS: find the addresses that hold them, for example with `ss`.",
+)
+CONNECTIONS_CLOSED = Counter(
+    name="integrahub_http_connections_closed_total",
+    unit="connections",
+    labels=("reason",),
+    known=[
+        *(("idle_total",), ("idle_address",), ("refused_total",), ("refused_address",), ("slow_head",)),
+        *(("large_head",), ("pipelined",), ("slow_reader",), ("stalled",)),
+    ],
+    meaning="Connections that the hub closed or refused to guard itself: idle ones at a bound, slow or greedy clients",
+    remedy="`idle_*` and `refused_*`: raise MAX_CONNECTIONS, or block who floods. Others: a slow or hostile client.",
+)
+
+GUARDS: tuple[Metric, ...] = (CONNECTIONS_OPEN, CONNECTIONS_CLOSED)
