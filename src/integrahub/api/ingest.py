@@ -13,6 +13,8 @@ from integrahub.db import pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Receipt
 from integrahub.db.roles import Reach
+from integrahub.domain.body_inspection import inspect_head
+from integrahub.domain.charsets import Transcoder, is_charset, transcoder_for
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.gathering import Shared
 from integrahub.domain.inovafarma import Facts, first_record_facts
@@ -30,6 +32,8 @@ from integrahub.telemetry.metrics import (
 _FRESH = 5.0  # seconds a pharmacy's settings are remembered
 PATH = POST_ROUTE
 _MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}
+_ENCODINGS = {"x-gzip": "gzip", "gzip": "gzip", "zstd": "zstd"}
+_NO_ENCODING = frozenset({"", "identity", "none", "binary", "7bit", "8bit"})
 _LOAD_TYPES = ("full", "delta")
 
 
@@ -68,10 +72,12 @@ class IngestRoute:
         begun = monotonic()
         caller = await self._authenticate(request)
         load_type = _load_type(request)
-        media_type, encoding = _content(request)
+        media_type, encoding, transcoder = _content(request)
         self._check_length(request)
-        upload = Upload(request.stream(), encoding, *self._bounds)
-        facts = first_record_facts(await upload.look(), media_type)
+        upload = Upload(request.stream(), encoding, *self._bounds, transcoder=transcoder)
+        head = await upload.look()
+        _check_head(head, media_type, encoding)
+        facts = first_record_facts(head, media_type)
         if facts.problem:
             raise BadRequest(facts.problem)
         pharmacy = await self._pharmacy(caller, facts, request.query_params.get("cnpj", ""))
@@ -80,7 +86,7 @@ class IngestRoute:
             cnpj=pharmacy["cnpj"],
             load_type=load_type,
             media_type=media_type,
-            encoding=encoding,
+            encoding="" if transcoder else encoding,
             idempotency_key=_idempotency_key(request),
             item_count=_item_count(request),
             begun=begun,
@@ -151,15 +157,36 @@ def _load_type(request: Request) -> str:
     return value
 
 
-def _content(request: Request) -> tuple[str, str]:
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+def _content(request: Request) -> tuple[str, str, Transcoder | None]:
+    kind, *parameters = request.headers.get("content-type", "application/json").lower().split(";")
+    kind = kind.strip()
     if kind not in _MEDIA:
         raise UnsupportedMediaType("content_type_unknown", value=kind[:80])
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    encoding = "" if encoding == "identity" else encoding
-    if encoding not in ("", "gzip", "zstd"):
-        raise UnsupportedMediaType("content_encoding_unknown", value=encoding[:80])
-    return _MEDIA[kind], encoding
+    return _MEDIA[kind], _encoding(request.headers.getlist("content-encoding")), _transcoder(parameters)
+
+
+def _encoding(headers: list[str]) -> str:
+    """The one encoding that changes bytes: names that change none, charsets among them, are passed over."""
+    names = [name.strip().lower() for header in headers for name in header.split(",")]
+    found = [_ENCODINGS.get(name, name) for name in names if name not in _NO_ENCODING and not is_charset(name)]
+    if len(found) > 1 or not set(found) <= {"gzip", "zstd"}:
+        raise UnsupportedMediaType("content_encoding_unknown", value=", ".join(names)[:80])
+    return found[0] if found else ""
+
+
+def _transcoder(parameters: list[str]) -> Transcoder | None:
+    named = (value for name, _, value in (each.partition("=") for each in parameters) if name.strip() == "charset")
+    charset = next(named, "").strip().strip('"')
+    try:
+        return transcoder_for(charset)
+    except KeyError:
+        raise UnsupportedMediaType("charset_unknown", value=charset[:40]) from None
+
+
+def _check_head(head: bytes, media_type: str, encoding: str) -> None:
+    fault = inspect_head(head, media_type, encoding)
+    if fault:
+        raise (UnsupportedMediaType if fault.is_encoding else BadRequest)(fault.code, **fault.facts)
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -35,7 +35,7 @@ _REFUSALS = {
     403: "The key is of another pharmacy",
     408: "The body does not come, or comes at a crawl",
     413: "The decoded body is over the limit, or expands too much",
-    415: "Content-Type or Content-Encoding is not taken",
+    415: "Content-Type, its charset or Content-Encoding is not accepted, or the body is not what they say",
     422: "The Idempotency-Key came with another body or load type before",
     429: "The limit of posts is reached; Retry-After and RateLimit say when to come again",
     503: "A dependency is down; Retry-After says when to come again",

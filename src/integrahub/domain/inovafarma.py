@@ -145,9 +145,7 @@ def first_record_facts(head: bytes, media_type: str = "application/json") -> Fac
     """Look at the first record of a body's first 64 KiB; empty facts when it cannot be read from them."""
     start = head.removeprefix(_BOM).lstrip(_BLANK)
     if "ndjson" not in media_type:
-        if not start.startswith(b"["):
-            return Facts(problem="not_array")
-        start = start[1:].lstrip(_BLANK)
+        start = start.removeprefix(b"[").lstrip(_BLANK)
     if not start or start.startswith(b"]"):
         return Facts(problem="body_empty")
     return _facts_of(_first_value(start))

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from integrahub.domain.guarding_sentences import GUARDING, Sentence
+from integrahub.domain.body_sentences import BODIES
+from integrahub.domain.guarding_sentences import Sentence
 
 # code -> both languages; {braces} are facts.
-SENTENCES: dict[str, Sentence] = GUARDING | {
+SENTENCES: dict[str, Sentence] = BODIES | {
     "other_pharmacy": Sentence(
         "Esta chave não é da farmácia {cnpj}. Use a chave dessa farmácia ou envie os produtos da sua.",
         "This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send your own pharmacy's products.",
@@ -31,10 +32,6 @@ SENTENCES: dict[str, Sentence] = GUARDING | {
         "operador um MAX_PAYLOAD_SIZE maior.",
         "The body is over the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, or ask the "
         "operator to raise MAX_PAYLOAD_SIZE.",
-    ),
-    "not_array": Sentence(
-        "Esperava-se um array JSON de produtos: [{{...}}, ...].",
-        "A JSON array of products was expected: [{{...}}, ...].",
     ),
     "body_empty": Sentence(
         "O corpo não tem nenhum registro; espera-se ao menos um produto.",

@@ -15,6 +15,7 @@ from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Post, Receipt
 from integrahub.domain.bodies import Inflater, inflater_for
+from integrahub.domain.charsets import Transcoder
 from integrahub.domain.errors import (
     BadRequest,
     BodyFault,
@@ -35,6 +36,7 @@ _HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
 _LENIENT = 1 << 20  # decoded bytes that may come of however few
 _INFLATING = 30.0  # seconds that decoding one body may take
 _GRACE = 30.0  # seconds waited for a client before its pace counts
+_CONVERTED = 16 << 10  # encoded bytes at a time, of a body that is converted and kept as decoded
 _PACE = 1024  # bytes a second that a client must send from then on
 _log = structlog.get_logger()
 
@@ -44,6 +46,7 @@ class Upload:
     """A body on its way in: counts, hashes and bounds it while it passes. Sizes in bytes.
 
     `inflation` is how many decoded bytes may come of one received; `patience` how many seconds a client may be silent.
+    With a `transcoder` the body is kept decoded and in UTF-8, and what is counted and hashed is that form of it.
     """
 
     blocks: AsyncIterator[bytes]
@@ -57,8 +60,11 @@ class Upload:
     decoded: int = 0
     waited: float = 0.0
     ended: bool = False
+    transcoder: Transcoder | None = None
 
     def __post_init__(self) -> None:
+        if self.transcoder and self.encoding:
+            self.blocks = _sliced(self.blocks)
         self._inflater: Inflater = inflater_for(self.encoding)
         self._sha256 = hashlib.sha256()
         self._inflating = 0.0
@@ -71,14 +77,14 @@ class Upload:
         return self.head[:_HEAD]
 
     async def small(self) -> bytes | None:
-        """The whole body as received when it is small enough for the batch row."""
+        """The whole body as it is kept when it is small enough for the batch row."""
         while not self.ended and sum(map(len, self.held)) <= INLINE:
             self.held.append(await self._next())
         body = b"".join(self.held)
         return body if self.ended and len(body) <= INLINE else None
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The whole body as received."""
+        """The whole body as it is kept: as received, or converted."""
         held, self.held = self.held, []
         for block in held:
             yield block
@@ -96,11 +102,10 @@ class Upload:
             if block is None:
                 self.ended = True
                 self._inflater.close()
-                return b""
-            self._inflate(block)
+                return self._rest()
+            return self._inflate(block)
         except BodyFault as fault:
             raise BadRequest(fault.code, **fault.facts) from fault
-        return block
 
     async def _wait(self) -> bytes | None:
         """The next block; TooSlow for a client that is silent too long or sends at a crawl."""
@@ -119,13 +124,22 @@ class Upload:
             raise too_large(self.limit)
         return block
 
-    def _inflate(self, block: bytes) -> None:
-        begun = monotonic()
+    def _inflate(self, block: bytes) -> bytes:
+        begun, kept = monotonic(), []
         for piece in self._inflater.feed(block):
+            if self.transcoder:
+                piece = self.transcoder.feed(piece)
+                kept.append(piece)
             self._count(piece)
         self._inflating += monotonic() - begun
         if self._inflating > _INFLATING:
             raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
+        return b"".join(kept) if self.transcoder else block
+
+    def _rest(self) -> bytes:
+        rest = self.transcoder.close() if self.transcoder else b""
+        self._count(rest)
+        return rest
 
     def _count(self, piece: bytes) -> None:
         self.decoded += len(piece)
@@ -136,6 +150,12 @@ class Upload:
         self._sha256.update(piece)
         if len(self.head) < _HEAD:
             self.head += piece[:_HEAD]
+
+
+async def _sliced(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for block in blocks:
+        for start in range(0, len(block), _CONVERTED):
+            yield block[start : start + _CONVERTED]
 
 
 def too_large(limit: int) -> PayloadTooLarge:
