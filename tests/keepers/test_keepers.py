@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from integrahub import settings as reading
+from integrahub import setting_sources as reading
 from integrahub.domain.errors import ConfigurationError
 from integrahub.rotation import renewed, with_login
 from integrahub.secrets.base import SecretUnread

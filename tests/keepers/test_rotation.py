@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from integrahub import settings as reading
+from integrahub import setting_sources as reading
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Transient
 from integrahub.hub import open_hub

@@ -26,6 +26,7 @@ from integrahub.cli.load import verbs as load
 from integrahub.cli.output import complain
 from integrahub.cli.reaching import keep_loopback_off_proxies
 from integrahub.domain.errors import IntegraHubError
+from integrahub.settings import setting_faults
 
 _ABOUT = "Keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."
 app = typer.Typer(
@@ -77,10 +78,8 @@ def _failed(told: str) -> int:
 
 
 def _wrong_settings(error: ValidationError) -> int:
-    for fault in error.errors():
-        name = str(fault["loc"][0]).upper() if fault["loc"] else "?"
-        name = name if name.startswith("INTEGRAHUB_") else f"INTEGRAHUB_{name}"
-        complain(f"The setting {name} is {str(fault['input'])!r}: {fault['msg']}.")
+    for sentence in setting_faults(error):
+        complain(sentence)
     return 2
 
 

@@ -1,0 +1,42 @@
+"""Addresses of databases: which can be used, and how they are shown without their secrets."""
+
+import re
+from urllib.parse import quote
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+_EXPECTED = "expected postgresql://user:password@host:5432/name"
+_PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
+
+
+def parse_database_url(url: str) -> str:
+    """Return an address that libpq can read. ValueError, which never quotes a password, for any other."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if scheme not in ("postgresql", "postgres") and (scheme or "=" not in url):
+        raise ValueError(f"{scheme + ' is not PostgreSQL; ' if scheme.isalnum() else ''}{_EXPECTED}")
+    try:
+        known = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        unknown = _PARAMETER.search(str(error))
+        told = f"libpq knows no parameter {unknown[1]!r}" if unknown else "libpq cannot read it"
+        raise ValueError(f"{told}; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F") from None
+    if "@" in str(known.get("host") or ""):
+        raise ValueError(f"there is an @ too many; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F")
+    for port in str(known.get("port") or "5432").split(","):
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"there is no such port; {_EXPECTED}")
+    return url
+
+
+def shown_database(url: str) -> str:
+    """Return user, host, port and name of a database, and nothing secret."""
+    try:
+        known = conninfo_to_dict(url)
+    except ProgrammingError:
+        return "DATABASE_URL"
+    user, host, port, name = (str(known.get(part) or "") for part in ("user", "host", "port", "dbname"))
+    login = f"{quote(user)}@" if user else ""
+    if host.startswith("/"):
+        return f"postgresql://{login}/{name} at {host}"
+    return f"postgresql://{login}{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{name}"
