@@ -152,10 +152,10 @@ async def repeat(
             await round_()
         except IntegraHubError as error:
             ERRORS.add("round", cause_of(error))
-            _log.warning("a round failed", action="repeat", error=str(error))
+            _log.warning(f"a round of {name} failed", action="repeat", round=name, error=str(error))
         except Exception as error:
             ERRORS.add("round", cause_of(error))
-            _log.error("a round failed", action="repeat", exc_info=error)
+            _log.error(f"a round of {name} failed", action="repeat", round=name, exc_info=error)
         await _pause(stop, interval)
 
 
@@ -239,6 +239,6 @@ def run(settings: Settings, steps: list[str]) -> int:
     """The process of a worker: its exit code."""
     _collect_seldom()
     os.umask(settings.umask)
-    with watched(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with watched(settings, "worker", ",".join(steps)), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(settings, steps))
     return 0

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -10,6 +11,7 @@ from tests.acceptance.conftest import CNPJ, Installation
 from tests.otlp import Collector
 
 _TOLD = "integrahub_products_total inserted"
+_WELCOME = ("IntegraHub", "  ", "Ctrl-C")  # what `up` prints on standard output
 _CATALOGUE = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": n} for n in range(1, 501)]
 
 
@@ -60,26 +62,49 @@ def test_counts_outlive_processes_and_never_go_backwards(installation: Installat
     assert shown.returncode == 0 and CNPJ in shown.stdout and "no trouble" in shown.stdout
 
 
+def _garbage(hub: Installation) -> None:
+    """What the HTTP server itself complains of."""
+    with socket.create_connection(("127.0.0.1", hub.port)) as connection:
+        connection.sendall(b"\x16\x03\x01 no request at all\r\n\r\n")
+        connection.recv(1000)
+
+
+def _end_postgresql(hub: Installation) -> None:
+    """What pools and the fleet complain of; the hub is well again after it."""
+    os.kill(int((hub.folder / "kept/postgres/cluster/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+    hub.wait_until(lambda: hub.http.get("/health").status_code == 503)
+    hub.wait_until(lambda: hub.http.get("/health").status_code == 200)
+
+
 def test_logs_are_json_and_hold_no_key_and_no_price(installation: Installation) -> None:
     hub = installation
     hub.start()
     hub.key = hub.make_key()
+    _garbage(hub)
+    _end_postgresql(hub)
     harm = [
         {"PRODUCTID": 1, "TITLE": "A\ud800", "PRICE": "91827.36"},
         {"PRODUCTID": 2, "TITLE": "B", "PRICE": "x91827.36"},
     ]
     hub.finished(hub.post(json.dumps(harm), "full").json()["batch_id"])
-    hub.post(b"{", **{"X-Api-Key": hub.key + "x"})
+    refused = hub.post(b"{", **{"X-Api-Key": hub.key + "x"}).json()["trace_id"]
     trace = hub.post(b'[{"PRODUCTID": 3, "TITLE": "C", "PRICE": 91827.36', "delta").json()["trace_id"]
     hub.finished(f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}")
     for pid in _workers(hub, "upsert"):
         os.kill(pid, signal.SIGKILL)
-    hub.wait_until(lambda: '"action": "restart"' in (hub.folder / "hub.log").read_text())
+    hub.wait_until(lambda: '"action":"restart"' in (hub.folder / "hub.log").read_text())
     assert hub.stop() == 0
     text = (hub.folder / "hub.log").read_text()
     assert hub.key not in text and "91827" not in text
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert lines and all({"event", "level", "timestamp", "action"} <= line.keys() for line in lines), text
+    lines = [json.loads(line) for line in text.splitlines() if not line.startswith(_WELCOME)]
+    known = {"event", "level", "timestamp", "action", "process", "step", "host", "pid"}
+    assert all(known <= line.keys() for line in lines), text
+    assert {"fleet", "api", "worker"} <= {line["process"] for line in lines}
+    assert any(line.get("library", "").startswith("psycopg") for line in lines), text
+    by_trace = [line["event"] for line in lines if line.get("trace_id") == trace]
+    assert by_trace[0] == "batch accepted" and by_trace[-1] == "batch failed", by_trace
+    refusals = [line for line in lines if line["event"] == "request refused"]
+    assert refused in {line["trace_id"] for line in refusals}
 
 
 def test_one_trace_leads_through_every_process(installation: Installation) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends, Query
 
 from integrahub.api.auth import Authenticate
@@ -16,6 +17,7 @@ from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest, Problem
 from integrahub.domain.keys import Caller
 
+_log = structlog.get_logger()
 Row = dict[str, Any]
 _STATE = ("status", "stage", "deactivation_state", "deactivated")
 
@@ -47,6 +49,9 @@ class Audit:
             outcome = problem.code
             raise
         finally:
+            _log.info(
+                "operator action", action="audit", act=action, subject=subject, actor=caller.name, outcome=outcome
+            )
             await audit_log.end(self._database, noted, outcome, entry.after)
 
     @asynccontextmanager

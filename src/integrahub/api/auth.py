@@ -109,6 +109,7 @@ class KeyCheck:
     async def __call__(self, request: Request) -> Caller:
         """Return the caller; of operators' routes with the address, for the audit log."""
         caller = await self._keys.caller(request)
+        request.scope["caller_name"] = caller.name  # for the log
         if not caller.may(self._scope):
             raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)
         return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller

@@ -128,6 +128,6 @@ def _starting(server: uvicorn.Server) -> list[str]:
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings), asyncio.Runner(loop_factory=_Loop) as runner:
+    with watched(settings, "api"), asyncio.Runner(loop_factory=_Loop) as runner:
         runner.run(serve(settings))
     return 0

@@ -3,6 +3,7 @@
 from time import perf_counter
 from typing import Any
 
+from integrahub.api.refusal_log import RefusalLog
 from integrahub.domain.identifiers import uuid7
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
@@ -19,6 +20,7 @@ class Watched:
     def __init__(self, app: Any, post: Any) -> None:
         self._app = app
         self._post = post
+        self._refusals = RefusalLog()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -36,6 +38,8 @@ class Watched:
         try:
             with traces.about(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
                 await self._to(scope)(scope, receive, sent)
+                if "refusal" in scope:
+                    self._refusals.add(scope, _known(scope)[1], status)
         finally:
             method, route = _known(scope)
             HTTP_REQUESTS.add(method, route, status)

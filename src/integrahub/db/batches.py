@@ -22,22 +22,11 @@ async def find(connection: Connection, batch_id: UUID) -> Row | None:
     return await (await connection.execute(_SQL["find"], {"id": batch_id})).fetchone()
 
 
-async def claim_split(
-    database: Database, batch_id: UUID, token: UUID, worker: UUID, *, alone: bool = False
-) -> Row | None:
-    """Take the batch for splitting; None when it is done or in other hands.
-
-    After a crash only an `alone` worker gets it, one that splits nothing beside it: a crash is then its own.
-    """
+async def claim_split(database: Database, batch_id: UUID, token: UUID, worker: UUID) -> Row | None:
+    """Take the batch for splitting; None when it is done or in other hands."""
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE, "alone": alone}
+        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE}
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
-
-
-async def is_suspected(database: Database, batch_id: UUID) -> bool:
-    """Whether a worker crashed while it split the batch, and it is to be split again."""
-    async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["suspected_split"], {"id": batch_id})).fetchone() is not None
 
 
 async def renew_split(database: Database, claim: Row) -> bool:
@@ -52,6 +41,13 @@ async def retry_split(database: Database, claim: Row, delay: float, used: int) -
     async with database.transaction() as connection:
         values = {"id": claim["id"], "token": claim["claim_token"], "delay": delay, "used": used}
         await connection.execute(_SQL["retry_split"], values)
+
+
+async def final(connection: Connection, batch_id: UUID) -> Row:
+    """Return what the log tells of a batch that is final, in the transaction that ended it."""
+    found = await (await connection.execute(_SQL["final"], {"id": batch_id})).fetchone()
+    assert found is not None
+    return found
 
 
 async def fail(database: Database, claim: Row, fault: BodyFault, window: Window) -> Turn | None:

@@ -30,10 +30,11 @@ _UNDECIDED: Row = {
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What finishing came to: the final status, and whose turn it is now."""
+    """What finishing came to: the final status, whose turn it is now, and what the log tells."""
 
     status: str
     turn: Turn
+    final: Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ async def finish(
         else:
             await operations.carry_out(connection, batch, limit, window_minutes)
             status = await _close(connection, batch, await totals_of(connection, batch_id), BatchStatus.COMPLETED)
-        return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window))
+        final = await batches.final(connection, batch_id)
+        return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final)
 
 
 async def cancel(database: Database, batch_id: UUID, window: Window) -> Cancelled | None:
@@ -77,7 +79,8 @@ async def cancel(database: Database, batch_id: UUID, window: Window) -> Cancelle
         await connection.execute(_CHUNKS["cancel_all"], {"batch_id": batch_id})
         totals = await totals_of(connection, batch_id)
         status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
-        return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), totals)
+        final = await batches.final(connection, batch_id)
+        return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final, totals)
 
 
 async def totals_of(connection: Connection, batch_id: UUID) -> Row:

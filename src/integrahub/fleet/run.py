@@ -26,7 +26,7 @@ _LOOK = 0.1  # seconds between looks at the port
 def up(settings: Settings) -> int:
     """The embedded hub as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings):
+    with watched(settings, "fleet"):
         asyncio.run(_supervise(light(settings)))
     return 0
 
@@ -39,7 +39,7 @@ def fleet(settings: Settings) -> int:
             "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
         )
     os.umask(settings.umask)
-    with watched(settings):
+    with watched(settings, "fleet"):
         asyncio.run(_supervise(settings))
     return 0
 

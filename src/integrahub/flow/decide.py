@@ -6,6 +6,7 @@ from integrahub.bus.base import Bus
 from integrahub.db import finishing, operations
 from integrahub.db.pool import Database
 from integrahub.domain.windows import Window
+from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_finished, publish_turn
 
 
@@ -21,17 +22,22 @@ class Decide:
         """Deactivate what the held FULL no longer has, in the pharmacy's order."""
         turn = await operations.approve(self._database, batch_id, self._window)
         if turn:
+            batch_log.decided(batch_id, "approved")
             await publish_turn(self._bus, turn)
         return turn is not None
 
     async def reject(self, batch_id: UUID) -> bool:
         """Leave everything active."""
-        return await operations.reject(self._database, batch_id)
+        rejected = await operations.reject(self._database, batch_id)
+        if rejected:
+            batch_log.decided(batch_id, "rejected")
+        return rejected
 
     async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
         """Stop the batch: what has been applied stands, and is told by counter; None when it is final already."""
         ended = await finishing.cancel(self._database, batch_id, self._window)
         if ended:
+            batch_log.final(ended.final)
             await publish_finished(self._bus, batch_id, ended.status)
             await publish_turn(self._bus, ended.turn)
         return ended.totals if ended else None

@@ -9,6 +9,7 @@ from integrahub.db import finishing
 from integrahub.db.pool import Database
 from integrahub.domain.events import BatchUpserted
 from integrahub.domain.windows import Window
+from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_finished, publish_turn
 from integrahub.telemetry import traces
 
@@ -38,5 +39,6 @@ class Finish:
                 window=self._window,
             )
             if ended:
+                batch_log.final(ended.final)
                 await publish_finished(self._bus, batch_id, ended.status)
                 await publish_turn(self._bus, ended.turn)

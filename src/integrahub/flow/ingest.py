@@ -27,6 +27,7 @@ from integrahub.domain.errors import (
 )
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.identifiers import uuid7
+from integrahub.flow import batch_log
 from integrahub.flow.admitting import Admission
 from integrahub.flow.group_commit import GroupCommit, QueueLimits
 from integrahub.storage.base import Storage
@@ -209,6 +210,7 @@ class Ingest:
             raise
         if isinstance(outcome, Receipt) and outcome.batch_id == batch_id:
             self._admission.take(envelope.pharmacy_id, upload.decoded)
+            batch_log.accepted(post)
         elif location:
             await self._storage.delete(location)
         if isinstance(outcome, Problem):

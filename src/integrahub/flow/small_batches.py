@@ -22,6 +22,7 @@ from integrahub.domain.errors import BodyFault, Transient
 from integrahub.domain.gathering import Gathering
 from integrahub.domain.inovafarma import identify_and_hash, seed_for
 from integrahub.domain.windows import SMALL
+from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_all_finished, publish_turn
 from integrahub.flow.counting import count_completed
 from integrahub.flow.cutting import SplitLimits
@@ -114,6 +115,7 @@ class SmallBatches:
                 self._database, found, self._worker_id, limits.max_record, limits.window
             )
         _count(settled, perf_counter() - begun)
+        batch_log.settled(found, settled, perf_counter() - begun)
         await publish_all_finished(self._bus, [(one.batch_id, one.status) for one in settled])
         for turn in passed:
             await publish_turn(self._bus, turn)

@@ -1,8 +1,6 @@
 """Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +16,7 @@ from integrahub.domain.events import BatchReceived
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
+from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_finished, publish_turn
 from integrahub.flow.counting import count_completed
 from integrahub.flow.cutting import Cut, Cutting, SplitLimits
@@ -56,7 +55,6 @@ class Split:
         self._fuse = fuse
         self._small = SmallBatches(database, bus, worker_id=worker_id, limits=limits)
         self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self._alone = asyncio.Lock()
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
@@ -65,32 +63,12 @@ class Split:
             self._fuse.succeeded()
             return
         async with self._at_once:
-            is_taken = await self._take(event)
-        if not is_taken and await batches.is_suspected(self._database, event.batch_id):
-            async with self._splitting_alone():
-                await self._take(event, alone=True)
-
-    async def _take(self, event: BatchReceived, *, alone: bool = False) -> bool:
-        """Whether the batch was ours to split."""
-        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
-        if claim is not None:
-            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
-                await self._claimed(claim)
-        return claim is not None
-
-    @asynccontextmanager
-    async def _splitting_alone(self) -> AsyncIterator[None]:
-        """Nothing else is cut in this process meanwhile, so that a crash is of what is cut."""
-        async with self._alone, AsyncExitStack() as held:
-            for _ in range(_AT_ONCE):
-                await held.enter_async_context(self._at_once)
-            yield
+            claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
+            if claim is not None:
+                with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+                    await self._claimed(claim)
 
     async def _claimed(self, claim: dict[str, Any]) -> None:
-        if claim["crashes"] >= self._retries.crashes:
-            _log.error("a body crashes whoever splits it", action="fail_crashing", crashes=claim["crashes"])
-            await self._fail(claim, BodyFault("worker_crashed", 0, crashes=claim["crashes"]))
-            return
         try:
             with traces.span("split", claim["id"], batch=claim["id"]):
                 async with Lease(lambda: batches.renew_split(self._database, claim)):
@@ -108,6 +86,7 @@ class Split:
         ERRORS.add("split", fault.code)
         turn = await batches.fail(self._database, claim, fault, self._limits.window)
         if turn:
+            batch_log.failed(claim, fault)
             await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
             await publish_turn(self._bus, turn)
 

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from integrahub.telemetry import instruments, logs, traces
+import structlog
+
+from integrahub.domain.errors import IntegraHubError
+from integrahub.telemetry import foreign_logs, instruments, logs, traces
+
+_log = structlog.get_logger()
 
 _MAX_DESCRIPTORS = 65_536  # more would cost memory where a program keeps a table of them
 
@@ -39,12 +44,17 @@ class Watching(Protocol):
 
 
 @contextmanager
-def watched(asked: Watching) -> Iterator[None]:
-    """Its logs, its counting, and where its traces go."""
-    logs.configure(asked.log_level, asked.log_format, asked.known_secrets)
+def watched(asked: Watching, process: str, steps: str = "") -> Iterator[None]:
+    """Its logs, its counting, and where its traces go. `process` is its kind, `steps` what it works on."""
+    told = {"process": process, "step": steps or process}
+    logs.configure(asked.log_level, asked.log_format, asked.known_secrets, told)
     if not asked.metrics:
         instruments.mute()
-    with traces.exporting(asked.traces_url, asked.traces_share, "integrahub"):
+    with (
+        foreign_logs.captured(asked.log_level),
+        _logging_its_end(asked),
+        traces.exporting(asked.traces_url, asked.traces_share, "integrahub"),
+    ):
         yield
 
 
@@ -56,3 +66,18 @@ def raise_descriptor_limit() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         return wanted
     return _MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+@contextmanager
+def _logging_its_end(asked: Watching) -> Iterator[None]:
+    """An error that ends the process is a line of its log; on a terminal a person reads the sentence alone."""
+    try:
+        yield
+    except IntegraHubError as error:
+        if logs.is_text(asked.log_format):
+            raise
+        _log.critical(str(error), action="end")
+        raise SystemExit(1) from None
+    except Exception as error:
+        _log.critical("the process ends with an error", action="end", exc_info=error)
+        raise SystemExit(1) from None

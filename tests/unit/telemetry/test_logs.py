@@ -1,6 +1,7 @@
 """Logs: one JSON object a line with a sentence, an action and the trace; never a key, never a row."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
@@ -100,3 +101,34 @@ def test_keys_the_operator_chose_are_masked_too(
     line = capsys.readouterr().err
     assert "a.chosen" not in line and "for-all" not in line and "spice" not in line
     assert "axchosen+one" in line
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_a_client_wrote_commands_no_terminal_and_colours_are_for_terminals_alone(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger], form: str
+) -> None:
+    log = make_log(form)
+    evil = "\x1b]0;owned\x07\x9b2J\u202etxt"
+    log.warning(f"a value {evil}\n2026-01-01 [error] forged", action="look", value=evil, parts={evil: [evil]})
+    try:
+        raise ValueError(evil)
+    except ValueError as error:
+        log.error("a step failed", action="look", exc_info=error)
+    text = capsys.readouterr().err
+    assert not set(text) & set("\x1b\x07\x9b\u202e") and r"\x1b" in text
+    assert not [line for line in text.splitlines() if line.startswith("2026-01-01")]
+
+
+def test_lines_of_several_processes_can_be_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    try:
+        logs.configure("INFO", "json", (), {"process": "worker", "step": "split,upsert"})
+        structlog.get_logger().info("a sentence", action="look")
+        with traces.about(_TRACE, step="split"):
+            structlog.get_logger().info("a sentence", action="look")
+    finally:
+        structlog.configure(**before)
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert list(first)[:3] == ["timestamp", "level", "event"]
+    assert (first["process"], first["step"], first["pid"]) == ("worker", "split,upsert", os.getpid())
+    assert (second["step"], second["trace_id"]) == ("split", _TRACE.hex) and first["host"]

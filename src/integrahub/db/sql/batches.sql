@@ -4,26 +4,17 @@ SELECT b.*, p.cnpj, p.time_zone, p.deactivation_limit, p.full_window_minutes
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 
 -- claim_split_if_free --
--- Take a batch for splitting unless another worker's lease runs. A lease that ended is a crash; after a crash only who
--- splits nothing beside it may take the batch.
+-- Take a batch for splitting unless another worker's lease runs.
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
-  crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM pharmacies p
 WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
   AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
-  AND (%(alone)s OR b.stage = 'received' AND b.crashes = 0)
 RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
-  b.location, b.attempts, b.crashes, b.claim_token, p.has_products, NOT EXISTS (
+  b.location, b.attempts, b.claim_token, p.has_products, NOT EXISTS (
     SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
       AND e.finished_at IS NULL) AS has_turn
-
--- suspected_split --
--- The batch, when a worker that split it crashed and it is to be split again.
-SELECT id FROM batches
-WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
-  AND (stage = 'received' AND crashes > 0
-    OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
 
 -- renew_split_if_held --
 -- Keep the lease of a split.
@@ -114,6 +105,20 @@ UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), cla
   deactivation_active = %(active)s, deactivation_reason = %(reason)s,
   deactivation_facts = %(facts)s, error_code = coalesce(%(error_code)s, error_code)
 WHERE id = %(id)s
+
+-- final --
+-- What the log tells of a batch that is final; of an operation, what it decided for its batch.
+SELECT b.id, p.cnpj, b.kind, b.parent_id, b.status, b.error_code, b.bytes, b.inserted, b.updated, b.unchanged, b.merged,
+  b.rejected, b.superseded, b.cancelled, b.dead, coalesce(o.load_type, b.load_type) AS load_type, b.items_total AS items,
+  coalesce(o.deactivated, b.deactivated) AS deactivated,
+  coalesce(o.deactivation_state, b.deactivation_state) AS deactivation,
+  coalesce(o.deactivation_candidates, b.deactivation_candidates) AS candidates,
+  coalesce(o.deactivation_active, b.deactivation_active) AS active,
+  coalesce(o.deactivation_reason, b.deactivation_reason) AS reason,
+  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS seconds
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+  LEFT JOIN batches o ON o.id = b.parent_id AND b.kind IN ('approval', 'window')
+WHERE b.id = %(id)s
 
 -- supersede_held --
 -- A newer FULL replaces the decisions still open.

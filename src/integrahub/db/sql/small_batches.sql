@@ -3,7 +3,7 @@
 WITH small AS MATERIALIZED (
   SELECT id, pharmacy_id, received_seq FROM batches
   WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'
-    AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL AND crashes = 0
+    AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL
   ORDER BY pharmacy_id, received_seq FOR UPDATE SKIP LOCKED),
 next AS (
   SELECT s.id FROM small s WHERE NOT EXISTS (
@@ -13,7 +13,8 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
 RETURNING b.id, b.id AS batch_id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
-  b.media_type, b.encoding, b.body, b.claim_token
+  b.media_type, b.encoding, b.body, b.claim_token, b.bytes,
+  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
 
 -- lock_if_next --
 -- The batches, when they are still ours and no other comes before them; the turns of their pharmacies are locked.
