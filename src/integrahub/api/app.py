@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi_swagger import patch_fastapi
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -19,6 +18,7 @@ from integrahub.api import (
     health,
     keys,
     metrics,
+    pages,
     replays,
     schemas,
 )
@@ -28,6 +28,7 @@ from integrahub.api.door import Door
 from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST
 from integrahub.api.limits import Limiter, Limits
+from integrahub.api.methods import Methods
 from integrahub.api.refusals_openapi import PROBLEM, SECURITY, tell_refusals
 from integrahub.api.watched import Watched
 from integrahub.domain.keys import Scope
@@ -47,6 +48,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,  # the way there would be in the clear behind a proxy that ends TLS
     )
     settings = hub.settings
     limiter = Limiter(hub.database)
@@ -58,9 +60,9 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.router.routes.append(Route(PATH, post, methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
+    app.include_router(pages.router(f"{app.title} API"))
+    app.add_middleware(Methods)
     app.add_middleware(Watched, post=post)
-    # The page's own files come with the hub: it must open where there is no way to the internet.
-    patch_fastapi(app, redirect_from_root_to_docs=False)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 

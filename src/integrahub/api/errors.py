@@ -1,7 +1,7 @@
 """The one place that renders refusals: RFC 9457 problem+json with `error` and `message` for older clients."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
 
+from integrahub.api.methods import allowed
 from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.failures import cause_of
@@ -75,20 +75,8 @@ async def _http(request: Request, fault: Exception) -> Response:
     answer = render(request, fault.status_code, error, "route_unknown", **facts)
     answer.headers.update(fault.headers or {})
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["Allow"] = ", ".join(_methods(request))
+        answer.headers["Allow"] = ", ".join(allowed(request))
     return answer
-
-
-def _methods(request: Request) -> list[str]:
-    """Every method of the path: routes are one a method, and the framework tells the first route's alone."""
-    routes = [route for route in _routes_of(request.app.routes) if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in routes for method in getattr(route, "methods", None) or ()})
-
-
-def _routes_of(routes: Iterable[Any]) -> Iterator[Any]:
-    """Routes, also those within others."""
-    for route in routes:
-        yield from _routes_of(route.routes) if getattr(route, "routes", None) else [route]
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:

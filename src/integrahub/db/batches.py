@@ -22,11 +22,22 @@ async def find(connection: Connection, batch_id: UUID) -> Row | None:
     return await (await connection.execute(_SQL["find"], {"id": batch_id})).fetchone()
 
 
-async def claim_split(database: Database, batch_id: UUID, token: UUID, worker: UUID) -> Row | None:
-    """Take the batch for splitting; None when it is done or in other hands."""
+async def claim_split(
+    database: Database, batch_id: UUID, token: UUID, worker: UUID, *, alone: bool = False
+) -> Row | None:
+    """Take the batch for splitting; None when it is done or in other hands.
+
+    After a crash only an `alone` worker gets it, one that splits nothing beside it: a crash is then its own.
+    """
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE}
+        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE, "alone": alone}
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
+
+
+async def is_suspected(database: Database, batch_id: UUID) -> bool:
+    """Whether a worker crashed while it split the batch, and it is to be split again."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["suspected_split"], {"id": batch_id})).fetchone() is not None
 
 
 async def renew_split(database: Database, claim: Row) -> bool:

@@ -38,10 +38,15 @@ async def announce_next(connection: Connection, batch_id: UUID, window: Window) 
     return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
 
 
-async def claim(database: Database, wanted: list[tuple[UUID, int]], token: UUID, worker: UUID) -> list[Row]:
-    """Take chunks, by batch and number; those are left out that are done, not due, not in turn or in other hands."""
+async def claim(
+    database: Database, wanted: list[tuple[UUID, int]], token: UUID, worker: UUID, *, crashed: bool = False
+) -> list[Row]:
+    """Take chunks, by batch and number; those are left out that are done, not due, not in turn or in other hands.
+
+    A chunk whose worker crashed is taken only when asked for, and alone: it may have been the cause.
+    """
     values = {"batches": [batch for batch, _ in wanted], "numbers": [number for _, number in wanted]}
-    values |= {"token": token, "worker": worker, "lease": LEASE}
+    values |= {"token": token, "worker": worker, "lease": LEASE, "crashed": crashed}
     async with database.transaction() as connection:
         claims = await (await connection.execute(_SQL["claim_free"], values)).fetchall()
     return sorted(claims, key=lambda claim: (claim["batch_id"], claim["number"]))

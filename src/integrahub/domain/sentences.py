@@ -214,6 +214,12 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "O hub não conseguiu dividir o corpo ({told}). Avise o operador; envie de novo depois.",
         "The hub could not split the body ({told}). Tell the operator; send it again later.",
     ),
+    "worker_crashed": Sentence(
+        "Cada processo que tentou dividir o corpo caiu ({crashes} vezes). O corpo está guardado e nada foi aplicado: "
+        "avise o operador, que pode reprocessar o lote; não é preciso reenviar.",
+        "Each process that tried to split the body crashed ({crashes} times). The body is kept and nothing was "
+        "applied: tell the operator, who can replay the batch; nothing need be sent again.",
+    ),
     "nothing_applied": Sentence(
         "Nenhum registro pôde ser aplicado; veja o relatório de erros.",
         "No record could be applied; see the report of errors.",

@@ -1,6 +1,8 @@
 """Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -55,6 +57,7 @@ class Split:
         self._fuse = fuse
         self._small = SmallBatches(database, bus, worker_id=worker_id, limits=limits)
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._alone = asyncio.Lock()
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
@@ -63,12 +66,32 @@ class Split:
             self._fuse.succeeded()
             return
         async with self._at_once:
-            claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id)
-            if claim is not None:
-                with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
-                    await self._claimed(claim)
+            is_taken = await self._take(event)
+        if not is_taken and await batches.is_suspected(self._database, event.batch_id):
+            async with self._splitting_alone():
+                await self._take(event, alone=True)
+
+    async def _take(self, event: BatchReceived, *, alone: bool = False) -> bool:
+        """Whether the batch was ours to split."""
+        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
+        if claim is not None:
+            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+                await self._claimed(claim)
+        return claim is not None
+
+    @asynccontextmanager
+    async def _splitting_alone(self) -> AsyncIterator[None]:
+        """Nothing else is cut in this process meanwhile, so that a crash is of what is cut."""
+        async with self._alone, AsyncExitStack() as held:
+            for _ in range(_AT_ONCE):
+                await held.enter_async_context(self._at_once)
+            yield
 
     async def _claimed(self, claim: dict[str, Any]) -> None:
+        if claim["crashes"] >= self._retries.crashes:
+            _log.error("a body crashes whoever splits it", action="fail_crashing", crashes=claim["crashes"])
+            await self._fail(claim, BodyFault("worker_crashed", 0, crashes=claim["crashes"]))
+            return
         try:
             with traces.span("split", claim["id"], batch=claim["id"]):
                 async with Lease(lambda: batches.renew_split(self._database, claim)):

@@ -1,5 +1,6 @@
 """Upsert: a chunk's records become product rows, its effect, counters and status in one transaction."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -71,6 +72,7 @@ class Upsert:
         self._fuse = fuse
         self._token = token
         self._later = LaterBatches(database, storage, max_record)
+        self._alone = asyncio.Lock()
         self._gathering = Gathering(self._apply, most=TOGETHER, at_once=WIDTH)
 
     async def __call__(self, message: bytes) -> None:
@@ -81,9 +83,23 @@ class Upsert:
         """Chunks that wait together share a transaction; if that fails, they are tried apart."""
         wanted = [(event.batch_id, event.chunk_index) for event in events]
         claims = await chunks.claim(self._database, wanted, self._token(), self._worker_id)
+        await self._apply_claimed(claims)
+        if len(claims) < len(wanted):
+            await self._apply_suspects(wanted)
+
+    async def _apply_suspects(self, wanted: list[tuple[UUID, int]]) -> None:
+        """Chunks whose worker crashed, one at a time: the next crash is counted to none that had no part in it."""
+        async with self._alone:
+            for _ in wanted:
+                claims = await chunks.claim(self._database, wanted, self._token(), self._worker_id, crashed=True)
+                if not claims:
+                    return
+                await self._apply_claimed(claims)
+
+    async def _apply_claimed(self, claims: list[Row]) -> None:
         if not claims:
             return
-        # What failed before, or whose worker died, is not to draw others along.
+        # What failed before is not to draw others along.
         plain = [c for c in claims if not c["attempts"] and not c["crashes"] and c["kind"] not in KINDS]
         together = plain if len(plain) > 1 else []
         try:

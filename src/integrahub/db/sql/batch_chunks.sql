@@ -8,14 +8,15 @@ VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, 
   CASE WHEN %(is_settled)s THEN now() END, CASE WHEN %(is_settled)s THEN now() END)
 
 -- claim_free --
--- Take those chunks that are due and whose batch has the turn.
+-- Take those chunks that are due and whose batch has the turn: those whose worker never crashed, or one that saw a crash.
 WITH free AS MATERIALIZED (
   SELECT c.batch_id, c.number
   FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
   JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND c.status IN ('PENDING', 'RETRYING')
     AND coalesce(c.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
-  ORDER BY c.batch_id, c.number FOR UPDATE OF c SKIP LOCKED)
+    AND (c.crashes > 0) = %(crashed)s
+  ORDER BY c.batch_id, c.number LIMIT CASE WHEN %(crashed)s THEN 1 END FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(c.started_at, now())
 FROM free, batches b, pharmacies p

@@ -4,17 +4,26 @@ SELECT b.*, p.cnpj, p.time_zone, p.deactivation_limit, p.full_window_minutes
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 
 -- claim_split_if_free --
--- Take a batch for splitting unless another worker's lease runs.
+-- Take a batch for splitting unless another worker's lease runs. A lease that ended is a crash; after a crash only who
+-- splits nothing beside it may take the batch.
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
-  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+  crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
 FROM pharmacies p
 WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
   AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
+  AND (%(alone)s OR b.stage = 'received' AND b.crashes = 0)
 RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
-  b.location, b.attempts, b.claim_token, p.has_products, NOT EXISTS (
+  b.location, b.attempts, b.crashes, b.claim_token, p.has_products, NOT EXISTS (
     SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
       AND e.finished_at IS NULL) AS has_turn
+
+-- suspected_split --
+-- The batch, when a worker that split it crashed and it is to be split again.
+SELECT id FROM batches
+WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
+  AND (stage = 'received' AND crashes > 0
+    OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
 
 -- renew_split_if_held --
 -- Keep the lease of a split.

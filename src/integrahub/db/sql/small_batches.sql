@@ -3,7 +3,7 @@
 WITH small AS MATERIALIZED (
   SELECT id, pharmacy_id, received_seq FROM batches
   WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'
-    AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL
+    AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL AND crashes = 0
   ORDER BY pharmacy_id, received_seq FOR UPDATE SKIP LOCKED),
 next AS (
   SELECT s.id FROM small s WHERE NOT EXISTS (
