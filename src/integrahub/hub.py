@@ -58,6 +58,7 @@ class Hub:
     breakers: dict[str, Breaker]
     fuses: dict[str, Fuse]
     chosen: tuple[Storage, Bus]
+    deadlines: Deadlines = WORKING
 
     async def renew(self, settings: Settings) -> None:
         """Use newer credentials; what is under way goes on."""
@@ -75,7 +76,8 @@ class Hub:
     def ingest(self) -> Ingest:
         """The step behind POST."""
         bounds = Bounds(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
-        return Ingest(self.database, self.storage, self.bus, Admission(self.everything, bounds))
+        admission = Admission(self.everything, bounds)
+        return Ingest(self.database, self.storage, self.bus, admission, patience=self.deadlines.commit)
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
@@ -244,7 +246,7 @@ def unopened(
     chosen = adapters.storage(settings), adapters.bus(settings, database)
     storage, bus = GuardedStorage(chosen[0], breakers["storage"]), GuardedBus(chosen[1], breakers["bus"])
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
-    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses, chosen)
+    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses, chosen, deadlines)
 
 
 def check_settings(settings: Settings) -> None:

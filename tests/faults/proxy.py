@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -16,12 +17,19 @@ class Fault(StrEnum):
     HALF_OPEN = "half-open"  #: Requests pass, answers do not.
 
 
+@dataclass(slots=True)
+class _Line:
+    is_marked: bool = False
+    is_deaf: bool = False
+
+
 class Proxy:
     """Listens on 127.0.0.1 and passes on to a unix socket, or to another port."""
 
     def __init__(self, place: str | int) -> None:
         self._place = place
         self._fault = Fault.NONE
+        self.marker: bytes | None = None  # the connection that sends it gets no answer to its COMMIT
         self._changed = asyncio.Condition()
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,8 +67,9 @@ class Proxy:
             return
         inner_reader, inner_writer = await self._connect()
         self._writers |= {writer, inner_writer}
+        line = _Line()
         for source, target, is_answer in ((reader, inner_writer, False), (inner_reader, writer, True)):
-            task = asyncio.create_task(self._pass(source, target, is_answer))
+            task = asyncio.create_task(self._pass(source, target, is_answer, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -69,9 +78,16 @@ class Proxy:
             return await asyncio.open_unix_connection(self._place)
         return await asyncio.open_connection("127.0.0.1", self._place)
 
-    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, is_answer: bool) -> None:
+    async def _pass(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, is_answer: bool, line: _Line
+    ) -> None:
         with suppress(OSError):
             while block := await source.read(65536):
+                if is_answer and line.is_deaf:
+                    continue
+                if not is_answer and self.marker:
+                    line.is_marked = line.is_marked or self.marker in block
+                    line.is_deaf = line.is_deaf or (line.is_marked and b"COMMIT" in block)
                 await self._misbehave(is_answer)
                 step = 16 if self._fault is Fault.TRICKLE else len(block)
                 for start in range(0, len(block), step):

@@ -1,29 +1,22 @@
 """A PostgreSQL that is frozen, not gone: every call ends by a deadline of ours, and the pool is whole again after."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import monotonic
+from typing import Any, LiteralString
 
 import pytest
 
+from integrahub.bus.local import LocalBus
 from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.deadlines import Deadlines
 from integrahub.domain.errors import Transient
-from tests.conftest import Server, embedded_postgres
-from tests.faults.freezing import frozen, postmaster
+from tests.faults.freezing import frozen
 
 _SHORT = Deadlines(pool=0.4, answer=0.5, statement=0.4, lock=0.3)
 Act = Callable[[Database, asyncio.Event], Coroutine[object, object, None]]
-
-
-@pytest.fixture(scope="module")
-def own_postgres() -> Iterator[tuple[int, str]]:
-    """A PostgreSQL that may be frozen: its process id and its URL."""
-    with embedded_postgres("ihub-frozen-") as (folder, url):
-        Server(url).execute("CREATE TABLE kept (n integer PRIMARY KEY)")
-        yield postmaster(Path(folder)), url
 
 
 async def statement(database: Database, freeze: asyncio.Event) -> None:
@@ -130,6 +123,30 @@ async def test_calls_that_hang_open_the_breaker_soon_and_it_closes_by_itself(own
             except Transient:
                 await asyncio.sleep(0.02)
     await database.close()
+
+
+async def test_a_listener_whose_server_process_hangs_is_replaced(own_postgres: tuple[int, str]) -> None:
+    _, url = own_postgres
+    database = Database(url, size=2)
+    await database.open()
+    bus = LocalBus(database, silence=0.3)
+    listening = "SELECT pid FROM pg_stat_activity WHERE application_name = 'integrahub-listen'"
+    waiting = asyncio.create_task(bus.receive("a", 1, 60))
+    async with asyncio.timeout(20):
+        while not (pids := await _rows(database, listening)):
+            await asyncio.sleep(0.02)
+        with frozen(pids[0]["pid"]):
+            while not [row for row in await _rows(database, listening) if row["pid"] != pids[0]["pid"]]:
+                await asyncio.sleep(0.05)
+            await bus.publish("a", [b"now"])
+            assert [delivery.body for delivery in await waiting] == [b"now"]
+    await bus.close()
+    await database.close()
+
+
+async def _rows(database: Database, query: LiteralString) -> list[dict[str, Any]]:
+    async with database.transaction() as connection:
+        return await (await connection.execute(query)).fetchall()
 
 
 async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> None:

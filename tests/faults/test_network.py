@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from integrahub.db.pool import Database
+from integrahub.domain.deadlines import Deadlines
 from integrahub.settings import Settings
 from integrahub.worker import STEPS
 from tests.faults.proxy import Fault, Proxy
@@ -22,7 +23,9 @@ _SECONDS = 300.0 if os.environ.get("IHUB_LONG") else 20.0  # of a blackhole
 
 
 @asynccontextmanager
-async def behind(database_url: str, folder: Path) -> AsyncIterator[tuple[Client, Proxy]]:
+async def behind(
+    database_url: str, folder: Path, deadlines: Deadlines | None = None
+) -> AsyncIterator[tuple[Client, Proxy]]:
     """A hub whose way to PostgreSQL leads through the proxy."""
     host = parse_qs(urlsplit(database_url).query)["host"][0]
     proxy = Proxy(f"{host}/.s.PGSQL.5432")
@@ -32,7 +35,7 @@ async def behind(database_url: str, folder: Path) -> AsyncIterator[tuple[Client,
     settings = Settings(database_url=url, data_dir=folder, admin_api_key="an-admin-key-for-tests", chunk_size=50)
     settings = settings.model_copy(update={"rate_limit": "off"})
     try:
-        async with running(settings, list(STEPS)) as client:
+        async with running(settings, list(STEPS), deadlines) as client:
             client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
             yield client, proxy
     finally:

@@ -13,6 +13,7 @@ import pytest
 
 from integrahub.api.app import create
 from integrahub.db.roles import Role
+from integrahub.domain.deadlines import Deadlines
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.worker import STEPS, loops
@@ -75,12 +76,12 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings, steps: list[str]) -> AsyncIterator[Client]:
+async def running(settings: Settings, steps: list[str], deadlines: Deadlines | None = None) -> AsyncIterator[Client]:
     """An API and a loop for each of `steps`, in their roles, and a client without a key; its `hub` may do all."""
     stop = asyncio.Event()
     async with (
         open_hub(settings) as hub,
-        open_hub(settings, role=Role.API) as api,
+        open_hub(settings, role=Role.API, deadlines=deadlines) as api,
         open_hub(settings, role=Role.WORKER) as worker,
     ):
         # One bus for all: its breaker is told by the API's health and trips where messages are received.

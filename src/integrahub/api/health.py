@@ -1,9 +1,9 @@
 """Health: what this process depends on, and whether it answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,9 +14,11 @@ from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.events import BATCHES_RECEIVED
+from integrahub.domain.gathering import Shared
 from integrahub.storage.base import Storage
 
 _PATIENCE = 5.0  # seconds
+_FRESH = 1.0  # seconds one look at the dependencies serves all who ask: each writes a file and asks every server
 _OPEN: dict[str, Any] = {"security": []}  # no key needed
 
 
@@ -27,6 +29,27 @@ async def _probe(check: Callable[[], Awaitable[object]]) -> dict[str, Any]:
     except Exception as error:
         return {"status": "down", "latency_ms": _since(begun), "message": str(error) or type(error).__name__}
     return {"status": "ok", "latency_ms": _since(begun), "message": ""}
+
+
+class _Looks:
+    """Look at one thing at most once a second, however many ask."""
+
+    def __init__(self, look: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
+        self._look = look
+        self._sharing = Shared[None, dict[str, Any]]()
+        self._last: dict[str, Any] = {}
+        self._looked_at = float("-inf")
+
+    async def __call__(self) -> dict[str, Any]:
+        """Return what was found a moment ago, or look."""
+        if monotonic() - self._looked_at < _FRESH:
+            return self._last
+        return await self._sharing(None, self._again)
+
+    async def _again(self) -> dict[str, Any]:
+        self._last = await self._look()
+        self._looked_at = monotonic()
+        return self._last
 
 
 def _since(begun: float) -> float:
@@ -45,9 +68,11 @@ def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str
             found[name]["breaker"] = breaker.state
         return found
 
+    look, look_at_database = _Looks(checks), _Looks(lambda: _probe(database.check))
+
     @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_OPEN)
     async def health() -> Response:
-        found = await checks()
+        found = await look()
         status = "ok" if all(check["status"] == "ok" for check in found.values()) else "down"
         body = {"status": status, "timestamp": datetime.now(UTC).isoformat(), "checks": found}
         return JSONResponse(body, 200 if status == "ok" else 503)
@@ -58,7 +83,7 @@ def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str
 
     @routes.get("/readyz", summary="Whether it can serve now", openapi_extra=_OPEN)
     async def ready() -> Response:
-        probe = await _probe(database.check)
+        probe = await look_at_database()
         return JSONResponse({"status": probe["status"]}, 200 if probe["status"] == "ok" else 503)
 
     return routes

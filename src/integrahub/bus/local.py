@@ -9,13 +9,14 @@ import psycopg
 import structlog
 
 from integrahub.bus.base import Delivery
+from integrahub.db.connections import connect
 from integrahub.db.loader import blocks
-from integrahub.db.pool import NETWORK, Database
-from integrahub.db.sessions import session
+from integrahub.db.pool import Database
 from integrahub.domain.gathering import Gathering
 
 _SQL = blocks("bus_messages")
 _TOGETHER = 1000  # calls that may share a transaction
+_ANSWER = 5.0  # seconds that answer may take
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
 _log = structlog.get_logger()
 
@@ -23,13 +24,16 @@ _log = structlog.get_logger()
 class LocalBus:
     """The bus port over the hub's own database; one listening connection a process."""
 
-    def __init__(self, database: Database, *, visibility: float = 60.0, unread: Collection[str] = ()) -> None:
+    def __init__(
+        self, database: Database, *, visibility: float = 60.0, unread: Collection[str] = (), silence: float = 30.0
+    ) -> None:
         self._database = database
         self._unread = unread  # topics without readers: what is sent there is not kept
         # What is asked while a transaction is under way shares the next one.
         self._publishing = Gathering(self._publish, most=_TOGETHER, at_once=1)
         self._settling = Gathering(self._settle, most=_TOGETHER, at_once=1)
         self._visibility = visibility  # seconds until a message not settled comes again
+        self._silence = silence  # seconds without a notice after which the listener asks whether its server is there
         self._woken: dict[str, asyncio.Event] = {}
         self._listener: asyncio.Task[None] | None = None
 
@@ -108,13 +112,16 @@ class LocalBus:
             await asyncio.sleep(_LISTEN_AGAIN)
 
     async def _wake(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(
-            self._database.url, autocommit=True, application_name="integrahub-listen", **session(), **NETWORK
-        )
+        connection = await connect(self._database.url, autocommit=True, application_name="integrahub-listen")
         async with connection:
+            connection.answer = min(_ANSWER, self._silence)
             await connection.execute("LISTEN integrahub_bus")
             for event in self._woken.values():
                 event.set()  # notices before LISTEN were missed
-            async for notice in connection.notifies():
-                if notice.payload in self._woken:
-                    self._woken[notice.payload].set()
+            while True:
+                connection.answer = None  # silence means that nothing was sent
+                async for notice in connection.notifies(timeout=self._silence):
+                    if notice.payload in self._woken:
+                        self._woken[notice.payload].set()
+                connection.answer = min(_ANSWER, self._silence)
+                await connection.execute("SELECT 1")

@@ -17,12 +17,13 @@ from typing import IO
 from urllib.parse import quote
 
 import psycopg
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
 from integrahub.db.binaries import Account, account_for, check_version, own_folder, prepare
+from integrahub.db.connections import HubConnection, connect
 from integrahub.db.embedded_configuration import CONFIGURATION
 from integrahub.db.leftovers import end_strays, remove_stale
-from integrahub.db.sessions import ignore_libpq_variables, session
+from integrahub.db.sessions import ignore_libpq_variables
 from integrahub.domain.errors import ConfigurationError
 
 _USER = "integrahub"
@@ -30,6 +31,7 @@ _DATABASE = "integrahub"
 _INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=trust", "-U", _USER]
 _LOG_LIMIT = 16 << 20  # bytes, at a start
 _POLL = 0.02  # seconds
+_ANSWER = 30.0  # seconds for one statement of the start
 _LOOK = 0.1  # seconds between looks at a process that is to stay
 _ANSWER = 10.0  # seconds until a server that says it is ready must answer
 _STATUS = 7  # the line of postmaster.pid that holds it
@@ -85,7 +87,7 @@ class EmbeddedPostgres:
         ignore_libpq_variables()
         url = self._url(_DATABASE)
         with contextlib.suppress(psycopg.OperationalError):
-            await (await AsyncConnection.connect(url, connect_timeout=5, **session())).close()
+            await (await connect(url)).close()
             return url
         return None
 
@@ -217,8 +219,8 @@ class EmbeddedPostgres:
         if (code := self._process.poll()) is not None:
             raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
 
-    async def _connect(self) -> AsyncConnection:
-        return await AsyncConnection.connect(self._url("postgres"), autocommit=True, connect_timeout=5, **session())
+    async def _connect(self) -> HubConnection:
+        return await connect(self._url("postgres"), autocommit=True, answer=_ANSWER)
 
     async def _create_database(self) -> None:
         async with await self._connect() as connection:

@@ -4,13 +4,13 @@ import hashlib
 from importlib.resources import files
 from typing import LiteralString
 
-from psycopg import AsyncConnection
 from psycopg.errors import InsufficientPrivilege
 
+from integrahub.db.connections import HubConnection, connect
 from integrahub.db.roles import Role
-from integrahub.db.sessions import session
 from integrahub.domain.errors import ConfigurationError
 
+_ANSWER = 3600.0  # seconds for one statement: an index of a large table, or the migration of another process
 _LOCK = 0x1A7E62A  # any number nobody else locks
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
 
@@ -30,11 +30,11 @@ def permissions() -> tuple[str, LiteralString]:
 
 async def migrate(url: str) -> list[str]:
     """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once."""
-    async with await AsyncConnection.connect(url, **session()) as connection:
+    async with await connect(url, answer=_ANSWER) as connection:
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         await connection.execute(_TABLE)
         rows = await (await connection.execute("SELECT name FROM schema_migrations")).fetchall()
-        done = {row[0] for row in rows}
+        done = {row["name"] for row in rows}
         applied = [(name, text) for name, text in available() if name not in done]
         for _, text in applied:
             await connection.execute(text)
@@ -48,13 +48,13 @@ async def migrate(url: str) -> list[str]:
     return [name for name, _ in applied]
 
 
-async def _has_roles(connection: AsyncConnection) -> bool:
+async def _has_roles(connection: HubConnection) -> bool:
     asked = "SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)"
     row = await (await connection.execute(asked, [[str(role) for role in Role]])).fetchone()
-    return row is not None and row[0] == len(Role)
+    return row is not None and row["count"] == len(Role)
 
 
-async def _permit(connection: AsyncConnection, text: LiteralString) -> None:
+async def _permit(connection: HubConnection, text: LiteralString) -> None:
     try:
         await connection.execute(text)
     except InsufficientPrivilege as error:

@@ -1,87 +1,28 @@
 """The connection pool, with the time limits every session lives under."""
 
-import asyncio
 import copy
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from psycopg import AsyncConnection, DataError, IntegrityError, InterfaceError, OperationalError
-from psycopg.abc import PQGen
+from psycopg import DataError, IntegrityError, InterfaceError, OperationalError
 from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
-from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from integrahub.db.connections import HubConnection, Unanswered, connect
 from integrahub.db.roles import Reach, Role
-from integrahub.db.sessions import session
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.deadlines import WORKING, Deadlines
 from integrahub.domain.errors import Transient, UnfitValue
 
 # Transient, but the database answered: others' work was in the way.
 _OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
-# A peer that vanished without a word is noticed within seconds, also while an answer is waited for.
-NETWORK: dict[str, Any] = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 10_000,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-}
-_CONNECT = 10.0  # seconds for a connection: name, addresses and login together
-_CANCEL = 0.5  # seconds a server may take to hear that a statement is to end
 _RECONNECT = 5.0  # seconds of tries in the background; after that the next caller tries, without their growing pauses
+_CHECK = 2.5  # seconds a check may take: below what those who ask for one wait
 _HUNG = 3  # failures that one unanswered deadline counts for
-_T = TypeVar("_T")
-
-
-class Unanswered(OperationalError):
-    """PostgreSQL did not answer before the deadline of this process; its connection was cut."""
-
-
-class HubConnection(AsyncConnection[DictRow]):
-    """A connection that is cut when the server leaves one exchange unanswered for `answer` seconds; None: never.
-
-    A frozen server cannot enforce its own statement timeout. Cutting the socket makes whatever waits fail at once; a
-    cancellation would wait for the server once more.
-    """
-
-    answer: float | None = None
-    was_cut = False
-
-    async def wait(self, gen: PQGen[_T], *how: Any, **named: Any) -> _T:
-        """Wait as psycopg does, no longer than `answer`."""
-        if self.answer is None:
-            return await super().wait(gen, *how, **named)
-        timer = asyncio.get_running_loop().call_later(self.answer, self.cut)
-        try:
-            return await super().wait(gen, *how, **named)
-        except OperationalError as error:
-            if self.was_cut:
-                raise Unanswered(f"no answer within {self.answer:g} s") from error
-            raise
-        finally:
-            timer.cancel()
-
-    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
-        """Ask the server to end the statement; cut the connection when it does not hear that."""
-        try:
-            await super().cancel_safe(timeout=min(timeout, _CANCEL))
-        except Exception:
-            self.cut()
-            raise
-
-    def cut(self) -> None:
-        """End the connection without a word to the server."""
-        self.was_cut = True
-        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
-            line.shutdown(socket.SHUT_RDWR)
 
 
 Connection = HubConnection
@@ -97,21 +38,14 @@ class _Address:
     async def connect(self, url: str, **keywords: Any) -> HubConnection:
         """Connect; when the login is refused and there is another login by then, try once more."""
         try:
-            return await self._within(url, keywords)
+            return await connect(url, **keywords)
         except OperationalError as error:
             if self.refused is None or not _is_login_refused(error):
                 raise
             await self.refused()
             if self.url == url:
                 raise
-            return await self._within(self.url, keywords)
-
-    async def _within(self, url: str, keywords: dict[str, Any]) -> HubConnection:
-        try:
-            async with asyncio.timeout(_CONNECT):
-                return await HubConnection.connect(url, **keywords)
-        except TimeoutError:
-            raise Unanswered(f"no connection within {_CONNECT:g} s") from None
+            return await connect(self.url, **keywords)
 
 
 class _Pooled(HubConnection):
@@ -167,8 +101,6 @@ class Database:
         refused: Callable[[], Awaitable[None]] | None = None,
         deadlines: Deadlines = WORKING,
     ) -> None:
-        begun = session(_limits(deadlines, role))
-        keywords: dict[str, Any] = {"row_factory": dict_row, "application_name": name, **begun} | NETWORK
         self._reach: Reach | None = None
         self._lent = _Lent()
         self._answer = deadlines.answer
@@ -180,7 +112,12 @@ class Database:
             min_size=min(min_size, size),
             max_size=size,
             open=False,
-            kwargs=keywords | {"prepare_threshold": 2, "address": self._address},
+            kwargs={
+                "address": self._address,
+                "application_name": name,
+                "options": _limits(deadlines, role),
+                "prepare_threshold": 2,
+            },
             timeout=deadlines.pool,
             reconnect_timeout=_RECONNECT,
         )
@@ -202,7 +139,7 @@ class Database:
         """Be somebody else from here on: once the database takes the new login, every connection is replaced as it
         falls free. Until then all stays as it is; OperationalError tells so."""
         if url != self.url:
-            await (await _Address(url).connect(url, **session(), **NETWORK)).close()
+            await (await connect(url)).close()
             self._address.url = url
             await self._pool.drain()
 
@@ -261,4 +198,5 @@ class Database:
     async def check(self) -> None:
         """Prove that a statement can be run."""
         async with self.transaction() as connection:
+            connection.answer = min(self._answer, _CHECK)
             await connection.execute("SELECT 1")

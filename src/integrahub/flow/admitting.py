@@ -12,6 +12,7 @@ from integrahub.domain.errors import IntegraHubError, Unavailable
 
 _FRESH = 1.0  # seconds a count is good for
 _STALE = 5.0  # seconds after which a post waits for a new one
+_WAIT = 0.5  # seconds that wait may take: a database that does not answer is found out by the commit
 _SHARE = 10.0  # counting takes at most one part in so many of the time
 _log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ class Admission:
             if self._counting is None:
                 self._counting = asyncio.create_task(self._count())
             if age > max(_STALE, 2 * self._pause):
-                await asyncio.shield(self._counting)
+                await asyncio.wait({self._counting}, timeout=_WAIT)
         excess = self._backlog.excess(pharmacy_id)
         if excess:
             raise Unavailable("backlog_long", excess.retry_after, waiting=excess.waiting, bound=excess.bound)

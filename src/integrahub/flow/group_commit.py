@@ -14,7 +14,7 @@ from integrahub.domain.errors import Unavailable
 _BATCH_SIZE, _BATCH_BYTES = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
 _POST_BYTES = 2048  # what a post holds beside its body
 _MIN_PAUSE, _MAX_PAUSE = 0.005, 0.1  # seconds between looks at turns that are held
-_TURN_TIMEOUT = 8.0  # seconds a post waits for its pharmacy's turn
+_TURN_TIMEOUT = 7.0  # seconds a post waits for its pharmacy's turn
 _RETRY_AFTER = 5.0  # seconds a client is asked to wait
 
 

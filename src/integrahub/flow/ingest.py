@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,7 +13,7 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
-from integrahub.db.receipts import Post, Receipt
+from integrahub.db.receipts import Outcome, Post, Receipt
 from integrahub.domain.bodies import Inflater, inflater_for
 from integrahub.domain.charsets import Transcoder
 from integrahub.domain.errors import (
@@ -23,6 +23,7 @@ from integrahub.domain.errors import (
     PayloadTooLarge,
     Problem,
     TooSlow,
+    Transient,
     Unavailable,
 )
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
@@ -183,13 +184,21 @@ class Ingest:
     """Make a body durable, commit its batch, answer. Many posts share one commit."""
 
     def __init__(
-        self, database: Database, storage: Storage, bus: Bus, admission: Admission, limits: QueueLimits | None = None
+        self,
+        database: Database,
+        storage: Storage,
+        bus: Bus,
+        admission: Admission,
+        limits: QueueLimits | None = None,
+        *,
+        patience: float = 8.0,
     ) -> None:
+        self._patience = patience  # seconds a client waits for its commit
         self._storage = storage
         self._bus = bus
         self._admission = admission
         self._accept = GroupCommit(database, self._committed, limits)
-        self._announcing: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
@@ -203,16 +212,15 @@ class Ingest:
             await self._storage.put(location, upload.stream())
         post = _post(envelope, upload, body, location)
         try:
-            outcome = await self._accept(post)
+            outcome = await self._committed_in_time(post)
         except Unavailable:  # other errors leave open whether the commit happened: the object stays
-            if location:
-                await self._storage.delete(location)
+            self._discard(location)
             raise
         if isinstance(outcome, Receipt) and outcome.batch_id == batch_id:
             self._admission.take(envelope.pharmacy_id, upload.decoded)
             batch_log.accepted(post)
-        elif location:
-            await self._storage.delete(location)
+        else:
+            self._discard(location)
         if isinstance(outcome, Problem):
             raise outcome
         return outcome
@@ -220,15 +228,38 @@ class Ingest:
     async def close(self) -> None:
         """Wait for commits and announcements under way."""
         await self._accept.close()
-        while self._announcing:
-            await asyncio.gather(*self._announcing, return_exceptions=True)
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
         await self._admission.close()
 
     def _committed(self, accepted: list[tuple[Post, Receipt]]) -> None:
         events = [BatchReceived(post.id, post.cnpj, post.load_type, got.received_at) for post, got in accepted]
-        task = asyncio.create_task(self._announce(events), context=Context())
-        self._announcing.add(task)
-        task.add_done_callback(self._announcing.discard)
+        self._start(self._announce(events))
+
+    async def _committed_in_time(self, post: Post) -> Outcome:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._accept(post)
+        except TimeoutError:
+            # It may wait behind a commit that hangs, or hang itself. A resend is absorbed if it happens after all.
+            raise Transient("the batch was not committed in time") from None
+
+    def _discard(self, location: str | None) -> None:
+        """Remove a body that no batch names, without the client waiting for it."""
+        if location:
+            self._start(self._delete(location))
+
+    async def _delete(self, location: str) -> None:
+        try:
+            await self._storage.delete(location)
+        except Transient as error:
+            _log.warning("a body that is not needed stays for now", action="discard", error=str(error))
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        # What it logs is of no single trace.
+        task = asyncio.create_task(work, context=Context())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _announce(self, events: list[BatchReceived]) -> None:
         try:
