@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
@@ -53,6 +54,44 @@ async def test_a_full_load_deactivates_what_it_no_longer_has_and_revives_what_co
     batch = await client.load([product(200)], "delta")
     assert batch["updated"] == 1
     assert len(await client.products()) == 181
+
+
+def moment(shown: str) -> datetime:
+    return datetime.fromisoformat(shown)
+
+
+async def test_last_seen_is_when_a_full_last_had_a_product(client: Client) -> None:
+    first, second = await client.load(catalogue()), await client.load(catalogue()[:190])
+    received = [moment(batch["received_at"]) for batch in (first, second)]
+    products = await client.products(include_inactive="true")
+    seen = {number: moment(item["lastSeenAt"]) for number, item in products.items()}
+    assert {seen[number] for number in range(1, 191)} == {received[1]}
+    assert all(received[0] <= seen[number] < received[1] for number in range(191, 201))
+    held = await client.load(catalogue(20))
+    assert moment((await client.products())[1]["lastSeenAt"]) == received[1]
+    await client.admin("POST", f"/v1/batches/{held['batch_id']}/deactivation", {"decision": "approve"})
+    await _decided(client, held["batch_id"], "approved")
+    products = await client.products(include_inactive="true")
+    seen = {number: moment(item["lastSeenAt"]) for number, item in products.items()}
+    assert (seen[20], seen[21], seen[190]) == (moment(held["received_at"]), received[1], received[1])
+
+
+async def test_last_seen_of_what_no_part_of_a_full_had_is_older_than_the_parts(client: Client) -> None:
+    await client.load(catalogue())
+    whole = await client.load(catalogue()[::-1])
+    await client.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"full_window_minutes": 1})
+    await _pass_minutes(client, 5)
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("UPDATE products SET updated_at = updated_at - interval '5 minutes'")
+        await connection.execute("UPDATE pharmacies SET full_seen_at = full_seen_at - interval '5 minutes'")
+    before = moment((await client.get(f"/v1/batches/{whole['batch_id']}"))["received_at"])
+    first = await client.load(catalogue(100))
+    last = await client.load([product(number) for number in range(101, 191)])
+    await _pass_minutes(client, 3)
+    assert (await _decided(client, last["batch_id"]))["deactivated"] == 10
+    began = moment((await client.get(f"/v1/batches/{first['batch_id']}"))["received_at"])
+    products = await client.products(include_inactive="true")
+    assert [moment(products[number]["lastSeenAt"]) for number in (200, 1)] == [before, began]
 
 
 async def test_a_full_load_that_would_remove_too_much_is_held_until_a_person_decides(client: Client) -> None:

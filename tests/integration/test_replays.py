@@ -11,7 +11,8 @@ import pytest
 
 from integrahub.db import merging
 from integrahub.domain.errors import Poison
-from tests.integration.conftest import ADMIN, Client
+from tests.integration.conftest import ADMIN, CNPJ, Client
+from tests.integration.test_flow import _decided, _pass_minutes
 
 
 def product(number: int, **changes: Any) -> dict[str, Any]:
@@ -102,6 +103,41 @@ async def test_a_product_that_a_later_full_no_longer_had_comes_back_inactive(
     assert (item["isActive"], item["price"]) == (False, 1)
 
 
+async def test_a_full_that_had_nothing_to_deactivate_is_a_witness_against_a_replayed_product(client: Client) -> None:
+    await client.load(catalogue(60))
+    cancelled = await _cancelled(client, [product(61), product(900)], "delta")
+    full = await client.load(catalogue(61))
+    assert full["deactivation"] == full["deactivation"] | {"state": "none", "candidates": 0, "active": 60}
+    again = await replay(client, cancelled)
+    assert (again["inserted"], again["superseded"], again["status"]) == (1, 1, "COMPLETED")
+    products = await client.products(include_inactive="true")
+    assert (products[900]["isActive"], products[61]["isActive"]) == (False, True)
+    told = await client.hub.verify()(CNPJ, lambda _, __: None)
+    assert (told["judged"], told["found"]) == (62, 0)
+
+
+async def test_a_full_that_may_be_incomplete_is_no_witness(client: Client) -> None:
+    await client.load(catalogue(60))
+    cancelled = await _cancelled(client, [product(900)], "delta")
+    full = await client.load([*catalogue(60), {"TITLE": "without an id"}])
+    assert full["deactivation"]["state"] == "none"
+    await replay(client, cancelled)
+    assert (await client.products())[900]["isActive"] is True
+
+
+async def test_a_full_in_parts_that_had_nothing_to_deactivate_is_a_witness_too(client: Client) -> None:
+    await client.load(catalogue(60))
+    cancelled = await _cancelled(client, [product(900)], "delta")
+    await client.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"full_window_minutes": 1})
+    await _pass_minutes(client, 5)
+    await client.load(catalogue(40))
+    last = await client.load([product(number) for number in range(41, 61)])
+    await _pass_minutes(client, 3)
+    assert (await _decided(client, last["batch_id"]))["deactivation"]["state"] == "none"
+    await replay(client, cancelled)
+    assert (await client.products(include_inactive="true"))[900]["isActive"] is False
+
+
 async def test_a_replayed_full_that_is_not_the_newest_is_held_and_may_be_approved(client: Client) -> None:
     await client.load(catalogue(10))
     first = await client.load(catalogue(8))
@@ -141,6 +177,16 @@ async def test_a_replay_is_refused_while_it_could_undo_what_is_no_longer_known(c
     assert (told["code"], told["batch_id"]) == ("replay_later_gone", later["batch_id"])
     told = await refused(client, f"/v1/batches/{later['batch_id']}/replay")
     assert told["code"] == "replay_body_gone"
+
+
+async def _cancelled(client: Client, body: list[Any], load_type: str) -> dict[str, Any]:
+    """A load that was cancelled before anything of it was known: its pharmacy's line was held up."""
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("LOCK TABLE batch_chunks IN ACCESS EXCLUSIVE MODE")
+        posted = dict((await client.post(body, load_type)).json())
+        cancelled = "UPDATE batches SET status = 'CANCELLED', stage = 'done', finished_at = now() WHERE id = %s"
+        await connection.execute(cancelled, [posted["batch_id"]])
+    return await client.finished(posted["batch_id"])
 
 
 async def _post(client: Client, path: str, body: Any) -> Any:

@@ -121,12 +121,14 @@ class Pharmacy:
             if other.origin < load.origin and other.deactivation in ("held", "waiting"):
                 other.deactivation = "superseded"
         count = len(self.active() - self.present(parts[0].origin))
+        sure = sure and not any(0 in part.ids for part in parts)
         many = (count > active * 0.15 and count > 10) or (count > active * 0.5 and count > 5)
         load.deactivation = "none"
-        if count and (many or not sure or any(0 in part.ids for part in parts)):
+        if count and (many or not sure):
             load.deactivation = "held"
-        elif count:
-            load.deactivation, load.counters["deactivated"] = "applied", self._drop(parts[0].origin)
+        elif sure:
+            gone = self._drop(parts[0].origin)
+            load.deactivation, load.counters["deactivated"] = "applied" if gone else "none", gone
 
     def _drop(self, first: int) -> int:
         """Products absent from everything since `first` are no longer sold; how many went."""

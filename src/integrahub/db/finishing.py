@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from integrahub.db import batches, operations, replays, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.deactivation import Reason, hold_reason
+from integrahub.domain.deactivation import Reason, doubt, hold_reason
 from integrahub.domain.replays import KINDS
 from integrahub.domain.windows import Window
 
@@ -21,9 +23,10 @@ _APPLIED = ("inserted", "updated", "unchanged", "superseded")
 _UNDECIDED: Row = {
     "state": Deactivation.NONE,
     "candidates": 0,
-    "active": 0,
+    "active": None,  # nothing was looked at
     "reason": None,
     "facts": None,
+    "proven": False,
     "deactivated": 0,
 }
 
@@ -93,7 +96,7 @@ async def totals_of(connection: Connection, batch_id: UUID) -> Row:
 async def _close(
     connection: Connection, batch: Row, totals: Row, status: BatchStatus, decision: Row | None = None
 ) -> str:
-    error = {"error_code": error_code_of(status)}
+    error = _error_of(totals, status)
     final = {"id": batch["id"], "status": status}
     await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
     if totals["inserted"]:
@@ -101,8 +104,15 @@ async def _close(
     return str(status)
 
 
+def _error_of(totals: Row, status: BatchStatus) -> Row:
+    """What the client should know of records that were not applied: the hub's own fault before those of the records."""
+    if totals["dead"] and status is not BatchStatus.CANCELLED:
+        return {"error_code": "records_not_applied", "error_facts": Jsonb({"dead": totals["dead"]})}
+    return {"error_code": error_code_of(status), "error_facts": None}
+
+
 def error_code_of(status: BatchStatus) -> str | None:
-    """Why a batch is FAILED whose chunks were tried; None of others."""
+    """Why a batch is FAILED whose chunks were tried and found at fault; None of others."""
     return "nothing_applied" if status is BatchStatus.FAILED else None
 
 
@@ -130,8 +140,10 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: fl
     asked = {"batches": [batch["id"]], "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
     counted = await _count_candidates(connection, asked, sum(totals[name] for name in _APPLIED))
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
-    reason = hold_reason(operations.evidence(batch, counted["candidates"], active), operations.limit_of(batch, limit))
-    return await _decided(connection, batch, asked, counted | {"active": active}, reason)
+    known = operations.evidence(batch, counted["candidates"], active)
+    reason = hold_reason(known, operations.limit_of(batch, limit))
+    judged = counted | {"active": active, "proven": doubt(known) is None}
+    return await _decided(connection, batch, asked, judged, reason)
 
 
 async def _count_candidates(connection: Connection, asked: Row, applied: int) -> Row:
@@ -143,19 +155,20 @@ async def _count_candidates(connection: Connection, asked: Row, applied: int) ->
     return await operations.count_candidates(connection, asked)
 
 
-async def _decided(connection: Connection, batch: Row, asked: Row, counted: Row, reason: Reason | None) -> Row:
+async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, reason: Reason | None) -> Row:
     await connection.execute(_BATCHES["supersede_held"], batch)
     gone = 0
     if reason is None:
-        await connection.execute(_BATCHES["mark_full_seen"], batch)
-        if counted["candidates"]:
+        if judged["candidates"]:
             gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+        await connection.execute(_BATCHES["mark_full_seen"], batch)
     state = Deactivation.HELD if reason else Deactivation.APPLIED
     return {
-        "state": state if counted["candidates"] else Deactivation.NONE,
-        "candidates": counted["candidates"],
-        "active": counted["active"],
+        "state": state if judged["candidates"] else Deactivation.NONE,
+        "candidates": judged["candidates"],
+        "active": judged["active"],
         "deactivated": gone,
+        "proven": reason is None and judged["proven"],
     } | operations.told_reason(reason)
 
 
@@ -179,10 +192,10 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)
     reason = hold_reason(known, operations.limit_of(batch, limit))
-    parent = await batches.find(connection, batch["parent_id"])
-    assert parent is not None
-    if counted["candidates"] and (in_parts or not await replays.is_newest(connection, batch)):
+    is_sure = not in_parts and await replays.is_newest(connection, batch)
+    if counted["candidates"] and not is_sure:
         reason = Reason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
     # In the pharmacy's order the replay stands where its batch stood.
-    placed = batch | {"received_seq": batch["origin_seq"], "received_at": parent["received_at"]}
-    return await _decided(connection, placed, asked, counted | {"active": active}, reason)
+    placed = batch | {"received_seq": batch["origin_seq"]}
+    judged = counted | {"active": active, "proven": is_sure and doubt(known) is None}
+    return await _decided(connection, placed, asked, judged, reason)

@@ -13,7 +13,7 @@ from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
 from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.deactivation import Evidence, Reason, hold_reason
+from integrahub.domain.deactivation import Evidence, Reason, doubt, hold_reason
 from integrahub.domain.identifiers import uuid7
 from integrahub.domain.windows import Window
 
@@ -92,6 +92,8 @@ async def _approved(connection: Connection, parent: Row, operation: Row) -> None
     first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
     asked = _absent_from(operation, await loads_since(connection, operation, first))
     gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+    seen = {"pharmacy_id": parent["pharmacy_id"], "received_seq": first}
+    await connection.execute(_BATCHES["mark_full_seen"], seen)
     decision = {"id": parent["id"], "state": Deactivation.APPROVED, "deactivated": gone}
     await connection.execute(_BATCHES["decide_if_held"], decision)
 
@@ -104,15 +106,17 @@ async def _close_window(connection: Connection, last: Row, operation: Row, limit
     asked = _absent_from(operation, loads)
     counted = await count_candidates(connection, asked)
     active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
-    reason = _why_held(parts, counted["candidates"], active, limit_of(last, limit))
+    known = evidence(last, counted["candidates"], active)
+    uncertain = _uncertain(parts)
+    reason = (uncertain or hold_reason(known, limit_of(last, limit))) if counted["candidates"] else None
     gone = 0
     if reason is None:
-        seen = {"pharmacy_id": last["pharmacy_id"], "received_at": parts[0]["received_at"]}
-        await connection.execute(_BATCHES["mark_full_seen"], seen)
         gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+        await connection.execute(_BATCHES["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
     state = Deactivation.HELD if reason else Deactivation.APPLIED if gone else Deactivation.NONE
     decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | told_reason(reason)
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
+    told["proven"] = reason is None and uncertain is None
     await connection.execute(_BATCHES["decide_if_waiting"], told)
     await connection.execute(_BATCHES["supersede_held"], last)
 
@@ -135,14 +139,12 @@ def _absent_from(operation: Row, loads: list[Row]) -> Row:
     return {"batches": present, "pharmacy_id": operation["pharmacy_id"], "batch_id": operation["id"]}
 
 
-def _why_held(parts: list[Row], candidates: int, active: int, limit: float) -> Reason | None:
-    if not candidates:
-        return None
+def _uncertain(parts: list[Row]) -> Reason | None:
+    """Why products that no part of a FULL has may be in it nevertheless."""
     for part in parts:
         if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
             return Reason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
-    reasons = (hold_reason(evidence(part, candidates, active), limit) for part in parts)
-    return next((reason for reason in reasons if reason), None)
+    return next((found for part in parts if (found := doubt(evidence(part, 0, 0)))), None)
 
 
 def told_reason(reason: Reason | None) -> Row:

@@ -32,15 +32,18 @@ def hold_reason(evidence: Evidence, limit: float) -> Reason | None:
 
     `limit` is a share of the active products; a limit of 0 holds every deactivation.
     """
-    if not evidence.candidates:
-        return None
+    return (doubt(evidence) or _too_many(evidence, limit)) if evidence.candidates else None
+
+
+def doubt(evidence: Evidence) -> Reason | None:
+    """Why products that a FULL does not have may be in it nevertheless, or None when they are absent."""
     if not evidence.is_array and evidence.claimed is None:
         return Reason("end_not_seen", {"received": evidence.received})
     if evidence.claimed is not None and evidence.claimed != evidence.received:
         return Reason("count_differs", {"claimed": evidence.claimed, "received": evidence.received})
     if evidence.unreadable_ids:
         return Reason("ids_unreadable", {"count": evidence.unreadable_ids})
-    return _too_many(evidence, limit)
+    return None
 
 
 def _too_many(evidence: Evidence, limit: float) -> Reason | None:

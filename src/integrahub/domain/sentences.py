@@ -211,14 +211,22 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "The stored body is gone. Send the catalogue again.",
     ),
     "split_failed": Sentence(
-        "O hub não conseguiu dividir o corpo ({told}). Avise o operador; envie de novo depois.",
-        "The hub could not split the body ({told}). Tell the operator; send it again later.",
+        "O hub não conseguiu dividir o corpo ({told}). O corpo está guardado e nada foi aplicado: avise o operador, "
+        "que pode reprocessar o lote; não é preciso reenviar.",
+        "The hub could not split the body ({told}). The body is kept and nothing was applied: tell the operator, who "
+        "can replay the batch; nothing need be sent again.",
     ),
     "worker_crashed": Sentence(
         "Cada processo que tentou dividir o corpo caiu ({crashes} vezes). O corpo está guardado e nada foi aplicado: "
         "avise o operador, que pode reprocessar o lote; não é preciso reenviar.",
         "Each process that tried to split the body crashed ({crashes} times). The body is kept and nothing was "
         "applied: tell the operator, who can replay the batch; nothing need be sent again.",
+    ),
+    "records_not_applied": Sentence(
+        "{dead} registros não foram aplicados por falha do hub; estão guardados e serão reprocessados. Não é preciso "
+        "reenviar.",
+        "{dead} records were not applied by a fault of the hub; they are kept and will be replayed. Nothing need be "
+        "sent again.",
     ),
     "nothing_applied": Sentence(
         "Nenhum registro pôde ser aplicado; veja o relatório de erros.",

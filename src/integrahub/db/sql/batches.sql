@@ -112,7 +112,8 @@ UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), cla
   rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, dead = %(dead)s,
   cancelled = %(cancelled)s, deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
   deactivation_active = %(active)s, deactivation_reason = %(reason)s,
-  deactivation_facts = %(facts)s, error_code = coalesce(%(error_code)s, error_code)
+  deactivation_facts = %(facts)s, absence_proven = %(proven)s, error_code = coalesce(%(error_code)s, error_code),
+  error_facts = coalesce(%(error_facts)s, error_facts)
 WHERE id = %(id)s
 
 -- final --
@@ -137,9 +138,11 @@ WHERE pharmacy_id = %(pharmacy_id)s AND coalesce(origin_seq, received_seq) < %(r
 RETURNING id
 
 -- mark_full_seen --
--- The pharmacy's active products were all seen at this time.
-UPDATE pharmacies SET full_seen_at = %(received_at)s
-WHERE id = %(pharmacy_id)s AND coalesce(full_seen_at, '-infinity') < %(received_at)s
+-- The pharmacy's active products were all seen when this load came. What is deactivated is so before: it was not seen.
+UPDATE pharmacies p SET full_seen_at = b.received_at
+FROM batches b
+WHERE p.id = %(pharmacy_id)s AND b.pharmacy_id = p.id AND b.received_seq = %(received_seq)s
+  AND coalesce(p.full_seen_at, '-infinity') < b.received_at
 
 -- mark_have_products --
 -- From now on loads look at what is there.
@@ -158,7 +161,8 @@ UPDATE pharmacy_turns SET last_seq = last_seq + 1 WHERE pharmacy_id = %(pharmacy
 
 -- decide_if_held --
 -- A person's decision on a held deactivation.
-UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s
+UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s,
+  absence_proven = %(state)s = 'approved'
 WHERE id = %(id)s AND deactivation_state = 'held' RETURNING id
 
 -- pending_operation --
@@ -169,7 +173,7 @@ SELECT id FROM batches WHERE parent_id = %(id)s AND finished_at IS NULL
 -- The end of a FULL in parts, told on its last part.
 UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
   deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s,
-  deactivation_facts = %(facts)s
+  deactivation_facts = %(facts)s, absence_proven = %(proven)s
 WHERE id = %(id)s AND deactivation_state = 'waiting'
 
 -- parts --

@@ -72,20 +72,20 @@ WHERE h.records > (SELECT count(*) FROM record_faults f WHERE f.batch_id = h.bat
 ORDER BY h.load_type DESC, h.seq
 
 -- absent_later --
--- Products of a chunk that a later FULL no longer had when it deactivated: the last such time.
+-- Products of a chunk that a later FULL proved absent, whether it deactivated any or not: the last such time.
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT i AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
     WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i > 0),
   gone AS MATERIALIZED (
     SELECT coalesce(b.origin_seq, b.received_seq) AS first, coalesce(b.origin_seq, b.received_seq) AS seq, b.finished_at
     FROM batches b
-    WHERE b.pharmacy_id = %(pharmacy_id)s AND b.kind IN ('load', 'replay') AND b.deactivation_state = 'applied'
-      AND b.full_from_seq IS NULL
+    WHERE b.pharmacy_id = %(pharmacy_id)s AND b.kind IN ('load', 'replay') AND b.absence_proven
+      AND b.deactivation_state IN ('applied', 'none') AND b.full_from_seq IS NULL
     UNION ALL
     SELECT coalesce(b.full_from_seq, b.origin_seq, b.received_seq), max(o.received_seq), max(o.finished_at)
     FROM batches o JOIN batches b ON b.id = o.parent_id
     WHERE o.pharmacy_id = %(pharmacy_id)s AND o.finished_at IS NOT NULL
-      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'))
+      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'), ('window', 'none')) AND b.absence_proven
     GROUP BY b.id),
   later AS MATERIALIZED (SELECT * FROM gone WHERE first > %(origin_seq)s AND seq < %(received_seq)s),
   present AS MATERIALIZED (

@@ -74,12 +74,13 @@ WITH pharmacy AS (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s),
   gone AS MATERIALIZED (
     SELECT coalesce(b.origin_seq, b.received_seq) AS first, b.received_seq AS decided
     FROM batches b JOIN pharmacy f ON f.id = b.pharmacy_id
-    WHERE b.kind IN ('load', 'replay') AND b.deactivation_state = 'applied' AND b.full_from_seq IS NULL
+    WHERE b.kind IN ('load', 'replay') AND b.absence_proven AND b.deactivation_state IN ('applied', 'none')
+      AND b.full_from_seq IS NULL
     UNION ALL
     SELECT coalesce(b.full_from_seq, b.origin_seq, b.received_seq), max(o.received_seq)
     FROM batches o JOIN pharmacy f ON f.id = o.pharmacy_id JOIN batches b ON b.id = o.parent_id
     WHERE o.finished_at IS NOT NULL
-      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'))
+      AND (o.kind, b.deactivation_state) IN (('approval', 'approved'), ('window', 'applied'), ('window', 'none')) AND b.absence_proven
     GROUP BY b.id),
   present AS MATERIALIZED (
     SELECT DISTINCT e.decided, abs(i) AS product_id
