@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -17,7 +18,7 @@ from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker, BreakerState
-from integrahub.domain.deadlines import ANSWERING, WORKING, Deadlines
+from integrahub.domain.deadlines import ANSWERING, WORKING, Deadlines, reading
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
 from integrahub.domain.retries import RetryPolicy
@@ -51,6 +52,7 @@ class Hub:
 
     settings: Settings
     database: Database
+    reads: Database  # for what clients ask; its waits, faults and breaker are its own
     storage: Storage
     bus: Bus
     pepper: bytes
@@ -65,6 +67,7 @@ class Hub:
         try:
             if settings.database_url:
                 await self.database.renew(settings.database_url)
+                await self.reads.renew(settings.database_url)
         finally:  # one that is refused keeps none of the others from being used
             await adapters.renew(settings, *self.chosen)
 
@@ -212,7 +215,7 @@ async def open_hub(
         )
     rotation = Rotation(await asyncio.to_thread(with_login, settings))
     hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation, deadlines)
-    await hub.database.open()
+    await asyncio.gather(hub.database.open(), hub.reads.open())
     renewing = asyncio.create_task(rotation.watch(hub.renew))
     try:
         yield hub
@@ -221,7 +224,7 @@ async def open_hub(
         with suppress(asyncio.CancelledError):
             await renewing
         await hub.bus.close()
-        await hub.database.close()
+        await asyncio.gather(hub.database.close(), hub.reads.close())
 
 
 def unopened(
@@ -237,16 +240,15 @@ def unopened(
     url, refused = settings.database_url or "postgresql://", rotation.refused if rotation else None
     deadlines = deadlines or (ANSWERING if role is Role.API else WORKING)
     least, most = settings.pool_sizes("api" if role is Role.API else "worker")
-    database = Database(url, size=most, min_size=least, name=name, role=role, refused=refused, deadlines=deadlines)
-    breakers = {
-        "postgresql": database.breaker,
-        "storage": Breaker("Storage", monotonic),
-        "bus": Breaker("The bus", monotonic),
-    }
+    pool = partial(Database, url, name=name, role=role, refused=refused)
+    database = pool(size=most, min_size=least, deadlines=deadlines)
+    reads = pool(size=settings.read_pool_size, min_size=0, deadlines=reading(settings.read_timeout_seconds))
+    breakers = {"postgresql": database.breaker}
+    breakers |= {"storage": Breaker("Storage", monotonic), "bus": Breaker("The bus", monotonic)}
     chosen = adapters.storage(settings), adapters.bus(settings, database)
     storage, bus = GuardedStorage(chosen[0], breakers["storage"]), GuardedBus(chosen[1], breakers["bus"])
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
-    return Hub(settings, database, storage, bus, pepper, admin_key, breakers, fuses, chosen, deadlines)
+    return Hub(settings, database, reads, storage, bus, pepper, admin_key, breakers, fuses, chosen, deadlines)
 
 
 def check_settings(settings: Settings) -> None:

@@ -137,6 +137,10 @@ class Settings(SecretsPlace):
     plain_http: bool = False
     rate_limit: RateText = "100/minute"
     failed_key_limit: RateText = "20/minute"
+    read_rate_limit: RateText = "3000/minute"
+    reads_per_key: int = Field(2, ge=1, le=100)
+    read_pool_size: int = Field(4, ge=1, le=100)
+    read_timeout_seconds: float = Field(4.0, gt=0, le=600)
     trusted_proxies: Proxies = ""
     url: Url = None
     key: Key = Field(None, repr=False)

@@ -72,7 +72,9 @@ class Client:
 
 @pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=50)
+    return Settings(
+        database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=50, read_rate_limit="off"
+    )
 
 
 @asynccontextmanager

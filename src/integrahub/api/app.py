@@ -29,12 +29,14 @@ from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST
 from integrahub.api.limits import Limiter, Limits
 from integrahub.api.methods import Methods
+from integrahub.api.reads import ReadBounds, Reads
 from integrahub.api.refusals_openapi import PROBLEM, SECURITY, tell_refusals
 from integrahub.api.watched import Watched
 from integrahub.domain.keys import Scope
 from integrahub.domain.limits import parse_rate
 from integrahub.flow.ingest import Ingest
 from integrahub.hub import Hub
+from integrahub.settings import Settings
 
 _ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 problem+json."
 
@@ -56,7 +58,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
     post = _post_route(hub, ingest, known, limits)
-    app.state.door = Door(settings.body_patience)
+    app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
     app.router.routes.append(Route(PATH, post, methods=["POST"]))
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
@@ -65,6 +67,10 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     app.add_middleware(Watched, post=post)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
+
+
+def _read_bounds(settings: Settings) -> ReadBounds:
+    return ReadBounds(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
 
 
 def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits) -> "_Bare":
@@ -78,8 +84,8 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
     verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.everything), hub.everything
     reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     return [
-        batches.router(hub.database, hub.storage, reader),
-        catalogue.router(hub.database, reader, verify),
+        batches.router(hub.reads, hub.storage, reader),
+        catalogue.router(hub.reads, reader, verify),
         admin.router(everything, hub.decide(), noted, viewer, operator, verify),
         keys.router(everything, known, noted, hub.pepper, verify),
         audit.router(everything, viewer),

@@ -42,7 +42,7 @@ class Keys:
         self._pepper = pepper
         self._limits = limits
         self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
-        self._set += [(key_hash(key, pepper), Caller(None, name="setting")) for key in for_all]
+        self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._asked = Shared[bytes, Caller | None]()
 

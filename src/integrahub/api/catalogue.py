@@ -21,6 +21,7 @@ from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 
 _LIMIT, _MOST = 40, 100
+_TEXTS, _MAX_TEXT = ("q", "ean", "category", "brand"), 100  # characters of each: a search costs text times pattern
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -77,6 +78,9 @@ def read(query: dict[str, str]) -> Wanted:
     """The query as asked; BadRequest for what cannot be read, except page and limit."""
     if any("\0" in value for value in query.values()):
         raise BadRequest("query_has_nul")
+    for name in _TEXTS:
+        if len(query.get(name, "")) > _MAX_TEXT:
+            raise BadRequest("query_too_long", name=name, length=len(query[name]), limit=_MAX_TEXT)
     sort = query.get("sort") or "-updated"
     if sort not in catalogue.SORTS:
         raise BadRequest("value_unreadable", name="sort", value=sort[:40], expected=" | ".join(catalogue.SORTS))

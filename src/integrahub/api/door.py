@@ -11,24 +11,34 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from integrahub.api.auth import KeyCheck
+from integrahub.api.reads import Reads
 from integrahub.domain.errors import PayloadTooLarge, TooSlow
+from integrahub.domain.keys import Scope
 
 MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
+_READS = ("GET", "HEAD")
 Handle = Callable[[Request], Awaitable[Response]]
 
 
 class Door:
-    """Admit requests: authenticate, then read the body, at most MAX_BODY_BYTES of it within `patience` seconds."""
+    """Admit requests: authenticate, then read the body, at most MAX_BODY_BYTES of it within `patience` seconds.
 
-    def __init__(self, patience: float) -> None:
+    Reads of clients then have the bounds of `reads`.
+    """
+
+    def __init__(self, patience: float, reads: Reads) -> None:
         self._patience = patience
+        self._reads = reads
 
     async def __call__(self, request: Request, check: KeyCheck | None, handle: Handle) -> Response:
         """Return the route's answer. Problems: those of the key, 413 for a large body, 408 for a slow one."""
         if check is None:
             return await handle(request)
-        await check(request)
-        return await handle(await self._with_body(request))
+        caller = await check(request)
+        request = await self._with_body(request)
+        if request.method in _READS and not caller.may(Scope.VIEWER):
+            return await self._reads(caller, request, handle)
+        return await handle(request)
 
     async def _with_body(self, request: Request) -> Request:
         """Return the request with its body read; one that has none is returned as it is."""
@@ -37,10 +47,10 @@ class Door:
             return request
         if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
             raise _too_large()
-        body = await self._read(request.stream())
+        body = await self._take(request.stream())
         return Request(request.scope, _replay(body, request.receive))
 
-    async def _read(self, blocks: AsyncIterator[bytes]) -> bytes:
+    async def _take(self, blocks: AsyncIterator[bytes]) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout(self._patience):

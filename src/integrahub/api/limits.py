@@ -117,6 +117,13 @@ class Limits:
             raise _too_many_keys(self._failed_keys, taken)
 
 
+def refuse_over(policy: str, limit: Rate, taken: Taken | float | None) -> None:
+    """Raise TooManyRequests `<policy>_limited` when nothing was granted."""
+    if isinstance(taken, float):
+        headers = _headers(policy, limit, 0, taken)
+        raise TooManyRequests(f"{policy}_limited", taken, headers, quota=limit.quota, seconds=limit.seconds)
+
+
 def _too_many_keys(limit: Rate, wait: float) -> TooManyRequests:
     headers = _headers("failed-keys", limit, 0, wait)
     return TooManyRequests("failed_keys_limited", wait, headers, quota=limit.quota, seconds=limit.seconds)

@@ -16,7 +16,7 @@ from integrahub.db.connections import HubConnection, Unanswered, connect
 from integrahub.db.roles import Reach, Role
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.deadlines import WORKING, Deadlines
-from integrahub.domain.errors import Transient, UnfitValue
+from integrahub.domain.errors import StatementTimeout, Transient, UnfitValue
 
 # Transient, but the database answered: others' work was in the way.
 _OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
@@ -185,6 +185,8 @@ class Database:
             if not self._lent.count:
                 self.breaker.failed(error)
             raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
+        except QueryCanceled as error:
+            raise StatementTimeout(f"PostgreSQL ended a statement: {error}") from error
         except (OperationalError, InterfaceError) as error:
             if not isinstance(error, _OURS):
                 self.breaker.failed(error, _HUNG if isinstance(error, Unanswered) else 1)

@@ -26,3 +26,8 @@ class Deadlines:
 WORKING = Deadlines()
 #: The API: a client gets its answer within ten seconds, whichever dependency is frozen.
 ANSWERING = Deadlines(pool=2.0, answer=5.0, statement=4.5, lock=4.0, storage=7.0)
+
+
+def reading(statement: float) -> Deadlines:
+    """Return the deadlines of clients' reads, each statement of which may take so many seconds."""
+    return Deadlines(pool=2.0, answer=statement + 1.0, statement=statement, lock=statement + 1.0)

@@ -18,6 +18,10 @@ class Transient(IntegraHubError):
     """Something the hub depends on is not there just now; the same work will be tried again."""
 
 
+class StatementTimeout(Transient):
+    """PostgreSQL ended a statement that took longer than it may."""
+
+
 class Poison(IntegraHubError):
     """This work can never succeed as it is; it is set aside for a person."""
 

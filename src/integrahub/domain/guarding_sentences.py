@@ -24,6 +24,25 @@ GUARDING: dict[str, Sentence] = {
         "O limite de {quota} envios a cada {seconds} s foi atingido. Nada foi recebido; envie de novo em {wait} s.",
         "The limit of {quota} posts in {seconds} s is reached. Nothing was taken in; send it again in {wait} s.",
     ),
+    "reads_limited": Sentence(
+        "O limite de {quota} consultas a cada {seconds} s desta chave foi atingido. Consulte de novo em {wait} s.",
+        "This key's limit of {quota} reads in {seconds} s is reached. Read again in {wait} s.",
+    ),
+    "reads_at_once": Sentence(
+        "Esta chave já tem {at_once} consultas em andamento e outras na fila. Espere a resposta delas; tente em "
+        "{wait} s.",
+        "This key has {at_once} reads under way and others waiting. Wait for their answers; try again in {wait} s.",
+    ),
+    "read_too_slow": Sentence(
+        "A consulta passou de {seconds} s e foi interrompida. Restrinja-a (`q` mais longo, `ean`, `category`, `limit` "
+        "menor, `cursor` em vez de `page`) e tente de novo.",
+        "The read took longer than {seconds} s and was ended. Narrow it (a longer `q`, `ean`, `category`, a smaller "
+        "`limit`, `cursor` in place of `page`) and try again.",
+    ),
+    "query_too_long": Sentence(
+        "{name} tem {length} caracteres; aceitam-se no máximo {limit}. Procure por menos texto.",
+        "{name} has {length} characters; at most {limit} are taken. Search for less text.",
+    ),
     "failed_keys_limited": Sentence(
         "Este endereço enviou mais de {quota} chaves inválidas em {seconds} s. Confira a chave e tente em {wait} s.",
         "This address sent more than {quota} wrong keys in {seconds} s. Check the key, and try again in {wait} s.",

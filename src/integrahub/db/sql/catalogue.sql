@@ -7,15 +7,15 @@ SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) EL
 SELECT count(*) AS matching
 
 -- matching --
--- The filters; a null one asks nothing.
+-- The filters; a null one asks nothing. What is asked is folded once, not for each product.
 FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
 WHERE p.pharmacy_id = %(pharmacy_id)s
   AND (p.is_active OR %(include_inactive)s::boolean)
-  AND (%(q)s::text IS NULL OR unaccent(lower(p.title)) LIKE unaccent(lower(%(q)s))
-    OR unaccent(lower(p.description)) LIKE unaccent(lower(%(q)s)))
+  AND (%(q)s::text IS NULL OR unaccent(lower(p.title)) LIKE (SELECT unaccent(lower(%(q)s::text)))
+    OR unaccent(lower(p.description)) LIKE (SELECT unaccent(lower(%(q)s::text))))
   AND (%(ean)s::text IS NULL OR p.ean = %(ean)s)
-  AND (%(category)s::text IS NULL OR unaccent(lower(p.category)) = unaccent(lower(%(category)s)))
-  AND (%(brand)s::text IS NULL OR unaccent(lower(p.brand)) = unaccent(lower(%(brand)s)))
+  AND (%(category)s::text IS NULL OR unaccent(lower(p.category)) = (SELECT unaccent(lower(%(category)s::text))))
+  AND (%(brand)s::text IS NULL OR unaccent(lower(p.brand)) = (SELECT unaccent(lower(%(brand)s::text))))
   AND (%(price_min)s::numeric IS NULL OR coalesce(p.price, 0) >= %(price_min)s)
   AND (%(price_max)s::numeric IS NULL OR coalesce(p.price, 0) <= %(price_max)s)
   AND (%(stock_min)s::numeric IS NULL OR coalesce(p.stock, 0) >= %(stock_min)s)
