@@ -1,19 +1,17 @@
 """The composition root: settings become a hub; it opens and closes everything."""
 
 import asyncio
-import os
-import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from uuid import UUID
 
 from integrahub import adapters
 from integrahub.bus.base import Bus
 from integrahub.bus.guarded import GuardedBus
+from integrahub.db import migrations, schema
 from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
@@ -41,6 +39,7 @@ from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
 from integrahub.flow.verify import Verify
 from integrahub.rotation import Rotation, with_login
+from integrahub.secrets.files import kept_secret
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.guarded import GuardedStorage
@@ -215,14 +214,17 @@ async def open_hub(
         )
     rotation = Rotation(await asyncio.to_thread(with_login, settings))
     hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation, deadlines)
+    known = [migration for migration, _ in migrations.available()]
+    proven = await schema.is_proven(hub.database.url, known)
     await asyncio.gather(hub.database.open(), hub.reads.open())
-    renewing = asyncio.create_task(rotation.watch(hub.renew))
+    rounds = [] if proven else [schema.prove_later(lambda: hub.database.url, known)]
+    tasks = [asyncio.create_task(round_) for round_ in (rotation.watch(hub.renew), *rounds)]
     try:
         yield hub
     finally:
-        renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewing
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await hub.bus.close()
         await asyncio.gather(hub.database.close(), hub.reads.close())
 
@@ -258,43 +260,9 @@ def check_settings(settings: Settings) -> None:
 
 def admin_key(settings: Settings) -> str:
     """The operator's key: set, or generated once in the data folder."""
-    return settings.admin_api_key or _kept_secret(settings.data_dir / "admin.key")
+    return settings.admin_api_key or kept_secret(settings.data_dir / "admin.key")
 
 
 def pepper(settings: Settings) -> bytes:
     """The secret without which stored key hashes are worth nothing: set, or generated once in the data folder."""
-    return (settings.key_pepper or _kept_secret(settings.data_dir / "pepper.key")).encode()
-
-
-def _kept_secret(path: Path) -> str:
-    """Read the file, or make it; two processes that start together agree on whoever made it first."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _make_secret(path)
-        kept = path.read_text("utf-8").strip()
-    except UnicodeDecodeError:
-        kept = ""
-    except OSError as error:
-        raise ConfigurationError(f"The secret file {path} cannot be read or made: {error.strerror}.") from error
-    if not kept or not kept.isprintable():
-        raise ConfigurationError(
-            f"The secret file {path} is empty or damaged. Put it back from a backup. Without one, remove it: a new "
-            "secret is made, and keys made with the old one end."
-        )
-    return kept
-
-
-def _make_secret(path: Path) -> None:
-    """Write a new secret to the disk before it gets its name, so that a full disk or a crash leaves no empty file."""
-    mine = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with mine.open("x") as file:
-            mine.chmod(0o600)
-            file.write(secrets.token_urlsafe(32))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            path.hardlink_to(mine)
-    finally:
-        mine.unlink(missing_ok=True)
+    return (settings.key_pepper or kept_secret(settings.data_dir / "pepper.key")).encode()

@@ -135,5 +135,5 @@ def test_the_hub_does_not_listen_to_others_in_the_clear_unless_asked_by_name(ins
     refused = installation.command("up", INTEGRAHUB_HOST="0.0.0.0", INTEGRAHUB_PORT=str(_port()))
     assert refused.returncode == 1
     assert "--plain-http" in refused.stderr and "TLS_CERT" in refused.stderr
-    half = installation.command("api", INTEGRAHUB_TLS_CERT="/nowhere.pem", INTEGRAHUB_DATABASE_URL="postgresql:///x")
+    half = installation.command("api", INTEGRAHUB_TLS_CERT=__file__, INTEGRAHUB_DATABASE_URL="postgresql:///x")
     assert half.returncode == 1 and "TLS_KEY" in half.stderr

@@ -108,6 +108,7 @@ def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_u
     assert installation.finished(installation.post(body).json()["batch_id"])["inserted"] == 1
     assert installation.products()[1]["title"] == "LOÇÃO"
     installation.wait_until(lambda: "IntegraHub is ready" in installation.log())
+    assert "  database   postgresql://" in installation.log()
     workers = json.loads(installation.command("fleet", "status", "--json").stdout)["workers"]
     assert {worker["state"] for worker in workers} == {"ready"}
     assert installation.command("batch", "list").returncode == 0

@@ -11,7 +11,7 @@ from integrahub import worker
 from integrahub.adapters import create_topics
 from integrahub.api import server
 from integrahub.api.app import create, describe
-from integrahub.cli.development_tls import development_certificate
+from integrahub.cli.development_tls import AUTHORITY, development_certificate
 from integrahub.cli.output import say
 from integrahub.cli.parent import end_with_parent
 from integrahub.db import migrations
@@ -40,6 +40,9 @@ def up(
     if tls and not settings.tls_cert:
         certificate, key = development_certificate(settings.data_dir / "tls")
         settings = settings.model_copy(update={"tls_cert": certificate.absolute(), "tls_key": key.absolute()})
+        say(
+            f"Clients trust this hub by the certificate of its authority: {certificate.absolute().with_name(AUTHORITY)}"
+        )
     return run.up(settings)
 
 

@@ -6,11 +6,14 @@ from typing import LiteralString
 
 from psycopg.errors import InsufficientPrivilege
 
+from integrahub.db import schema
 from integrahub.db.connections import HubConnection, connect
+from integrahub.db.loader import blocks
 from integrahub.db.roles import Role
 from integrahub.domain.errors import ConfigurationError
 
 _ANSWER = 3600.0  # seconds for one statement: an index of a large table, or the migration of another process
+_SQL = blocks("schema")
 _LOCK = 0x1A7E62A  # any number nobody else locks
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
 
@@ -28,24 +31,41 @@ def permissions() -> tuple[str, LiteralString]:
     return f"permissions {hashlib.sha256(text.encode()).hexdigest()[:16]}", text
 
 
+def kind_of(text: str) -> str:
+    """Return what a migration does to older versions, as its first line says: `expand` or `contract`."""
+    return text.partition("\n")[0].removeprefix("--").strip()
+
+
 async def migrate(url: str) -> list[str]:
-    """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once."""
+    """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once.
+
+    ConfigurationError when the database is of something else, or of a newer version that this one cannot work with.
+    """
     async with await connect(url, answer=_ANSWER) as connection:
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        done = await schema.applied(connection)
         await connection.execute(_TABLE)
-        rows = await (await connection.execute("SELECT name FROM schema_migrations")).fetchall()
-        done = {row["name"] for row in rows}
-        applied = [(name, text) for name, text in available() if name not in done]
-        for _, text in applied:
+        done = done or {}
+        schema.check_not_newer(done, (name for name, _ in available()))
+        fresh = [(name, text) for name, text in available() if name not in done]
+        for _, text in fresh:
             await connection.execute(text)
         name, text = permissions()
         # Migrations may have brought tables; a restored database may have come without its roles.
-        if applied or name not in done or not await _has_roles(connection):
+        if fresh or name not in done or not await _has_roles(connection):
             await _permit(connection, text)
-            applied += [(name, text)] if name not in done else []
-        for name, _ in applied:
-            await connection.execute("INSERT INTO schema_migrations (name) VALUES (%s)", [name])
-    return [name for name, _ in applied]
+        await _record(connection, fresh)
+        if name not in done:
+            await connection.execute(_SQL["record"], {"name": name, "kind": None})
+            fresh.append((name, text))
+    return [name for name, _ in fresh]
+
+
+async def _record(connection: HubConnection, fresh: list[tuple[str, LiteralString]]) -> None:
+    for name, text in fresh:
+        await connection.execute(_SQL["record"], {"name": name, "kind": kind_of(text)})
+    for name, text in available() if fresh else []:
+        await connection.execute(_SQL["set_kind"], {"name": name, "kind": kind_of(text)})
 
 
 async def _has_roles(connection: HubConnection) -> bool:

@@ -80,6 +80,7 @@ CREATE POLICY complete ON audit_log FOR UPDATE TO integrahub_api
 -- Nobody's: messages that name batches, counts of limits.
 GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
+GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process looks whether it may work on it
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, figures, history,

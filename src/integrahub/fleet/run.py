@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from integrahub.db.roles import Role, url_as
+from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.exposure import check_exposure
 from integrahub.fleet import embedded, place
@@ -126,6 +127,7 @@ async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Eve
     print(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
+        f"  database   {shown_database(settings.database_url or '')}\n"
         f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra.",
         flush=True,
     )

@@ -1,3 +1,4 @@
+-- expand
 -- The first schema: pharmacies, keys, products, batches and their chunks, workers, audit, the local bus.
 
 CREATE EXTENSION IF NOT EXISTS unaccent;

@@ -1,3 +1,4 @@
+-- expand
 -- Replays: a batch, or its dead chunks, applied again in the place the batch had.
 
 ALTER TABLE batches DROP CONSTRAINT batches_kind_check;

@@ -1,3 +1,4 @@
+-- expand
 -- What is no longer kept of a batch, so that retention looks at each batch once.
 
 ALTER TABLE batches

@@ -1,3 +1,4 @@
+-- expand
 -- Workers tell where they run and when they leave; restarts nobody asked for are counted; what waits is counted fast.
 
 ALTER TABLE workers

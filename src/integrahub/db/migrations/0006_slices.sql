@@ -1,3 +1,4 @@
+-- expand
 -- Chunks as slices of their body, and whether a pharmacy has products: its first load needs no look at what there is.
 
 ALTER TABLE batch_chunks

@@ -1,3 +1,4 @@
+-- expand
 -- Figures that are costly to count are counted aside; what became of batches is kept by the hour; what a person asks of one
 -- pharmacy when an alert fires has a view.
 

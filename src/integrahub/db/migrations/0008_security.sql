@@ -1,3 +1,4 @@
+-- contract
 -- Keys with an id, scopes and limits of their own; limits shared by all processes; an audit log with before and after.
 
 ALTER TABLE api_keys RENAME COLUMN scope TO reach;

@@ -1,3 +1,4 @@
+-- expand
 -- Letters of messages come by a topic of their own, each once, with the trace they tell.
 
 ALTER TABLE dead_letters

@@ -1,3 +1,4 @@
+-- contract
 -- A FULL that was judged and not held proves what it does not have absent, also when nothing was to be deactivated.
 
 ALTER TABLE batches

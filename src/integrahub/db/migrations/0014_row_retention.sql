@@ -1,3 +1,4 @@
+-- expand
 -- Rows that grow with every batch get an end of their own: chunk rows with their id arrays, reports, batches.
 
 ALTER TABLE batches

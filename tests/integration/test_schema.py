@@ -1,0 +1,120 @@
+"""A hub works on its own schema: not on another application's, nor on one that a newer version contracted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from integrahub.db import schema
+from integrahub.db.migrations import available, migrate
+from integrahub.domain.errors import ConfigurationError
+from integrahub.fleet import embedded
+from integrahub.hub import open_hub
+from integrahub.settings import Settings
+from tests.conftest import Server
+
+_NEWER = "INSERT INTO schema_migrations (name, kind) VALUES ('0099_future.sql', %s)"
+
+
+@pytest.fixture
+def empty_url(postgres: Server) -> Iterator[str]:
+    """A database without a table."""
+    postgres.execute("CREATE DATABASE {}", "unowned")
+    try:
+        yield postgres.url_of("unowned")
+    finally:
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", "unowned")
+
+
+def _execute(url: str, statement: str, *values: object) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement), values)  # type: ignore[arg-type]
+
+
+async def _opened(url: str, folder: Path) -> None:
+    """Start as `api` and `work` do."""
+    async with open_hub(Settings(database_url=url, data_dir=folder)):
+        pass
+
+
+async def _supervised(url: str, folder: Path) -> None:
+    """Start as `up` and `fleet` do."""
+    async with embedded.database(Settings(database_url=url, data_dir=folder)):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["contract", None])
+async def test_a_schema_that_a_newer_version_contracted_is_refused(
+    database_url: str, tmp_path: Path, kind: str | None
+) -> None:
+    _execute(database_url, _NEWER, kind)
+    for start in (_opened, _supervised):
+        with pytest.raises(ConfigurationError, match=r"newer IntegraHub: 0099_future\.sql"):
+            await start(database_url, tmp_path)
+    with pytest.raises(ConfigurationError, match=r"newer IntegraHub"):
+        await migrate(database_url)
+
+
+async def test_a_schema_that_a_newer_version_expanded_is_worked_on(database_url: str, tmp_path: Path) -> None:
+    _execute(database_url, _NEWER, "expand")
+    await _opened(database_url, tmp_path)
+    assert await migrate(database_url) == []
+
+
+async def test_a_schema_that_is_older_is_refused_until_it_is_migrated(database_url: str, tmp_path: Path) -> None:
+    _execute(database_url, "DELETE FROM schema_migrations WHERE name LIKE '0016%%'")
+    with pytest.raises(ConfigurationError, match=r"0016\w+\.sql is missing.*integrahub migrate"):
+        await _opened(database_url, tmp_path)
+
+
+async def test_kinds_are_recorded_also_of_migrations_before_there_were_any(empty_url: str) -> None:
+    await migrate(empty_url)
+    _execute(empty_url, "ALTER TABLE schema_migrations DROP COLUMN kind")
+    _execute(empty_url, "DELETE FROM schema_migrations WHERE name LIKE '0016%%'")
+    assert [name for name in await migrate(empty_url) if name.endswith(".sql")] == ["0016_migration_kinds.sql"]
+    with psycopg.connect(empty_url) as connection:
+        kinds = dict(connection.execute("SELECT name, kind FROM schema_migrations WHERE name LIKE '0%'").fetchall())
+    assert set(kinds) == {name for name, _ in available()} and None not in kinds.values()
+    assert (kinds["0001_initial.sql"], kinds["0008_security.sql"]) == ("expand", "contract")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE orders (id bigint)",
+        "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint)",
+        "CREATE TABLE schema_migrations (version text PRIMARY KEY)",
+    ],
+)
+async def test_a_database_of_another_application_is_refused_and_left_alone(
+    empty_url: str, tmp_path: Path, statement: str
+) -> None:
+    _execute(empty_url, statement)
+    for start in (_opened, _supervised):
+        with pytest.raises(ConfigurationError, match=r"holds tables of something else \((public|shop)\."):
+            await start(empty_url, tmp_path)
+    with psycopg.connect(empty_url) as connection:
+        counted = connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'pharmacies'").fetchone()
+    assert counted == (0,)
+
+
+async def test_an_empty_database_is_ours_also_with_extensions(empty_url: str, tmp_path: Path) -> None:
+    _execute(empty_url, "CREATE EXTENSION pg_stat_statements; CREATE EXTENSION unaccent")
+    with pytest.raises(ConfigurationError, match="integrahub migrate"):
+        await _opened(empty_url, tmp_path)
+    assert "0001_initial.sql" in await migrate(empty_url)
+    await _opened(empty_url, tmp_path)
+
+
+async def test_a_process_that_started_without_its_database_ends_when_the_schema_is_refused(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _execute(database_url, _NEWER, "contract")
+    asked: list[int] = []
+    monkeypatch.setattr("integrahub.db.schema._AGAIN", 0.0)
+    monkeypatch.setattr("integrahub.db.schema.os.kill", lambda pid, number: asked.append(number))
+    urls = iter(["postgresql://127.0.0.1:9/away", database_url])
+    await schema.prove_later(lambda: next(urls), [name for name, _ in available()])
+    assert asked == [15]
