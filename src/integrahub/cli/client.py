@@ -24,15 +24,20 @@ class Refused(Exception):
 
 
 class Client:
-    """Requests of one verb. `url` and `key` override the settings; close after use (a context manager)."""
+    """Requests of one verb; close after use (a context manager).
 
-    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+    `url` and `key` override the settings. `timeout` is in seconds, of each wait; None: what a large body takes.
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None, timeout: float | None = None) -> None:
         settings = Settings()
         self.url = _checked(url) if url else settings.url or settings.own_url
         found = (key or settings.key or _admin_key(settings)).strip()
         if not (found.isascii() and found.isprintable()):
             raise Refused("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
-        self._http = open_http(self.url, settings, {"Authorization": f"Bearer {found}"} if found else {})
+        headers = {"Authorization": f"Bearer {found}"} if found else {}
+        patience = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
+        self._http = open_http(self.url, settings, headers, **patience)
 
     def __enter__(self) -> "Client":
         return self
@@ -52,6 +57,12 @@ class Client:
         """The answer as text; Refused when it is not 2xx."""
         with self._reaching():
             return answered(self._http.get(path)).text
+
+    def look(self, path: str) -> tuple[int, Any]:
+        """Return the answer's status and JSON, whatever the status: /health tells more when it is 503."""
+        with self._reaching():
+            answer = self._http.get(path)
+            return answer.status_code, answer.json()
 
     def call(self, method: str, path: str, **request: Any) -> Any:
         """The answer's JSON; Refused when it is not 2xx."""
@@ -100,7 +111,7 @@ def answered(answer: httpx.Response) -> httpx.Response:
     try:
         told = answer.json()["message"]
     except (ValueError, KeyError, TypeError):
-        told = answer.text[:300]
+        told = answer.text[:300] or answer.reason_phrase
     if answer.is_redirect:
         told = f"it is at {answer.headers.get('location')}. Set INTEGRAHUB_URL to the address that answers itself."
     raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code)

@@ -2,8 +2,9 @@
 
 import os
 import signal
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,7 +15,7 @@ from integrahub.settings import Settings
 
 app = typer.Typer(help="Run the orchestrator; status and restart of one that runs.")
 Folder = Annotated[Path | None, typer.Option(help="the fleet's data folder (integrahub-data)")]
-_COLUMNS = ("step", "name", "state", "pid", "up_seconds", "restarts", "last_exit", "port", "problems")
+_COLUMNS = ("name", "state", "pid", "up", "restarts", "last exit", "problems", "step", "port")
 
 
 @app.callback(invoke_without_command=True)
@@ -34,10 +35,33 @@ def status(
     if as_json:
         show_json(told)
         return
-    show_rows(told["workers"], _COLUMNS, empty="No process runs.", wide=wide)
-    for step, count in told["counts"].items():
-        say(f"{step}: {count['now']} of {count['min']} to {count['max']}")
-    say(f"backlog: {told['seen'].get('backlog', 'not looked at yet')}")
+    show_rows([_readable(worker) for worker in told["workers"]], _COLUMNS, empty="No process runs.", wide=wide)
+    counts = (f"{step} {count['now']} ({count['min']} to {count['max']})" for step, count in told["counts"].items())
+    say(f"processes: {', '.join(counts)}")
+    waiting = told["seen"].get("backlog")
+    steps = None if waiting is None else (f"{step} {records:,}" for step, records in waiting.items())
+    say(f"records waiting: {'not counted yet' if steps is None else ', '.join(steps)}")
+
+
+def _readable(worker: dict[str, Any]) -> dict[str, Any]:
+    """A process as a person reads it."""
+    return worker | {"last exit": explain_exit(worker["last_exit"]), "up": _duration(worker["up_seconds"])}
+
+
+def explain_exit(code: int | None) -> str | None:
+    """Say what an exit code most often means; None when the process never ended."""
+    if code is None or code >= 0:
+        meaning = {1: "failed, see the log", 2: "a setting cannot be used"}.get(code or 0)
+        return f"{code} ({meaning})" if meaning else None if code is None else str(code)
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "signal"
+    return f"{code} ({name}, most often the machine's memory)" if -code == signal.SIGKILL else f"{code} ({name})"
+
+
+def _duration(seconds: float | None) -> str | None:
+    return None if seconds is None else str(timedelta(seconds=round(seconds)))
 
 
 @app.command()

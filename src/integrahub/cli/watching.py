@@ -1,7 +1,9 @@
-"""What /metrics told, twice, as figures a person reads."""
+"""What /metrics told over some seconds, as figures a person reads."""
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from time import monotonic
 from typing import Any
 
@@ -19,6 +21,8 @@ _TROUBLES = {
     "held_deactivations": metrics.DEACTIVATIONS_HELD,
     "silent_pharmacies": metrics.PHARMACIES_SILENT,
 }
+_WINDOW_SECONDS = 10.0  # of looks, over which rates are taken
+_STEP_SECONDS = 4.0  # a counter that did not move for so long stands still
 _SETTLED = ("inserted", "updated", "unchanged", "merged")
 
 
@@ -50,23 +54,45 @@ class Seen:
         return {dict(labels)[label]: value for labels, value in self.values.get(metric.name, {}).items()}
 
 
-def figures(before: Seen, now: Seen) -> dict[str, Any]:
-    """Rates between two looks, and what is now."""
+@dataclass
+class Rates:
+    """Looks of the last seconds. The fleet adds its processes up every 1 to 3 s, so that counters move in steps."""
 
-    def rate(metric: Metric, **wanted: str) -> float:
-        grown = now.sum(metric, **wanted) - before.sum(metric, **wanted)
-        return round(max(0.0, grown) / max(now.at - before.at, 1e-6), 1)
+    looks: deque[Seen] = field(default_factory=deque)
 
+    def add(self, now: Seen) -> None:
+        """Take one more look; those older than the window go."""
+        self.looks.append(now)
+        while len(self.looks) > 2 and now.at - self.looks[1].at >= _WINDOW_SECONDS:
+            self.looks.popleft()
+
+    def of(self, metric: Metric, **wanted: str) -> float:
+        """Growth a second, measured from step to step: between looks in which the counter had just moved."""
+        series = [(look.at, look.sum(metric, **wanted)) for look in self.looks]
+        moved = [now for before, now in pairwise(series) if now[1] != before[1]]
+        if not moved:
+            return 0.0
+        (begun, first), (ended, last) = (moved[0] if len(moved) > 1 else series[0]), moved[-1]
+        if len(moved) == 1 or series[-1][0] - ended > _STEP_SECONDS:  # it stands still since
+            ended = series[-1][0]
+        return round(max(0.0, last - first) / max(ended - begun, 1e-6), 1)
+
+
+def figures(rates: Rates) -> dict[str, Any]:
+    """Rates over the window, and what is now; `as_of` is when the costly figures were last counted."""
+    now = rates.looks[-1]
+    age = now.sum(metrics.CENSUS_AGE) if metrics.CENSUS_AGE.name in now.values else None
     return {
         "per_second": {
-            "products": rate(metrics.PRODUCTS_SETTLED),
-            "posts": rate(metrics.BATCHES_CREATED),
-            "requests": rate(metrics.HTTP_REQUESTS),
-            "refused": rate(metrics.HTTP_REQUESTS, status="5"),
-            "chunks": rate(metrics.CHUNKS_PROCESSED),
+            "products": rates.of(metrics.PRODUCTS_SETTLED),
+            "posts": rates.of(metrics.BATCHES_CREATED),
+            "requests": rates.of(metrics.HTTP_REQUESTS),
+            "refused": rates.of(metrics.HTTP_REQUESTS, status="5"),
+            "chunks": rates.of(metrics.CHUNKS_PROCESSED),
         },
         "products_24h": int(sum(now.sum(metrics.HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)),
         "pharmacies_24h": int(now.sum(metrics.PHARMACIES_SEEN, window="24h")),
+        "as_of": None if age is None else (datetime.now(UTC) - timedelta(seconds=age)).isoformat(timespec="seconds"),
         "steps": _steps(now),
         "troubles": {name: int(now.sum(metric)) for name, metric in _TROUBLES.items()},
         "breakers": {name: str(_STATES[state]) for name, state in now.by(metrics.BREAKER_STATE, "dependency").items()},
