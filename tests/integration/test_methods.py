@@ -24,6 +24,7 @@ ALLOWED = {
     "/v1/dead-letters/replay": "OPTIONS, POST",
     "/v1/dead-letters/1": "GET, HEAD, OPTIONS",
     f"/admin/pharmacies/{CNPJ}": "GET, HEAD, OPTIONS, PUT",
+    "/admin/pharmacies/api-key": "OPTIONS, POST",
     "/admin/keys": "GET, HEAD, OPTIONS, POST",
     "/admin/keys/00000000-0000-4000-8000-000000000000": "DELETE, OPTIONS",
 }

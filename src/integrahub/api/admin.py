@@ -6,6 +6,7 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
@@ -32,6 +33,15 @@ def _known_rate(text: str) -> str:
 
 
 RateText = Annotated[str, AfterValidator(_known_rate)]
+
+
+class _CnpjConvertor(StringConvertor):
+    """A part of a path that may be a CNPJ: anything but the name of the route beside it."""
+
+    regex = "(?!api-key$)[^/]+"
+
+
+register_url_convertor("cnpj", _CnpjConvertor())
 
 
 class PharmacyChanges(BaseModel):
@@ -119,7 +129,7 @@ def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate,
         items = await pharmacies.page(database, cursor, limit)
         return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
 
-    @routes.get("/admin/pharmacies/{cnpj}", summary="A pharmacy and its settings")
+    @routes.get("/admin/pharmacies/{cnpj:cnpj}", summary="A pharmacy and its settings")
     async def show(cnpj: str, _: Viewer) -> dict[str, Any]:
         found = await pharmacies.find(database, readable_cnpj(cnpj, verify_cnpj))
         if found is None:
@@ -130,7 +140,7 @@ def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate,
 def _pharmacy_changes(
     routes: APIRouter, database: Database, audit: Audit, operator: Authenticate, verify_cnpj: bool
 ) -> None:
-    @routes.put("/admin/pharmacies/{cnpj}", summary="Make a pharmacy known, or change its settings")
+    @routes.put("/admin/pharmacies/{cnpj:cnpj}", summary="Make a pharmacy known, or change its settings")
     async def put(
         cnpj: str, changes: PharmacyChanges, caller: Annotated[Caller, Depends(operator)]
     ) -> dict[str, Any] | None:
