@@ -5,16 +5,18 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
 from integrahub.api.door import KeyedRouter
+from integrahub.api.unknown_names import Members
 from integrahub.db import pharmacies
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
+from integrahub.domain.field_sentences import UnfitField
 from integrahub.domain.keys import Caller
 from integrahub.domain.limits import parse_rate
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
@@ -23,12 +25,15 @@ from integrahub.flow.decide import Decide
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; expected one such as America/Manaus")
+        raise UnfitField("zone_unknown", value=name[:80])
     return name
 
 
 def _known_rate(text: str) -> str:
-    parse_rate(text)
+    try:
+        parse_rate(text)
+    except ValueError:
+        raise UnfitField("rate_unreadable", value=text[:80]) from None
     return text
 
 
@@ -44,7 +49,7 @@ class _CnpjConvertor(StringConvertor):
 register_url_convertor("cnpj", _CnpjConvertor())
 
 
-class PharmacyChanges(BaseModel):
+class PharmacyChanges(Members):
     """What may be changed of a pharmacy; absent stays."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
@@ -56,7 +61,7 @@ class PharmacyChanges(BaseModel):
     rate_limit: RateText | None = None
 
 
-class Decision(BaseModel):
+class Decision(Members):
     """approve or reject."""
 
     decision: str = Field(pattern="^(approve|reject)$")

@@ -14,13 +14,16 @@ from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth import Authenticate
 from integrahub.api.door import KeyedRouter
+from integrahub.api.language import Spoken
 from integrahub.db import reports
 from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
 from integrahub.domain import cursors
 from integrahub.domain.batches import BatchStatus, LoadType
 from integrahub.domain.errors import BadRequest, Forbidden, Gone, NotFound
+from integrahub.domain.field_sentences import UnfitField
 from integrahub.domain.keys import Caller
+from integrahub.domain.languages import Language
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import MESSAGES
 from integrahub.domain.sentences import say
@@ -42,7 +45,7 @@ _FAULT_COLUMNS = (
 )
 
 
-def view(row: Row) -> Row:
+def view(row: Row, language: Language) -> Row:
     """A batch as clients read it."""
     shown = {name: row[name] for name in _PLAIN} | {"trace_id": row["batch_id"].hex}
     processed = sum(int(row[name]) for name in ("inserted", "updated", "unchanged", "merged", "superseded"))
@@ -55,12 +58,12 @@ def view(row: Row) -> Row:
             "state": row["deactivation_state"],
             "candidates": row["deactivation_candidates"],
             "active": row["deactivation_active"],
-            **_reason(row),
+            **_reason(row, language),
         },
         "progress": _progress(row, processed + failed),
         "rate": None if rate is None else round(rate, 1),
         "estimated_completion_at": _estimate(row, processed + failed, rate),
-        "error": _error(row),
+        "error": _error(row, language),
     }
 
 
@@ -77,19 +80,20 @@ def _estimate(row: Row, settled: int, rate: float | None) -> datetime | None:
     return now + timedelta(seconds=(row["items_total"] - settled) / rate)
 
 
-def _error(row: Row) -> Row | None:
+def _error(row: Row, language: Language) -> Row | None:
     if not row["error_code"]:
         return None
     told = say(row["error_code"], row["error_facts"] or {})
-    both = {"message": told.en, "message_pt": told.pt, "message_en": told.en}
+    both = {"message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
     return {"code": row["error_code"], **both, "byte_offset": row["error_offset"]}
 
 
-def _reason(row: Row) -> Row:
+def _reason(row: Row, language: Language) -> Row:
     if not row["deactivation_reason"]:
-        return {"reason": None, "reason_pt": None, "reason_code": None}
+        return dict.fromkeys(("reason", "reason_pt", "reason_en", "reason_code"))
     told = say(row["deactivation_reason"], row["deactivation_facts"] or {})
-    return {"reason": told.en, "reason_pt": told.pt, "reason_code": row["deactivation_reason"]}
+    both = {"reason": told.in_language(language), "reason_pt": told.pt, "reason_en": told.en}
+    return both | {"reason_code": row["deactivation_reason"]}
 
 
 def fault_view(batch_id: UUID, row: Row) -> Row:
@@ -106,7 +110,7 @@ def _fault_cursor(rows: list[Row], limit: int) -> str | None:
 def _written_out(value: Any) -> Any:
     if isinstance(value, str) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
         return value
-    raise ValueError("a time such as 2026-03-01T10:00:00Z is expected")
+    raise UnfitField("datetime_parsing")
 
 
 Moment = Annotated[datetime, BeforeValidator(_written_out)]
@@ -123,9 +127,9 @@ class Reports:
         """The database as the caller may see it."""
         return self._database.within(Reach.of_cnpjs(caller.cnpjs))
 
-    async def show(self, caller: Caller, batch_id: UUID) -> Row:
+    async def show(self, caller: Caller, batch_id: UUID, language: Language) -> Row:
         """The batch; NotFound also when it is another pharmacy's."""
-        return view(await self._find(caller, batch_id))
+        return view(await self._find(caller, batch_id), language)
 
     async def check_report(self, caller: Caller, batch_id: UUID) -> None:
         """Raise Gone when the report was kept long enough, NotFound as `show` does."""
@@ -215,6 +219,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
     @routes.get("/v1/batches", summary="Batches, newest first")
     async def page(
         caller: Known,
+        language: Spoken,
         cnpj: str | None = None,
         status: BatchStatus | None = None,
         load_type: LoadType | None = None,
@@ -235,11 +240,11 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         )
         last = rows[-1] if len(rows) == limit else None
         following = cursors.encode(last["received_at"].isoformat(), str(last["batch_id"])) if last else None
-        return {"items": [view(row) for row in rows], "next_cursor": following}
+        return {"items": [view(row, language) for row in rows], "next_cursor": following}
 
     @routes.get("/v1/batches/{batch_id}", summary="What happened to a batch")
-    async def show(batch_id: UUID, caller: Known) -> Row:
-        return await answers.show(caller, batch_id)
+    async def show(batch_id: UUID, caller: Known, language: Spoken) -> Row:
+        return await answers.show(caller, batch_id, language)
 
     @routes.get("/v1/batches/{batch_id}/errors", summary="The report of errors")
     async def errors(

@@ -16,12 +16,14 @@ from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
 from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+from integrahub.domain.guarding_sentences import Sentence
 from integrahub.domain.inovafarma import wire_record
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 
 _LIMIT, _MOST = 40, 100
 _TEXTS, _MAX_TEXT = ("q", "ean", "category", "brand"), 100  # characters of each: a search costs text times pattern
+_AMOUNT = Sentence("um número, por exemplo 12,50", "a number, for example 12.50")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -46,7 +48,7 @@ def _amount(name: str, text: str | None) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if amount is not None and (not amount.is_finite() or abs(amount.adjusted()) > 30):
-        raise BadRequest("value_unreadable", name=name, value=(text or "")[:40], expected="12.50")
+        raise BadRequest("value_unreadable", name=name, value=(text or "")[:40], expected=_AMOUNT)
     return amount
 
 

@@ -12,11 +12,14 @@ from starlette.types import Message, Receive
 
 from integrahub.api.auth import KeyCheck
 from integrahub.api.reads import Reads
+from integrahub.api.unknown_names import add_notice, check_query
 from integrahub.domain.errors import PayloadTooLarge, TooSlow
 from integrahub.domain.keys import Scope
 
 MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
 _READS = ("GET", "HEAD")
+# The older hub had these: its clients may send whatever was ignored there.
+_LEGACY = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmacies/{cnpj}/api-key"})
 Handle = Callable[[Request], Awaitable[Response]]
 
 
@@ -86,9 +89,29 @@ class KeyedRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             door: Door = request.app.state.door
-            return await door(request, self._check(), handle)
+            check = self._check()
+            answer = await door(request, check, self._known_names_only(handle) if check else handle)
+            if self._is_legacy:
+                add_notice(answer, "parameters", [name for name in request.query_params if name not in self._known])
+            return answer
 
         return admitted
+
+    def _known_names_only(self, handle: Handle) -> Handle:
+        async def checked(request: Request) -> Response:
+            if not self._is_legacy:
+                check_query(request, self._known)
+            return await handle(request)
+
+        return checked
+
+    @property
+    def _is_legacy(self) -> bool:
+        return self.path in _LEGACY
+
+    @property
+    def _known(self) -> set[str]:
+        return {field.alias for field in self.dependant.query_params}
 
     def _check(self) -> KeyCheck | None:
         calls = (dependency.call for dependency in self.dependant.dependencies)

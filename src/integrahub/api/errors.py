@@ -12,10 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from integrahub.api.language import language_of, mark
 from integrahub.api.methods import allowed
 from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.failures import cause_of
+from integrahub.domain.field_sentences import FIELDS, describe
+from integrahub.domain.guarding_sentences import Sentence
 from integrahub.domain.sentences import say
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import ERRORS
@@ -30,7 +33,8 @@ def render(
     """A problem as old and new clients read it, its `message` in the language the request prefers."""
     told = say(code, facts)
     request.scope["refusal"] = code  # for the log
-    message = told.pt if _prefers_portuguese(request) else told.en
+    language = language_of(request)
+    message = told.in_language(language)
     body = {
         "type": "about:blank",
         "title": error,
@@ -44,11 +48,9 @@ def render(
         "errors": [],
         "trace_id": traces.current(),
     }
-    return JSONResponse(body | dict(members or {}), status, media_type="application/problem+json")
-
-
-def _prefers_portuguese(request: Request) -> bool:
-    return request.headers.get("accept-language", "").strip().lower().startswith("pt")
+    answer = JSONResponse(body | dict(members or {}), status, media_type="application/problem+json")
+    mark(answer, language)
+    return answer
 
 
 async def _problem(request: Request, problem: Exception) -> Response:
@@ -71,18 +73,27 @@ async def _transient(request: Request, fault: Exception) -> Response:
 async def _http(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, HTTPException)
     error = HTTPStatus(fault.status_code).phrase
-    facts = {"method": request.method, "path": request.url.path, "told": fault.detail}
-    answer = render(request, fault.status_code, error, "route_unknown", **facts)
-    answer.headers.update(fault.headers or {})
+    facts = {"method": request.method, "path": request.url.path}
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["Allow"] = ", ".join(allowed(request))
-    return answer
+        methods = ", ".join(allowed(request))
+        answer = render(request, fault.status_code, error, "method_unknown", allowed=methods, **facts)
+        answer.headers["Allow"] = methods
+        return answer
+    if fault.status_code == HTTPStatus.NOT_FOUND:
+        return render(request, fault.status_code, error, "route_unknown", **facts)
+    # The framework could not read the body.
+    return render(request, fault.status_code, error, "request_unreadable", told=FIELDS["json_invalid"])
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)
-    errors = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in fault.errors()]
-    told = "; ".join(f"{e['field']}: {e['message']}" for e in errors)
+    found = [(".".join(map(str, e["loc"])), describe(e["type"], e.get("ctx", {}))) for e in fault.errors()]
+    language = language_of(request)
+    errors = [
+        {"field": field, "message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
+        for field, told in found
+    ]
+    told = Sentence(*("; ".join(f"{field}: {told[place]}" for field, told in found) for place in (0, 1)))
     return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, told=told)
 
 

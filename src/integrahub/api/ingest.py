@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.api.auth import Authenticate
 from integrahub.api.limits import Limits
+from integrahub.api.unknown_names import add_notice
 from integrahub.db import pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.receipts import Receipt
@@ -96,7 +97,10 @@ class IngestRoute:
         receipt = await self._ingest(envelope, upload)
         if not receipt.replayed:
             _count(load_type, upload.decoded, monotonic() - begun)
-        return _answer(receipt, headers)
+        answer = _answer(receipt, headers)
+        if request.scope["query_string"]:
+            add_notice(answer, "parameters", [name for name in request.query_params if name != "cnpj"])
+        return answer
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")

@@ -6,30 +6,36 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from integrahub.api.admin import RateText, readable_cnpj
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Keys
 from integrahub.api.door import KeyedRouter
+from integrahub.api.language import Spoken
+from integrahub.api.unknown_names import Members, add_notice
 from integrahub.db import api_keys, pharmacies
 from integrahub.db.api_keys import Grant
 from integrahub.db.pool import Database
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
+from integrahub.domain.languages import Language
+from integrahub.domain.sentences import say
 
 Row = dict[str, Any]
-_KEEP = "Keep the key: it is shown once. / Guarde a chave: ela só aparece uma vez."
 
 
 class ChosenKey(BaseModel):
-    """A key chosen by the operator, for migrations; absent: generated."""
+    """A key chosen by the operator, for migrations; absent: generated. Unknown members are ignored and named."""
+
+    model_config = ConfigDict(extra="allow")
 
     key: str | None = Field(None, min_length=8, max_length=512)
     cnpj: str | None = None
 
 
-class WantedKey(BaseModel):
+class WantedKey(Members):
     """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
 
     cnpjs: Annotated[list[str], Field(min_length=1, max_length=3_500)] | Literal["all"]
@@ -38,7 +44,7 @@ class WantedKey(BaseModel):
     rate_limit: RateText | None = None
 
 
-class Rotation(BaseModel):
+class Rotation(Members):
     """When the older key ends by itself; absent: it lives until it is revoked."""
 
     old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
@@ -61,7 +67,7 @@ class KeyDesk:
         async with self._audit.action(caller, "key.create", known) as entry:
             key, row = await self._made(chosen.key if chosen else None, Grant([known]))
             entry.after = row
-        return {"cnpj": known, "name": pharmacy["name"], "api_key": key, "message": _KEEP}
+        return {"cnpj": known, "name": pharmacy["name"], "api_key": key}
 
     async def _made(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
         if chosen is None:
@@ -110,7 +116,7 @@ class KeyDesk:
             key, row = await api_keys.create(self._database, self._pepper, grant)
             entry.after = row
         shown = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
-        return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs, "message": _KEEP}
+        return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs}
 
     def _cnpjs(self, wanted: WantedKey) -> list[str] | None:
         return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, self._verify) for value in wanted.cnpjs]
@@ -145,12 +151,12 @@ def _key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
     Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
 
     @routes.post("/admin/keys", summary="A key of several pharmacies or of all, or an operator's")
-    async def create(wanted: WantedKey, caller: Admin) -> Row:
-        return await desk.create(caller, wanted)
+    async def create(wanted: WantedKey, caller: Admin, language: Spoken) -> Row:
+        return _shown(await desk.create(caller, wanted), language)
 
     @routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach; both live")
-    async def rotate(key_id: UUID, caller: Admin, rotation: Rotation | None = None) -> Row:
-        return await desk.rotate(caller, key_id, rotation)
+    async def rotate(key_id: UUID, caller: Admin, language: Spoken, rotation: Rotation | None = None) -> Row:
+        return _shown(await desk.rotate(caller, key_id, rotation), language)
 
     @routes.delete("/admin/keys/{key_id}", summary="End a key at once")
     async def revoke(key_id: UUID, caller: Admin) -> Row:
@@ -161,12 +167,30 @@ def _pharmacy_key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
     Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
 
     @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
-    async def by_body(caller: Admin, chosen: ChosenKey | None = None, cnpj: str | None = None) -> Row:
+    async def by_body(
+        caller: Admin,
+        language: Spoken,
+        response: Response,
+        chosen: ChosenKey | None = None,
+        cnpj: str | None = None,
+    ) -> Row:
+        _name_ignored(chosen, response)
         named = cnpj or (chosen.cnpj if chosen else None)
         if not named:
             raise BadRequest("cnpj_not_named")
-        return await desk.of_pharmacy(caller, named, chosen)
+        return _shown(await desk.of_pharmacy(caller, named, chosen), language)
 
     @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
-    async def by_path(cnpj: str, caller: Admin, chosen: ChosenKey | None = None) -> Row:
-        return await desk.of_pharmacy(caller, cnpj, chosen)
+    async def by_path(
+        cnpj: str, caller: Admin, language: Spoken, response: Response, chosen: ChosenKey | None = None
+    ) -> Row:
+        _name_ignored(chosen, response)
+        return _shown(await desk.of_pharmacy(caller, cnpj, chosen), language)
+
+
+def _name_ignored(chosen: ChosenKey | None, response: Response) -> None:
+    add_notice(response, "members", (chosen.model_extra or {}) if chosen else {})
+
+
+def _shown(made: Row, language: Language) -> Row:
+    return made | {"message": say("key_shown_once", {}).in_language(language)}

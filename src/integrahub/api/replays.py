@@ -4,20 +4,24 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import Field, StrictInt
 
 from integrahub.api.audit import Audit
 from integrahub.api.auth import Authenticate
 from integrahub.api.door import KeyedRouter
+from integrahub.api.language import Spoken
+from integrahub.api.unknown_names import Members
 from integrahub.domain.errors import BadRequest
+from integrahub.domain.guarding_sentences import Sentence
 from integrahub.domain.keys import Caller
+from integrahub.domain.languages import Language
 from integrahub.domain.pharmacies import unmask
 from integrahub.flow.replay import Replay
 
 Row = dict[str, Any]
 
 
-class LetterFilter(BaseModel):
+class LetterFilter(Members):
     """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
 
     ids: list[StrictInt] | None = Field(None, min_length=1, max_length=1000)
@@ -26,7 +30,7 @@ class LetterFilter(BaseModel):
     error: str | None = Field(None, min_length=1, max_length=200)
 
 
-class Wanted(BaseModel):
+class Wanted(Members):
     """A filter, and how many letters at most."""
 
     filter: LetterFilter
@@ -54,10 +58,15 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
         return {"batch_id": queued["id"], **shown}
 
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
-    async def letters(wanted: Wanted, caller: Operator) -> Row:
+    async def letters(wanted: Wanted, caller: Operator, language: Spoken) -> Row:
         asked = wanted.values()
         async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
             entry.after = answer = await replay.letters(asked)
-        return answer
+        return answer | {"refused": [_spoken(refused, language) for refused in answer["refused"]]}
 
     return routes
+
+
+def _spoken(refused: Row, language: Language) -> Row:
+    """A refusal with its message in the client's language too."""
+    return refused | {"message": Sentence(refused["message_pt"], refused["message_en"]).in_language(language)}

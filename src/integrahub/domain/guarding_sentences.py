@@ -1,6 +1,9 @@
 """What the hub tells where it guards itself: keys, scopes, limits, bodies that cost too much."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from integrahub.domain.languages import Language
 
 
 class Sentence(NamedTuple):
@@ -8,6 +11,17 @@ class Sentence(NamedTuple):
 
     pt: str
     en: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the message in one of them."""
+        return self.pt if language is Language.PT else self.en
+
+
+def put(sentence: Sentence, facts: Mapping[str, object]) -> Sentence:
+    """Put facts into a sentence; of a fact that is a Sentence itself each language gets its own."""
+    pt = {name: fact.pt if isinstance(fact, Sentence) else fact for name, fact in facts.items()}
+    en = {name: fact.en if isinstance(fact, Sentence) else fact for name, fact in facts.items()}
+    return Sentence(sentence.pt.format(**pt), sentence.en.format(**en))
 
 
 # code -> both languages; {braces} are facts.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from integrahub.domain.body_sentences import BODIES
-from integrahub.domain.guarding_sentences import Sentence
+from integrahub.domain.guarding_sentences import Sentence, put
 
 # code -> both languages; {braces} are facts.
 SENTENCES: dict[str, Sentence] = BODIES | {
@@ -146,8 +146,20 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "A value of the request cannot be used: it is out of range, holds the character NUL, or is of another kind.",
     ),
     "route_unknown": Sentence(
-        "{method} {path}: {told}. Veja em /docs o que existe.",
-        "{method} {path}: {told}. See /docs for what there is.",
+        "{method} {path} não existe. Veja em /docs o que existe.",
+        "{method} {path} does not exist. See /docs for what there is.",
+    ),
+    "method_unknown": Sentence(
+        "{path} não aceita {method}; aceita {allowed}. Veja em /docs o que existe.",
+        "{path} does not take {method}; it takes {allowed}. See /docs for what there is.",
+    ),
+    "parameter_unknown": Sentence(
+        "O parâmetro {name!r} não existe nesta rota; {nearest}. Corrija o nome ou retire-o.",
+        "This route has no parameter {name!r}; {nearest}. Correct its name or leave it out.",
+    ),
+    "key_shown_once": Sentence(
+        "Guarde a chave: ela só aparece uma vez.",
+        "Keep the key: it is shown once.",
     ),
     "dependency_away": Sentence(
         "Algo de que o hub depende não responde agora. Nada foi recebido; envie de novo em instantes.",
@@ -263,6 +275,5 @@ SENTENCES: dict[str, Sentence] = BODIES | {
 
 
 def say(code: str, facts: dict[str, Any]) -> Sentence:
-    """The sentence of a code with its facts in place. KeyError for a code or fact that is not known."""
-    sentence = SENTENCES[code]
-    return Sentence(sentence.pt.format(**facts), sentence.en.format(**facts))
+    """Put the facts of a code into its sentence. KeyError for a code or fact that is not known."""
+    return put(SENTENCES[code], facts)
