@@ -1,5 +1,6 @@
 """The hub that is measured: the real command on a temporary folder, and its PostgreSQL."""
 
+import secrets
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
@@ -38,18 +39,19 @@ class Hub:
 @contextmanager
 def running(settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
     """A fresh embedded hub with two upsert workers."""
+    password = secrets.token_urlsafe(32)
+    asked = {**(settings or {}), "POSTGRES_PASSWORD": password}
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        embedded_run(Path(folder), settings=settings) as admin,
+        embedded_run(Path(folder), settings=asked) as admin,
     ):
-        yield Hub(admin, Path(folder) / "kept", database_of(Path(folder) / "kept"))
+        yield Hub(admin, Path(folder) / "kept", database_of(Path(folder) / "kept", password))
 
 
-def database_of(kept: Path) -> str:
-    """The URL of the PostgreSQL that serves a data folder."""
-    options = (kept / "postgres" / "cluster" / "postmaster.opts").read_text()
-    socket = options.split("unix_socket_directories=", 1)[1].split('"', 1)[0].strip()
-    return f"postgresql://integrahub@/integrahub?host={quote(socket, safe='')}"
+def database_of(kept: Path, password: str) -> str:
+    """The owner's URL of the PostgreSQL that serves a data folder."""
+    parts = urlsplit((kept / "postgres" / "worker.url").read_text("utf-8"))
+    return urlunsplit(parts._replace(netloc=f"integrahub:{quote(password, safe='')}@"))
 
 
 def applied(admin: Client, cnpj: str, body: bytes, headers: Mapping[str, str] = FULL) -> Row:

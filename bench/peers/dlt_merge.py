@@ -4,10 +4,9 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import python
+from bench.peers.parts import place_of, python
 
 _SCRIPT = Path(__file__).parent / "dlt_pipeline.py"
 
@@ -19,12 +18,20 @@ class Dlt:
 
     def __init__(self, database: str) -> None:
         self._python = python("dlt", "dlt[postgres]==1.31.0") / "python"
-        self._socket = parse_qs(urlsplit(database).query)["host"][0]
+        self._socket, self._environment = place_of(database)
 
     def apply(self, catalogue: Catalogue) -> float:
         """Seconds of the pipeline's run, told by itself: it has the records parsed before."""
         with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder:
             (Path(folder) / "records.json").write_bytes(catalogue.body())
             command = [str(self._python), str(_SCRIPT), json.dumps({"socket": self._socket, "folder": folder})]
-            told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder, timeout=1200)
+            told = subprocess.run(
+                command,
+                check=True,
+                capture_output=True,
+                text=True,
+                cwd=folder,
+                timeout=1200,
+                env=self._environment,
+            )
         return float(told.stdout.splitlines()[-1])

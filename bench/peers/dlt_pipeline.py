@@ -15,7 +15,8 @@ def main(socket: str, folder: str) -> None:
 
     records = json.loads((Path(folder) / "records.json").read_bytes())
     # It insists on a host; libpq takes the one that is named last.
-    known = f"postgresql://integrahub:unused@localhost:5432/integrahub?host={quote(socket, safe='')}"
+    login = f"integrahub:{os.environ['PGPASSWORD']}"
+    known = f"postgresql://{login}@localhost:5432/integrahub?host={quote(socket, safe='')}"
     pipeline = dlt.pipeline(
         "bench", destination=dlt.destinations.postgres(credentials=known), dataset_name="dlt", pipelines_dir=folder
     )

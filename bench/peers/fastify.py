@@ -6,9 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-from bench.peers.parts import node, placed
+from bench.peers.parts import node, place_of, placed
 from integrahub.cli.load.lanes import Road, Tally, drive
 from integrahub.cli.load.posts import Heads, small_posts
 from integrahub.cli.load.running import on_a_fast_loop
@@ -22,10 +21,10 @@ def fastify(database: str) -> Iterator[str]:
     """Its address while it runs; PeerMissing where Node cannot run."""
     program, folder = node()
     (port,) = free_ports(1)
-    socket = parse_qs(urlsplit(database).query)["host"][0]
+    socket, environment = place_of(database)
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as bodies:
         command = [program, str(placed(_SCRIPT, folder)), socket, bodies, str(port)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         try:
             assert process.stdout and process.stdout.readline() == b"listening\n"
             yield f"http://127.0.0.1:{port}"

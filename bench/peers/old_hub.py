@@ -3,12 +3,11 @@
 import subprocess
 import tempfile
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import node, placed
+from bench.peers.parts import node, place_of, placed
 
 _SCRIPT = Path(__file__).parent / "old_hub.mjs"
 _CHUNK = 1000
@@ -28,7 +27,7 @@ class OldHub:
     def __init__(self, database: str) -> None:
         program, folder = node()
         self._command = [program, str(placed(_SCRIPT, folder))]
-        self._socket = parse_qs(urlsplit(database).query)["host"][0]
+        self._socket, self._environment = place_of(database)
         with psycopg.connect(database) as connection:
             connection.execute(_CREATE)
 
@@ -40,5 +39,7 @@ class OldHub:
                 chunks.write(b"[%s]\n" % b",".join(records[start : start + _CHUNK]))
             chunks.flush()
             command = [*self._command, self._socket, chunks.name]
-            told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=1200)
+            told = subprocess.run(
+                command, check=True, capture_output=True, text=True, timeout=1200, env=self._environment
+            )
         return float(told.stdout)

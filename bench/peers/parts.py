@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
 
 PARTS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub" / "bench"
 _PACKAGES = {"pg": "8.23.1", "fastify": "5.12.8"}
@@ -14,6 +15,12 @@ _FETCHING = 300  # seconds
 
 class PeerMissing(Exception):
     """What a peer needs is not to be had here."""
+
+
+def place_of(database: str) -> tuple[str, dict[str, str]]:
+    """The folder of a database's socket, and an environment in which libpq and its like know the password."""
+    parts = urlsplit(database)
+    return parse_qs(parts.query)["host"][0], os.environ | {"PGPASSWORD": unquote(parts.password or "")}
 
 
 def node() -> tuple[str, Path]:

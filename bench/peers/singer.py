@@ -5,10 +5,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 from time import perf_counter
-from urllib.parse import parse_qs, urlsplit
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import python
+from bench.peers.parts import place_of, python
 
 _NUMBERS = ("PRICE", "PRICEPROMO", "WHOLESALEPRICE", "WHOLESALEMIN", "QUANTITY")
 _INTEGERS = ("PRODUCTID", "INDICE", "SHOPID", "MEASURE")
@@ -21,7 +20,7 @@ class Singer:
 
     def __init__(self, database: str) -> None:
         self._target = python("singer", "meltanolabs-target-postgres==0.8.1") / "target-postgres"
-        socket = parse_qs(urlsplit(database).query)["host"][0]
+        socket, self._environment = place_of(database)
         address = f"postgresql+psycopg://integrahub@/integrahub?host={socket}"
         self._config = {"sqlalchemy_url": address, "default_target_schema": "singer", "load_method": "upsert"}
 
@@ -36,7 +35,9 @@ class Singer:
             begun = perf_counter()
             with messages.open("rb") as given:
                 command = [str(self._target), "--config", str(config)]
-                subprocess.run(command, check=True, stdin=given, capture_output=True, timeout=1200)
+                subprocess.run(
+                    command, check=True, stdin=given, capture_output=True, timeout=1200, env=self._environment
+                )
             return perf_counter() - begun
 
 

@@ -213,7 +213,8 @@ async def open_hub(
             "address of one, for example postgresql://user:password@host/integrahub."
         )
     rotation = Rotation(await asyncio.to_thread(with_login, settings))
-    hub = unopened(rotation.settings, name, pepper(settings), admin_key(settings), role, rotation, deadlines)
+    secrets_of_keys = (b"", "") if role is Role.WORKER else (pepper(settings), admin_key(settings))
+    hub = unopened(rotation.settings, name, *secrets_of_keys, role, rotation, deadlines)
     known = [migration for migration, _ in migrations.available()]
     proven = await schema.is_proven(hub.database.url, known)
     await asyncio.gather(hub.database.open(), hub.reads.open())

@@ -96,6 +96,7 @@ class Settings(SecretsPlace):
     data_dir: Path = Path("integrahub-data")
     data_dir_mode: Mode = 0o700
     postgres_bin: Path | None = None
+    postgres_password: str | None = Field(None, min_length=20, repr=False)
     host: Host = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     admin_api_key: Key = Field(None, repr=False, validation_alias=named("ADMIN_API_KEY"))
@@ -208,7 +209,14 @@ class Settings(SecretsPlace):
     @property
     def known_secrets(self) -> frozenset[str]:
         """Values that no log line may show."""
-        given = (self.admin_api_key, self.key_pepper, self.key, self.storage_secret_key, self.kafka_password)
+        given = (
+            self.admin_api_key,
+            self.key_pepper,
+            self.key,
+            self.postgres_password,
+            self.storage_secret_key,
+            self.kafka_password,
+        )
         vault = (self.vault_token, self.vault_secret_id)
         return frozenset(filter(None, (*given, *vault, *self.valid_api_keys)))
 

@@ -6,7 +6,9 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 
 from integrahub.cli.demo_catalogue import sample
@@ -102,6 +104,7 @@ def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_u
 ) -> None:
     for name, value in _STRANGE.items():
         monkeypatch.setenv(name, value)
+    installation.settings["POSTGRES_PASSWORD"] = "the-owners-own-password"
     installation.start()
     installation.key = installation.make_key()
     body = json.dumps([{"PRODUCTID": 1, "TITLE": "LOÇÃO"}]).encode()
@@ -112,10 +115,13 @@ def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_u
     workers = json.loads(installation.command("fleet", "status", "--json").stdout)["workers"]
     assert {worker["state"] for worker in workers} == {"ready"}
     assert installation.command("batch", "list").returncode == 0
+    place = urlsplit((installation.folder / "kept" / "postgres" / "worker.url").read_text())
+    owner = urlunsplit(place._replace(netloc="integrahub:the-owners-own-password@"))
+    with psycopg.connect(owner, autocommit=True) as connection:
+        connection.execute("ALTER ROLE integrahub NOLOGIN")
     assert installation.stop() == 0
-    (installation.folder / "kept" / "postgres" / "cluster" / "pg_hba.conf").write_text("local all all reject\n")
     installation.spawn()
-    installation.wait_until(lambda: "reject" in _server_log(installation))
+    installation.wait_until(lambda: "not permitted to log in" in _server_log(installation))
     assert installation.stop(signal.SIGINT) == 0
     assert installation.members() == []
 

@@ -30,8 +30,8 @@ async def behind(
     host = parse_qs(urlsplit(database_url).query)["host"][0]
     proxy = Proxy(f"{host}/.s.PGSQL.5432")
     port = await proxy.start()
-    name = urlsplit(database_url).path.lstrip("/")
-    url = f"postgresql://integrahub@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
+    login, name = urlsplit(database_url).netloc, urlsplit(database_url).path.lstrip("/")
+    url = f"postgresql://{login}127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
     settings = Settings(database_url=url, data_dir=folder, admin_api_key="an-admin-key-for-tests", chunk_size=50)
     settings = settings.model_copy(update={"rate_limit": "off"})
     try:

@@ -62,11 +62,9 @@ async def _gate(database_url: str, folder: Path) -> AsyncIterator[int]:
 
 
 async def test_a_pool_speaks_tls_to_who_it_trusts_and_to_nobody_else(database_url: str, tmp_path: Path) -> None:
-    name = urlsplit(database_url).path
+    name, owner = urlsplit(database_url).path, urlsplit(database_url).netloc
     async with _gate(database_url, tmp_path / "own") as port:
-        base = (
-            f"postgresql://integrahub@localhost:{port}{name}?hostaddr=127.0.0.1&gssencmode=disable&sslmode=verify-full"
-        )
+        base = f"postgresql://{owner}localhost:{port}{name}?hostaddr=127.0.0.1&gssencmode=disable&sslmode=verify-full"
         trusted = Database(f"{base}&sslrootcert={tmp_path / 'own' / AUTHORITY}", size=2)
         await trusted.open()
         async with trusted.transaction() as connection:

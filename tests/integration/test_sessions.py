@@ -9,6 +9,7 @@ from psycopg import sql
 from integrahub.bus.local import LocalBus
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.leases import expire_leases
+from integrahub.db.logins import url_as
 from integrahub.db.migrations import migrate
 from integrahub.db.pool import Database
 from integrahub.db.roles import Role
@@ -113,7 +114,7 @@ async def test_the_embedded_server_starts_whatever_libpq_is_told(
     engine = EmbeddedPostgres(tmp_path / "postgres")
     try:
         url = await engine.start()
-        assert await EmbeddedPostgres(tmp_path / "postgres").url_of_running() == url
+        assert await EmbeddedPostgres(tmp_path / "postgres").url_of_running() == url_as(url, Role.WORKER)
         assert len(await migrate(url)) > 1
     finally:
         await engine.stop()
@@ -123,10 +124,10 @@ async def test_a_server_that_refuses_the_hub_is_not_asked_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = EmbeddedPostgres(tmp_path / "postgres")
-    await engine.start()
+    async with await psycopg.AsyncConnection.connect(await engine.start(), autocommit=True) as owner:
+        await owner.execute("ALTER ROLE integrahub NOLOGIN")
     await engine.stop()
     monkeypatch.setattr("integrahub.db.embedded._ANSWER", 0.1)
-    (tmp_path / "postgres" / "cluster" / "pg_hba.conf").write_text("local all all reject\n")
     with pytest.raises(ConfigurationError, match="refuses the hub"):
         await engine.start()
     assert engine.pid is None

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -40,10 +41,11 @@ class VaultServer:
 
     def lend(self, postgres: Guarded, seconds: int) -> None:
         """Lend logins of the hub's roles under database/creds/hub."""
-        url = postgres.url.replace("integrahub@/", "{{username}}:{{password}}@/")
+        login = urlsplit(postgres.url)
+        url = postgres.url.replace(login.netloc, "{{username}}:{{password}}@")
         self.tell("sys/mounts/database", type="database")
         config = {"plugin_name": "postgresql-database-plugin", "allowed_roles": ["hub"], "username": "integrahub"}
-        self.tell("database/config/pg", connection_url=url, password="none", **config)
+        self.tell("database/config/pg", connection_url=url, password=login.password or "", **config)
         made = (
             "CREATE ROLE \"{{name}}\" LOGIN PASSWORD '{{password}}' VALID UNTIL '{{expiration}}' "
             "IN ROLE integrahub_api, integrahub_worker"

@@ -1,18 +1,17 @@
-"""A PostgreSQL of its own that asks everybody but its owner for a password (SCRAM)."""
+"""A PostgreSQL of its own, whose logins can be given passwords by hand; it asks everybody for one (SCRAM)."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
 
 from integrahub.db.migrations import migrate
 from tests.conftest import embedded_postgres
-
-_RULES = "local all integrahub trust\nlocal all all scram-sha-256\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +22,14 @@ class Guarded:
 
     @property
     def place(self) -> str:
-        return self.url.replace("integrahub@/", "/")
+        return self.url.replace(self._login, "/")
 
     def url_of(self, user: str, password: str) -> str:
-        return self.url.replace("integrahub@/", f"{user}:{password}@/")
+        return self.url.replace(self._login, f"{user}:{password}@/")
+
+    @property
+    def _login(self) -> str:
+        return f"{urlsplit(self.url).netloc}/"
 
     def set_password(self, user: str, password: str) -> None:
         statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password))
@@ -41,9 +44,7 @@ class Guarded:
 @contextmanager
 def guarded_postgres() -> Iterator[Guarded]:
     """The server, with our schema in its database."""
-    with embedded_postgres("ihub-guarded-") as (folder, url):
+    with embedded_postgres("ihub-guarded-") as (_, url):
         server = Guarded(url)
-        (folder / "cluster" / "pg_hba.conf").write_text(_RULES)
-        server.ask("SELECT pg_reload_conf()")
         asyncio.run(migrate(server.url))
         yield server

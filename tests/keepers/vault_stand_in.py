@@ -73,7 +73,9 @@ class _Kept:
 
     def _statement(self, statement: str, database: str) -> None:
         config = self.told[f"database/config/{database}"]
-        url = config["connection_url"].replace("{{username}}:{{password}}", config["username"])
+        url = config["connection_url"].replace(
+            "{{username}}:{{password}}", f"{config['username']}:{config['password']}"
+        )
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 

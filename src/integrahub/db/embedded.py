@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import ctypes
 import fcntl
-import hashlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,41 +19,50 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from integrahub.db.binaries import Account, account_for, check_version, own_folder, prepare
+from integrahub.db import logins
+from integrahub.db.accounts import Account, account_for, give, nobody, own_folder
+from integrahub.db.binaries import check_version, prepare
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.embedded_configuration import CONFIGURATION
 from integrahub.db.leftovers import end_strays, remove_stale
+from integrahub.db.outside import Outside
+from integrahub.db.roles import Role
 from integrahub.db.sessions import ignore_libpq_variables
 from integrahub.domain.errors import ConfigurationError
 
-_USER = "integrahub"
 _DATABASE = "integrahub"
-_INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=trust", "-U", _USER]
+_INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=peer", "--auth-host=reject"]
+_INITDB += ["-U", logins.OWNER]
 _LOG_LIMIT = 16 << 20  # bytes, at a start
 _POLL = 0.02  # seconds
-_ANSWER = 30.0  # seconds for one statement of the start
 _LOOK = 0.1  # seconds between looks at a process that is to stay
 _ANSWER = 10.0  # seconds until a server that says it is ready must answer
+_STATEMENT = 30.0  # seconds for one statement of the start
 _STATUS = 7  # the line of postmaster.pid that holds it
 _PR_SET_PDEATHSIG = 1
 _LINUX = sys.platform == "linux"
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server on the folder `directory`, reached over a unix socket only.
+    """A PostgreSQL server on the folder `directory`, reached over a unix socket only, by password only.
 
-    The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time may run it.
+    The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time may run it; while it does,
+    `worker.url` says where a process of the same account reaches the database, as a worker. `password` is the owner's;
+    without it one is made at each start.
     """
 
-    def __init__(self, directory: Path, binaries: Path | None = None) -> None:
+    def __init__(self, directory: Path, binaries: Path | None = None, password: str | None = None) -> None:
         self._directory = directory.absolute()
         self._setting = binaries
         self._cluster = self._directory / "cluster"
         self._log = self._directory / "server.log"
-        # A socket's path may have 107 bytes, so it cannot live in the folder itself.
-        name = hashlib.sha256(os.fsencode(self._directory.resolve())).hexdigest()[:16]
-        self._socket = Path("/tmp") / f"ihub-{name}"
-        self._has_socket = False  # the folder at that path is ours
+        self._worker_url = self._directory / "worker.url"
+        self._outside = Outside(self._directory / "outside")
+        self._socket = self._cluster  # the folder it is in
+        self._is_random = password is None
+        self._password = password or secrets.token_urlsafe(32)
+        self._account: Account | None = None
+        self._has_passwords = False
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -83,10 +92,15 @@ class EmbeddedPostgres:
         return self._url(_DATABASE)
 
     async def url_of_running(self) -> str | None:
-        """The URL of the database `integrahub` while another process runs this folder; None when nobody does."""
+        """The URL of the database `integrahub`, for a worker's login, while another process runs this folder.
+
+        None when there is no such process. Nothing is sent to a server that does not know the password itself.
+        """
         ignore_libpq_variables()
-        url = self._url(_DATABASE)
-        with contextlib.suppress(psycopg.OperationalError):
+        with contextlib.suppress(FileNotFoundError, psycopg.OperationalError):
+            if os.geteuid() not in (0, self._worker_url.lstat().st_uid):
+                return None
+            url = self._worker_url.read_text("utf-8").strip()
             await (await connect(url)).close()
             return url
         return None
@@ -97,11 +111,9 @@ class EmbeddedPostgres:
             process.send_signal(signal.SIGINT)
             await _ended(process)
             self._process = None
-        if self._has_socket:
-            with contextlib.suppress(OSError):  # it stays while it holds copied programs
-                self._socket.rmdir()
-            self._has_socket = False
         if self._lock:
+            self._worker_url.unlink(missing_ok=True)
+            self._outside.remove()
             self._lock.close()
             self._lock = None
 
@@ -111,25 +123,29 @@ class EmbeddedPostgres:
             await _ended(process)
 
     def _url(self, database: str) -> str:
-        return f"postgresql://{_USER}@/{database}?host={quote(str(self._socket), safe='')}"
+        # A server that asks for anything but a proof of the password, which it must give as well, is not ours.
+        where = f"host={quote(str(self._socket), safe='')}&port=5432&require_auth=scram-sha-256"
+        return f"postgresql://{logins.OWNER}:{quote(self._password, safe='')}@/{database}?{where}"
 
     async def _launch(self) -> None:
         self._take_folder()
         fresh = self._directory / "cluster.new"
         for place in (fresh, self._cluster):
             await end_strays(place)
-        account = account_for(self._cluster)
-        own_folder(self._socket, account)
-        self._has_socket = True
-        programs = await asyncio.to_thread(prepare, self._setting, account, [self._directory, self._socket])
+        account = self._account = account_for(self._cluster)
+        programs = await asyncio.to_thread(prepare, self._setting, account, self._outside.folder)
         if not self._cluster.is_dir() or not any(self._cluster.iterdir()):
             await self._create_cluster(programs.folder, fresh, account)
         check_version(self._cluster, programs)
+        self._socket = self._outside.socket_folder(self._cluster, account)
         remove_stale(self._cluster / "postmaster.pid", self._cluster)
         remove_stale(self._socket / ".s.PGSQL.5432.lock", self._cluster)
-        settings = CONFIGURATION | {"unix_socket_directories": str(self._socket)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self._process = self._spawn([str(programs.folder / "postgres"), *options], self._cluster, account)
+        (logins.ask_passwords if self._has_passwords else logins.admit_starter)(self._cluster, account)
+        # Below closed folders the server's account finds the cluster as its working directory alone.
+        socket = "." if self._socket == self._cluster else str(self._socket)
+        options = [f"{name}={value}" for name, value in {**CONFIGURATION, "unix_socket_directories": socket}.items()]
+        arguments = [part for option in options for part in ("-c", option)]
+        self._process = self._spawn([str(programs.folder / "postgres"), *arguments], self._cluster, account)
 
     def _take_folder(self) -> None:
         """Lock the folder against a second hub, which would end our server as a stray."""
@@ -174,8 +190,9 @@ class EmbeddedPostgres:
     async def _create_cluster(self, folder: Path, fresh: Path, account: Account) -> None:
         """A new cluster under another name first, so that one cut short is never taken for a whole one."""
         await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
-        own_folder(fresh, account)
-        initdb = self._spawn([str(folder / "initdb"), *_INITDB], fresh, account)
+        maker = account if account.has_name else nobody()
+        own_folder(fresh, maker)
+        initdb = self._spawn([str(folder / "initdb"), *_INITDB], fresh, maker)
         try:
             await _ended(initdb)
         finally:
@@ -184,6 +201,8 @@ class EmbeddedPostgres:
                 initdb.wait()
         if initdb.returncode:
             raise ConfigurationError(f"PostgreSQL could not create its files in {fresh}. {self._tail()}")
+        if maker != account:
+            await asyncio.to_thread(give, fresh, account)
         os.rename(fresh, self._cluster)
         _sync(self._directory)
 
@@ -193,6 +212,8 @@ class EmbeddedPostgres:
         end = asyncio.get_running_loop().time() + _ANSWER
         while True:
             try:
+                if not self._has_passwords:
+                    await self._set_passwords()
                 async with await self._connect() as connection:
                     await connection.execute("SELECT 1")
                     return
@@ -203,6 +224,18 @@ class EmbeddedPostgres:
                         f"The embedded PostgreSQL runs but refuses the hub: {str(error).strip()}. {self._tail()}"
                     ) from error
                 await asyncio.sleep(_POLL)
+
+    async def _set_passwords(self) -> None:
+        """Set this start's passwords as the one account that needs none, and have everybody asked from then on."""
+        assert self._process is not None and self._account is not None
+        place = f"@/postgres?host={quote(str(self._socket), safe='')}&port=5432&require_auth=none"
+        async with await connect(
+            f"postgresql://{logins.OWNER}{place}", autocommit=True, answer=_STATEMENT
+        ) as connection:
+            await logins.set_passwords(connection, self._password, is_random=self._is_random)
+        logins.ask_passwords(self._cluster, self._account)
+        self._process.send_signal(signal.SIGHUP)
+        self._has_passwords = True
 
     async def _ready(self) -> None:
         """Return once the server says in its own file that it takes connections."""
@@ -220,13 +253,14 @@ class EmbeddedPostgres:
             raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
 
     async def _connect(self) -> HubConnection:
-        return await connect(self._url("postgres"), autocommit=True, answer=_ANSWER)
+        return await connect(self._url("postgres"), autocommit=True, answer=_STATEMENT)
 
     async def _create_database(self) -> None:
         async with await self._connect() as connection:
             found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
             if await found.fetchone() is None:
                 await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
+        logins.keep(self._worker_url, logins.url_as(self._url(_DATABASE), Role.WORKER))
 
     def _tail(self) -> str:
         with contextlib.suppress(OSError):

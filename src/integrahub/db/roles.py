@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from psycopg import AsyncConnection
 
@@ -44,9 +43,3 @@ class Reach:
 
 
 EVERYTHING = Reach(everything=True)
-
-
-def url_as(url: str, role: Role) -> str:
-    """The address of the same database for a login of this role, where none needs a password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))

@@ -25,7 +25,7 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         await migrate((await asyncio.to_thread(with_login, settings)).database_url or "")
         yield settings.database_url
         return
-    postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
+    postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin, settings.postgres_password)
     url = await postgres.start()
     try:
         await migrate(url)

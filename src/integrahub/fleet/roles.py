@@ -11,6 +11,13 @@ from integrahub.settings import Settings
 REST = "finish,sweep,failures,reconcile,census"
 
 
+# What a process of a login never needs: others of the same account may read its environment (/proc/PID/environ).
+_WITHHELD = {
+    Login.API: frozenset({"KEY", "POSTGRES_PASSWORD"}),
+    Login.WORKER: frozenset({"KEY", "POSTGRES_PASSWORD", "ADMIN_API_KEY", "KEY_PEPPER", "VALID_API_KEYS"}),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """`step` as metrics name it, the command's `arguments`, how many, and what they are in PostgreSQL."""
@@ -54,8 +61,8 @@ def static_membership(role: Role, slot: int) -> dict[str, str]:
     return {"INTEGRAHUB_KAFKA_INSTANCE": name_of(role, slot).replace(" ", "-")}
 
 
-def environment_of(settings: Settings, url: str | None, port: int) -> dict[str, str]:
-    """What a process is started with: the environment, and what the command line or the fleet decided.
+def environment_of(settings: Settings, login: Login, url: str | None, port: int) -> dict[str, str]:
+    """Return what a process is started with: the environment, less the secrets of other roles, and what was decided.
 
     `url` is of a database of our own; any other the process finds by itself, with the newest credentials. `port` is
     where the fleet tells the counts of all.
@@ -75,4 +82,10 @@ def environment_of(settings: Settings, url: str | None, port: int) -> dict[str, 
     given |= {"DATABASE_URL": url} if url else {}
     files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
     given |= {name: str(path.absolute()) for name, path in files.items() if path}
-    return os.environ | {f"INTEGRAHUB_{name}": value for name, value in given.items()}
+    kept = {name: value for name, value in os.environ.items() if _plain(name) not in _WITHHELD[login]}
+    return kept | {f"INTEGRAHUB_{name}": value for name, value in given.items()}
+
+
+def _plain(variable: str) -> str:
+    """Return the setting a variable gives; settings are found whatever the case of their letters."""
+    return variable.upper().removeprefix("INTEGRAHUB_")

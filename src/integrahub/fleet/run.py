@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from integrahub.db.roles import Role, url_as
+from integrahub.db.logins import url_as
+from integrahub.db.roles import Role
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.exposure import check_exposure

@@ -35,7 +35,7 @@ class Supervisor:
     def __init__(self, hub: Hub, shared: socket.socket, port: int, url_of: Callable[[Login], str | None]) -> None:
         self._hub = hub
         self._shared = shared
-        self._environments = {login: environment_of(hub.settings, url_of(login), port) for login in Login}
+        self._environments = {login: environment_of(hub.settings, login, url_of(login), port) for login in Login}
         self.groups = {role.step: Group(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
         self._upserts, self._apis = self._scalings()
         self._totals, self._usage = Totals(hub.gauges(), hub.settings.data_dir), ApiUsage(hub.settings.api_memory)
