@@ -138,6 +138,9 @@ class Settings(SecretsPlace):
     plain_http: bool = False
     rate_limit: RateText = "100/minute"
     failed_key_limit: RateText = "20/minute"
+    key_rate_limit: RateText = "6000/minute"
+    auto_create_pharmacies: bool = True
+    new_pharmacy_limit: RateText = "100/minute"
     read_rate_limit: RateText = "3000/minute"
     reads_per_key: int = Field(2, ge=1, le=100)
     read_pool_size: int = Field(4, ge=1, le=100)

@@ -86,5 +86,5 @@ async def test_a_refusal_is_logged_with_its_code_and_key_under_the_trace_of_the_
     assert line["key"].startswith("key ") and client.key not in str(lines)
     await client.post([product(1)], "both", **{"X-Api-Key": "ihub_live_wrong"})
     line = [line for line in lines if line["event"] == "request refused"][-1]
-    assert (line["code"], line["status"]) == ("key_refused", 401) and "key" not in line and line["address"]
+    assert (line["code"], line["status"]) == ("key_malformed", 401) and "key" not in line and line["address"]
     assert "ihub_live_wrong" not in str(lines)

@@ -1,7 +1,9 @@
 """Keys over the real tables: whose they are, how they end, and that none is ever taken over."""
 
 import asyncio
+from typing import Any
 
+from integrahub.domain.keys import generate_key
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"
@@ -117,3 +119,29 @@ async def test_scopes_that_do_not_go_together_and_keys_of_the_hubs_own_shape_are
         answer = await client.http.post("/admin/keys", json=wanted, headers={"X-Admin-Api-Key": ADMIN})
         assert (answer.status_code, answer.json()["code"]) == (400, "scopes_unfit")
     assert await _post(client, CNPJ, "ihub_live_mine-own") == 400
+
+
+async def _refused(client: Client, key: str) -> dict[str, Any]:
+    answer = await client.http.get("/v1/batches", headers={"X-Api-Key": key} if key else {})
+    assert answer.status_code == 401
+    problem: dict[str, Any] = answer.json()
+    assert problem["error"] == "Unauthorized" and problem["message"]
+    return problem
+
+
+async def test_a_refused_key_is_told_what_is_wrong_with_it(client: Client) -> None:
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    key = made["api_key"]
+    async with client.hub.database.transaction() as connection:
+        statement = "UPDATE api_keys SET expires_at = now() - interval '1 day' WHERE id = %s"
+        ended = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+        await connection.execute(statement, [ended["id"]])
+    cut = await _refused(client, key[:-1])
+    assert cut["code"] == "key_malformed" and f"{len(key) - 1} de {len(key)} caracteres" in cut["message_pt"]
+    assert f"{len(key) - 1} of {len(key)} characters" in cut["message_en"]
+    swapped = key[:20] + key[21] + key[20] + key[22:] if key[20] != key[21] else key[:20] + "0" + key[21:]
+    await client.admin("DELETE", f"/admin/keys/{made['id']}")
+    codes = [
+        (await _refused(client, tried))["code"] for tried in ("", swapped, key, generate_key().text, ended["api_key"])
+    ]
+    assert codes == ["key_missing", "key_malformed", "key_invalid", "key_invalid", "key_expired"]

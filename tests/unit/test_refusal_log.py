@@ -16,14 +16,14 @@ def test_each_kind_is_logged_once_a_second_with_how_many_it_stands_for() -> None
     log = RefusalLog(lambda: now)
     with capture_logs() as lines:
         for _ in range(500):
-            log.add(_scope("key_refused"), "/v1/batches", "401")
+            log.add(_scope("key_invalid"), "/v1/batches", "401")
         log.add(_scope("rate_limited", "key A"), "/v1/batches", "429")
         now = 1.5
-        log.add(_scope("key_refused"), "/v1/batches", "401")
+        log.add(_scope("key_invalid"), "/v1/batches", "401")
     assert [(line["code"], line.get("skipped", 0)) for line in lines] == [
-        ("key_refused", 0),
+        ("key_invalid", 0),
         ("rate_limited", 0),
-        ("key_refused", 499),
+        ("key_invalid", 499),
     ]
     assert lines[0]["address"] == "192.0.2.7" and lines[1]["key"] == "key A"
 
@@ -32,5 +32,5 @@ def test_many_kinds_at_once_are_bounded_too() -> None:
     log = RefusalLog(lambda: 0.0)
     with capture_logs() as lines:
         for number in range(5000):
-            log.add(_scope("key_refused", f"key {number}"), "/v1/batches", "401")
+            log.add(_scope("key_invalid", f"key {number}"), "/v1/batches", "401")
     assert len(lines) == 20

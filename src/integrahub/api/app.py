@@ -27,6 +27,7 @@ from integrahub.api.auth import Keys
 from integrahub.api.door import Door
 from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST
+from integrahub.api.known_pharmacies import Creation, KnownPharmacies
 from integrahub.api.limits import Limiter, Limits
 from integrahub.api.methods import Methods
 from integrahub.api.reads import ReadBounds, Reads
@@ -54,10 +55,11 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     )
     settings = hub.settings
     limiter = Limiter(hub.database)
-    limits = Limits(limiter, parse_rate(settings.rate_limit), parse_rate(settings.failed_key_limit))
+    rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
+    limits = Limits(limiter, *map(parse_rate, rates))
     known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
     errors.install(app)
-    post = _post_route(hub, ingest, known, limits)
+    post = _post_route(hub, ingest, known, limits, limiter)
     app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
     app.router.routes.append(Route(PATH, post, methods=["POST"]))
     for routes in _routers(hub, known, limiter):
@@ -73,11 +75,17 @@ def _read_bounds(settings: Settings) -> ReadBounds:
     return ReadBounds(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
 
 
-def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits) -> "_Bare":
+def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits, limiter: Limiter) -> "_Bare":
     settings = hub.settings
     bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
     poster = known.allowing(Scope.INGEST)
-    return _Bare(IngestRoute(ingest, hub.database, poster, limits, bounds=bounds, verify_cnpj=settings.verify_cnpj))
+    creation = Creation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
+    known_pharmacies = KnownPharmacies(hub.database, limiter, creation)
+    return _Bare(
+        IngestRoute(
+            ingest, hub.database, poster, limits, known_pharmacies, bounds=bounds, verify_cnpj=settings.verify_cnpj
+        )
+    )
 
 
 def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:

@@ -13,7 +13,7 @@ from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
 from integrahub.domain.gathering import Shared
-from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id
+from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 _HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
@@ -44,7 +44,7 @@ class Keys:
         self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
-        self._asked = Shared[bytes, Caller | None]()
+        self._asked = Shared[bytes, Caller | Unauthorized]()
 
     def allowing(self, scope: Scope) -> "KeyCheck":
         """Return the check that a request's key has this scope."""
@@ -64,7 +64,7 @@ class Keys:
     async def _caller(self, request: Request) -> Caller:
         key, address = presented_key(request), _address(request)
         if not key:
-            raise Unauthorized("key_refused")
+            raise Unauthorized("key_missing")
         digest = key_hash(key, self._pepper)
         equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
         if equal:
@@ -72,26 +72,35 @@ class Keys:
         known, since = self._known.get(digest, (None, 0.0))
         if known and monotonic() - since < _FRESH:
             return known
-        if not known:
-            self._limits.check_address(address)
-        found = await self._looked_up(key, digest)
-        if found is None:
-            self._known.pop(digest, None)
-            await self._limits.failed_key(address)
-            raise Unauthorized("key_refused")
-        return found
+        is_blocked = not known and self._limits.is_blocked(address)
+        found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
+        if isinstance(found, Caller):
+            return found
+        self._known.pop(digest, None)
+        if is_blocked:
+            raise self._limits.too_many_keys(address)
+        await self._limits.failed_key(address)
+        raise found
 
-    async def _looked_up(self, key: str, digest: bytes) -> Caller | None:
-        """The key's caller from the table; requests that come together share one look-up."""
-        return await self._asked(digest, lambda: self._look_up(key, digest))
+    async def _looked_up(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller | Unauthorized:
+        """Return the key's caller from the table, or the refusal; requests that come together share one look-up."""
+        if key.startswith(PREFIX) and key_id(key) is None:
+            length, expected = len(key), length_of_key(key)
+            return Unauthorized("key_malformed", length=length, expected=expected)
 
-    async def _look_up(self, key: str, digest: bytes) -> Caller | None:
-        public_id = key_id(key)
-        if public_id is None and key.startswith(PREFIX):
-            return None
-        row = await api_keys.find_live(self._database, public_id, digest)
+        async def look() -> Caller | Unauthorized:
+            return await self._asked(digest, lambda: self._look_up(key_id(key), digest))
+
+        if not is_blocked:
+            return await look()
+        return await self._limits.second_look(address, look, is_chosen=not key.startswith(PREFIX))
+
+    async def _look_up(self, public_id: str | None, digest: bytes) -> Caller | Unauthorized:
+        row = await api_keys.find_unrevoked(self._database, public_id, digest)
         if row is None:
-            return None
+            return Unauthorized("key_invalid")
+        if row["is_expired"]:
+            return Unauthorized("key_expired", expired_at=row["expires_at"].isoformat(timespec="minutes"))
         if len(self._known) >= _MOST:
             self._known.clear()
         caller = _caller_of(row)

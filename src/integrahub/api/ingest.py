@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.api.auth import Authenticate
+from integrahub.api.known_pharmacies import KnownPharmacies
 from integrahub.api.limits import Limits
 from integrahub.api.unknown_names import add_notice
 from integrahub.db import pharmacies
@@ -17,7 +18,6 @@ from integrahub.db.roles import Reach
 from integrahub.domain.body_inspection import inspect_head
 from integrahub.domain.charsets import Transcoder, is_charset, transcoder_for
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
-from integrahub.domain.gathering import Shared
 from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
@@ -30,7 +30,6 @@ from integrahub.telemetry.metrics import (
     UPLOAD_LAST_BYTES,
 )
 
-_FRESH = 5.0  # seconds a pharmacy's settings are remembered
 PATH = POST_ROUTE
 _MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}
 _ENCODINGS = {"x-gzip": "gzip", "gzip": "gzip", "zstd": "zstd"}
@@ -55,6 +54,7 @@ class IngestRoute:
         database: Database,
         authenticate: Authenticate,
         limits: Limits,
+        known: KnownPharmacies,
         *,
         bounds: BodyBounds,
         verify_cnpj: bool,
@@ -65,8 +65,7 @@ class IngestRoute:
         self._limits = limits
         self._bounds = bounds
         self._verify = verify_cnpj
-        self._known: dict[str, tuple[dict[str, Any], float]] = {}
-        self._asked = Shared[str, dict[str, Any]]()
+        self._find_or_create = known
 
     async def __call__(self, request: Request) -> Response:
         """Take one body in."""
@@ -111,18 +110,7 @@ class IngestRoute:
         cnpj = await self._cnpj(caller, facts, named)
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
-        known, since = self._known.get(cnpj, (None, 0.0))
-        if known is None or monotonic() - since > _FRESH:
-            known = await self._asked(cnpj, lambda: self._find_or_create(cnpj, facts))
-        return known
-
-    async def _find_or_create(self, cnpj: str, facts: Facts) -> dict[str, Any]:
-        if len(self._known) > 100_000:
-            self._known.clear()
-        seen = self._database.within(Reach(cnpjs=(cnpj,)))
-        known = await pharmacies.find_or_create(seen, cnpj, facts.name or "", facts.city or "", facts.state or "")
-        self._known[cnpj] = (known, monotonic())
-        return known
+        return await self._find_or_create(caller, cnpj, facts)
 
     async def _cnpj(self, caller: Caller, facts: Facts, named: str) -> str:
         own = None if named else caller.only()

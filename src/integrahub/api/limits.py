@@ -3,14 +3,16 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Awaitable, Callable
 from time import monotonic
 
 import structlog
 
+from integrahub.api.second_looks import Found, NoRoom, SecondLooks
 from integrahub.db import rate_windows
 from integrahub.db.pool import Database
 from integrahub.domain.errors import TooManyRequests
-from integrahub.domain.keys import Caller
+from integrahub.domain.keys import Caller, Scope
 from integrahub.domain.limits import Rate, Taken, neighbourhood, parse_rate
 from integrahub.telemetry.metrics import LIMITER_FAILURES
 
@@ -73,36 +75,65 @@ class Limiter:
 
 
 class Limits:
-    """The hub's limits, put to requests. `posts` and `failed_keys` are the settings; None is no limit."""
+    """The hub's limits, put to requests. The rates are the settings'; None is no limit.
 
-    def __init__(self, limiter: Limiter, posts: Rate | None, failed_keys: Rate | None) -> None:
+    `posts` is of a pharmacy, `failed_keys` of an address, `vendors` of a key that reaches all pharmacies.
+    """
+
+    def __init__(self, limiter: Limiter, posts: Rate | None, failed_keys: Rate | None, vendors: Rate | None) -> None:
         self._limiter = limiter
         self._posts = posts
         self._failed_keys = failed_keys
+        self._vendors = vendors
         self._blocked: dict[str, float] = {}  # address -> monotonic seconds
+        self._second_looks = SecondLooks()
 
     async def post(self, caller: Caller, cnpj: str, own: str | None) -> dict[str, str]:
         """Count a post by its key when that has a limit of its own, else by its pharmacy, whose own limit is `own`.
 
-        The headers to answer with; TooManyRequests when the limit is reached.
+        A key that reaches all pharmacies and has no limit of its own is counted as well: its client chooses the CNPJs.
+        Return the headers to answer with; TooManyRequests when a limit is reached.
         """
+        if caller.cnpjs is None and not caller.rate_limit and not caller.may(Scope.ADMIN):
+            await self._taken(f"key:{caller.name}", self._vendors)
         subject, rate = (f"key:{caller.name}", caller.rate_limit) if caller.rate_limit else (f"cnpj:{cnpj}", own)
         limit = parse_rate(rate) if rate else self._posts
-        if limit is None:
+        taken = await self._taken(subject, limit)
+        if limit is None or taken is None:
             return {}
+        return _headers("posts", limit, taken.remaining(limit), limit.seconds * (1 - taken.elapsed))
+
+    async def _taken(self, subject: str, limit: Rate | None) -> Taken | None:
+        if limit is None:
+            return None
         taken = await self._limiter.take(subject, limit)
         if isinstance(taken, float):
             headers = _headers("posts", limit, 0, taken)
             raise TooManyRequests("rate_limited", taken, headers, quota=limit.quota, seconds=limit.seconds)
-        return _headers("posts", limit, taken.remaining(limit), limit.seconds * (1 - taken.elapsed)) if taken else {}
+        return taken
 
-    def check_address(self, address: str) -> None:
-        """TooManyRequests for an address that offered too many wrong keys, before any key of its is looked at."""
+    def is_blocked(self, address: str) -> bool:
+        """Return whether the address offered too many wrong keys."""
         place = neighbourhood(address)
-        wait = self._blocked.get(place, 0.0) - monotonic()
-        if wait > 0 and self._failed_keys:
-            raise _too_many_keys(self._failed_keys, wait)
-        self._blocked.pop(place, None)
+        is_over = self._blocked.get(place, 0.0) <= monotonic()
+        if is_over:
+            self._blocked.pop(place, None)
+        return self._failed_keys is not None and not is_over
+
+    async def second_look(self, address: str, look: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
+        """Look up a key of a blocked address, so that one client's wrong key shuts out no other behind the same proxy.
+
+        TooManyRequests when there is no room: few are looked up at once, and of keys that people choose few a minute.
+        """
+        try:
+            return await self._second_looks(neighbourhood(address), look, is_chosen=is_chosen)
+        except NoRoom:
+            raise self.too_many_keys(address) from None
+
+    def too_many_keys(self, address: str) -> TooManyRequests:
+        """Return the refusal of a blocked address."""
+        limit = self._failed_keys or Rate(1, 1)
+        return _too_many_keys(limit, max(0.001, self._blocked.get(neighbourhood(address), 0.0) - monotonic()))
 
     async def failed_key(self, address: str) -> None:
         """Count a key that is nobody's; TooManyRequests when it was one too many."""
@@ -117,11 +148,11 @@ class Limits:
             raise _too_many_keys(self._failed_keys, taken)
 
 
-def refuse_over(policy: str, limit: Rate, taken: Taken | float | None) -> None:
-    """Raise TooManyRequests `<policy>_limited` when nothing was granted."""
+def refuse_over(code: str, limit: Rate, taken: Taken | float | None) -> None:
+    """Raise TooManyRequests with this code when nothing was granted."""
     if isinstance(taken, float):
-        headers = _headers(policy, limit, 0, taken)
-        raise TooManyRequests(f"{policy}_limited", taken, headers, quota=limit.quota, seconds=limit.seconds)
+        headers = _headers(code.removesuffix("_limited"), limit, 0, taken)
+        raise TooManyRequests(code, taken, headers, quota=limit.quota, seconds=limit.seconds)
 
 
 def _too_many_keys(limit: Rate, wait: float) -> TooManyRequests:

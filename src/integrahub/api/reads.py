@@ -58,7 +58,7 @@ class Reads:
     async def _count(self, caller: Caller) -> None:
         rate = self._bounds.rate
         if rate is not None and caller.rate_limit != "off":
-            refuse_over("reads", rate, await self._limiter.take(f"reads:{caller.name}", rate))
+            refuse_over("reads_limited", rate, await self._limiter.take(f"reads:{caller.name}", rate))
 
     @asynccontextmanager
     async def _seat(self, name: str) -> AsyncIterator[None]:

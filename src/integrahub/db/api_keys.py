@@ -26,19 +26,19 @@ class Grant:
     replaces: UUID | None = None
 
 
-async def find_live(database: Database, public_id: str | None, digest: bytes) -> Row | None:
-    """The key with this hash while it lives, by its id or, chosen by its bearer, by hash alone; notes its use.
+async def find_unrevoked(database: Database, public_id: str | None, digest: bytes) -> Row | None:
+    """Return the key with this hash, by its id or, chosen by its bearer, by hash alone; note its use while it lives.
 
     The hash is compared whether or not the id is known, so that both take the same time.
     """
     async with database.transaction() as connection:
         asked = {"public_id": public_id, "hash": digest}
-        named = _SQL["find_live_by_id"] if public_id else _SQL["find_live_by_hash"]
+        named = _SQL["find_unrevoked_by_id"] if public_id else _SQL["find_unrevoked_by_hash"]
         row = await (await connection.execute(named, asked)).fetchone()
         equal = hmac.compare_digest(bytes(row["hash"]) if row else _NOBODY, digest)
         if row is None or not equal:
             return None
-        if row["note_use"]:
+        if row["note_use"] and not row["is_expired"]:
             await connection.execute(_SQL["touch"], {"id": row["id"]})
         return row
 

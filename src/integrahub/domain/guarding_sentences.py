@@ -26,9 +26,36 @@ def put(sentence: Sentence, facts: Mapping[str, object]) -> Sentence:
 
 # code -> both languages; {braces} are facts.
 GUARDING: dict[str, Sentence] = {
-    "key_refused": Sentence(
-        "A requisição veio sem chave válida. Envie-a como `Authorization: Bearer CHAVE` ou `X-Api-Key: CHAVE`.",
-        "No valid key came with the request. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
+    "key_missing": Sentence(
+        "A requisição veio sem chave. Envie-a como `Authorization: Bearer CHAVE` ou `X-Api-Key: CHAVE`.",
+        "The request came without a key. Send it as `Authorization: Bearer KEY` or `X-Api-Key: KEY`.",
+    ),
+    "key_malformed": Sentence(
+        "A chave parece incompleta ou digitada com erro: {length} de {expected} caracteres, e a conferência dela não "
+        "fecha. Copie-a inteira, de `ihub_` até o fim.",
+        "The key looks incomplete or mistyped: {length} of {expected} characters, and its checksum does not match. "
+        "Copy all of it, from `ihub_` to its end.",
+    ),
+    "key_invalid": Sentence(
+        "A chave não vale neste hub: está errada, é de outro hub ou foi revogada. Confira-a ou peça outra ao operador.",
+        "The key is not valid in this hub: it is wrong, of another hub, or revoked. Check it, or ask the operator for "
+        "another.",
+    ),
+    "key_expired": Sentence(
+        "A chave expirou em {expired_at}. Peça outra ao operador.",
+        "The key expired at {expired_at}. Ask the operator for another.",
+    ),
+    "pharmacy_not_registered": Sentence(
+        "A farmácia {cnpj} não está cadastrada, e este hub não cadastra farmácias por envio. Peça o cadastro ao "
+        "operador (`integrahub pharmacy add {cnpj}`).",
+        "The pharmacy {cnpj} is not registered, and this hub registers none by a post. Ask the operator to register it "
+        "(`integrahub pharmacy add {cnpj}`).",
+    ),
+    "pharmacies_limited": Sentence(
+        "O limite de {quota} farmácias novas a cada {seconds} s desta chave foi atingido. Nada foi recebido; envie de "
+        "novo em {wait} s.",
+        "This key's limit of {quota} new pharmacies in {seconds} s is reached. Nothing was taken in; send it again in "
+        "{wait} s.",
     ),
     "scope_missing": Sentence(
         "Esta chave não tem o escopo `{scope}`. Peça ao operador uma chave que o tenha.",

@@ -102,6 +102,12 @@ def key_id(key: str) -> str | None:
     return parts[2] if len(parts[3]) == _SECRET + _CHECKSUM and checksum == _checksum(body) else None
 
 
+def length_of_key(key: str) -> int:
+    """Return how many characters a key of the hub has that begins as this one does."""
+    kind = "admin" if key.startswith(f"{PREFIX}a") else "live"
+    return len(f"{PREFIX}{kind}__") + _ID + _SECRET + _CHECKSUM
+
+
 def key_hash(key: str, pepper: bytes) -> bytes:
     """What is stored of a key: 32 bytes that are worth nothing without the hub's pepper."""
     return hmac.digest(pepper, key.encode("utf-8", "surrogatepass"), "sha256")

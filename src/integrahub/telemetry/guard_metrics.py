@@ -21,4 +21,12 @@ CONNECTIONS_CLOSED = Counter(
     remedy="`idle_*` and `refused_*`: raise MAX_CONNECTIONS, or block who floods. Others: a slow or hostile client.",
 )
 
-GUARDS: tuple[Metric, ...] = (CONNECTIONS_OPEN, CONNECTIONS_CLOSED)
+PHARMACIES_CREATED = Counter(
+    name="integrahub_pharmacies_created_total",
+    unit="pharmacies",
+    known=[()],
+    meaning="Pharmacies made by the first post for a CNPJ that was not known",
+    remedy="Many at once: a vendor's key posts CNPJs nobody expects. See NEW_PHARMACY_LIMIT, AUTO_CREATE_PHARMACIES.",
+)
+
+GUARDS: tuple[Metric, ...] = (CONNECTIONS_OPEN, CONNECTIONS_CLOSED, PHARMACIES_CREATED)

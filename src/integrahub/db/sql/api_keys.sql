@@ -1,16 +1,16 @@
--- find_live_by_id --
--- The key that carries an id, unless revoked or expired; whether its last use should be noted.
-SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit,
+-- find_unrevoked_by_id --
+-- The key that carries an id, unless revoked; whether it has expired, and whether its last use should be noted.
+SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
   coalesce(last_used_at < now() - interval '1 minute', true) AS note_use
 FROM api_keys
-WHERE public_id = %(public_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+WHERE public_id = %(public_id)s AND revoked_at IS NULL
 
--- find_live_by_hash --
--- A key its bearer chose, unless revoked or expired.
-SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit,
+-- find_unrevoked_by_hash --
+-- A key its bearer chose, unless revoked.
+SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
   coalesce(last_used_at < now() - interval '1 minute', true) AS note_use
 FROM api_keys
-WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL
 
 -- create_unless_taken --
 -- A new key; the same chosen key again comes back to life, but never with another reach.
