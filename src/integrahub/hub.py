@@ -249,7 +249,10 @@ def unopened(
     breakers = {"postgresql": database.breaker}
     breakers |= {"storage": Breaker("Storage", monotonic), "bus": Breaker("The bus", monotonic)}
     chosen = adapters.storage(settings), adapters.bus(settings, database)
-    storage, bus = GuardedStorage(chosen[0], breakers["storage"]), GuardedBus(chosen[1], breakers["bus"])
+    storage, bus = (
+        GuardedStorage(chosen[0], breakers["storage"], deadlines.storage),
+        GuardedBus(chosen[1], breakers["bus"]),
+    )
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
     return Hub(settings, database, reads, storage, bus, pepper, admin_key, breakers, fuses, chosen, deadlines)
 

@@ -52,3 +52,14 @@ def frozen(pid: int) -> Iterator[None]:
 def postmaster(folder: Path) -> int:
     """Return the process id of the PostgreSQL whose data is below `folder`."""
     return int(next(folder.rglob("postmaster.pid")).read_text().splitlines()[0])
+
+
+def child(program: str) -> int:
+    """Return the process id of this process's newest child that runs `program`."""
+    found = []
+    for one in family(os.getpid())[1:]:
+        with suppress(OSError):
+            command = (Path("/proc") / str(one) / "cmdline").read_bytes().split(b"\0")
+            if Path(command[0].decode()).name == program:
+                found.append(one)
+    return max(found)

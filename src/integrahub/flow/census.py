@@ -1,6 +1,8 @@
 """Census: what dashboards and alerts ask of the whole hub is counted aside, so that no scrape pays for it."""
 
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
@@ -8,11 +10,13 @@ from integrahub.db import census
 from integrahub.db.census import Figures, Totals
 from integrahub.db.pool import Database
 from integrahub.domain.batches import FINAL
+from integrahub.domain.errors import Transient
 from integrahub.domain.products import SETTLED
 from integrahub.telemetry import metrics
 
 _SELDOM = 60.0  # seconds at least between counts of what is costly
 _SHARE = 20.0  # counting what is costly takes at most one part in so many of the time
+_PATIENCE = 5.0  # seconds the disk may take to say how full it is
 _RESULTS = (*SETTLED, "deactivated")
 
 
@@ -26,6 +30,7 @@ class Census:
     def __init__(self, database: Database, folder: Path | None, quota: int | None) -> None:
         self._database = database
         self._folder = folder
+        self._thread = ThreadPoolExecutor(1, "disk room")  # a disk that hangs holds this one alone
         self._quota = quota
         self._due = 0.0
 
@@ -68,9 +73,16 @@ class Census:
         """Bytes used and bytes there is room for: by the quota where one is set, else of the disk."""
         if self._quota or self._folder is None:
             return await census.stored(self._database), self._quota
-        there = next(place for place in (self._folder, *self._folder.parents) if place.is_dir())
-        disk = shutil.disk_usage(there)
-        return disk.total - disk.free, disk.total
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, _disk_usage, self._folder)
+        try:
+            return await asyncio.wait_for(asked, _PATIENCE)
+        except TimeoutError:
+            raise Transient(f"The disk of {self._folder} did not answer within {_PATIENCE:g} s.") from None
+
+
+def _disk_usage(folder: Path) -> tuple[int, int]:
+    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir()))
+    return disk.total - disk.free, disk.total
 
 
 def _finished(totals: Totals) -> Figures:

@@ -1,54 +1,54 @@
 """Objects as files of one folder: written aside, flushed to the disk with their folder, then renamed into place."""
 
-import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
-from io import BufferedWriter
 from pathlib import Path
 from uuid import uuid4
 
 from integrahub.storage.base import ObjectMissing, check_name
+from integrahub.storage.disk_threads import DiskThreads
+from integrahub.storage.open_files import Reading, Writing, flush_folder
 
 _BLOCK = 512 * 1024  # bytes a read
 _PART = 256 * 1024  # bytes a write, at least
 _UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with a dot
+_REMEMBERED = 20_000  # folders
 
 
 class FileStorage:
-    """The storage port on a local folder."""
+    """The storage port on a local folder. Every call of the disk runs in a thread, so that a disk that hangs holds
+    nobody but those who wait for it; who stops waiting leaves the thread to tidy up once the disk goes on.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._aside = root / _UNFINISHED
+        self._threads = DiskThreads()
+        self._durable: set[Path] = set()  # folders whose entry this process flushed itself
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
         """Durable when it returns: the file, then the folder that names it, are flushed to the disk."""
         target = self._path(name)
-        aside = self._aside / uuid4().hex
-        await asyncio.to_thread(self._prepare, target)
-        try:
-            with aside.open("xb") as file:
-                size = 0
-                async for part in _gathered(blocks):
-                    size += sum(map(len, part))
-                    await asyncio.to_thread(file.writelines, part)
-                await asyncio.to_thread(_flush, file)
-            await asyncio.to_thread(_rename, aside, target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        writing = Writing(self._aside / uuid4().hex, target)
+        async with self._threads.using(writing) as run:
+            await run(self._prepare, target)
+            await run(writing.open)
+            size = 0
+            async for part in _gathered(blocks):
+                size += sum(map(len, part))
+                await run(writing.write, part)
+            await run(writing.finish)
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Stream the file."""
-        try:
-            file = await asyncio.to_thread(self._path(name).open, "rb")
-        except (FileNotFoundError, IsADirectoryError):
-            raise ObjectMissing(f"There is no object named {name!r}.") from None
-        with file:
-            file.seek(start)
+        reading = Reading(self._path(name))
+        async with self._threads.using(reading) as run:
+            try:
+                await run(reading.open, start)
+            except (FileNotFoundError, IsADirectoryError):
+                raise ObjectMissing(f"There is no object named {name!r}.") from None
             while length is None or length > 0:
-                block = await asyncio.to_thread(file.read, _BLOCK if length is None else min(_BLOCK, length))
+                block = await run(reading.read, _BLOCK if length is None else min(_BLOCK, length))
                 if not block:
                     return
                 length = None if length is None else length - len(block)
@@ -56,12 +56,12 @@ class FileStorage:
 
     async def delete(self, name: str) -> None:
         """Remove the file."""
-        await asyncio.to_thread(self._path(name).unlink, missing_ok=True)
+        await self._threads.run(lambda: self._path(name).unlink(missing_ok=True))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """Names of the files, folder by folder."""
         folder = self._root / prefix.rpartition("/")[0]
-        for name in await asyncio.to_thread(self._names, folder):
+        for name in await self._threads.run(lambda: self._names(folder)):
             if name.startswith(prefix):
                 yield name
 
@@ -79,11 +79,17 @@ class FileStorage:
         return self._root / check_name(name)
 
     def _prepare(self, target: Path) -> None:
+        """Make the folders, and flush the entry of each: who finds one made just now cannot know that it is durable."""
         self._aside.mkdir(parents=True, exist_ok=True)
-        missing = [folder for folder in (target.parent, *target.parents) if not folder.exists()]
+        below = [folder for folder in target.parents if folder.is_relative_to(self._root)]
+        above = [folder for folder in self._root.parents if not folder.exists()]
+        unsure = [folder for folder in below if folder not in self._durable or not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
-        for folder in missing:
-            _flush_folder(folder.parent)
+        for folder in [*unsure, *above]:
+            flush_folder(folder.parent)
+        if len(self._durable) > _REMEMBERED:
+            self._durable.clear()
+        self._durable.update(below)
 
     def _names(self, folder: Path) -> Sequence[str]:
         if not folder.is_dir():
@@ -104,21 +110,3 @@ async def _gathered(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
             part, size = [], 0
     if part:
         yield part
-
-
-def _flush(file: BufferedWriter) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _rename(aside: Path, target: Path) -> None:
-    aside.replace(target)
-    _flush_folder(target.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
