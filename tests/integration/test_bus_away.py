@@ -44,6 +44,8 @@ async def test_posts_are_taken_while_the_bus_is_away_and_done_when_it_is_back(cl
         assert (await client.post(catalogue(5), "delta")).status_code == 202
         health = await client.http.get("/health")
         assert (health.status_code, health.json()["checks"]["bus"]["status"]) == (503, "down")
+        assert health.json()["status"] == "degraded"
+        assert (await client.http.get("/readyz")).status_code == 200
         assert health.json()["checks"]["bus"]["breaker"] != "closed"
         assert health.json()["checks"]["postgresql"]["status"] == "ok"
         text = (await client.http.get("/metrics")).text

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from integrahub.api.auth import Authenticate
 from integrahub.api.door import KeyedRouter
+from integrahub.api.times import wire_time
 from integrahub.db import catalogue, pharmacies
 from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
@@ -100,7 +101,7 @@ def _number(value: Decimal | None) -> float:
 
 
 def _time(value: datetime | None) -> str:
-    return value.isoformat(timespec="milliseconds").replace("+00:00", "Z") if value else ""
+    return wire_time(value) if value else ""
 
 
 def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:

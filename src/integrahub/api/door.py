@@ -12,6 +12,7 @@ from starlette.types import Message, Receive
 
 from integrahub.api.auth import KeyCheck
 from integrahub.api.reads import Reads
+from integrahub.api.times import answering_in_wire_times
 from integrahub.api.unknown_names import add_notice, check_query
 from integrahub.domain.errors import PayloadTooLarge, TooSlow
 from integrahub.domain.keys import Scope
@@ -82,6 +83,9 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 class KeyedRoute(APIRoute):
     """A route whose key is checked before the framework reads the body: it would read and parse the body first."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, answering_in_wire_times(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the framework's handler behind the app's door."""

@@ -7,18 +7,25 @@ from time import monotonic, perf_counter
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from integrahub.api.dependency_checks import describe_failure
 from integrahub.api.door import KeyedRouter
+from integrahub.api.language import language_of, mark
+from integrahub.api.times import wire_time
 from integrahub.bus.base import Bus
 from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker
 from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.domain.gathering import Shared
+from integrahub.domain.guarding_sentences import Sentence
+from integrahub.domain.languages import Language
 from integrahub.storage.base import Storage
 
 _PATIENCE = 5.0  # seconds
 _FRESH = 1.0  # seconds one look at the dependencies serves all who ask: each writes a file and asks every server
+_INTAKE = frozenset({"postgresql", "storage"})  # without these posts are refused
 _OPEN: dict[str, Any] = {"security": []}  # no key needed
 
 
@@ -27,8 +34,9 @@ async def _probe(check: Callable[[], Awaitable[object]]) -> dict[str, Any]:
     try:
         await asyncio.wait_for(check(), _PATIENCE)
     except Exception as error:
-        return {"status": "down", "latency_ms": _since(begun), "message": str(error) or type(error).__name__}
-    return {"status": "ok", "latency_ms": _since(begun), "message": ""}
+        told = describe_failure(error, _PATIENCE)
+        return {"status": "down", "latency_ms": _since(begun), "message_pt": told.pt, "message_en": told.en}
+    return {"status": "ok", "latency_ms": _since(begun), "message_pt": "", "message_en": ""}
 
 
 class _Looks:
@@ -52,6 +60,18 @@ class _Looks:
         return self._last
 
 
+def _status(checks: dict[str, Any]) -> str:
+    """`degraded` while posts are taken and another check fails."""
+    failing = {name for name, check in checks.items() if check["status"] != "ok"}
+    if failing & _INTAKE:
+        return "down"
+    return "degraded" if failing else "ok"
+
+
+def _message(check: dict[str, Any], language: Language) -> str:
+    return Sentence(check["message_pt"], check["message_en"]).in_language(language)
+
+
 def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 2)
 
@@ -71,11 +91,13 @@ def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str
     look, look_at_database = _Looks(checks), _Looks(lambda: _probe(database.check))
 
     @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_OPEN)
-    async def health() -> Response:
-        found = await look()
-        status = "ok" if all(check["status"] == "ok" for check in found.values()) else "down"
-        body = {"status": status, "timestamp": datetime.now(UTC).isoformat(), "checks": found}
-        return JSONResponse(body, 200 if status == "ok" else 503)
+    async def health(request: Request) -> Response:
+        found, language = await look(), language_of(request)
+        checks = {name: check | {"message": _message(check, language)} for name, check in found.items()}
+        body = {"status": _status(found), "timestamp": wire_time(datetime.now(UTC)), "checks": checks}
+        answer = JSONResponse(body, 200 if body["status"] == "ok" else 503)
+        mark(answer, language)
+        return answer
 
     @routes.get("/livez", summary="Whether the process lives", openapi_extra=_OPEN)
     async def live() -> dict[str, str]:

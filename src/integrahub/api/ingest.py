@@ -1,6 +1,5 @@
 """POST /v1/inovafarma/products: the hot route, bare of the framework's own parsing."""
 
-from datetime import UTC
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from integrahub.api.auth import Authenticate
 from integrahub.api.known_pharmacies import KnownPharmacies
 from integrahub.api.limits import Limits
+from integrahub.api.times import wire_time
 from integrahub.api.unknown_names import add_notice
 from integrahub.db import pharmacies
 from integrahub.db.pool import Database
@@ -200,7 +200,7 @@ def _answer(receipt: Receipt, limits: dict[str, str]) -> Response:
         "batch_id": str(receipt.batch_id),
         "trace_id": receipt.batch_id.hex,
         "status": receipt.status,
-        "received_at": receipt.received_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "received_at": wire_time(receipt.received_at),
     }
     headers = {"Location": f"/v1/batches/{receipt.batch_id}"} | limits
     if receipt.replayed:

@@ -21,6 +21,7 @@ class BreakerOpen(Transient):
     def __init__(self, dependency: str, retry_after: float, last_error: str) -> None:
         super().__init__(f"{dependency} is left alone for {retry_after:.1f} s: {last_error}")
         self.retry_after = retry_after
+        self.last_error = last_error
 
 
 @dataclass(slots=True)

@@ -32,4 +32,5 @@ def test_every_sentence_is_used() -> None:
     source = "".join(
         path.read_text("utf-8") for path in _SOURCE.rglob("*.py") if not path.name.endswith("sentences.py")
     )
-    assert {code for code in SENTENCES if f'"{code}"' not in source} == set()
+    by_policy = {"reads_limited"}  # `<policy>_limited`
+    assert {code for code in SENTENCES if f'"{code}"' not in source} - by_policy == set()
