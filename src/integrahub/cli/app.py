@@ -2,7 +2,9 @@
 
 import os
 import sys
+from contextlib import suppress
 
+import psycopg
 import typer
 from pydantic import ValidationError
 
@@ -23,8 +25,9 @@ from integrahub.cli import (
 )
 from integrahub.cli.client import Refused
 from integrahub.cli.load import verbs as load
-from integrahub.cli.output import complain
+from integrahub.cli.output import complain, write_what_fits
 from integrahub.cli.reaching import keep_loopback_off_proxies
+from integrahub.db.urls import first_line
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings import setting_faults
 
@@ -57,8 +60,24 @@ def main() -> int:
     """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     os.umask(0o077)  # what the hub keeps is for its own account; DATA_DIR_MODE may widen it
     keep_loopback_off_proxies()
+    write_what_fits()
     try:
-        return int(app(standalone_mode=False) or 0)
+        return _run()
+    except BrokenPipeError:  # who read the output has enough, as `head` does
+        _drop_output()
+        return 1
+    except OSError as error:
+        _drop_output()
+        return _failed(f"{error.filename or 'The output'} cannot be read or written: {error.strerror or error}.")
+
+
+def _run() -> int:
+    """Run the verb; its failures become a sentence each."""
+    try:
+        code = int(app(standalone_mode=False) or 0)
+        if sys.stdout:
+            sys.stdout.flush()
+        return code
     except typer.Exit as ended:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):
@@ -67,9 +86,17 @@ def main() -> int:
         return _wrong_settings(error)
     except (IntegraHubError, Refused) as error:
         return _failed(str(error))
+    except psycopg.Error as error:
+        return _failed(f"PostgreSQL does not do what was asked: {first_line(error)}. Check DATABASE_URL.")
     except typer.TyperException as error:
         getattr(error, "show", lambda: None)()
         return int(getattr(error, "exit_code", 2))
+
+
+def _drop_output() -> None:
+    """Let nothing be written again when Python ends: what is left in the buffer would fail once more."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _failed(told: str) -> int:

@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.options import AsJson, Wide, identifier
 from integrahub.cli.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
-BatchId = Annotated[str, typer.Argument(metavar="ID", help="the batch_id of the answer to the post")]
+BatchId = Annotated[
+    str, typer.Argument(metavar="ID", help="the batch_id of the answer to the post", callback=identifier)
+]
 _COLUMNS = (
     *("batch_id", "cnpj", "load_type", "status", "items_total", "inserted", "updated", "unchanged", "rejected"),
     *("deactivated", "stage", "received_at"),

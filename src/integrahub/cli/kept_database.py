@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from psycopg import OperationalError
+
+from integrahub.db.connections import connect
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.logins import url_as
 from integrahub.db.roles import Role
-from integrahub.domain.errors import ConfigurationError
+from integrahub.db.urls import first_line, shown_database
+from integrahub.domain.errors import ConfigurationError, Transient
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
@@ -15,7 +19,9 @@ from integrahub.settings import Settings
 async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with a DATABASE_URL that answers: as set, of the hub that runs on DATA_DIR, or started for now."""
     if settings.database_url:
-        yield with_login(settings)
+        known = with_login(settings)
+        await _answering(known.database_url or "")
+        yield known
         return
     folder = settings.data_dir / "postgres"
     if not (folder / "cluster").is_dir():
@@ -31,3 +37,14 @@ async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
         yield settings.model_copy(update={"database_url": url})
     finally:
         await postgres.stop()
+
+
+async def _answering(url: str) -> None:
+    """Refuse a database that does not answer at once, instead of waiting for it as a process of the hub does."""
+    try:
+        await (await connect(url)).close()
+    except OperationalError as error:
+        raise Transient(
+            f"The database {shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that it "
+            "runs."
+        ) from error

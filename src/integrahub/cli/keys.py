@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.options import AsJson, Wide, identifier
 from integrahub.cli.output import show_facts, show_rows
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it")]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it", callback=identifier)]
 _COLUMNS = (
     *("id", "hint", "cnpjs", "scopes", "reach", "revoked_at", "expires_at", "last_used_at", "rate_limit"),
     "created_at",

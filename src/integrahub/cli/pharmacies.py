@@ -5,11 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import AsJson, Wide
+from integrahub.cli.options import AsJson, Wide, unmasked_cnpj
 from integrahub.cli.output import show_facts, show_rows
 
 app = typer.Typer(help="Pharmacies: add, list, show, set.", no_args_is_help=True)
-Cnpj = Annotated[str, typer.Argument(metavar="CNPJ", help="with or without mask, numeric or alphanumeric")]
+Cnpj = Annotated[
+    str, typer.Argument(metavar="CNPJ", help="with or without mask, numeric or alphanumeric", callback=unmasked_cnpj)
+]
 Name = Annotated[str | None, typer.Option(help="shown name")]
 City = Annotated[str | None, typer.Option()]
 State = Annotated[str | None, typer.Option(help="two letters")]
@@ -17,8 +19,7 @@ _COLUMNS = ("cnpj", "name", "city", "state", "deactivation_limit", "full_window_
 
 
 def _path(cnpj: str) -> str:
-    kept = "".join(character for character in cnpj if character.isalnum())
-    return f"/admin/pharmacies/{kept}"
+    return f"/admin/pharmacies/{cnpj}"
 
 
 @app.command()

@@ -25,7 +25,11 @@ def verify(
     """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 when they differ."""
     settings = Settings()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
-    verdict = asyncio.run(_verify(settings, parse_cnpj(cnpj, verify=settings.verify_cnpj)))
+    try:
+        known = parse_cnpj(cnpj, verify=settings.verify_cnpj)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="CNPJ") from None
+    verdict = asyncio.run(_verify(settings, known))
     if as_json:
         show_json(verdict)
     else:

@@ -4,13 +4,15 @@ import hashlib
 from importlib.resources import files
 from typing import LiteralString
 
+from psycopg import Error, OperationalError
 from psycopg.errors import InsufficientPrivilege
 
 from integrahub.db import schema
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.loader import blocks
 from integrahub.db.roles import Role
-from integrahub.domain.errors import ConfigurationError
+from integrahub.db.urls import first_line, shown_database
+from integrahub.domain.errors import ConfigurationError, Transient
 
 _ANSWER = 3600.0  # seconds for one statement: an index of a large table, or the migration of another process
 _SQL = blocks("schema")
@@ -39,25 +41,38 @@ def kind_of(text: str) -> str:
 async def migrate(url: str) -> list[str]:
     """Apply what is missing, all in one transaction, and give the names applied. Safe to run by many at once.
 
-    ConfigurationError when the database is of something else, or of a newer version that this one cannot work with.
+    ConfigurationError when the database is of something else, or of a newer version that this one cannot work with, or
+    refuses; Transient when it does not answer.
     """
-    async with await connect(url, answer=_ANSWER) as connection:
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        done = await schema.applied(connection)
-        await connection.execute(_TABLE)
-        done = done or {}
-        schema.check_not_newer(done, (name for name, _ in available()))
-        fresh = [(name, text) for name, text in available() if name not in done]
-        for _, text in fresh:
-            await connection.execute(text)
-        name, text = permissions()
-        # Migrations may have brought tables; a restored database may have come without its roles.
-        if fresh or name not in done or not await _has_roles(connection):
-            await _permit(connection, text)
-        await _record(connection, fresh)
-        if name not in done:
-            await connection.execute(_SQL["record"], {"name": name, "kind": None})
-            fresh.append((name, text))
+    place = shown_database(url)
+    try:
+        async with await connect(url, answer=_ANSWER) as connection:
+            return await _migrate(connection)
+    except OperationalError as error:
+        told = f"The database {place} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
+        raise Transient(told) from error
+    except Error as error:
+        told = f"The schema of the database {place} cannot be brought up to date: {first_line(error)}."
+        raise ConfigurationError(told) from error
+
+
+async def _migrate(connection: HubConnection) -> list[str]:
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    done = await schema.applied(connection)
+    await connection.execute(_TABLE)
+    done = done or {}
+    schema.check_not_newer(done, (name for name, _ in available()))
+    fresh = [(name, text) for name, text in available() if name not in done]
+    for _, text in fresh:
+        await connection.execute(text)
+    name, text = permissions()
+    # Migrations may have brought tables; a restored database may have come without its roles.
+    if fresh or name not in done or not await _has_roles(connection):
+        await _permit(connection, text)
+    await _record(connection, fresh)
+    if name not in done:
+        await connection.execute(_SQL["record"], {"name": name, "kind": None})
+        fresh.append((name, text))
     return [name for name, _ in fresh]
 
 

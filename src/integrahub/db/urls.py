@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote
 
-from psycopg import ProgrammingError
+from psycopg import Error, ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 _EXPECTED = "expected postgresql://user:password@host:5432/name"
@@ -40,3 +40,9 @@ def shown_database(url: str) -> str:
     if host.startswith("/"):
         return f"postgresql://{login}/{name} at {host}"
     return f"postgresql://{login}{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{name}"
+
+
+def first_line(error: Error) -> str:
+    """Return what PostgreSQL or libpq said, in one line."""
+    text = error.diag.message_primary or str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -109,13 +109,15 @@ class Vault:
         place = self._place
         own = {"X-Vault-Token": token, "X-Vault-Namespace": place.namespace, "X-Vault-Request": "true"}
         headers = {name: value for name, value in own.items() if value}
-        trusted = ssl.create_default_context(cafile=place.authority)
         try:
+            trusted = ssl.create_default_context(cafile=place.authority)
             local = is_local_url(place.address)  # an agent on this machine is never behind a proxy
             with httpx.Client(base_url=place.address, verify=trusted, timeout=_PATIENCE, trust_env=not local) as client:
                 return client.request(method, f"/v1/{path}", headers=headers, json=told)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise SecretUnread(f"Vault at {place.address} does not answer: {error}") from error
+        except OSError as error:
+            raise SecretUnread(f"VAULT_CACERT is {place.authority}, which holds no certificate: {error}") from error
 
     def _answered(self, path: str, answer: httpx.Response) -> dict[str, Any]:
         try:
