@@ -64,9 +64,9 @@ async def _problem(request: Request, problem: Exception) -> Response:
 async def _transient(request: Request, fault: Exception) -> Response:
     ERRORS.add("ingest", cause_of(fault))
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
-    answer = render(request, 503, "Service Unavailable", "dependency_away")
-    wait = fault.retry_after if isinstance(fault, BreakerOpen) else _SHORTLY
-    answer.headers["Retry-After"] = str(math.ceil(wait))
+    wait = math.ceil(fault.retry_after if isinstance(fault, BreakerOpen) else _SHORTLY)
+    answer = render(request, 503, "Service Unavailable", "dependency_away", wait=wait)
+    answer.headers["Retry-After"] = str(wait)
     return answer
 
 

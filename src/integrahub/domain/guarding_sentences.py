@@ -93,8 +93,8 @@ GUARDING: dict[str, Sentence] = {
         "Keys that begin with `ihub_` are made by the hub. Choose another, or have one made by leaving `key` out.",
     ),
     "scopes_unfit": Sentence(
-        "Os escopos {scopes} não servem juntos: `viewer`, `operator` e `admin` são um só por chave, e de todas as "
-        "farmácias; `ingest` e `read` são das outras.",
+        "Os escopos {scopes} não podem ser combinados: `viewer`, `operator` e `admin` são um só por chave, e de "
+        "todas as farmácias; `ingest` e `read` são das outras.",
         "The scopes {scopes} do not go together: a key has one of `viewer`, `operator` and `admin`, and is for all "
         "pharmacies; `ingest` and `read` are for the others.",
     ),

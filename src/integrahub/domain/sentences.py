@@ -8,11 +8,11 @@ from integrahub.domain.guarding_sentences import Sentence, put
 # code -> both languages; {braces} are facts.
 SENTENCES: dict[str, Sentence] = BODIES | {
     "other_pharmacy": Sentence(
-        "Esta chave não é da farmácia {cnpj}. Use a chave dessa farmácia ou envie os produtos da sua.",
+        "Esta chave não pertence à farmácia {cnpj}. Use a chave dessa farmácia ou envie os produtos da sua.",
         "This key is not of the pharmacy {cnpj}. Use that pharmacy's key, or send your own pharmacy's products.",
     ),
     "load_type_missing": Sentence(
-        "Falta o cabeçalho X-Inova-Load-Type: diga `full` para o catálogo inteiro ou `delta` para alterações.",
+        "Falta o cabeçalho X-Inova-Load-Type: informe `full` para o catálogo inteiro ou `delta` para alterações.",
         "The header X-Inova-Load-Type is missing: say `full` for a whole catalogue or `delta` for changes.",
     ),
     "load_type_unknown": Sentence(
@@ -96,7 +96,7 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "The report of the batch {batch_id} is past the time it is kept and was removed.",
     ),
     "letter_unknown": Sentence(
-        "Não há letra morta {letter_id}.",
+        "Não há falha definitiva {letter_id}.",
         "There is no dead letter {letter_id}.",
     ),
     "nothing_held": Sentence(
@@ -108,15 +108,15 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "There is no unfinished batch by that id: nothing was cancelled.",
     ),
     "replay_unfinished": Sentence(
-        "O lote {batch_id} ainda não terminou: espere o fim dele, ou cancele-o, e repita.",
+        "O lote {batch_id} ainda não terminou: espere o fim dele, ou cancele-o, e reprocesse.",
         "The batch {batch_id} is not final yet: wait for its end, or cancel it, then replay it.",
     ),
     "replay_pending": Sentence(
-        "Uma repetição deste lote já está em andamento: {batch_id}. Espere o fim dela.",
+        "Este lote já está sendo reprocessado: {batch_id}. Espere o fim.",
         "A replay of this batch is under way: {batch_id}. Wait for its end.",
     ),
     "replay_not_a_load": Sentence(
-        "O lote {batch_id} é uma decisão, não uma carga: não tem registros a repetir.",
+        "O lote {batch_id} é uma decisão, não uma carga: não tem registros a reprocessar.",
         "The batch {batch_id} is a decision, not a load: it has no records to replay.",
     ),
     "replay_body_gone": Sentence(
@@ -128,8 +128,8 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "The records of chunk {chunk} of the batch {batch_id} are no longer kept. Post the catalogue again.",
     ),
     "replay_later_gone": Sentence(
-        "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele a repetição "
-        "poderia desfazer o que ele disse. Envie o catálogo de novo.",
+        "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele o "
+        "reprocessamento poderia desfazer o que ele disse. Envie o catálogo de novo.",
         "The batch {batch_id}, received later, spoke of the same products and is no longer kept: without it a replay "
         "could undo what it said. Post the catalogue again.",
     ),
@@ -162,8 +162,10 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "Keep the key: it is shown once.",
     ),
     "dependency_away": Sentence(
-        "Algo de que o hub depende não responde agora. Nada foi recebido; envie de novo em instantes.",
-        "Something the hub depends on does not answer just now. Nothing was taken in; send it again shortly.",
+        "Uma dependência do hub (banco de dados ou armazenamento) está indisponível. Tente de novo em {wait} s; um "
+        "envio que já tenha sido recebido é reconhecido.",
+        "A dependency of the hub (database or storage) is unavailable. Try again in {wait} s; a post that was received "
+        "already is recognised.",
     ),
     "backlog_long": Sentence(
         "{waiting} registros ainda esperam ser aplicados; o limite é {bound}. Nada foi recebido; envie de novo "
@@ -271,8 +273,8 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "X-Inova-Item-Count says {claimed} records; {received} were received",
     ),
     "replayed": Sentence(
-        "o FULL repetido (número {received_seq}) não é o lote mais novo, ou é uma parte: {candidates} produtos ativos "
-        "não estão nele nem nos lotes posteriores",
+        "o FULL reprocessado (número {received_seq}) não é o lote mais novo, ou é uma parte: {candidates} produtos "
+        "ativos não estão nele nem nos lotes posteriores",
         "the replayed FULL (number {received_seq}) is not the newest batch, or is a part: {candidates} active products "
         "are neither in it nor in later batches",
     ),
