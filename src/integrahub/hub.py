@@ -79,7 +79,9 @@ class Hub:
         """The step behind POST."""
         bounds = Bounds(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
         admission = Admission(self.everything, bounds)
-        return Ingest(self.database, self.storage, self.bus, admission, patience=self.deadlines.commit)
+        minutes = self.settings.full_window_minutes
+        patience = self.deadlines.commit
+        return Ingest(self.database, self.storage, self.bus, admission, patience=patience, window_minutes=minutes)
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""
@@ -172,7 +174,8 @@ class Hub:
 
     def decide(self) -> Decide:
         """What a person orders done to batches."""
-        return Decide(self.everything, self.bus, window=self._window())
+        minutes = self.settings.full_window_minutes
+        return Decide(self.everything, self.bus, window_minutes=minutes, window=self._window())
 
     def gauges(self) -> Gauges:
         """What tells Prometheus of the hub's work."""

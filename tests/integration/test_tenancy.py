@@ -15,7 +15,7 @@ from integrahub.db.roles import EVERYTHING, Reach, Role
 from tests.integration.conftest import CNPJ, Client
 
 OTHER = "33000167000101"
-OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_faults")
+OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_faults", "full_uploads")
 OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
     "figures",
@@ -39,6 +39,10 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         )
         await connection.execute("INSERT INTO failure_groups VALUES ('f', '', '', '', 1, now(), now(), 1)")
         await connection.execute("INSERT INTO workers (name, id, steps, pid) VALUES ('w', gen_random_uuid(), '{}', 1)")
+        await connection.execute(
+            "INSERT INTO full_uploads (batch_id, pharmacy_id, begun_at, renewed_at)"
+            " SELECT id, pharmacy_id, now(), now() + interval '1 hour' FROM batches"
+        )
         await connection.execute("INSERT INTO worker_restarts VALUES ('upsert', 1)")
         await connection.execute(
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"

@@ -69,7 +69,7 @@ async def finish(
         return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final)
 
 
-async def cancel(database: Database, batch_id: UUID, window: Window) -> Cancelled | None:
+async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, window: Window) -> Cancelled | None:
     """Stop a batch: what has been applied stands, the rest never will be; None when it is final already."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -82,6 +82,8 @@ async def cancel(database: Database, batch_id: UUID, window: Window) -> Cancelle
         await connection.execute(_CHUNKS["cancel_all"], {"batch_id": batch_id})
         totals = await totals_of(connection, batch_id)
         status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
+        if batch["kind"] not in ("load", *KINDS):
+            await operations.cancel(connection, batch, window_minutes)
         final = await batches.final(connection, batch_id)
         return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final, totals)
 

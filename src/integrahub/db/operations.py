@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from integrahub.db import batches, turns
+from integrahub.db import batches, full_uploads, turns
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Connection, Database
 from integrahub.db.turns import Turn
@@ -65,6 +65,7 @@ async def close_windows(database: Database, window_minutes: int, window: Window)
     """Queue the end of every FULL in parts whose window has been quiet long enough."""
     asked: Row = {"window": window_minutes, "pharmacy_id": None}
     async with database.transaction() as connection:
+        await full_uploads.prune(connection)
         closed = await (await connection.execute(_BATCHES["closed_windows"], asked)).fetchall()
     passed = []
     for found in closed:
@@ -88,6 +89,16 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
         await _close_window(connection, parent, operation, limit, window_minutes)
 
 
+async def cancel(connection: Connection, operation: Row, window_minutes: int) -> None:
+    """Leave the end of a FULL in parts to a person, when its operation is cancelled; it is not queued again."""
+    parent = await batches.find(connection, operation["parent_id"])
+    assert parent is not None
+    if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:
+        await connection.execute(_PRODUCTS["pin_absence"])
+        cancelled = Reason("window_cancelled", {})
+        await _close_window(connection, parent, operation, 0.0, window_minutes, cancelled)
+
+
 async def _approved(connection: Connection, parent: Row, operation: Row) -> None:
     first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
     asked = _absent_from(operation, await loads_since(connection, operation, first))
@@ -98,7 +109,15 @@ async def _approved(connection: Connection, parent: Row, operation: Row) -> None
     await connection.execute(_BATCHES["decide_if_held"], decision)
 
 
-async def _close_window(connection: Connection, last: Row, operation: Row, limit: float, window_minutes: int) -> None:
+async def _close_window(
+    connection: Connection,
+    last: Row,
+    operation: Row,
+    limit: float,
+    window_minutes: int,
+    reason: Reason | None = None,
+) -> None:
+    """Deactivate what no part has, or hold that; for the `reason` given, if any."""
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
     wanted["until"] = operation["received_seq"]
     parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
@@ -108,7 +127,8 @@ async def _close_window(connection: Connection, last: Row, operation: Row, limit
     active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
     known = evidence(last, counted["candidates"], active)
     uncertain = _uncertain(parts)
-    reason = (uncertain or hold_reason(known, limit_of(last, limit))) if counted["candidates"] else None
+    if counted["candidates"]:
+        reason = reason or uncertain or hold_reason(known, limit_of(last, limit))
     gone = 0
     if reason is None:
         gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount

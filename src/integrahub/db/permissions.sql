@@ -44,6 +44,9 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 -- Of one pharmacy each.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
 GRANT SELECT ON products, record_faults TO integrahub_api;
+GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
+CREATE POLICY api ON full_uploads TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON pharmacies TO integrahub_api
   USING ((SELECT sees_all()) OR cnpj = ANY ((SELECT seen_cnpjs())::text[]) OR id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON products TO integrahub_api
@@ -82,7 +85,7 @@ GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process looks whether it may work on it
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
+GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, figures, history,
   bus_messages TO integrahub_worker;
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker;

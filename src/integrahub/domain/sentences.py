@@ -278,6 +278,10 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "the replayed FULL (number {received_seq}) is not the newest batch, or is a part: {candidates} active products "
         "are neither in it nor in later batches",
     ),
+    "window_cancelled": Sentence(
+        "um operador cancelou a desativação deste FULL em partes: uma pessoa decide",
+        "an operator cancelled the deactivation of this FULL in parts: a person decides",
+    ),
     "part_failed": Sentence(
         "uma parte deste FULL terminou como {status}: os produtos dela podem ser de manter (lote {batch_id})",
         "a part of this FULL ended as {status}: its products may be ones to keep (batch {batch_id})",

@@ -13,9 +13,10 @@ from integrahub.flow.announcing import publish_finished, publish_turn
 class Decide:
     """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
 
-    def __init__(self, database: Database, bus: Bus, *, window: Window) -> None:
+    def __init__(self, database: Database, bus: Bus, *, window_minutes: int, window: Window) -> None:
         self._database = database
         self._bus = bus
+        self._window_minutes = window_minutes
         self._window = window
 
     async def approve(self, batch_id: UUID) -> bool:
@@ -35,7 +36,9 @@ class Decide:
 
     async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
         """Stop the batch: what has been applied stands, and is told by counter; None when it is final already."""
-        ended = await finishing.cancel(self._database, batch_id, self._window)
+        ended = await finishing.cancel(
+            self._database, batch_id, window_minutes=self._window_minutes, window=self._window
+        )
         if ended:
             batch_log.final(ended.final)
             await publish_finished(self._bus, batch_id, ended.status)

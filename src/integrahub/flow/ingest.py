@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
 from dataclasses import dataclass, field
 from time import monotonic
@@ -30,6 +31,7 @@ from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.identifiers import uuid7
 from integrahub.flow import batch_log
 from integrahub.flow.admitting import Admission
+from integrahub.flow.full_uploads import uploading
 from integrahub.flow.group_commit import GroupCommit, QueueLimits
 from integrahub.storage.base import Storage
 
@@ -192,7 +194,10 @@ class Ingest:
         limits: QueueLimits | None = None,
         *,
         patience: float = 8.0,
+        window_minutes: int = 0,
     ) -> None:
+        self._database = database
+        self._window_minutes = window_minutes
         self._patience = patience  # seconds a client waits for its commit
         self._storage = storage
         self._bus = bus
@@ -204,23 +209,37 @@ class Ingest:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
         await self._admission(envelope.pharmacy_id)
         self._accept.check(envelope.pharmacy_id)
-        batch_id = envelope.batch_id
         body = await upload.small()
-        location = None
-        if body is None:
-            location = f"batches/{envelope.cnpj}/{batch_id}"
+        if body is not None:
+            return await self._take(_post(envelope, upload, body, None), upload)
+        location = f"batches/{envelope.cnpj}/{envelope.batch_id}"
+        async with self._in_window(envelope):
             await self._storage.put(location, upload.stream())
-        post = _post(envelope, upload, body, location)
+            return await self._take(_post(envelope, upload, None, location), upload)
+
+    def _in_window(self, envelope: Envelope) -> AbstractAsyncContextManager[None]:
+        if envelope.load_type != "full":
+            return nullcontext()
+        return uploading(
+            self._database,
+            envelope.pharmacy_id,
+            envelope.batch_id,
+            begun=envelope.begun,
+            window_minutes=self._window_minutes,
+        )
+
+    async def _take(self, post: Post, upload: Upload) -> Receipt:
+        """Commit a post whose body is at hand or durable."""
         try:
             outcome = await self._committed_in_time(post)
         except Unavailable:  # other errors leave open whether the commit happened: the object stays
-            self._discard(location)
+            self._discard(post.location)
             raise
-        if isinstance(outcome, Receipt) and outcome.batch_id == batch_id:
-            self._admission.take(envelope.pharmacy_id, upload.decoded)
+        if isinstance(outcome, Receipt) and outcome.batch_id == post.id:
+            self._admission.take(post.pharmacy_id, upload.decoded)
             batch_log.accepted(post)
         else:
-            self._discard(location)
+            self._discard(post.location)
         if isinstance(outcome, Problem):
             raise outcome
         return outcome

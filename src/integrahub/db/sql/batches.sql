@@ -187,14 +187,21 @@ SELECT id, received_seq, received_at, status, media_type, item_count_claimed, it
 WHERE received_seq >= coalesce((SELECT max(received_seq) FROM fulls WHERE late), 0) ORDER BY received_seq
 
 -- closed_windows --
--- FULLs in parts whose window has been quiet long enough: the last part of each pharmacy.
+-- FULLs in parts whose window has been quiet long enough: the last part of each pharmacy. A part whose first byte came in
+-- time is waited for: half a minute until its first record tells whose it is, then as long as its upload goes on, an hour
+-- at most.
 SELECT DISTINCT ON (b.pharmacy_id) b.id, b.pharmacy_id
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'waiting' AND b.finished_at IS NOT NULL
   AND (%(pharmacy_id)s::bigint IS NULL OR b.pharmacy_id = %(pharmacy_id)s)
   AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.load_type = 'full'
     AND (o.finished_at IS NULL OR o.kind = 'load' AND o.received_at
-      + make_interval(mins => coalesce(p.full_window_minutes, %(window)s)) > now()))
+      + make_interval(mins => coalesce(p.full_window_minutes, %(window)s), secs => 30) > now()))
+  AND NOT EXISTS (SELECT FROM full_uploads u JOIN batches o ON o.pharmacy_id = u.pharmacy_id
+    AND o.kind = 'load' AND o.load_type = 'full'
+    AND u.begun_at <= o.received_at + make_interval(mins => coalesce(p.full_window_minutes, %(window)s))
+    WHERE u.pharmacy_id = b.pharmacy_id AND u.renewed_at > now() - interval '30 seconds'
+      AND u.begun_at > now() - interval '1 hour')
 ORDER BY b.pharmacy_id, b.received_seq DESC
 
 -- due_splits --
