@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from integrahub.db import merging
 from integrahub.domain.chunking import Payload
 from integrahub.domain.inovafarma_lines import Reading
 from integrahub.settings import Settings
-from tests.integration.conftest import CNPJ, Client
+from integrahub.worker import STEPS
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 
 @pytest.fixture
@@ -103,3 +105,71 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
         payload = Payload([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
             await merging.apply(connection, [merging.Part(claim, payload)], 65536)
+
+
+@pytest.fixture
+async def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """A hub with chunks of 10 records, in which a product of more than 20 records is no product."""
+    monkeypatch.setattr("integrahub.flow.spool.REPEATS", 20)
+    async with running(settings.model_copy(update={"chunk_size": 10}), list(STEPS)) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        yield client
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+@pytest.mark.parametrize("load_type", ["full", "delta"])
+@pytest.mark.parametrize("far", [False, True])
+async def test_a_product_repeated_beyond_measure_is_rejected_alone(
+    narrow: Client, load_type: str, encoding: str, far: bool
+) -> None:
+    await narrow.load([_product(n, 1) for n in range(1, 31)])
+    # Over a hundred in a row are no promotions of one product: the chunk closes.
+    wire = [_product(n, 2) for n in range(1, 30)]
+    repeats = [_product(7, 3, PRICEPROMO=n) for n in range(150)]
+    wire = [one for pair in zip(repeats, wire * 6, strict=False) for one in pair] if far else [*wire, *repeats]
+    own, others = sum(one["PRODUCTID"] == 7 for one in wire), sum(one["PRODUCTID"] != 7 for one in wire)
+    body = json.dumps(wire).encode()
+    batch = await narrow.load(gzip.compress(body) if encoding else body, load_type, **{"Content-Encoding": encoding})
+    assert (batch["status"], batch["rejected"], batch["updated"]) == ("PARTIAL_FAIL", own, 28)
+    assert batch["merged"] == others - 28
+    products = await narrow.products()
+    assert {n: item["price"] for n, item in products.items()} == {n: 1 if n in (7, 30) else 2 for n in products}
+    # In a FULL the product is present; product 30 is not.
+    assert sorted(products) == list(range(1, 30 if load_type == "full" else 31))
+    text = await narrow.http.get(
+        f"/v1/batches/{batch['batch_id']}/errors?format=ndjson", headers={"X-Api-Key": narrow.key}
+    )
+    faults = [json.loads(line) for line in text.text.splitlines()]
+    assert {(fault["product_id"], fault["code"], fault["field"]) for fault in faults} == {
+        ("7", "product_repeated", "PRODUCTID")
+    }
+    at = [position for position, one in enumerate(wire) if one["PRODUCTID"] == 7]
+    assert [fault["position"] for fault in faults] == at
+    assert faults[-1]["byte_offset"] == body.rindex(b'{"PRODUCTID": 7')
+    rejected = await narrow.get(f"/v1/batches/{batch['batch_id']}/rejected")
+    assert sorted(map(json.dumps, rejected)) == sorted(json.dumps(wire[position]) for position in at)
+
+
+async def test_a_batch_of_one_product_beyond_measure_applies_nothing(narrow: Client) -> None:
+    await narrow.load([_product(n, 1) for n in range(1, 31)])
+    batch = await narrow.load([_product(7, n) for n in range(150)])
+    assert (batch["status"], batch["rejected"], batch["deactivated"]) == ("FAILED", 150, 0)
+    assert len(await narrow.products()) == 30
+
+
+async def test_a_replay_rejects_what_its_batch_rejected(narrow: Client) -> None:
+    first = await narrow.load([*(_product(n, 1) for n in range(1, 6)), *(_product(7, n) for n in range(150))])
+    path = f"/v1/batches/{first['batch_id']}/replay"
+    answer = (await narrow.http.post(path, headers={"X-Admin-Api-Key": ADMIN})).json()
+    again = await narrow.finished(answer["batch_id"])
+    assert (again["rejected"], again["unchanged"]) == (150, 5)
+
+
+async def test_a_few_promotions_at_the_border_of_a_chunk_stay_together_and_many_do_not(narrow: Client) -> None:
+    few = await narrow.load(
+        [*(_product(n, 1) for n in range(1, 10)), *(_product(10, 1, PRICEPROMO=n) for n in (1, 2, 3))]
+    )
+    assert (few["chunks_total"], few["merged"]) == (1, 2)
+    many = await narrow.load([_product(n // 15, 1, PRICEPROMO=n) for n in range(15, 315)])
+    assert (many["inserted"] + many["updated"], many["merged"], many["rejected"]) == (20, 280, 0)
+    assert {len(item["pricePromos"]) for item in (await narrow.products()).values()} == {15}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 import xxhash
 import zstandard
-from pyroaring import BitMap64
+from pyroaring import BitMap
 
 from integrahub.domain.cutter import cut_whole
 from integrahub.domain.runs import Oversize
@@ -17,6 +18,11 @@ from integrahub.domain.runs import Oversize
 _BYTES = 4 << 20  # a chunk closes at this size
 _FEW, _PART = 250, 128 * 1024  # records, bytes: what is read at once and with all that is made of it stays in the cache
 _EDGE = 1 << 63
+_KEYS = 1 << 32
+_OVER_RECORDS, _OVER_BYTES = (
+    100,
+    1 << 20,
+)  # by which a chunk may be longer, so that a product's promotions stay together
 
 
 class Payload(msgspec.Struct, array_like=True):
@@ -105,6 +111,7 @@ class Draft:
     hashes: array[int] = field(default_factory=lambda: array("q"))
     oversize: dict[int, int] = field(default_factory=dict)
     size: int = 0
+    rejection: str = ""  # the code with which every record of the chunk is rejected
 
     def add(self, position: int, offset: int, record: bytes, product_id: int, record_hash: int, length: int) -> None:
         """One more record; `length` above that of `record` says that only its beginning is kept."""
@@ -138,6 +145,11 @@ class Draft:
         """Whether the chunk closes now."""
         return len(self.records) >= records or self.size >= _BYTES
 
+    def room(self, records: int) -> int:
+        """Return how many more records of one product in a row the chunk takes; 0: it closes whatever comes next."""
+        most = records + _OVER_RECORDS - len(self.records)
+        return max(0, most) if self.size < _BYTES + _OVER_BYTES else 0
+
     def payload(self) -> Payload:
         """What to store."""
         return Payload(self.positions, self.offsets, self.records, self.oversize)
@@ -160,36 +172,54 @@ class Slots:
     ids: array[int]
     hashes: array[int]
 
-    def records(self) -> int:
-        """How many records this chunk answers for."""
-        if min(self.ids) >= 0:
-            return len(self.ids)
-        return sum(1 for product_id in self.ids if product_id >= 0)
-
 
 class Presence:
-    """Which products were seen, and which of them have records in more than one chunk."""
+    """Which products were seen, and which of them may have records in more than one chunk.
+
+    A product is known by a key of 32 bits, so memory is bounded however far apart the ids are. An id below 2**32 is its
+    own key. Larger ids may share a key with others: they then go to late chunks together, which is right, only slower.
+    """
 
     def __init__(self) -> None:
-        self._seen = BitMap64()
-        self.late = BitMap64()
+        self._seen = BitMap()
+        self._factor = random.getrandbits(64) | 1  # so that no client can choose ids that share keys
+        self.late = BitMap()
 
     def close(self, draft: Draft) -> Slots:
         """Note a closed chunk's products; its repeats get one hash together."""
-        ids = BitMap64(array("Q", draft.ids))
-        ids.discard(0)
-        self.late |= ids & self._seen
-        self._seen |= ids
-        if len(ids) < len(draft.ids):
+        keys = self.keys(draft.ids)
+        keys.discard(0)
+        self.late |= keys & self._seen
+        self._seen |= keys
+        if len(keys) < len(draft.ids):
             combine_repeats(draft)
         return Slots(draft.ids, draft.hashes)
 
-    def defer(self, slots: Iterable[Slots]) -> None:
-        """Mark the records whose product goes to a late chunk."""
-        for chunk in slots:
-            for slot, product_id in enumerate(chunk.ids):
-                if product_id > 0 and product_id in self.late:
-                    chunk.ids[slot] = -product_id
+    def keys(self, ids: Iterable[int]) -> BitMap:
+        """Return the keys of products; 0 stands for ids that cannot be read."""
+        try:
+            return BitMap(array("I", ids))
+        except OverflowError:
+            return BitMap(array("I", map(self._key, ids)))
+
+    def _key(self, product_id: int) -> int:
+        number = abs(product_id)
+        return number if number < _KEYS else (number * self._factor >> 32) % _KEYS or 1
+
+    def is_late(self, product_id: int) -> bool:
+        """Whether the product's records go to a late chunk."""
+        return self._key(product_id) in self.late
+
+    def defer(self, ids: array[int]) -> int:
+        """Mark the records of a chunk whose product goes to a late chunk; return how many they are."""
+        if not self.keys(ids).intersect(self.late):
+            return 0
+        late = 0
+        for slot, product_id in enumerate(ids):
+            if product_id and self.is_late(product_id):
+                ids[slot] = -abs(product_id)
+                late += 1
+        return late
 
 
 def combine_repeats(draft: Draft) -> None:

@@ -76,6 +76,12 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "O preço não é um número de 0 a 9999999999,9999. Corrija-o e envie de novo.",
         "The price is not a number from 0 to 9999999999.9999. Correct it and send it again.",
     ),
+    "product_repeated": (
+        "O produto vem em registros demais em um envio (mais de 10.000, ou mais de 8 MB). Nenhum deles foi aplicado; "
+        "envie cada produto uma vez, ou uma vez por promoção.",
+        "The product comes in too many records of one post (over 10,000, or over 8 MB). None of them was applied; send "
+        "each product once, or once per promotion.",
+    ),
     "record_refused": (
         "O banco de dados recusou o registro. Avise o operador; os demais registros foram aplicados.",
         "The database refused the record. Tell the operator; the other records were applied.",

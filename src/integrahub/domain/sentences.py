@@ -218,6 +218,7 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "{unreadable} of the first {items} records have no readable product id: this is no catalogue. See byte "
         "{offset}, and send an array of objects with PRODUCTID.",
     ),
+    # Of batches that failed before such a product was rejected alone.
     "product_repeated": Sentence(
         "O produto {product_id} vem em {repeats} registros ou mais (um deles no byte {offset}): é demais para um "
         "envio. Envie cada produto uma vez, ou uma vez por promoção.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pyroaring import BitMap64
+from pyroaring import BitMap
 
 from integrahub.db.bigints import Bigints
 from integrahub.domain.chunking import Draft, Presence, Slots, partitions
@@ -16,6 +16,7 @@ from integrahub.domain.errors import BodyFault
 from integrahub.domain.inovafarma import identify_all, identify_and_hash, record_hash, seed_for
 from integrahub.domain.replays import KINDS
 from integrahub.domain.windows import Window
+from integrahub.flow.cut_chunks import Cut, SlotFile
 from integrahub.flow.sifting import Sieve, Sifted
 from integrahub.flow.spool import Spool
 from integrahub.flow.stored_chunks import INLINE, store_chunk
@@ -23,7 +24,6 @@ from integrahub.storage.base import Storage
 
 _BLOCK = 128 * 1024  # bytes a feed of the cutter
 _UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
-_NOWHERE = ""  # the location of a chunk of which nothing is left to read
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +35,8 @@ class SplitLimits:
     window: Window = field(default_factory=Window)
 
 
-@dataclass(slots=True)
-class Cut:
-    """A chunk and where it is kept: an object, or so many bytes of the body; `first` is its first record's position.
-
-    Of one that `is_settled` every product it answers for is in the table as sent.
-    """
-
-    slots: Slots
-    location: str = _NOWHERE
-    start: int | None = None
-    length: int | None = None
-    first: int | None = None
-    is_settled: bool = False
-    unchanged: int = 0
-    merged: int = 0
-
-    def count(self) -> None:
-        """Count what is settled of it, once no more leaves it: products unchanged, records that only repeat one."""
-        if self.is_settled:
-            own = [product_id for product_id in self.slots.ids if product_id >= 0]
-            self.unchanged = len(set(own))
-            self.merged = len(own) - self.unchanged
-
-
 class Cutting:
-    """Cuts one body. Without a sieve every chunk is left to be applied."""
+    """Cuts one body. Without a sieve every chunk is left to be applied. Memory does not grow with the body."""
 
     def __init__(
         self,
@@ -78,9 +54,11 @@ class Cutting:
         self._seed = seed_for(claim["load_type"], claim["time_zone"])
         self._draft = Draft()
         self._presence = Presence()
+        self._slots = SlotFile()
         self._stored = 0
+        self._is_read = False
         self._new = Draft()  # records that differ, taken out of chunks that are settled for the rest
-        self._new_ids = BitMap64()
+        self._new_keys = BitMap()
         self._new_chunks: list[Cut] = []
         self.chunks: list[Cut] = []
         self.items = 0
@@ -90,6 +68,7 @@ class Cutting:
         """Every record into chunks, in order. BodyFault when the body is not what it claims to be."""
         async for run in self._runs():
             await self._gather(run)
+        self._is_read = True
         if self._draft.records:
             await self._close()
         if not self.items:
@@ -97,12 +76,14 @@ class Cutting:
         await self._sift(await self._sieve.rest() if self._sieve else [])
         if self._presence.late:
             await self._gather_late()
-        else:
-            if self._new.records:
-                await self._close_new()
-            self.chunks += self._new_chunks
-        for chunk in self.chunks:
-            chunk.count()
+            return
+        if self._new.records:
+            await self._close_new()
+        self.chunks += self._new_chunks
+
+    def close(self) -> None:
+        """Remove what was kept on the way."""
+        self._slots.close()
 
     async def _gather(self, run: Run) -> None:
         """A run's records into the draft, which closes when it is full."""
@@ -125,64 +106,85 @@ class Cutting:
         self._count_unreadable(run, ids)
 
     def _border(self, ids: list[int], start: int) -> int:
-        """Where the draft is full: never between records of one product that follow each other, as promotions do."""
-        size = self._limits.chunk_size
+        """Where the draft is full: not between records of one product that follow each other, as promotions do.
+
+        So many that they are no promotions straddle chunks, as any product's records that stand apart.
+        """
+        size, room = self._limits.chunk_size, self._draft.room(self._limits.chunk_size)
         end = start if self._draft.is_full(size) else min(len(ids), start + size - len(self._draft.ids))
         last = ids[end - 1] if end > start else self._draft.ids[-1]
-        while end < len(ids) and ids[end] == last != 0:
+        most = min(len(ids), start + room)
+        while end < most and ids[end] == last != 0:
             end += 1
         return end
 
     async def _close(self) -> None:
         draft, self._draft = self._draft, Draft()
-        chunk = Cut(self._presence.close(draft))
+        chunk, slots = Cut(), self._presence.close(draft)
         self.chunks.append(chunk)
         if self._sieve and self._sieve.takes(draft):
             await self._sift(await self._sieve.ask(chunk, draft))
         else:
+            self._slots.add(chunk, slots)
             await self._keep(chunk, draft)
 
     async def _sift(self, answers: list[Sifted[Cut]]) -> None:
         """Settle what the table holds as sent; what differs goes to chunks of its own."""
         for answer in answers:
+            chunk, draft = answer.key, answer.draft
             if answer.is_mostly_new:
-                await self._keep(answer.key, answer.draft)
+                self._slots.add(chunk, Slots(draft.ids, draft.hashes))
+                await self._keep(chunk, draft)
                 continue
-            answer.key.is_settled = True
+            chunk.is_settled = True
             for slot in answer.differing:
-                self._new.add(*answer.draft.record(slot))
-                self._new_ids.add(answer.draft.ids[slot])
-                answer.key.slots.ids[slot] *= -1
+                self._new.add(*draft.record(slot))
+                draft.ids[slot] *= -1
+            self._new_keys |= self._presence.keys(self._new.ids)
+            self._slots.add(chunk, Slots(draft.ids, draft.hashes))
             if self._new.is_full(self._limits.chunk_size):
                 await self._close_new()
 
     async def _close_new(self) -> None:
         draft, self._new = self._new, Draft()
-        chunk = Cut(Slots(draft.ids, draft.hashes))
-        self._new_chunks.append(chunk)
+        self._new_chunks.append(await self._stored_apart(draft, Slots(draft.ids, draft.hashes)))
+
+    async def _stored_apart(self, draft: Draft, slots: Slots) -> Cut:
+        chunk = Cut(rejection=draft.rejection)
+        self._slots.add(chunk, slots)
         await self._store(chunk, draft)
+        return chunk
 
     async def _gather_late(self) -> None:
         """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
-        self._presence.late |= self._new_ids
-        self._presence.defer(chunk.slots for chunk in self.chunks)
-        late = sum(1 for chunk in self.chunks for product_id in chunk.slots.ids if product_id < 0)
+        self._presence.late |= self._new_keys
+        late = sum(map(self._defer, self.chunks))
         spool = Spool(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
         self.items = self.unreadable = 0
         try:
             async for run in self._runs():
                 for record in self._records(run):
-                    if record[3] in self._presence.late:
+                    if record[3] and self._presence.is_late(record[3]):
                         spool.add(record)
             for draft in spool.drafts():
-                self.chunks.append(Cut(Presence().close(draft)))
-                await self._store(self.chunks[-1], draft)
+                self.chunks.append(await self._stored_apart(draft, Presence().close(draft)))
         finally:
             spool.close()
 
+    def _defer(self, chunk: Cut) -> int:
+        """Leave products to late chunks; return how many records of the chunk they have."""
+        ids = self._slots.ids(chunk)
+        late = self._presence.defer(ids)
+        if late:
+            self._slots.replace_ids(chunk, ids)
+        return late
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The chunk rows to insert, one by one: as lists their ids take five times the memory."""
+        """The chunk rows to insert, one by one: all their ids together would be as large as the body."""
         for number, chunk in enumerate(self.chunks):
+            ids = self._slots.ids(chunk)
+            own = [product_id for product_id in ids if product_id >= 0]
+            chunk.settle(own)
             yield {
                 "batch_id": self._claim["id"],
                 "number": number,
@@ -190,9 +192,10 @@ class Cutting:
                 "body_start": chunk.start,
                 "body_bytes": chunk.length,
                 "first_position": chunk.first,
-                "records": chunk.slots.records(),
-                "ids": Bigints(chunk.slots.ids),
+                "records": len(own),
+                "ids": Bigints(ids),
                 "hashes": Bigints(self._hashes(chunk)),
+                "rejection": chunk.rejection or None,
                 "is_settled": chunk.is_settled,
                 "unchanged": chunk.unchanged,
                 "merged": chunk.merged,
@@ -202,7 +205,7 @@ class Cutting:
         if chunk.is_settled:
             return array("q")  # nobody compares them any more
         # A replayed product may have gone on since: its stored hash says nothing of this record.
-        return array("q", bytes(8 * len(chunk.slots.ids))) if self._claim["kind"] in KINDS else chunk.slots.hashes
+        return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
 
     async def _runs(self) -> AsyncIterator[Run]:
         cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
@@ -235,12 +238,17 @@ class Cutting:
 
     async def _keep(self, chunk: Cut, draft: Draft) -> None:
         """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
-        if draft.oversize or (self._claim["body"] is None and self._claim["encoding"]):
+        if draft.oversize or not self._is_readable_by_parts(draft):
             await self._store(chunk, draft)
             return
         chunk.location = self._claim["location"] or INLINE
         chunk.start, chunk.length = draft.extent()
         chunk.first = draft.positions[0]
+
+    def _is_readable_by_parts(self, draft: Draft) -> bool:
+        """Whether reading the draft's part of the body decodes no more than that part."""
+        is_whole = self._is_read and len(draft.records) == self.items
+        return not self._claim["encoding"] or (self._claim["body"] is not None and is_whole)
 
     async def _store(self, chunk: Cut, draft: Draft) -> None:
         claim = self._claim

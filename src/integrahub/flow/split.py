@@ -21,7 +21,8 @@ from integrahub.domain.retries import RetryPolicy
 from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_finished, publish_turn
 from integrahub.flow.counting import count_completed
-from integrahub.flow.cutting import Cut, Cutting, SplitLimits
+from integrahub.flow.cut_chunks import Cut
+from integrahub.flow.cutting import Cutting, SplitLimits
 from integrahub.flow.leases import Lease
 from integrahub.flow.sifting import Sieve
 from integrahub.flow.small_batches import SmallBatches
@@ -131,12 +132,13 @@ class Split:
         cutting = Cutting(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), sieve)
         try:
             await cutting.cut()
+            turn = await batches.end_split(
+                self._database, claim, cutting.rows(), cutting.items, cutting.unreadable, self._limits.window
+            )
         finally:
+            cutting.close()
             if sieve:
                 await sieve.close()
-        turn = await batches.end_split(
-            self._database, claim, cutting.rows(), cutting.items, cutting.unreadable, self._limits.window
-        )
         if turn:
             _count_settled(cutting.chunks)
             await publish_turn(self._bus, turn)

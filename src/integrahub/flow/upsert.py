@@ -16,6 +16,7 @@ from integrahub.db import chunks
 from integrahub.db.isolating import Put, put_isolating, put_whole
 from integrahub.db.merging import Part, apply
 from integrahub.db.pool import Connection, Database
+from integrahub.db.rejecting import reject_all
 from integrahub.db.replaying import apply_replay
 from integrahub.domain.errors import Transient, UnfitValue
 from integrahub.domain.events import ChunkReady
@@ -101,6 +102,7 @@ class Upsert:
             return
         # What failed before is not to draw others along.
         plain = [c for c in claims if not c["attempts"] and not c["crashes"] and c["kind"] not in KINDS]
+        plain = [claim for claim in plain if not claim["rejection"]]
         together = plain if len(plain) > 1 else []
         try:
             async with Lease(lambda: chunks.renew(self._database, claims)):
@@ -147,13 +149,28 @@ class Upsert:
 
     async def _upsert(self, claim: Row) -> None:
         begun = perf_counter()
-        write = await (self._write_replayed(claim) if claim["kind"] in KINDS else self._write([claim]))
+        write = await self._write_alone(claim)
         try:
             await self._effect([claim], write, put_whole)
         except UnfitValue as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
             await self._effect([claim | {"has_products": True}], write, put_isolating)
         CHUNK_DURATION.observe(perf_counter() - begun)
+
+    async def _write_alone(self, claim: Row) -> Write:
+        """What one chunk does to the products."""
+        if claim["rejection"]:
+            return await self._write_rejected(claim)
+        return await (self._write_replayed(claim) if claim["kind"] in KINDS else self._write([claim]))
+
+    async def _write_rejected(self, claim: Row) -> Write:
+        """What a chunk all of whose records are rejected does: nothing to the products."""
+        chunk = await read_chunk(self._storage, claim)
+
+        async def write(connection: Connection, held: list[Row], _put: Put) -> list[Counters]:
+            return [await reject_all(connection, one, chunk) for one in held]
+
+        return write
 
     async def _write(self, claims: list[Row]) -> Write:
         """What chunks of loads do to the products."""

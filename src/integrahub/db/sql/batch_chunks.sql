@@ -1,9 +1,9 @@
 -- insert --
 -- A chunk of a batch whose split ends; settled when the table holds all of it as sent.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
-  unchanged, merged, status, started_at, finished_at)
+  rejection, unchanged, merged, status, started_at, finished_at)
 VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s,
-  %(ids)s::bigint[], %(hashes)s::bigint[], %(unchanged)s, %(merged)s,
+  %(ids)s::bigint[], %(hashes)s::bigint[], %(rejection)s, %(unchanged)s, %(merged)s,
   CASE WHEN %(is_settled)s THEN 'COMPLETED' ELSE 'PENDING' END,
   CASE WHEN %(is_settled)s THEN now() END, CASE WHEN %(is_settled)s THEN now() END)
 
@@ -21,8 +21,8 @@ UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(c.started_at, now())
 FROM free, batches b, pharmacies p
 WHERE c.batch_id = free.batch_id AND c.number = free.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
-RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.attempts, c.crashes,
-  c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products, b.kind, b.parent_id, b.received_seq, b.origin_seq,
+RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.rejection, c.attempts,
+  c.crashes, c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products, b.kind, b.parent_id, b.received_seq, b.origin_seq,
   (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type, b.media_type, b.encoding,
   p.cnpj, p.time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
 

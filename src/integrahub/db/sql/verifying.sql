@@ -27,7 +27,8 @@ SELECT ids FROM batch_chunks WHERE batch_id = %(id)s AND status = 'COMPLETED'
 
 -- refused_ids --
 -- Products whose columns were read and yet not written.
-SELECT DISTINCT product_id FROM record_faults WHERE batch_id = %(id)s AND code IN ('title_missing', 'record_refused')
+SELECT DISTINCT product_id FROM record_faults
+WHERE batch_id = %(id)s AND code IN ('title_missing', 'record_refused', 'product_repeated')
 
 -- create_rebuilt --
 -- The catalogue as the bodies tell it. `said`: the place of the last batch that spoke of a product; `whole`: all of its
