@@ -16,6 +16,7 @@ from integrahub.db.pool import Database
 from integrahub.db.roles import EVERYTHING, Role
 from integrahub.domain.backlog import Bounds
 from integrahub.domain.breakers import Breaker, BreakerState
+from integrahub.domain.chosen_keys import SHORTEST
 from integrahub.domain.deadlines import ANSWERING, WORKING, Deadlines, reading
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
@@ -263,6 +264,12 @@ def unopened(
 def check_settings(settings: Settings) -> None:
     """ConfigurationError when a setting names something this version does not have."""
     unopened(settings)
+    if not settings.allow_weak_keys:
+        for name in settings.weak_keys:
+            raise ConfigurationError(
+                f"{name} is easy to guess: at least {SHORTEST} characters, varied and without repetition, are "
+                "expected. Choose another (`openssl rand -hex 20` makes one), or keep it with ALLOW_WEAK_KEYS=true."
+            )
 
 
 def admin_key(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from integrahub.db.urls import parse_database_url
 from integrahub.domain import setting_values as values
 from integrahub.domain.addresses import local_url, parse_http_url
+from integrahub.domain.chosen_keys import is_weak
 from integrahub.domain.limits import parse_rate
 from integrahub.domain.pool_sizes import parse_pool_size
 from integrahub.setting_sources import SecretsPlace, Sources, keeper, kept_values, named, names_of, unknown_names
@@ -101,6 +102,7 @@ class Settings(SecretsPlace):
     port: int = Field(8000, ge=1, le=65535)
     admin_api_key: Key = Field(None, repr=False, validation_alias=named("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
+    allow_weak_keys: bool = False
     valid_api_keys: Keys = Field((), repr=False, validation_alias=named("VALID_API_KEYS"))
     chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=named("CHUNK_SIZE"))
     max_payload_size: Size = Field(200 * 1024 * 1024, ge=1, validation_alias=named("MAX_PAYLOAD_SIZE"))
@@ -208,6 +210,12 @@ class Settings(SecretsPlace):
     def umask(self) -> int:
         """The permissions that files of this process never have."""
         return 0o777 & ~self.data_dir_mode
+
+    @property
+    def weak_keys(self) -> list[str]:
+        """Names of the settings that hold keys which are easy to guess."""
+        held = {"ADMIN_API_KEY": (self.admin_api_key,), "VALID_API_KEYS": self.valid_api_keys}
+        return [name for name, keys in held.items() if any(key and is_weak(key) for key in keys)]
 
     @property
     def known_secrets(self) -> frozenset[str]:

@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from integrahub.domain.keys import generate_key
-from tests.integration.conftest import ADMIN, CNPJ, Client
+from integrahub.settings import Settings
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 OTHER = "33000167000101"
 
@@ -15,12 +18,12 @@ async def _post(client: Client, cnpj: str, key: str) -> int:
 
 
 async def test_a_chosen_key_is_kept_and_never_moves_to_another_pharmacy(client: Client) -> None:
-    assert [await _post(client, CNPJ, "chosen-key-1") for _ in range(2)] == [200, 200]
-    assert await _post(client, OTHER, "chosen-key-1") == 409
-    answer = await client.get("/v1/batches", "chosen-key-1")
+    assert [await _post(client, CNPJ, "chosen-key-of-an-old-hub-1") for _ in range(2)] == [200, 200]
+    assert await _post(client, OTHER, "chosen-key-of-an-old-hub-1") == 409
+    answer = await client.get("/v1/batches", "chosen-key-of-an-old-hub-1")
     assert answer["items"] == []
     assert (
-        await client.http.get(f"/v1/batches?cnpj={OTHER}", headers={"X-Api-Key": "chosen-key-1"})
+        await client.http.get(f"/v1/batches?cnpj={OTHER}", headers={"X-Api-Key": "chosen-key-of-an-old-hub-1"})
     ).status_code == 403
 
 
@@ -35,7 +38,9 @@ async def test_a_revoked_or_expired_key_is_refused_at_once(client: Client) -> No
     made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
     assert await client.get("/v1/batches", made["api_key"])
     await client.admin("DELETE", f"/admin/keys/{made['id']}")
-    expired = await client.admin("POST", "/admin/keys", {"cnpjs": "all", "expires_at": "2020-01-01T00:00:00Z"})
+    expired = await client.admin("POST", "/admin/keys", {"cnpjs": "all"})
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("UPDATE api_keys SET expires_at = '2020-01-01' WHERE id = %s", [expired["id"]])
     for key in (made["api_key"], expired["api_key"]):
         assert (await client.http.get("/v1/batches", headers={"X-Api-Key": key})).status_code == 401
 
@@ -145,3 +150,47 @@ async def test_a_refused_key_is_told_what_is_wrong_with_it(client: Client) -> No
         (await _refused(client, tried))["code"] for tried in ("", swapped, key, generate_key().text, ended["api_key"])
     ]
     assert codes == ["key_missing", "key_malformed", "key_invalid", "key_invalid", "key_expired"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "chave-com-acentuação-comprida",
+        "a-key-with-an-emoji-💊-of-length",
+        " a-key-with-outer-blanks-42 ",
+        "a-key-with-a-line-end-inside\n",
+        "a-key\twith-a-tab-in-it-0123",
+        "Bearer a-key-that-names-its-scheme",
+    ],
+)
+async def test_a_key_that_no_client_could_send_is_refused_when_it_is_made(client: Client, key: str) -> None:
+    before = await client.admin("GET", "/admin/keys")
+    path = f"/admin/pharmacies/{OTHER}/api-key"
+    answer = await client.http.post(path, json={"key": key}, headers={"X-Admin-Api-Key": ADMIN})
+    assert (answer.status_code, answer.json()["code"]) == (400, "key_unsendable")
+    assert await client.admin("GET", "/admin/keys") == before
+    known = await client.http.get(f"/admin/pharmacies/{OTHER}", headers={"X-Admin-Api-Key": ADMIN})
+    assert known.status_code == 404, "a pharmacy was made although its key was refused"
+
+
+@pytest.mark.parametrize("key", ["farmacia-123", "a" * 40, "12345678901234567890", "abcdabcdabcdabcdabcdabcd"])
+async def test_a_key_that_is_easy_to_guess_is_refused_unless_old_keys_are_being_moved(
+    settings: Settings, key: str
+) -> None:
+    for allowed in (False, True):
+        async with running(settings.model_copy(update={"allow_weak_keys": allowed}), []) as client:
+            assert await _post(client, CNPJ, key) == (200 if allowed else 400)
+            rows = (await client.admin("GET", "/admin/keys"))["items"]
+            assert [row["weak"] for row in rows] == ([True] if allowed else [])
+
+
+async def test_a_key_that_has_ended_is_neither_made_nor_rotated(client: Client) -> None:
+    headers = {"X-Admin-Api-Key": ADMIN}
+    wanted = {"cnpjs": [CNPJ], "expires_at": "2020-01-01T00:00:00Z"}
+    answer = await client.http.post("/admin/keys", json=wanted, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "key_expired_at_birth")
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ], "expires_at": "2099-01-01T00:00:00Z"})
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", [made["id"]])
+    answer = await client.http.post(f"/admin/keys/{made['id']}/rotate", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (404, "key_unknown")

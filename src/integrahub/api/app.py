@@ -95,7 +95,7 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
         batches.router(hub.reads, hub.storage, reader),
         catalogue.router(hub.reads, reader, verify),
         admin.router(everything, hub.decide(), noted, viewer, operator, verify),
-        keys.router(everything, known, noted, hub.pepper, verify),
+        keys.router(everything, known, noted, hub.pepper, keys.KeyRules(verify, hub.settings.allow_weak_keys)),
         audit.router(everything, viewer),
         schemas.router(),
         replays.router(hub.replay(), noted, operator),

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from integrahub.api.limits import Limits
+from integrahub.api.refused_logins import RefusedLogins
 from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
@@ -44,6 +45,7 @@ class Keys:
         self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._refused = RefusedLogins()
         self._asked = Shared[bytes, Caller | Unauthorized]()
 
     def allowing(self, scope: Scope) -> "KeyCheck":
@@ -77,6 +79,7 @@ class Keys:
         if isinstance(found, Caller):
             return found
         self._known.pop(digest, None)
+        self._refused.note(address)
         if is_blocked:
             raise self._limits.too_many_keys(address)
         await self._limits.failed_key(address)

@@ -1,7 +1,7 @@
 """The operator's routes over keys: made, rotated, ended; each is shown once and stored as a hash."""
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from integrahub.api.unknown_names import Members, add_notice
 from integrahub.db import api_keys, pharmacies
 from integrahub.db.api_keys import Grant
 from integrahub.db.pool import Database
+from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, unsendable_characters
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
 from integrahub.domain.languages import Language
@@ -31,7 +32,7 @@ class ChosenKey(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    key: str | None = Field(None, min_length=8, max_length=512)
+    key: str | None = Field(None, min_length=1, max_length=512)
     cnpj: str | None = None
 
 
@@ -50,30 +51,55 @@ class Rotation(Members):
     old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyRules:
+    """What the settings say of new keys."""
+
+    verify_cnpj: bool = True
+    allow_weak: bool = False
+
+    def check(self, chosen: str) -> None:
+        """BadRequest for a chosen key that is the hub's own kind, that no client can send, or that is easy to guess."""
+        if chosen.startswith(PREFIX):
+            raise BadRequest("key_reserved")
+        if not is_sendable(chosen):
+            raise BadRequest("key_unsendable", characters=unsendable_characters(chosen))
+        if is_weak(chosen) and not self.allow_weak:
+            raise BadRequest("key_weak", least=SHORTEST)
+
+
 class KeyDesk:
     """Makes and ends keys, each act noted."""
 
-    def __init__(self, database: Database, known: Keys, audit: Audit, pepper: bytes, verify_cnpj: bool) -> None:
+    def __init__(self, database: Database, known: Keys, audit: Audit, pepper: bytes, rules: KeyRules) -> None:
         self._database = database
         self._known = known
         self._audit = audit
         self._pepper = pepper
-        self._verify = verify_cnpj
+        self._rules = rules
 
     async def of_pharmacy(self, caller: Caller, cnpj: str, chosen: ChosenKey | None) -> Row:
         """A key of one pharmacy, which is made when new."""
-        known = readable_cnpj(cnpj, self._verify)
-        pharmacy = await pharmacies.find_or_create(self._database, known, "")
+        known, key = readable_cnpj(cnpj, self._rules.verify_cnpj), chosen.key if chosen else None
+        if key is not None:
+            self._rules.check(key)
+        name = (await self._pharmacy(caller, known))["name"]
         async with self._audit.action(caller, "key.create", known) as entry:
-            key, row = await self._made(chosen.key if chosen else None, Grant([known]))
+            made, row = await self._made(key, Grant([known]))
             entry.after = row
-        return {"cnpj": known, "name": pharmacy["name"], "api_key": key}
+        return {"cnpj": known, "name": name, "api_key": made}
+
+    async def _pharmacy(self, caller: Caller, cnpj: str) -> Row:
+        """The pharmacy; making it is an act with an entry of its own."""
+        if found := await pharmacies.find(self._database, cnpj):
+            return found
+        async with self._audit.action(caller, "pharmacy.put", cnpj) as entry:
+            entry.after = made = await pharmacies.find_or_create(self._database, cnpj, "")
+        return made
 
     async def _made(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
         if chosen is None:
             return await api_keys.create(self._database, self._pepper, grant)
-        if chosen.startswith(PREFIX):
-            raise BadRequest("key_reserved")
         row = await api_keys.keep_chosen(self._database, self._pepper, chosen, grant)
         if row is None:
             raise Conflict("key_taken")
@@ -83,17 +109,21 @@ class KeyDesk:
         """A key of several pharmacies or all, or an operator's."""
         grant = Grant(self._cnpjs(wanted), frozenset(wanted.scopes), wanted.expires_at, wanted.rate_limit)
         _check_scopes(grant)
+        if grant.expires_at and grant.expires_at.astimezone(UTC) <= datetime.now(UTC):
+            raise BadRequest("key_expired_at_birth", expires_at=grant.expires_at.isoformat())
         return await self._create(caller, "key.create", grant)
 
     async def rotate(self, caller: Caller, key_id: UUID, rotation: Rotation | None) -> Row:
         """A second key with the same reach; both live until the first ends."""
         old = await self._live(key_id)
-        grant = _grant_of(old)
-        made = await self._create(caller, "key.rotate", replace(grant, replaces=key_id), old)
-        if rotation and rotation.old_ends_in_hours is not None:
-            await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
-            self._known.forget()
-        return made
+        grant = replace(_grant_of(old), replaces=key_id)
+        async with self._audit.action(caller, "key.rotate", str(key_id), old) as entry:
+            key, row = await api_keys.create(self._database, self._pepper, grant)
+            if rotation and rotation.old_ends_in_hours is not None:
+                await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
+                self._known.forget()
+            entry.after = {"key": row, "old": await api_keys.find(self._database, key_id)}
+        return _made_known(key, row, grant)
 
     async def revoke(self, caller: Caller, key_id: UUID) -> Row:
         """End a key: here at once, in other processes within two seconds."""
@@ -107,19 +137,24 @@ class KeyDesk:
 
     async def _live(self, key_id: UUID) -> Row:
         row = await api_keys.find(self._database, key_id)
-        if row is None or row["revoked_at"]:
+        if row is None or row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= datetime.now(UTC)):
             raise NotFound("key_unknown")
         return row
 
-    async def _create(self, caller: Caller, action: str, grant: Grant, before: Row | None = None) -> Row:
-        async with self._audit.action(caller, action, str(grant.replaces or ""), before) as entry:
+    async def _create(self, caller: Caller, action: str, grant: Grant) -> Row:
+        async with self._audit.action(caller, action, "") as entry:
             key, row = await api_keys.create(self._database, self._pepper, grant)
             entry.after = row
-        shown = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
-        return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs}
+        return _made_known(key, row, grant)
 
     def _cnpjs(self, wanted: WantedKey) -> list[str] | None:
-        return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, self._verify) for value in wanted.cnpjs]
+        verify = self._rules.verify_cnpj
+        return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, verify) for value in wanted.cnpjs]
+
+
+def _made_known(key: str, row: Row, grant: Grant) -> Row:
+    shown = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
+    return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs}
 
 
 def _grant_of(row: Row) -> Grant:
@@ -133,10 +168,10 @@ def _check_scopes(grant: Grant) -> None:
         raise BadRequest("scopes_unfit", scopes=", ".join(sorted(grant.scopes)))
 
 
-def router(database: Database, known: Keys, audit: Audit, pepper: bytes, verify_cnpj: bool) -> APIRouter:
+def router(database: Database, known: Keys, audit: Audit, pepper: bytes, rules: KeyRules) -> APIRouter:
     """The routes: the list for a viewer, the rest for an admin."""
     routes = KeyedRouter(tags=["admin"])
-    desk = KeyDesk(database, known, audit, pepper, verify_cnpj)
+    desk = KeyDesk(database, known, audit, pepper, rules)
 
     @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
     async def keys(_: Annotated[Caller, Depends(known.allowing(Scope.VIEWER))]) -> Row:

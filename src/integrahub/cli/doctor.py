@@ -13,6 +13,7 @@ import httpx
 import psycopg
 import typer
 
+from integrahub.cli.client import Client, Refused
 from integrahub.cli.output import OUT, show_json
 from integrahub.cli.reaching import open_http
 from integrahub.db import binaries
@@ -85,6 +86,23 @@ def _hub(settings: Settings) -> str:
     return f"runs at {url} and is well"
 
 
+def _keys(settings: Settings) -> str:
+    """Keys that are easy to guess: of the settings, and of the hub where it runs."""
+    if weak := settings.weak_keys:
+        raise _Sick(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
+    try:
+        with Client() as client:
+            found = [row for row in client.get("/admin/keys")["items"] if row["weak"] and not row["revoked_at"]]
+    except (Refused, httpx.TransportError):
+        return "those of the settings are strong; the hub's own were not looked at"
+    if found:
+        raise _Sick(
+            f"{len(found)} chosen keys are easy to guess, the newest {found[0]['hint']}. Give their pharmacies new "
+            "ones (integrahub key create), then: integrahub key revoke ID. `integrahub key list` shows them."
+        )
+    return "none is easy to guess"
+
+
 def _port(settings: Settings) -> str:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -108,6 +126,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "data folder": _folder,
     "postgresql": _postgresql,
     "hub": _hub,
+    "keys": _keys,
     "limits": _limits,
 }
 

@@ -1,5 +1,6 @@
 """`integrahub key`: the API keys of pharmacies and vendors."""
 
+import sys
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from integrahub.cli.output import show_facts, show_rows
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it", callback=identifier)]
 _COLUMNS = (
-    *("id", "hint", "cnpjs", "scopes", "reach", "revoked_at", "expires_at", "last_used_at", "rate_limit"),
+    *("id", "hint", "cnpjs", "scopes", "reach", "revoked_at", "expires_at", "last_used_at", "rate_limit", "weak"),
     "created_at",
 )
 
@@ -21,7 +22,10 @@ _COLUMNS = (
 def create(
     cnpj: Annotated[list[str] | None, typer.Option(help="a pharmacy the key is for; may be repeated")] = None,
     for_all: Annotated[bool, typer.Option("--all", help="for every pharmacy (an ERP vendor's key)")] = False,
-    chosen: Annotated[str | None, typer.Option("--key", help="keep this key, of one pharmacy (migration)")] = None,
+    is_chosen: Annotated[
+        bool,
+        typer.Option("--key", help="keep a key of one pharmacy (migration): asked for, or read from stdin"),
+    ] = False,
     expires_at: Annotated[datetime | None, typer.Option(help="when it ends; absent: never")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="ingest, read; with --all viewer, operator, admin")] = None,
     rate_limit: Annotated[str | None, typer.Option(help="a limit of its own, such as 1000/minute")] = None,
@@ -30,15 +34,22 @@ def create(
     """Make a key; it is shown once."""
     if bool(cnpj) == for_all:
         raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
-    if chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
+    if is_chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
         raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end, scopes or limit")
     with Client() as client:
-        if chosen:
-            wanted = {"key": chosen, "cnpj": (cnpj or [""])[0]}
+        if is_chosen:
+            wanted = {"key": _chosen_key(), "cnpj": (cnpj or [""])[0]}
             made = client.call("POST", "/admin/pharmacies/api-key", json=wanted)
         else:
             made = client.call("POST", "/admin/keys", json=_asked(cnpj, expires_at, scope, rate_limit))
     show_facts(made, as_json=as_json)
+
+
+def _chosen_key() -> str:
+    """Read a key from where no process list and no history of the shell shows it."""
+    if sys.stdin.isatty():
+        return str(typer.prompt("Key", hide_input=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[str] | None, rate: str | None) -> Any:

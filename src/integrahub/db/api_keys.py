@@ -8,6 +8,7 @@ from uuid import UUID
 
 from integrahub.db.loader import blocks
 from integrahub.db.pool import Database
+from integrahub.domain.chosen_keys import is_weak
 from integrahub.domain.keys import CLIENT, Scope, generate_key, key_hash, key_hint
 
 _SQL = blocks("api_keys")
@@ -67,6 +68,7 @@ async def _store(database: Database, pepper: bytes, key: str, public_id: str | N
         "expires_at": grant.expires_at,
         "rate_limit": grant.rate_limit,
         "replaces": grant.replaces,
+        "weak": public_id is None and is_weak(key),
     }
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["create_unless_taken"], values)).fetchone()

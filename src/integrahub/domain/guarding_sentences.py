@@ -92,6 +92,22 @@ GUARDING: dict[str, Sentence] = {
         "Chaves que começam com `ihub_` são geradas pelo hub. Escolha outra, ou gere uma sem informar `key`.",
         "Keys that begin with `ihub_` are made by the hub. Choose another, or have one made by leaving `key` out.",
     ),
+    "key_unsendable": Sentence(
+        "Nenhum cliente consegue enviar esta chave: um cabeçalho HTTP não leva {characters}. Use letras sem acento, "
+        "algarismos e sinais, sem espaços (também não comece com `Bearer `).",
+        "No client can send this key: an HTTP header does not carry {characters}. Use ASCII letters, digits and signs "
+        "without blanks (nor `Bearer ` in front).",
+    ),
+    "key_weak": Sentence(
+        "Esta chave é fácil de adivinhar: esperam-se ao menos {least} caracteres, variados e sem repetição. Deixe "
+        "`key` de fora para o hub gerar uma. Para manter chaves antigas, o operador liga ALLOW_WEAK_KEYS.",
+        "This key is easy to guess: at least {least} characters, varied and without repetition, are expected. Leave "
+        "`key` out to have one made. To keep older keys, the operator sets ALLOW_WEAK_KEYS.",
+    ),
+    "key_expired_at_birth": Sentence(
+        "A chave terminaria em {expires_at}, que já passou. Informe um horário futuro, ou nenhum.",
+        "The key would end at {expires_at}, which has passed. Give a time to come, or none.",
+    ),
     "scopes_unfit": Sentence(
         "Os escopos {scopes} não podem ser combinados: `viewer`, `operator` e `admin` são um só por chave, e de "
         "todas as farmácias; `ingest` e `read` são das outras.",

@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+from integrahub.domain.chosen_keys import is_sendable
+
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
 _SIZE = re.compile(r"(\d+)\s*(k|m|g|t)i?b?")
 _SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
@@ -75,7 +77,7 @@ def parse_host(value: str) -> str:
 
 def parse_key(value: str | None) -> str | None:
     """Return a key that a header can carry."""
-    if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+    if value is not None and not is_sendable(value):
         raise ValueError("expected ASCII without blanks and line ends; no client could send this key")
     return value
 

@@ -14,21 +14,21 @@ WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL
 
 -- create_unless_taken --
 -- A new key; the same chosen key again comes back to life, but never with another reach.
-INSERT INTO api_keys (hash, hint, public_id, reach, cnpjs, scopes, expires_at, rate_limit, replaces)
+INSERT INTO api_keys (hash, hint, public_id, reach, cnpjs, scopes, expires_at, rate_limit, replaces, weak)
 VALUES (%(hash)s, %(hint)s, %(public_id)s, %(reach)s, %(cnpjs)s, %(scopes)s, %(expires_at)s, %(rate_limit)s,
-  %(replaces)s)
-ON CONFLICT (hash) DO UPDATE SET revoked_at = NULL, expires_at = excluded.expires_at
+  %(replaces)s, %(weak)s)
+ON CONFLICT (hash) DO UPDATE SET revoked_at = NULL, expires_at = excluded.expires_at, weak = excluded.weak
   WHERE api_keys.reach = excluded.reach AND api_keys.cnpjs = excluded.cnpjs
-RETURNING id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at
+RETURNING id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 
 -- all --
 -- Every key, newest first.
-SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at
+SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 FROM api_keys ORDER BY created_at DESC
 
 -- find --
 -- One key, live or not.
-SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at
+SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 FROM api_keys WHERE id = %(id)s
 
 -- revoke_if_live --
