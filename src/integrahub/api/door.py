@@ -20,7 +20,7 @@ from integrahub.domain.keys import Scope
 MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
 _READS = ("GET", "HEAD")
 # The older hub had these: its clients may send whatever was ignored there.
-_LEGACY = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmacies/{cnpj}/api-key"})
+LEGACY = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmacies/{cnpj}/api-key"})
 Handle = Callable[[Request], Awaitable[Response]]
 
 
@@ -111,7 +111,7 @@ class KeyedRoute(APIRoute):
 
     @property
     def _is_legacy(self) -> bool:
-        return self.path in _LEGACY
+        return self.path in LEGACY
 
     @property
     def _known(self) -> set[str]:

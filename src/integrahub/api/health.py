@@ -27,6 +27,35 @@ _PATIENCE = 5.0  # seconds
 _FRESH = 1.0  # seconds one look at the dependencies serves all who ask: each writes a file and asks every server
 _INTAKE = frozenset({"postgresql", "storage"})  # without these posts are refused
 _OPEN: dict[str, Any] = {"security": []}  # no key needed
+_CHECK: dict[str, Any] = {
+    "type": "object",
+    "required": ["status", "latency_ms", "message", "message_pt", "message_en"],
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "down"]},
+        "latency_ms": {"type": "number"},
+        **{name: {"type": "string"} for name in ("message", "message_pt", "message_en")},
+        "breaker": {"type": "string", "enum": ["closed", "open", "half-open"]},
+    },
+}
+_HEALTH: dict[str, Any] = {
+    "type": "object",
+    "required": ["status", "timestamp", "checks"],
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "degraded", "down"]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "checks": {"type": "object", "additionalProperties": _CHECK},
+    },
+}
+_ABOUT = {
+    "200": "Every check is ok",
+    "503": "`degraded`: posts are accepted, and a check fails; `down`: posts are refused",
+}
+_DESCRIBED = _OPEN | {
+    "responses": {
+        status: {"description": about, "content": {"application/json": {"schema": _HEALTH}}}
+        for status, about in _ABOUT.items()
+    }
+}
 
 
 async def _probe(check: Callable[[], Awaitable[object]]) -> dict[str, Any]:
@@ -90,7 +119,7 @@ def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str
 
     look, look_at_database = _Looks(checks), _Looks(lambda: _probe(database.check))
 
-    @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_OPEN)
+    @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_DESCRIBED)
     async def health(request: Request) -> Response:
         found, language = await look(), language_of(request)
         checks = {name: check | {"message": _message(check, language)} for name, check in found.items()}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from integrahub.api.refusals_openapi import REFUSED
+from integrahub.api.refusals_openapi import NOTICE_HEADER, REFUSED
 
 
 def _header(name: str, about: str, schema: dict[str, Any], required: bool = False) -> dict[str, Any]:
@@ -67,7 +67,7 @@ INGEST: dict[str, Any] = {
     "responses": {
         "202": {
             "description": "Taken in, durable",
-            "headers": {"Location": {"schema": {"type": "string"}}},
+            "headers": {"Location": {"schema": {"type": "string"}}} | NOTICE_HEADER,
             "content": {"application/json": {"schema": _RECEIPT}},
         },
         **{str(status): {"description": about} | REFUSED for status, about in _REFUSALS.items()},

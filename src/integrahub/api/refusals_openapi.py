@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from integrahub.api.door import LEGACY
+
 SECURITY: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
@@ -15,7 +17,11 @@ PROBLEM: dict[str, Any] = {
     | {"status": {"type": "integer"}, "errors": {"type": "array", "items": {"type": "object"}}},
 }
 REFUSED: dict[str, Any] = {
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    "headers": {"Content-Language": {"schema": {"type": "string", "enum": ["pt-BR", "en"]}}},
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+NOTICE_HEADER: dict[str, Any] = {
+    "X-Inova-Notice": {"description": "names of the request that were ignored", "schema": {"type": "string"}}
 }
 _ALWAYS = {400: "The request cannot be read", 503: "A dependency is down; Retry-After says when to come again"}
 _WITH_KEY = {401: "No key, or a wrong one", 403: "The key may not do this", 429: "Too many wrong keys of this address"}
@@ -30,6 +36,8 @@ def tell_refusals(paths: dict[str, Any]) -> dict[str, Any]:
         for verb, operation in operations.items():
             responses = operation["responses"]
             responses.pop("422", None)  # unreadable requests are 400 here
+            if path in LEGACY:
+                responses["200"].setdefault("headers", {}).update(NOTICE_HEADER)
             for status, about in _refusals(path, verb, operation).items():
                 responses.setdefault(str(status), {"description": about} | REFUSED)
     return paths
