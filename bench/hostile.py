@@ -24,7 +24,8 @@ from integrahub.db import pharmacies
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.migrations import migrate
 from integrahub.domain.events import BatchReceived
-from integrahub.flow.ingest import Envelope, Upload
+from integrahub.flow.ingest import Envelope
+from integrahub.flow.uploads import Upload
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 

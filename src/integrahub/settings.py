@@ -131,6 +131,8 @@ class Settings(SecretsPlace):
     verify_cnpj: bool = True
     max_inflation: int = Field(500, ge=1)
     keep_alive_seconds: int = Field(75, ge=1, le=3600)
+    max_encoded_uploads: int = Field(24, ge=1, le=1000)
+    max_encoded_uploads_per_pharmacy: int = Field(4, ge=1, le=1000)
     max_connections: int = Field(2000, ge=10, le=60_000)
     max_connections_per_address: int = Field(1000, ge=1, le=60_000)
     body_patience: float = Field(30.0, gt=0, le=3600)

@@ -10,7 +10,7 @@ import pytest
 
 from integrahub.domain.charsets import Transcoder
 from integrahub.domain.errors import PayloadTooLarge
-from integrahub.flow.ingest import Upload
+from integrahub.flow.uploads import Upload
 from tests.integration.conftest import Client
 
 _NDJSON = "application/x-ndjson"

@@ -35,6 +35,7 @@ from integrahub.api.refusals_openapi import PROBLEM, SECURITY, tell_refusals
 from integrahub.api.watched import Watched
 from integrahub.domain.keys import Scope
 from integrahub.domain.limits import parse_rate
+from integrahub.flow.decoding import Decoding
 from integrahub.flow.ingest import Ingest
 from integrahub.hub import Hub
 from integrahub.settings import Settings
@@ -80,12 +81,10 @@ def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits, limiter: 
     bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
     poster = known.allowing(Scope.INGEST)
     creation = Creation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
-    known_pharmacies = KnownPharmacies(hub.database, limiter, creation)
-    return _Bare(
-        IngestRoute(
-            ingest, hub.database, poster, limits, known_pharmacies, bounds=bounds, verify_cnpj=settings.verify_cnpj
-        )
-    )
+    found = KnownPharmacies(hub.database, limiter, creation)
+    decoding = Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads)
+    own: dict[str, Any] = {"bounds": bounds, "decoding": decoding, "verify_cnpj": settings.verify_cnpj}
+    return _Bare(IngestRoute(ingest, hub.database, poster, limits, found, **own))
 
 
 def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:

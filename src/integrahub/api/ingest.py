@@ -21,7 +21,9 @@ from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.inovafarma import Facts, first_record_facts
 from integrahub.domain.keys import Caller
 from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
-from integrahub.flow.ingest import Envelope, Ingest, Upload, too_large
+from integrahub.flow.decoding import Decoding
+from integrahub.flow.ingest import Envelope, Ingest
+from integrahub.flow.uploads import Upload, too_large
 from integrahub.telemetry.metrics import (
     BATCHES_CREATED,
     POST_ROUTE,
@@ -57,6 +59,7 @@ class IngestRoute:
         known: KnownPharmacies,
         *,
         bounds: BodyBounds,
+        decoding: Decoding,
         verify_cnpj: bool,
     ) -> None:
         self._ingest = ingest
@@ -64,6 +67,7 @@ class IngestRoute:
         self._authenticate = authenticate
         self._limits = limits
         self._bounds = bounds
+        self._decoding = decoding
         self._verify = verify_cnpj
         self._find_or_create = known
 
@@ -74,9 +78,18 @@ class IngestRoute:
         load_type = _load_type(request)
         media_type, encoding, transcoder = _content(request)
         self._check_length(request)
-        upload = Upload(request.stream(), encoding, *self._bounds, transcoder=transcoder)
+        shared: dict[str, Any] = {"decoding": self._decoding, "client": caller.only() or caller.name}
+        upload = Upload(request.stream(), encoding, *self._bounds, transcoder=transcoder, **shared)
+        try:
+            return await self._take(request, caller, upload, load_type, media_type, begun)
+        finally:
+            await upload.close()
+
+    async def _take(
+        self, request: Request, caller: Caller, upload: Upload, load_type: str, media_type: str, begun: float
+    ) -> Response:
         head = await upload.look()
-        _check_head(head, media_type, encoding)
+        _check_head(head, media_type, upload.encoding)
         facts = first_record_facts(head, media_type)
         if facts.problem:
             raise BadRequest(facts.problem)
@@ -86,7 +99,7 @@ class IngestRoute:
             cnpj=pharmacy["cnpj"],
             load_type=load_type,
             media_type=media_type,
-            encoding="" if transcoder else encoding,
+            encoding="" if upload.transcoder else upload.encoding,
             idempotency_key=_idempotency_key(request),
             item_count=_item_count(request),
             begun=begun,

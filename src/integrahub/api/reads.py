@@ -1,9 +1,8 @@
 """Reads of clients: few at once and so many a minute for each key, and ended when the client has gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
@@ -14,6 +13,7 @@ from integrahub.api.limits import Limiter, refuse_over
 from integrahub.domain.errors import StatementTimeout, TooManyRequests, Unavailable
 from integrahub.domain.keys import Caller
 from integrahub.domain.limits import Rate
+from integrahub.domain.seats import Crowded, Seats
 
 _MAX_WAITING = 20  # reads of a key that wait for others of it
 _WAIT_SECONDS = 5.0  # that one waits
@@ -28,27 +28,22 @@ class ReadBounds(NamedTuple):
     timeout: float
 
 
-@dataclass(slots=True)
-class _Seats:
-    """The reads of one key."""
-
-    free: asyncio.Semaphore
-    users: int = field(default=0)  # that read or wait
-
-
 class Reads:
     """Answer reads within the bounds of their keys. A read lasts until its answer is taken."""
 
     def __init__(self, limiter: Limiter, bounds: ReadBounds) -> None:
         self._limiter = limiter
         self._bounds = bounds
-        self._seats: dict[str, _Seats] = {}
+        self._seats = Seats(bounds.at_once, waiting=_MAX_WAITING, seconds=_WAIT_SECONDS)
 
     async def __call__(self, caller: Caller, request: Request, handle: Handle) -> Response:
         """Return the answer; TooManyRequests over a bound, Unavailable for a read that takes too long."""
         await self._count(caller)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._seat(caller.name))
+            try:
+                await stack.enter_async_context(self._seats(caller.name))
+            except Crowded:
+                raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._bounds.at_once) from None
             try:
                 answer = await _unless_gone(request, handle)
             except StatementTimeout:
@@ -59,33 +54,6 @@ class Reads:
         rate = self._bounds.rate
         if rate is not None and caller.rate_limit != "off":
             refuse_over("reads_limited", rate, await self._limiter.take(f"reads:{caller.name}", rate))
-
-    @asynccontextmanager
-    async def _seat(self, name: str) -> AsyncIterator[None]:
-        seats = self._seats.setdefault(name, _Seats(asyncio.Semaphore(self._bounds.at_once)))
-        if seats.users >= self._bounds.at_once + _MAX_WAITING:
-            raise self._too_many()
-        seats.users += 1
-        try:
-            await self._sit(seats)
-            try:
-                yield
-            finally:
-                seats.free.release()
-        finally:
-            seats.users -= 1
-            if not seats.users:
-                self._seats.pop(name, None)
-
-    async def _sit(self, seats: _Seats) -> None:
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await seats.free.acquire()
-        except TimeoutError:
-            raise self._too_many() from None
-
-    def _too_many(self) -> TooManyRequests:
-        return TooManyRequests("reads_at_once", 1.0, {}, at_once=self._bounds.at_once)
 
 
 async def _unless_gone(request: Request, handle: Handle) -> Response:

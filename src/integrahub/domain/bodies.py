@@ -9,7 +9,7 @@ import zstandard
 from integrahub.domain.errors import BodyFault
 
 _SLICE = 512  # encoded bytes a step: zstd may inflate these to some megabytes, never more
-_OUTPUT = 1 << 20  # decoded bytes a step of gzip
+_OUTPUT = 1 << 18  # decoded bytes a step of gzip
 _ZSTD_WINDOW = 1 << 23  # bytes: RFC 9659 lets no HTTP client ask for more
 
 

@@ -140,6 +140,16 @@ GUARDING: dict[str, Sentence] = {
         "O corpo passa de {limit} bytes, o limite desta rota. Divida o pedido em partes menores.",
         "The body is over {limit} bytes, the limit of this route. Divide the request into smaller ones.",
     ),
+    "encoded_uploads_at_once": Sentence(
+        "Esta chave já envia {at_once} corpos comprimidos ao mesmo tempo. Nada foi recebido; espere um deles terminar "
+        "e envie de novo em {wait} s.",
+        "This key already sends {at_once} encoded bodies at once. Nothing was taken in; wait for one of them to end, "
+        "and send it again in {wait} s.",
+    ),
+    "hub_decoding": Sentence(
+        "O hub já descomprime {at_once} corpos ao mesmo tempo. Nada foi recebido; envie de novo em instantes.",
+        "The hub already decodes {at_once} bodies at once. Nothing was taken in; send it again shortly.",
+    ),
     "body_slow": Sentence(
         "O corpo parou de chegar depois de {received} bytes, ou chega devagar demais. Confira a rede e envie de novo.",
         "The body stopped coming after {received} bytes, or comes too slowly. Check the line and send it again.",
