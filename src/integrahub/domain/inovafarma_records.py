@@ -12,7 +12,7 @@ from integrahub.domain.cutter import Oversize
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
 from integrahub.domain.wire_nesting import bounded, depth, texts
-from integrahub.domain.wire_values import Unreadable, decimal_of, local_time, number, product_id, text
+from integrahub.domain.wire_values import Unreadable, decimal_of, local_time, number, product_id, text, text_as_sent
 
 Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
 DEEPEST = 8
@@ -207,7 +207,7 @@ class _Reader:
 
     def _take_text(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
         try:
-            checked.columns[TEXT_KEYS[key]] = text(value)
+            checked.columns[TEXT_KEYS[key]] = text_as_sent(value) if key == "SIZE" else text(value)
         except Unreadable:
             self._warn(source, key, "text_unreadable", value)
 

@@ -16,6 +16,7 @@ _EXACT = 15  # digits that every double tells apart
 NUMBERS = tuple(form.pattern for form in (_PLAIN, _DECIMAL_COMMA, _GROUPED_COMMAS, _GROUPED_DOTS))
 DIGITS = 14  # of every numeric column
 LONGEST = 100  # characters of a number in text
+_LONGEST_DIGITS = 40  # of a number in a text field; a longer one stays as sent
 
 
 class Unreadable(ValueError):
@@ -95,7 +96,18 @@ def _rounded(exact: Decimal, places: int) -> Decimal:
 
 
 def text(value: Any) -> str:
-    """A text as sent; a number as its digits; null as empty; Unreadable for lists and objects."""
+    """A text as sent; a number as its digits; null as empty; Unreadable for lists and objects.
+
+    ERPs that keep codes as doubles send 7896004703390 as 7.89600470339E12 or 7896004703390.0.
+    """
+    if not isinstance(value, Decimal) or abs(value.adjusted()) >= _LONGEST_DIGITS:
+        return text_as_sent(value)
+    whole = value.to_integral_value()
+    return f"{whole if whole else abs(whole):f}" if value == whole else f"{value:f}"
+
+
+def text_as_sent(value: Any) -> str:
+    """A text, also one whose number keeps its point: the size 1.0."""
     if isinstance(value, str):
         return value
     if value is None:
