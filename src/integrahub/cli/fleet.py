@@ -1,6 +1,5 @@
 """`integrahub fleet`: the orchestrator, and what it is doing."""
 
-import os
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -67,5 +66,5 @@ def _duration(seconds: float | None) -> str | None:
 @app.command()
 def restart(data: Folder = None) -> None:
     """Restart every process in turn, each once the one before is ready; starts what was left in a crash loop too."""
-    os.kill(place.pid_of(data or Settings().data_dir), signal.SIGHUP)
+    place.ask_restart(data or Settings().data_dir)
     say("The processes are restarted one by one; `integrahub fleet status` shows them.")

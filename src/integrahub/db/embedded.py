@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import ctypes
-import fcntl
 import os
 import secrets
 import shutil
@@ -24,6 +23,7 @@ from integrahub.db.accounts import Account, account_for, give, nobody, own_folde
 from integrahub.db.binaries import check_version, prepare
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.embedded_configuration import CONFIGURATION
+from integrahub.db.folder_lock import take_folder
 from integrahub.db.leftovers import end_strays, remove_stale
 from integrahub.db.outside import Outside
 from integrahub.db.roles import Role
@@ -151,22 +151,7 @@ class EmbeddedPostgres:
         """Lock the folder against a second hub, which would end our server as a stray."""
         if self._lock:
             return
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = open(self._directory / "lock", "ab")  # noqa: SIM115
-        except OSError as error:
-            raise ConfigurationError(
-                f"The folder {self._directory} cannot be written: {error}. Choose another with INTEGRAHUB_DATA_DIR."
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise ConfigurationError(
-                f"Another IntegraHub is running on {self._directory}. Stop it first, or choose another folder with "
-                "INTEGRAHUB_DATA_DIR."
-            ) from None
-        self._lock = lock
+        self._lock = take_folder(self._directory)
         if self._log.exists() and self._log.stat().st_size > _LOG_LIMIT:
             os.replace(self._log, self._log.with_suffix(".log.1"))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.settings import Settings
 
 _FILE = "fleet.json"
+_RESTART = "fleet.restart"  # there from the order to the signal that brings it
 _PATIENCE = 10.0  # seconds
 
 
@@ -28,6 +30,39 @@ def announced(settings: Settings, probe: socket.socket) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def announced_pid(folder: Path) -> int | None:
+    """Return the pid of the fleet that says it runs on the folder; None when it is gone or about to end."""
+    try:
+        pid = int(json.loads((folder / _FILE).read_text())["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid
+
+
+def withdraw(settings: Settings) -> None:
+    """Say that this fleet is about to end."""
+    (settings.data_dir / _FILE).unlink(missing_ok=True)
+
+
+def ask_restart(folder: Path) -> None:
+    """Tell the fleet on the folder to restart its processes; ConfigurationError when none answers."""
+    pid = pid_of(folder)
+    (folder / _RESTART).touch()
+    os.kill(pid, signal.SIGHUP)
+
+
+def take_restart(settings: Settings) -> bool:
+    """Return whether a restart was asked for, once."""
+    try:
+        (settings.data_dir / _RESTART).unlink()
+    except OSError:
+        return False
+    return True
 
 
 def pid_of(folder: Path) -> int:

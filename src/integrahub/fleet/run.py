@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -15,6 +16,8 @@ from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.exposure import check_exposure
 from integrahub.fleet import embedded, place
+from integrahub.fleet.hangups import Terminal
+from integrahub.fleet.listeners import Listener, listener_on, may_let_go
 from integrahub.fleet.roles import light
 from integrahub.fleet.supervisor import DRAIN, Supervisor
 from integrahub.hub import open_hub
@@ -22,7 +25,7 @@ from integrahub.settings import Settings
 from integrahub.telemetry import probes
 from integrahub.telemetry.process import watched
 
-_LOOK = 0.1  # seconds between looks at the port
+_LOOK = 0.3  # seconds between looks at the port
 
 
 def up(settings: Settings) -> int:
@@ -60,7 +63,7 @@ async def _supervise(settings: Settings) -> None:
     running = asyncio.create_task(_start(settings, orders))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, orders, running)
-    loop.add_signal_handler(signal.SIGHUP, orders.again.set)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, settings, orders, running, Terminal())
     try:
         await running
     except asyncio.CancelledError:
@@ -73,6 +76,15 @@ def _stop(orders: _Orders, running: "asyncio.Task[None]") -> None:
     if not orders.stop.is_set() and not orders.begun.is_set():
         running.cancel()
     orders.stop.set()
+
+
+def _hang_up(settings: Settings, orders: _Orders, running: "asyncio.Task[None]", terminal: Terminal) -> None:
+    """Restart the processes; end with a terminal that was closed, unless somebody asked for the restart."""
+    if not place.take_restart(settings) and terminal.is_closed:
+        terminal.leave()
+        _stop(orders, running)
+    else:
+        orders.again.set()
 
 
 async def _start(settings: Settings, orders: _Orders) -> None:
@@ -102,22 +114,48 @@ async def _run(
 
 
 async def _listen(settings: Settings) -> socket.socket:
-    """The socket all APIs share. Waits while an earlier hub's API drains; ConfigurationError when the port stays taken.
+    """Return the socket all APIs share. Waits while an earlier hub drains; ConfigurationError when the port is taken.
 
     The fleet holds it, so that a client's connection waits over a restart instead of being refused.
     """
-    patience = asyncio.get_running_loop().time() + DRAIN
+    patience, is_told = asyncio.get_running_loop().time() + DRAIN, False
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     while True:
         try:
             return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or asyncio.get_running_loop().time() > patience:
-                raise ConfigurationError(
-                    f"The API cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
-                    "Stop what listens there, or choose another port with --port."
-                ) from error
+            holder = await asyncio.to_thread(listener_on, settings.port)
+            is_late = asyncio.get_running_loop().time() > patience
+            if error.errno != errno.EADDRINUSE or is_late or not may_let_go(holder):
+                raise _taken(settings, error, holder) from error
+        if not is_told:
+            is_told = True
+            say(f"Port {settings.port} is held by {holder or 'a process'}; waiting {DRAIN:.0f} s for it to end.")
         await asyncio.sleep(_LOOK)
+
+
+def _taken(settings: Settings, error: OSError, holder: Listener | None) -> ConfigurationError:
+    where = f"{settings.host}:{settings.port}"
+    if error.errno != errno.EADDRINUSE:
+        told = (error.strerror or "").partition(" (while")[0]
+        return ConfigurationError(f"The API cannot listen on {where}: {told}. Choose another HOST, or --port.")
+    if holder and holder.is_hub:
+        same = " Another IntegraHub is running on this folder." if _is_own(settings, holder) else ""
+        return ConfigurationError(f"{holder} already listens on {where}.{same} Stop it, or choose another with --port.")
+    return ConfigurationError(
+        f"Something else listens on {where}: {holder or 'a process of another account'}. Stop it, or choose another "
+        "port with --port."
+    )
+
+
+def _is_own(settings: Settings, holder: Listener) -> bool:
+    return holder.folder is not None and holder.folder.resolve() == settings.data_dir.resolve()
+
+
+def say(text: str) -> None:
+    """Tell the person who started this process, as long as there is a terminal or a file to write to."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Event) -> None:
@@ -125,12 +163,12 @@ async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Eve
     await supervisor.serving()
     base = settings.own_url
     key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
-    print(
+    say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
         f"  database   {shown_database(settings.database_url or '')}\n"
-        f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra.",
-        flush=True,
+        f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra."
     )
     await stop.wait()
-    print("IntegraHub: stopping... / parando...", flush=True)
+    place.withdraw(settings)
+    say("IntegraHub: stopping... / parando...")

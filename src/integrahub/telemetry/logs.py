@@ -7,12 +7,13 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping
 from io import StringIO
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import msgspec
 import structlog
 
 from integrahub.domain.untrusted_text import escape_controls, escape_controls_in_lines
+from integrahub.telemetry.lasting_output import LastingOutput
 
 # Every kind of key the hub makes or ever made; what the operator chose is told to `configure`.
 _KEY = re.compile(r"ihub_[a-z]+_\w+")
@@ -134,9 +135,9 @@ def configure(level: str, form: str, secrets: Iterable[str] = (), process: dict[
             *(_text_processors() if as_text else _json_processors(secrets)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LastingOutput(sys.stderr)))
         if as_text
-        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        else structlog.BytesLoggerFactory(cast(BinaryIO, LastingOutput(sys.stderr.buffer))),
         cache_logger_on_first_use=process is not None,
     )
 
