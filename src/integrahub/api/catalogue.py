@@ -125,6 +125,11 @@ def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
     }
 
 
+def _cursor(row: dict[str, Any], sort: str, settled_until: datetime | None) -> str:
+    until = settled_until.isoformat() if settled_until else ""
+    return cursors.encode(sort, catalogue.sort_key(row, sort), row["product_id"], until)
+
+
 class Catalogue:
     """Answers queries over the products of one pharmacy."""
 
@@ -136,18 +141,18 @@ class Catalogue:
         """One page of matching products."""
         wanted = read(query)
         pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
-        count, rows = await catalogue.page(
+        after, settled_until = self._after(wanted)
+        count, rows, settled_until = await catalogue.page(
             self._database.within(Reach(ids=(pharmacy["id"],))),
             pharmacy["id"],
             wanted.filters,
             wanted.sort,
             limit=wanted.limit,
             offset=0 if wanted.cursor else (wanted.page - 1) * wanted.limit,
-            after=self._after(wanted),
+            after=after,
+            settled_until=settled_until,
         )
-        next_cursor = None
-        if len(rows) == wanted.limit:
-            next_cursor = cursors.encode(wanted.sort, catalogue.sort_key(rows[-1], wanted.sort), rows[-1]["product_id"])
+        next_cursor = _cursor(rows[-1], wanted.sort, settled_until) if len(rows) == wanted.limit else None
         pagination = {
             "page": wanted.page,
             "limit": wanted.limit,
@@ -157,16 +162,18 @@ class Catalogue:
         }
         return {"items": [item(row, pharmacy["cnpj"]) for row in rows], "pagination": pagination}
 
-    def _after(self, wanted: Wanted) -> tuple[str, int] | None:
+    def _after(self, wanted: Wanted) -> tuple[tuple[str, int] | None, datetime | None]:
+        """The place a cursor holds, and until when changes are shown: on every page the same."""
         if not wanted.cursor:
-            return None
+            return None, None
         try:
-            sort, key, product_id = cursors.decode(wanted.cursor, str, str, int)
-        except cursors.BadCursor:
-            sort = ""
-        if sort != wanted.sort:
+            sort, key, product_id, until = cursors.decode(wanted.cursor, str, str, int, str)
+            settled_until = datetime.fromisoformat(until) if until else None
+        except ValueError:
+            sort, settled_until = "", None
+        if sort != wanted.sort or (settled_until and settled_until.tzinfo is None):
             raise BadRequest("cursor_unknown")
-        return key, product_id
+        return (key, product_id), settled_until
 
     async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
         cnpj = caller.only() or ""
@@ -206,7 +213,10 @@ def router(database: Database, authenticate: Authenticate, verify_cnpj: bool) ->
         stock_min: str | None = None,
         in_stock: Annotated[str | None, Query(description="true or false")] = None,
         promo: Annotated[str | None, Query(description="true or false")] = None,
-        updated_since: Annotated[str | None, Query(description="ISO 8601")] = None,
+        updated_since: Annotated[
+            str | None,
+            Query(description="ISO 8601; of what is settled: asking again from the newest updatedAt misses nothing"),
+        ] = None,
         sort: Annotated[str | None, Query(description=", ".join(catalogue.SORTS))] = None,
         include_inactive: Annotated[str | None, Query(description="true or false")] = None,
         cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,

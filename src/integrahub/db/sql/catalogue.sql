@@ -1,3 +1,10 @@
+-- settled_until --
+-- What changed before this moment is visible. Only chunks of the batch in turn commit side by side, and each writes after
+-- it was taken; small DELTAs and the end of a batch write alone, after all that is visible.
+SELECT least(now(), (SELECT min(c.started_at) FROM batches b
+  JOIN batch_chunks c ON c.batch_id = b.id AND c.finished_at IS NULL
+  WHERE b.pharmacy_id = %(pharmacy_id)s AND b.finished_at IS NULL AND b.stage = 'upserting')) AS moment
+
 -- select --
 -- Products of a pharmacy that match every given filter.
 SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
@@ -21,7 +28,8 @@ WHERE p.pharmacy_id = %(pharmacy_id)s
   AND (%(stock_min)s::numeric IS NULL OR coalesce(p.stock, 0) >= %(stock_min)s)
   AND (%(in_stock)s::boolean IS NULL OR (coalesce(p.stock, 0) > 0) = %(in_stock)s)
   AND (%(promo)s::boolean IS NULL OR (cardinality(p.price_promos) > 0) = %(promo)s)
-  AND (%(updated_since)s::timestamptz IS NULL OR p.updated_at >= %(updated_since)s)
+  AND (%(updated_since)s::timestamptz IS NULL
+    OR p.updated_at >= %(updated_since)s AND p.updated_at < %(settled_until)s::timestamptz)
 
 -- -updated --
 -- Newest change first.
