@@ -20,7 +20,7 @@ demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and Postg
 	$(BIN)/integrahub demo --distributed
 
 up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
-	$(BIN)/integrahub up
+	INTEGRAHUB_KEEP_ADMIN_KEY=$${INTEGRAHUB_KEEP_ADMIN_KEY:-true} $(BIN)/integrahub up
 
 test: $(VENV)/.development ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal

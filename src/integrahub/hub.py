@@ -20,6 +20,7 @@ from integrahub.domain.chosen_keys import SHORTEST
 from integrahub.domain.deadlines import ANSWERING, WORKING, Deadlines, reading
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.fuses import Fuse
+from integrahub.domain.keys import key_hash
 from integrahub.domain.retries import RetryPolicy
 from integrahub.domain.windows import TOGETHER, WIDTH, Window
 from integrahub.flow.admitting import Admission
@@ -40,7 +41,7 @@ from integrahub.flow.sweep import Sweep
 from integrahub.flow.upsert import Upsert
 from integrahub.flow.verify import Verify
 from integrahub.rotation import Rotation, with_login
-from integrahub.secrets.files import kept_secret
+from integrahub.secrets.own import OperatorKey, kept_operator_key, kept_pepper
 from integrahub.settings import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.guarded import GuardedStorage
@@ -56,7 +57,7 @@ class Hub:
     storage: Storage
     bus: Bus
     pepper: bytes
-    admin_key: str
+    operator: OperatorKey
     breakers: dict[str, Breaker]
     fuses: dict[str, Fuse]
     chosen: tuple[Storage, Bus]
@@ -217,7 +218,7 @@ async def open_hub(
             "address of one, for example postgresql://user:password@host/integrahub."
         )
     rotation = Rotation(await asyncio.to_thread(with_login, settings))
-    secrets_of_keys = (b"", "") if role is Role.WORKER else (pepper(settings), admin_key(settings))
+    secrets_of_keys = (b"", OperatorKey()) if role is Role.WORKER else secrets_of(settings)
     hub = unopened(rotation.settings, name, *secrets_of_keys, role, rotation, deadlines)
     known = [migration for migration, _ in migrations.available()]
     proven = await schema.is_proven(hub.database.url, known)
@@ -238,7 +239,7 @@ def unopened(
     settings: Settings,
     name: str = "integrahub",
     pepper: bytes = b"",
-    admin_key: str = "",
+    operator: OperatorKey = OperatorKey(),  # noqa: B008
     role: Role | None = None,
     rotation: Rotation | None = None,
     deadlines: Deadlines | None = None,
@@ -258,7 +259,7 @@ def unopened(
         GuardedBus(chosen[1], breakers["bus"]),
     )
     fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
-    return Hub(settings, database, reads, storage, bus, pepper, admin_key, breakers, fuses, chosen, deadlines)
+    return Hub(settings, database, reads, storage, bus, pepper, operator, breakers, fuses, chosen, deadlines)
 
 
 def check_settings(settings: Settings) -> None:
@@ -272,11 +273,14 @@ def check_settings(settings: Settings) -> None:
             )
 
 
-def admin_key(settings: Settings) -> str:
-    """The operator's key: set, or generated once in the data folder."""
-    return settings.admin_api_key or kept_secret(settings.data_dir / "admin.key")
+def secrets_of(settings: Settings) -> tuple[bytes, OperatorKey]:
+    """Return the pepper and the operator's key: as set, or made once in the data folder."""
+    known = pepper(settings)
+    if settings.admin_api_key:
+        return known, OperatorKey(key_hash(settings.admin_api_key, known))
+    return known, kept_operator_key(settings.data_dir, known, keep=settings.keep_admin_key)
 
 
 def pepper(settings: Settings) -> bytes:
     """The secret without which stored key hashes are worth nothing: set, or generated once in the data folder."""
-    return (settings.key_pepper or kept_secret(settings.data_dir / "pepper.key")).encode()
+    return (settings.key_pepper or kept_pepper(settings.data_dir)).encode()

@@ -102,6 +102,7 @@ class Settings(SecretsPlace):
     port: int = Field(8000, ge=1, le=65535)
     admin_api_key: Key = Field(None, repr=False, validation_alias=named("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
+    keep_admin_key: bool = False
     allow_weak_keys: bool = False
     valid_api_keys: Keys = Field((), repr=False, validation_alias=named("VALID_API_KEYS"))
     chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=named("CHUNK_SIZE"))

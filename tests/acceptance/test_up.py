@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +160,21 @@ def _settled_share(installation: Installation, batch_id: str) -> float:
     answer = installation.http.get(f"/v1/batches/{batch_id}", headers={"X-Api-Key": installation.key})
     assert answer.status_code in (200, 503), answer.text
     return float(answer.json()["progress"]) if answer.status_code == 200 else 0.0
+
+
+def test_the_operators_key_is_shown_at_the_first_start_alone_and_opens_the_hub_after_a_restart(
+    installation: Installation,
+) -> None:
+    installation.settings |= {"ADMIN_API_KEY": ""}
+    shown = []
+    for _ in range(2):
+        installation.start()
+        log = (installation.folder / "hub.log").read_text()
+        shown.append(re.findall(r"^  (ihub_admin_\w+)$", log, re.MULTILINE))
+        answer = installation.http.get("/admin/keys", headers={"X-Admin-Api-Key": shown[0][0]})
+        assert answer.status_code == 200
+        refused = installation.command("key", "list")
+        assert refused.returncode == 1 and "INTEGRAHUB_KEY" in refused.stderr
+        assert installation.command("key", "list", INTEGRAHUB_KEY=shown[0][0]).returncode == 0
+        assert installation.stop() == 0
+    assert shown == [shown[0], shown[0]] and len(shown[0]) == 1

@@ -58,7 +58,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     limiter = Limiter(hub.database)
     rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
     limits = Limits(limiter, *map(parse_rate, rates))
-    known = Keys(hub.everything, hub.pepper, hub.admin_key, settings.valid_api_keys, limits)
+    known = Keys(hub.everything, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
     errors.install(app)
     post = _post_route(hub, ingest, known, limits, limiter)
     app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))

@@ -37,12 +37,12 @@ class Keys:
     """Knows every key: the operator's, those of the settings, those of the table. Keeps hashes only."""
 
     def __init__(
-        self, database: Database, pepper: bytes, admin_key: str, for_all: tuple[str, ...], limits: Limits
+        self, database: Database, pepper: bytes, operator: bytes, for_all: tuple[str, ...], limits: Limits
     ) -> None:
         self._database = database
         self._pepper = pepper
         self._limits = limits
-        self._set = [(key_hash(admin_key, pepper), Caller(None, frozenset({Scope.ADMIN}), "operator"))]
+        self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._refused = RefusedLogins()

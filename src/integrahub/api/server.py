@@ -20,6 +20,7 @@ from integrahub.api.tls import Certificate, Hardened, ToHttps
 from integrahub.db.roles import Role
 from integrahub.domain.exposure import check_exposure
 from integrahub.hub import open_hub
+from integrahub.secrets.own import show_new_key
 from integrahub.settings import Settings
 from integrahub.telemetry import probes
 from integrahub.telemetry.probes import Probes
@@ -38,6 +39,7 @@ async def serve(settings: Settings) -> None:
     place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", Role.API) as hub:
+        show_new_key(hub.operator)
         ingest = hub.ingest()
         app = Hardened(create(hub, ingest), tls=certificate is not None)
         server = _Server(configure(settings, app, settings.port, certificate))

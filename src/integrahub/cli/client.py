@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import typer
 
 from integrahub.cli.reaching import open_http, unreachable
 from integrahub.domain.addresses import parse_http_url
+from integrahub.secrets.own import readable_operator_key
 from integrahub.settings import Settings
 
 _PAGE = 500
@@ -114,6 +114,8 @@ def answered(answer: httpx.Response) -> httpx.Response:
         told = answer.text[:300] or answer.reason_phrase
     if answer.is_redirect:
         told = f"it is at {answer.headers.get('location')}. Set INTEGRAHUB_URL to the address that answers itself."
+    if answer.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in answer.request.headers:
+        told = f"{told} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
     raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code)
 
 
@@ -126,8 +128,4 @@ def _checked(url: str) -> str:
 
 def _admin_key(settings: Settings) -> str:
     """The operator's key of the hub on this machine, when it can be read."""
-    kept: Path = settings.data_dir / "admin.key"
-    try:
-        return settings.admin_api_key or kept.read_text().strip()
-    except (OSError, ValueError):
-        return ""
+    return settings.admin_api_key or readable_operator_key(settings.data_dir)

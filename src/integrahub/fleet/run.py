@@ -20,7 +20,8 @@ from integrahub.fleet.hangups import Terminal
 from integrahub.fleet.listeners import Listener, listener_on, may_let_go
 from integrahub.fleet.roles import light
 from integrahub.fleet.supervisor import DRAIN, Supervisor
-from integrahub.hub import open_hub
+from integrahub.hub import open_hub, secrets_of
+from integrahub.secrets.own import FOLDER, show_new_key
 from integrahub.settings import Settings
 from integrahub.telemetry import probes
 from integrahub.telemetry.process import watched
@@ -104,6 +105,7 @@ async def _run(
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
     known = settings.model_copy(update={"database_url": url_of(Role.WORKER) or settings.database_url})
+    show_new_key(secrets_of(settings)[1])
     async with open_hub(known, "integrahub fleet", Role.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
@@ -162,7 +164,8 @@ async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Eve
     """Say where the hub is once an API is ready, and that it stops when it does."""
     await supervisor.serving()
     base = settings.own_url
-    key = "ADMIN_API_KEY" if settings.admin_api_key else str((settings.data_dir / "admin.key").absolute())
+    kept = settings.data_dir.absolute() / FOLDER / "admin.key"
+    key = "ADMIN_API_KEY" if settings.admin_api_key else str(kept) if kept.exists() else "shown at the first start"
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"

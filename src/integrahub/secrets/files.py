@@ -2,18 +2,19 @@
 
 import os
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from integrahub.domain.errors import ConfigurationError
 
 
-def kept_secret(path: Path) -> str:
+def kept_secret(path: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
     """Read the file, or make it; two processes that start together agree on whoever made it first."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            _make_secret(path)
+            _make_secret(path, make())
         kept = path.read_text("utf-8").strip()
     except UnicodeDecodeError:
         kept = ""
@@ -27,13 +28,13 @@ def kept_secret(path: Path) -> str:
     return kept
 
 
-def _make_secret(path: Path) -> None:
+def _make_secret(path: Path, content: str) -> None:
     """Write a new secret to the disk before it gets its name, so that a full disk or a crash leaves no empty file."""
     mine = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with mine.open("x") as file:
             mine.chmod(0o600)
-            file.write(secrets.token_urlsafe(32))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileExistsError):
