@@ -39,12 +39,21 @@ def test_a_held_deactivation_is_approved_by_the_command_line(hub: Installation) 
         path.write_text(json.dumps([{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, count + 1)]))
         sent = hub.command("send", str(path), "--type", "full", "--watch", "--json", INTEGRAHUB_KEY=key)
         ids.append(json.loads(sent.stdout)["batch_id"])
-    assert hub.command("batch", "approve", ids[0]).returncode == 1
-    assert hub.command("batch", "approve", ids[1]).returncode == 0
+    assert hub.command("batch", "approve", ids[0], "--yes").returncode == 1
+    assert hub.command("batch", "approve", ids[1], "--yes").returncode == 0
     show = ("batch", "show", ids[1], "--json")
     hub.wait_until(lambda: json.loads(hub.command(*show).stdout)["deactivation"]["state"] == "approved")
     assert json.loads(hub.command(*show).stdout)["deactivated"] == 90
     assert "nothing to decide" in hub.command("batch", "reject", ids[1]).stderr
+
+
+def test_psql_reads_the_hubs_database_wherever_it_is_and_changes_nothing(hub: Installation) -> None:
+    held = hub.command("psql", "-Atc", "SELECT count(*) FROM held_deactivations", PGHOST="/nowhere")
+    assert (held.returncode, held.stdout.strip().isdecimal()) == (0, True), held.stderr
+    assert "read-only" in hub.command("psql", "-c", "DELETE FROM batches").stderr
+    assert "DELETE 0" in hub.command("psql", "--write", "-c", "DELETE FROM batches WHERE false").stdout
+    nowhere = hub.command("psql", "--data", str(hub.folder / "nowhere"))
+    assert nowhere.returncode == 1 and "integrahub up" in nowhere.stderr
 
 
 def test_a_key_is_rotated_and_revoked_by_the_command_line(hub: Installation) -> None:

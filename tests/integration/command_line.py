@@ -64,7 +64,7 @@ class CommandLine:
             terminal: dict[str, Any] = {"highlight": False, "force_terminal": bool(columns), "width": columns}
             patched.setattr(output, "OUT", Console(file=out, **terminal))
             patched.setattr(output, "ERRORS", Console(file=err, **terminal))
-            patched.setattr("sys.stdout", out)
+            patched.setattr("sys.stderr", err)
             patched.setattr("sys.stdin", io.StringIO(typed))
             patched.setattr(httpx, "Client", bridged)
             patched.setenv("INTEGRAHUB_KEY", ADMIN)

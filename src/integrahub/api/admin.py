@@ -130,8 +130,10 @@ def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate,
     Viewer = Annotated[Caller, Depends(viewer)]
 
     @routes.get("/admin/pharmacies", summary="Pharmacies by CNPJ")
-    async def page(_: Viewer, limit: int = Query(50, ge=1, le=500), cursor: str = "") -> dict[str, Any]:
-        items = await pharmacies.page(database, cursor, limit)
+    async def page(
+        _: Viewer, limit: int = Query(50, ge=1, le=500), cursor: str = "", silent: bool = False
+    ) -> dict[str, Any]:
+        items = await (pharmacies.silent if silent else pharmacies.page)(database, cursor, limit)
         return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
 
     @routes.get("/admin/pharmacies/{cnpj:cnpj}", summary="A pharmacy and its settings")

@@ -19,9 +19,10 @@ from integrahub.db import reports
 from integrahub.db.pool import Database
 from integrahub.db.roles import Reach
 from integrahub.domain import cursors
-from integrahub.domain.batches import BatchStatus, LoadType
+from integrahub.domain.batches import BatchStatus, Deactivation, LoadType
 from integrahub.domain.errors import BadRequest, Forbidden, Gone, NotFound
 from integrahub.domain.field_sentences import UnfitField
+from integrahub.domain.identifiers import ID_PREFIX, ids_with_prefix
 from integrahub.domain.keys import Caller
 from integrahub.domain.languages import Language
 from integrahub.domain.pharmacies import unmask
@@ -225,12 +226,16 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         load_type: LoadType | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        deactivation: Deactivation | None = None,
+        id_prefix: Annotated[str | None, Query(pattern=ID_PREFIX)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Row:
         rows = await reports.page(
             answers.of(caller),
             answers.cnpjs(caller, cnpj),
+            deactivation=deactivation,
+            ids=None if id_prefix is None else ids_with_prefix(id_prefix),
             status=status,
             load_type=load_type,
             since=since,

@@ -1,6 +1,7 @@
 """The operator's view of work that was given up: dead letters and what they have in common."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
@@ -38,11 +39,13 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
     async def page(
         error: Annotated[str | None, Query(description="a class, a code or a fingerprint")] = None,
         cnpj: str | None = None,
+        batch_id: UUID | None = None,
+        settled: Annotated[bool | None, Query(description="false: open ones alone")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Row:
-        known = unmask(cnpj) if cnpj else None
-        rows = await dead_letters.page(database, cnpj=known, error=error, after=_after(cursor), limit=limit)
+        wanted = {"cnpj": unmask(cnpj) if cnpj else None, "batch_id": batch_id, "error": error, "settled": settled}
+        rows = await dead_letters.page(database, wanted, _after(cursor), limit)
         following = cursors.encode(rows[-1]["id"]) if len(rows) == limit else None
         return {"items": [view(row) for row in rows], "next_cursor": following}
 

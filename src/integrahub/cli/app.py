@@ -3,6 +3,8 @@
 import os
 import sys
 from contextlib import suppress
+from importlib.metadata import version
+from typing import Annotated
 
 import psycopg
 import typer
@@ -18,29 +20,37 @@ from integrahub.cli import (
     keys,
     lifecycle,
     pharmacies,
+    psql,
     roles,
     send,
     top,
     verify,
 )
 from integrahub.cli.client import Refused
+from integrahub.cli.helping import show_whole_sentences
 from integrahub.cli.load import verbs as load
-from integrahub.cli.output import complain, write_what_fits
+from integrahub.cli.options import client_verb
+from integrahub.cli.output import complain, say, write_what_fits
 from integrahub.cli.reaching import keep_loopback_off_proxies
 from integrahub.db.urls import first_line
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings import setting_faults
 
-_ABOUT = "Keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."
-app = typer.Typer(
-    help=_ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"integrahub {version('integrahub')}")
+        raise typer.Exit
+
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("up")(roles.up)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
-app.command("top")(top.top)
+app.command("top")(client_verb(top.top))
 app.command("verify")(verify.verify)
-app.command("audit")(audit.audit)
+app.command("audit")(client_verb(audit.audit))
+app.command("psql", context_settings=psql.PASS_ON)(psql.psql)
 app.command("doctor")(doctor.doctor)
 app.command("api")(roles.api)
 app.command("work")(roles.work)
@@ -54,6 +64,21 @@ app.add_typer(keys.app, name="key")
 app.add_typer(batches.app, name="batch")
 app.add_typer(dead_letters.app, name="dead")
 app.add_typer(load.app, name="load")
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Keep pharmacies' catalogues in PostgreSQL in step with their ERPs.
+
+    Start a hub: integrahub up. Try one: integrahub demo. Help on a verb: integrahub batch list --help
+    """
+
+
+show_whole_sentences(app)
 
 
 def main() -> int:

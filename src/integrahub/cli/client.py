@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from integrahub.secrets.own import readable_operator_key
 from integrahub.settings import Settings
 
 _PAGE = 500
+#: address and key that the options of a verb name, before any setting
+chosen_hub: ContextVar[tuple[str | None, str | None]] = ContextVar("chosen_hub", default=(None, None))
 
 
 class Refused(Exception):
@@ -30,7 +33,8 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, timeout: float | None = None) -> None:
-        settings = Settings()
+        settings, (chosen_url, chosen_key) = Settings(), chosen_hub.get()
+        url, key = url or chosen_url, key or chosen_key
         self.url = _checked(url) if url else settings.url or settings.own_url
         found = (key or settings.key or _admin_key(settings)).strip()
         if not (found.isascii() and found.isprintable()):

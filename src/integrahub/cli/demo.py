@@ -146,7 +146,10 @@ def _distributed(folder: Path) -> AbstractContextManager[Client]:
 def demo(
     distributed: Annotated[bool, typer.Option("--distributed", help="on Kafka and S3, started for it")] = False,
 ) -> int:
-    """The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up."""
+    """The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up.
+
+    Example: integrahub demo --distributed
+    """
     begun = perf_counter()
     with tempfile.TemporaryDirectory(prefix="integrahub-demo-") as folder:
         notify("Starting a hub of its own in a temporary folder...")

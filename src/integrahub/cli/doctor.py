@@ -143,7 +143,10 @@ def doctor(
     data: Annotated[Path | None, typer.Option(help="the hub's folder")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
 ) -> int:
-    """Check every dependency and setting, and say what to do. Exit code 1 when something is wrong."""
+    """Check every dependency and setting, and say what to do. Exit code 1 when something is wrong.
+
+    Example: integrahub doctor --data ./integrahub-data
+    """
     settings = Settings()
     found = list(_findings(settings.model_copy(update={"data_dir": data}) if data else settings))
     if as_json:

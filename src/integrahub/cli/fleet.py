@@ -29,7 +29,10 @@ def status(
     as_json: AsJson = False,
     wide: Wide = False,
 ) -> None:
-    """Every process of the fleet that runs on the folder."""
+    """Every process of the fleet that runs on the folder.
+
+    Example: integrahub fleet status --data ./integrahub-data
+    """
     told = place.status_of(data or Settings().data_dir)
     if as_json:
         show_json(told)
@@ -65,6 +68,9 @@ def _duration(seconds: float | None) -> str | None:
 
 @app.command()
 def restart(data: Folder = None) -> None:
-    """Restart every process in turn, each once the one before is ready; starts what was left in a crash loop too."""
+    """Restart every process in turn, each once the one before is ready; starts what was left in a crash loop too.
+
+    Example: integrahub fleet restart
+    """
     place.ask_restart(data or Settings().data_dir)
     say("The processes are restarted one by one; `integrahub fleet status` shows them.")

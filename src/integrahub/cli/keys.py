@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import AsJson, Wide, identifier
+from integrahub.cli.options import AsJson, Wide, client_verb, client_verb_with_key, identifier
 from integrahub.cli.output import show_facts, show_rows
+from integrahub.domain.keys import Scope
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it", callback=identifier)]
@@ -19,19 +20,25 @@ _COLUMNS = (
 
 
 @app.command()
+@client_verb_with_key
 def create(
-    cnpj: Annotated[list[str] | None, typer.Option(help="a pharmacy the key is for; may be repeated")] = None,
+    cnpj: Annotated[list[str] | None, typer.Option(metavar="CNPJ", help="a pharmacy it is for; repeatable")] = None,
     for_all: Annotated[bool, typer.Option("--all", help="for every pharmacy (an ERP vendor's key)")] = False,
     is_chosen: Annotated[
         bool,
         typer.Option("--key", help="keep a key of one pharmacy (migration): asked for, or read from stdin"),
     ] = False,
-    expires_at: Annotated[datetime | None, typer.Option(help="when it ends; absent: never")] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="ingest, read; with --all viewer, operator, admin")] = None,
-    rate_limit: Annotated[str | None, typer.Option(help="a limit of its own, such as 1000/minute")] = None,
+    expires_at: Annotated[datetime | None, typer.Option(metavar="TIME", help="its end, such as 2027-03-01")] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="what it may do; viewer, operator and admin need --all")
+    ] = None,
+    rate_limit: Annotated[str | None, typer.Option(metavar="RATE", help="its own, such as 1000/minute")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key; it is shown once."""
+    """Make a key; it is shown once.
+
+    Example: integrahub key create --cnpj 05927228000145
+    """
     if bool(cnpj) == for_all:
         raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
     if is_chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
@@ -52,15 +59,19 @@ def _chosen_key() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[str] | None, rate: str | None) -> Any:
+def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[Scope] | None, rate: str | None) -> Any:
     ends = expires_at.astimezone().isoformat() if expires_at else None
     asked = {"cnpjs": cnpj or "all", "expires_at": ends, "scopes": scope, "rate_limit": rate}
     return {name: value for name, value in asked.items() if value}
 
 
 @app.command("list")
+@client_verb
 def every(as_json: AsJson = False, wide: Wide = False) -> None:
-    """All keys, newest first; never the keys themselves."""
+    """List all keys, newest first; never the keys themselves.
+
+    Example: integrahub key list
+    """
     with Client() as client:
         rows = client.get("/admin/keys")["items"]
     empty = "No key yet. Make one: integrahub key create --cnpj CNPJ"
@@ -68,19 +79,29 @@ def every(as_json: AsJson = False, wide: Wide = False) -> None:
 
 
 @app.command()
+@client_verb
 def rotate(
     key_id: KeyId,
-    old_ends_in_hours: Annotated[int | None, typer.Option(min=0, help="absent: until it is revoked")] = None,
+    old_ends_in_hours: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="absent: when it is revoked")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """A second key with the same reach; revoke the first once nobody uses it, or let it end by itself."""
+    """Make a second key with the same reach; revoke the first later, or let it end by itself.
+
+    Example: integrahub key rotate ID --old-ends-in-hours 24
+    """
     with Client() as client:
         asked = {"old_ends_in_hours": old_ends_in_hours}
         show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate", json=asked), as_json=as_json)
 
 
 @app.command()
+@client_verb
 def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
-    """End a key's life at once."""
+    """Revoke a key at once.
+
+    Example: integrahub key revoke ID
+    """
     with Client() as client:
         show_facts(client.call("DELETE", f"/admin/keys/{key_id}"), as_json=as_json)

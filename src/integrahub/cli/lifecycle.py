@@ -6,7 +6,10 @@ from integrahub.settings import Settings
 
 
 def lifecycle() -> int:
-    """Give the bucket of STORAGE_URL its rules of retention. Local files need none: sweep keeps theirs."""
+    """Give the bucket of STORAGE_URL its rules of retention. Local files need none: sweep keeps theirs.
+
+    Example: INTEGRAHUB_STORAGE_URL=s3://bucket integrahub lifecycle
+    """
     settings = Settings()
     rules = storage_rules(settings)
     bodies, chunks = settings.body_retention_days, settings.chunk_retention_days

@@ -1,9 +1,14 @@
 """Options that several verbs share."""
 
+import functools
+import inspect
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from integrahub.cli.client import chosen_hub
 
 _IDENTIFIER = re.compile(r"[\w-]{1,100}", re.ASCII)
 _MASK = str.maketrans("", "", "./- \t\r\n")
@@ -27,3 +32,42 @@ def unmasked_cnpj(value: str) -> str:
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 Wide = Annotated[bool, typer.Option("--wide", help="every column, also on a narrow terminal")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="rows at most")]
+OfCnpj = Annotated[str | None, typer.Option(metavar="CNPJ", help="only of this pharmacy")]
+_Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="the hub's address (INTEGRAHUB_URL)")]
+_Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="the API key (INTEGRAHUB_KEY)")]
+T = TypeVar("T")
+_HUB = {"hub_url": _Url, "hub_key": _Key}
+
+
+def client_verb(verb: Callable[..., T]) -> Callable[..., T]:
+    """Give a verb that asks a hub the options `--url` and `--key`."""
+    return _with_options(verb, _HUB)
+
+
+def client_verb_with_key(verb: Callable[..., T]) -> Callable[..., T]:
+    """Give `--url` alone to a verb whose own `--key` means another key."""
+    return _with_options(verb, {"hub_url": _Url})
+
+
+def _with_options(verb: Callable[..., T], options: dict[str, Any]) -> Callable[..., T]:
+    @functools.wraps(verb)
+    def reaching(*, hub_url: str | None = None, hub_key: str | None = None, **given: Any) -> T:
+        token = chosen_hub.set((hub_url, hub_key))
+        try:
+            return verb(**given)
+        finally:
+            chosen_hub.reset(token)
+
+    signature, keyword = inspect.signature(verb), inspect.Parameter.KEYWORD_ONLY
+    more = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in options.items()]
+    reaching.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *more])  # type: ignore[attr-defined]
+    reaching.__annotations__ = verb.__annotations__ | options
+    return reaching
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before a change; Abort unless the answer is yes. Without a terminal `--yes` must say so."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)

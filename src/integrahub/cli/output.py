@@ -35,7 +35,7 @@ def notify(text: str) -> None:
 def show_json(value: Any) -> None:
     """Print one JSON document on standard output, in ASCII where the output is not Unicode."""
     ascii_only = not (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    print(escape_controls_in_json(json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)))
+    print(escape_controls_in_json(json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)), file=OUT.file)
 
 
 def write_what_fits() -> None:

@@ -1,20 +1,23 @@
 """`integrahub pharmacy`: who is known, and each one's settings."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import AsJson, Wide, unmasked_cnpj
+from integrahub.cli.options import AsJson, Wide, client_verb, unmasked_cnpj
 from integrahub.cli.output import show_facts, show_rows
 
 app = typer.Typer(help="Pharmacies: add, list, show, set.", no_args_is_help=True)
 Cnpj = Annotated[
     str, typer.Argument(metavar="CNPJ", help="with or without mask, numeric or alphanumeric", callback=unmasked_cnpj)
 ]
-Name = Annotated[str | None, typer.Option(help="shown name")]
-City = Annotated[str | None, typer.Option()]
-State = Annotated[str | None, typer.Option(help="two letters")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="shown name")]
+City = Annotated[str | None, typer.Option(metavar="CITY", help="shown city")]
+State = Annotated[str | None, typer.Option(metavar="UF", help="two letters")]
+_SPANS = ("silent_for", "longest_gap")
+_SILENT = ("cnpj", "last_at", "silent_for", "longest_gap", "name", "city", "state")
 _COLUMNS = ("cnpj", "name", "city", "state", "deactivation_limit", "full_window_minutes", "rate_limit", "time_zone")
 
 
@@ -23,48 +26,83 @@ def _path(cnpj: str) -> str:
 
 
 @app.command()
+@client_verb
 def add(cnpj: Cnpj, name: Name = None, city: City = None, state: State = None, as_json: AsJson = False) -> None:
-    """Make a pharmacy known. (The first post of one does so too.)"""
+    """Make a pharmacy known. (The first post of one does so too.)
+
+    Example: integrahub pharmacy add 05.927.228/0001-45 --name 'Farmácia Nova'
+    """
     changes = {"name": name, "city": city, "state": state}
     with Client() as client:
-        show_facts(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
+        _show(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
 
 
 @app.command("list")
-def every(as_json: AsJson = False, wide: Wide = False) -> None:
-    """All pharmacies, by CNPJ."""
+@client_verb
+def every(
+    silent: Annotated[bool, typer.Option("--silent", help="only those silent for longer than they ever were")] = False,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """List all pharmacies, by CNPJ.
+
+    Example: integrahub pharmacy list --silent
+    """
     with Client() as client:
-        rows = list(client.pages("/admin/pharmacies", limit=500))
-    empty = "No pharmacies yet. Add one: integrahub pharmacy add CNPJ"
-    show_rows(rows, _COLUMNS, as_json=as_json, empty=empty, wide=wide)
+        rows = list(client.pages("/admin/pharmacies", limit=500, silent=silent or None))
+    empty = "No pharmacy is silent." if silent else "No pharmacies yet. Add one: integrahub pharmacy add CNPJ"
+    shown = rows if as_json else [_readable(row) for row in rows]
+    show_rows(shown, _SILENT if silent else _COLUMNS, as_json=as_json, empty=empty, wide=wide)
 
 
 @app.command()
+@client_verb
 def show(cnpj: Cnpj, as_json: AsJson = False) -> None:
-    """One pharmacy and its settings."""
+    """Show one pharmacy and its settings.
+
+    Example: integrahub pharmacy show 05927228000145
+    """
     with Client() as client:
-        show_facts(client.get(_path(cnpj)), as_json=as_json)
+        _show(client.get(_path(cnpj)), as_json=as_json)
 
 
 @app.command("set")
+@client_verb
 def change(
     cnpj: Cnpj,
     name: Name = None,
     city: City = None,
     state: State = None,
-    time_zone: Annotated[str | None, typer.Option(help="such as America/Manaus")] = None,
-    deactivation_limit: Annotated[str | None, typer.Option(help="share of the products, such as 20%")] = None,
-    full_window_minutes: Annotated[int | None, typer.Option(min=0, max=1440, help="0: every FULL is whole")] = None,
-    rate_limit: Annotated[str | None, typer.Option(help="posts, such as 300/minute, or off")] = None,
+    time_zone: Annotated[str | None, typer.Option(metavar="ZONE", help="such as America/Manaus")] = None,
+    deactivation_limit: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="of the products, such as 20%")
+    ] = None,
+    full_window_minutes: Annotated[int | None, typer.Option(min=0, max=1440, metavar="N", help="0: no parts")] = None,
+    rate_limit: Annotated[str | None, typer.Option(metavar="RATE", help="posts, such as 300/minute, or off")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given; the rest stays."""
+    """Change what is given; the rest stays.
+
+    Example: integrahub pharmacy set 05927228000145 --deactivation-limit 30%
+    """
     changes: dict[str, Any] = {"name": name, "city": city, "state": state, "time_zone": time_zone}
     changes |= {"deactivation_limit": _share(deactivation_limit), "full_window_minutes": full_window_minutes}
     changes["rate_limit"] = rate_limit
     with Client() as client:
         client.get(_path(cnpj))
-        show_facts(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
+        _show(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
+
+
+def _show(pharmacy: dict[str, Any], *, as_json: bool) -> None:
+    show_facts(pharmacy if as_json else _readable(pharmacy), as_json=as_json)
+
+
+def _readable(pharmacy: dict[str, Any]) -> dict[str, Any]:
+    """A share as it is set, spans of time as hours and minutes."""
+    limit = pharmacy.get("deactivation_limit")
+    share = {} if limit is None else {"deactivation_limit": f"{float(limit) * 100:.4g}%"}
+    spans = {name: str(timedelta(seconds=round(pharmacy[name]))) for name in _SPANS if name in pharmacy}
+    return pharmacy | share | spans
 
 
 def _share(text: str | None) -> float | None:

@@ -21,9 +21,9 @@ from integrahub.hub import unopened
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)")]
-Folder = Annotated[Path | None, typer.Option(help="the folder of everything kept (integrahub-data)")]
-Workers = Annotated[int | None, typer.Option(min=1, max=256, help="upsert workers (2)")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)", metavar="PORT")]
+Folder = Annotated[Path | None, typer.Option(help="the data directory (integrahub-data)", metavar="DIR")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="upsert workers (2)", metavar="N")]
 
 
 Tls = Annotated[bool, typer.Option("--tls", help="with a certificate for this machine, made when there is none")]
@@ -33,7 +33,10 @@ PlainHttp = Annotated[bool, typer.Option("--plain-http", help="beyond this machi
 def up(
     port: Port = None, data: Folder = None, workers: Workers = None, tls: Tls = False, plain_http: PlainHttp = False
 ) -> int:
-    """Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."""
+    """Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C.
+
+    Example: integrahub up --port 8000 --data ./integrahub-data
+    """
     wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers, "plain_http": plain_http or None}
     given = {name: value for name, value in wanted.items() if value is not None}
     settings = Settings().model_copy(update=given)
@@ -47,7 +50,10 @@ def up(
 
 
 def api(plain_http: PlainHttp = False) -> int:
-    """Run one API process."""
+    """Run one API process.
+
+    Example: integrahub api --plain-http
+    """
     settings = Settings()
     settings = settings.model_copy(update={"plain_http": True}) if plain_http else settings
     end_with_parent(settings.parent_pid)
@@ -55,9 +61,14 @@ def api(plain_http: PlainHttp = False) -> int:
 
 
 def work(
-    steps: Annotated[str, typer.Argument(help="one or several of split,upsert,finish,sweep, separated by commas")],
+    steps: Annotated[
+        str, typer.Argument(metavar="STEPS", help=f"one or several, separated by commas: {', '.join(worker.STEPS)}")
+    ],
 ) -> int:
-    """Run the given steps in one process."""
+    """Run the given steps in one process.
+
+    Example: integrahub work split,finish,sweep
+    """
     wanted = [step.strip() for step in steps.split(",") if step.strip()]
     if unknown := [step for step in wanted if step not in worker.STEPS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: not a step; expected {', '.join(worker.STEPS)}")
@@ -69,7 +80,10 @@ def work(
 
 
 def migrate() -> int:
-    """Bring the schema of DATABASE_URL up to date."""
+    """Bring the schema of DATABASE_URL up to date.
+
+    Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
+    """
     url = with_login(Settings()).database_url
     if not url:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
@@ -79,7 +93,10 @@ def migrate() -> int:
 
 
 def topics() -> int:
-    """Create the topics of BUS_URL that are not there."""
+    """Create the topics of BUS_URL that are not there.
+
+    Example: INTEGRAHUB_BUS_URL=kafka://broker:9092 integrahub topics
+    """
     made = asyncio.run(create_topics(Settings()))
     if made is None:
         say("The bus `local` is a table of the database; it has no topics to create.")
@@ -89,7 +106,10 @@ def topics() -> int:
 
 
 def openapi() -> int:
-    """Print the API's OpenAPI document."""
+    """Print the API's OpenAPI document.
+
+    Example: integrahub openapi > openapi.json
+    """
     hub = unopened(Settings())
     print(json.dumps(describe(create(hub, hub.ingest())), ensure_ascii=False, indent=2))
     return 0

@@ -23,7 +23,10 @@ def send(
     watch: Annotated[bool, typer.Option("--watch", help="follow the batch until it is final")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
 ) -> int:
-    """Post a catalogue; with --watch, follow it. Exit code 1 when the batch failed."""
+    """Post a catalogue; with --watch, follow it. Exit code 1 when the batch failed.
+
+    Example: integrahub send catalogue.json.gz --type full --watch
+    """
     if load_type.lower() not in _LOAD_TYPES:
         raise typer.BadParameter(f"{load_type!r}: expected full or delta", param_hint="--type")
     catalogue = open_catalogue(file)

@@ -22,7 +22,10 @@ def verify(
     data: Annotated[Path | None, typer.Option(help="the hub's folder")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
 ) -> int:
-    """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 when they differ."""
+    """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 when they differ.
+
+    Example: integrahub verify 05927228000145
+    """
     settings = Settings()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
     try:

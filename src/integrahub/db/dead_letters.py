@@ -51,9 +51,12 @@ async def ungrouped(database: Database) -> list[Row]:
     return [row for row in rows if row["batch_id"]]
 
 
-async def page(database: Database, *, cnpj: str | None, error: str | None, after: int | None, limit: int) -> list[Row]:
-    """Letters, newest first; `error` is a class, a code or a fingerprint."""
-    values = {"cnpj": cnpj, "error": error, "after": after, "limit": limit}
+async def page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:
+    """Return letters, newest first, of the `cnpj`, `batch_id`, `error` and `settled` wanted.
+
+    `error` is a class, a code or a fingerprint; None wants any.
+    """
+    values = wanted | {"after": after, "limit": limit}
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["page"], values)).fetchall()
 

@@ -88,7 +88,7 @@ GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, figures, history,
   bus_messages TO integrahub_worker;
-GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker;
+GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
 
 -- Row level security binds the owner too: what it may see is said, not assumed.
 DO $$ DECLARE closed text; BEGIN

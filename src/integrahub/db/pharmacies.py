@@ -40,6 +40,12 @@ async def page(database: Database, after: str, limit: int) -> list[Row]:
         return await cursor.fetchall()
 
 
+async def silent(database: Database, after: str, limit: int) -> list[Row]:
+    """Up to `limit` pharmacies after the CNPJ `after` that have been silent for longer than they ever were."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["silent"], {"after": after, "limit": limit})).fetchall()
+
+
 async def update(database: Database, cnpj: str, changes: Row) -> Row | None:
     """Set the given members of name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit."""
     members = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes", "rate_limit")

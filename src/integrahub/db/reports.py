@@ -26,11 +26,21 @@ async def page(
     load_type: str | None,
     since: datetime | None,
     until: datetime | None,
+    deactivation: str | None,
+    ids: tuple[UUID, UUID] | None,
     after: tuple[str, str] | None,
     limit: int,
 ) -> list[Row]:
-    """Batches of these pharmacies (None: of all), newest first."""
-    values = {"cnpjs": cnpjs, "status": status, "load_type": load_type, "since": since, "until": until, "limit": limit}
+    """Batches of these pharmacies (None: of all) and, where given, from one id to another, newest first."""
+    values: Row = {
+        "cnpjs": cnpjs,
+        "status": status,
+        "load_type": load_type,
+        "since": since,
+        "until": until,
+        "limit": limit,
+    }
+    values |= {"deactivation": deactivation, "first": ids[0] if ids else None, "last": ids[1] if ids else None}
     values |= {"after": after[0] if after else None, "after_id": after[1] if after else None}
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["batches"] + " " + _SQL["page"], values)).fetchall()

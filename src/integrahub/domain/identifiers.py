@@ -4,9 +4,17 @@ import secrets
 import time
 from uuid import UUID
 
+ID_PREFIX = r"^[0-9a-fA-F-]{4,36}$"  # how an id may begin, shortened
+
 
 def uuid7(milliseconds: int | None = None) -> UUID:
     """A new id (RFC 9562): 48 bits of Unix time in milliseconds, 74 random bits."""
     moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
     value = (moment & (1 << 48) - 1) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)
+
+
+def ids_with_prefix(prefix: str) -> tuple[UUID, UUID]:
+    """Return the first and the last id that begin with `prefix`, written with or without dashes."""
+    digits = prefix.replace("-", "")[:32]
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))

@@ -211,14 +211,14 @@ PHARMACIES_SEEN = Gauge(
     labels=("window",),
     scope=Scope.HUB,
     meaning="Pharmacies that posted within the last 24 hours, 7 and 30 days",
-    remedy="Falling: see the view `silent_pharmacies`.",
+    remedy="Falling: `integrahub pharmacy list --silent`.",
 )
 PHARMACIES_SILENT = Gauge(
     name="integrahub_pharmacies_silent",
     unit="pharmacies",
     scope=Scope.HUB,
     meaning="Pharmacies that have been silent for half as long again as ever between their last 50 posts",
-    remedy="`SELECT * FROM silent_pharmacies`; ask the pharmacy whether its ERP runs.",
+    remedy="`integrahub pharmacy list --silent`; ask the pharmacy whether its ERP runs.",
 )
 DEACTIVATIONS_HELD = Gauge(
     name="integrahub_deactivations_held",

@@ -16,11 +16,11 @@ app = typer.Typer(
     help="Load on a hub of its own (or, with --url, on one made for tests), with accounting: exit code 1 when "
     "anything was lost, doubled or refused.",
 )
-Posts = Annotated[int, typer.Option(min=1, help="posts")]
-Products = Annotated[int, typer.Option(min=1, help="products a post")]
-Pharmacies = Annotated[int, typer.Option(min=1, max=10_000, help="pharmacies, real CNPJs")]
-AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="connections, each with one post under way")]
-Workers = Annotated[int, typer.Option(min=1, help="upsert workers of the load's own hub")]
+Posts = Annotated[int, typer.Option(min=1, help="posts", metavar="N")]
+Products = Annotated[int, typer.Option(min=1, help="products a post", metavar="N")]
+Pharmacies = Annotated[int, typer.Option(min=1, max=10_000, help="pharmacies, real CNPJs", metavar="N")]
+AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="connections, each with one post under way", metavar="N")]
+Workers = Annotated[int, typer.Option(min=1, help="upsert workers of the load's own hub", metavar="N")]
 Url = Annotated[str | None, typer.Option(help="a hub that is there for tests; absent: one of the load's own")]
 Key = Annotated[str | None, typer.Option(help="an operator's key of that hub (INTEGRAHUB_KEY)")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
@@ -37,7 +37,10 @@ def mega(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many small posts: 50,000 of 10 products, 100 at once."""
+    """Very many small posts: 50,000 of 10 products, 100 at once.
+
+    Example: integrahub load mega
+    """
     _told(scenarios.small("mega", posts, products, pharmacies, at_once), _hub(url, key, workers), as_json=as_json)
 
 
@@ -52,7 +55,10 @@ def requests(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many connections: 100,000 posts, as many at once as the machine's limits allow, at most 20,000."""
+    """Very many connections: 100,000 posts, as many at once as the machine's limits allow, at most 20,000.
+
+    Example: integrahub load requests
+    """
     lanes = most_connections(min(at_once, posts))
     notify(f"{lanes:,} connections at once, of {at_once:,} asked for: what posts, open files and ports allow.")
     _told(scenarios.small("requests", posts, products, pharmacies, lanes), _hub(url, key, workers), as_json=as_json)
@@ -66,7 +72,10 @@ def million(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """One very large post: 1,000,000 products in one FULL."""
+    """One very large post: 1,000,000 products in one FULL.
+
+    Example: integrahub load million
+    """
     _told(scenarios.million(products), _hub(url, key, workers), as_json=as_json)
 
 
@@ -80,7 +89,10 @@ def many(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many pharmacies: 1000 post a FULL of 1,000 products each, all at once."""
+    """Very many pharmacies: 1000 post a FULL of 1,000 products each, all at once.
+
+    Example: integrahub load many
+    """
     lanes = most_connections(min(at_once, pharmacies))
     _told(scenarios.many(pharmacies, products, lanes), _hub(url, key, workers), as_json=as_json)
 

@@ -44,6 +44,8 @@ SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_clas
 FROM dead_letters
 WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
+  AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s)
+  AND (%(settled)s::boolean IS NULL OR (settled_at IS NOT NULL) = %(settled)s)
   AND (%(after)s::bigint IS NULL OR id < %(after)s)
 ORDER BY id DESC LIMIT %(limit)s
 

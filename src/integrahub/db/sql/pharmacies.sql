@@ -18,6 +18,13 @@ SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_m
 SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 FROM pharmacies WHERE cnpj > %(after)s ORDER BY cnpj LIMIT %(limit)s
 
+-- silent --
+-- Pharmacies silent beyond their rhythm, by CNPJ; times in seconds.
+SELECT p.id, p.cnpj, p.name, p.city, p.state, s.last_at, extract(epoch FROM s.longest_gap)::float8 AS longest_gap,
+  extract(epoch FROM s.silent_for)::float8 AS silent_for
+FROM silent_pharmacies s JOIN pharmacies p ON p.cnpj = s.cnpj
+WHERE p.cnpj > %(after)s ORDER BY p.cnpj LIMIT %(limit)s
+
 -- update --
 -- Change what is given, keep what is null.
 UPDATE pharmacies SET

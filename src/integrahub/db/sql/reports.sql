@@ -32,6 +32,8 @@ WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
   AND (%(load_type)s::text IS NULL OR b.load_type = %(load_type)s)
   AND (%(since)s::timestamptz IS NULL OR b.received_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR b.received_at < %(until)s)
+  AND (%(deactivation)s::text IS NULL OR b.deactivation_state = %(deactivation)s)
+  AND (%(first)s::uuid IS NULL OR b.id BETWEEN %(first)s AND %(last)s)
   AND (%(after)s::text IS NULL OR (b.received_at, b.id) < (%(after)s::timestamptz, %(after_id)s::uuid))
 ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
 

@@ -1,0 +1,90 @@
+"""Every verb says in `--help` what it does, whole, what each option takes, and shows an example."""
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from integrahub.cli.app import app
+from integrahub.cli.moments import parse_moment
+from integrahub.worker import STEPS
+
+_OFFLINE = {
+    "up",
+    "demo",
+    "verify",
+    "psql",
+    "doctor",
+    "api",
+    "work",
+    "migrate",
+    "openapi",
+    "topics",
+    "lifecycle",
+    "fleet",
+}
+
+
+def _verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, child in getattr(command, "commands", {}).items():
+        yield (*path, name), child
+        yield from _verbs(child, (*path, name))
+
+
+_ALL = list(_verbs(typer.main.get_command(app)))
+
+
+def _help(*path: str) -> str:
+    shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
+    assert shown.exit_code == 0
+    return shown.output
+
+
+def test_lists_of_verbs_are_never_cut() -> None:
+    groups = [path for path, command in _ALL if getattr(command, "commands", None)]
+    assert len(groups) > 5
+    assert [path for path in [(), *groups] if "..." in _help(*path).partition("Commands:")[2]] == []
+
+
+def test_every_verb_has_an_example_and_names_what_options_take() -> None:
+    leaves = [(path, command) for path, command in _ALL if not getattr(command, "commands", None)]
+    shown = {path: _help(*path) for path, _ in leaves}
+    assert [path for path, text in shown.items() if f"Example: integrahub {' '.join(path)}" not in _joined(text)] == []
+    assert [path for path, text in shown.items() if "<int range>" in text or "<list[str]>" in text] == []
+
+
+def _joined(text: str) -> str:
+    """The text on one line; a setting before the example's command is left out."""
+    return re.sub(r"Example: INTEGRAHUB_\S+ ", "Example: ", " ".join(text.split()))
+
+
+def test_every_verb_that_asks_a_hub_takes_its_address_and_key() -> None:
+    asking = [
+        (path, {option for parameter in command.params for option in parameter.opts})
+        for path, command in _ALL
+        if path[0] not in _OFFLINE and not getattr(command, "commands", None)
+    ]
+    assert len(asking) > 20
+    assert [path for path, options in asking if not {"--url", "--key"} <= options] == []
+
+
+def test_work_names_every_step() -> None:
+    assert all(step in _help("work") for step in STEPS)
+
+
+def test_the_version_is_told_and_completion_can_be_installed() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output.strip() == f"integrahub {version('integrahub')}"
+    assert "--install-completion" in _help()
+
+
+def test_a_time_is_a_date_a_moment_or_so_long_ago() -> None:
+    assert parse_moment(None) is None
+    assert parse_moment("2026-03-01T10:00:00+00:00") is not None
+    ago, earlier = parse_moment("2h"), parse_moment("7d")
+    assert ago and earlier and earlier < ago
+    with pytest.raises(typer.BadParameter, match="gestern"):
+        parse_moment("gestern")
