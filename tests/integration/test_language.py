@@ -10,6 +10,7 @@ import pytest
 
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
+from tests.integration.listening import Wire, listening
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 _ENGLISH = re.compile(r"\b(should|valid|input|expected|the|is|was|not found|method|or)\b", re.IGNORECASE)
@@ -113,3 +114,20 @@ async def test_a_made_key_comes_with_advice_in_one_language(door: Client) -> Non
         assert _is_spoken(portuguese, "pt-BR") and portuguese.json()["message"].startswith("Guarde a chave")
         english = await _asked(door, "POST", path, body, "")
         assert _is_spoken(english, "en") and english.json()["message"].startswith("Keep the key")
+
+
+async def test_a_request_that_cannot_be_read_is_refused_in_both_languages_too(door: Client, settings: Settings) -> None:
+    cases = {
+        b"GARBAGE\r\n\r\n": (400, "http_unreadable"),
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000: (431, "head_too_large"),
+    }
+    async with listening(door.app, settings) as port:
+        for request, (status, code) in cases.items():
+            async with Wire(port) as wire:
+                await wire.send(request)
+                answer = await wire.answer()
+                told = json.loads(answer.body)
+                assert (answer.status, told["code"], answer.headers["content-language"]) == (status, code, "en")
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert told["message"] == told["message_en"] != told["message_pt"]
+                assert await wire.ended() == b""

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.api.language import language_of, mark
 from integrahub.api.methods import allowed
+from integrahub.api.problems import MEDIA_TYPE, problem_body
 from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Problem, Transient, UnfitValue
 from integrahub.domain.failures import cause_of
@@ -34,21 +35,8 @@ def render(
     told = say(code, facts)
     request.scope["refusal"] = code  # for the log
     language = language_of(request)
-    message = told.in_language(language)
-    body = {
-        "type": "about:blank",
-        "title": error,
-        "status": status,
-        "detail": message,
-        "error": error,
-        "message": message,
-        "message_pt": told.pt,
-        "message_en": told.en,
-        "code": code,
-        "errors": [],
-        "trace_id": traces.current(),
-    }
-    answer = JSONResponse(body | dict(members or {}), status, media_type="application/problem+json")
+    body = problem_body(status, error, code, told, language, traces.current())
+    answer = JSONResponse(body | dict(members or {}), status, media_type=MEDIA_TYPE)
     mark(answer, language)
     return answer
 

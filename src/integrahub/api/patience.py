@@ -1,19 +1,27 @@
 """The HTTP/1.1 protocol of the API: bounds on the head of a request, and offers of other protocols ignored."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from integrahub.api.connections import Connections
+from integrahub.api.problems import bare_refusal
 from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED
 
 _SECONDS = 10.0  # until a request's head must be complete
 _BYTES = 64 * 1024  # that a request's head may have
 _MAX_PIPELINED = 32  # requests that may wait for the answer of the one before
 _BUFFER = 16 * 1024  # bytes of an answer that may wait in this process for the client to take them
-_REFUSED = b"HTTP/1.1 %s\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_RETRY_SECONDS = 5
+_UNREADABLE = bare_refusal(HTTPStatus.BAD_REQUEST, "http_unreadable")
+_SLOW = bare_refusal(HTTPStatus.REQUEST_TIMEOUT, "head_slow", seconds=int(_SECONDS))
+_LARGE = bare_refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", limit=_BYTES)
+_FULL = bare_refusal(
+    HTTPStatus.SERVICE_UNAVAILABLE, "connections_limited", f"retry-after: {_RETRY_SECONDS}", wait=_RETRY_SECONDS
+)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -55,7 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
         if self._open.add(self):
             self._await_head()
         else:
-            self._refuse(b"503 Service Unavailable\r\nretry-after: 5")
+            self._refuse(_FULL)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
@@ -82,12 +90,11 @@ class PatientProtocol(HttpToolsProtocol):
         try:
             self._parse(data)
         except HttpParserError:
-            self._end_wait()
-            self.send_400_response("Invalid HTTP request received.")
+            self._refuse(_UNREADABLE)
             return
         if self._deadline is not None and self._head > _BYTES:
             CONNECTIONS_CLOSED.add("large_head")
-            self._refuse(b"431 Request Header Fields Too Large")
+            self._refuse(_LARGE)
         self._await_request()
 
     def on_message_begin(self) -> None:
@@ -163,12 +170,12 @@ class PatientProtocol(HttpToolsProtocol):
 
     def _end_slow_head(self) -> None:
         CONNECTIONS_CLOSED.add("slow_head")
-        self._refuse(b"408 Request Timeout")
+        self._refuse(_SLOW)
 
-    def _refuse(self, status: bytes) -> None:
+    def _refuse(self, answer: bytes) -> None:
         self._end_wait()
         if not self.transport.is_closing():
-            self.transport.write(_REFUSED % status)
+            self.transport.write(answer)
             self.transport.close()
 
 

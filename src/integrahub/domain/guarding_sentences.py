@@ -150,6 +150,38 @@ GUARDING: dict[str, Sentence] = {
         "O hub já descomprime {at_once} corpos ao mesmo tempo. Nada foi recebido; envie de novo em instantes.",
         "The hub already decodes {at_once} bodies at once. Nothing was taken in; send it again shortly.",
     ),
+    # What is wrong with a dependency.
+    "check_timed_out": Sentence("não respondeu em {seconds} s", "did not answer within {seconds} s"),
+    "check_refused": Sentence("recusou a conexão", "refused the connection"),
+    "check_paused": Sentence(
+        "falhou várias vezes seguidas ({told}); o hub tenta de novo em {seconds} s",
+        "failed several times in a row ({told}); the hub tries again in {seconds} s",
+    ),
+    "check_failed": Sentence("falhou: {told}", "failed: {told}"),
+    "check_unexplained": Sentence("falhou; veja os logs", "failed; see the logs"),
+    "parameter_unknown": Sentence(
+        "O parâmetro {name!r} não existe nesta rota; {nearest}. Corrija o nome ou retire-o.",
+        "This route has no parameter {name!r}; {nearest}. Correct its name or leave it out.",
+    ),
+    # Before a request could be read.
+    "http_unreadable": Sentence(
+        "O que chegou não é uma requisição HTTP/1.1 válida. Confira o cliente e o proxy; para TLS use a porta https.",
+        "What arrived is not a valid HTTP/1.1 request. Check the client and the proxy; for TLS use the https port.",
+    ),
+    "head_slow": Sentence(
+        "Os cabeçalhos da requisição não chegaram em {seconds} s. Confira a rede e envie de novo.",
+        "The headers of the request did not arrive within {seconds} s. Check the network and send it again.",
+    ),
+    "head_too_large": Sentence(
+        "Os cabeçalhos da requisição passam de {limit} bytes. Envie menos cabeçalhos, ou mais curtos.",
+        "The headers of the request are over {limit} bytes. Send fewer or shorter headers.",
+    ),
+    "connections_limited": Sentence(
+        "O hub não aceita mais conexões agora, ao todo ou deste endereço. Tente de novo em {wait} s e reutilize "
+        "conexões.",
+        "The hub accepts no more connections now, in all or from this address. Try again in {wait} s, and reuse "
+        "connections.",
+    ),
     "body_slow": Sentence(
         "O corpo parou de chegar depois de {received} bytes, ou chega devagar demais. Confira a rede e envie de novo.",
         "The body stopped coming after {received} bytes, or comes too slowly. Check the line and send it again.",

@@ -153,10 +153,6 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "{path} não aceita {method}; aceita {allowed}. Veja em /docs o que existe.",
         "{path} does not take {method}; it takes {allowed}. See /docs for what there is.",
     ),
-    "parameter_unknown": Sentence(
-        "O parâmetro {name!r} não existe nesta rota; {nearest}. Corrija o nome ou retire-o.",
-        "This route has no parameter {name!r}; {nearest}. Correct its name or leave it out.",
-    ),
     "key_shown_once": Sentence(
         "Guarde a chave: ela só aparece uma vez.",
         "Keep the key: it is shown once.",
@@ -188,15 +184,6 @@ SENTENCES: dict[str, Sentence] = BODIES | {
         "O hub falhou nesta requisição; o operador encontra o motivo nos logs.",
         "The hub failed on this request; the operator finds why in the logs.",
     ),
-    # What is wrong with a dependency.
-    "check_timed_out": Sentence("não respondeu em {seconds} s", "did not answer within {seconds} s"),
-    "check_refused": Sentence("recusou a conexão", "refused the connection"),
-    "check_paused": Sentence(
-        "falhou várias vezes seguidas ({told}); o hub tenta de novo em {seconds} s",
-        "failed several times in a row ({told}); the hub tries again in {seconds} s",
-    ),
-    "check_failed": Sentence("falhou: {told}", "failed: {told}"),
-    "check_unexplained": Sentence("falhou; veja os logs", "failed; see the logs"),
     # Why a batch failed.
     "body_truncated": Sentence(
         "O corpo termina no byte {offset}, antes de fechar o array JSON. Envie o array inteiro, até o `]`.",
