@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from integrahub.api.catalogue import MAX_ANSWER_BYTES
+from integrahub.api.watched import Watched
 from integrahub.domain import cursors
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
@@ -87,6 +89,32 @@ async def test_titles_too_long_for_a_cursor_are_paged_through_once_each(client: 
         cursor = page["pagination"]["next_cursor"]
         assert cursor is None or len(cursor) <= cursors.MAX_CURSOR_LENGTH
     assert found == [3, 6, 1, 4, 7, 2, 5]
+
+
+async def test_a_page_ends_before_its_answer_grows_without_measure_and_the_cursor_goes_on(client: Client) -> None:
+    await client.load([{"PRODUCTID": n, "TITLE": "A", "DESCRIPTION": "e" * 60_000} for n in range(1, 101)])
+    answer = await client.http.get("/v1/products?limit=100&sort=product_id", headers={"X-Api-Key": client.key})
+    page = answer.json()
+    assert len(answer.content) < MAX_ANSWER_BYTES + 4096 and 10 < len(page["items"]) < 100
+    assert page["pagination"]["count"] == 100 and page["pagination"]["next_cursor"]
+    assert sorted(await client.products()) == list(range(1, 101))
+
+
+async def test_a_long_answer_is_written_in_blocks(client: Client) -> None:
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(range(256)) * 1000, "more_body": False})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/", "method": "GET"}
+    await Watched(app, post=None)(scope, None, send)
+    blocks = [message["body"] for message in sent[1:]]
+    assert b"".join(blocks) == bytes(range(256)) * 1000 and max(map(len, blocks)) <= 64 * 1024
+    assert [message["more_body"] for message in sent[1:]] == [True] * 3 + [False]
 
 
 @pytest.mark.parametrize(

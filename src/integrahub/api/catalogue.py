@@ -25,6 +25,7 @@ from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 _LIMIT, _MOST = 40, 100
 _TEXTS, _MAX_TEXT = ("q", "ean", "category", "brand"), 100  # characters of each: a search costs text times pattern
 _AMOUNT = Sentence("um número, por exemplo 12,50", "a number, for example 12.50")
+MAX_ANSWER_BYTES = 4 << 20  # of the products of one page
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -130,6 +131,19 @@ def _cursor(row: dict[str, Any], sort: str, settled_until: datetime | None) -> s
     return cursors.encode(sort, catalogue.sort_key(row, sort), row["product_id"], until)
 
 
+def _encode(rows: list[dict[str, Any]], cnpj: str) -> tuple[list[msgspec.Raw], bool]:
+    """Return the rows as items, as many as an answer may have bytes, and whether some were left out."""
+    items: list[msgspec.Raw] = []
+    size = 0
+    for row in rows:
+        encoded = _ENCODER.encode(item(row, cnpj))
+        size += len(encoded)
+        if items and size > MAX_ANSWER_BYTES:
+            return items, True
+        items.append(msgspec.Raw(encoded))
+    return items, False
+
+
 class Catalogue:
     """Answers queries over the products of one pharmacy."""
 
@@ -152,7 +166,10 @@ class Catalogue:
             after=after,
             settled_until=settled_until,
         )
-        next_cursor = _cursor(rows[-1], wanted.sort, settled_until) if len(rows) == wanted.limit else None
+        items, is_cut = _encode(rows, pharmacy["cnpj"])
+        rows, next_cursor = rows[: len(items)], None
+        if is_cut or len(rows) == wanted.limit:
+            next_cursor = _cursor(rows[-1], wanted.sort, settled_until)
         pagination = {
             "page": wanted.page,
             "limit": wanted.limit,
@@ -160,7 +177,7 @@ class Catalogue:
             "total_pages": -(-count // wanted.limit),
             "next_cursor": next_cursor,
         }
-        return {"items": [item(row, pharmacy["cnpj"]) for row in rows], "pagination": pagination}
+        return {"items": items, "pagination": pagination}
 
     def _after(self, wanted: Wanted) -> tuple[tuple[str, int] | None, datetime | None]:
         """The place a cursor holds, and until when changes are shown: on every page the same."""

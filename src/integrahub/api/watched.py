@@ -8,6 +8,7 @@ from integrahub.domain.identifiers import uuid7
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
 
+_BLOCK_BYTES = 64 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -33,7 +34,7 @@ class Watched:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
-            await send(message)
+            await _send_in_blocks(send, message)
 
         try:
             with traces.about(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
@@ -50,6 +51,18 @@ class Watched:
             return self._app
         scope["endpoint"] = self._post
         return self._post
+
+
+async def _send_in_blocks(send: Any, message: Any) -> None:
+    """Send a message; of a long body each block waits until the client has taken most of those before it."""
+    body = message.get("body", b"")
+    if len(body) > _BLOCK_BYTES:
+        left = memoryview(body)
+        while len(left) > _BLOCK_BYTES:
+            await send({"type": message["type"], "body": bytes(left[:_BLOCK_BYTES]), "more_body": True})
+            left = left[_BLOCK_BYTES:]
+        message = message | {"body": bytes(left)}
+    await send(message)
 
 
 def _known(scope: Any) -> tuple[str, str]:
