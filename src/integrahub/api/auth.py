@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from integrahub.api.limits import Limits
 from integrahub.api.refused_logins import RefusedLogins
+from integrahub.api.times import wire_time
 from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
@@ -103,7 +104,7 @@ class Keys:
         if row is None:
             return Unauthorized("key_invalid")
         if row["is_expired"]:
-            return Unauthorized("key_expired", expired_at=row["expires_at"].isoformat(timespec="minutes"))
+            return Unauthorized("key_expired", expired_at=wire_time(row["expires_at"]))
         if len(self._known) >= _MOST:
             self._known.clear()
         caller = _caller_of(row)

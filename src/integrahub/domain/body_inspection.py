@@ -24,10 +24,10 @@ _ARRAY_MEMBER = re.compile(rb'"((?:[^"\\]|\\.){1,60})"\s*:\s*\[\s*[\[{\]]')
 _PRODUCT_ID = re.compile(rb'"product_?id"\s*:', re.IGNORECASE)
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*(?:\{|\Z)")
 _NEAR = 8192  # bytes looked at after the first that is no UTF-8
-# A character of UTF-8, or else a letter or sign that Portuguese texts in Windows-1252 have. A first byte of the usual
-# characters of UTF-8 at the end of a string may be what is left of one that was cut, so it proves nothing.
+# A character of UTF-8, or an escaped one; or else a letter or sign that Portuguese texts in Windows-1252 have. A first
+# byte of the usual characters of UTF-8 at the end of a string may be left of one that was cut: it proves nothing.
 _ACCENT = re.compile(
-    rb"([\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
+    rb"(\\u00[A-Fa-f][0-9A-Fa-f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
     rb'|[\xc2\xc3\xe2](?!["\\\x80-\xbf])'
     rb"|[\xaa\xae\xb0-\xb4\xba\xbc-\xbe\xc0\xc1\xc4\xc5\xc7-\xcf\xd1-\xd6\xd9-\xdc\xe0\xe1\xe3-\xe5\xe7-\xef\xf1-\xf6\xf9-\xfc]"
 )

@@ -77,6 +77,7 @@ PASSES: dict[str, tuple[bytes, str]] = {
     "a cut character without others": (b'[{"PRODUCTID":1,"TITLE":"MA\xc3"}]', _JSON),
     "a longer one that was cut": (b'[{"PRODUCTID":1,"TITLE":"MA\xe2\x80"}]', _JSON),
     "a stray byte among good ones": (_GOOD[:-3] + b'\xe9 ","B":"\xc3\xa9 \xc3\xa9"}]', _JSON),
+    "a stray byte among escapes": (b'[{"PRODUCTID":1,"TITLE":"CAF\\u00c9 \xc9 \\u00e7"}]', _JSON),
     "bytes of nothing": (b'[{"PRODUCTID":1,"TITLE":"\xff\xfe"}]', _JSON),
 }
 
