@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from integrahub.db.urls import parse_database_url
 from integrahub.domain import setting_values as values
-from integrahub.domain.addresses import local_url, parse_http_url
+from integrahub.domain.addresses import is_loopback, local_url, parse_http_url
 from integrahub.domain.chosen_keys import is_weak
 from integrahub.domain.limits import parse_rate
 from integrahub.domain.pool_sizes import parse_pool_size
@@ -164,6 +164,7 @@ class Settings(SecretsPlace):
     traces_url: Url = None
     traces_share: float = Field(1.0, gt=0, le=1)
     metrics: bool = True
+    metrics_public: bool | None = None
     log_level: Level = "INFO"
     log_format: str = Field("auto", pattern="^(auto|json|text)$")
 
@@ -238,6 +239,11 @@ class Settings(SecretsPlace):
     def own_url(self) -> str:
         """Where this machine reaches the API."""
         return local_url("https" if self.tls_cert else "http", self.host, self.port)
+
+    @property
+    def is_insight_public(self) -> bool:
+        """Whether anybody who reaches the API's port may see metrics and the details of health."""
+        return is_loopback(self.host) if self.metrics_public is None else self.metrics_public
 
     def pool_sizes(self, role: str) -> tuple[int, int]:
         """Return the fewest and the most connections for a process of `role`, `api` or `worker`."""

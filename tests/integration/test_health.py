@@ -7,8 +7,9 @@ import pytest
 from integrahub.api.dependency_checks import describe_failure
 from integrahub.domain.breakers import BreakerOpen
 from integrahub.domain.errors import Transient
+from integrahub.settings import Settings
 from integrahub.storage.guarded import GuardedStorage
-from tests.integration.conftest import Client
+from tests.integration.conftest import CNPJ, Client, running
 
 
 async def test_many_who_ask_at_once_cost_one_look_at_the_dependencies(
@@ -56,3 +57,31 @@ def test_a_check_that_fails_is_put_into_words_and_never_into_an_exceptions_name(
     told = describe_failure(fault, 5.0)
     assert told.pt.startswith(pt) and told.en.startswith(en)
     assert "Error" not in told.pt + told.en
+
+
+async def test_metrics_and_details_of_health_are_for_viewers_where_others_reach_the_port(settings: Settings) -> None:
+    async with running(settings.model_copy(update={"host": "0.0.0.0"}), []) as client:
+        viewer = (await client.admin("POST", "/admin/keys", {"cnpjs": "all", "scopes": ["viewer"]}))["api_key"]
+        pharmacy = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        for key, status in (("", 401), (pharmacy, 403), ("wrong", 401)):
+            headers = {"X-Api-Key": key} if key else {}
+            assert (await client.http.get("/metrics", headers=headers)).status_code == status
+            health = await client.http.get("/health", headers=headers)
+            assert (health.status_code, health.json().keys()) == (200, {"status", "timestamp"})
+        assert "integrahub_http" in (await client.http.get("/metrics", headers={"X-Api-Key": viewer})).text
+        assert (await client.get("/health", viewer))["checks"].keys() == {"postgresql", "storage", "bus"}
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "is_public"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", None, True),
+        ("0.0.0.0", None, False),
+        ("10.0.0.7", None, False),
+        ("10.0.0.7", True, True),
+        ("127.0.0.1", False, False),
+    ],
+)
+def test_metrics_are_public_on_loopback_and_where_asked_for(host: str, wanted: bool | None, is_public: bool) -> None:
+    assert Settings(host=host, metrics_public=wanted).is_insight_public is is_public

@@ -27,6 +27,7 @@ from integrahub.api.auth import Keys
 from integrahub.api.door import Door
 from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
 from integrahub.api.ingest_openapi import INGEST
+from integrahub.api.insight import Insight
 from integrahub.api.known_pharmacies import Creation, KnownPharmacies
 from integrahub.api.limits import Limiter, Limits
 from integrahub.api.methods import Methods
@@ -90,6 +91,7 @@ def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits, limiter: 
 def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
     verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.everything), hub.everything
     reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
+    insight = Insight(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(hub.reads, hub.storage, reader),
         catalogue.router(hub.reads, reader, verify),
@@ -99,8 +101,8 @@ def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
         schemas.router(),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
-        metrics.router(hub.gauges(), hub.settings.fleet_port),
-        health.router(hub.database, hub.storage, hub.bus, hub.breakers),
+        metrics.router(hub.gauges(), hub.settings.fleet_port, insight),
+        health.router(hub.database, hub.storage, hub.bus, hub.breakers, insight),
     ]
 
 

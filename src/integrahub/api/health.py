@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.api.dependency_checks import describe_failure
 from integrahub.api.door import KeyedRouter
+from integrahub.api.insight import Insight
 from integrahub.api.language import language_of, mark
 from integrahub.api.times import wire_time
 from integrahub.bus.base import Bus
@@ -39,7 +40,7 @@ _CHECK: dict[str, Any] = {
 }
 _HEALTH: dict[str, Any] = {
     "type": "object",
-    "required": ["status", "timestamp", "checks"],
+    "required": ["status", "timestamp"],
     "properties": {
         "status": {"type": "string", "enum": ["ok", "degraded", "down"]},
         "timestamp": {"type": "string", "format": "date-time"},
@@ -105,7 +106,9 @@ def _since(begun: float) -> float:
     return round((perf_counter() - begun) * 1000, 2)
 
 
-def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, Breaker]) -> APIRouter:
+def router(
+    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, Breaker], insight: Insight
+) -> APIRouter:
     """/health, /livez and /readyz."""
     routes = KeyedRouter(tags=["health"])
 
@@ -123,7 +126,9 @@ def router(database: Database, storage: Storage, bus: Bus, breakers: Mapping[str
     async def health(request: Request) -> Response:
         found, language = await look(), language_of(request)
         checks = {name: check | {"message": _message(check, language)} for name, check in found.items()}
-        body = {"status": _status(found), "timestamp": wire_time(datetime.now(UTC)), "checks": checks}
+        body: dict[str, Any] = {"status": _status(found), "timestamp": wire_time(datetime.now(UTC))}
+        if await insight.is_allowed(request):
+            body["checks"] = checks
         answer = JSONResponse(body, 200 if body["status"] == "ok" else 503)
         mark(answer, language)
         return answer

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.api.door import KeyedRouter
+from integrahub.api.insight import Insight
 from integrahub.flow.gauges import Gauges
 from integrahub.telemetry.probes import SCRAPE, SCRAPE_HEADER
 
@@ -18,13 +19,14 @@ _OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schem
 _log = structlog.get_logger()
 
 
-def router(gauges: Gauges, fleet_port: int | None) -> APIRouter:
+def router(gauges: Gauges, fleet_port: int | None, insight: Insight) -> APIRouter:
     """The route."""
     routes = KeyedRouter(tags=["health"])
     tell = gauges if fleet_port is None else _Fleet(fleet_port)
 
     @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)
     async def metrics(request: Request) -> Response:
+        await insight.require(request)
         said = request.headers.get(SCRAPE_HEADER, "")
         told = await tell(float(said) if _SECONDS.fullmatch(said) else SCRAPE)
         return Response(told, 200 if told else 503, media_type=CONTENT_TYPE_LATEST)
