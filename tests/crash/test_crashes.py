@@ -27,6 +27,7 @@ from tests.model.loads import Load
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"
 KINDS = ("api", "split", "upsert", "finish", "sweep,failures")
+_CHOSEN = "a-key-chosen-for-the-tests-of-crashes-0123456789"
 _PATIENCE = 90.0  # seconds
 
 
@@ -108,8 +109,8 @@ class Site:
 
     def _key(self, http: httpx.Client) -> str:
         path = f"/admin/pharmacies/{CNPJ}/api-key"
-        answer = http.post(path, json={"key": "a-chosen-key"}, headers={"X-Admin-Api-Key": ADMIN})
-        return "a-chosen-key" if answer.status_code == 200 else ""
+        answer = http.post(path, json={"key": _CHOSEN}, headers={"X-Admin-Api-Key": ADMIN})
+        return _CHOSEN if answer.status_code == 200 else ""
 
     def _post(self, http: httpx.Client, key: str, load: Load) -> str:
         headers = {"X-Api-Key": key, "X-Inova-Load-Type": load.kind, "Content-Type": "application/json"}

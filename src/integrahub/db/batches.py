@@ -40,11 +40,14 @@ async def is_suspected(database: Database, batch_id: UUID) -> bool:
         return await (await connection.execute(_SQL["suspected_split"], {"id": batch_id})).fetchone() is not None
 
 
-async def renew_split(database: Database, claim: Row) -> bool:
-    """Whether the split is still ours."""
+async def renew_splits(database: Database, claims: list[Row]) -> bool:
+    """Whether some of the splits taken under one token are still ours, or all have ended: nothing is lost then."""
+    values = {"ids": [claim["id"] for claim in claims], "token": claims[0]["claim_token"], "lease": chunks.LEASE}
     async with database.transaction() as connection:
-        values = {"id": claim["id"], "token": claim["claim_token"], "lease": chunks.LEASE}
-        return await (await connection.execute(_SQL["renew_split_if_held"], values)).fetchone() is not None
+        if await (await connection.execute(_SQL["renew_splits_if_held"], values)).fetchone():
+            return True
+        # A statement of its own: the one before may have waited for the transaction that ended them.
+        return await (await connection.execute(_SQL["not_ended"], values)).fetchone() is None
 
 
 async def retry_split(database: Database, claim: Row, delay: float, used: int) -> None:

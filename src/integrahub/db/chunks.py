@@ -57,14 +57,13 @@ def _key(claim: Row) -> Row:
 
 
 async def renew(database: Database, claims: list[Row]) -> bool:
-    """Whether any chunk taken under one token is still ours."""
-    values = {
-        "batches": list({claim["batch_id"] for claim in claims}),
-        "token": claims[0]["claim_token"],
-        "lease": LEASE,
-    }
+    """Whether any chunk taken under one token is still ours, or all are settled: nothing is lost then."""
+    values = keys(claims) | {"token": claims[0]["claim_token"], "lease": LEASE}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["renew_if_held"], values)).fetchone() is not None
+        if await (await connection.execute(_SQL["renew_if_held"], values)).fetchone():
+            return True
+        # A statement of its own: the one before may have waited for the transaction that settled them.
+        return await (await connection.execute(_SQL["unsettled"], values)).fetchone() is None
 
 
 async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:

@@ -82,10 +82,17 @@ async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, win
         await connection.execute(_CHUNKS["cancel_all"], {"batch_id": batch_id})
         totals = await totals_of(connection, batch_id)
         status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
-        if batch["kind"] not in ("load", *KINDS):
-            await operations.cancel(connection, batch, window_minutes)
+        await _undo(connection, batch, window_minutes)
         final = await batches.final(connection, batch_id)
         return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final, totals)
+
+
+async def _undo(connection: Connection, batch: Row, window_minutes: int) -> None:
+    """What was on its way in a cancelled batch waits for a person again."""
+    if batch["kind"] == "revival":
+        await replays.reopen_letters(connection, batch["id"])
+    elif batch["kind"] not in ("load", *KINDS):
+        await operations.cancel(connection, batch, window_minutes)
 
 
 async def totals_of(connection: Connection, batch_id: UUID) -> Row:

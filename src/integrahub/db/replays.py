@@ -61,6 +61,11 @@ async def release_asked(database: Database, rate: int, window: Window) -> list[T
     return [turn for turn in turns_passed if turn]
 
 
+async def reopen_letters(connection: Connection, revival_id: UUID) -> None:
+    """Give back the letters of chunks that a cancelled revival did not apply."""
+    await connection.execute(_SQL["reopen_letters"], {"id": revival_id})
+
+
 async def applied_later(database: Database, claim: Row) -> list[Row]:
     """Batches after the replayed one that applied products of this chunk, FULLs first: product_id, batch_id, number."""
     async with database.transaction() as connection:

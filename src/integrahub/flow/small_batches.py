@@ -26,6 +26,7 @@ from integrahub.flow import batch_log
 from integrahub.flow.announcing import publish_all_finished, publish_turn
 from integrahub.flow.counting import count_completed
 from integrahub.flow.cutting import SplitLimits
+from integrahub.flow.leases import Lease
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import CHUNK_DURATION
 
@@ -57,8 +58,11 @@ class SmallBatches:
         most = min(_MOST, self._limits.max_record)
         claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
         final = set[UUID]()
+        if not claims:
+            return
         try:
-            final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
+            async with Lease(lambda: batches.renew_splits(self._database, claims)):
+                final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
             self._final |= final
         finally:
             # Also when the group fails: a claim that is kept would hold up its pharmacy until the lease ends.

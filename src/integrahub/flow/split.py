@@ -95,7 +95,7 @@ class Split:
             return
         try:
             with traces.span("split", claim["id"], batch=claim["id"]):
-                async with Lease(lambda: batches.renew_split(self._database, claim)):
+                async with Lease(lambda: batches.renew_splits(self._database, [claim])):
                     await self._split(claim)
             self._fuse.succeeded()
         except BodyFault as fault:

@@ -32,6 +32,12 @@ UPDATE batch_chunks SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE batch_id = ANY(%(batches)s::uuid[]) AND finished_at IS NULL AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
+-- unsettled --
+-- One of these chunks that is not settled, or was cancelled.
+SELECT c.number FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
+JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
+WHERE c.finished_at IS NULL OR c.status = 'CANCELLED' LIMIT 1
+
 -- lock_if_claimed --
 -- The effect's guard: nothing is written of chunks that are no longer ours.
 SELECT c.batch_id, c.number, c.ids, c.hashes

@@ -25,10 +25,15 @@ WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
   AND (stage = 'received' AND crashes > 0
     OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
 
--- renew_split_if_held --
--- Keep the lease of a split.
+-- renew_splits_if_held --
+-- Keep the leases of splits taken together.
 UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
-WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+WHERE id = ANY(%(ids)s::uuid[]) AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+
+-- not_ended --
+-- A batch whose split did not end well: it is another's, or for nothing.
+SELECT id FROM batches
+WHERE id = ANY(%(ids)s::uuid[]) AND (stage IN ('received', 'splitting') OR status IN ('FAILED', 'CANCELLED')) LIMIT 1
 
 -- lock_turns --
 -- The turns of several pharmacies, in one order for everybody.

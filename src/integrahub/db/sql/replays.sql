@@ -43,6 +43,14 @@ GROUP BY batch_id ORDER BY min(id)
 UPDATE dead_letters SET settled_at = now(), replayed_by = %(id)s
 WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
 
+-- reopen_letters --
+-- What a cancelled revival did not apply waits for a person again. Its chunks stand in the order of the letters.
+WITH taken AS (
+  SELECT id, row_number() OVER (ORDER BY chunk) - 1 AS number FROM dead_letters WHERE replayed_by = %(id)s)
+UPDATE dead_letters d SET settled_at = NULL, replayed_by = NULL, replay_asked_at = NULL
+FROM taken t JOIN batch_chunks c ON c.batch_id = %(id)s AND c.number = t.number AND c.status = 'CANCELLED'
+WHERE d.id = t.id
+
 -- pending --
 -- A replay of the batch that is not final yet.
 SELECT id FROM batches WHERE parent_id = %(parent_id)s AND kind = 'replay' AND finished_at IS NULL
@@ -100,14 +108,16 @@ WHERE NOT EXISTS (SELECT FROM present s WHERE s.seq = e.seq AND s.product_id = m
 ORDER BY m.product_id, e.seq DESC
 
 -- needed_bodies --
--- Later DELTAs that speak of a batch's products: the objects that tell what they said.
+-- Later DELTAs that speak of a batch's products: the objects that tell what they said. Of a batch that was never split
+-- nobody knows its products: all later DELTAs count.
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
     WHERE c.batch_id = %(batch_id)s AND i <> 0)
 SELECT DISTINCT c.batch_id, c.number, c.location, l.location AS body_location
 FROM batches l JOIN batch_chunks c ON c.batch_id = l.id AND c.status = 'COMPLETED'
-CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = i
+CROSS JOIN LATERAL unnest(c.ids) AS i LEFT JOIN mine m ON m.product_id = i
 WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival') AND l.load_type = 'delta'
+  AND (m.product_id IS NOT NULL OR NOT EXISTS (SELECT FROM batch_chunks WHERE batch_id = %(batch_id)s))
   AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s AND l.body IS NULL
 
 -- chunks_of --
