@@ -1,7 +1,9 @@
 """The bus as Apache Kafka. Imported only when chosen."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -17,6 +19,8 @@ from integrahub.domain.errors import Transient
 from integrahub.domain.events import MESSAGES_DEAD
 
 _PATIENCE = 5.0  # seconds an answer of the brokers may take
+_PUBLISH = 12.0  # seconds a publish may take: its topic made, its messages given up by the producer
+_LAG = 4.0  # seconds the lag may take: below what those who ask for it wait
 _T = TypeVar("_T")
 
 
@@ -35,17 +39,20 @@ class KafkaBus:
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
         """Send messages."""
-        if bodies:
+        if not bodies:
+            return
+        async with self._knowing(topic, _PUBLISH):
             await self.ensure([topic])
             self._outbox = self._outbox or Outbox(self._options)
             await self._outbox.send(self._options.topic(topic), bodies)
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
         """Take what the topic's consumer holds, or wait."""
+        if topic not in self._known:
+            async with self._knowing(topic, _PUBLISH):
+                await self.ensure([topic])
         if topic not in self._inboxes:
-            await self.ensure([topic])
-            if topic not in self._inboxes:
-                self._inboxes[topic] = Inbox(self._options, topic, self._visibility)
+            self._inboxes[topic] = Inbox(self._options, topic, self._visibility, lambda: self._known.discard(topic))
         return await self._inboxes[topic].receive(limit, timeout)
 
     async def settle(self, deliveries: list[Delivery]) -> None:
@@ -55,12 +62,26 @@ class KafkaBus:
 
     async def lag(self, topic: str) -> int:
         """Messages past the group's commits, those being worked on among them."""
-        await self.ensure([topic])
-        if topic in self._inboxes:
-            await self._inboxes[topic].commit()
-        if topic not in self._onlookers:
-            self._onlookers[topic] = Onlooker(self._options, topic)
-        return await self._onlookers[topic].lag()
+        async with self._knowing(topic, _LAG):
+            await self.ensure([topic])
+            if topic in self._inboxes:
+                await self._inboxes[topic].commit()
+            if topic not in self._onlookers:
+                self._onlookers[topic] = Onlooker(self._options, topic)
+            return await self._onlookers[topic].lag()
+
+    @asynccontextmanager
+    async def _knowing(self, topic: str, seconds: float) -> AsyncIterator[None]:
+        """Bound what brokers may take, and look again whether the topic is there after whatever went wrong."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            self._known.discard(topic)
+            raise Transient(f"Kafka: no answer within {seconds:g} s") from None
+        except Transient:
+            self._known.discard(topic)
+            raise
 
     def renew(self, options: KafkaOptions) -> None:
         """Log in by the name and password of `options` from the next connection on; those that are open stay."""

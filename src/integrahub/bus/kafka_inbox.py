@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from uuid import UUID
@@ -11,6 +12,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from integrahub.bus.base import Delivery
+from integrahub.bus.kafka_errors import UNKNOWN
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.bus.kafka_tracking import Place, Tracking
 from integrahub.domain.errors import Transient
@@ -29,7 +31,9 @@ _log = structlog.get_logger()
 class Inbox:
     """Messages of one topic for this process. Polling goes on while nobody takes them: the group sees it live."""
 
-    def __init__(self, options: KafkaOptions, topic: str, visibility: float) -> None:
+    def __init__(
+        self, options: KafkaOptions, topic: str, visibility: float, vanished: Callable[[], object] = lambda: None
+    ) -> None:
         self._topic = topic
         self._name = options.topic(topic)
         self._tracking = Tracking[tuple[bytes, UUID | None]](visibility)
@@ -39,7 +43,8 @@ class Inbox:
         self._arrived = asyncio.Event()
         self._stop = threading.Event()
         self._away: str | None = None
-        self._paused = False
+        self._vanished = vanished  # called in the loop when the brokers do not know the topic any more
+        self._paused = self._moved = False
         self._turn_at = {"commit": 0.0, "ask": 0.0}
         self._asked: deque[asyncio.Future[None]] = deque()
         self._waiting: list[asyncio.Future[None]] = []
@@ -130,6 +135,8 @@ class Inbox:
         for message in messages:
             if (error := message.error()) is not None:
                 _log.warning("a partition cannot be read", action="consume", topic=self._topic, error=str(error))
+                if error.code() in UNKNOWN:
+                    self._loop.call_soon_threadsafe(self._vanished)
                 continue
             partition, offset = message.partition(), message.offset()
             assert partition is not None and offset is not None
@@ -138,15 +145,15 @@ class Inbox:
         self._loop.call_soon_threadsafe(self._arrived.set)
 
     def _hold_back(self) -> None:
-        """No more is fetched while much is held."""
+        """Fetch no more while much is held. After a rebalance say so again for all partitions: those that stayed keep
+        what they were told, those that came know nothing of it.
+        """
         with self._lock:
             held = len(self._tracking)
-        if self._paused and held < _HELD // 2:
-            self._consumer.resume(self._consumer.assignment())
-            self._paused = False
-        elif not self._paused and held >= _HELD:
-            self._consumer.pause(self._consumer.assignment())
-            self._paused = True
+        paused = held >= (_HELD // 2 if self._paused else _HELD)
+        if paused != self._paused or self._moved:
+            (self._consumer.pause if paused else self._consumer.resume)(self._consumer.assignment())
+            self._paused, self._moved = paused, False
 
     def _is_time(self, what: str, every: float) -> bool:
         if monotonic() < self._turn_at[what]:
@@ -172,7 +179,7 @@ class Inbox:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._lock:
             self._tracking.assign([partition.partition for partition in partitions])
-        self._paused = False
+        self._moved = True
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gone = [partition.partition for partition in partitions]
@@ -183,6 +190,7 @@ class Inbox:
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         with self._lock:
             self._tracking.revoke([partition.partition for partition in partitions])
+        self._moved = True
 
     def _told(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:

@@ -2,14 +2,14 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
+from time import monotonic, sleep
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.domain.errors import Transient
 
-_PATIENCE = 5.0  # seconds an answer of the brokers may take
+_PATIENCE = 4.0  # seconds all answers of the brokers together may take
 _TRIES, _PAUSE = 5, 0.2  # tries, and seconds between them
 _MOVING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 
@@ -18,8 +18,7 @@ class Onlooker:
     """The lag of one topic's group. The admin client's own question for a group's offsets ends the process (2.16.1)."""
 
     def __init__(self, options: KafkaOptions, topic: str) -> None:
-        count = options.partitions.get(topic, 1)
-        self._places = [TopicPartition(options.topic(topic), number) for number in range(count)]
+        self._name = options.topic(topic)
         self._client = Consumer(options.onlooker(topic))
         # A thread of its own: brokers that are away must not take those that files are written with.
         self._thread = ThreadPoolExecutor(1, f"kafka lag {topic}")
@@ -44,20 +43,33 @@ class Onlooker:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
         self._thread.shutdown()
 
-    def _committed(self) -> list[TopicPartition]:
+    def _lag(self) -> int:
+        end = monotonic() + _PATIENCE
+        waiting = 0
+        for place in self._committed(self._places(end), end):
+            first, last = self._client.get_watermark_offsets(place, timeout=_left(end)) or (0, 0)
+            waiting += max(0, last - max(first, place.offset))  # a negative offset: nothing is committed
+        return waiting
+
+    def _places(self, end: float) -> list[TopicPartition]:
+        """The partitions that the brokers have, whatever the settings say."""
+        topic = self._client.list_topics(self._name, timeout=_left(end)).topics[self._name]
+        if topic.error is not None:
+            raise KafkaException(topic.error)
+        return [TopicPartition(self._name, number) for number in topic.partitions]
+
+    def _committed(self, places: list[TopicPartition], end: float) -> list[TopicPartition]:
         """Asked again while the brokers are still finding out who answers for the group."""
         for _ in range(_TRIES):
             try:
-                return self._client.committed(self._places, timeout=_PATIENCE)
+                return self._client.committed(places, timeout=_left(end))
             except KafkaException as error:
                 if error.args[0].code() not in _MOVING:
                     raise
                 sleep(_PAUSE)
-        return self._client.committed(self._places, timeout=_PATIENCE)
+        return self._client.committed(places, timeout=_left(end))
 
-    def _lag(self) -> int:
-        waiting = 0
-        for place in self._committed():
-            first, end = self._client.get_watermark_offsets(place, timeout=_PATIENCE) or (0, 0)
-            waiting += max(0, end - max(first, place.offset))  # a negative offset: nothing is committed
-        return waiting
+
+def _left(end: float) -> float:
+    """Seconds until `end`, as a timeout that ends."""
+    return max(0.01, end - monotonic())

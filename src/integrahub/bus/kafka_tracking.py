@@ -60,6 +60,9 @@ class Tracking(Generic[_Held]):
     def add(self, partition: int, offset: int, told: _Held) -> None:
         """Hold a message; one known already, or of a partition that is not ours, is none."""
         place = self._partitions.get(partition)
+        if place is not None and place.committed is not None and offset < place.committed:
+            # What is committed does not come again: the topic was made again, and its log began from the start.
+            place = self._partitions[partition] = _Partition(place.assignment)
         if place is not None and (place.end is None or offset >= place.end):
             place.held[offset] = _Message(told)
             place.end = offset + 1

@@ -63,3 +63,16 @@ def test_a_commit_the_brokers_did_not_take_is_made_again() -> None:
     assert tracking.commits() == {0: 2}
     tracking.commit_again([0])
     assert tracking.commits() == {0: 2}
+
+
+def test_a_log_that_begins_from_the_start_is_read_from_the_start() -> None:
+    tracking = _tracking(5, 6, 7)
+    for place, _ in tracking.take(3, 0):
+        tracking.settle(place)
+    assert tracking.commits() == {0: 8}
+    for offset in (0, 1):
+        tracking.add(0, offset, b"after")
+    taken = tracking.take(9, 0)
+    assert [(place.offset, told) for place, told in taken] == [(0, b"after"), (1, b"after")]
+    tracking.settle(taken[0][0])
+    assert tracking.commits() == {0: 1}
