@@ -62,10 +62,11 @@ sbom: $(VENV)/.development ## what the hub is made of, with licences: dist/sbom.
 audit: $(VENV)/.development ## known weaknesses of what is locked; asks the public advisory database
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
-lock: $(VENV)/.development ## choose dependencies anew; hashes only, no addresses
-	$(LOCK) --upgrade --extra build -o requirements.txt
-	$(LOCK) --upgrade --extra build --extra aws --extra kafka --extra s3 --extra traces -o requirements-distributed.txt
+lock: $(VENV)/.development ## choose dependencies anew, one version for all three files; hashes only, no addresses
 	$(LOCK) --upgrade --all-extras -o requirements-dev.txt
+	$(LOCK) --upgrade --constraint requirements-dev.txt --extra build -o requirements.txt
+	$(LOCK) --upgrade --constraint requirements-dev.txt --extra build --extra aws --extra kafka --extra s3 --extra traces \
+	  -o requirements-distributed.txt
 
 clean: ## remove what was set up, never what was kept
 	rm -rf $(VENV) $(VENV)-maker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,10 +8,7 @@ from typing import Any
 _HERE = Path(__file__).parent
 MADE = _HERE / "base" / "network-policies.yaml"
 _HEAD = "# Made from ../connections.toml by: python -m deploy.kubernetes.policies\n"
-_DNS = {
-    "to": [{"namespaceSelector": {}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}],
-    "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-}
+_DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 Table = dict[str, Any]
 
 
@@ -36,7 +33,10 @@ def _of_role(name: str, role: Table, table: Table) -> Table:
     spec: Table = {
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "integrahub", "app.kubernetes.io/component": name}},
         "policyTypes": ["Ingress", "Egress"],
-        "egress": [_DNS, *({"to": [_pods(places[to])], "ports": _ports(places[to]["ports"])} for to in role["to"])],
+        "egress": [
+            {"to": [_pods(places["dns"])], "ports": _DNS_PORTS},
+            *({"to": [_pods(places[to])], "ports": _ports(places[to]["ports"])} for to in role["to"]),
+        ],
     }
     if role["from"]:
         spec["ingress"] = [{"from": [_pods(places[of]) for of in role["from"]], "ports": _ports([role["port"]])}]
@@ -44,7 +44,11 @@ def _of_role(name: str, role: Table, table: Table) -> Table:
 
 
 def _pods(place: Table) -> Table:
-    return {"namespaceSelector": {}, "podSelector": {"matchLabels": place["labels"]}}
+    """Pods with these labels, of the namespace named, else of the policy's own."""
+    pods: Table = {"podSelector": {"matchLabels": place["labels"]}}
+    if namespace := place.get("namespace"):
+        pods["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    return pods
 
 
 def _ports(numbers: list[int]) -> list[Table]:

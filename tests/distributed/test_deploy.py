@@ -1,5 +1,6 @@
 """What is deployed is valid, names what the code has, and lets through what the processes really do, no more."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,16 +8,24 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
+import psycopg
 import pytest
+import yaml
 from deploy.kubernetes import policies
+from psycopg.errors import InsufficientPrivilege
 
 from integrahub.cli.parts.seaweed import S3Server
+from integrahub.db import binaries
+from integrahub.db.migrations import migrate
 from integrahub.domain.events import CHUNKS_READY, GROUPS
 from integrahub.settings import Settings
 from tests.acceptance.conftest import Installation, installed, on_kafka_and_s3
+from tests.conftest import embedded_postgres
 
 ROOT = Path(__file__).parents[2]
 KUBERNETES = ROOT / "deploy" / "kubernetes"
@@ -60,6 +69,115 @@ def test_what_is_configured_and_scaled_by_exists() -> None:
     scaled = (KUBERNETES / "keda" / "upsert-more.yaml").read_text("utf-8")
     assert f"topic: {CHUNKS_READY}" in scaled and f"consumerGroup: {GROUPS[CHUNKS_READY]}" in scaled
     assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics.py").read_text("utf-8")
+
+
+_OF_THE_API = {"ADMIN_API_KEY", "KEY_PEPPER"}
+_OF_THE_BUCKET = {"STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY"}
+_COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
+
+
+def _settings(service: str) -> dict[str, str]:
+    given = _COMPOSE["services"][service]["environment"]
+    return {name.removeprefix("INTEGRAHUB_"): value for name, value in given.items()}
+
+
+def test_each_component_of_compose_has_a_login_and_secrets_of_its_own_alone() -> None:
+    wanted = {
+        "migrate": ("integrahub_owner", set()),
+        "topics": (None, set()),
+        "lifecycle": (None, _OF_THE_BUCKET),
+        "api": ("integrahub_api", _OF_THE_API | _OF_THE_BUCKET),
+        **dict.fromkeys(("split", "upsert", "rest"), ("integrahub_worker", _OF_THE_BUCKET)),
+    }
+    for service, (login, secrets) in wanted.items():
+        given = _settings(service)
+        assert {*given} & (_OF_THE_API | _OF_THE_BUCKET | {"VALID_API_KEYS"}) == secrets, service
+        assert re.findall(r"//(\w+):", given.get("DATABASE_URL", "")) == ([login] if login else []), service
+    keys = {service: _settings(service).get("STORAGE_ACCESS_KEY") for service in wanted}
+    assert keys["api"] != keys["split"] == keys["upsert"] == keys["rest"] != keys["lifecycle"]
+    variables = {service: set(re.findall(r"[$][{](\w+)", str(_settings(service)))) for service in wanted}
+    others = {
+        name for service, names in variables.items() if service not in ("split", "upsert", "rest") for name in names
+    }
+    assert variables["split"] == variables["upsert"] == variables["rest"] and not variables["split"] & others
+
+
+def _containers(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in folder.glob("*.yaml"):
+        for document in yaml.safe_load_all(path.read_text("utf-8")):
+            pods = document.get("spec", {}).get("template", {}).get("spec", {}) if isinstance(document, dict) else {}
+            yield from [*pods.get("containers", []), *pods.get("initContainers", [])]
+
+
+def test_each_component_of_kubernetes_reads_a_secret_of_its_own_alone() -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for container in _containers(KUBERNETES / "base"):
+        refs = [source["secretRef"]["name"] for source in container.get("envFrom", []) if "secretRef" in source]
+        assert len(refs) == 1 and "secretKeyRef" not in str(container), container["name"]
+        found[container["name"]] |= set(refs)
+    worker = {"integrahub-worker"}
+    assert found == {
+        "api": {"integrahub-api"},
+        **dict.fromkeys(("split", "upsert", "rest"), worker),
+        "migrate": {"integrahub-migrate"},
+        "topics": {"integrahub-topics"},
+        "lifecycle": {"integrahub-lifecycle"},
+    }
+    plain = yaml.safe_load((KUBERNETES / "base" / "configuration.yaml").read_text("utf-8"))["data"]
+    assert not {name.removeprefix("INTEGRAHUB_") for name in plain} & (_OF_THE_API | _OF_THE_BUCKET | {"DATABASE_URL"})
+
+
+def test_the_network_policies_trust_no_label_of_any_namespace() -> None:
+    written = policies.MADE.read_text("utf-8")
+    assert '"namespaceSelector": {}' not in written and written.count("kubernetes.io/metadata.name") > 5
+
+
+def test_compose_is_reached_from_this_machine_alone_and_bounds_every_container() -> None:
+    for name, service in _COMPOSE["services"].items():
+        assert service["mem_limit"] and service["pids_limit"], name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+        told = str([service.get("command"), service.get("entrypoint"), service.get("healthcheck")])
+        assert "${" not in told, f"{name} has a secret on its command line"
+        if service["image"] != "integrahub":
+            assert re.search(r":(v?\d+\.\d+|RELEASE\.\d)", service["image"]), f"{name} moves"
+    image = (ROOT / "deploy" / "Dockerfile").read_text("utf-8")
+    assert "PLAIN_HTTP=" not in image
+    assert re.findall(r"^FROM (\S+)", image, re.MULTILINE) == ["python:3.13.14-slim"] * 2
+    script = (ROOT / "deploy" / "minio" / "prepare.sh").read_text("utf-8")
+    assert not re.search(r"mc .*[$](2|\w*SECRET)", script)
+
+
+def test_the_example_of_settings_has_every_variable_of_compose_and_no_value() -> None:
+    text = (ROOT / "deploy" / ".env.example").read_text("utf-8")
+    given = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    compose = (ROOT / "deploy" / "compose.yaml").read_text("utf-8")
+    assert set(given) == set(re.findall(r"[$][{](\w+)", compose))
+    assert {name for name, value in given.items() if value} == {"PORT"}
+
+
+def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_need() -> None:
+    with embedded_postgres("ihub-roles-") as (_, url):
+        parts = urlsplit(url)
+        psql = str(binaries.find() / "psql")
+        passwords = {"OWNER_PASSWORD": "o'wner", "API_PASSWORD": "a-pi", "WORKER_PASSWORD": "w-orker"}
+        for _ in range(2):
+            script = [psql, "--no-psqlrc", "-v", "VERBOSITY=terse", "-f", "deploy/postgresql/roles.sql", url]
+            subprocess.run(script, env=passwords, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+        def as_login(name: str, password: str) -> str:
+            return urlunsplit(parts._replace(netloc=f"{name}:{quote(password)}@"))
+
+        owner = as_login("integrahub_owner", "o'wner")
+        assert asyncio.run(migrate(owner)) and asyncio.run(migrate(owner)) == []
+        for login in (owner, as_login("integrahub_api", "a-pi"), as_login("integrahub_worker", "w-orker")):
+            with psycopg.connect(login, autocommit=True) as connection:
+                row = connection.execute(
+                    "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = user"
+                ).fetchone()
+                assert row == (False,)
+                connection.execute("SELECT FROM batches")
+                with pytest.raises(InsufficientPrivilege):
+                    connection.execute("COPY batches FROM PROGRAM 'id'")
 
 
 def _outgoing(pid: int) -> set[int]:

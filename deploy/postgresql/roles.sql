@@ -1,0 +1,19 @@
+-- The hub's logins in a PostgreSQL of your own: one for migrations, which owns the tables, one for the API, one for workers. Run by psql as a
+-- superuser, in the hub's database. Passwords come from the environment, so that no command line shows them; run it again to change one:
+--   OWNER_PASSWORD=... API_PASSWORD=... WORKER_PASSWORD=... psql -f roles.sql integrahub
+\set ON_ERROR_STOP on
+\getenv owner OWNER_PASSWORD
+\getenv api API_PASSWORD
+\getenv worker WORKER_PASSWORD
+SET log_min_error_statement = panic;
+SET log_statement = none;
+
+SELECT 'CREATE ROLE integrahub_owner LOGIN' WHERE to_regrole('integrahub_owner') IS NULL \gexec
+SELECT 'CREATE ROLE integrahub_api LOGIN' WHERE to_regrole('integrahub_api') IS NULL \gexec
+SELECT 'CREATE ROLE integrahub_worker LOGIN BYPASSRLS' WHERE to_regrole('integrahub_worker') IS NULL \gexec
+ALTER ROLE integrahub_owner PASSWORD :'owner';
+ALTER ROLE integrahub_api PASSWORD :'api';
+ALTER ROLE integrahub_worker PASSWORD :'worker';
+-- Whoever migrates grants tables to the two, and so must be a member of both.
+GRANT integrahub_api, integrahub_worker TO integrahub_owner;
+SELECT format('ALTER DATABASE %I OWNER TO integrahub_owner', current_database()) \gexec
