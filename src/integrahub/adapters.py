@@ -139,3 +139,17 @@ async def create_topics(settings: Settings) -> list[str] | None:
         return await made.ensure([*GROUPS, BATCHES_FINISHED])
     finally:
         await made.close()
+
+
+async def count_brokers(settings: Settings) -> int | None:
+    """Ask Kafka how many of its brokers are there; None where the bus has none. Transient when none answers."""
+    if settings.bus_url == "local":
+        return None
+    options = _kafka_options(settings)
+    with extra("kafka"):
+        from integrahub.bus.kafka import KafkaBus
+    asking = KafkaBus(options)
+    try:
+        return await asking.brokers()
+    finally:
+        await asking.close()

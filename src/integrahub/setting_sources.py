@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -69,6 +69,8 @@ class SecretsPlace(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True, extra="ignore")
 
+    reads_secrets: ClassVar[bool] = True
+
     secrets: str = Field("env", pattern="^(env|aws|vault)$")
     secrets_dir: Path | None = None
     secrets_name: str | None = None
@@ -93,7 +95,7 @@ class SecretsPlace(BaseSettings):
     ) -> Sources:
         """Read what is given, then the environment, then files of the folder SECRETS_DIR."""
         environment = Environment(settings_cls)
-        folder = environment().get("secrets_dir")
+        folder = environment().get("secrets_dir") if cls.reads_secrets else None
         return (init_settings, environment, *((_Files(settings_cls, Path(folder)),) if folder else ()))
 
 

@@ -24,7 +24,7 @@ from integrahub.domain.limits import parse_rate
 from integrahub.domain.pool_sizes import parse_pool_size
 from integrahub.setting_sources import SecretsPlace, Sources, keeper, kept_values, named, names_of, unknown_names
 
-__all__ = ["SecretsPlace", "Settings", "keeper", "setting_faults"]
+__all__ = ["SecretsPlace", "Settings", "keeper"]
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -64,7 +64,7 @@ File = Annotated[Path | None, AfterValidator(_existing)]
 class Settings(SecretsPlace):
     """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
 
-    refuses_unknown: ClassVar[bool] = True
+    is_strict: ClassVar[bool] = True
 
     database_url: DatabaseUrl = Field(None, repr=False, validation_alias=named("DATABASE_URL"))
     bus_url: BusUrl = Field("local", validation_alias=AliasChoices("INTEGRAHUB_BUS_URL", "KAFKA_BROKERS"))
@@ -179,14 +179,15 @@ class Settings(SecretsPlace):
     ) -> Sources:
         """As SecretsPlace, then whoever keeps the secrets."""
         given = (init_settings, env_settings, dotenv_settings, file_secret_settings)
-        return (*super().settings_customise_sources(settings_cls, *given), *kept_values(settings_cls))
+        own = super().settings_customise_sources(settings_cls, *given)
+        return (*own, *(kept_values(settings_cls) if cls.reads_secrets else ()))
 
     @model_validator(mode="wrap")
     @classmethod
     def _all_at_once(cls, given: Any, handler: ModelWrapValidatorHandler["Settings"]) -> "Settings":
         """Refuse every setting that cannot be used in one error, misspelt names and pairs that contradict included."""
         known = names_of(Settings)
-        faults = [_fault(name, "", told) for name, told in unknown_names(known).items()] if cls.refuses_unknown else []
+        faults = [_fault(name, "", told) for name, told in unknown_names(known).items()] if cls.is_strict else []
         try:
             made = handler(given)
         except ValidationError as error:
@@ -195,7 +196,7 @@ class Settings(SecretsPlace):
                 shown = fault["input"] if cls.model_fields[field].repr else "(not shown)"
                 faults.append(_fault(f"INTEGRAHUB_{field.upper()}", shown, fault["msg"]))
             raise ValidationError.from_exception_data(cls.__name__, faults) from None
-        faults += made._contradictions()
+        faults += made._contradictions() if cls.is_strict else []
         if faults:
             raise ValidationError.from_exception_data(cls.__name__, faults)
         return made
@@ -263,13 +264,3 @@ _PAIRS = (
 def _fault(name: str, value: object, told: str) -> InitErrorDetails:
     """Return an error that names a setting; `told` may hold braces."""
     return InitErrorDetails(type=PydanticCustomError("setting", "{told}", {"told": told}), loc=(name,), input=value)
-
-
-def setting_faults(error: ValidationError) -> list[str]:
-    """Return a sentence for each setting that cannot be used."""
-    told = []
-    for fault in error.errors():
-        name = f"INTEGRAHUB_{str(fault['loc'][0] if fault['loc'] else '?').upper().removeprefix('INTEGRAHUB_')}"
-        value = "" if fault["input"] == "" else f" is {str(fault['input'])!r}"
-        told.append(f"The setting {name}{value}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}.")
-    return told

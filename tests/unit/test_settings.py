@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from integrahub.cli.setting_faults import setting_faults
 from integrahub.db.urls import parse_database_url, shown_database
 from integrahub.domain.errors import ConfigurationError
-from integrahub.settings import Settings, setting_faults
+from integrahub.settings import Settings
 
 
 @pytest.fixture(autouse=True)

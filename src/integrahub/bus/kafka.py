@@ -109,6 +109,14 @@ class KafkaBus:
                 self._known.add(topic)
         return made
 
+    async def brokers(self) -> int:
+        """Return how many brokers are there; Transient when none answers."""
+        try:
+            known = await asyncio.to_thread(self._admin().list_topics, timeout=2 * _PATIENCE)
+        except KafkaException as error:
+            raise Transient(f"Kafka at {self._options.brokers} does not answer: {error.args[0].str()}") from error
+        return len(known.brokers)
+
     async def _make(self, topic: str) -> bool:
         """Whether it was missing."""
         name = self._options.topic(topic)

@@ -32,9 +32,9 @@ from integrahub.cli.load import verbs as load
 from integrahub.cli.options import client_verb
 from integrahub.cli.output import complain, say, write_what_fits
 from integrahub.cli.reaching import keep_loopback_off_proxies
+from integrahub.cli.setting_faults import setting_faults
 from integrahub.db.urls import first_line
 from integrahub.domain.errors import IntegraHubError
-from integrahub.settings import setting_faults
 
 
 def _show_version(wanted: bool) -> None:

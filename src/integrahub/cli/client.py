@@ -36,10 +36,7 @@ class Client:
         settings, (chosen_url, chosen_key) = Settings(), chosen_hub.get()
         url, key = url or chosen_url, key or chosen_key
         self.url = _checked(url) if url else settings.url or settings.own_url
-        found = (key or settings.key or _admin_key(settings)).strip()
-        if not (found.isascii() and found.isprintable()):
-            raise Refused("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
-        headers = {"Authorization": f"Bearer {found}"} if found else {}
+        headers = credentials(settings, key)
         patience = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
         self._http = open_http(self.url, settings, headers, **patience)
 
@@ -128,6 +125,14 @@ def _checked(url: str) -> str:
         return parse_http_url(url)
     except ValueError as error:
         raise typer.BadParameter(f"{url!r}: {error}", param_hint="--url") from None
+
+
+def credentials(settings: Settings, key: str | None = None) -> dict[str, str]:
+    """Return the header of a key: the one given, that of the settings, or the operator's; none where there is none."""
+    found = (key or settings.key or _admin_key(settings)).strip()
+    if not (found.isascii() and found.isprintable()):
+        raise Refused("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
+    return {"Authorization": f"Bearer {found}"} if found else {}
 
 
 def _admin_key(settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,11 +67,10 @@ def _processes() -> list[int]:
 
 
 def _sockets(pid: int) -> Iterator[str]:
-    try:
-        for descriptor in os.scandir(f"/proc/{pid}/fd"):
-            yield os.readlink(descriptor.path)
-    except OSError:  # it ended, or is another account's
-        return
+    with suppress(OSError):  # it ended, or is another account's
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
 
 
 def _arguments(pid: int) -> list[str]:
