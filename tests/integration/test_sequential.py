@@ -28,7 +28,7 @@ record = st.fixed_dictionaries(
     {"PRODUCTID": st.integers(1, 14)},
     optional={
         "TITLE": st.sampled_from(["A", "B", " C ", "", None]),
-        "PRICE": st.sampled_from([1, 2.5, "3,50", "1.234,56", None, ""]),
+        "PRICE": st.sampled_from([1, "2.000", 2.5, "3,50", "1.234,56", None, ""]),
         "PRICEPROMO": st.sampled_from([0, 9.9, "8,50", None]),
         "QUANTITY": st.sampled_from([0, "4,5", -2, 1.0005, "?"]),
         "BRAND": st.sampled_from(["", "X", None]),

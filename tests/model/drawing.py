@@ -5,7 +5,7 @@ from typing import Any
 
 _VALUES: dict[str, list[Any]] = {
     "TITLE": ["A", "B", " C ", "", None],
-    "PRICE": [1, 2.5, "3,50", "1.234,56", None, "", "x", -1],
+    "PRICE": [1, "2.000", 2.5, "3,50", "1.234,56", None, "", "x", -1],
     "PRICEPROMO": [0, 9.9, "8,50", None],
     "QUANTITY": [0, "4,5", -2, 1.0005, "?"],
     "BRAND": ["", "X", None],

@@ -8,6 +8,9 @@ COLUMNS = {"BRAND": "brand", "EAN": "ean", "PRICE": "price", "QUANTITY": "stock"
 COLUMNS |= {"TITLE": "title", "DATAATUALIZACAOPRODUTO": "source_updated_at"}
 
 
+AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
+
+
 class Rejected(Exception):
     """field, code"""
 
@@ -49,6 +52,9 @@ def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]
             warnings.append((key, "date_unreadable" if key.startswith("DATA") else "number_unreadable"))
         else:
             values |= {} if value is None else {COLUMNS.get(key, "promo"): value}
+            if key.startswith("PRICE") and isinstance(record[key], str):
+                warnings += [(key, "price_ambiguous")] * bool(AMBIGUOUS.fullmatch(record[key].strip()))
+                values |= {"blank": True} if key == "PRICE" and not record[key].strip() else {}
     return values, warnings
 
 

@@ -83,6 +83,7 @@ class Pharmacy:
         for _, values in group if load.kind == "delta" else group[-1:]:
             told |= values | {"extra": told["extra"] | values["extra"]}
         told.pop("promo", None)
+        told.pop("blank", None)
         promotions = [values["promo"] for _, values in group if "promo" in values]
         told |= {"promos": sorted({p for p in promotions if p})} if promotions else {}
         if load.kind == "full":
@@ -95,6 +96,10 @@ class Pharmacy:
             load.counters["superseded"] += 1
             return
         old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, told)])
+        told_whole = (load.kind == "full" and new[0]["title"]) or (load.kind == "delta" and old is None)
+        blank = [position for position, values in group if "blank" in values]
+        if told_whole and blank and told.get("price") is None and not (load.is_replay and load.kind == "delta"):
+            load.faults.append((blank[-1], "warning", "PRICE", "price_zero"))
         if not new[0]["title"] or not told.get("title", "carried"):
             load.counters["rejected"] += 1
             load.faults.append((group[-1][0], "rejected", "TITLE", "title_missing"))

@@ -38,6 +38,7 @@ _PLAIN = (
     *("batch_id", "cnpj", "kind", "parent_id", "load_type", "status", "stage", "received_seq", "received_at"),
     *("started_at", "finished_at", "bytes", "items_total"),
     *("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "dead", "deactivated"),
+    "warnings",
     *("chunks_total", "chunks_done", "queue_position"),
 )
 _FAULT_COLUMNS = (

@@ -8,6 +8,7 @@ record among good ones.
 """
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -46,7 +47,8 @@ class ArrayCutter:
         self._buffer = b""
         self._base = 0  # offset of the buffer's first byte in the body
         self._place = 0  # in the buffer
-        self._due = self._opening
+        # Functions, not bound methods: a cutter in a cycle would keep its records until the collector runs.
+        self._due: Callable[[ArrayCutter], bool] = ArrayCutter._opening
         self._run = Run()
         self._reach = _MOST_REACH
         self._delimiter: Delimiter | None = None
@@ -59,7 +61,7 @@ class ArrayCutter:
         self._buffer = self._buffer[self._place :] + block
         self._place = 0
         self._run = Run()
-        while self._due():
+        while self._due(self):
             pass
         return self._run
 
@@ -83,7 +85,7 @@ class ArrayCutter:
         if self._buffer[self._place] != ord("["):
             raise self._fault("`[`")
         self._place += 1
-        self._due = self._first
+        self._due = ArrayCutter._first
         return True
 
     def _first(self) -> bool:
@@ -91,7 +93,7 @@ class ArrayCutter:
             return False
         if self._buffer[self._place] == ord("]"):
             return self._end()
-        self._due = self._record
+        self._due = ArrayCutter._record
         return True
 
     def _record(self) -> bool:
@@ -107,7 +109,7 @@ class ArrayCutter:
         if self._buffer[self._place] != ord(","):
             raise self._fault("`,` | `]`")
         self._place += 1
-        self._due = self._record
+        self._due = ArrayCutter._record
         return True
 
     def _nothing(self) -> bool:
@@ -118,7 +120,7 @@ class ArrayCutter:
     def _end(self) -> bool:
         self._place += 1
         self._complete = True
-        self._due = self._nothing
+        self._due = ArrayCutter._nothing
         return True
 
     # Ways to find a record's end.
@@ -135,7 +137,7 @@ class ArrayCutter:
             self._take(raws, text)
             self._place = cut
             self._reach = min(_MOST_REACH, self._reach * 2)
-            self._due = self._separator
+            self._due = ArrayCutter._separator
             return True
         return False
 
@@ -202,7 +204,7 @@ class ArrayCutter:
         else:
             self._run.add(kept(self._buffer[self._place : end], self._max_record), self._base + self._place)
         self._place = end
-        self._due = self._separator
+        self._due = ArrayCutter._separator
         return True
 
     def _skip_blanks(self) -> bool:

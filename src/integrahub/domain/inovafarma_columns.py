@@ -96,8 +96,8 @@ def _checked(by_key: dict[str, Any], load_type: str, *, escaped: bool) -> dict[s
     by_key["TITLE"] = titles = _titles(by_key["TITLE"])
     if load_type == "full" and NULL in titles:
         raise _Unusual
-    for key, places in _NUMBERS.items():
-        by_key[key] = _numbers(by_key[key], places, 0.0 if key in _NEVER_NEGATIVE else -_LARGEST)
+    for key in _NUMBERS:
+        by_key[key] = _numbers(by_key[key], key, may_be_blank=load_type == "delta" or key != "PRICE")
     by_key["PRICEPROMO"] = _promotions(by_key["PRICEPROMO"], NULL if load_type == "delta" else "{}")
     for key in _DATES:
         by_key[key] = _dates(by_key[key])
@@ -120,9 +120,19 @@ def _titles(values: Sequence[Any]) -> Sequence[str]:
     return [value.strip(_BLANK) or NULL for value in values]
 
 
-def _numbers(values: Sequence[Any], places: int, least: float) -> Sequence[Any]:
-    kinds = set(map(type, values))
+def _check_texts(values: Sequence[Any], key: str, *, may_be_blank: bool) -> None:
+    """Leave prices in text that are warned of, or may be, to the reader of single records."""
+    texts = [value.strip() for value in values if type(value) is str]
+    is_ambiguous = key in _NEVER_NEGATIVE and any(text[-4:-3] == "." for text in texts)
+    if is_ambiguous or (not may_be_blank and "" in texts):
+        raise _Unusual
+
+
+def _numbers(values: Sequence[Any], key: str, *, may_be_blank: bool) -> Sequence[Any]:
+    kinds, places = set(map(type, values)), _NUMBERS[key]
+    least = 0.0 if key in _NEVER_NEGATIVE else -_LARGEST
     if str in kinds:
+        _check_texts(values, key, may_be_blank=may_be_blank)
         values = [number(value, places) if type(value) is str else value for value in values]
         kinds = set(map(type, values))
     known = values if _NOTHING not in kinds else [value for value in values if value is not None]

@@ -131,7 +131,12 @@ class _Reader:
         odd = sorted(self._odd)
         sources = [(payload.positions[s], payload.offsets[s], self._ids[s], payload.record(s)) for s in odd]
         normal = normalise(
-            sources, cnpj=dialect.cnpj, load_type=dialect.load_type, zone=dialect.zone, max_record=dialect.max_record
+            sources,
+            cnpj=dialect.cnpj,
+            load_type=dialect.load_type,
+            zone=dialect.zone,
+            max_record=dialect.max_record,
+            new=self._new,
         )
         slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
         faulty = {fault.product_id for fault in normal.faults}

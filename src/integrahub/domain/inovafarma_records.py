@@ -1,6 +1,6 @@
 """Records of the InovaFarma dialect become product rows: checked one by one, repeats merged, faults told."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -9,39 +9,35 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from integrahub.domain.cutter import Oversize
+from integrahub.domain.inovafarma_keys import (
+    DATE_KEYS,
+    KNOWN,
+    NUMBER_KEYS,
+    PHARMACY_KEYS,
+    PRICE_KEYS,
+    TEXT_KEYS,
+    spelled,
+)
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, Fault
 from integrahub.domain.wire_nesting import bounded, depth, texts
-from integrahub.domain.wire_values import Unreadable, decimal_of, local_time, number, product_id, text, text_as_sent
+from integrahub.domain.wire_values import (
+    Unreadable,
+    decimal_of,
+    is_ambiguous,
+    is_blank,
+    local_time,
+    number,
+    product_id,
+    text,
+    text_as_sent,
+)
 
 Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
 DEEPEST = 8
 _VALUE = 200  # characters kept of a value at fault
-TEXT_KEYS = {
-    "DESCRIPTION": "description",
-    "BRAND": "brand",
-    "NCM": "ncm",
-    "CATEGORY": "category",
-    "COLOR": "color",
-    "IMAGE": "image_link",
-    "IMAGELINK": "image_link",
-    "EAN": "ean",
-    "SHOPID": "shop_id",
-    "SIZE": "size",
-    "MEASURE": "measure",
-}
-PRICE_KEYS = {"PRICE": "price", "WHOLESALEPRICE": "wholesale_price"}
-NUMBER_KEYS = {"QUANTITY": "stock", "WHOLESALEMIN": "wholesale_min", "INDICE": "indice"}
-DATE_KEYS = {
-    "DATACADASTROPRODUTO": "source_created_at",
-    "DATAATUALIZACAOPRODUTO": "source_updated_at",
-    "DATAATUALIZACAOESTOQUE": "stock_updated_at",
-}
-_PHARMACY_KEYS = frozenset(
-    ["PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME", "STATE", "UF", "CITY", "CIDADE"]
-)
-_KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
+_PRICE = 1 + COLUMNS.index("price")  # in a row, after the product id
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -59,6 +55,7 @@ class _Checked:
     columns: dict[str, str | None] = field(default_factory=dict)
     promotion: Decimal | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    has_blank_price: bool = False
 
 
 @dataclass(slots=True)
@@ -76,8 +73,19 @@ class Normalised:
     drift: int = 0
 
 
-def normalise(records: Sequence[Source], *, cnpj: str, load_type: str, zone: ZoneInfo, max_record: int) -> Normalised:
-    """Records of one pharmacy, in order, as product rows. Never raises for what a client may send."""
+def normalise(
+    records: Sequence[Source],
+    *,
+    cnpj: str,
+    load_type: str,
+    zone: ZoneInfo,
+    max_record: int,
+    new: Collection[int] = frozenset(),
+) -> Normalised:
+    """Records of one pharmacy, in order, as product rows. Never raises for what a client may send.
+
+    `new`: products not known before; a DELTA's records are all that is known of them.
+    """
     normalised = Normalised()
     reader = _Reader(cnpj, zone, max_record, normalised)
     repeats: dict[int, list[_Checked]] = {}
@@ -92,7 +100,17 @@ def normalise(records: Sequence[Source], *, cnpj: str, load_type: str, zone: Zon
             _reject_untitled(normalised, identity, group[-1])
         else:
             normalised.products.append(row)
+            if load_type == "full" or identity in new:
+                _warn_of_no_price(normalised, row, group)
     return normalised
+
+
+def _warn_of_no_price(normalised: Normalised, row: tuple[Any, ...], group: list[_Checked]) -> None:
+    """A product without a price shows at 0: no warning when none was sent, one when it was sent as an empty text."""
+    blank = [checked for checked in group if checked.has_blank_price]
+    if blank and row[_PRICE] is None:
+        last = blank[-1]
+        normalised.faults.append(Fault(last.position, last.offset, "warning", str(row[0]), "PRICE", "price_zero", ""))
 
 
 def _reject_untitled(normalised: Normalised, identity: int, last: _Checked) -> None:
@@ -156,7 +174,7 @@ class _Reader:
             return None
 
     def _check(self, source: Source) -> _Checked:
-        wire = _spelled(self._object(source[3]))
+        wire = spelled(self._object(source[3]))
         self._check_cnpj(wire.get("CNPJ"))
         _check_identity(wire.get("PRODUCTID"))
         checked = _Checked(source[0], source[1])
@@ -194,16 +212,33 @@ class _Reader:
         if key in TEXT_KEYS:
             self._take_text(source, checked, key, value)
         elif key in PRICE_KEYS:
-            _take_price(checked, key, value)
+            self._take_price(source, checked, key, value)
         elif key in NUMBER_KEYS or key == "PRICEPROMO":
             self._take_number(source, checked, key, value)
         elif key in DATE_KEYS:
             self._take_date(source, checked, key, value)
         elif key == "TITLE":
             self._take_title(source, checked, value)
-        elif key not in _KNOWN:
+        elif key not in KNOWN:
             checked.extra[key] = bounded(value)
-            self._normalised.drift += key.upper() not in _PHARMACY_KEYS
+            self._normalised.drift += key.upper() not in PHARMACY_KEYS
+
+    def _take_price(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+        try:
+            price = number(value, 4)
+        except Unreadable:
+            raise _Rejected(key, "price_invalid", value) from None
+        if price is not None and price < 0:
+            raise _Rejected(key, "price_invalid", value)
+        if price is not None:
+            checked.columns[PRICE_KEYS[key]] = f"{price:f}"
+        elif key == "PRICE":
+            checked.has_blank_price = is_blank(value)
+        self._warn_if_ambiguous(source, key, value)
+
+    def _warn_if_ambiguous(self, source: Source, key: str, value: Any) -> None:
+        if is_ambiguous(value):
+            self._warn(source, key, "price_ambiguous", value)
 
     def _take_text(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
         try:
@@ -230,6 +265,7 @@ class _Reader:
             self._warn(source, key, "price_invalid", value)
         elif key == "PRICEPROMO":
             checked.promotion = amount
+            self._warn_if_ambiguous(source, key, value)
         elif amount is not None:
             checked.columns[NUMBER_KEYS[key]] = f"{amount:f}"
 
@@ -252,37 +288,12 @@ class _Reader:
         self._normalised.faults.append(fault)
 
 
-def _take_price(checked: _Checked, key: str, value: Any) -> None:
-    try:
-        price = number(value, 4)
-    except Unreadable:
-        raise _Rejected(key, "price_invalid", value) from None
-    if price is not None and price < 0:
-        raise _Rejected(key, "price_invalid", value)
-    if price is not None:
-        checked.columns[PRICE_KEYS[key]] = f"{price:f}"
-
-
 def _check_identity(value: Any) -> None:
     try:
         if not product_id(value):
             raise _Rejected("PRODUCTID", "product_id_missing", "")
     except Unreadable:
         raise _Rejected("PRODUCTID", "product_id_invalid", value) from None
-
-
-def _spelled(wire: dict[str, Any]) -> dict[str, Any]:
-    """Known keys in upper case; a key already so spelled wins over others, and IMAGELINK over IMAGE."""
-    spelled = {}
-    for key, value in wire.items():
-        upper = key.upper()
-        if upper not in _KNOWN:
-            spelled[key] = value
-        elif upper == key or upper not in wire:
-            spelled[upper] = value
-    if "IMAGELINK" in spelled:
-        spelled.pop("IMAGE", None)
-    return spelled
 
 
 def _shown(raw: bytes) -> str:

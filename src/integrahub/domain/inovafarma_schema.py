@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from integrahub.domain import inovafarma_keys as keys
 from integrahub.domain import inovafarma_records as records
 from integrahub.domain import wire_values as values
 
@@ -46,7 +47,7 @@ def _amount(places: int, *, negative: bool) -> dict[str, Any]:
     half = f"0.{'0' * places}5"
     most = f"{'9' * whole}.{'9' * places}5"
     too_long = rf"[+-]?0*[1-9][0-9]{{{whole}}}|[+-]?{_grouped_over(whole)}|[+-]?0*9{{{whole}}}[.,]9{{{places}}}[5-9]"
-    sign = "" if negative else r"(?!-[0-9.,]*[1-9])"
+    sign = "" if negative else rf"(?!-[0-9.,]*[1-9])(?!{values.AMBIGUOUS}\s*$)"
     text = rf"^\s*(?:(?!{too_long}){sign}(?:{'|'.join(values.NUMBERS)}))?\s*$"
     return {
         "type": ["number", "string", "null"],
@@ -80,10 +81,10 @@ def _properties() -> dict[str, Any]:
         "CNPJ": _CNPJ,
         "PRODUCTID": _IDENTITY,
     }
-    fields |= dict.fromkeys(["TITLE", *records.TEXT_KEYS], _SCALAR)
-    fields |= dict.fromkeys([*records.PRICE_KEYS, "PRICEPROMO"], _amount(4, negative=False))
-    fields |= dict.fromkeys(records.NUMBER_KEYS, _amount(3, negative=True))
-    return fields | dict.fromkeys(records.DATE_KEYS, _DATES)
+    fields |= dict.fromkeys(["TITLE", *keys.TEXT_KEYS], _SCALAR)
+    fields |= dict.fromkeys([*keys.PRICE_KEYS, "PRICEPROMO"], _amount(4, negative=False))
+    fields |= dict.fromkeys(keys.NUMBER_KEYS, _amount(3, negative=True))
+    return fields | dict.fromkeys(keys.DATE_KEYS, _DATES)
 
 
 def _values() -> dict[str, Any]:
@@ -104,6 +105,7 @@ def _carries(key: str, value: dict[str, Any]) -> dict[str, Any]:
 def product_schema() -> dict[str, Any]:
     """The record of a DELTA; `$defs.full` is that of a FULL, which names its product."""
     titled = {"type": ["string", "number", "boolean"], "pattern": r"[^ \t\r\n]"}
+    priced = {"patternProperties": {any_case("PRICE"): {"pattern": r"\S"}}}
     return {
         "$schema": _DIALECT,
         "$id": PATH,
@@ -114,5 +116,5 @@ def product_schema() -> dict[str, Any]:
         "patternProperties": {any_case(key): value for key, value in _properties().items()},
         "additionalProperties": {"$ref": f"#/$defs/value{records.DEEPEST - 1}"},
         "allOf": [_carries("PRODUCTID", _IDENTITY)],
-        "$defs": _values() | {"full": {"allOf": [{"$ref": "#"}, _carries("TITLE", titled)]}},
+        "$defs": _values() | {"full": {"allOf": [{"$ref": "#"}, _carries("TITLE", titled), priced]}},
     }

@@ -22,7 +22,8 @@ class Fault:
     """What a client should know of one record.
 
     `position` counts records from 0, `offset` bytes of the decoded body; `value` is what was found, cut to 200
-    characters. A `rejected` record was not applied; a `warning` names a field that was left out.
+    characters. A `rejected` record was not applied; a `warning` names a field that was left out or may mean
+    something else.
     """
 
     position: int
@@ -81,6 +82,16 @@ MESSAGES: dict[str, tuple[str, str]] = {
         "envie cada produto uma vez, ou uma vez por promoção.",
         "The product comes in too many records of one post (over 10,000, or over 8 MB). None of them was applied; send "
         "each product once, or once per promotion.",
+    ),
+    "price_zero": (
+        "PRICE veio vazio: o produto fica sem preço e aparece com preço 0. Envie o preço, ou 0 se for mesmo zero.",
+        "PRICE is empty: the product has no price and shows as 0. Send the price, or 0 if it is zero.",
+    ),
+    "price_ambiguous": (
+        "O preço em texto tem um ponto antes de 3 dígitos: foi lido como decimal (1.000 é 1,00). Envie um número JSON, "
+        "ou vírgula decimal.",
+        "The price in text has a point before 3 digits: it was read as a decimal (1.000 is 1.00). Send a JSON number, "
+        "or a decimal comma.",
     ),
     "record_refused": (
         "O banco de dados recusou o registro. Avise o operador; os demais registros foram aplicados.",

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]+")
+AMBIGUOUS = r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}"
 _GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+_THOUSANDS = re.compile(AMBIGUOUS)
 _EXTREME = 999_999  # an exponent beyond every column
 _EXACT = 15  # digits that every double tells apart
 NUMBERS = tuple(form.pattern for form in (_PLAIN, _DECIMAL_COMMA, _GROUPED_COMMAS, _GROUPED_DOTS))
@@ -83,6 +85,16 @@ def _plain(text: str) -> str:
     if _GROUPED_DOTS.fullmatch(text):
         return text.replace(".", "")
     raise Unreadable
+
+
+def is_ambiguous(value: Any) -> bool:
+    """Whether a price in text may mean a thousand times what it is read as: "1.000" is read as 1."""
+    return isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()) is not None
+
+
+def is_blank(value: Any) -> bool:
+    """Whether the value is a text of blanks alone."""
+    return isinstance(value, str) and not value.strip()
 
 
 def _rounded(exact: Decimal, places: int) -> Decimal:

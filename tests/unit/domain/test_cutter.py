@@ -1,7 +1,9 @@
 """The cutter gives the same records whatever the blocks, and refuses only what cannot be delimited."""
 
+import gc
 import gzip
 import json
+import weakref
 from importlib.resources import files
 from itertools import pairwise
 from typing import Any
@@ -112,3 +114,17 @@ def test_the_real_catalogue_is_cut_alike_as_lines_and_as_an_array() -> None:
     body = b"[" + b",".join(records) + b"]"
     places = list(range(0, len(lines), 65536))
     assert texts(cut(lines, places, LINES)) == records == texts(cut(body, places))
+
+
+@pytest.mark.parametrize("media_type", [ARRAY, LINES])
+def test_a_cutter_that_is_let_go_of_keeps_no_records(media_type: str) -> None:
+    gc.disable()  # workers collect cycles rarely: a cutter in one kept each chunk's records
+    try:
+        cutter = cutter_for(media_type, 65536)
+        cutter.feed(b'[{"PRODUCTID":1},7,{"PRODUCTID":2}]' if media_type == ARRAY else b'{"PRODUCTID":1}\n7\n')
+        cutter.close()
+        kept = weakref.ref(cutter)
+        del cutter
+        assert kept() is None
+    finally:
+        gc.enable()

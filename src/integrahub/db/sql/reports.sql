@@ -6,6 +6,7 @@ SELECT b.id AS batch_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.status, b.s
   b.inserted + l.inserted AS inserted, b.updated + l.updated AS updated, b.unchanged + l.unchanged AS unchanged,
   b.merged + l.merged AS merged, b.rejected + l.rejected AS rejected, b.dead + l.dead AS dead,
   b.superseded + l.superseded AS superseded, b.cancelled, b.deactivated, b.reactivated,
+  b.warnings + l.warnings AS warnings,
   b.deactivation_state, b.deactivation_candidates, b.deactivation_active, b.deactivation_reason, b.deactivation_facts,
   b.error_code, b.error_facts, b.error_offset, b.rows_removed_at, b.report_removed_at,
   extract(epoch FROM coalesce(b.finished_at, now()) - b.started_at)::float8 AS seconds,
@@ -17,7 +18,7 @@ CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE c.finished_at IS NOT NULL) AS chunks_done, coalesce(sum(c.inserted), 0) AS inserted,
     coalesce(sum(c.updated), 0) AS updated, coalesce(sum(c.unchanged), 0) AS unchanged,
     coalesce(sum(c.merged), 0) AS merged, coalesce(sum(c.rejected), 0) AS rejected,
-    coalesce(sum(c.superseded), 0) AS superseded,
+    coalesce(sum(c.superseded), 0) AS superseded, coalesce(sum(c.warnings), 0) AS warnings,
     coalesce(sum(c.records) FILTER (WHERE c.status = 'FAILED'), 0) AS dead
   FROM batch_chunks c WHERE c.batch_id = b.id AND b.finished_at IS NULL) l
 

@@ -42,9 +42,9 @@ FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(ite
 UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
   lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,
-  reactivated = k.reactivated, error_code = k.error_code
+  reactivated = k.reactivated, warnings = k.warnings, error_code = k.error_code
 FROM unnest(%(batches)s::uuid[], %(statuses)s::text[], %(error_codes)s::text[], %(items)s::bigint[],
     %(unreadable)s::bigint[], %(inserted)s::bigint[], %(updated)s::bigint[], %(unchanged)s::bigint[],
-    %(merged)s::bigint[], %(rejected)s::bigint[], %(reactivated)s::bigint[])
-  AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated)
+    %(merged)s::bigint[], %(rejected)s::bigint[], %(reactivated)s::bigint[], %(warnings)s::bigint[])
+  AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated, warnings)
 WHERE b.id = k.id

@@ -1,0 +1,42 @@
+"""The keys of InovaFarma's records, and the columns they become."""
+
+from typing import Any
+
+TEXT_KEYS = {
+    "DESCRIPTION": "description",
+    "BRAND": "brand",
+    "NCM": "ncm",
+    "CATEGORY": "category",
+    "COLOR": "color",
+    "IMAGE": "image_link",
+    "IMAGELINK": "image_link",
+    "EAN": "ean",
+    "SHOPID": "shop_id",
+    "SIZE": "size",
+    "MEASURE": "measure",
+}
+PRICE_KEYS = {"PRICE": "price", "WHOLESALEPRICE": "wholesale_price"}
+NUMBER_KEYS = {"QUANTITY": "stock", "WHOLESALEMIN": "wholesale_min", "INDICE": "indice"}
+DATE_KEYS = {
+    "DATACADASTROPRODUTO": "source_created_at",
+    "DATAATUALIZACAOPRODUTO": "source_updated_at",
+    "DATAATUALIZACAOESTOQUE": "stock_updated_at",
+}
+PHARMACY_KEYS = frozenset(
+    ["PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME", "STATE", "UF", "CITY", "CIDADE"]
+)
+KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
+
+
+def spelled(wire: dict[str, Any]) -> dict[str, Any]:
+    """Known keys in upper case; a key already so spelled wins over others, and IMAGELINK over IMAGE."""
+    chosen = {}
+    for key, value in wire.items():
+        upper = key.upper()
+        if upper not in KNOWN:
+            chosen[key] = value
+        elif upper == key or upper not in wire:
+            chosen[upper] = value
+    if "IMAGELINK" in chosen:
+        chosen.pop("IMAGE", None)
+    return chosen
