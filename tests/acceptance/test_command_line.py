@@ -3,11 +3,14 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 from importlib.resources import files
+from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import CNPJ, Installation
+from tests.acceptance.conftest import CNPJ, OTHER, Installation
 
 
 def test_a_pharmacy_its_key_and_its_catalogue_by_the_command_line_alone(hub: Installation) -> None:
@@ -98,3 +101,12 @@ def test_demo_adds_up(hub: Installation) -> None:
     shown = hub.command("demo")
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert "Every figure adds up" in shown.stdout and "held" in shown.stdout
+
+
+def test_a_chosen_key_is_read_from_standard_input_and_never_from_the_command_line(hub: Installation) -> None:
+    command = [sys.executable, "-m", "integrahub", "key", "create", "--cnpj", OTHER, "--json", "--key"]
+    given: dict[str, Any] = {"env": hub.environment, "cwd": hub.folder, "capture_output": True, "text": True}
+    made = subprocess.run(command, input="a-key-kept-from-an-older-hub\n", **given)
+    assert (made.returncode, json.loads(made.stdout)["api_key"]) == (0, "a-key-kept-from-an-older-hub"), made.stderr
+    shown = subprocess.run([*command, "a-key-on-the-command-line-42"], input="", **given)
+    assert shown.returncode == 2
