@@ -9,16 +9,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from integrahub.adapters import extra
 from integrahub.cli.client import Client
 from integrahub.cli.demo_catalogue import CNPJ, Catalogue, Record, encoded, sample
 from integrahub.cli.embedded_run import embedded_run
 from integrahub.cli.following import bars, follow
-from integrahub.cli.output import OUT, notify, say
+from integrahub.cli.output import notify, say, show_rows
+from integrahub.cli.words import Lang, in_both, language, number
+from integrahub.domain.languages import Language
 
 _COUNTERS = ("inserted", "updated", "unchanged", "deactivated", "rejected")
+_PORTUGUESE = dict(zip(_COUNTERS, ("inseridos", "atualizados", "iguais", "desativados", "rejeitados"), strict=True))
+_STARTING = "Starting a hub of its own in a temporary folder..."
 _SETTLE = 11.0  # seconds: PostgreSQL's sessions report what they wrote at the latest 10 s after they fell idle
 Row = dict[str, Any]
 
@@ -31,7 +34,8 @@ class Demo:
         self._progress = progress
         made = client.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")
         self._client = Client(client.url, made["api_key"])
-        self.table = _table()
+        self.rows: list[Row] = []
+        self.caption = ""
         self.faults: list[str] = []
         self.catalogue = Catalogue(sample())
 
@@ -43,16 +47,19 @@ class Demo:
         """Every scene, in order."""
         catalogue = self.catalogue
         count = len(catalogue.by_id)
-        self._load("FULL, the catalogue", catalogue.records(), "full", inserted=count)
+        self._load(in_both("FULL, o catálogo", "FULL, the catalogue"), catalogue.records(), "full", inserted=count)
         changed = catalogue.raise_prices(every=50)
-        self._load("DELTA, 2 % new prices", changed, "delta", updated=len(changed))
+        title = in_both("DELTA, 2 % dos preços", "DELTA, 2 % new prices")
+        self._load(title, changed, "delta", updated=len(changed))
         before = self._written()
-        self._load("FULL, as it now stands", catalogue.records(), "full", unchanged=count)
+        title = in_both("FULL, como está agora", "FULL, as it now stands")
+        self._load(title, catalogue.records(), "full", unchanged=count)
         self._expect("rows written by a FULL that changes nothing", before, self._written())
         catalogue.remove(every=count // 100, at_most=100)
         rest = catalogue.records()
         gone = len(catalogue.removed)
-        first = self._load("FULL without 100 of them", rest, "full", unchanged=len(rest), deactivated=gone)
+        title = in_both("FULL sem 100 deles", "FULL without 100 of them")
+        first = self._load(title, rest, "full", unchanged=len(rest), deactivated=gone)
         self._resend(rest, first)
         self._hold(rest[: len(rest) // 10])
         self._compare()
@@ -78,27 +85,41 @@ class Demo:
         return answer
 
     def _row(self, title: str, records: list[Record], body: bytes, batch: Row, answered: float, seconds: float) -> None:
-        outcome = ", ".join(f"{batch[counter]:,} {counter}" for counter in _COUNTERS if batch[counter])
-        sizes = f"{len(records):,}", f"{len(body) / 1e6:.1f}"
-        self.table.add_row(title, *sizes, outcome, f"{answered * 1000:.0f}", f"{len(records) / seconds:,.0f}")
+        counted = {counter: batch[counter] for counter in _COUNTERS if batch[counter]}
+        outcome = ", ".join(f"{number(count)} {in_both(_PORTUGUESE[name], name)}" for name, count in counted.items())
+        self._add(title, number(len(records)), outcome, number(len(records) / seconds), answered * 1000, len(body))
+
+    def _add(self, title: str, records: str, outcome: str, rate: str, answer: float | None, size: int | None) -> None:
+        told = number(answer) if answer is not None else "", number(size / 1e6, 1) if size is not None else ""
+        self.rows.append(dict(zip(_columns(), (title, records, outcome, rate, *told), strict=True)))
 
     def _resend(self, records: list[Record], first: Row) -> None:
         again = self._post(encoded(records), "full")
         self._expect("a resend's batch id", first["batch_id"], again["batch_id"])
-        self.table.add_row("the same body again", f"{len(records):,}", "", "the same batch id", "", "")
+        same = in_both("o mesmo batch_id", "the same batch_id")
+        self._add(in_both("o mesmo corpo de novo", "the same body again"), number(len(records)), same, "", None, None)
 
     def _hold(self, records: list[Record]) -> None:
         active = len(self.catalogue.by_id)
-        batch = self._load("FULL with only a tenth", records, "full", unchanged=len(records), deactivated=0)
+        batch = self._load(
+            in_both("FULL com só um décimo", "FULL with only a tenth"),
+            records,
+            "full",
+            unchanged=len(records),
+            deactivated=0,
+        )
         held = batch["deactivation"]
         self._expect("the tenth's deactivation", "held", held["state"])
         self._expect("products it would deactivate", active - len(records), held["candidates"])
         self._expect("a reason is given", True, bool(held["reason"]))
-        self.table.caption = f"The last deactivation is held: {held['reason']}."
+        reason = held["reason_pt"] if language() is Language.PT else held["reason"]
+        self.caption = f"{in_both('A última desativação aguarda decisão', 'The last deactivation is held')}: {reason}."
 
     def _written(self) -> Row:
         """The table's own counters, once the sessions that wrote have told theirs."""
-        task = self._progress.add_task("letting row counters settle", total=int(_SETTLE * 10))
+        task = self._progress.add_task(
+            in_both("esperando os contadores", "letting row counters settle"), total=int(_SETTLE * 10)
+        )
         end = perf_counter() + _SETTLE
         never = threading.Event()
         while (left := end - perf_counter()) > 0:
@@ -111,7 +132,7 @@ class Demo:
     def _compare(self) -> None:
         """Every product the API shows is the input's, to the last price."""
         wanted = self.catalogue.expected()
-        task = self._progress.add_task("comparing every product", total=len(wanted))
+        task = self._progress.add_task(in_both("comparando cada produto", "comparing every product"), total=len(wanted))
         seen: dict[int, tuple[Any, ...]] = {}
         query = {"limit": 100, "sort": "product_id", "include_inactive": "true"}
         pages = self._client.pages("/v1/products", lambda page: page["pagination"]["next_cursor"], **query)
@@ -126,15 +147,11 @@ class Demo:
             self.faults.append(f"{what}: expected {wanted}, found {found}")
 
 
-def _table() -> Table:
-    table = Table(title="IntegraHub demo", caption_justify="left")
-    table.add_column("batch")
-    table.add_column("records", justify="right")
-    table.add_column("MB", justify="right")
-    table.add_column("what happened")
-    table.add_column("answer ms", justify="right")
-    table.add_column("products/s", justify="right")
-    return table
+def _columns() -> tuple[str, ...]:
+    """The columns of the table, the least important last."""
+    english = ("batch", "records", "what happened", "products/s", "answer ms", "MB")
+    portuguese = ("lote", "registros", "resultado", "produtos/s", "resposta ms", "MB")
+    return portuguese if language() is Language.PT else english
 
 
 def _distributed(folder: Path) -> AbstractContextManager[Client]:
@@ -145,6 +162,7 @@ def _distributed(folder: Path) -> AbstractContextManager[Client]:
 
 def demo(
     distributed: Annotated[bool, typer.Option("--distributed", help="on Kafka and S3, started for it")] = False,
+    lang: Lang = None,
 ) -> int:
     """The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up.
 
@@ -152,7 +170,7 @@ def demo(
     """
     begun = perf_counter()
     with tempfile.TemporaryDirectory(prefix="integrahub-demo-") as folder:
-        notify("Starting a hub of its own in a temporary folder...")
+        notify(in_both("Iniciando um hub próprio em uma pasta temporária...", _STARTING))
         start = _distributed if distributed else embedded_run
         with start(Path(folder)) as client, bars() as progress:
             run = Demo(client, progress)
@@ -160,11 +178,16 @@ def demo(
                 run.run()
             finally:
                 run.close()
-    OUT.print(run.table)
+    return _told(run, perf_counter() - begun)
+
+
+def _told(run: Demo, seconds: float) -> int:
+    show_rows(run.rows, _columns(), more=in_both("Um terminal mais largo as mostra.", "A wider terminal shows them."))
+    say(run.caption)
     if run.faults:
-        say("\n  ".join(["These figures do not add up:", *run.faults]), "red")
-        raise typer.Exit(1)
-    products = len(run.catalogue.expected())
-    seconds = perf_counter() - begun
-    say(f"Every figure adds up; all {products:,} products equal the input. {seconds:.0f} s in all.")
+        say("\n  ".join([in_both("Estes números não fecham:", "These figures do not add up:"), *run.faults]), "red")
+        return 1
+    products, took = number(len(run.catalogue.expected())), number(seconds)
+    portuguese = f"Todos os números fecham; os {products} produtos são iguais à entrada. {took} s ao todo."
+    say(in_both(portuguese, f"Every figure adds up; all {products} products equal the input. {took} s in all."))
     return 0

@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from confluent_kafka.admin import AdminClient
+
 from integrahub.cli.client import Client
 from integrahub.cli.embedded_run import embedded_run
-from integrahub.cli.parts.kafka import kafka
+from integrahub.cli.output import notify
+from integrahub.cli.parts.kafka import VERSION, kafka
 from integrahub.cli.parts.seaweed import seaweed
+from integrahub.cli.words import in_both
 
+_STARTING = "Kafka: preparing and starting (the first time it is downloaded)..."
 _BUCKET = "integrahub-batches"
 
 
@@ -18,9 +23,20 @@ def distributed_run(folder: Path) -> Iterator[Client]:
     places = {name: folder / name for name in ("kafka", "s3")}
     for place in places.values():
         place.mkdir()
+    notify(in_both("Kafka: preparando e iniciando (a primeira vez baixa os arquivos)...", _STARTING))
     with kafka(places["kafka"]) as brokers, seaweed(places["s3"]) as s3:
         s3.client().create_bucket(Bucket=_BUCKET)
+        notify(f"Apache Kafka {VERSION}: {brokers}")
+        notify(f"S3 (SeaweedFS): {s3.endpoint}, bucket {_BUCKET}")
         chosen = {"BUS_URL": f"kafka://{brokers}", "STORAGE_URL": s3.storage_url(_BUCKET)}
         chosen |= {"STORAGE_ACCESS_KEY": s3.access_key, "STORAGE_SECRET_KEY": s3.secret_key}
         with embedded_run(folder, settings=chosen) as client:
+            notify(f"{in_both('Tópicos', 'Topics')}: {_topics(brokers)}")
             yield client
+
+
+def _topics(brokers: str) -> str:
+    """The hub's topics with how many partitions each has."""
+    topics = AdminClient({"bootstrap.servers": brokers, "log_level": 0}).list_topics(timeout=10).topics
+    word = in_both("partições", "partitions")
+    return ", ".join(f"{name} ({len(topics[name].partitions)} {word})" for name in sorted(topics) if name[:2] != "__")

@@ -46,11 +46,18 @@ def write_what_fits() -> None:
 
 
 def show_rows(
-    rows: Sequence[Row], columns: Sequence[str], *, as_json: bool = False, empty: str = "", wide: bool = False
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    *,
+    as_json: bool = False,
+    empty: str = "",
+    wide: bool = False,
+    more: str = "Use --wide or --json.",
 ) -> None:
     """Print `columns` of the rows, or all of them as JSON; `empty` is said when there are no rows.
 
-    A terminal shows the columns that fit, the first ones first. A pipe, and `wide`, get all of them, a line a row.
+    A terminal shows the columns that fit, the first ones first. A pipe, and `wide`, get all of them, a line
+    a row. `more` says how to see those that did not fit.
     """
     if as_json:
         show_json(list(rows))
@@ -61,7 +68,7 @@ def show_rows(
     layout = lay_out(rows, columns, None if wide or not OUT.is_terminal else OUT.width)
     _print_layout(layout)
     if layout.left_out:
-        hint = f"Not shown at {OUT.width} columns: {', '.join(layout.left_out)}. Use --wide or --json."
+        hint = f"Not shown at {OUT.width} columns: {', '.join(layout.left_out)}. {more}"
         _print(ERRORS, hint, "dim")
 
 

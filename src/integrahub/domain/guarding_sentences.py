@@ -19,10 +19,21 @@ class Sentence(NamedTuple):
 
 def put(sentence: Sentence, facts: Mapping[str, object]) -> Sentence:
     """Put facts into a sentence; of a fact that is a Sentence itself each language gets its own."""
-    pt = {name: fact.pt if isinstance(fact, Sentence) else fact for name, fact in facts.items()}
-    en = {name: fact.en if isinstance(fact, Sentence) else fact for name, fact in facts.items()}
+    both = {name: _in_both(name, fact) for name, fact in facts.items()}
+    pt = {name: fact.pt if isinstance(fact, Sentence) else fact for name, fact in both.items()}
+    en = {name: fact.en if isinstance(fact, Sentence) else fact for name, fact in both.items()}
     return Sentence(sentence.pt.format(**pt), sentence.en.format(**en))
 
+
+def _in_both(name: str, fact: object) -> object:
+    """Counts are written as each language writes large numbers."""
+    if name not in _COUNTS or not isinstance(fact, int):
+        return fact
+    english = f"{fact:,}"
+    return Sentence(english.replace(",", "."), english)
+
+
+_COUNTS = frozenset({"candidates", "active"})
 
 # code -> both languages; {braces} are facts.
 GUARDING: dict[str, Sentence] = {

@@ -69,9 +69,9 @@ def figures_table(found: Row) -> Table:
         ("posts", f"{found['posts']:,}, {found['at_once']:,} at once"),
         ("answers", statuses),
         ("answer P50 / P95 / P99 ms", " / ".join(f"{found[name]:,.1f}" for name in ("p50_ms", "p95_ms", "p99_ms"))),
-        ("posting s", f"{found['posting_seconds']:,.1f}"),
+        ("last answer, s after the first post", f"{found['posting_seconds']:,.1f}"),
         ("accepted/s", f"{found['accepted_per_second']:,.0f}"),
-        ("all applied after s", f"{found['applied_seconds']:,.1f} ({found['applied_to_posting']:.2f} x posting)"),
+        ("last batch final, s after the first was received", f"{found['applied_seconds']:,.1f}"),
         ("products applied", f"{found['products']:,} ({found['products_per_second']:,.0f}/s)"),
     ]
     for step, sizes in found["memory"].items():
@@ -89,7 +89,8 @@ def accounts_table(outcome: Outcome) -> Table:
     table = Table(title="accounting", caption=f"{len(rows) - len(unequal):,} of {len(rows):,} pharmacies add up")
     names = [name for name in rows[0] if name not in ("cnpj", "adds_up")]
     for name in ("pharmacy", *names):
-        table.add_column(name.replace("_", " "), justify="left" if name == "pharmacy" else "right")
+        title = "products stored" if name == "products_held" else name.replace("_", " ")
+        table.add_column(title, justify="left" if name == "pharmacy" else "right")
     table.add_row("all", *(f"{sum(row[name] for row in rows):,}" for name in names))
     for row in unequal[:_TOLD]:
         table.add_row(row["cnpj"], *(f"{row[name]:,}" for name in names), style="red")
