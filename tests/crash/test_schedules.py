@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,16 @@ LONG = bool(os.environ.get("IHUB_LONG"))
 _WINDOW = 60  # minutes, of the pharmacy whose FULLs come in parts
 _EARLIER = """UPDATE batches SET received_at = received_at - interval '3 hours',
   first_byte_at = first_byte_at - interval '3 hours' WHERE pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %s)"""
+# An hour and two minutes pass: the window of 60 minutes ends, but for an upload that began in time and goes on.
+_PASSED = """WITH moved AS (UPDATE batches SET received_at = received_at - interval '62 minutes',
+  first_byte_at = first_byte_at - interval '62 minutes'
+  WHERE pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s))
+UPDATE full_uploads SET begun_at = now() - interval '59 minutes'"""
+_LASTED = "UPDATE batches SET first_byte_at = received_at - interval '59 minutes' WHERE id = %s"
+_GOING = "SELECT batch_id FROM full_uploads WHERE renewed_at > now() - interval '30 seconds'"
+_CLOSED = "SELECT count(*) AS n FROM batches WHERE kind = 'window'"
+_UNFINISHED = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE p.cnpj = ANY(%s) AND b.finished_at IS NULL LIMIT 1"""
 _LEFT = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE p.cnpj = ANY(%s) AND (b.finished_at IS NULL OR b.deactivation_state = 'waiting') LIMIT 1"""
 seeds = st.integers(0, 1 << 32)
@@ -46,6 +57,24 @@ class Schedule(RuleBasedStateMachine):
     @rule(pharmacy=which, seed=seeds)
     def post(self, pharmacy: int, seed: int) -> None:
         self._post(pharmacy, Load(*load(random.Random(seed), 5000 if LONG else 400)), str(next(self.numbers)))
+
+    @rule(seed=seeds)
+    def upload_while_the_window_ends(self, seed: int) -> None:
+        """The last byte of a part comes when the window is over: it is a part nevertheless, and the window waited."""
+        one, released = Load("full", load(random.Random(seed), 60)[1]), threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            posting = pool.submit(self.client.upload, self.cnpjs[1], one, str(next(self.numbers)), released)
+            while not self.swarm.rows(_GOING) and not posting.done():
+                released.wait(0.05)
+            before = self.swarm.rows(_CLOSED)
+            self.swarm.change(_PASSED, {"cnpj": self.cnpjs[1]})
+            released.wait(2.0)  # sweeps look every second
+            assert self.swarm.rows(_CLOSED) == before
+            released.set()
+            batch_id = posting.result()
+        self.swarm.change(_LASTED, [batch_id])
+        self.known[1].sent.setdefault(batch_id, one)
+        self.counts["uploads"] += 1
 
     @rule(pharmacy=which, seed=seeds, many=st.integers(2, 7))
     def post_at_once(self, pharmacy: int, seed: int, many: int) -> None:
@@ -124,8 +153,9 @@ def test_any_schedule_of_posts_resends_cancels_replays_decisions_and_kills_equal
     database_url: str, tmp_path: Path
 ) -> None:
     with swarming(database_url, tmp_path) as swarm:
-        counts = dict.fromkeys(("batches", "cancel", "replay", "approve", "reject"), 0)
+        counts = dict.fromkeys(("batches", "cancel", "replay", "approve", "reject", "uploads"), 0)
         machine: Any = type("Machine", (Schedule,), {"swarm": swarm, "counts": counts})
+        _overlap(machine())
         run_state_machine_as_test(
             machine,
             settings=settings(
@@ -138,3 +168,15 @@ def test_any_schedule_of_posts_resends_cancels_replays_decisions_and_kills_equal
             ),
         )
         print(f"{counts}, {swarm.kills} kills, {swarm.kills_with_work} of processes that held work")
+
+
+def _overlap(schedule: Schedule) -> None:
+    """The one schedule that must be among those drawn: parts, of which one is uploaded when the window ends."""
+    schedule.begin()
+    known = [{"PRODUCTID": number, "TITLE": f"P {number}"} for number in range(1, 31)]
+    schedule._post(1, Load("full", known), "known")
+    schedule._settle()
+    schedule._post(1, Load("full", known[:20]), "first part")
+    schedule.swarm.wait_until_none(_UNFINISHED, [schedule.cnpjs])
+    schedule.upload_while_the_window_ends(1)
+    schedule.teardown()
