@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from integrahub.api import app
 from integrahub.api.door import MAX_BODY_BYTES
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
@@ -104,3 +105,11 @@ async def test_a_body_of_64_kb_is_read_whole(door: Client) -> None:
     headers = {"X-Admin-Api-Key": ADMIN, "Content-Type": "application/json"}
     answer = await door.http.post("/admin/keys", content=body, headers=headers)
     assert (len(body), answer.status_code) == (MAX_BODY_BYTES, 200), answer.text
+
+
+async def test_the_description_is_encoded_once_for_all_who_ask(door: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await door.http.get("/openapi.json")
+    assert first.headers["content-type"] == "application/json" and first.json()["paths"][PATH]["post"]
+    monkeypatch.setattr(app, "describe", None)
+    assert (await door.http.get("/openapi.json")).content == first.content
+    assert (await door.http.head("/openapi.json")).status_code == 200

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from integrahub import __version__
@@ -41,6 +43,7 @@ from integrahub.flow.ingest import Ingest
 from integrahub.hub import Hub
 from integrahub.settings import Settings
 
+OPENAPI = "/openapi.json"
 _ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 problem+json."
 
 
@@ -63,7 +66,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     errors.install(app)
     post = _post_route(hub, ingest, known, limits, limiter)
     app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
-    app.router.routes.append(Route(PATH, post, methods=["POST"]))
+    app.router.routes[:0] = [Route(OPENAPI, _openapi), Route(PATH, post, methods=["POST"])]
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
     app.include_router(pages.router(f"{app.title} API"))
@@ -116,6 +119,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document["security"] = [{name: []} for name in SECURITY]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+async def _openapi(request: Request) -> Response:
+    """Answer with the document, encoded once: the framework would encode it for every stranger who asks."""
+    app = request.app
+    if not hasattr(app.state, "openapi"):
+        app.state.openapi = msgspec.json.encode(describe(app))
+    return Response(app.state.openapi, media_type="application/json")
 
 
 class _Bare:
