@@ -120,11 +120,12 @@ class Installation:
         self.process.send_signal(sign)
         return self.process.wait(90)
 
-    def command(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run a verb of the command line."""
+    def command(self, *arguments: str, given: bytes = b"", **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a verb of the command line, with `given` as its standard input."""
         environment = self.environment | more
         command = [sys.executable, "-m", "integrahub", *arguments]
-        return subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, input=given, timeout=120)
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
         """Post a body with the pharmacy's key; a header set to '' is left out."""

@@ -2,9 +2,11 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any
 
@@ -110,3 +112,28 @@ def test_a_chosen_key_is_read_from_standard_input_and_never_from_the_command_lin
     assert (made.returncode, json.loads(made.stdout)["api_key"]) == (0, "a-key-kept-from-an-older-hub"), made.stderr
     shown = subprocess.run([*command, "a-key-on-the-command-line-42"], input="", **given)
     assert shown.returncode == 2
+
+
+def test_a_catalogue_is_sent_from_a_pipe(hub: Installation) -> None:
+    records = [{"PRODUCTID": n, "TITLE": f"Loção {n}"} for n in range(1, 51)]
+    lines = "\n".join(json.dumps(record) for record in records).encode()
+    key = json.loads(hub.command("key", "create", "--cnpj", "44555666000181", "--json").stdout)["api_key"]
+    for sent in (gzip.compress(lines), json.dumps(records).encode()):
+        done = hub.command("send", "-", "--type", "full", "--watch", "--json", given=sent, INTEGRAHUB_KEY=key)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["items_total"] == 50
+    pipe = hub.folder / "catalogue.pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        threads.submit(pipe.write_bytes, gzip.compress(lines))
+        done = hub.command("send", str(pipe), "--type", "delta", "--watch", "--json", INTEGRAHUB_KEY=key)
+    assert done.returncode == 0 and json.loads(done.stdout)["unchanged"] == 50
+    refused = hub.command("send", "-", "--type", "full", given=b"", INTEGRAHUB_KEY=key)
+    assert refused.returncode == 2 and "standard input holds neither" in refused.stderr
+
+
+def test_a_wrong_key_does_not_cost_the_upload(hub: Installation) -> None:
+    path = hub.folder / "large.json"
+    path.write_bytes(b"[" + b" " * (64 << 20) + b"]")
+    refused = hub.command("send", str(path), "--type", "full", INTEGRAHUB_KEY="no-key-of-this-hub")
+    assert refused.returncode == 1 and "The hub answered 401" in refused.stderr

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from uuid import UUID
 
 import httpx
 import typer
@@ -77,6 +78,13 @@ class Client:
                 answer.read()
             answered(answer)
             yield from answer.iter_lines()
+
+    def check_key(self) -> None:
+        """Ask for a batch that no hub has; Refused when the key itself is not taken."""
+        with self._reaching():
+            answer = self._http.get(f"/v1/batches/{UUID(int=0)}")
+        if answer.status_code == 401 or answer.is_redirect:
+            answered(answer)
 
     def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx.Response:
         """Post a catalogue as a stream; Refused when it is not taken."""

@@ -15,7 +15,7 @@ _DONE = ("COMPLETED", "PARTIAL_FAIL")
 
 
 def send(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON array or NDJSON, plain, .gz or .zst")],
+    file: Annotated[Path, typer.Argument(help="JSON array or NDJSON, plain, gzip or zstd; - is standard input")],
     load_type: Annotated[str, typer.Option("--type", help="full: the whole catalogue; delta: changes")],
     cnpj: Annotated[str | None, typer.Option(help="the pharmacy, when neither key nor records say it")] = None,
     url: Annotated[str | None, typer.Option(help="the hub's address (INTEGRAHUB_URL)")] = None,
@@ -26,11 +26,13 @@ def send(
     """Post a catalogue; with --watch, follow it. Exit code 1 when the batch failed.
 
     Example: integrahub send catalogue.json.gz --type full --watch
+
+    Example: zcat catalogue.gz | integrahub send - --type full
     """
     if load_type.lower() not in _LOAD_TYPES:
         raise typer.BadParameter(f"{load_type!r}: expected full or delta", param_hint="--type")
-    catalogue = open_catalogue(file)
-    with Client(url, key) as client, bars() as progress:
+    with open_catalogue(file) as catalogue, Client(url, key) as client, bars() as progress:
+        client.check_key()  # a key that is refused must not cost the whole upload
         task = progress.add_task(f"sending {file.name}"[:34], total=catalogue.size)
         blocks = catalogue.blocks(lambda sent: progress.advance(task, sent))
         answer = client.post_body(blocks, catalogue.headers(load_type), cnpj).json()
