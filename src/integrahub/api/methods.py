@@ -37,21 +37,26 @@ class Methods:
         if scope["method"] == "OPTIONS" and methods:
             await Response(status_code=204, headers={"Allow": ", ".join(methods)})(scope, receive, send)
         elif "HEAD" in methods:
-            # The server leaves bodies out by the method of its own scope, and whoever counts looks for the route there.
+            # The server leaves bodies out by the method of its own scope.
             as_get = dict(scope) | {"method": "GET"}
-            await self._app(as_get, receive, _Bodiless(send))
-            scope |= {name: as_get[name] for name in ("route", "endpoint") if name in as_get}
+            await self._app(as_get, receive, _Bodiless(send, scope, as_get))
         else:
             await self._app(scope, receive, send)
 
 
 class _Bodiless:
-    """Sends the head of an answer as the whole of it: a stream is not waited for."""
+    """Sends the head of an answer as the whole of it: a stream is not waited for.
 
-    def __init__(self, send: Any) -> None:
+    Whoever counts and logs looks in the outer scope for the route and the like.
+    """
+
+    def __init__(self, send: Any, outer: Any, inner: Any) -> None:
         self._send = send
+        self._outer = outer
+        self._inner = inner
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
+            self._outer |= {name: value for name, value in self._inner.items() if name not in self._outer}
             await self._send(message)
             await self._send({"type": "http.response.body", "body": b""})
