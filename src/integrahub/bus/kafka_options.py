@@ -1,5 +1,6 @@
 """How a Kafka is reached and used; no client is imported here."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from integrahub.domain.events import GROUPS
 
 LARGEST = 4 << 20  # bytes of a dead message: room for whatever the other topics take, wrapped
 Value = str | int | float | bool
+Logged = Value | logging.Logger
+_LOGGER = logging.getLogger("librdkafka")  # else the library writes to standard error by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,23 @@ class KafkaOptions:
         login = {"sasl.username": self.username, "sasl.password": self.password}
         return own | dict(self.client) | {name: value for name, value in login.items() if value}
 
-    def producer(self) -> dict[str, Value]:
+    def _logged(self) -> dict[str, Logged]:
+        """What every client needs that is polled, and so can log."""
+        return {**self.connection(), "logger": _LOGGER}
+
+    def producer(self) -> dict[str, Logged]:
         """Nothing lost or doubled by the producer itself; a broker that is away is told within seconds."""
-        safe: dict[str, Value] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
+        safe: dict[str, Logged] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
         safe |= {"message.max.bytes": LARGEST}
-        return self.connection() | safe | {"compression.type": self.compression, "linger.ms": 2}
+        return self._logged() | safe | {"compression.type": self.compression, "linger.ms": 2}
 
-    def onlooker(self, topic: str) -> dict[str, Value]:
+    def onlooker(self, topic: str) -> dict[str, Logged]:
         """Asks for a group's offsets and never joins it."""
-        return self.connection() | {"group.id": self.group(topic), "enable.auto.commit": False}
+        return self._logged() | {"group.id": self.group(topic), "enable.auto.commit": False}
 
-    def consumer(self, topic: str) -> dict[str, Value]:
+    def consumer(self, topic: str) -> dict[str, Logged]:
         """Commits are ours alone; a member that dies is missed within ten seconds, one that restarts is not."""
-        own: dict[str, Value] = {
+        own: dict[str, Logged] = {
             "group.id": self.group(topic),
             "group.protocol": self.protocol,
             "enable.auto.commit": False,
@@ -68,7 +75,7 @@ class KafkaOptions:
         }
         if self.protocol == "classic":  # the newer protocol leaves these to the broker
             own |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 10000}
-        return self.connection() | own | ({"group.instance.id": self.instance} if self.instance else {})
+        return self._logged() | own | ({"group.instance.id": self.instance} if self.instance else {})
 
 
 def client_options(text: str) -> dict[str, str]:
