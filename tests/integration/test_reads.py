@@ -7,12 +7,19 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from integrahub.db import catalogue
+from integrahub.db.loader import blocks
+from integrahub.db.roles import Reach, Role
 from integrahub.domain.breakers import BreakerState
+from integrahub.hub import open_hub
 from integrahub.settings import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.listening import Wire, listening
 
 OTHER = "33000167000101"
+_PHARMACIES = "INSERT INTO pharmacies (cnpj, name) SELECT n::text, 'x' FROM generate_series(1, 20) n"
+_MANY = """INSERT INTO products (pharmacy_id, product_id, batch_id, title)
+  SELECT p, n, gen_random_uuid(), 'DIPIRONA ' || n FROM generate_series(1, 20) p, generate_series(1, 500) n"""
 _WAITING = """SELECT count(*) AS n FROM pg_stat_activity
   WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 _SECONDS = 1.0  # that a read may take here
@@ -112,3 +119,25 @@ async def test_a_text_searched_for_has_100_characters_at_most(reader: Client, na
     assert (await _read(reader, path=f"/v1/products?{name}={'á' * 100}")).status_code == 200
     answer = await _read(reader, path=f"/v1/products?{name}={'a' * 101}")
     assert (answer.status_code, answer.json()["code"]) == (400, "query_too_long")
+
+
+async def test_a_search_takes_one_core_and_its_own_pharmacys_rows_from_an_index(
+    reader: Client, bounded: Settings
+) -> None:
+    """Under row security, as the API's role: `LIKE` may not be looked up in an index there, the pharmacy may."""
+    async with reader.hub.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO pharmacies (cnpj, name) SELECT g::text, 'x' FROM generate_series(1, 20) g"
+        )
+        await connection.execute(_MANY)
+        await connection.execute("ANALYZE products")
+    async with open_hub(bounded, role=Role.API) as api:
+        values = dict.fromkeys(catalogue.FILTERS) | {"pharmacy_id": 7, "q": "%zzz%", "include_inactive": False}
+        count = blocks("catalogue")["count"] + " " + blocks("catalogue")["matching"]
+        async with api.reads.within(Reach(ids=(7,))).transaction() as connection:
+            await connection.execute("SET LOCAL min_parallel_table_scan_size = 0")
+            await connection.execute("SET LOCAL parallel_setup_cost = 0")
+            rows = await (await connection.execute("EXPLAIN " + count, values | {"settled_until": None})).fetchall()
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
+    assert "Gather" not in plan and "Seq Scan on products" not in plan, plan
+    assert "products_" in plan and "pharmacy_id = " in plan

@@ -74,7 +74,9 @@ def _limits(deadlines: Deadlines, role: Role | None) -> str:
     """What PostgreSQL itself enforces, in milliseconds. Its TCP limit notices a client that vanished without a word."""
     times = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
     fixed = "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=20000"
-    return f"{times} {fixed}" + (f" -c role={role}" if role else "")
+    # What one client asks of the API takes one core at most, not those of everybody's posts.
+    alone = " -c max_parallel_workers_per_gather=0" if role is Role.API else ""
+    return f"{times} {fixed}{alone}" + (f" -c role={role}" if role else "")
 
 
 def _is_login_refused(error: OperationalError) -> bool:
