@@ -130,10 +130,3 @@ def test_a_catalogue_is_sent_from_a_pipe(hub: Installation) -> None:
     assert done.returncode == 0 and json.loads(done.stdout)["unchanged"] == 50
     refused = hub.command("send", "-", "--type", "full", given=b"", INTEGRAHUB_KEY=key)
     assert refused.returncode == 2 and "standard input holds neither" in refused.stderr
-
-
-def test_a_wrong_key_does_not_cost_the_upload(hub: Installation) -> None:
-    path = hub.folder / "large.json"
-    path.write_bytes(b"[" + b" " * (64 << 20) + b"]")
-    refused = hub.command("send", str(path), "--type", "full", INTEGRAHUB_KEY="no-key-of-this-hub")
-    assert refused.returncode == 1 and "The hub answered 401" in refused.stderr

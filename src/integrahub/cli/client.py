@@ -20,11 +20,15 @@ chosen_hub: ContextVar[tuple[str | None, str | None]] = ContextVar("chosen_hub",
 
 
 class Refused(Exception):
-    """The hub refused; the text says why, `status` with which answer (None: it was not the hub's)."""
+    """The hub refused; the text says why, `status` with which answer (None: it was not the hub's).
 
-    def __init__(self, told: str, status: int | None = None) -> None:
+    `retry_after` is in seconds, None where the hub did not say when to come again.
+    """
+
+    def __init__(self, told: str, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(told)
         self.status = status
+        self.retry_after = retry_after
 
 
 class Client:
@@ -125,7 +129,9 @@ def answered(answer: httpx.Response) -> httpx.Response:
         told = f"it is at {answer.headers.get('location')}. Set INTEGRAHUB_URL to the address that answers itself."
     if answer.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in answer.request.headers:
         told = f"{told} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
-    raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code)
+    wait = answer.headers.get("Retry-After", "")
+    retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
+    raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code, retry_after)
 
 
 def _checked(url: str) -> str:

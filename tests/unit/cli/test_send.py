@@ -1,0 +1,116 @@
+"""`send` waits while a hub is busy, gives up when it is told to, and says when nothing was done."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from integrahub.cli import main
+
+_BATCH = "00000000-0000-7000-8000-000000000001"
+
+
+class _Busy(ThreadingHTTPServer):
+    """A hub that gives prepared answers to posts: status, Retry-After, message."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.prepared: list[tuple[int, str, str]] = []
+        self.bodies: list[bytes] = []
+        self.knows_the_key = True
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        assert isinstance(self.server, _Busy)
+        self._answer(404 if self.server.knows_the_key else 401, "", "No such key.")
+
+    def do_POST(self) -> None:
+        assert isinstance(self.server, _Busy)
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer(*self.server.prepared.pop(0))
+
+    def _answer(self, status: int, wait: str, message: str) -> None:
+        body = json.dumps({"batch_id": _BATCH, "message": message}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        if wait:
+            self.send_header("Retry-After", wait)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Busy]:
+    """A busy hub, and a catalogue to send to it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "catalogue.json").write_text('[{"PRODUCTID": 1}]')
+    with _Busy() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        monkeypatch.setenv("INTEGRAHUB_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("NO_PROXY", "*")
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def _send(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["integrahub", "send", "catalogue.json", "--type", "full", *options])
+    return main()
+
+
+def test_a_busy_hub_is_sent_the_whole_body_again_when_it_asks(
+    hub: _Busy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.prepared = [(503, "0", "Busy."), (429, "0", "Too many."), (202, "", "Batch received")]
+    assert _send(monkeypatch) == 0
+    assert hub.bodies == [b'[{"PRODUCTID": 1}]'] * 3
+    told = capsys.readouterr().err
+    assert "Busy. Trying again in 0 s; 5 of 5" in told and "already" not in told
+
+
+@pytest.mark.parametrize(
+    ("prepared", "options", "posts"),
+    [
+        ([(503, "0", "Busy.")] * 3, ("--retries", "2"), 3),
+        ([(503, "0", "Busy.")], ("--retries", "0"), 1),
+        ([(503, "", "Busy.")], (), 1),
+        ([(400, "0", "Wrong.")], (), 1),
+    ],
+)
+def test_send_gives_up_when_tries_end_or_waiting_cannot_help(
+    hub: _Busy,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prepared: list[tuple[int, str, str]],
+    options: tuple[str, ...],
+    posts: int,
+) -> None:
+    hub.prepared = list(prepared)
+    assert _send(monkeypatch, *options) == 1
+    assert len(hub.bodies) == posts and "The hub answered" in capsys.readouterr().err
+
+
+def test_a_key_that_is_refused_does_not_cost_the_upload(
+    hub: _Busy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.knows_the_key = False
+    assert _send(monkeypatch) == 1
+    assert hub.bodies == [] and "The hub answered 401: No such key." in capsys.readouterr().err
+
+
+def test_a_repeated_content_is_told(
+    hub: _Busy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.prepared = [(202, "", "Batch already received (idempotent)")]
+    assert _send(monkeypatch, "--json") == 0
+    shown = capsys.readouterr()
+    assert "nothing was done again" in shown.err and json.loads(shown.out)["batch_id"] == _BATCH
