@@ -68,6 +68,12 @@ class Wire:
             self._writer.write(packet)
             await self._writer.drain()
 
+    async def write(self, data: bytes) -> None:
+        """Write bytes; the server may see them together with others."""
+        self._writer.write(data)
+        await self._writer.drain()
+        await asyncio.sleep(0)
+
     async def answer(self, method: str = "") -> Answer:
         """Read the next answer; of `HEAD` there is no body to read."""
         async with asyncio.timeout(_PATIENCE):

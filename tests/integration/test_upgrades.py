@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
+import random
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,8 +70,7 @@ async def test_a_chunked_body_after_an_offer_is_read_byte_by_byte_too(door: Clie
         await wire.send(head + chunked + _head("GET", "/livez", "h2c"))
         assert [(await wire.answer()).status for _ in range(2)] == [202, 200]
         for place in range(0, len(head + chunked), 16):
-            wire._writer.write((head + chunked)[place : place + 16])
-            await asyncio.sleep(0)
+            await wire.write((head + chunked)[place : place + 16])
         assert (await wire.answer()).status == 202
 
 
@@ -144,3 +146,62 @@ async def test_the_client_of_the_jdk_posts_as_it_comes(door: Client, port: int, 
         "java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", str(source), f"http://127.0.0.1:{port}{PATH}", door.key
     )
     assert said.split() == ["202", "202"]
+
+
+async def _echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the method and the body of the request."""
+    if scope["type"] != "http":
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    body = scope["method"].encode() + b" " + body
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _request(draw: random.Random) -> tuple[bytes, bytes]:
+    """A request, often with an offer, and what `_echo` answers to it."""
+    body = draw.randbytes(draw.choice((0, 1, 40, 5000))) if draw.random() < 0.5 else b"GET / HTTP/1.1\r\n\r\n"
+    lines = [b"Host: hub"]
+    if draw.random() < 0.7:
+        lines += [b"Connection: keep-alive, Upgrade", b"Upgrade: " + draw.choice(OFFERS).encode()]
+    if draw.random() < 0.2:
+        return b"\r\n".join([b"GET / HTTP/1.1", *lines, b"", b""]), b"GET "
+    if draw.random() < 0.5:
+        sent, lines = body, [*lines, b"Content-Length: %d" % len(body)]
+    else:
+        size = draw.randint(1, 2000)
+        pieces = [body[place : place + size] for place in range(0, len(body), size)]
+        sent = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+        lines.append(b"Transfer-Encoding: chunked")
+    draw.shuffle(lines)
+    return b"\r\n".join([b"POST / HTTP/1.1", *lines, b"", b""]) + sent, b"POST " + body
+
+
+async def test_requests_with_and_without_offers_are_delimited_alike_however_they_are_cut(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    async with listening(_echo, Settings(data_dir=tmp_path)) as port:
+        for _ in range(2000 if os.environ.get("IHUB_LONG") else 100):
+            requests = [_request(draw) for _ in range(draw.randint(1, 4))]
+            sent = b"".join(request for request, _ in requests)
+            async with Wire(port) as wire:
+                while sent:
+                    size = draw.choice((1, 17, 200, 10_000))
+                    await wire.write(sent[:size])
+                    sent = sent[size:]
+                assert [(await wire.answer()).body for _ in requests] == [told for _, told in requests]
+
+
+async def test_a_connection_goes_on_after_a_refusal_that_did_not_wait_for_the_body(door: Client, port: int) -> None:
+    body = b"[" + b" " * 300_000 + b"]"
+    async with Wire(port) as wire:
+        for offer in ("", "h2c"):
+            lines = [f"POST {PATH} HTTP/1.1", "Host: hub", "X-Api-Key: wrong", f"Content-Length: {len(body)}"]
+            lines += ["Connection: Upgrade", f"Upgrade: {offer}"] if offer else []
+            await wire.write("\r\n".join([*lines, "", ""]).encode())
+            assert (await wire.answer()).status == 401
+            await wire.write(body)
+            await wire.send(b"GET /livez HTTP/1.1\r\nHost: hub\r\n\r\n")
+            assert (await wire.answer()).status == 200

@@ -135,21 +135,20 @@ class PatientProtocol(HttpToolsProtocol):
                 return
             except HttpParserUpgrade as offer:
                 data = data[offer.args[0] :]
-                self.parser = self._parser_of_the_body()
+                self._parse_body_as_usual()
 
-    def _parser_of_the_body(self) -> HttpRequestParser:
-        """A parser that has read the head without the offer, so it delimits the body as it would any other.
+    def _parse_body_as_usual(self) -> None:
+        """Go on with a parser that has read the head without the offer: it delimits the body as any other.
 
         The parser that saw the offer takes whatever follows the head for another protocol.
         """
         rest = _Rest(self)
-        parser = HttpRequestParser(rest)
-        parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the protocol's first
+        self.parser = HttpRequestParser(rest)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as the protocol's first
         lines = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
         line = f"{self.scope['method']} / HTTP/{self.scope['http_version']}\r\n".encode()
-        parser.feed_data(b"".join([line, *lines, b"\r\n"]))
+        self.parser.feed_data(b"".join([line, *lines, b"\r\n"]))  # without a body the message is complete now
         rest.is_replay = False
-        return parser
 
     def _await_request(self) -> None:
         """Start the keep-alive timer again when bytes came that the answer did not wait for: its body's rest."""
