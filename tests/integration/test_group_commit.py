@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from integrahub.db import operations
 from integrahub.db.receipts import Post, Receipt
 from integrahub.domain.errors import Unavailable
 from integrahub.flow.group_commit import GroupCommit, QueueLimits
@@ -91,3 +93,43 @@ async def test_what_waits_for_a_commit_is_bounded_by_pharmacy_and_in_all(idle: C
     outcomes = await asyncio.gather(*waiting, return_exceptions=True)
     assert sum(isinstance(outcome, Receipt) for outcome in outcomes) == 10
     assert isinstance(await crowded(_post(other, 2)), Receipt)
+
+
+async def test_the_end_of_a_full_counts_before_it_takes_the_turn(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting a large catalogue takes long: meanwhile the pharmacy's own posts are answered."""
+    await client.load(catalogue(100))
+    counting, counted = asyncio.Event(), asyncio.Event()
+    count = operations.count_candidates
+
+    async def slow(*given: Any) -> Any:
+        counting.set()
+        await counted.wait()
+        return await count(*given)
+
+    monkeypatch.setattr("integrahub.db.operations.count_candidates", slow)
+    full = (await client.post(catalogue(95))).json()["batch_id"]
+    await counting.wait()
+    async with asyncio.timeout(5):
+        later = await client.post([product(1, PRICE=7)], "delta")
+    assert later.status_code == 202
+    counted.set()
+    ended = [await client.finished(batch_id) for batch_id in (full, later.json()["batch_id"])]
+    assert [(batch["deactivated"], batch["updated"]) for batch in ended] == [(5, 0), (0, 1)]
+
+
+async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.load(catalogue(100))
+    count = operations.count_candidates
+
+    async def cancelled_meanwhile(connection: Any, asked: Any) -> Any:
+        found = await count(connection, asked)
+        await client.hub.decide().cancel(asked["batch_id"])
+        return found
+
+    monkeypatch.setattr("integrahub.db.operations.count_candidates", cancelled_meanwhile)
+    batch = await client.load(catalogue(95))
+    assert (batch["status"], batch["deactivated"], len(await client.products())) == ("CANCELLED", 0, 100)

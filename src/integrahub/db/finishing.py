@@ -53,18 +53,22 @@ async def finish(
     """End a batch whose chunks are all settled; None when it is not such a batch (any more)."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
-        if batch is None:
+        if batch is None or batch["stage"] != "finishing":
             return None
+        # It has the turn until it is final, so nothing else writes its pharmacy's products: they are counted before the
+        # lock, for which posts of the pharmacy wait.
+        totals = await totals_of(connection, batch_id)
+        counted = await _count(connection, batch, totals, window_minutes)
         await turns.lock(connection, batch["pharmacy_id"])
         if not await (await connection.execute(_BATCHES["lock_if_finishing"], {"id": batch_id})).fetchone():
             return None
         if batch["kind"] in KINDS:
-            status = await _finish_replay(connection, batch, limit, window_minutes)
+            status = await _finish_replay(connection, batch, totals, limit, window_minutes)
         elif batch["kind"] == "load":
-            status = await _finish_load(connection, batch, limit, window_minutes)
+            status = await _finish_load(connection, batch, totals, counted, limit)
         else:
             await operations.carry_out(connection, batch, limit, window_minutes)
-            status = await _close(connection, batch, await totals_of(connection, batch_id), BatchStatus.COMPLETED)
+            status = await _close(connection, batch, totals, BatchStatus.COMPLETED)
         final = await batches.final(connection, batch_id)
         return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final)
 
@@ -132,27 +136,35 @@ def status_of(totals: Row) -> BatchStatus:
     return BatchStatus.PARTIAL_FAIL if totals["rejected"] or totals["dead"] else BatchStatus.COMPLETED
 
 
-async def _finish_load(connection: Connection, batch: Row, limit: float, window_minutes: int) -> str:
-    totals = await totals_of(connection, batch["id"])
+async def _count(connection: Connection, batch: Row, totals: Row, window_minutes: int) -> Row | None:
+    """What a whole FULL would deactivate; None of other batches, and of parts."""
+    is_full = batch["kind"] == "load" and batch["load_type"] == "full" and status_of(totals) is not BatchStatus.FAILED
+    if not is_full or operations.window_of(batch, window_minutes):
+        return None
+    return await _count_candidates(connection, _asked(batch), sum(totals[name] for name in _APPLIED))
+
+
+def _asked(batch: Row) -> Row:
+    return {"batches": [batch["id"]], "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
+
+
+async def _finish_load(connection: Connection, batch: Row, totals: Row, counted: Row | None, limit: float) -> str:
     status = status_of(totals)
     decision = _UNDECIDED
-    if batch["load_type"] == "full" and status is not BatchStatus.FAILED:
-        if operations.window_of(batch, window_minutes):
-            decision = _UNDECIDED | {"state": Deactivation.WAITING}
-        else:
-            decision = await _deactivate(connection, batch, totals, limit)
+    if counted is not None:
+        decision = await _deactivate(connection, batch, totals, counted, limit)
+    elif batch["load_type"] == "full" and status is not BatchStatus.FAILED:
+        decision = _UNDECIDED | {"state": Deactivation.WAITING}
     return await _close(connection, batch, totals, status, decision)
 
 
-async def _deactivate(connection: Connection, batch: Row, totals: Row, limit: float) -> Row:
+async def _deactivate(connection: Connection, batch: Row, totals: Row, counted: Row, limit: float) -> Row:
     """Apply or hold what a whole FULL no longer has."""
-    asked = {"batches": [batch["id"]], "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
-    counted = await _count_candidates(connection, asked, sum(totals[name] for name in _APPLIED))
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)
     reason = hold_reason(known, operations.limit_of(batch, limit))
     judged = counted | {"active": active, "proven": doubt(known) is None}
-    return await _decided(connection, batch, asked, judged, reason)
+    return await _decided(connection, batch, _asked(batch), judged, reason)
 
 
 async def _count_candidates(connection: Connection, asked: Row, applied: int) -> Row:
@@ -181,8 +193,7 @@ async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, 
     } | operations.told_reason(reason)
 
 
-async def _finish_replay(connection: Connection, batch: Row, limit: float, window_minutes: int) -> str:
-    totals = await totals_of(connection, batch["id"])
+async def _finish_replay(connection: Connection, batch: Row, totals: Row, limit: float, window_minutes: int) -> str:
     status = status_of(totals)
     decision = _UNDECIDED
     if batch["kind"] == "replay" and batch["load_type"] == "full" and status is not BatchStatus.FAILED:
