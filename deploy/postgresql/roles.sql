@@ -14,6 +14,6 @@ SELECT 'CREATE ROLE integrahub_worker LOGIN BYPASSRLS' WHERE to_regrole('integra
 ALTER ROLE integrahub_owner PASSWORD :'owner';
 ALTER ROLE integrahub_api PASSWORD :'api';
 ALTER ROLE integrahub_worker PASSWORD :'worker';
--- Whoever migrates grants tables to the two, and so must be a member of both.
+-- The login that migrates grants tables to the two, so it must be a member of both.
 GRANT integrahub_api, integrahub_worker TO integrahub_owner;
 SELECT format('ALTER DATABASE %I OWNER TO integrahub_owner', current_database()) \gexec

@@ -145,11 +145,13 @@ async def test_a_socket_is_where_only_its_account_looks_or_under_a_name_that_can
 
 
 async def test_a_server_in_the_place_of_ours_is_sent_no_password(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cluster := tmp_path / "cluster").mkdir()
-    place = f"postgresql://{OWNER}:a-secret@/integrahub?host={cluster}&require_auth=scram-sha-256"
-    (tmp_path / "worker.url").write_text(url_as(place, Role.WORKER))
+    await engine.start()
+    folder, place = tmp_path / "postgres", tmp_path / "postgres" / "worker.url"
+    kept = place.read_text()
+    await engine.stop()
+    place.write_text(kept)  # as a hub that was killed leaves it
     monkeypatch.setenv("PGPASSWORD", "the-operators-own")
     heard = asyncio.get_running_loop().create_future()
 
@@ -160,7 +162,7 @@ async def test_a_server_in_the_place_of_ours_is_sent_no_password(
         heard.set_result(await reader.read(1000))
         writer.close()
 
-    server = await asyncio.start_unix_server(ask_for_the_password_itself, cluster / ".s.PGSQL.5432")
+    server = await asyncio.start_unix_server(ask_for_the_password_itself, folder / "cluster" / ".s.PGSQL.5432")
     async with server:
-        assert await EmbeddedPostgres(tmp_path).url_of_running() is None
+        assert await EmbeddedPostgres(folder).url_of_running() is None
         assert await asyncio.wait_for(heard, 10) == b""

@@ -188,7 +188,7 @@ async def test_a_key_that_has_ended_is_neither_made_nor_rotated(client: Client) 
     headers = {"X-Admin-Api-Key": ADMIN}
     wanted = {"cnpjs": [CNPJ], "expires_at": "2020-01-01T00:00:00Z"}
     answer = await client.http.post("/admin/keys", json=wanted, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (400, "key_expired_at_birth")
+    assert (answer.status_code, answer.json()["code"]) == (400, "key_expiry_past")
     made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ], "expires_at": "2099-01-01T00:00:00Z"})
     async with client.hub.database.transaction() as connection:
         await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", [made["id"]])

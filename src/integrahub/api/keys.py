@@ -110,7 +110,7 @@ class KeyDesk:
         grant = Grant(self._cnpjs(wanted), frozenset(wanted.scopes), wanted.expires_at, wanted.rate_limit)
         _check_scopes(grant)
         if grant.expires_at and grant.expires_at.astimezone(UTC) <= datetime.now(UTC):
-            raise BadRequest("key_expired_at_birth", expires_at=grant.expires_at.isoformat())
+            raise BadRequest("key_expiry_past", expires_at=grant.expires_at.isoformat())
         return await self._create(caller, "key.create", grant)
 
     async def rotate(self, caller: Caller, key_id: UUID, rotation: Rotation | None) -> Row:

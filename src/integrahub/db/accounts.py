@@ -68,7 +68,7 @@ def nobody() -> Account:
 
 
 def _own(cluster: Path) -> Account:
-    """Return the user `integrahub` where there is one, else a user id that is nobody's on this machine."""
+    """Return the user `integrahub` where there is one, else a user id that this machine does not use."""
     try:
         known = pwd.getpwnam("integrahub")
         return Account(known.pw_uid, known.pw_gid)

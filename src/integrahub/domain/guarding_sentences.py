@@ -115,7 +115,7 @@ GUARDING: dict[str, Sentence] = {
         "This key is easy to guess: at least {least} characters, varied and without repetition, are expected. Leave "
         "`key` out to have one made. To keep older keys, the operator sets ALLOW_WEAK_KEYS.",
     ),
-    "key_expired_at_birth": Sentence(
+    "key_expiry_past": Sentence(
         "A chave terminaria em {expires_at}, que já passou. Informe um horário futuro, ou nenhum.",
         "The key would end at {expires_at}, which has passed. Give a time to come, or none.",
     ),

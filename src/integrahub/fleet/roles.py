@@ -81,7 +81,7 @@ def environment_of(settings: Settings, login: Login, url: str | None, port: int)
     }
     given |= {"DATABASE_URL": url} if url else {}
     files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
-    given |= {name: str(path.absolute()) for name, path in files.items() if path}
+    given |= {name: str(path.absolute()) for name, path in files.items() if path and login is Login.API}
     kept = {name: value for name, value in os.environ.items() if _plain(name) not in _WITHHELD[login]}
     return kept | {f"INTEGRAHUB_{name}": value for name, value in given.items()}
 
