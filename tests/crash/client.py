@@ -1,6 +1,5 @@
 """A stubborn integrator and operator: asks again, at either API, until there is an answer."""
 
-import json
 import random
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from stdnum.br import cnpj as oracle
 
 from tests.crash.swarm import ADMIN, Swarm
 from tests.model.loads import Load
+from tests.model.wire import body_of
 
 _PATIENCE = 600  # tries of a tenth of a second
 
@@ -47,8 +47,8 @@ class Client:
 
     def post(self, cnpj: str, load: Load, key: str) -> str:
         """The batch's id."""
-        headers = {"X-Inova-Load-Type": load.kind, "Content-Type": "application/json", "Idempotency-Key": key}
-        body = json.dumps(load.records)
+        body, headers = body_of(load.records, load.form)
+        headers |= {"X-Inova-Load-Type": load.kind, "Idempotency-Key": key}
         answer = self.call("POST", f"/v1/inovafarma/products?cnpj={cnpj}", content=body, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["batch_id"])
@@ -57,7 +57,7 @@ class Client:
         """The batch's id of a body that is too large for its row, whose end comes when it is released."""
         headers = {"X-Inova-Load-Type": load.kind, "Content-Type": "application/json", "Idempotency-Key": key}
         url = f"http://127.0.0.1:{self._swarm.ports[0]}/v1/inovafarma/products?cnpj={cnpj}"
-        begin = json.dumps(load.records).encode()[:-1] + b" " * 100_000
+        begin = body_of(load.records, "spaced")[0][:-1] + b" " * 100_000
 
         def body() -> Iterator[bytes]:
             yield begin

@@ -39,7 +39,8 @@ class Swarm:
     def start(self, name: str) -> None:
         """Start the process of a name such as `api 1` or `split 2`."""
         kind, _, slot = name.partition(" ")
-        own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "ADMIN_API_KEY": ADMIN, "CHUNK_SIZE": "7"}
+        own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "ADMIN_API_KEY": ADMIN}
+        own |= {"CHUNK_SIZE": "7" if int(slot) % 2 else "400"}  # of two that split: many chunks, or some read in parts
         own |= {"PORT": str(self.ports[int(slot) % 2]), "WORKER_NAME": name, "LOG_FORMAT": "json", "RATE_LIMIT": "off"}
         environment = os.environ | {f"INTEGRAHUB_{key}": value for key, value in own.items()}
         arguments = ["api"] if kind == "api" else ["work", kind]

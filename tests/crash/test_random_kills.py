@@ -13,6 +13,7 @@ from tests.crash.swarm import Swarm, swarming
 from tests.model.comparing import Comparison
 from tests.model.drawing import load
 from tests.model.loads import Load
+from tests.model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)
@@ -50,7 +51,7 @@ def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
     client = Client(swarm, draw)
     known = Comparison(swarm.rows, cnpj_of(number), swarm.folder / "objects")
     while len(known.sent) < BATCHES or (swarm.kills_with_work < KILLS and len(known.sent) < _MOST * BATCHES):
-        one = Load(*load(draw, LONGEST))
+        one = Load(*load(draw, LONGEST), form=form(draw))
         known.sent[client.post(known.model.cnpj, one, str(draw.random()))] = one
         if draw.random() < 0.1:
             verb, chosen = draw.choice(["cancel", "replay", "replay"]), draw.choice(sorted(known.sent))

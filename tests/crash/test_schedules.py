@@ -15,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.crash.client import Client, cnpj_of
 from tests.crash.swarm import Swarm, swarming
 from tests.model.comparing import Comparison
-from tests.model.drawing import load
+from tests.model.drawing import catalogue_load, load
 from tests.model.loads import Load
+from tests.model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 _WINDOW = 60  # minutes, of the pharmacy whose FULLs come in parts
@@ -56,7 +57,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(pharmacy=which, seed=seeds)
     def post(self, pharmacy: int, seed: int) -> None:
-        self._post(pharmacy, Load(*load(random.Random(seed), 5000 if LONG else 400)), str(next(self.numbers)))
+        self._post(pharmacy, _drawn(random.Random(seed), 5000 if LONG else 400), str(next(self.numbers)))
 
     @rule(seed=seeds)
     def upload_while_the_window_ends(self, seed: int) -> None:
@@ -79,7 +80,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(pharmacy=which, seed=seeds, many=st.integers(2, 7))
     def post_at_once(self, pharmacy: int, seed: int, many: int) -> None:
         draw = random.Random(seed)
-        loads = [Load(*load(draw, 60)) for _ in range(many)]
+        loads = [_drawn(draw, 60) for _ in range(many)]
         with ThreadPoolExecutor(many) as pool:
             list(pool.map(lambda one: self._post(pharmacy, one, str(next(self.numbers))), loads))
 
@@ -89,7 +90,7 @@ class Schedule(RuleBasedStateMachine):
             return
         key, first = random.Random(seed).choice(sorted(self.keys[pharmacy].items()))
         earlier = self.known[pharmacy].sent[first]
-        again = self._post(pharmacy, Load(earlier.kind, earlier.records), key)
+        again = self._post(pharmacy, Load(earlier.kind, earlier.records, form=earlier.form), key)
         status = self.swarm.rows("SELECT status FROM batches WHERE id = %s", [first])[0]["status"]
         assert again == first or status in ("FAILED", "CANCELLED")
 
@@ -146,6 +147,12 @@ class Schedule(RuleBasedStateMachine):
         self.swarm.wait_until_none(_LEFT, [self.cnpjs])
         for known in self.known:
             known.check()
+
+
+def _drawn(draw: random.Random, longest: int) -> Load:
+    """A load, at times one whose chunks are read in several parts."""
+    drawn = catalogue_load(draw, 300, 700) if longest > 300 and draw.random() < 0.3 else load(draw, longest)
+    return Load(*drawn, form=form(draw))
 
 
 @pytest.mark.timeout(7200)

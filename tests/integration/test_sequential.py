@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import os
 import random
 from collections.abc import AsyncIterator
@@ -21,22 +20,24 @@ from tests.integration.conftest import ADMIN, Client, running
 from tests.model.comparing import Comparison
 from tests.model.loads import Load
 from tests.model.sequential import Pharmacy
+from tests.model.wire import FORMS, body_of
 
+_HUGE = ["@1e99999999999999999999@", "@-1e-99999999999999999999@"]
 _ROOTS = itertools.count(1)
 
 record = st.fixed_dictionaries(
     {"PRODUCTID": st.integers(1, 14)},
     optional={
         "TITLE": st.sampled_from(["A", "B", " C ", "", None]),
-        "PRICE": st.sampled_from([1, "2.000", 2.5, "3,50", "1.234,56", None, ""]),
-        "PRICEPROMO": st.sampled_from([0, 9.9, "8,50", None]),
-        "QUANTITY": st.sampled_from([0, "4,5", -2, 1.0005, "?"]),
+        "PRICE": st.sampled_from([1, "2.000", 2.5, "3,50", "1.234,56", None, "", *_HUGE]),
+        "PRICEPROMO": st.sampled_from([0, 9.9, "8,50", None, *_HUGE[1:]]),
+        "QUANTITY": st.sampled_from([0, "4,5", -2, 1.0005, "?", *_HUGE]),
         "BRAND": st.sampled_from(["", "X", None]),
-        "EAN": st.sampled_from(["789", ""]),
+        "EAN": st.sampled_from(["789", "", "@7.89600470339E12@", *_HUGE]),
         "INDICE": st.integers(1, 3),
         "DATAATUALIZACAOPRODUTO": st.sampled_from(["2026-01-02T03:04:05", "bad", ""]),
         "CNPJ": st.just(""),
-        "FOO": st.sampled_from([1, "a", [1, {"b": None}]]),
+        "FOO": st.sampled_from([1, "a", [1, {"b": None}], {"b": [*_HUGE]}]),
     },
 )
 titled = record.map(lambda wire: {"TITLE": "T"} | {k: v for k, v in wire.items() if k != "TITLE" or v})
@@ -47,16 +48,26 @@ broken = st.one_of(
     record.map(lambda wire: wire | {"PRODUCTID": ""}),
     record.map(lambda wire: wire | {"CNPJ": "33000167000101"}),
     st.just(7),
+    record.map(
+        lambda wire: {name: value for name, value in wire.items() if name != "PRODUCTID"} | {"PRODUCTID": _HUGE[0]}
+    ),
 )
 others = st.lists(st.one_of(titled, titled, titled, record, broken), max_size=30)
 records = st.builds(lambda first, rest: [first, *rest], titled, others)  # another's CNPJ in the first record is a 403
-load = st.tuples(st.sampled_from(["full", "delta"]), records)
+load = st.builds(
+    lambda kind, wire, form: Load(kind, wire, form=form),
+    st.sampled_from(["full", "delta"]),
+    records,
+    st.sampled_from(FORMS),
+)
 schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size=3)
 
 
 @pytest.fixture
-async def busy(database_url: str, tmp_path: Any) -> AsyncIterator[Client]:
-    """A hub with two splits, three upserts and chunks of 4 records."""
+async def busy(database_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """A hub with two splits, three upserts and chunks of 4 records, read in parts of 3 records or 150 bytes."""
+    monkeypatch.setattr("integrahub.domain.chunking._FEW", 3)
+    monkeypatch.setattr("integrahub.domain.chunking._PART", 150)
     hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off")
     async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
@@ -77,26 +88,41 @@ async def test_concurrent_batches_equal_the_sequential_model(busy: Client, sched
 async def test_two_fulls_and_five_deltas_posted_at_once_equal_the_model_in_order_of_receipt(busy: Client) -> None:
     for round_ in range(100 if os.environ.get("IHUB_LONG") else 5):
         draw = random.Random(round_)
-        loads = [("full", [{"PRODUCTID": n, "TITLE": f"F{i}"} for n in draw.sample(range(1, 30), 20)]) for i in (1, 2)]
+        loads = [
+            Load("full", [{"PRODUCTID": n, "TITLE": f"F{i}"} for n in draw.sample(range(1, 30), 20)]) for i in (1, 2)
+        ]
         for price in range(1, 6):
             ids = draw.sample(range(1, 30), 8)
-            loads.append(("delta", [{"PRODUCTID": n, "TITLE": "D", "PRICE": price * 10 + n} for n in ids]))
+            loads.append(Load("delta", [{"PRODUCTID": n, "TITLE": "D", "PRICE": price * 10 + n} for n in ids]))
         draw.shuffle(loads)
         await _pharmacy(busy, loads)
 
 
-async def _pharmacy(client: Client, loads: list[tuple[str, list[Any]]]) -> None:
+async def test_usual_records_that_repeat_in_another_part_of_their_chunk_equal_the_model(busy: Client) -> None:
+    for round_ in range(100 if os.environ.get("IHUB_LONG") else 8):
+        draw = random.Random(round_)
+        loads = []
+        for price in range(1, 7):
+            wire = [{"PRODUCTID": n, "TITLE": "T", "PRICE": price * 100 + n} for n in draw.sample(range(1, 30), 9)]
+            for repeated in draw.sample(wire[:], 3):
+                place = draw.randint(0, len(wire))
+                wire.insert(place, {"PRODUCTID": repeated["PRODUCTID"], "TITLE": "U", "QUANTITY": place})
+            loads.append(Load(draw.choice(["full", "delta"]), wire, form=draw.choice(FORMS)))
+        await _pharmacy(busy, loads)
+
+
+async def _pharmacy(client: Client, loads: list[Load]) -> None:
     cnpj = cnpj_of(next(_ROOTS))
     key = (await client.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
-    answers = await asyncio.gather(*(_post(client, key, *wanted) for wanted in loads))
-    known = Comparison(_rows(client), cnpj, client.hub.settings.data_dir / "objects")
-    known.sent = {answer["batch_id"]: Load(*wanted) for answer, wanted in zip(answers, loads, strict=True)}
+    answers = await asyncio.gather(*(_post(client, key, wanted) for wanted in loads))
+    known = Comparison(rows_of(client), cnpj, client.hub.settings.data_dir / "objects")
+    known.sent = {answer["batch_id"]: wanted for answer, wanted in zip(answers, loads, strict=True)}
     for batch_id in known.sent:
         await client.finished(batch_id, key)
     await asyncio.to_thread(known.check)
 
 
-def _rows(client: Client) -> Any:
+def rows_of(client: Client) -> Any:
     def rows(statement: str, values: Any = None) -> list[dict[str, Any]]:
         with psycopg.connect(client.hub.database.url, row_factory=dict_row) as connection:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
@@ -104,8 +130,9 @@ def _rows(client: Client) -> Any:
     return rows
 
 
-async def _post(client: Client, key: str, load_type: str, body: list[Any]) -> dict[str, Any]:
-    answer = await client.post(json.dumps(body).encode(), load_type, **{"X-Api-Key": key})
+async def _post(client: Client, key: str, load: Load) -> dict[str, Any]:
+    body, headers = body_of(load.records, load.form)
+    answer = await client.post(body, load.kind, **headers | {"X-Api-Key": key})
     assert answer.status_code == 202, answer.text
     posted: dict[str, Any] = answer.json()
     return posted

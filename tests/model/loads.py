@@ -23,6 +23,7 @@ class Load:
     deactivation: str = "none"
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
+    form: str = "spaced"  # as `wire.form` draws it
 
     def __post_init__(self) -> None:
         self.ids = {identity(record) for record in self.records}  # 0 stands for one that cannot be read
@@ -30,4 +31,5 @@ class Load:
     def repeats(self, earlier: "Load") -> bool:
         """Whether this, posted without a key, is the pharmacy's latest batch again."""
         same = (earlier.kind, earlier.records) == (self.kind, self.records)
+        same = same and earlier.form.split()[0] == self.form.split()[0]
         return same and earlier.status not in ("FAILED", "CANCELLED")

@@ -4,6 +4,8 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from tests.model.wire import as_number, digits, plain
+
 COLUMNS = {"BRAND": "brand", "EAN": "ean", "PRICE": "price", "QUANTITY": "stock", "INDICE": "indice"}
 COLUMNS |= {"TITLE": "title", "DATAATUALIZACAOPRODUTO": "source_updated_at"}
 
@@ -17,9 +19,11 @@ class Rejected(Exception):
 
 def number(value: Any, places: int) -> Decimal | None:
     """A number as the ERP writes it, rounded half away from zero."""
-    text = str(value).strip()
+    text = as_number(value) or str(value).strip()
     if value is None or not text:
         return None
+    if as_number(value) and "e-" in text:
+        return Decimal(0)
     if re.fullmatch(r"-?[0-9.]*,[0-9]+", text):
         text = text.replace(".", "").replace(",", ".")
     return Decimal(text).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -41,7 +45,7 @@ def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]
     if not identity(record):
         raise Rejected("PRODUCTID", f"product_id_{'missing' if record.get('PRODUCTID') in (None, '') else 'invalid'}")
     known = {"CNPJ", "PRODUCTID", "PRICEPROMO", *COLUMNS}
-    values: dict[str, Any] = {"extra": {key: value for key, value in record.items() if key not in known}}
+    values: dict[str, Any] = {"extra": {key: plain(value) for key, value in record.items() if key not in known}}
     warnings = []
     for key in [key for key in record if key in known - {"CNPJ", "PRODUCTID"}]:
         try:
@@ -52,7 +56,7 @@ def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]
             warnings.append((key, "date_unreadable" if key.startswith("DATA") else "number_unreadable"))
         else:
             values |= {} if value is None else {COLUMNS.get(key, "promo"): value}
-            if key.startswith("PRICE") and isinstance(record[key], str):
+            if key.startswith("PRICE") and isinstance(record[key], str) and not as_number(record[key]):
                 warnings += [(key, "price_ambiguous")] * bool(AMBIGUOUS.fullmatch(record[key].strip()))
                 values |= {"blank": True} if key == "PRICE" and not record[key].strip() else {}
     return values, warnings
@@ -61,7 +65,7 @@ def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]
 def value_of(key: str, value: Any) -> Any:
     """A field's value, None when it counts as absent; InvalidOperation when it cannot be read."""
     if key in ("BRAND", "EAN"):
-        return value or ""
+        return digits(value) or ""
     if key == "TITLE":
         return (value or "").strip() or None
     if key.startswith("DATA"):

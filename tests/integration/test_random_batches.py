@@ -1,0 +1,70 @@
+"""Batches of thousands of records, posted without waiting, equal the sequential model, counters included."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from integrahub.settings import Settings
+from tests.crash.client import cnpj_of
+from tests.integration.conftest import ADMIN, Client, running
+from tests.integration.test_sequential import rows_of
+from tests.model.comparing import Comparison
+from tests.model.drawing import catalogue_load
+from tests.model.loads import Load
+from tests.model.wire import body_of, form
+
+LONG = bool(os.environ.get("IHUB_LONG"))
+PHARMACIES, BATCHES, LONGEST = (100, 10, 3000) if LONG else (3, 8, 800)
+_AT_ONCE = 8  # pharmacies
+
+
+@pytest.fixture
+async def hub(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
+    """A hub with chunks of the default size, two splits and two upserts."""
+    settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
+    async with running(settings, ["split", "split", "upsert", "upsert", "finish", "sweep"]) as client:
+        yield client
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("few", "part"), [(250, 128 << 10), (40, 4 << 10)])
+async def test_random_batches_of_hundreds_of_records_equal_the_sequential_model(
+    hub: Client, monkeypatch: pytest.MonkeyPatch, few: int, part: int
+) -> None:
+    monkeypatch.setattr("integrahub.domain.chunking._FEW", few)
+    monkeypatch.setattr("integrahub.domain.chunking._PART", part)
+    seed = int(os.environ.get("IHUB_SEED") or random.randrange(1 << 32))
+    bound, totals = asyncio.Semaphore(_AT_ONCE), dict.fromkeys(("records", "updated", "merged", "rejected"), 0)
+
+    async def one(number: int) -> None:
+        async with bound:
+            loads = await _pharmacy(hub, number, seed)
+        for load in loads:
+            totals["records"] += len(load.records)
+            for name in ("updated", "merged", "rejected"):
+                totals[name] += load.counters[name]
+
+    await asyncio.gather(*map(one, range(1, PHARMACIES + 1)))
+    print(f"{PHARMACIES} pharmacies, {PHARMACIES * BATCHES} batches, {totals}, IHUB_SEED={seed}")
+    assert totals["updated"] and totals["merged"] and totals["rejected"]
+
+
+async def _pharmacy(hub: Client, number: int, seed: int) -> list[Load]:
+    """Post a pharmacy's batches without waiting, compare when the last is final."""
+    draw, cnpj = random.Random(f"{seed}/{number}"), cnpj_of(number)
+    key = (await hub.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
+    known = Comparison(rows_of(hub), cnpj, hub.hub.settings.data_dir / "objects")
+    for _ in range(BATCHES):
+        load = Load(*catalogue_load(draw, 300, LONGEST), form=form(draw))
+        body, headers = body_of(load.records, load.form)
+        answer = await hub.post(body, load.kind, **headers | {"X-Api-Key": key})
+        assert answer.status_code == 202, answer.text
+        known.sent[answer.json()["batch_id"]] = load
+    for batch_id in known.sent:
+        await hub.finished(batch_id, key)
+    await asyncio.to_thread(known.check, f"IHUB_SEED={seed}, pharmacy {number}")
+    return known.model.loads
