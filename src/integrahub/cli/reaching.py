@@ -45,7 +45,9 @@ def open_http(
 
 def trusted(settings: Settings) -> ssl.SSLContext:
     """Return the authorities that count: the system's, that of INTEGRAHUB_CA, and that of `up --tls` in the folder."""
-    context = ssl.create_default_context()
+    # Unlike create_default_context this reads no SSLKEYLOGFILE, which would write the session's keys to a file.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
     own = settings.data_dir / "tls" / AUTHORITY
     for file in (settings.ca, own if own.is_file() else None):
         try:
@@ -104,7 +106,7 @@ def unreachable(url: str, error: httpx.TransportError) -> str:
 
 def _speaks_tls(url: str) -> bool:
     parts = urlsplit(url)
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with suppress(OSError, ValueError):
         with socket.create_connection((parts.hostname or "", parts.port or 80), _PROBE) as raw:

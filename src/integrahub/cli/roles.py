@@ -1,7 +1,6 @@
 """Verbs that are processes of the hub."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from integrahub.adapters import create_topics
 from integrahub.api import server
 from integrahub.api.app import create, describe
 from integrahub.cli.development_tls import AUTHORITY, development_certificate
-from integrahub.cli.output import say
+from integrahub.cli.output import say, show_json
 from integrahub.cli.parent import end_with_parent
 from integrahub.db import migrations
 from integrahub.domain.errors import ConfigurationError
@@ -111,5 +110,5 @@ def openapi() -> int:
     Example: integrahub openapi > openapi.json
     """
     hub = unopened(Settings())
-    print(json.dumps(describe(create(hub, hub.ingest())), ensure_ascii=False, indent=2))
+    show_json(describe(create(hub, hub.ingest())))
     return 0

@@ -73,6 +73,15 @@ def test_a_hub_of_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.
         assert seen_by_proxy == [] and len(seen_by_hub) == 4
 
 
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE"])
+def test_files_that_variables_of_tls_libraries_name_need_not_be_there(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "/nonexistent/file")
+    with _listening() as (port, _), Client(f"http://127.0.0.1:{port}", "a-key") as client:
+        assert client.get("/v1/batches") == {}
+
+
 def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:hidden@127.0.0.1:9")
     with Client("http://hub.example.com", "a-key") as client, pytest.raises(Refused) as refused:
