@@ -45,6 +45,8 @@ def test_counts_outlive_processes_and_never_go_backwards(installation: Installat
     for pid in [*_workers(hub, "upsert"), *_workers(hub, "api")]:
         os.kill(pid, signal.SIGKILL)
     hub.wait_until(lambda: _metrics(hub).get("integrahub_worker_restarts_total upsert", 0) >= 2)
+    status = hub.command("fleet", "status", "--data", str(hub.folder / "kept")).stdout
+    assert "-9 (SIGKILL" in status and "records waiting: split 0, upsert 0" in status and "{" not in status
     after = _counters(_metrics(hub))
     assert {name: (value, after.get(name)) for name, value in before.items() if after.get(name, -1) < value} == {}
     assert hub.stop() == 0

@@ -117,3 +117,17 @@ async def test_the_hub_and_the_key_may_be_named_on_the_verb(client: Client, verb
         {"--url": 2, "--key": 1}[option],
         True,
     )
+
+
+async def test_reports_reasons_and_refusals_are_in_the_operators_language(
+    client: Client, verb: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    await client.load(catalogue(100))
+    held = (await client.load([*catalogue(10), product(11) | {"PRICE": "x"}]))["batch_id"]
+    assert "produtos ativos" in (await verb("batch", "list", "--held")).out
+    assert "não é um número" in (await verb("batch", "errors", held)).out
+    assert "Não há falha definitiva 99" in (await verb("dead", "show", "99")).err
+    monkeypatch.setenv("LC_ALL", "C")
+    assert "active products" in (await verb("batch", "list", "--held")).out
+    assert "There is no dead letter 99" in (await verb("dead", "show", "99")).err

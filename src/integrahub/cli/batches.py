@@ -8,6 +8,7 @@ from integrahub.cli.client import Client, Refused
 from integrahub.cli.moments import parse_moment
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, identifier
 from integrahub.cli.output import say, show_facts, show_rows
+from integrahub.cli.words import in_both
 from integrahub.domain.batches import BatchStatus, Deactivation, LoadType
 
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
@@ -20,7 +21,7 @@ _COLUMNS = (
     *("rejected", "deactivated", "stage", "received_at"),
 )
 _HELD = ("batch_id", "cnpj", "would go", "of", "reason", "received_at")
-_FAULTS = ("position", "product_id", "field", "code", "value", "message_en", "severity", "byte_offset")
+_FAULTS = ("position", "product_id", "field", "code", "value", "message", "severity", "byte_offset")
 _FULL_ID = 32  # hexadecimal digits
 Row = dict[str, Any]
 
@@ -77,7 +78,8 @@ def errors(batch_id: BatchId, as_json: AsJson = False, wide: Wide = False) -> No
     """
     with Client() as client:
         rows = list(client.pages(f"/v1/batches/{full_id(client, batch_id)}/errors", limit=1000))
-    show_rows(rows, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.", wide=wide)
+    shown = rows if as_json else [row | {"message": in_both(row["message_pt"], row["message_en"])} for row in rows]
+    show_rows(shown, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.", wide=wide)
 
 
 @app.command()
@@ -116,7 +118,7 @@ def approve(batch_id: BatchId, yes: Yes = False) -> None:
         batch = client.get(f"/v1/batches/{full_id(client, batch_id)}")
         held = batch["deactivation"]
         if held["state"] == Deactivation.HELD:
-            say(f"Held because: {held['reason']}.")
+            say(f"Held because: {in_both(held['reason_pt'], held['reason'])}.")
             count = f"{held['candidates']:,} of {held['active']:,} active products of {batch['cnpj']}"
             confirm(f"{count} will be deactivated. Go on?", yes=yes)
         _decide(client, batch["batch_id"], "approve")
@@ -163,7 +165,7 @@ def _check_pharmacy(client: Client, cnpj: str | None) -> None:
 
 def _readable(row: Row) -> Row:
     held = row["deactivation"]
-    more = {"would go": held["candidates"], "of": held["active"], "reason": held["reason"]}
+    more = {"would go": held["candidates"], "of": held["active"], "reason": in_both(held["reason_pt"], held["reason"])}
     return row | more | {"type": row["load_type"], "deactivation": held["state"]}
 
 

@@ -10,6 +10,7 @@ import httpx
 import typer
 
 from integrahub.cli.reaching import open_http, unreachable
+from integrahub.cli.words import language
 from integrahub.domain.addresses import parse_http_url
 from integrahub.secrets.own import readable_operator_key
 from integrahub.settings import Settings
@@ -41,7 +42,7 @@ class Client:
         settings, (chosen_url, chosen_key) = Settings(), chosen_hub.get()
         url, key = url or chosen_url, key or chosen_key
         self.url = _checked(url) if url else settings.url or settings.own_url
-        headers = credentials(settings, key)
+        headers = {"Accept-Language": language(), **credentials(settings, key)}
         patience = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
         self._http = open_http(self.url, settings, headers, **patience)
 

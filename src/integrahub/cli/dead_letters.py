@@ -8,6 +8,7 @@ from integrahub.cli.batches import full_id
 from integrahub.cli.client import Client, Refused
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm
 from integrahub.cli.output import say, show_facts, show_rows
+from integrahub.cli.words import in_both
 
 app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
 OfError = Annotated[str | None, typer.Option(metavar="ERROR", help="a class, a code or a fingerprint")]
@@ -89,7 +90,7 @@ def replay(
         told = client.call("POST", "/v1/dead-letters/replay", json={"filter": given, "limit": limit})
     say(f"{told['asked']:,} letters will be applied again.")
     for refused in told["refused"]:
-        say(f"Batch {refused['batch_id']} is refused: {refused['message_en']}", "red")
+        say(f"Batch {refused['batch_id']} is refused: {in_both(refused['message_pt'], refused['message_en'])}", "red")
     return 1 if told["refused"] else 0
 
 

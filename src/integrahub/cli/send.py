@@ -26,7 +26,9 @@ def send(
     cnpj: Annotated[str | None, typer.Option(help="the pharmacy, when neither key nor records say it")] = None,
     url: Annotated[str | None, typer.Option(help="the hub's address (INTEGRAHUB_URL)")] = None,
     key: Annotated[str | None, typer.Option(help="the API key (INTEGRAHUB_KEY)")] = None,
-    retries: Annotated[int, typer.Option(min=0, max=100, help="tries again after 429 or 503, as the hub asks")] = 5,
+    retries: Annotated[
+        int, typer.Option(metavar="N", min=0, max=100, help="tries again after 429 or 503, as the hub asks")
+    ] = 5,
     watch: Annotated[bool, typer.Option("--watch", help="follow the batch until it is final")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
 ) -> int:

@@ -2,13 +2,14 @@
 
 import os
 from contextvars import ContextVar
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from integrahub.domain.languages import Language
 
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts
+T = TypeVar("T")
 _SWAPPED = str.maketrans(",.", ".,")
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
 
@@ -36,7 +37,7 @@ def language() -> Language:
     return Language.PT if told.lower().startswith("pt") else Language.EN
 
 
-def in_both(portuguese: str, english: str) -> str:
+def in_both(portuguese: T, english: T) -> T:
     """Return the text in the language of this run."""
     return portuguese if language() is Language.PT else english
 
