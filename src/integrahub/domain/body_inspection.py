@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+from integrahub.domain.charsets import find_accents
 from integrahub.domain.delimiter import Delimiter
 
 _BOM = b"\xef\xbb\xbf"
@@ -23,14 +24,6 @@ _CSV = re.compile(rb"[^\r\n;,\t{}\[\]]+(?:[;,\t][^\r\n;,\t{}\[\]]*){2,}(?:[\r\n]
 _ARRAY_MEMBER = re.compile(rb'"((?:[^"\\]|\\.){1,60})"\s*:\s*\[\s*[\[{\]]')
 _PRODUCT_ID = re.compile(rb'"product_?id"\s*:', re.IGNORECASE)
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*(?:\{|\Z)")
-_NEAR = 8192  # bytes looked at after the first that is no UTF-8
-# A character of UTF-8, or an escaped one; or else a letter or sign that Portuguese texts in Windows-1252 have. A first
-# byte of the usual characters of UTF-8 at the end of a string may be left of one that was cut: it proves nothing.
-_ACCENT = re.compile(
-    rb"(\\u00[A-Fa-f][0-9A-Fa-f]|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
-    rb'|[\xc2\xc3\xe2](?!["\\\x80-\xbf])'
-    rb"|[\xaa\xae\xb0-\xb4\xba\xbc-\xbe\xc0\xc1\xc4\xc5\xc7-\xcf\xd1-\xd6\xd9-\xdc\xe0\xe1\xe3-\xe5\xe7-\xef\xf1-\xf6\xf9-\xfc]"
-)
 
 
 class Fault(NamedTuple):
@@ -104,13 +97,12 @@ def _charset_of(head: bytes) -> Fault | None:
         head.decode()
     except UnicodeDecodeError as error:
         cut = error.reason == "unexpected end of data"
-        found = [] if cut else list(_ACCENT.finditer(head, error.start, error.start + _NEAR))
+        accents = find_accents(head, error.start)
     else:
         return None
-    alien = [match for match in found if match[1] is None]
-    if 2 * len(alien) <= len(found):
+    if cut or len(accents.alien) <= accents.utf8 + accents.escaped:
         return None  # a broken record in a body of UTF-8 costs itself alone
-    place = alien[0].start()
+    place = accents.alien[0]
     facts = {"offset": place, "found": f"{head[place]:02X}", "text": head[place : place + 1].decode("cp1252")}
     return Fault("body_not_utf8", facts, is_encoding=True)
 

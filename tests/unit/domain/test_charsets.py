@@ -48,3 +48,12 @@ def test_another_charset_is_not_known(name: str) -> None:
     assert not is_charset(name)
     with pytest.raises(KeyError):
         transcoder_for(name)
+
+
+def test_one_broken_character_among_utf_8_does_not_make_the_rest_windows_1252() -> None:
+    body = 'LIMÃO CAFÉ "'.encode() + b'PASTILHA MA\xc3" ' + "AÇÚCAR".encode()
+    assert _converted("iso-8859-1", body, len(body)) == body
+
+
+def test_punctuation_of_windows_1252_alone_is_converted() -> None:
+    assert _converted("windows-1252", b"\x93A\x94 \x96", 100) == "“A” –".encode()
