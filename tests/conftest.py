@@ -23,6 +23,7 @@ from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.migrations import migrate
 from integrahub.db.pool import Database
 from integrahub.storage.s3_place import S3Place, s3_place
+from tests.faults.freezing import postmaster
 
 _TEMPLATE = "template_hub"
 
@@ -65,6 +66,15 @@ def postgres() -> Iterator[Server]:
         server.execute("CREATE DATABASE {}", _TEMPLATE)
         asyncio.run(migrate(server.url_of(_TEMPLATE)))
         yield server
+
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[tuple[int, str]]:
+    """A PostgreSQL with our schema that may be frozen: its process id and its URL."""
+    with embedded_postgres("ihub-frozen-") as (folder, url):
+        asyncio.run(migrate(url))
+        Server(url).execute("CREATE TABLE kept (n integer PRIMARY KEY)")
+        yield postmaster(folder), url
 
 
 @pytest.fixture

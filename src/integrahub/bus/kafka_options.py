@@ -43,7 +43,7 @@ class KafkaOptions:
     def connection(self) -> dict[str, Value]:
         """What every client needs."""
         own: dict[str, Value] = {"bootstrap.servers": self.brokers, "client.id": "integrahub"}
-        own |= {"reconnect.backoff.max.ms": 2000, "log_level": 2}
+        own |= {"reconnect.backoff.max.ms": 2000, "socket.timeout.ms": 10000, "log_level": 2}
         login = {"sasl.username": self.username, "sasl.password": self.password}
         return own | dict(self.client) | {name: value for name, value in login.items() if value}
 
@@ -62,7 +62,7 @@ class KafkaOptions:
         return self._logged() | {"group.id": self.group(topic), "enable.auto.commit": False}
 
     def consumer(self, topic: str) -> dict[str, Logged]:
-        """Commits are ours alone; a member that dies is missed within ten seconds, one that restarts is not."""
+        """Commits are ours alone; a member that dies is missed within seconds, one that restarts is not."""
         own: dict[str, Logged] = {
             "group.id": self.group(topic),
             "group.protocol": self.protocol,
@@ -74,7 +74,9 @@ class KafkaOptions:
             "topic.metadata.refresh.interval.ms": 30000,
         }
         if self.protocol == "classic":  # the newer protocol leaves these to the broker
-            own |= {"partition.assignment.strategy": "cooperative-sticky", "session.timeout.ms": 10000}
+            own |= {"partition.assignment.strategy": "cooperative-sticky"}
+            # A broker that was frozen may wait for joins that nobody stands behind any more: no longer than this.
+            own |= {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000, "max.poll.interval.ms": 8000}
         return self._logged() | own | ({"group.instance.id": self.instance} if self.instance else {})
 
 

@@ -37,6 +37,7 @@ class Breaker:
     pause: float = 1.0
     longest: float = 4.0
     last_error: str = ""
+    _failed_at: float = float("-inf")
     _failures: int = 0
     _openings: int = 0
     _until: float | None = None
@@ -53,6 +54,10 @@ class Breaker:
         """Seconds until a call may be tried; 0 when it may now."""
         return max(0.0, self._until - self.clock()) if self._until is not None else 0.0
 
+    def seconds_since_failure(self) -> float:
+        """Return how long ago the last failure was, infinity when there was none."""
+        return self.clock() - self._failed_at
+
     def enter(self) -> None:
         """Before each call; BreakerOpen when it must wait."""
         if self._until is None:
@@ -68,6 +73,7 @@ class Breaker:
 
     def failed(self, error: BaseException, weight: int = 1) -> None:
         """Count a failure of the dependency; one that cost a whole deadline weighs more than a quick refusal."""
+        self._failed_at = self.clock()
         self._failures += weight
         self.last_error = str(error)[:300]
         if self._until is not None and not self._trying:

@@ -8,6 +8,7 @@ from integrahub.domain.windows import Window
 from integrahub.flow.announcing import publish, publish_failed, publish_ready, publish_turn, publish_upserted
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
+_RENEWED = 15.0  # seconds after a failure of PostgreSQL within which every living worker renews its leases
 _LOST = 3.0  # the same when no message of the topic waits
 
 
@@ -26,8 +27,9 @@ class Sweep:
 
     async def __call__(self) -> None:
         """One round."""
-        for batch_id in await chunks.free_expired(self._database, self._crashes):
-            await publish_upserted(self._bus, batch_id)
+        if await self._leases_count():
+            for batch_id in await chunks.free_expired(self._database, self._crashes):
+                await publish_upserted(self._bus, batch_id)
         await self._splits()
         again = await self._doubt(CHUNKS_READY)
         await publish_ready(self._bus, await chunks.due(self._database, again, self._window))
@@ -40,6 +42,14 @@ class Sweep:
             await publish_turn(self._bus, turn)
         for letter in await dead_letters.ungrouped(self._database):
             await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])
+
+    async def _leases_count(self) -> bool:
+        """Tell whether an expired lease means that its worker is gone.
+
+        Nobody can renew while PostgreSQL is frozen or away. Those who live get the time to do so after.
+        """
+        await self._database.check()
+        return self._database.breaker.seconds_since_failure() > _RENEWED
 
     async def _splits(self) -> None:
         due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))

@@ -1,0 +1,41 @@
+"""Sweep: an expired lease is a crash only where its worker could have renewed it."""
+
+from uuid import UUID, uuid4
+
+from integrahub.bus.memory import MemoryBus
+from integrahub.db import chunks
+from integrahub.db.pool import Database
+from integrahub.domain.breakers import Breaker
+from integrahub.domain.windows import Window
+from integrahub.flow.sweep import Sweep
+from tests.integration.conftest import Client
+from tests.integration.test_flow import catalogue
+from tests.integration.test_zombies import _split, crash, idle
+
+__all__ = ["idle"]
+
+
+async def test_leases_that_ended_while_postgresql_was_frozen_are_no_crashes(idle: Client, database_url: str) -> None:
+    posted = (await idle.post(catalogue(20))).json()["batch_id"]
+    await _split(idle, posted)
+    assert await chunks.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4())
+    await crash(idle, "batch_chunks")
+    now = [100.0]
+    database = Database(database_url, breaker=Breaker("PostgreSQL", lambda: now[0]))
+    await database.open()
+    bus = MemoryBus()
+    sweep = Sweep(database, bus, window=Window(4, 4), window_minutes=0, crashes=5, replay_rate=1)
+    database.breaker.failed(OSError("no answer"))
+    await sweep()
+    assert await crashes(database) == 0
+    now[0] += 16
+    await sweep()
+    assert await crashes(database) == 1
+    await database.close()
+
+
+async def crashes(database: Database) -> int:
+    async with database.transaction() as connection:
+        row = await (await connection.execute("SELECT sum(crashes)::int AS found FROM batch_chunks")).fetchone()
+    assert row is not None
+    return int(row["found"])
