@@ -21,7 +21,8 @@ from psycopg.errors import InsufficientPrivilege
 
 from integrahub.cli.parts.seaweed import S3Server
 from integrahub.db import binaries
-from integrahub.db.migrations import migrate
+from integrahub.db.migrations import available, migrate
+from integrahub.db.schema import is_proven
 from integrahub.domain.events import CHUNKS_READY, GROUPS
 from integrahub.settings import Settings
 from tests.acceptance.conftest import Installation, installed, on_kafka_and_s3
@@ -169,7 +170,9 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
 
         owner = as_login("integrahub_owner", "o'wner")
         assert asyncio.run(migrate(owner)) and asyncio.run(migrate(owner)) == []
+        known = [name for name, _ in available()]
         for login in (owner, as_login("integrahub_api", "a-pi"), as_login("integrahub_worker", "w-orker")):
+            assert asyncio.run(is_proven(login, known))
             with psycopg.connect(login, autocommit=True) as connection:
                 row = connection.execute(
                     "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = user"

@@ -50,7 +50,7 @@ def keys(settings: Settings) -> str:
         raise Sick(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
     try:
         with Client(settings.url or settings.own_url, timeout=_TIMEOUT) as client:
-            found = [row for row in client.get("/admin/keys")["items"] if row["weak"] and not row["revoked_at"]]
+            found = [row for row in client.get("/admin/keys")["items"] if row.get("weak") and not row["revoked_at"]]
     except Refused:
         return "those of the settings are strong; the hub's own were not looked at"
     if found:
