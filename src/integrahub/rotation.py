@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
 import structlog
@@ -12,6 +13,7 @@ from integrahub.settings import Settings, keeper
 
 ROTATING = ("database_url", "storage_access_key", "storage_secret_key", "kafka_username", "kafka_password")
 _SPACING = 1.0  # seconds between two reads at least
+_PATIENCE = 20.0  # seconds a read may take, whatever its keeper does
 _log = structlog.get_logger()
 
 
@@ -40,8 +42,13 @@ class Rotation:
     Where all settings come from the environment nothing can change, and nothing is read.
     """
 
-    def __init__(self, settings: Settings, read: Callable[[Settings], Settings] = renewed) -> None:
+    def __init__(
+        self, settings: Settings, read: Callable[[Settings], Settings] = renewed, patience: float = _PATIENCE
+    ) -> None:
         self.settings = settings
+        self._patience = patience
+        # A thread of its own: a keeper that hangs holds this one alone.
+        self._thread = ThreadPoolExecutor(1, "secrets")
         self._read = read
         self._read_at = self._forgot_at = float("-inf")
         self._one = asyncio.Lock()
@@ -71,11 +78,15 @@ class Rotation:
             try:
                 if anew:
                     self._forget()
-                found = await asyncio.to_thread(self._read, self.settings)
+                asked = asyncio.get_running_loop().run_in_executor(self._thread, self._read, self.settings)
+                found = await asyncio.wait_for(asked, self._patience)
                 if found != self.settings and self._hand_on:
                     await self._hand_on(found)
                     _log.info("credentials were renewed", action="renew_credentials")
                 self.settings = found
+            except TimeoutError:
+                told = f"no answer within {self._patience:g} s"
+                _log.warning("credentials could not be renewed", action="renew_credentials", error=told)
             except Exception as error:  # whatever it was, the credentials in use go on, and the next look comes
                 _log.warning("credentials could not be renewed", action="renew_credentials", error=_told(error))
             finally:

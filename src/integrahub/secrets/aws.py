@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from integrahub.secrets.base import Login, SecretUnread, as_login, as_settings
 
-_PATIENCE = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+# Two tries: fifteen seconds and a short pause at most.
+_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
 class AwsSecrets:

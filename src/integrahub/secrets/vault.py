@@ -12,7 +12,7 @@ import httpx
 from integrahub.domain.addresses import is_local_url
 from integrahub.secrets.base import Login, SecretUnread, as_login, as_settings
 
-_PATIENCE = 10.0  # seconds an answer may take
+_PATIENCE = 5.0  # seconds each part of an answer may take
 _USED = 2 / 3  # of what was lent for a time, after which it is asked for anew
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -44,8 +44,9 @@ class _Lent:
 class Vault:
     """The keeper's port over one Vault. A login lent for a time is used for two thirds of it, then another is taken."""
 
-    def __init__(self, place: VaultPlace, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, place: VaultPlace, clock: Callable[[], float] = monotonic, patience: float = _PATIENCE) -> None:
         self._place = place
+        self._patience = patience
         self._clock = clock
         self._token: _Lent | None = None
         self._lent: dict[str, _Lent] = {}
@@ -112,7 +113,9 @@ class Vault:
         try:
             trusted = ssl.create_default_context(cafile=place.authority)
             local = is_local_url(place.address)  # an agent on this machine is never behind a proxy
-            with httpx.Client(base_url=place.address, verify=trusted, timeout=_PATIENCE, trust_env=not local) as client:
+            with httpx.Client(
+                base_url=place.address, verify=trusted, timeout=self._patience, trust_env=not local
+            ) as client:
                 return client.request(method, f"/v1/{path}", headers=headers, json=told)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise SecretUnread(f"Vault at {place.address} does not answer: {error}") from error
