@@ -7,7 +7,8 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 -- Take a batch for splitting unless another worker's lease runs. A lease that ended is a crash; after a crash only who
 -- splits nothing beside it may take the batch.
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
-  crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+  crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
+  read_zone = p.time_zone
 FROM pharmacies p
 WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))

@@ -9,10 +9,11 @@ FROM batches WHERE id = %(parent_id)s
 -- insert_revival --
 -- Dead chunks of a batch, to be applied again; what they hold is known already.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding, body,
-  bytes, sha256, stage, status, chunks_total, chunks_left, items_total, first_byte_at, started_at, split_at)
+  bytes, sha256, stage, status, chunks_total, chunks_left, items_total, first_byte_at, started_at, split_at,
+  read_zone)
 SELECT %(id)s, b.pharmacy_id, %(received_seq)s, coalesce(b.origin_seq, b.received_seq), 'revival',
   coalesce(b.parent_id, b.id), b.load_type, b.media_type, b.encoding, b.body, b.bytes, b.sha256, 'waiting', 'PROCESSING',
-  count(*), count(*), sum(d.records), now(), now(), now()
+  count(*), count(*), sum(d.records), now(), now(), now(), b.read_zone
 FROM batches b JOIN dead_letters d ON d.batch_id = b.id
 WHERE b.id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
 GROUP BY b.id

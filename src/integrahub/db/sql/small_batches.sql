@@ -10,7 +10,8 @@ next AS (
     SELECT FROM batches e WHERE e.pharmacy_id = s.pharmacy_id AND e.received_seq < s.received_seq
       AND e.finished_at IS NULL AND e.id NOT IN (SELECT id FROM small)))
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
-  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now())
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
+  read_zone = p.time_zone
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
 RETURNING b.id, b.id AS batch_id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
   b.media_type, b.encoding, b.body, b.claim_token, b.bytes,

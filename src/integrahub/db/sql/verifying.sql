@@ -10,7 +10,7 @@ SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transacti
 -- What was applied of a pharmacy's batches, in the order in which it counts.
 SELECT b.id, b.kind, b.received_seq, coalesce(b.origin_seq, b.received_seq) AS origin, b.load_type, b.media_type,
   b.encoding, b.items_total, b.body IS NOT NULL AS is_inline, coalesce(b.location, o.location) AS location, p.cnpj,
-  p.time_zone, EXISTS (SELECT FROM batches f WHERE f.pharmacy_id = b.pharmacy_id AND f.received_seq = 1) AS has_first
+  coalesce(b.read_zone, p.time_zone) AS time_zone, EXISTS (SELECT FROM batches f WHERE f.pharmacy_id = b.pharmacy_id AND f.received_seq = 1) AS has_first
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN batches o ON o.id = b.parent_id
 WHERE p.cnpj = %(cnpj)s AND b.kind IN ('load', 'replay', 'revival')
   AND (b.rows_removed_at IS NOT NULL
