@@ -12,6 +12,7 @@ import pytest
 
 from integrahub.domain.bodies import Inflater, inflater_for
 from integrahub.flow.cutting import Cutting, SplitLimits
+from integrahub.flow.spool import REJECTION, Record, Spool
 from integrahub.storage.memory import MemoryStorage
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
@@ -86,3 +87,33 @@ async def test_chunks_that_answer_for_no_record_reach_no_upsert_worker(client: C
     chunks = await _read(client, batch)
     assert [chunk[1:] for chunk in chunks if not chunk[2]] == [("COMPLETED", 0, True)] * 6
     assert sum(chunk[2] for chunk in chunks) == 300
+
+
+@pytest.mark.parametrize(("records", "length", "is_product"), [(10_000, 20, True), (10_001, 20, False)])
+def test_a_product_is_one_up_to_its_bound_in_records(records: int, length: int, is_product: bool) -> None:
+    assert _rejections([(n, n, b"r" * length, 7, n, length) for n in range(records)]) == (
+        [""] if is_product else [REJECTION]
+    )
+
+
+def test_a_product_is_one_up_to_8_megabytes_and_its_neighbours_never_notice() -> None:
+    length = 60_000
+    most = (8 << 20) // length
+    own = [(n, n, b"r" * length, 7, n, length) for n in range(most)]
+    assert _rejections(own) == [""]
+    assert _rejections([*own, (most, most, b"r" * length, 7, most, length)]) == [REJECTION]
+    assert _rejections([(most + 1, 0, b"other", 8, 0, 5), *own, own[0]]) == ["", REJECTION]
+
+
+def _rejections(records: list[Record]) -> list[str]:
+    """The rejection of each late chunk, repeats aside."""
+    spool = Spool(1, 1000)
+    try:
+        for record in records:
+            spool.add(record)
+        drafts = list(spool.drafts())
+        assert sum(len(draft.records) for draft in drafts) == len(records)
+        assert all(len(draft.records) <= 1000 and draft.size < 5 << 20 for draft in drafts if draft.rejection)
+        return list(dict.fromkeys(draft.rejection for draft in drafts))
+    finally:
+        spool.close()
