@@ -42,7 +42,7 @@ def _bomb() -> Iterator[bytes]:
 
 REFUSED: dict[str, tuple[Any, dict[str, str], int, str]] = {
     "no key": (GOOD, {"X-Api-Key": ""}, 401, "X-Api-Key"),
-    "wrong key": (GOOD, {"X-Api-Key": "wrong"}, 401, "X-Api-Key"),
+    "wrong key": (GOOD, {"X-Api-Key": "wrong"}, 401, "revoked"),
     "no load type": (GOOD, {"X-Inova-Load-Type": ""}, 400, "`full`"),
     "bad load type": (GOOD, {"X-Inova-Load-Type": "half"}, 400, "half"),
     "no body": (b"", {}, 400, "array"),

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -11,6 +13,7 @@ import pytest
 
 from integrahub.api import app
 from integrahub.api.door import MAX_BODY_BYTES
+from integrahub.api.strangers import Strangers
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
@@ -113,3 +116,27 @@ async def test_the_description_is_encoded_once_for_all_who_ask(door: Client, mon
     monkeypatch.setattr(app, "describe", None)
     assert (await door.http.get("/openapi.json")).content == first.content
     assert (await door.http.head("/openapi.json")).status_code == 200
+
+
+async def test_few_requests_without_a_key_are_worked_on_at_once_and_those_with_one_pass() -> None:
+    go, entered = asyncio.Event(), list[str]()
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        entered.append(scope["path"])
+        await go.wait()
+
+    async def ask(path: str, *headers: bytes) -> None:
+        await gate({"type": "http", "path": path, "headers": [(name, b"k") for name in headers]}, None, None)
+
+    gate = Strangers(inside)
+    asked = [asyncio.create_task(ask(path)) for path in ("/docs", "/health") for _ in range(50)]
+    asked += [asyncio.create_task(ask("/v1/products", b"x-api-key")) for _ in range(20)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert Counter(entered) == {"/docs": 4, "/health": 8, "/v1/products": 20}
+    async with asyncio.timeout(20):
+        while len(entered) < 40:  # who takes an answer slowly keeps its seat for a second
+            await asyncio.sleep(0.05)
+    go.set()
+    await asyncio.gather(*asked)
+    assert Counter(entered) == {"/docs": 50, "/health": 50, "/v1/products": 20}

@@ -18,14 +18,14 @@ from integrahub.domain.gathering import Shared
 from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
-_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
+KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
 _FRESH = 2.0  # seconds a key found live counts as live: the longest a revoked one lasts, in any process
 _MOST = 10_000  # keys remembered
 
 
 def presented_key(request: Request) -> str:
     """The first non-empty key of the headers, or ''."""
-    for name in _HEADERS:
+    for name in KEY_HEADERS:
         value = request.headers.get(name, "").strip()
         if value[:7].lower() == "bearer ":
             value = value[7:].strip()

@@ -4,6 +4,7 @@ from time import perf_counter
 from typing import Any
 
 from integrahub.api.refusal_log import RefusalLog
+from integrahub.api.strangers import Strangers
 from integrahub.domain.identifiers import uuid7
 from integrahub.telemetry import traces
 from integrahub.telemetry.metrics import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
@@ -19,7 +20,7 @@ class Watched:
     """
 
     def __init__(self, app: Any, post: Any) -> None:
-        self._app = app
+        self._app = Strangers(app)
         self._post = post
         self._refusals = RefusalLog()
 
