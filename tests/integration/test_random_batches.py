@@ -18,7 +18,7 @@ from tests.model.loads import Load
 from tests.model.wire import body_of, form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
-PHARMACIES, BATCHES, LONGEST = (100, 10, 3000) if LONG else (3, 8, 800)
+PHARMACIES, BATCHES, LONGEST = (100, 10, 3000) if LONG else (2, 7, 800)
 _AT_ONCE = 8  # pharmacies
 
 

@@ -116,9 +116,10 @@ async def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         yield client
 
 
-@pytest.mark.parametrize("encoding", ["", "gzip"])
-@pytest.mark.parametrize("load_type", ["full", "delta"])
-@pytest.mark.parametrize("far", [False, True])
+@pytest.mark.parametrize(
+    ("load_type", "encoding", "far"),
+    [("full", "", False), ("full", "gzip", True), ("delta", "gzip", False), ("delta", "", True)],
+)
 async def test_a_product_repeated_beyond_measure_is_rejected_alone(
     narrow: Client, load_type: str, encoding: str, far: bool
 ) -> None:

@@ -99,7 +99,7 @@ async def test_two_fulls_and_five_deltas_posted_at_once_equal_the_model_in_order
 
 
 async def test_usual_records_that_repeat_in_another_part_of_their_chunk_equal_the_model(busy: Client) -> None:
-    for round_ in range(100 if os.environ.get("IHUB_LONG") else 8):
+    for round_ in range(100 if os.environ.get("IHUB_LONG") else 6):
         draw = random.Random(round_)
         loads = []
         for price in range(1, 7):
