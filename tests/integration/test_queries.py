@@ -110,7 +110,7 @@ async def test_a_long_answer_is_written_in_blocks(client: Client) -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": "/", "method": "GET"}
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": []}
     await Watched(app, post=None)(scope, None, send)
     blocks = [message["body"] for message in sent[1:]]
     assert b"".join(blocks) == bytes(range(256)) * 1000 and max(map(len, blocks)) <= 64 * 1024
