@@ -163,6 +163,19 @@ async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> Non
     await database.close()
 
 
+async def test_a_session_that_was_idle_for_too_long_is_transient(database_url: str) -> None:
+    """As a server finds that goes on after it was frozen for longer than that limit."""
+    database = Database(database_url, size=1)
+    await database.open()
+    with pytest.raises(Transient):
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 20")
+            await asyncio.sleep(0.3)
+            await connection.execute("SELECT 1")
+    await database.check()
+    await database.close()
+
+
 async def test_a_postgresql_that_gives_no_connection_opens_the_breaker(tmp_path: Path) -> None:
     nowhere = f"postgresql://integrahub@/integrahub?host={tmp_path}"
     database = Database(nowhere, size=1, deadlines=Deadlines(pool=0.05))

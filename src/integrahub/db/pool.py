@@ -9,7 +9,14 @@ from types import TracebackType
 from typing import Any
 
 from psycopg import DataError, IntegrityError, InterfaceError, OperationalError
-from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
+from psycopg.errors import (
+    DeadlockDetected,
+    IdleInTransactionSessionTimeout,
+    LockNotAvailable,
+    QueryCanceled,
+    SerializationFailure,
+    TransactionTimeout,
+)
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from integrahub.db.connections import HubConnection, Unanswered, connect
@@ -18,8 +25,10 @@ from integrahub.domain.breakers import Breaker
 from integrahub.domain.deadlines import WORKING, Deadlines
 from integrahub.domain.errors import StatementTimeout, Transient, UnfitValue
 
+# A server that goes on after it was frozen finds that sessions were idle for too long.
+_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
 # Transient, but the database answered: others' work was in the way.
-_OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure)
+_OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, *_ENDED)
 _RECONNECT = 5.0  # seconds of tries in the background; after that the next caller tries, without their growing pauses
 _CHECK = 2.5  # seconds a check may take: below what those who ask for one wait
 _HUNG = 3  # failures that one unanswered deadline counts for
@@ -189,7 +198,7 @@ class Database:
             raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
         except QueryCanceled as error:
             raise StatementTimeout(f"PostgreSQL ended a statement: {error}") from error
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, *_ENDED) as error:
             if not isinstance(error, _OURS):
                 self.breaker.failed(error, _HUNG if isinstance(error, Unanswered) else 1)
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error

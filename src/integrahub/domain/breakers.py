@@ -35,7 +35,7 @@ class Breaker:
     clock: Callable[[], float]
     threshold: int = 5
     pause: float = 1.0
-    longest: float = 4.0
+    longest: float = 2.0
     last_error: str = ""
     _failed_at: float = float("-inf")
     _failures: int = 0
