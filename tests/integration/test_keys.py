@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.domain.keys import generate_key
+from integrahub.domain.keys import _CHECKSUM, _SECRET, _checksum, generate_key, key_id
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
@@ -194,3 +194,12 @@ async def test_a_key_that_has_ended_is_neither_made_nor_rotated(client: Client) 
         await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", [made["id"]])
     answer = await client.http.post(f"/admin/keys/{made['id']}/rotate", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (404, "key_unknown")
+
+
+async def test_the_id_of_a_key_with_another_secret_opens_nothing(client: Client) -> None:
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    forged = made["api_key"][: -(_SECRET + _CHECKSUM)] + "0" * _SECRET
+    forged += _checksum(forged)
+    assert key_id(forged) == key_id(made["api_key"]) and forged != made["api_key"]
+    assert (await _refused(client, forged))["code"] == "key_invalid"
+    assert (await client.get("/v1/batches", made["api_key"]))["items"] == []

@@ -11,7 +11,8 @@ import pytest
 
 from integrahub.db import merging
 from integrahub.domain.errors import Poison
-from tests.integration.conftest import ADMIN, CNPJ, Client
+from integrahub.settings import Settings
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes
 
 
@@ -203,3 +204,16 @@ async def _settled(client: Client, letter_id: int) -> dict[str, Any]:
             return await client.finished(letter["replayed_by"])
         await asyncio.sleep(0.05)
     raise AssertionError("the letter was never released")
+
+
+async def test_a_batch_is_replayed_only_when_it_is_final_and_once_at_a_time(settings: Settings) -> None:
+    async with running(settings, []) as idle:
+        idle.key = (await idle.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        posted = (await idle.post(catalogue(2))).json()["batch_id"]
+        path = f"/v1/batches/{posted}/replay"
+        assert (await refused(idle, path))["code"] == "replay_unfinished"
+        await idle.admin("POST", f"/v1/batches/{posted}/cancel")
+        answer = await idle.http.post(path, headers={"X-Admin-Api-Key": ADMIN})
+        assert answer.status_code == 202, answer.text
+        assert (await refused(idle, path))["code"] == "replay_pending"
+        assert len((await idle.get("/v1/batches"))["items"]) == 2

@@ -1,5 +1,6 @@
 """Secrets kept in the data folder: made once, whole or not at all, and refused when damaged."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.keys import key_hash
 from integrahub.hub import pepper, secrets_of
+from integrahub.secrets.files import kept_secret
 from integrahub.secrets.own import OperatorKey, readable_operator_key
 from integrahub.settings import Settings
 
@@ -73,3 +75,16 @@ def test_secrets_of_an_earlier_version_go_on_working_from_their_new_place(tmp_pa
     assert found == OperatorKey(key_hash("key-of-an-earlier-version", spice), "key-of-an-earlier-version")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["admin.hmac", "pepper.key", "secrets"]
     assert secrets_of(Settings(data_dir=tmp_path))[1] == OperatorKey(found.digest)
+
+
+def test_a_secret_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed, fsync = list[tuple[int, bool]](), os.fsync
+    kept = tmp_path / "kept.key"
+
+    def noted(descriptor: int) -> None:
+        flushed.append((os.fstat(descriptor).st_size, kept.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    made = kept_secret(kept)
+    assert flushed == [(len(made), False)] and [path.name for path in tmp_path.iterdir()] == ["kept.key"]

@@ -124,6 +124,12 @@ def test_the_hash_ignores_the_place_of_a_record_and_nothing_else() -> None:
     assert record_hash(nested, seed) != record_hash(nested.replace(b"1}", b"2}"), seed)
 
 
+def test_a_records_hash_depends_on_its_load_type_and_time_zone() -> None:
+    """What has no offset means another moment in another zone: the same FULL is then no repeat."""
+    kinds = [(load_type, zone) for load_type in ("full", "delta") for zone in ("America/Sao_Paulo", "America/Manaus")]
+    assert len({record_hash(b'{"PRODUCTID":7}', seed_for(*kind)) for kind in kinds}) == 4
+
+
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -24,3 +24,14 @@ def test_no_name_and_no_change_stands_twice() -> None:
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
     changes = {(m.file, m.block, m.function, m.guard, m.instead) for m in MUTATIONS}
     assert len(changes) == len(MUTATIONS)
+
+
+def test_every_statement_that_asks_if_has_an_entry() -> None:
+    known = {(mutation.file, mutation.block) for mutation in MUTATIONS}
+    files = (ROOT / "src" / "integrahub" / "db" / "sql").glob("*.sql")
+    asking = {
+        (path.relative_to(ROOT).as_posix(), block)
+        for path in files
+        for block in re.findall(r"^-- ([-a-z_0-9]*_if_[-a-z_0-9]*) --$", path.read_text("utf-8"), re.MULTILINE)
+    }
+    assert asking and not asking - known

@@ -1,0 +1,217 @@
+"""Each `..._if_...` statement leaves rows alone where one of its conditions does not hold, whoever runs it."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from integrahub.db.loader import blocks
+
+BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
+GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}
+GIVEN |= {"ids": [BATCH], "both": [BATCH, OTHER], "batch_id": BATCH, "batches": [BATCH], "number": 0, "numbers": [0]}
+GIVEN |= {"lease": 15, "alone": True, "most": 5000, "crashes": 5, "error": "", "place": "", "delay": 0, "age": 0}
+GIVEN |= {"pharmacy_id": 1000, "pharmacies": [1000], "window": 10, "cnpj": "2", "name": "", "city": "", "state": "none"}
+GIVEN |= {"deactivated": 0, "first": 1, "candidates": 0, "active": 0, "reason": None, "facts": None, "proven": True}
+GIVEN |= {"hours": 1, "outcome": "done", "after": None}
+ROWS = """
+INSERT INTO pharmacies (id, cnpj, name) OVERRIDING SYSTEM VALUE VALUES (1000, '1', '');
+INSERT INTO batches (id, pharmacy_id, received_seq, load_type, body, bytes, sha256)
+  VALUES (%(batch)s, 1000, 1, 'delta', '[]', 5000, ''), (%(other)s, 1000, 2, 'delta', '[]', 5000, '');
+INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
+  VALUES (%(batch)s, 0, 'body', 1, '{1}', '{0}');
+INSERT INTO api_keys (id, hash, hint, reach) VALUES (%(key)s, '', '', 'all');
+INSERT INTO audit_log (id, actor, action, subject) OVERRIDING SYSTEM VALUE VALUES (77, '', '', '');
+"""
+ENDED = "finished_at = now(), status = 'COMPLETED'"
+CLAIMED = "stage = 'splitting', claim_token = %(token)s"
+TAKEN = "status = 'PROCESSING', claim_token = %(token)s"
+OTHERS = "claim_token = %(other)s"
+OTHER_IS_FIRST = "received_seq = CASE WHEN id = %(other)s THEN 0 ELSE 1 END"
+OTHER_WAS_FIRST = (
+    f"{OTHER_IS_FIRST}, finished_at = CASE WHEN id = %(other)s THEN now() END, "
+    "status = CASE WHEN id = %(other)s THEN 'COMPLETED' ELSE 'PROCESSING' END"
+)
+OTHER_IS_LONG = "stage = CASE WHEN id = %(other)s THEN 'upserting' ELSE 'received' END"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A statement, and states of a table: in `ready`, and `ready` with one that `fits`, it finds `rows`.
+
+    In `ready` with one that is `unfit` it finds none.
+    """
+
+    file: str
+    block: str
+    table: str
+    ready: str
+    unfit: tuple[str, ...]
+    fits: tuple[str, ...] = ()
+    given: dict[str, Any] = field(default_factory=dict)
+    rows: int = 1
+
+
+CASES = (
+    Case(
+        "batches",
+        "claim_split_if_free",
+        "batches",
+        "stage = 'received'",
+        (
+            "kind = 'approval'",
+            ENDED,
+            "stage = 'waiting'",
+            "stage = 'splitting', lease_until = now() + interval '10 seconds'",
+            "next_attempt_at = now() + interval '1 minute'",
+        ),
+        (
+            "kind = 'replay'",
+            "crashes = 1",
+            "stage = 'splitting', lease_until = now() - interval '1 second'",
+            "stage = 'splitting', lease_until = now() + interval '1 hour'",
+            "next_attempt_at = now() + interval '1 hour'",
+        ),
+    ),
+    Case(
+        "batches",
+        "claim_split_if_free",
+        "batches",
+        "stage = 'received'",
+        ("crashes = 1", "stage = 'splitting', lease_until = now() - interval '1 second'"),
+        given={"alone": False},
+    ),
+    Case("batches", "renew_splits_if_held", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
+    Case("batches", "lock_if_claimed", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
+    Case(
+        "batches",
+        "pass_turns_if_free",
+        "batches",
+        "stage = 'waiting'",
+        (
+            "stage = 'received'",
+            "stage = 'upserting'",
+            f"{OTHER_IS_FIRST}, stage = CASE WHEN id = %(other)s THEN 'upserting' ELSE 'waiting' END",
+        ),
+        (f"{OTHER_WAS_FIRST}, stage = CASE WHEN id = %(other)s THEN 'done' ELSE 'waiting' END",),
+    ),
+    Case("batches", "lock_if_finishing", "batches", "stage = 'finishing'", ("stage = 'upserting'", ENDED)),
+    Case("batches", "decide_if_held", "batches", "deactivation_state = 'held'", ("deactivation_state = 'superseded'",)),
+    Case(
+        "batches",
+        "decide_if_waiting",
+        "batches",
+        "deactivation_state = 'waiting'",
+        ("deactivation_state = 'superseded'",),
+    ),
+    Case(
+        "batch_chunks",
+        "renew_if_held",
+        "batch_chunks",
+        TAKEN,
+        (OTHERS, "status = 'RETRYING'", "finished_at = now()"),
+    ),
+    *(
+        Case("batch_chunks", block, "batch_chunks", TAKEN, (OTHERS, "status = 'RETRYING'", "status = 'CANCELLED'"))
+        for block in ("lock_if_claimed", "release_if_claimed", "retry_if_claimed", "bury_if_claimed")
+    ),
+    Case(
+        "batch_chunks",
+        "bury_if_crashed",
+        "batch_chunks",
+        "status = 'RETRYING', crashes = 5",
+        ("crashes = 4", "status = 'PROCESSING'"),
+    ),
+    Case(
+        "small_batches",
+        "claim_if_free",
+        "batches",
+        "stage = 'received'",
+        (
+            "kind = 'replay'",
+            "load_type = 'full'",
+            "stage = 'splitting'",
+            ENDED,
+            "body = NULL",
+            "bytes = 5001",
+            "next_attempt_at = now()",
+            "crashes = 1",
+        ),
+    ),
+    Case(
+        "small_batches",
+        "claim_if_free",
+        "batches",
+        OTHER_IS_LONG,
+        (OTHER_IS_FIRST,),
+        (OTHER_WAS_FIRST,),
+    ),
+    Case("small_batches", "claim_if_free", "batches", OTHER_IS_FIRST, (), (), {"ids": [BATCH, OTHER]}, 2),
+    Case(
+        "small_batches",
+        "lock_if_next",
+        "batches",
+        CLAIMED,
+        (OTHERS, "stage = 'waiting'", OTHER_IS_FIRST),
+        (OTHER_WAS_FIRST,),
+    ),
+    Case(
+        "small_batches", "lock_if_next", "batches", f"{CLAIMED}, {OTHER_IS_FIRST}", (), (), {"ids": [BATCH, OTHER]}, 2
+    ),
+    Case("full_uploads", "begin_if_windowed", "pharmacies", "full_window_minutes = NULL", ("full_window_minutes = 0",)),
+    Case(
+        "full_uploads",
+        "begin_if_windowed",
+        "pharmacies",
+        "full_window_minutes = 5",
+        ("full_window_minutes = NULL",),
+        given={"window": 0},
+    ),
+    Case("pharmacies", "create_if_absent", "pharmacies", "cnpj = '1'", ("cnpj = '2'",)),
+    Case("api_keys", "revoke_if_live", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
+    Case("api_keys", "expire_if_later", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
+    Case("audit_log", "end_if_under_way", "audit_log", "outcome = NULL", ("outcome = 'refused'",), given={"id": 77}),
+)
+
+
+def _found(connection: psycopg.Connection[Any], case: Case, *states: str) -> int:
+    """Return how many rows the statement finds where these states were brought about."""
+    given = GIVEN | case.given
+    with connection.transaction(force_rollback=True), psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(ROWS, given)
+        for state in states:
+            cursor.execute(cast(LiteralString, f"UPDATE {case.table} SET {state}"), given)
+        return cursor.execute(blocks(cast(LiteralString, case.file))[case.block], given).rowcount
+
+
+@pytest.mark.parametrize("file", sorted({case.file for case in CASES}))
+def test_a_statement_leaves_alone_what_does_not_meet_every_condition(database_url: str, file: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        for case in (case for case in CASES if case.file == file):
+            assert _found(connection, case, case.ready) == case.rows, (case.block, case.ready)
+            for state in case.fits:
+                assert _found(connection, case, case.ready, state) == case.rows, (case.block, state)
+            for state in case.unfit:
+                assert _found(connection, case, case.ready, state) == 0, (case.block, state)
+
+
+def test_a_key_that_is_replaced_ends_no_later_than_it_would_have(database_url: str) -> None:
+    ends = "SELECT expires_at < now() + interval '30 minutes' FROM api_keys"
+    with psycopg.connect(database_url) as connection, psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(ROWS, GIVEN)
+        for soon, expected in (("now() + interval '10 minutes'", True), ("now() + interval '9 hours'", False)):
+            cursor.execute(cast(LiteralString, f"UPDATE api_keys SET expires_at = {soon}"))
+            cursor.execute(blocks("api_keys")["expire_if_later"], GIVEN | {"id": KEY})
+            assert cursor.execute(ends).fetchone() == (expected,)
+            assert cursor.execute("SELECT expires_at <= now() + interval '1 hour' FROM api_keys").fetchone() == (True,)
+
+
+def test_every_such_statement_is_tried_here() -> None:
+    tried = {(case.file, case.block) for case in CASES} | {("batches", "lock_turns_if_free")}
+    sql = [Path(str(file)).stem for file in (files("integrahub.db") / "sql").iterdir()]
+    named = {(file, block) for file in sql for block in blocks(cast(LiteralString, file)) if "_if_" in block}
+    assert named == tried

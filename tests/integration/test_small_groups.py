@@ -1,0 +1,91 @@
+"""Groups of small DELTAs: what one of them lacks sends no more of the others the long way than it must."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from integrahub.db import small_batches
+from integrahub.domain.errors import Transient
+from integrahub.flow.cutting import SplitLimits
+from integrahub.flow.small_batches import SmallBatches
+from integrahub.settings import Settings
+from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.test_flow import product
+
+OTHER = "33000167000101"
+
+
+@pytest.fixture
+async def idle(settings: Settings) -> AsyncIterator[Client]:
+    """A hub that takes posts and works on none."""
+    async with running(settings, []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        yield client
+
+
+async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
+    """Post DELTAs, with the key of a pharmacy: their batches."""
+    headers = {"X-Api-Key": key or client.key}
+    return [UUID((await client.post(body, "delta", **headers)).json()["batch_id"]) for body in bodies]
+
+
+async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
+    """Which of these batches the short way makes final, tried as one group."""
+    limits = SplitLimits(chunk_size=chunk_size)
+    small = SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits)
+    return list(await asyncio.gather(*map(small, wanted)))
+
+
+async def test_a_body_at_fault_sends_its_own_pharmacys_batches_the_long_way_and_no_others(idle: Client) -> None:
+    key = (await idle.admin("POST", f"/admin/pharmacies/{OTHER}/api-key"))["api_key"]
+    own = await _posted(idle, [product(1)], b'[{"PRODUCTID": 1', [product(1, PRICE=9)])
+    others = await _posted(idle, [product(1, CNPJ=OTHER)], [product(2, CNPJ=OTHER)], key=key)
+    assert await _settled(idle, own + others) == [False, False, False, True, True]
+    assert await idle.products() == {}
+
+
+async def test_a_group_whose_claim_was_lost_is_not_tried_by_halves(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[int]()
+
+    async def lost(_: Any, found: Any, *__: Any) -> Any:
+        tried.append(len(found))
+        raise Transient("some of the small batches are no longer ours")
+
+    monkeypatch.setattr("integrahub.db.small_batches.settle", lost)
+    wanted = await _posted(idle, *([product(number)] for number in range(4)))
+    assert await _settled(idle, wanted) == [False] * 4
+    assert tried == [4]
+
+
+async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = (await idle.admin("POST", f"/admin/pharmacies/{OTHER}/api-key"))["api_key"]
+    cancelled, kept = [*await _posted(idle, [product(1)]), *await _posted(idle, [product(2, CNPJ=OTHER)], key=key)]
+    apply = small_batches.apply
+
+    async def cancelled_meanwhile(*given: Any) -> Any:
+        found = await apply(*given)
+        await idle.hub.decide().cancel(cancelled)
+        return found
+
+    monkeypatch.setattr("integrahub.db.small_batches.apply", cancelled_meanwhile)
+    assert await _settled(idle, [cancelled, kept]) == [False, False]
+    assert await idle.products() == {} == await _products(idle, key)
+    assert (await idle.finished(str(cancelled)))["status"] == "CANCELLED"
+
+
+async def _products(client: Client, key: str) -> dict[int, Any]:
+    return {item["id"]: item for item in (await client.get("/v1/products", key))["items"]}
+
+
+async def test_a_small_body_of_more_records_than_a_chunk_goes_the_long_way(idle: Client) -> None:
+    wanted = await _posted(idle, [product(number) for number in range(1, 5)], [product(9)])
+    assert await _settled(idle, wanted, chunk_size=4) == [True, True]
+    wanted = await _posted(idle, [product(number, PRICE=2) for number in range(1, 6)])
+    assert await _settled(idle, wanted, chunk_size=4) == [False]

@@ -1,0 +1,74 @@
+"""An object is on the disk, whole, before it has its name; faults of a client are none of storage."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from integrahub.domain.breakers import Breaker, BreakerState
+from integrahub.storage.files import FileStorage
+from integrahub.storage.guarded import GuardedStorage
+
+
+async def _blocks(*blocks: bytes, then: Callable[[], None] = lambda: None) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
+    then()
+
+
+def _break_off() -> None:
+    raise ConnectionResetError("the client is gone")
+
+
+async def _read(storage: FileStorage, name: str) -> bytes:
+    return b"".join([block async for block in storage.get(name)])
+
+
+async def test_an_object_gets_its_name_once_its_bytes_are_on_the_disk_and_then_its_folder_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, done = FileStorage(tmp_path), list[tuple[str, str, int]]()
+    await storage.put("batches/first", _blocks(b"x"))
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        done.append(("flush", path.parent.name if path.is_file() else path.name, path.stat().st_size))
+        fsync(descriptor)
+
+    def renamed(path: Path, target: Path) -> Path:
+        done.append(("rename", target.name, path.stat().st_size))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    await storage.put("batches/second", _blocks(b"one", b"two"))
+    assert [step[:2] for step in done] == [("flush", ".unfinished"), ("rename", "second"), ("flush", "batches")]
+    assert done[0][2] == done[1][2] == 6
+
+
+async def test_a_put_that_is_cut_off_leaves_the_older_object_as_it_was(tmp_path: Path) -> None:
+    storage = FileStorage(tmp_path)
+    await storage.put("batches/one", _blocks(b"older"))
+    seen = list[bytes]()
+
+    async def looking() -> AsyncIterator[bytes]:
+        yield b"n" * 300_000
+        seen.append(await _read(storage, "batches/one"))
+        yield b"n" * 300_000
+        _break_off()
+
+    with pytest.raises(ConnectionResetError):
+        await storage.put("batches/one", looking())
+    assert seen == [b"older"] and await _read(storage, "batches/one") == b"older"
+
+
+async def test_a_client_that_breaks_off_is_no_fault_of_storage(tmp_path: Path) -> None:
+    breaker = Breaker("Storage", monotonic, threshold=1)
+    storage = GuardedStorage(FileStorage(tmp_path), breaker)
+    for _ in range(2):
+        with pytest.raises(ConnectionResetError):
+            await storage.put("batches/one", _blocks(b"x", then=_break_off))
+    assert breaker.state is BreakerState.CLOSED
