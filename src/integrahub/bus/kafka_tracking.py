@@ -62,7 +62,9 @@ class Tracking(Generic[_Held]):
         place = self._partitions.get(partition)
         if place is not None and place.committed is not None and offset < place.committed:
             # What is committed does not come again: the topic was made again, and its log began from the start.
-            place = self._partitions[partition] = _Partition(place.assignment)
+            # Places of the older log mean nothing in it.
+            self._assignments += 1
+            place = self._partitions[partition] = _Partition(self._assignments)
         if place is not None and (place.end is None or offset >= place.end):
             place.held[offset] = _Message(told)
             place.end = offset + 1

@@ -76,3 +76,15 @@ def test_a_log_that_begins_from_the_start_is_read_from_the_start() -> None:
     assert [(place.offset, told) for place, told in taken] == [(0, b"after"), (1, b"after")]
     tracking.settle(taken[0][0])
     assert tracking.commits() == {0: 1}
+
+
+def test_a_place_from_before_a_log_began_from_the_start_settles_nothing_of_it() -> None:
+    tracking = _tracking(5, 6)
+    (first, _), (old, _) = tracking.take(2, 0)
+    tracking.settle(first)
+    assert tracking.commits() == {0: 6}
+    for offset in range(7):
+        tracking.add(0, offset, b"after")
+    assert len(tracking.take(9, 0)) == 7
+    tracking.settle(old)
+    assert len(tracking.take(9, 10)) == 7
