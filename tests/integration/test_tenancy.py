@@ -116,6 +116,8 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
         "INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256)"
         " VALUES (gen_random_uuid(), %(id)s, 99, 'full', 1, '')",
         "INSERT INTO pharmacies (cnpj, name) VALUES ('11222333000181', 'x')",
+        "INSERT INTO pharmacy_turns (pharmacy_id, last_seq) VALUES (99, 7)",
+        "INSERT INTO audit_log (actor, action, subject) VALUES ('', '', '')",
     ):
         with pytest.raises(InsufficientPrivilege, match="row-level security"):
             async with api.within(Reach(cnpjs=(CNPJ,))).transaction() as connection:
@@ -131,6 +133,11 @@ async def test_the_api_deletes_nothing(api: Database, table: str) -> None:
 
 
 async def test_an_ended_entry_of_the_audit_log_is_closed_to_the_api_too(api: Database) -> None:
+    with pytest.raises(InsufficientPrivilege, match="row-level security"):
+        async with api.within(EVERYTHING).transaction() as connection:
+            await connection.execute(
+                "INSERT INTO audit_log (actor, action, subject, outcome) VALUES ('', '', '', 'done')"
+            )
     async with api.within(EVERYTHING).transaction() as connection:
         assert (await connection.execute("UPDATE audit_log SET outcome = 'x'")).rowcount == 0
     with pytest.raises(InsufficientPrivilege):

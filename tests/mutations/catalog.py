@@ -14,7 +14,8 @@ FILE = ROOT / "tests" / "mutations.toml"
 class Mutation:
     """A guard that is dropped, in a SQL `block` or a Python `function` of `file`, and `tests` that must fail then.
 
-    `guard` stands once in that block or function; `instead` takes its place.
+    `guard` stands once in that block or function, or in the whole file where neither is named; `instead` takes its
+    place.
     """
 
     name: str
@@ -27,7 +28,7 @@ class Mutation:
 
     def apply(self, text: str) -> str:
         """Return the file's text without the guard; ValueError when it does not stand where the entry says."""
-        start, end = _span_of_block(text, self.block) if self.block else _span_of_function(text, self.function or "")
+        start, end = self._span(text)
         part = text[start:end]
         if part.count(self.guard) != 1:
             raise ValueError(f"{self.name}: {self.guard!r} stands {part.count(self.guard)} times in {self.place}")
@@ -36,7 +37,12 @@ class Mutation:
     @property
     def place(self) -> str:
         """Return where the guard stands."""
-        return f"{self.file} {self.block or self.function}"
+        return f"{self.file} {self.block or self.function or '(whole file)'}"
+
+    def _span(self, text: str) -> tuple[int, int]:
+        if self.block:
+            return _span_of_block(text, self.block)
+        return _span_of_function(text, self.function) if self.function else (0, len(text))
 
 
 def load() -> list[Mutation]:

@@ -28,8 +28,8 @@ def test_failures_in_a_row_open_it_and_an_answer_between_them_does_not() -> None
     for _ in range(10):
         breaker.failed(OSError())
         breaker.failed(OSError())
+        assert breaker.state is BreakerState.CLOSED
         breaker.succeeded()
-    assert breaker.state is BreakerState.CLOSED
     assert opened(clock).state is BreakerState.OPEN
 
 
@@ -62,7 +62,7 @@ def test_an_abandoned_trial_lets_another_try() -> None:
     breaker.enter()
 
 
-def test_failing_trials_double_the_pause_up_to_the_longest() -> None:
+def test_failing_trials_double_the_pause_up_to_the_longest_and_an_answer_ends_that() -> None:
     clock, pauses = Clock(), []
     breaker = opened(clock)
     for _ in range(6):
@@ -71,6 +71,11 @@ def test_failing_trials_double_the_pause_up_to_the_longest() -> None:
         breaker.enter()
         breaker.failed(OSError())
     assert pauses == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
+    clock.now += 8.0
+    breaker.succeeded()
+    for _ in range(3):
+        breaker.failed(OSError())
+    assert breaker.retry_after() == 1.0
 
 
 @given(st.lists(st.sampled_from(["enter", "ok", "fail", "left", "wait"]), max_size=60))

@@ -52,17 +52,17 @@ async def test_an_object_gets_its_name_once_its_bytes_are_on_the_disk_and_then_i
 async def test_a_put_that_is_cut_off_leaves_the_older_object_as_it_was(tmp_path: Path) -> None:
     storage = FileStorage(tmp_path)
     await storage.put("batches/one", _blocks(b"older"))
-    seen = list[bytes]()
+    seen = list[tuple[list[str], bytes]]()
 
     async def looking() -> AsyncIterator[bytes]:
         yield b"n" * 300_000
-        seen.append(await _read(storage, "batches/one"))
+        seen.append(([name async for name in storage.list("")], await _read(storage, "batches/one")))
         yield b"n" * 300_000
         _break_off()
 
     with pytest.raises(ConnectionResetError):
         await storage.put("batches/one", looking())
-    assert seen == [b"older"] and await _read(storage, "batches/one") == b"older"
+    assert seen == [(["batches/one"], b"older")] and await _read(storage, "batches/one") == b"older"
 
 
 async def test_a_client_that_breaks_off_is_no_fault_of_storage(tmp_path: Path) -> None:
