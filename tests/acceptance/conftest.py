@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -84,6 +84,15 @@ class Installation:
     def log(self) -> str:
         """The end of what the hub said."""
         return (self.folder / "hub.log").read_text(errors="replace")[-5000:]
+
+    def weights(self) -> dict[int, int]:
+        """Bytes of memory that each process of the hub has for itself."""
+        found: dict[int, int] = {}
+        for pid in self.members():
+            with suppress(OSError):
+                rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+                found[pid] = sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_"))
+        return found
 
     def members(self) -> list[int]:
         """Process ids of everything that runs on the folder: the hub, its children, its PostgreSQL."""

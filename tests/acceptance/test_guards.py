@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -56,16 +55,6 @@ def _stranger(port: int, number: int) -> socket.socket:
         sent = _requests()
         connection.sendall(sent[number % len(sent)])
     return connection
-
-
-def _weights(hub: Installation) -> dict[int, int]:
-    """Bytes of memory that each process of the hub has for itself."""
-    found: dict[int, int] = {}
-    for pid in hub.members():
-        with suppress(OSError):
-            rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            found[pid] = sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_"))
-    return found
 
 
 def _call(
@@ -160,11 +149,11 @@ def hub() -> Iterator[Installation]:
 def test_strangers_neither_grow_a_process_nor_keep_a_pharmacy_waiting(hub: Installation) -> None:
     with Poster(hub, OTHER) as poster:
         quiet, _, _ = poster.quiet()
-        before, most = _weights(hub), dict[int, int]()
+        before, most = hub.weights(), dict[int, int]()
         strangers = [_stranger(hub.port, number) for number in range(_CONNECTIONS)]
         end = monotonic() + _SECONDS
         while monotonic() < end:
-            for pid, weight in _weights(hub).items():
+            for pid, weight in hub.weights().items():
                 most[pid] = max(most.get(pid, 0), weight)
             for number, stranger in enumerate(strangers):
                 with suppress(OSError):
@@ -216,13 +205,13 @@ def test_a_pharmacy_within_its_limits_does_not_slow_another(hub: Installation) -
         threading.Event().wait(2)
 
     works = [search, upload, lambda: _slow_reader(hub), search]
-    stop, before, most = threading.Event(), _weights(hub), dict[int, int]()
+    stop, before, most = threading.Event(), hub.weights(), dict[int, int]()
     with Poster(hub, OTHER) as poster, ThreadPoolExecutor(16) as pool:
         _, quiet_p99, quiet_longest = poster.quiet()
         attack = [pool.submit(_one_of, works, stop, number) for number in range(16)]
         end = monotonic() + _SECONDS
         while monotonic() < end:
-            for pid, weight in _weights(hub).items():
+            for pid, weight in hub.weights().items():
                 most[pid] = max(most.get(pid, 0), weight)
             threading.Event().wait(0.5)
         stop.set()

@@ -1,10 +1,12 @@
 """TLS as clients and openssl see it; who is slow or endless is shown the door."""
 
+import os
 import socket
 import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -129,6 +131,34 @@ def test_a_head_without_end_is_ended(secured: Installation) -> None:
             for number in range(1000):
                 long.sendall(b"X-%d: %s\r\n" % (number, b"a" * 1000))
             assert b"431" not in long.recv(100)
+
+
+@pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="3,500 connections; set IHUB_LONG")
+def test_connections_over_tls_that_do_nothing_cost_little_and_keep_nobody_out(secured: Installation) -> None:
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    secured.post(b'[{"PRODUCTID": 2, "TITLE": "A"}]').raise_for_status()
+    before, most = secured.weights(), dict[int, int]()
+
+    def weigh() -> None:
+        for pid, weight in secured.weights().items():
+            most[pid] = max(most.get(pid, 0), weight)
+
+    with ExitStack() as held:
+        for number in range(3500):
+            source = (f"127.0.0.{2 + number % 3}", 0)
+            one = held.enter_context(socket.create_connection(("127.0.0.1", secured.port), 30, source))
+            if number >= 2000:
+                with suppress(OSError):  # closed to make room
+                    one = held.enter_context(context.wrap_socket(one, server_hostname="localhost"))
+                    one.sendall(b"GET /livez HTTP/1.1\r\nHost: hub\r\n\r\n")
+                    one.recv(1000)
+            if number % 500 == 499:
+                weigh()
+                assert secured.post(b'[{"PRODUCTID": 3, "TITLE": "A"}]').status_code == 202
+        weigh()
+    growth = max(most[pid] - before[pid] for pid in before if pid in most)
+    print(f"growth {growth / 1e6:.0f} MB")
+    assert growth < 50 << 20
 
 
 def test_the_hub_does_not_listen_to_others_in_the_clear_unless_asked_by_name(installation: Installation) -> None:

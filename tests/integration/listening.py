@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
-
-from integrahub.api.server import configure
+from integrahub.api.server import server_of
 from integrahub.api.tls import Hardened
 from integrahub.settings import Settings
 
@@ -19,7 +17,7 @@ _PATIENCE = 20.0  # seconds
 @asynccontextmanager
 async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> AsyncIterator[int]:
     """The port where the app is served until the block ends; `send_buffer` bounds the kernel's bytes a connection."""
-    server = uvicorn.Server(configure(settings, Hardened(app, tls=False), 0, None))
+    server = server_of(settings, Hardened(app, tls=False), 0, None)
     with socket.create_server(("127.0.0.1", 0)) as place:
         if send_buffer:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from integrahub.api.server import configure
+from integrahub.api.server import server_of
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
@@ -49,7 +49,7 @@ async def _address(settings: Settings, peer: str) -> str:
     async def app(scope: object, *_: object) -> None:
         seen.append(scope["client"][0])  # type: ignore[index]
 
-    config = configure(settings, app, 1, None)
+    config = server_of(settings, app, 1, None).config
     scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": [(b"x-forwarded-for", b"6.6.6.6")]}
     served = ProxyHeadersMiddleware(app, config.forwarded_allow_ips) if config.proxy_headers else app  # type: ignore[arg-type]
     await served(scope, None, None)  # type: ignore[arg-type]

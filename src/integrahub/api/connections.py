@@ -13,6 +13,7 @@ from integrahub.domain.limits import neighbourhood
 from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED, CONNECTIONS_OPEN
 
 _MAX_STRANGERS_STALLED = 50  # connections without a key whose answers may wait to be taken
+_MAX_STRANGERS_SECURED = 500  # idle connections over TLS, of fifty kilobytes each, whose clients showed no key
 _LOOKS = 4  # looks at slow readers in the time they have
 _PACE = 1024  # bytes a second that a client must take of an answer
 _LOG_EVERY_SECONDS = 60.0
@@ -45,6 +46,9 @@ class Connection(Protocol):
     def is_strange(self) -> bool:
         """Whether its request showed no key that is known."""
 
+    def is_secured(self) -> bool:
+        """Whether it has the state of TLS."""
+
     def end(self) -> None:
         """Close it at once, unsent bytes and all."""
 
@@ -66,6 +70,7 @@ class Connections:
         self._counts: defaultdict[str, int] = defaultdict(int)
         self._idle: OrderedDict[Connection, None] = OrderedDict()  # the longest idle first; so for each address
         self._idle_of: defaultdict[str, OrderedDict[Connection, None]] = defaultdict(OrderedDict)
+        self._secured: OrderedDict[Connection, None] = OrderedDict()  # idle, over TLS, without a key
         self._stalled: OrderedDict[Connection, None] = OrderedDict()
         self._unsent: dict[Connection, _Unsent] = {}
         self._looking: asyncio.TimerHandle | None = None
@@ -74,7 +79,7 @@ class Connections:
     def add(self, connection: Connection) -> bool:
         """Take a new connection in, closing an idle one when a bound is reached; False when there is none to close."""
         place = neighbourhood(connection.address)
-        if self._counts[place] >= self._bounds.per_address and not self._is_proxy(connection.address):
+        if self._counts[place] >= self._bounds.per_address and not self.is_proxy(connection.address):
             if not self._make_room("address", place):
                 return False
         elif len(self._open) >= self._bounds.total and not self._make_room("total"):
@@ -91,6 +96,7 @@ class Connections:
         """Note that a request began."""
         if connection in self._idle:
             del self._idle[connection], self._idle_of[self._open[connection]][connection]
+            self._secured.pop(connection, None)
 
     def idle(self, connection: Connection) -> None:
         """Note that the request was answered, or that another is awaited."""
@@ -98,6 +104,11 @@ class Connections:
             for kept in (self._idle, self._idle_of[self._open[connection]]):
                 kept[connection] = None
                 kept.move_to_end(connection)
+            if connection.is_secured() and connection.is_strange():
+                self._secured[connection] = None
+                self._secured.move_to_end(connection)
+                if len(self._secured) > _MAX_STRANGERS_SECURED:
+                    self._close(next(iter(self._secured)), "strangers")
 
     def stalled(self, connection: Connection) -> None:
         """Note that a client does not take its answer; of those without a key the first of too many is closed."""
@@ -171,7 +182,8 @@ class Connections:
             self._logged = self._clock()
             _log.warning("a connection was closed or refused", action="connect", reason=reason, open=len(self._open))
 
-    def _is_proxy(self, address: str) -> bool:
+    def is_proxy(self, address: str) -> bool:
+        """Whether an address stands for many clients."""
         try:
             known = ipaddress.ip_address(address)
         except ValueError:

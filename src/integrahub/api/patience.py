@@ -7,6 +7,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from integrahub.api.arrivals import Arrival
 from integrahub.api.connections import Connections
 from integrahub.api.problems import bare_refusal
 from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED
@@ -35,9 +36,12 @@ class PatientProtocol(HttpToolsProtocol):
     _head = 0
     _taken = 0
 
-    def __init__(self, *given: Any, open_connections: Connections, **named: Any) -> None:
+    def __init__(
+        self, *given: Any, open_connections: Connections, arrival: Arrival | None = None, **named: Any
+    ) -> None:
         super().__init__(*given, **named)
         self._open = open_connections
+        self._arrival = arrival
 
     @property
     def address(self) -> str:
@@ -52,6 +56,10 @@ class PatientProtocol(HttpToolsProtocol):
         """Whether the request showed no key that is known."""
         return self.cycle is None or "caller" not in self.cycle.scope
 
+    def is_secured(self) -> bool:
+        """Whether it has the state of TLS."""
+        return self.scheme == "https"
+
     def end(self) -> None:
         """Close the connection at once."""
         self.transport.abort()
@@ -60,6 +68,9 @@ class PatientProtocol(HttpToolsProtocol):
         """A client is there: it has to speak."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(_BUFFER)
+        if self._arrival is not None:
+            self._arrival.secured()
+            self._arrival = None
         if self._open.add(self):
             self._await_head()
         else:

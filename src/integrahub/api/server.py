@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from integrahub.api.app import create
+from integrahub.api.arrivals import Arrival, TlsGate
 from integrahub.api.connections import Bounds, Connections
 from integrahub.api.patience import PatientProtocol
 from integrahub.api.tls import Certificate, Hardened, ToHttps
@@ -27,7 +28,6 @@ from integrahub.telemetry.probes import Probes
 from integrahub.telemetry.process import raise_descriptor_limit, watched
 
 _ARRIVING = 0.5  # seconds a request may take from its connection to here
-_HANDSHAKE_SECONDS = 10.0
 _OTHER_DESCRIPTORS = 256  # that a process may need beside those of its clients: database, storage, bus, files
 _DRAIN = 20  # seconds requests under way may take to end
 
@@ -42,7 +42,7 @@ async def serve(settings: Settings) -> None:
         show_new_key(hub.operator)
         ingest = hub.ingest()
         app = Hardened(create(hub, ingest), tls=certificate is not None)
-        server = _Server(configure(settings, app, settings.port, certificate))
+        server = server_of(settings, app, settings.port, certificate)
         gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
         own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
@@ -55,38 +55,53 @@ async def serve(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Takes no connection any more, then answers those it took at the last moment before it ends."""
+    """Takes no connection any more, then answers those it took at the last moment before it ends.
+
+    Over TLS the connections come through a gate of ours: uvicorn's listening counts them after their handshake alone.
+    """
+
+    def __init__(self, config: uvicorn.Config, connections: Connections, certificate: Certificate | None) -> None:
+        super().__init__(config)
+        self._connections, self._certificate = connections, certificate
+        self._gates: list[TlsGate] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        if self._certificate is None:
+            await super().startup(sockets)
+            return
+        places = [self.config.bind_socket()] if sockets is None else sockets
+        await super().startup([])
+        context = self._certificate.context
+        self._gates = [TlsGate(place, context, self._protocol, self._connections) for place in places]
+        self.servers = list(self._gates)  # type: ignore[arg-type]
+
+    def _protocol(self, arrival: Arrival) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, arrival=arrival
+        )
+        return made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """A connection whose request is still on its way would otherwise be closed without an answer."""
         for server in self.servers:
             server.close()
         await asyncio.sleep(_ARRIVING)
+        if any([await gate.settle() for gate in self._gates]):
+            await asyncio.sleep(_ARRIVING)
         await super().shutdown(sockets)
 
 
-class _Loop(uvloop.Loop):
-    """An event loop whose TLS handshakes have as long as a request's head; uvicorn leaves them a minute."""
-
-    async def create_server(  # type: ignore[override]
-        self, *given: Any, ssl: Any = None, **named: Any
-    ) -> asyncio.AbstractServer:
-        """Listen as asyncio does."""
-        if ssl is not None:
-            named |= {"ssl": ssl, "ssl_handshake_timeout": _HANDSHAKE_SECONDS}
-        return await super().create_server(*given, **named)
-
-
-def configure(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Config:
-    """Return the server's configuration for an app on a port, over TLS when there is a certificate."""
+def server_of(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Server:
+    """Return the server of an app on a port, over TLS when there is a certificate."""
     most = min(settings.max_connections, max(10, raise_descriptor_limit() - _OTHER_DESCRIPTORS))
     per_address, proxies = settings.max_connections_per_address, settings.trusted_proxies
-    bounds = Bounds(most, per_address, settings.body_patience, proxies)
-    return uvicorn.Config(
+    connections = Connections(Bounds(most, per_address, settings.body_patience, proxies))
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=port,
-        http=partial(PatientProtocol, open_connections=Connections(bounds)),  # type: ignore[arg-type]
+        http=partial(PatientProtocol, open_connections=connections),  # type: ignore[arg-type]
         ws="none",
         access_log=False,
         log_config=None,
@@ -97,6 +112,7 @@ def configure(settings: Settings, app: Any, port: int, certificate: Certificate 
         server_header=False,
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
+    return _Server(config, connections, certificate)
 
 
 @asynccontextmanager
@@ -118,7 +134,7 @@ async def _redirect(settings: Settings, port: int) -> None:
     # Each API of a fleet answers there.
     place = socket.create_server((settings.host, port), family=family, reuse_port=True)
     # Signals are the API's; this server ends with it.
-    await uvicorn.Server(configure(settings, ToHttps(settings.port), port, None))._serve([place])
+    await server_of(settings, ToHttps(settings.port), port, None)._serve([place])
 
 
 def _starting(server: uvicorn.Server) -> list[str]:
@@ -130,6 +146,6 @@ def _starting(server: uvicorn.Server) -> list[str]:
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings, "api"), asyncio.Runner(loop_factory=_Loop) as runner:
+    with watched(settings, "api"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0

@@ -16,6 +16,7 @@ CONNECTIONS_CLOSED = Counter(
     known=[
         *(("idle_total",), ("idle_address",), ("refused_total",), ("refused_address",), ("slow_head",)),
         *(("large_head",), ("pipelined",), ("slow_reader",), ("stalled",)),
+        *(("handshake_total",), ("handshake_address",), ("slow_handshake",), ("strangers",)),
     ],
     meaning="Connections that the hub closed or refused to guard itself: idle ones at a bound, slow or greedy clients",
     remedy="`idle_*` and `refused_*`: raise MAX_CONNECTIONS, or block who floods. Others: a slow or hostile client.",

@@ -17,6 +17,7 @@ class Peer:
     waiting: int = 0
     taken: int = 0
     strange: bool = True
+    secured: bool = False
     ended: bool = False
 
     def unsent(self) -> tuple[int, int]:
@@ -24,6 +25,9 @@ class Peer:
 
     def is_strange(self) -> bool:
         return self.strange
+
+    def is_secured(self) -> bool:
+        return self.secured
 
     def end(self) -> None:
         self.ended = True
@@ -116,3 +120,18 @@ async def test_few_strangers_may_keep_answers_waiting_and_known_clients_do_not_c
         registry.stalled(peer)
     assert sum(peer.ended for peer in strangers) == 10 and strangers[0].ended
     assert not any(peer.ended for peer in known)
+
+
+async def test_few_idle_strangers_may_keep_the_state_of_tls_and_known_clients_do_not_count(clock: Clock) -> None:
+    registry = made(clock, total=9000, per_address=9000)
+    clear, known = [Peer() for _ in range(600)], [Peer(strange=False, secured=True) for _ in range(600)]
+    strangers = [Peer(secured=True) for _ in range(510)]
+    for peer in (*clear, *known, *strangers[:500]):
+        registry.add(peer)
+    registry.busy(strangers[0])
+    for peer in strangers[500:]:
+        registry.add(peer)
+    assert [peer.ended for peer in strangers[:11]] == [False] + [True] * 9 + [False]
+    registry.idle(strangers[0])
+    assert strangers[10].ended and sum(peer.ended for peer in strangers) == 10
+    assert not any(peer.ended for peer in (*clear, *known))
