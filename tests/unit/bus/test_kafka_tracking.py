@@ -54,6 +54,11 @@ def test_what_comes_twice_from_the_broker_or_for_another_is_held_once_or_not_at_
     tracking.add(0, 1, b"repeated")
     tracking.add(7, 1, b"not ours")
     assert len(tracking) == 2
+    (first, told), _ = tracking.take(2, 0)
+    tracking.settle(first)
+    for offset in (1, 2):  # one is settled, and one is being worked on
+        tracking.add(0, offset, b"repeated")
+    assert (told, len(tracking), tracking.take(9, 0)) == (b"0/1", 1, [])
 
 
 def test_a_commit_the_brokers_did_not_take_is_made_again() -> None:
