@@ -1,5 +1,6 @@
-"""An object is on the disk, whole, before it has its name; faults of a client are none of storage."""
+"""An object is on the disk, whole, before it has its name; only faults of storage itself open its breaker."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from time import monotonic
 import pytest
 
 from integrahub.domain.breakers import Breaker, BreakerState
+from integrahub.domain.errors import Transient
 from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
 
@@ -72,3 +74,19 @@ async def test_a_client_that_breaks_off_is_no_fault_of_storage(tmp_path: Path) -
         with pytest.raises(ConnectionResetError):
             await storage.put("batches/one", _blocks(b"x", then=_break_off))
     assert breaker.state is BreakerState.CLOSED
+
+
+class _Hanging(FileStorage):
+    """A storage that leaves whatever is to be removed unanswered."""
+
+    async def delete(self, name: str) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_two_deadlines_that_passed_open_a_breaker_that_takes_five_refusals(tmp_path: Path) -> None:
+    breaker = Breaker("Storage", monotonic, threshold=5)
+    storage = GuardedStorage(_Hanging(tmp_path), breaker, patience=0.01)
+    for _ in range(2):
+        with pytest.raises(Transient, match="no answer within"):
+            await storage.delete("batches/one")
+    assert breaker.state is BreakerState.OPEN
