@@ -22,6 +22,7 @@ from integrahub.cli.parts.seaweed import S3Server, seaweed
 from integrahub.db.embedded import EmbeddedPostgres
 from integrahub.db.migrations import migrate
 from integrahub.db.pool import Database
+from integrahub.domain.errors import Transient
 from integrahub.storage.s3_place import S3Place, s3_place
 from tests.faults.freezing import postmaster
 
@@ -97,6 +98,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield opened
     finally:
         await opened.close()
+
+
+async def reached(database: Database) -> None:
+    """Wait until a connection is there: on a busy machine the first may take longer than a short deadline."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await database.check()
+            except Transient:
+                await asyncio.sleep(0.05)
 
 
 _Made = TypeVar("_Made")

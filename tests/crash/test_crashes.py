@@ -173,6 +173,7 @@ def reached(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[
     return {kind: list(counted(str(folder / kind))) for kind in KINDS}
 
 
+@pytest.mark.timeout(1200)
 def test_a_process_killed_at_any_point_changes_nothing_of_what_comes_out(
     reached: dict[str, list[tuple[str, int]]], postgres: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -13,6 +13,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.deadlines import Deadlines
 from integrahub.domain.errors import Transient
+from tests.conftest import reached
 from tests.faults.freezing import frozen
 
 _SHORT = Deadlines(pool=0.4, answer=0.5, statement=0.4, lock=0.3)
@@ -151,8 +152,9 @@ async def _rows(database: Database, query: LiteralString) -> list[dict[str, Any]
 
 async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> None:
     breaker = Breaker("PostgreSQL", monotonic)
-    database = Database(database_url, size=1, deadlines=Deadlines(pool=0.05), breaker=breaker)
+    database = Database(database_url, size=1, deadlines=Deadlines(pool=0.3), breaker=breaker)
     await database.open()
+    await reached(database)
     async with database.transaction() as connection:
         for _ in range(8):
             with pytest.raises(Transient, match="no connection was free"):
