@@ -6,11 +6,13 @@ import json
 import random
 import shutil
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from integrahub.db import merging
+from integrahub.db import merging, replays
 from integrahub.domain.errors import Poison
+from integrahub.domain.windows import Window
 from integrahub.settings import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes
@@ -217,3 +219,20 @@ async def test_a_batch_is_replayed_only_when_it_is_final_and_once_at_a_time(sett
         assert answer.status_code == 202, answer.text
         assert (await refused(idle, path))["code"] == "replay_pending"
         assert len((await idle.get("/v1/batches"))["items"]) == 2
+
+
+async def test_letters_that_are_settled_make_no_batch_and_take_no_number(settings: Settings) -> None:
+    letter = (
+        "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, place, message, stack, attempts,"
+        " fingerprint, settled_at) VALUES (%s, 0, 1, '', '', '', '', '', '[]', '', now()) RETURNING id"
+    )
+    async with running(settings, []) as idle:
+        idle.key = (await idle.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        posted = UUID((await idle.post(catalogue(2))).json()["batch_id"])
+        async with idle.hub.database.transaction() as connection:
+            row = await (await connection.execute(letter, [posted])).fetchone()
+        assert row is not None
+        assert await replays.queue_letters(idle.hub.database, posted, [row["id"]], Window()) is None
+        assert (await idle.get("/v1/batches"))["items"][0]["received_seq"] == 1
+        again = (await idle.post([product(1)], "delta")).json()["batch_id"]
+        assert (await idle.get(f"/v1/batches/{again}"))["received_seq"] == 2
