@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from integrahub.api.limits import Limiter
-from integrahub.api.second_looks import NoRoom, SecondLooks
+from integrahub.api.second_looks import FirstLooks, NoRoom, SecondLooks
 from integrahub.db.pool import Database
 from integrahub.domain.keys import generate_key
 from integrahub.domain.limits import Rate, Taken
@@ -193,3 +193,26 @@ async def test_a_limiter_that_hangs_holds_nobody_up(limited: Client) -> None:
         await connection.execute("LOCK TABLE rate_windows")
         async with asyncio.timeout(20):
             assert (await limited.post(BODY, "delta")).status_code == 202
+
+
+async def test_keys_not_seen_before_are_looked_up_two_at_once_for_an_address() -> None:
+    looks, under_way, seen = FirstLooks(), 0, set[int]()
+    go_on = asyncio.Event()
+
+    async def look(place: str) -> None:
+        nonlocal under_way
+        async with looks(place):
+            under_way += 1
+            seen.add(under_way)
+            await go_on.wait()
+            under_way -= 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(20):
+            group.create_task(look("192.0.2.1"))
+        await asyncio.sleep(0)
+        group.create_task(look("192.0.2.2"))
+        await asyncio.sleep(0)
+        assert under_way == 3
+        go_on.set()
+    assert max(seen) == 3 and not looks._of

@@ -10,12 +10,14 @@ from starlette.requests import Request
 
 from integrahub.api.limits import Limits
 from integrahub.api.refused_logins import RefusedLogins
+from integrahub.api.second_looks import FirstLooks
 from integrahub.api.times import wire_time
 from integrahub.db import api_keys
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Forbidden, Unauthorized
 from integrahub.domain.gathering import Shared
 from integrahub.domain.keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
+from integrahub.domain.limits import neighbourhood
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
@@ -47,6 +49,7 @@ class Keys:
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._refused = RefusedLogins()
+        self._first_looks = FirstLooks()
         self._asked = Shared[bytes, Caller | Unauthorized]()
 
     def allowing(self, scope: Scope) -> "KeyCheck":
@@ -75,7 +78,18 @@ class Keys:
         known, since = self._known.get(digest, (None, 0.0))
         if known and monotonic() - since < _FRESH:
             return known
-        is_blocked = not known and self._limits.is_blocked(address)
+        if known:
+            return await self._judged(key, digest, address, is_blocked=False)
+        if not self._limits.is_blocked(address):
+            async with self._first_looks(neighbourhood(address)):
+                # Those before it may have been of the same key, or one too many.
+                if digest in self._known:
+                    return self._known[digest][0]
+                if not self._limits.is_blocked(address):
+                    return await self._judged(key, digest, address, is_blocked=False)
+        return await self._judged(key, digest, address, is_blocked=True)
+
+    async def _judged(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
         found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
         if isinstance(found, Caller):
             return found

@@ -1,6 +1,7 @@
 """What a browser opens: the page of the API with its own files, and the way there. Every address is relative."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib import resources
 
 from fastapi import APIRouter
@@ -47,9 +48,13 @@ def router(title: str) -> APIRouter:
     return routes
 
 
+@cache
+def _bytes_of(name: str) -> bytes:
+    return resources.files("fastapi_swagger.resources").joinpath(name).read_bytes()
+
+
 def _file(name: str, media_type: str) -> Callable[[], Awaitable[Response]]:
     async def content() -> Response:
-        found = resources.files("fastapi_swagger.resources").joinpath(name).read_bytes()
-        return Response(found, media_type=media_type)
+        return Response(_bytes_of(name), media_type=media_type)
 
     return content

@@ -42,6 +42,7 @@ class PatientProtocol(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._open = open_connections
         self._arrival = arrival
+        self._cycles: list[Any] = []  # whose answers are not given
 
     @property
     def address(self) -> str:
@@ -62,6 +63,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close the connection at once."""
+        self._disconnect()
         self.transport.abort()
 
     def connection_made(self, transport: Any) -> None:
@@ -80,6 +82,7 @@ class PatientProtocol(HttpToolsProtocol):
         """The client is gone."""
         self._end_wait()
         self._open.remove(self)
+        self._disconnect()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -126,9 +129,11 @@ class PatientProtocol(HttpToolsProtocol):
         # Nothing more is read before somebody wants the body: who has no key does not fill the process with one.
         self.flow.pause_reading()
         super().on_headers_complete()
+        self._cycles.append(self.cycle)
 
     def on_response_complete(self) -> None:
         """The answer is given; what came of the body is dropped, and the rest will be."""
+        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
         if not self.pipeline:  # else the newest request is another than the one answered
             self.cycle.body = bytearray()
             self._open.idle(self)
@@ -172,6 +177,13 @@ class PatientProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         self._head = 0
         self._deadline = self.loop.call_later(_SECONDS, self._end_slow_head)
+
+    def _disconnect(self) -> None:
+        """Let no answer be written any more; of several under way uvicorn stops the newest alone."""
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self._cycles.clear()
 
     def _end_wait(self) -> None:
         if self._deadline is not None:

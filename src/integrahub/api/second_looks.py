@@ -1,7 +1,8 @@
 """Look-ups of keys from addresses that are blocked for wrong ones: few at once, so that guessing costs little."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
 
@@ -14,6 +15,26 @@ Found = TypeVar("Found")
 
 class NoRoom(Exception):
     """As many keys are looked up as may be."""
+
+
+class FirstLooks:
+    """Bound the look-ups of keys that are not remembered, by address: a flood of keys leaves the database to others."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[asyncio.Semaphore, int]] = {}  # and how many hold it or wait for it
+
+    @asynccontextmanager
+    async def __call__(self, place: str) -> AsyncIterator[None]:
+        """Wait for a turn of the address."""
+        free, count = self._of.get(place, (asyncio.Semaphore(_AT_ONCE), 0))
+        self._of[place] = free, count + 1
+        try:
+            async with free:
+                yield
+        finally:
+            _, count = self._of.pop(place)
+            if count > 1:
+                self._of[place] = free, count - 1
 
 
 class SecondLooks:
