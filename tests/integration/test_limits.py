@@ -133,7 +133,7 @@ async def test_look_ups_of_a_blocked_address_are_few_at_once() -> None:
 
 
 async def test_a_key_for_all_pharmacies_is_counted_by_itself_too(settings: Settings) -> None:
-    vendors = ("the-first-vendor", "the-second-vendor")
+    vendors = ("Vq7-first-vendor-of-two", "Kz3-second-vendor-of-two")
     bounds = {"rate_limit": "50/hour", "key_rate_limit": "3/hour", "valid_api_keys": vendors}
     async with running(settings.model_copy(update=bounds), []) as client:
         made = (await client.admin("POST", "/admin/keys", {"cnpjs": "all"}))["api_key"]

@@ -75,19 +75,22 @@ class Keys:
         equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
         if equal:
             return equal[0]
-        known, since = self._known.get(digest, (None, 0.0))
-        if known and monotonic() - since < _FRESH:
-            return known
-        if known:
+        if fresh := self._fresh(digest):
+            return fresh
+        if digest in self._known:
             return await self._judged(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
             async with self._first_looks(neighbourhood(address)):
                 # Those before it may have been of the same key, or one too many.
-                if digest in self._known:
-                    return self._known[digest][0]
+                if fresh := self._fresh(digest):
+                    return fresh
                 if not self._limits.is_blocked(address):
                     return await self._judged(key, digest, address, is_blocked=False)
         return await self._judged(key, digest, address, is_blocked=True)
+
+    def _fresh(self, digest: bytes) -> Caller | None:
+        known, since = self._known.get(digest, (None, 0.0))
+        return known if monotonic() - since < _FRESH else None
 
     async def _judged(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
         found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
