@@ -167,6 +167,14 @@ def _skipping() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests to `make test-long`: they are no missing part."""
+    if not os.environ.get("IHUB_LONG"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """A closing table of what was left out because this machine lacks a part."""
     left_out = terminalreporter.stats.get("skipped", [])

@@ -32,7 +32,7 @@ def test_a_port_that_is_taken_is_told_at_once_with_who_has_it(installation: Inst
     assert f"Another IntegraHub is running on {folder / 'postgres'}: process {installation.process.pid}" in same.stderr
 
 
-@pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="IHUB_LONG is not set")
+@pytest.mark.long
 def test_a_hub_that_drains_is_waited_for(installation: Installation) -> None:
     installation.start()
     assert installation.process is not None

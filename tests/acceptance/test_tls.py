@@ -1,6 +1,5 @@
 """TLS as clients and openssl see it; who is slow or endless is shown the door."""
 
-import os
 import socket
 import ssl
 import subprocess
@@ -133,7 +132,7 @@ def test_a_head_without_end_is_ended(secured: Installation) -> None:
             assert b"431" not in long.recv(100)
 
 
-@pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="3,500 connections; set IHUB_LONG")
+@pytest.mark.long
 def test_connections_over_tls_that_do_nothing_cost_little_and_keep_nobody_out(secured: Installation) -> None:
     context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
     secured.post(b'[{"PRODUCTID": 2, "TITLE": "A"}]').raise_for_status()
