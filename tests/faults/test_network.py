@@ -15,6 +15,7 @@ from integrahub.db.pool import Database
 from integrahub.domain.deadlines import Deadlines
 from integrahub.settings import Settings
 from integrahub.worker import STEPS
+from tests.conftest import reached
 from tests.faults.proxy import Fault, Proxy
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue
@@ -36,6 +37,7 @@ async def behind(
     settings = settings.model_copy(update={"rate_limit": "off"})
     try:
         async with running(settings, list(STEPS), deadlines) as client:
+            await reached(client.hub.database)
             client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
             yield client, proxy
     finally:

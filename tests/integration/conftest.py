@@ -17,7 +17,6 @@ from integrahub.domain.deadlines import Deadlines
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
 from integrahub.worker import STEPS, loops
-from tests.conftest import reached
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"
@@ -87,7 +86,6 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
         open_hub(settings, role=Role.API, deadlines=deadlines) as api,
         open_hub(settings, role=Role.WORKER) as worker,
     ):
-        await reached(api.database)
         # One bus for all: its breaker is told by the API's health and trips where messages are received.
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()
