@@ -96,9 +96,8 @@ async def test_a_split_that_was_lost_fails_no_batch_and_hands_none_back(idle: Cl
     assert await batches.renew_splits(idle.hub.database, [own])
 
 
-async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
-    idle: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def _lose_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Held, asyncio.Task[None]]:
+    """Return a batch whose chunk's lease ended while its worker, the task, was about to write."""
     posted = (await idle.post(catalogue(20))).json()["batch_id"]
     await _split(idle, posted)
     held = Held(monkeypatch, "integrahub.db.chunks.lock_claimed", chunks.lock_claimed)
@@ -106,6 +105,13 @@ async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
     await held.reached.wait()
     await crash(idle, "batch_chunks")
     await chunks.free_expired(idle.hub.database, 5)
+    return posted, held, zombie
+
+
+async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted, held, zombie = await _lose_chunk(idle, monkeypatch)
     own = await chunks.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4(), crashed=True)
     before = await _run(idle, "SELECT * FROM batch_chunks")
     held.released.set()
@@ -118,13 +124,7 @@ async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
 async def test_a_chunk_that_was_lost_overwrites_nothing_of_a_later_batch(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    posted = (await idle.post(catalogue(20))).json()["batch_id"]
-    await _split(idle, posted)
-    held = Held(monkeypatch, "integrahub.db.chunks.lock_claimed", chunks.lock_claimed)
-    zombie = asyncio.create_task(idle.hub.upsert(uuid4())(_ready(posted)))
-    await held.reached.wait()
-    await crash(idle, "batch_chunks")
-    await chunks.free_expired(idle.hub.database, 5)
+    posted, held, zombie = await _lose_chunk(idle, monkeypatch)
     await idle.hub.upsert(uuid4())(_ready(posted))
     await idle.hub.finish().finish(UUID(posted))
     later = (await idle.post([product(n, PRICE=9) for n in range(1, 21)], "delta")).json()["batch_id"]
