@@ -29,7 +29,6 @@ from integrahub.telemetry.metrics import ERRORS
 from integrahub.telemetry.probes import Probes
 from integrahub.telemetry.process import watched
 
-STEPS = ("split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
 Step = Callable[[bytes], Awaitable[None]]
 _STEP_OF = {
     BATCHES_RECEIVED: "split",

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from integrahub.cli.development_tls import AUTHORITY, development_certificate
+from integrahub.cli.development_tls import development_certificate
+from integrahub.cli.reaching import AUTHORITY
 from tests.acceptance.conftest import ADMIN, Installation
 
 

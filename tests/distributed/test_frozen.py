@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
 from integrahub.storage.s3_place import S3Place
-from integrahub.worker import STEPS
 from tests.crash.client import cnpj_of
 from tests.faults.freezing import child, go_on, stop
 from tests.faults.test_frozen_hub import SHORT

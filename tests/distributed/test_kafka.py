@@ -13,8 +13,8 @@ from integrahub.bus.kafka import KafkaBus
 from integrahub.bus.kafka_options import KafkaOptions
 from integrahub.cli.parts.kafka import kafka
 from integrahub.cli.parts.programs import free_ports
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import ADMIN, CNPJ, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 500)]

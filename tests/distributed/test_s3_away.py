@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from integrahub.db.pool import Database
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
 from integrahub.storage.s3_place import S3Place
-from integrahub.worker import STEPS
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.test_network import attempts_used
 from tests.integration.conftest import ADMIN, CNPJ, Client, running

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 
 

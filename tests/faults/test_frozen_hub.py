@@ -7,8 +7,8 @@ from time import monotonic
 
 from integrahub.db.pool import Database
 from integrahub.domain.deadlines import Deadlines
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.faults.freezing import frozen
 from tests.faults.test_network import attempts_used, behind
 from tests.integration.conftest import ADMIN, CNPJ, Client, running

@@ -13,13 +13,13 @@ import pytest
 
 from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.errors import Transient
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
 from integrahub.storage import files, open_files
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage
 from integrahub.storage.guarded import GuardedStorage
 from integrahub.storage.s3_place import S3Place
-from integrahub.worker import STEPS
 from tests.faults.freezing import child, frozen
 from tests.faults.test_frozen_hub import SHORT
 from tests.integration.conftest import ADMIN, CNPJ, Client, running

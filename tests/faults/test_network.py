@@ -13,8 +13,8 @@ import pytest
 
 from integrahub.db.pool import Database
 from integrahub.domain.deadlines import Deadlines
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.conftest import reached
 from tests.faults.proxy import Fault, Proxy
 from tests.integration.conftest import CNPJ, Client, running

@@ -14,9 +14,10 @@ import pytest
 from integrahub.api.app import create
 from integrahub.db.roles import Role
 from integrahub.domain.deadlines import Deadlines
+from integrahub.domain.steps import STEPS
 from integrahub.hub import Hub, open_hub
 from integrahub.settings import Settings
-from integrahub.worker import STEPS, loops
+from integrahub.worker import loops
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"

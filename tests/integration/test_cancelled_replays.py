@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from integrahub.db import replays
+from integrahub.domain.steps import STEPS
 from integrahub.domain.windows import Window
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_replays import _cancelled, _post, _settled, catalogue, killing, product, refused
 

@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from integrahub.cli.development_tls import AUTHORITY, development_certificate
+from integrahub.cli.development_tls import development_certificate
+from integrahub.cli.reaching import AUTHORITY
 from integrahub.db.pool import Database
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)

@@ -11,8 +11,8 @@ import pytest
 from integrahub.db import merging
 from integrahub.domain.chunking import Payload
 from integrahub.domain.inovafarma_lines import Reading
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 

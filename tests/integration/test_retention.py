@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 
 from integrahub.domain.identifiers import uuid7
+from integrahub.domain.steps import STEPS
 from integrahub.flow.orphans import Orphans
 from integrahub.settings import Settings
 from integrahub.storage.s3_place import S3Place
-from integrahub.worker import STEPS
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": "P" * 200} for n in range(1, 500)]

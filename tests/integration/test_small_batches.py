@@ -10,10 +10,10 @@ import pytest
 
 from integrahub.db import small_batches
 from integrahub.domain.errors import UnfitValue
+from integrahub.domain.steps import STEPS
 from integrahub.flow import small_batches as small_flow
 from integrahub.flow.cutting import SplitLimits
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product

@@ -4,8 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import product
 

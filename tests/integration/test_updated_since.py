@@ -10,8 +10,8 @@ import pytest
 
 from integrahub.db import merging
 from integrahub.domain.events import ChunkReady
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 

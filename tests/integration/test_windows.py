@@ -10,9 +10,9 @@ import pytest
 
 from integrahub.db import operations
 from integrahub.db.turns import Turn
+from integrahub.domain.steps import STEPS
 from integrahub.domain.windows import Window
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes, catalogue, product
 

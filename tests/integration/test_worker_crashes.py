@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db import batches, chunks, small_batches
+from integrahub.domain.steps import STEPS
 from integrahub.flow.split import Split
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 

@@ -12,9 +12,9 @@ import pytest
 from integrahub.db import batches, chunks, small_batches
 from integrahub.domain.errors import BodyFault
 from integrahub.domain.events import BatchReceived, ChunkReady
+from integrahub.domain.steps import STEPS
 from integrahub.domain.windows import Window
 from integrahub.settings import Settings
-from integrahub.worker import STEPS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 from tests.integration.test_worker_crashes import _run, crash

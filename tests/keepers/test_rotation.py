@@ -16,11 +16,11 @@ import pytest
 from integrahub import setting_sources as reading
 from integrahub.db.pool import Database
 from integrahub.domain.errors import Transient
+from integrahub.domain.steps import STEPS
 from integrahub.hub import open_hub
 from integrahub.rotation import Rotation
 from integrahub.settings import Settings
 from integrahub.storage.s3 import S3Storage
-from integrahub.worker import STEPS
 from tests.acceptance.conftest import Installation, installation, parts
 from tests.integration.conftest import ADMIN, CNPJ, running
 from tests.keepers.conftest import Environment, VaultServer

@@ -1,69 +1,27 @@
 """All verbs of `integrahub`, and how their failures are told."""
 
+import io
 import os
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Annotated
 
-import psycopg
 import typer
-from pydantic import ValidationError
 
-from integrahub.cli import (
-    audit,
-    batches,
-    dead_letters,
-    demo,
-    doctor,
-    fleet,
-    keys,
-    lifecycle,
-    pharmacies,
-    psql,
-    roles,
-    send,
-    top,
-    verify,
-)
-from integrahub.cli.client import Refused
-from integrahub.cli.helping import show_whole_sentences
-from integrahub.cli.load import verbs as load
-from integrahub.cli.options import client_verb
-from integrahub.cli.output import complain, say, write_what_fits
-from integrahub.cli.reaching import keep_loopback_off_proxies
-from integrahub.cli.setting_faults import setting_faults
-from integrahub.db.urls import first_line
+from integrahub.cli.loopback import keep_loopback_off_proxies
+from integrahub.cli.verbs import Verbs
 from integrahub.domain.errors import IntegraHubError
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        say(f"integrahub {version('integrahub')}")
+        from importlib.metadata import version  # not for every process: it imports a reader of e-mail
+
+        typer.echo(f"integrahub {version('integrahub')}")
         raise typer.Exit
 
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("up")(roles.up)
-app.command("demo")(demo.demo)
-app.command("send")(send.send)
-app.command("top")(client_verb(top.top))
-app.command("verify")(verify.verify)
-app.command("audit")(client_verb(audit.audit))
-app.command("psql", context_settings=psql.PASS_ON)(psql.psql)
-app.command("doctor")(doctor.doctor)
-app.command("api")(roles.api)
-app.command("work")(roles.work)
-app.command("migrate")(roles.migrate)
-app.command("openapi")(roles.openapi)
-app.command("topics")(roles.topics)
-app.command("lifecycle")(lifecycle.lifecycle)
-app.add_typer(fleet.app, name="fleet")
-app.add_typer(pharmacies.app, name="pharmacy")
-app.add_typer(keys.app, name="key")
-app.add_typer(batches.app, name="batch")
-app.add_typer(dead_letters.app, name="dead")
-app.add_typer(load.app, name="load")
+app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.callback()
@@ -78,14 +36,11 @@ def about(
     """
 
 
-show_whole_sentences(app)
-
-
 def main() -> int:
     """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     os.umask(0o077)  # what the hub keeps is for its own account; DATA_DIR_MODE may widen it
     keep_loopback_off_proxies()
-    write_what_fits()
+    _write_what_fits()
     try:
         return _run()
     except BrokenPipeError:  # who read the output has enough, as `head` does
@@ -107,15 +62,34 @@ def _run() -> int:
         return int(ended.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         return 1
-    except ValidationError as error:
-        return _wrong_settings(error)
-    except (IntegraHubError, Refused) as error:
-        return _failed(str(error))
-    except psycopg.Error as error:
-        return _failed(f"PostgreSQL does not do what was asked: {first_line(error)}. Check DATABASE_URL.")
     except typer.TyperException as error:
         getattr(error, "show", lambda: None)()
         return int(getattr(error, "exit_code", 2))
+    except IntegraHubError as error:
+        return _failed(str(error))
+    except OSError:  # main says which file it is of
+        raise
+    except Exception as error:
+        return _explained(error)
+
+
+def _explained(error: Exception) -> int:
+    """Say what failed, where that is known; what is not known goes on as it is."""
+    from integrahub.cli.failures import explained  # imports what raises it, which a verb without failures may not need
+
+    if not (found := explained(error)):
+        raise error
+    code, sentences = found
+    for sentence in sentences:
+        _failed(sentence)
+    return code
+
+
+def _write_what_fits() -> None:
+    """Write characters that the encoding of the output lacks as escapes, instead of ending the verb."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
@@ -125,14 +99,10 @@ def _drop_output() -> None:
 
 
 def _failed(told: str) -> int:
+    from integrahub.cli.output import complain  # what draws on terminals; no process of the hub needs it
+
     complain(told)
     return 1
-
-
-def _wrong_settings(error: ValidationError) -> int:
-    for sentence in setting_faults(error):
-        complain(sentence)
-    return 2
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.client import Client
-from integrahub.cli.options import Limit, Wide
+from integrahub.cli.options import Limit, Wide, client_verb
 from integrahub.cli.output import show_rows
 
 _COLUMNS = ("id", "at", "actor", "action", "outcome", "subject", "address")
 
 
+@client_verb
 def audit(
     actor: Annotated[str | None, typer.Option(metavar="ACTOR", help="as the list shows it")] = None,
     action: Annotated[str | None, typer.Option(metavar="ACTION", help="such as key.revoke")] = None,

@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from integrahub.cli.reaching import AUTHORITY
+
 _YEAR = timedelta(days=365)
 _NAMES = ("localhost",)
 _ADDRESSES = ("127.0.0.1", "::1")
-AUTHORITY = "authority.pem"
 
 
 def development_certificate(folder: Path) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ import typer
 
 from integrahub.cli.options import AsJson, Wide
 from integrahub.cli.output import say, show_json, show_rows
-from integrahub.fleet import place, run
+from integrahub.fleet import place
 from integrahub.settings import Settings
 
 app = typer.Typer(help="Run the orchestrator; status and restart of one that runs.")
@@ -20,7 +20,11 @@ _COLUMNS = ("name", "state", "pid", "up", "restarts", "last exit", "problems", "
 @app.callback(invoke_without_command=True)
 def fleet(context: typer.Context) -> int:
     """Run API and workers on DATABASE_URL, as many as the work asks for, until Ctrl-C."""
-    return run.fleet(Settings()) if context.invoked_subcommand is None else 0
+    if context.invoked_subcommand is not None:
+        return 0
+    from integrahub.fleet import run  # the supervisor, which those that ask for its status need not import
+
+    return run.fleet(Settings())
 
 
 @app.command()

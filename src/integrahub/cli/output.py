@@ -1,6 +1,5 @@
 """What verbs print: tables for people, lines for pipes, JSON for programs; a client's text commands no terminal."""
 
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -36,13 +35,6 @@ def show_json(value: Any) -> None:
     """Print one JSON document on standard output, in ASCII where the output is not Unicode."""
     ascii_only = not (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     print(escape_controls_in_json(json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)), file=OUT.file)
-
-
-def write_what_fits() -> None:
-    """Write characters that the encoding of the output lacks as escapes, instead of ending the verb."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def show_rows(

@@ -15,8 +15,6 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.rotation import with_login
 from integrahub.settings import Settings
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 
 def psql(
     context: typer.Context,

@@ -10,21 +10,13 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from integrahub.cli.development_tls import AUTHORITY
 from integrahub.domain.addresses import is_local_url
 from integrahub.domain.errors import ConfigurationError
 from integrahub.settings import Settings
 
+AUTHORITY = "authority.pem"  # of `up --tls`, in the folder `tls` of the data folder
 _TIMEOUT = httpx.Timeout(30, read=300, write=300)  # seconds; a large body takes its time
 _PROBE = 3.0  # seconds to find out whether a port speaks TLS
-_LOOPBACK = "localhost,127.0.0.1,::1"
-
-
-def keep_loopback_off_proxies() -> None:
-    """Name this machine in NO_PROXY, which every HTTP library of the process obeys."""
-    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if known.strip() != "*" and not set(_LOOPBACK.split(",")) <= set(known.split(",")):
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (known, _LOOPBACK)))
 
 
 def open_http(

@@ -1,4 +1,7 @@
-"""Verbs that are processes of the hub."""
+"""Verbs that are processes of the hub.
+
+Each imports within itself what only it runs: an API is no worker, a worker no API, and neither starts the other.
+"""
 
 import asyncio
 from pathlib import Path
@@ -6,18 +9,10 @@ from typing import Annotated
 
 import typer
 
-from integrahub import worker
-from integrahub.adapters import create_topics
-from integrahub.api import server
-from integrahub.api.app import create, describe
-from integrahub.cli.development_tls import AUTHORITY, development_certificate
 from integrahub.cli.output import say, show_json
 from integrahub.cli.parent import end_with_parent
-from integrahub.db import migrations
 from integrahub.domain.errors import ConfigurationError
-from integrahub.fleet import run
-from integrahub.hub import unopened
-from integrahub.rotation import with_login
+from integrahub.domain.steps import STEPS
 from integrahub.settings import Settings
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)", metavar="PORT")]
@@ -36,10 +31,15 @@ def up(
 
     Example: integrahub up --port 8000 --data ./integrahub-data
     """
+    from integrahub.fleet import run
+
     wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers, "plain_http": plain_http or None}
     given = {name: value for name, value in wanted.items() if value is not None}
     settings = Settings().model_copy(update=given)
     if tls and not settings.tls_cert:
+        from integrahub.cli.development_tls import development_certificate
+        from integrahub.cli.reaching import AUTHORITY
+
         certificate, key = development_certificate(settings.data_dir / "tls")
         settings = settings.model_copy(update={"tls_cert": certificate.absolute(), "tls_key": key.absolute()})
         say(
@@ -53,6 +53,8 @@ def api(plain_http: PlainHttp = False) -> int:
 
     Example: integrahub api --plain-http
     """
+    from integrahub.api import server
+
     settings = Settings()
     settings = settings.model_copy(update={"plain_http": True}) if plain_http else settings
     end_with_parent(settings.parent_pid)
@@ -61,18 +63,20 @@ def api(plain_http: PlainHttp = False) -> int:
 
 def work(
     steps: Annotated[
-        str, typer.Argument(metavar="STEPS", help=f"one or several, separated by commas: {', '.join(worker.STEPS)}")
+        str, typer.Argument(metavar="STEPS", help=f"one or several, separated by commas: {', '.join(STEPS)}")
     ],
 ) -> int:
     """Run the given steps in one process.
 
     Example: integrahub work split,finish,sweep
     """
+    from integrahub import worker
+
     wanted = [step.strip() for step in steps.split(",") if step.strip()]
-    if unknown := [step for step in wanted if step not in worker.STEPS]:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not a step; expected {', '.join(worker.STEPS)}")
+    if unknown := [step for step in wanted if step not in STEPS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: not a step; expected {', '.join(STEPS)}")
     if not wanted:
-        raise typer.BadParameter(f"no step named; expected {', '.join(worker.STEPS)}")
+        raise typer.BadParameter(f"no step named; expected {', '.join(STEPS)}")
     settings = Settings()
     end_with_parent(settings.parent_pid)
     return worker.run(settings, wanted)
@@ -83,6 +87,9 @@ def migrate() -> int:
 
     Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
     """
+    from integrahub.db import migrations
+    from integrahub.rotation import with_login
+
     url = with_login(Settings()).database_url
     if not url:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
@@ -96,6 +103,8 @@ def topics() -> int:
 
     Example: INTEGRAHUB_BUS_URL=kafka://broker:9092 integrahub topics
     """
+    from integrahub.adapters import create_topics
+
     made = asyncio.run(create_topics(Settings()))
     if made is None:
         say("The bus `local` is a table of the database; it has no topics to create.")
@@ -109,6 +118,9 @@ def openapi() -> int:
 
     Example: integrahub openapi > openapi.json
     """
+    from integrahub.api.app import create, describe
+    from integrahub.hub import unopened
+
     hub = unopened(Settings())
     show_json(describe(create(hub, hub.ingest())))
     return 0

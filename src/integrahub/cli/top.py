@@ -15,6 +15,7 @@ from rich.text import Text
 from integrahub.cli import output
 from integrahub.cli.client import Client
 from integrahub.cli.looking import Looking
+from integrahub.cli.options import client_verb
 from integrahub.cli.tables import cell, lay_out
 
 _LIVE_SECONDS, _ONCE_SECONDS = 2.0, 6.0
@@ -32,6 +33,7 @@ _NEXT = {
 Row = dict[str, Any]
 
 
+@client_verb
 def top(
     interval: Annotated[
         float | None, typer.Option(min=0.2, max=60, help="seconds between looks (2), or that --once takes (6)")

@@ -1,10 +1,11 @@
 """Addresses of databases: which can be used, and how they are shown without their secrets."""
 
 import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from psycopg import Error, ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
+if TYPE_CHECKING:
+    from psycopg import Error
 
 _EXPECTED = "expected postgresql://user:password@host:5432/name"
 _PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
@@ -16,8 +17,8 @@ def parse_database_url(url: str) -> str:
     if scheme not in ("postgresql", "postgres") and (scheme or "=" not in url):
         raise ValueError(f"{scheme + ' is not PostgreSQL; ' if scheme.isalnum() else ''}{_EXPECTED}")
     try:
-        known = conninfo_to_dict(url)
-    except ProgrammingError as error:
+        known = _parts(url)
+    except ValueError as error:
         unknown = _PARAMETER.search(str(error))
         told = f"libpq knows no parameter {unknown[1]!r}" if unknown else "libpq cannot read it"
         raise ValueError(f"{told}; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F") from None
@@ -32,8 +33,8 @@ def parse_database_url(url: str) -> str:
 def shown_database(url: str) -> str:
     """Return user, host, port and name of a database, and nothing secret."""
     try:
-        known = conninfo_to_dict(url)
-    except ProgrammingError:
+        known = _parts(url)
+    except ValueError:
         return "DATABASE_URL"
     user, host, port, name = (str(known.get(part) or "") for part in ("user", "host", "port", "dbname"))
     login = f"{quote(user)}@" if user else ""
@@ -42,7 +43,18 @@ def shown_database(url: str) -> str:
     return f"postgresql://{login}{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{name}"
 
 
-def first_line(error: Error) -> str:
+def _parts(url: str) -> dict[str, Any]:
+    """Return what libpq reads in an address; ValueError, which may quote it, where it cannot."""
+    from psycopg import ProgrammingError  # every process reads settings; only those with a database need its client
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return dict(conninfo_to_dict(url))
+    except ProgrammingError as error:
+        raise ValueError(str(error)) from None
+
+
+def first_line(error: "Error") -> str:
     """Return what PostgreSQL or libpq said, in one line."""
     text = error.diag.message_primary or str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -16,7 +16,8 @@ from integrahub.api import arrivals
 from integrahub.api.arrivals import Seats
 from integrahub.api.server import server_of
 from integrahub.api.tls import Certificate
-from integrahub.cli.development_tls import AUTHORITY, development_certificate
+from integrahub.cli.development_tls import development_certificate
+from integrahub.cli.reaching import AUTHORITY
 from integrahub.settings import Settings
 from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED
 

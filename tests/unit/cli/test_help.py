@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from integrahub.cli.app import app
 from integrahub.cli.moments import parse_moment
-from integrahub.worker import STEPS
+from integrahub.domain.steps import STEPS
 
 _OFFLINE = {
     "up",

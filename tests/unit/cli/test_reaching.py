@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from integrahub.cli.client import Client, Refused
-from integrahub.cli.development_tls import AUTHORITY, development_certificate
-from integrahub.cli.reaching import keep_loopback_off_proxies, proxy_of
+from integrahub.cli.development_tls import development_certificate
+from integrahub.cli.loopback import keep_loopback_off_proxies
+from integrahub.cli.reaching import AUTHORITY, proxy_of
 from integrahub.domain.errors import ConfigurationError
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
