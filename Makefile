@@ -8,6 +8,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
+# Tests and benchmarks start many processes: where Python may keep no compiled code, each compiles all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help demo demo-distributed up test test-long mutations minio bench performance dashboards lint format sbom audit lock clean
 
 help: ## list the targets
