@@ -34,7 +34,7 @@ _DATABASE = "integrahub"
 _INITDB = ["--locale-provider=builtin", "--locale=C.UTF-8", "-E", "UTF8", "--auth-local=peer", "--auth-host=reject"]
 _INITDB += ["-U", logins.OWNER]
 _LOG_LIMIT = 16 << 20  # bytes, at a start
-_POLL = 0.02  # seconds
+_POLL = 0.02  # seconds between looks at what is about to happen
 _LOOK = 0.1  # seconds between looks at a process that is to stay
 _ANSWER = 10.0  # seconds until a server that says it is ready must answer
 _STATEMENT = 30.0  # seconds for one statement of the start
@@ -109,7 +109,7 @@ class EmbeddedPostgres:
         """End all sessions, write everything down, and wait until the server is gone."""
         if process := self._process:
             process.send_signal(signal.SIGINT)
-            await _ended(process)
+            await _ended(process, _POLL)
             self._process = None
         if self._lock:
             self._worker_url.unlink(missing_ok=True)
@@ -120,7 +120,7 @@ class EmbeddedPostgres:
     async def wait(self) -> None:
         """Return when the server's process ends, for whatever reason."""
         if process := self._process:
-            await _ended(process)
+            await _ended(process, _LOOK)
 
     def _url(self, database: str) -> str:
         # A server that asks for anything but a proof of the password, which it must give as well, is not ours.
@@ -179,7 +179,7 @@ class EmbeddedPostgres:
         own_folder(fresh, maker)
         initdb = self._spawn([str(folder / "initdb"), *_INITDB], fresh, maker)
         try:
-            await _ended(initdb)
+            await _ended(initdb, _POLL)
         finally:
             if initdb.poll() is None:
                 initdb.terminate()
@@ -254,12 +254,15 @@ class EmbeddedPostgres:
         return f"See {self._log}."
 
 
-async def _ended(process: "subprocess.Popen[bytes]") -> None:
-    """Return when the process is gone. Independent of any event loop's own watching of children."""
+async def _ended(process: "subprocess.Popen[bytes]", pause: float) -> None:
+    """Return when the process is gone, which is looked at every `pause` seconds.
+
+    Independent of any event loop's own watching of children.
+    """
     while True:
         if process.poll() is not None:
             return
-        await asyncio.sleep(_LOOK)
+        await asyncio.sleep(pause)
 
 
 def tie_to_parent() -> Callable[[], None] | None:
