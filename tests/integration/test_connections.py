@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+import uvloop
 
 from integrahub.settings import Settings
+from integrahub.telemetry.guard_metrics import CONNECTIONS_OPEN
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.listening import Wire, listening
 
@@ -88,3 +92,55 @@ async def test_requests_ahead_of_their_answers_are_bounded(client: Client, port:
         await wire.send(_LIVE * 3000)
         await wire.ended()
     assert await _counted(client, "pipelined") == before + 1
+
+
+async def test_what_follows_a_request_is_not_parsed_before_its_answer(port: int) -> None:
+    async with Wire(port) as wire:
+        await wire.send(_LIVE * 3 + b"no request\r\n\r\n")
+        assert [(await wire.answer()).status for _ in range(4)] == [200, 200, 200, 400]
+
+
+async def test_requests_in_one_packet_are_answered_in_turn_wherever_it_is_cut(client: Client, port: int) -> None:
+    post = f"POST {PATH} HTTP/1.1\r\nHost: hub\r\nX-Api-Key: {client.key}\r\nX-Inova-Load-Type: delta\r\n".encode()
+    body = json.dumps([{"PRODUCTID": 1, "TITLE": "A"}]).encode() + b"\r\n\r\n"
+    sized = b"%sContent-Length: %d\r\n\r\n%s" % (post, len(body), body)
+    chunked = b"%sTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (post, len(body), body)
+    upgrade = _LIVE.replace(b"Host", b"Connection: Upgrade\r\nUpgrade: h2c\r\nHost")
+    sent = b"".join([_LIVE, sized, _LIVE, upgrade, chunked, _LIVE])
+    for cut in (0, len(_LIVE) + 2, len(_LIVE) + len(sized) - 1, len(sent) - 3):
+        async with Wire(port) as wire:
+            await wire.send(sent[:cut], sent[cut:])
+            assert [(await wire.answer()).status for _ in range(6)] == [200, 202, 200, 200, 202, 200]
+
+
+def test_connections_that_wait_are_accepted_many_in_a_turn_of_the_event_loop(settings: Settings) -> None:
+    async def nothing(scope: object, receive: object, send: object) -> None:
+        """No request comes."""
+
+    async def accepted() -> float:
+        before = CONNECTIONS_OPEN.values.get((), [0.0])[0]
+        async with listening(nothing, settings) as port:
+            crowd = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+            for _ in range(10):
+                await asyncio.sleep(0)
+            found = CONNECTIONS_OPEN.values[()][0] - before
+            for one in crowd:
+                one.close()
+        return found
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(accepted()) == 100
+
+
+async def test_the_body_of_a_request_without_a_key_is_not_kept(settings: Settings) -> None:
+    async def told(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async with listening(told, settings) as port:
+        for header, kept in ((b"X-Other", b""), (b"X-Api-Key", b"12345")):
+            async with Wire(port) as wire:
+                await wire.send(b"POST / HTTP/1.1\r\nHost: hub\r\n%s: k\r\nContent-Length: 5\r\n\r\n12345" % header)
+                assert (await wire.answer()).body == kept

@@ -131,7 +131,7 @@ async def test_few_requests_without_a_key_are_worked_on_at_once_and_those_with_o
     gate = Strangers(inside)
     asked = [asyncio.create_task(ask(path)) for path in ("/docs", "/health") for _ in range(50)]
     asked += [asyncio.create_task(ask("/v1/products", b"x-api-key")) for _ in range(20)]
-    for _ in range(3):
+    for _ in range(30):
         await asyncio.sleep(0)
     assert Counter(entered) == {"/docs": 4, "/health": 8, "/v1/products": 20}
     async with asyncio.timeout(20):
@@ -140,3 +140,22 @@ async def test_few_requests_without_a_key_are_worked_on_at_once_and_those_with_o
     go.set()
     await asyncio.gather(*asked)
     assert Counter(entered) == {"/docs": 50, "/health": 50, "/v1/products": 20}
+
+
+async def test_of_requests_without_a_key_one_begins_in_a_turn_of_the_event_loop() -> None:
+    loop, turn, begun = asyncio.get_running_loop(), 0, list[int]()
+
+    def count() -> None:
+        nonlocal turn
+        turn += 1
+        if len(begun) < 8:
+            loop.call_soon(count)
+
+    async def inside(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(turn)
+
+    gate = Strangers(inside)
+    count()
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(gate({"type": "http", "path": "/livez", "headers": []}, None, None) for _ in range(8)))
+    assert len(set(begun)) == 8

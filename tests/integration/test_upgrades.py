@@ -164,7 +164,7 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
 def _request(draw: random.Random) -> tuple[bytes, bytes]:
     """A request, often with an offer, and what `_echo` answers to it."""
     body = draw.randbytes(draw.choice((0, 1, 40, 5000))) if draw.random() < 0.5 else b"GET / HTTP/1.1\r\n\r\n"
-    lines = [b"Host: hub"]
+    lines = [b"Host: hub", b"X-Api-Key: k"]
     if draw.random() < 0.7:
         lines += [b"Connection: keep-alive, Upgrade", b"Upgrade: " + draw.choice(OFFERS).encode()]
     if draw.random() < 0.2:

@@ -10,11 +10,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from integrahub.api.arrivals import Arrival
 from integrahub.api.connections import Connections
 from integrahub.api.problems import bare_refusal
+from integrahub.api.strangers import shows_key
 from integrahub.telemetry.guard_metrics import CONNECTIONS_CLOSED
 
 _SECONDS = 10.0  # until a request's head must be complete
 _BYTES = 64 * 1024  # that a request's head may have
-_MAX_PIPELINED = 32  # requests that may wait for the answer of the one before
+_MAX_HELD = 16 * 1024  # bytes after a request that may wait, unparsed, for its answer
+_MAX_PIPELINED = 32  # requests behind a body, parsed with it, that may wait for the answer of the one before
+_END = b"\r\n\r\n"  # of a head
 _BUFFER = 16 * 1024  # bytes of an answer that may wait in this process for the client to take them
 _RETRY_SECONDS = 5
 _UNREADABLE = bare_refusal(HTTPStatus.BAD_REQUEST, "http_unreadable")
@@ -35,6 +38,8 @@ class PatientProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _head = 0
     _taken = 0
+    _held = b""  # that came after a request which is not answered
+    _is_in_body = False
 
     def __init__(
         self, *given: Any, open_connections: Connections, arrival: Arrival | None = None, **named: Any
@@ -126,10 +131,16 @@ class PatientProtocol(HttpToolsProtocol):
         if self.parser.get_method() == b"CONNECT":
             raise HttpParserError("this is no proxy")  # what follows it would be no HTTP
         self._open.busy(self)
+        self._is_in_body = True
         # Nothing more is read before somebody wants the body: who has no key does not fill the process with one.
         self.flow.pause_reading()
         super().on_headers_complete()
         self._cycles.append(self.cycle)
+
+    def on_body(self, body: bytes) -> None:
+        """Keep bytes of a body; those of a request without a key are read by no route."""
+        if shows_key(self.headers):
+            super().on_body(body)
 
     def on_response_complete(self) -> None:
         """The answer is given; what came of the body is dropped, and the rest will be."""
@@ -138,20 +149,41 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.body = bytearray()
             self._open.idle(self)
         super().on_response_complete()
+        if self._held and not self.transport.is_closing():
+            self.data_received(b"")
 
     def on_message_complete(self) -> None:
         """The body is complete, unless the parser left it out because of an offer: then it follows."""
         if not self.parser.should_upgrade():
+            self._is_in_body = False
             super().on_message_complete()
 
     def _parse(self, data: bytes) -> None:
-        while True:
-            try:
-                self.parser.feed_data(data)
+        """Parse one head after the other; what follows a request waits for its answer: a burst costs no time."""
+        data, self._held = self._held + data, b""
+        while data:
+            if self._is_unanswered():
+                self._hold(data)
                 return
+            end = 0 if self._is_in_body else data.find(_END) + len(_END)
+            part, data = (data[:end], data[end:]) if end >= len(_END) else (data, b"")
+            try:
+                self.parser.feed_data(part)
             except HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
+                data = part[offer.args[0] :] + data
                 self._parse_body_as_usual()
+
+    def _is_unanswered(self) -> bool:
+        """Whether a request is complete and has no answer."""
+        between = self._deadline is None and not self._is_in_body
+        return between and self.cycle is not None and not self.cycle.response_complete
+
+    def _hold(self, data: bytes) -> None:
+        if len(data) > _MAX_HELD:
+            CONNECTIONS_CLOSED.add("pipelined")
+            raise HttpParserError("too many requests wait for an answer")
+        self._held = data
+        self.flow.pause_reading()
 
     def _parse_body_as_usual(self) -> None:
         """Go on with a parser that has read the head without the offer: it delimits the body as any other.

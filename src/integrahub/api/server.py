@@ -27,6 +27,7 @@ from integrahub.telemetry import probes
 from integrahub.telemetry.probes import Probes
 from integrahub.telemetry.process import raise_descriptor_limit, watched
 
+_ACCEPTED_AT_ONCE = 64  # connections, of those that wait, in a turn of the event loop
 _ARRIVING = 0.5  # seconds a request may take from its connection to here
 _OTHER_DESCRIPTORS = 256  # that a process may need beside those of its clients: database, storage, bus, files
 _DRAIN = 20  # seconds requests under way may take to end
@@ -66,11 +67,12 @@ class _Server(uvicorn.Server):
         self._gates: list[TlsGate] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        if self._certificate is None:
-            await super().startup(sockets)
-            return
+        """Listen. The loop accepts one connection a turn from each socket: in a crowd the last would wait for long."""
         places = [self.config.bind_socket()] if sockets is None else sockets
+        if self._certificate is None:
+            await self.on_tick(0)  # answers have a date from the first on
+            await super().startup([place.dup() for place in places for _ in range(_ACCEPTED_AT_ONCE)])
+            return
         await super().startup([])
         context = self._certificate.context
         self._gates = [TlsGate(place, context, self._protocol, self._connections) for place in places]
