@@ -24,7 +24,7 @@ from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation, installe
 _LONG = bool(os.environ.get("IHUB_LONG"))
 _CONNECTIONS = 2000 if _LONG else 300
 _SECONDS = 60.0 if _LONG else 5.0
-_ANSWERED, _P99, _APPLIED = (1.0, 1.0, 5.0) if _LONG else (8.0, 8.0, 30.0)  # seconds beyond those of a hub left alone
+_ANSWERED, _P99, _APPLIED = (1.0, 1.0, 5.0) if _LONG else (8.0, 8.0, 30.0)  # seconds
 _GROWTH = 50 << 20  # bytes a process may grow
 _BODY = b"%x\r\n" % 60_000 + b"[" + b" " * 59_999 + b"\r\n"  # of a body that goes on
 
@@ -169,7 +169,7 @@ def test_strangers_neither_grow_a_process_nor_keep_a_pharmacy_waiting(hub: Insta
     growth = {pid: most[pid] - before[pid] for pid in before if pid in most}
     print(f"{posted} posts, slowest {max(poster.seconds):.2f} s, {quiet:.2f} s when left alone")
     print(f"growth {max(growth.values()) / 1e6:.0f} MB")
-    assert posted > _SECONDS / 4 and max(poster.seconds) < quiet + _ANSWERED
+    assert posted > _SECONDS / 4 and max(poster.seconds) < _ANSWERED
     assert max(growth.values()) < _GROWTH
 
 
@@ -221,4 +221,4 @@ def test_a_pharmacy_within_its_limits_does_not_slow_another(hub: Installation) -
     growth = max(most[pid] - before[pid] for pid in before if pid in most)
     print(f"{len(poster.seconds)} posts, P99 {p99:.2f} s, longest batch {longest:.1f} s, growth {growth / 1e6:.0f} MB")
     print(f"left alone: P99 {quiet_p99:.2f} s, longest batch {quiet_longest:.1f} s")
-    assert len(poster.seconds) > _SECONDS / 4 and p99 < quiet_p99 + _P99 and longest < quiet_longest + _APPLIED
+    assert len(poster.seconds) > _SECONDS / 4 and p99 < _P99 and longest < _APPLIED
