@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from bench import results
-from bench.measured import Line, missing
+from bench.measurement import Line, missing
 from bench.plot import drawn
+from bench.report import publish, table_of
 from bench.results import Scene
-from bench.scenes import (
+from bench.scenarios import (
     full_loads,
     intake,
     large_table,
@@ -20,7 +21,6 @@ from bench.scenes import (
     small_posts,
     ways_of_running,
 )
-from bench.shown import publish, table_of
 from bench.sizes import QUICK, Sizes
 
 _WIDE = 170  # columns, where the output is piped

@@ -3,7 +3,7 @@
 import json
 import random
 
-from integrahub.cli.demo_catalogue import sample
+from integrahub.tools.demo.catalogue import sample
 
 _FIRST_ID = 10_000_001
 _OWN = ("CNPJ", "PRODUCTID", "PRICE")

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from integrahub.cli.client import Client
-from integrahub.cli.demo_catalogue import encoded
-from integrahub.cli.embedded_run import embedded_run
-from integrahub.cli.load.posts import real_cnpjs
+from integrahub.client.client import Client
+from integrahub.tools.demo.catalogue import encoded
+from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.loadtest.payloads import real_cnpjs
 
 _OUT = Console()
 _SMALL = "33000167000101"

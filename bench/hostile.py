@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.hostile_bodies import BODIES, LINES
-from integrahub.db import pharmacies
-from integrahub.db.embedded import EmbeddedPostgres
-from integrahub.db.migrations import migrate
+from integrahub.db.accounts import pharmacies
+from integrahub.db.embedded.server import EmbeddedPostgres
+from integrahub.db.schema.migrate import migrate
 from integrahub.domain.events import BatchReceived
-from integrahub.flow.ingest import Envelope
-from integrahub.flow.uploads import Upload
-from integrahub.hub import Hub, open_hub
-from integrahub.settings import Settings
+from integrahub.hub.hub import Hub, open_hub
+from integrahub.pipeline.ingest.step import Envelope
+from integrahub.pipeline.ingest.upload import Upload
+from integrahub.settings.model import Settings
 
 _OUT = Console()
 _CNPJ = "05927228000145"

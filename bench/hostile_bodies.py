@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from integrahub.cli.demo_catalogue import sample
+from integrahub.tools.demo.catalogue import sample
 
 _BLOCK = 1 << 20
 Body = Iterator[bytes]

@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
-from integrahub.cli.client import Client
-from integrahub.cli.embedded_run import embedded_run
+from integrahub.client.client import Client
+from integrahub.tools.devservices.embedded_hub import embedded_run
 
 FULL = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"}
 _LOOK = 0.05  # seconds between looks

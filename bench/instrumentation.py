@@ -22,9 +22,9 @@ from rich.table import Table
 
 from bench.catalogue import Catalogue
 from bench.hub import applied, seconds
-from integrahub.cli.client import Client
-from integrahub.cli.demo_catalogue import CNPJ, encoded
-from integrahub.cli.embedded_run import embedded_run
+from integrahub.client.client import Client
+from integrahub.tools.demo.catalogue import CNPJ, encoded
+from integrahub.tools.devservices.embedded_hub import embedded_run
 
 _OUT = Console()
 _HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "delta"}

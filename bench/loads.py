@@ -3,9 +3,9 @@
 from typing import Any
 
 from bench.hub import Hub
-from bench.measured import Line
-from integrahub.cli.load.figures import figures
-from integrahub.cli.load.running import Scenario, Target, run
+from bench.measurement import Line
+from integrahub.tools.loadtest.report import figures
+from integrahub.tools.loadtest.runner import Scenario, Target, run
 
 
 def loaded(hub: Hub, scenario: Scenario) -> dict[str, Any]:

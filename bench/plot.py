@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from bench.measured import Line
+from bench.measurement import Line
 
 _WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 190, 90, 16, 34, 20  # pixels
 _COLOURS = {"integrahub": "#0f766e", "floor": "#94a3b8"}

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from integrahub.cli.client import Client, Refused
-from integrahub.cli.distributed_run import distributed_run
-from integrahub.cli.embedded_run import embedded_run
-from integrahub.fleet import place
+from integrahub.client.client import Client, Refused
+from integrahub.supervisor import state_file as place
+from integrahub.tools.devservices.distributed_hub import distributed_run
+from integrahub.tools.devservices.embedded_hub import embedded_run
 
 _OUT = Console()
 _CNPJS = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")

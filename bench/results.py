@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
-from bench.measured import Line
+from bench.measurement import Line
 
 FOLDER = Path(__file__).parents[1] / ".bench"
 _FILE = FOLDER / "results.json"

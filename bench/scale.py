@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench.catalogue import Catalogue
 from bench.hub import applied, running, seconds
-from integrahub.cli.demo_catalogue import CNPJ
+from integrahub.tools.demo.catalogue import CNPJ
 
 _OUT = Console()
 _PAGE = Path(__file__).parents[1] / "docs" / "why" / "scale.md"

@@ -16,15 +16,15 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from integrahub.cli.parts.kafka import kafka
-from integrahub.cli.parts.programs import PartMissing
-from integrahub.cli.parts.seaweed import S3Server, seaweed
-from integrahub.db.embedded import EmbeddedPostgres
-from integrahub.db.migrations import migrate
-from integrahub.db.pool import Database
+from integrahub.db.database import Database
+from integrahub.db.embedded.server import EmbeddedPostgres
+from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import Transient
-from integrahub.storage.s3_place import S3Place, s3_place
-from tests.faults.freezing import postmaster
+from integrahub.storage.s3.config import S3Place, s3_place
+from integrahub.tools.devservices.kafka import kafka
+from integrahub.tools.devservices.program import PartMissing
+from integrahub.tools.devservices.seaweedfs import S3Server, seaweed
+from tests.fault_injection.freezing import postmaster
 
 _TEMPLATE = "template_hub"
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.peers.parts import node, place_of, placed
-from integrahub.cli.load.lanes import Road, Tally, drive
-from integrahub.cli.load.posts import Heads, small_posts
-from integrahub.cli.load.running import on_a_fast_loop
-from integrahub.cli.parts.programs import end, free_ports
+from integrahub.tools.devservices.program import end, free_ports
+from integrahub.tools.loadtest.connections import Road, Tally, drive
+from integrahub.tools.loadtest.payloads import Heads, small_posts
+from integrahub.tools.loadtest.runner import on_a_fast_loop
 
 _SCRIPT = Path(__file__).parent / "fastify.mjs"
 

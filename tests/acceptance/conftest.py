@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from integrahub.cli.parts.seaweed import S3Server
+from integrahub.tools.devservices.seaweedfs import S3Server
 
 ADMIN = "an-admin-key-for-tests"
 CNPJ = "05927228000145"

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from integrahub.cli.demo_catalogue import sample
+from integrahub.tools.demo.catalogue import sample
 from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation
 
 CNPJS = ("05927228000145", OTHER, "60746948000112", "00000000000191")

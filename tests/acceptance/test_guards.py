@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.domain.keys import generate_key
+from integrahub.domain.api_keys import generate_key
 from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation, installed
 
 _LONG = bool(os.environ.get("IHUB_LONG"))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.embedded.server import EmbeddedPostgres
 from tests.acceptance.conftest import Installation
 
 

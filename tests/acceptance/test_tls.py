@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from integrahub.cli.development_tls import development_certificate
-from integrahub.cli.reaching import AUTHORITY
+from integrahub.secrets.development_certificate import development_certificate
+from integrahub.secrets.secret_files import AUTHORITY
 from tests.acceptance.conftest import ADMIN, Installation
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from integrahub.cli.demo_catalogue import sample
+from integrahub.tools.demo.catalogue import sample
 from tests.acceptance.conftest import Installation
 
 _STRANGE = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integrahub.cli.parts.seaweed import S3Server
+from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.conftest import part
 from tests.contract.minio import PROGRAM, minio
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from integrahub.cli.parts.programs import free_ports, running
-from integrahub.cli.parts.seaweed import S3Server
+from integrahub.tools.devservices.program import free_ports, running
+from integrahub.tools.devservices.seaweedfs import S3Server
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub"
 PROGRAM = shutil.which("minio") or shutil.which("minio", path=str(_CACHE / "bin"))

@@ -8,11 +8,11 @@ from time import monotonic
 import pytest
 
 from integrahub.bus.base import Bus
-from integrahub.bus.kafka import KafkaBus
-from integrahub.bus.kafka_options import KafkaOptions
-from integrahub.bus.local import LocalBus
+from integrahub.bus.kafka.bus import KafkaBus
+from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.bus.memory import MemoryBus
-from integrahub.db.pool import Database
+from integrahub.bus.postgres import LocalBus
+from integrahub.db.database import Database
 
 
 @pytest.fixture(params=["local", "memory", "kafka", "kafka of KIP-848"])

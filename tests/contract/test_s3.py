@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from integrahub.cli.parts.seaweed import S3Server
 from integrahub.domain.errors import ConfigurationError, Transient
-from integrahub.storage.s3 import S3Storage
-from integrahub.storage.s3_place import S3Place, s3_place
-from integrahub.storage.s3_rules import BucketRules, Keeping
+from integrahub.storage.s3.config import S3Place, s3_place
+from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+from integrahub.storage.s3.objects import S3Storage
+from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.conftest import new_bucket
 from tests.contract.conftest import S3_KINDS, server_of
 

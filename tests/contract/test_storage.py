@@ -7,12 +7,12 @@ from time import monotonic
 
 import pytest
 
-from integrahub.domain.breakers import Breaker
+from integrahub.resilience.circuit_breaker import Breaker
 from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.circuit_breaking import GuardedStorage
 from integrahub.storage.files import FileStorage
-from integrahub.storage.guarded import GuardedStorage
 from integrahub.storage.memory import MemoryStorage
-from integrahub.storage.s3 import S3Storage
+from integrahub.storage.s3.objects import S3Storage
 from tests.conftest import new_bucket
 from tests.contract.conftest import S3_KINDS, server_of
 

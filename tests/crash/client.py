@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 from stdnum.br import cnpj as oracle
 
-from tests.crash.swarm import ADMIN, Swarm
-from tests.model.loads import Load
-from tests.model.wire import body_of
+from tests.crash.random_kills import ADMIN, Swarm
+from tests.reference_model.loads import Load
+from tests.reference_model.wire import body_of
 
 _PATIENCE = 600  # tries of a tenth of a second
 

@@ -10,12 +10,12 @@ from uuid import uuid4
 import uvicorn
 
 from integrahub.api.app import create
-from integrahub.db import workers
-from integrahub.hub import Hub, open_hub
-from integrahub.settings import Settings
+from integrahub.db.monitoring import workers
+from integrahub.hub.hub import Hub, open_hub
+from integrahub.settings.model import Settings
 from integrahub.telemetry import logs
-from integrahub.worker import loops
-from tests.crash.points import Points, WatchedBus, WatchedDatabase, WatchedStorage
+from integrahub.worker.process import loops
+from tests.crash.crash_points import Points, WatchedBus, WatchedDatabase, WatchedStorage
 
 
 async def _serve(hub: Hub, stop: asyncio.Event) -> None:

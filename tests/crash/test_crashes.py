@@ -20,9 +20,9 @@ import pytest
 from psycopg.rows import dict_row
 
 from tests.conftest import Server
-from tests.crash.points import counted
-from tests.model.comparing import Comparison
-from tests.model.loads import Load
+from tests.crash.crash_points import counted
+from tests.reference_model.compare import Comparison
+from tests.reference_model.loads import Load
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"

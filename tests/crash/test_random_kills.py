@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.crash.client import Client, cnpj_of
-from tests.crash.swarm import Swarm, swarming
-from tests.model.comparing import Comparison
-from tests.model.drawing import load
-from tests.model.loads import Load
-from tests.model.wire import form
+from tests.crash.random_kills import Swarm, swarming
+from tests.reference_model.compare import Comparison
+from tests.reference_model.loads import Load
+from tests.reference_model.strategies import load
+from tests.reference_model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)

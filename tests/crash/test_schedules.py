@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.crash.client import Client, cnpj_of
-from tests.crash.swarm import Swarm, swarming
-from tests.model.comparing import Comparison
-from tests.model.drawing import catalogue_load, load
-from tests.model.loads import Load
-from tests.model.wire import form
+from tests.crash.random_kills import Swarm, swarming
+from tests.reference_model.compare import Comparison
+from tests.reference_model.loads import Load
+from tests.reference_model.strategies import catalogue_load, load
+from tests.reference_model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 _WINDOW = 60  # minutes, of the pharmacy whose FULLs come in parts

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Message
 
-from integrahub.bus.kafka import KafkaBus
-from integrahub.bus.kafka_options import KafkaOptions
+from integrahub.bus.kafka.bus import KafkaBus
+from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.events import (
     BATCHES_FINISHED,
     BATCHES_RECEIVED,
@@ -22,11 +22,11 @@ from integrahub.domain.events import (
     MESSAGES_DEAD,
     MessageDead,
 )
-from integrahub.domain.identifiers import uuid7
-from integrahub.hub import Hub
-from integrahub.settings import Settings
-from integrahub.telemetry import metrics
-from integrahub.worker import consume
+from integrahub.domain.ids import uuid7
+from integrahub.hub.hub import Hub
+from integrahub.settings.model import Settings
+from integrahub.telemetry.metrics import registry as metrics
+from integrahub.worker.process import consume
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 STEPS = ["split", "upsert", "finish", "failures", "sweep"]

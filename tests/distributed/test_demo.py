@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from integrahub.cli.parts.seaweed import S3Server
+from integrahub.tools.devservices.seaweedfs import S3Server
 
 
 @pytest.mark.timeout(600)

@@ -19,12 +19,12 @@ import yaml
 from deploy.kubernetes import policies
 from psycopg.errors import InsufficientPrivilege
 
-from integrahub.cli.parts.seaweed import S3Server
-from integrahub.db import binaries
-from integrahub.db.migrations import available, migrate
-from integrahub.db.schema import is_proven
+from integrahub.db.embedded import binaries
+from integrahub.db.schema.migrate import available, migrate
+from integrahub.db.schema.version import is_proven
 from integrahub.domain.events import CHUNKS_READY, GROUPS
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
+from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.acceptance.conftest import Installation, installed, on_kafka_and_s3
 from tests.conftest import embedded_postgres
 
@@ -69,7 +69,7 @@ def test_what_is_configured_and_scaled_by_exists() -> None:
     assert names <= {name.upper() for name in Settings.model_fields}
     scaled = (KUBERNETES / "keda" / "upsert-more.yaml").read_text("utf-8")
     assert f"topic: {CHUNKS_READY}" in scaled and f"consumerGroup: {GROUPS[CHUNKS_READY]}" in scaled
-    assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics.py").read_text("utf-8")
+    assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics/registry.py").read_text("utf-8")
 
 
 _OF_THE_API = {"ADMIN_API_KEY", "KEY_PEPPER"}

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
-from integrahub.storage.s3_place import S3Place
+from integrahub.settings.model import Settings
+from integrahub.storage.s3.config import S3Place
 from tests.crash.client import cnpj_of
-from tests.faults.freezing import child, go_on, stop
-from tests.faults.test_frozen_hub import SHORT
+from tests.fault_injection.freezing import child, go_on, stop
+from tests.fault_injection.test_frozen_hub import SHORT
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
 _SECONDS = 60.0  # of a frozen dependency

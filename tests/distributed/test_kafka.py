@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from integrahub.bus.kafka import KafkaBus
-from integrahub.bus.kafka_options import KafkaOptions
-from integrahub.cli.parts.kafka import kafka
-from integrahub.cli.parts.programs import free_ports
+from integrahub.bus.kafka.bus import KafkaBus
+from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
+from integrahub.tools.devservices.kafka import kafka
+from integrahub.tools.devservices.program import free_ports
 from tests.integration.conftest import ADMIN, CNPJ, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 500)]

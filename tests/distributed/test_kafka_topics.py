@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from integrahub.bus.kafka import KafkaBus
-from integrahub.bus.kafka_options import KafkaOptions
+from integrahub.bus.kafka.bus import KafkaBus
+from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.errors import Transient
 
 

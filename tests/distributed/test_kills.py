@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.cli.parts.kafka import kafka
-from integrahub.cli.parts.programs import free_ports
-from integrahub.cli.parts.seaweed import S3Server
+from integrahub.tools.devservices.kafka import kafka
+from integrahub.tools.devservices.program import free_ports
+from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.acceptance.conftest import ADMIN, Installation, installed, on_kafka_and_s3
 
 POSTS = 12_000 if os.environ.get("IHUB_LONG") else 1_600

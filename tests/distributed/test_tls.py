@@ -14,18 +14,18 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from integrahub import adapters
-from integrahub.bus.kafka import KafkaBus
-from integrahub.cli.development_tls import development_certificate
-from integrahub.cli.parts.kafka import Gate, kafka
-from integrahub.cli.parts.programs import PartMissing, free_ports
-from integrahub.cli.parts.seaweed import Certificate, S3Server, seaweed
-from integrahub.cli.reaching import AUTHORITY
+from integrahub.bus.kafka.bus import KafkaBus
 from integrahub.domain.errors import Transient
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
-from integrahub.storage.s3 import S3Storage
-from integrahub.storage.s3_rules import BucketRules, Keeping
+from integrahub.hub import adapters
+from integrahub.secrets.development_certificate import development_certificate
+from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.settings.model import Settings
+from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+from integrahub.storage.s3.objects import S3Storage
+from integrahub.tools.devservices.kafka import Gate, kafka
+from integrahub.tools.devservices.program import PartMissing, free_ports
+from integrahub.tools.devservices.seaweedfs import Certificate, S3Server, seaweed
 from tests.integration.conftest import ADMIN, CNPJ, running
 
 _RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 200)]

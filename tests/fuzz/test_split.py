@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from integrahub.domain.bodies import inflater_for
-from integrahub.domain.cutter import Oversize, Run, cutter_for
+from integrahub.domain.dialects.inovafarma.identify import identify_all
+from integrahub.domain.dialects.inovafarma.normalise import normalise
 from integrahub.domain.errors import BodyFault
-from integrahub.domain.inovafarma import identify_all
-from integrahub.domain.inovafarma_records import normalise
+from integrahub.domain.parsing.encodings import inflater_for
+from integrahub.domain.parsing.reader import Oversize, Run, cutter_for
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
 _BODIES = 300_000 if os.environ.get("IHUB_LONG") else 4000

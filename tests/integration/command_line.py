@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from integrahub.cli import app as command_line
-from integrahub.cli import output
+from integrahub.tools.terminal import output
 from tests.integration.conftest import ADMIN, Client
 
 

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from integrahub.api.app import create
-from integrahub.db.roles import Role
-from integrahub.domain.deadlines import Deadlines
+from integrahub.db.tenancy import Role
 from integrahub.domain.steps import STEPS
-from integrahub.hub import Hub, open_hub
-from integrahub.settings import Settings
-from integrahub.worker import loops
+from integrahub.hub.hub import Hub, open_hub
+from integrahub.resilience.deadlines import Deadlines
+from integrahub.settings.model import Settings
+from integrahub.worker.process import loops
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from integrahub.api.server import server_of
-from integrahub.api.tls import Hardened
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
+from integrahub.web.server import server_of
+from integrahub.web.tls import Hardened
 
 _PATIENCE = 20.0  # seconds
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrahub.db import audit_log
+from integrahub.db.accounts import audit_log
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.test_flow import catalogue
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from integrahub.db import replays
+from integrahub.db.batches import replays
+from integrahub.domain.concurrency import Window
 from integrahub.domain.steps import STEPS
-from integrahub.domain.windows import Window
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_replays import _cancelled, _post, _settled, catalogue, killing, product, refused
 

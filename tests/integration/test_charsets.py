@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from integrahub.domain.charsets import Transcoder
 from integrahub.domain.errors import PayloadTooLarge
-from integrahub.flow.uploads import Upload
+from integrahub.domain.parsing.charsets import Transcoder
+from integrahub.pipeline.ingest.upload import Upload
 from tests.integration.conftest import Client
 
 _NDJSON = "application/x-ndjson"

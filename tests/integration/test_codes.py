@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from integrahub.db.migrations import available
-from integrahub.domain.inovafarma import record_hash, seed_for
+from integrahub.db.schema.migrate import available
+from integrahub.domain.dialects.inovafarma.identify import record_hash, seed_for
 from tests.integration.conftest import Client
 
 _WIRE = (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from integrahub.settings import Settings
-from integrahub.telemetry.guard_metrics import CONNECTIONS_OPEN
+from integrahub.settings.model import Settings
+from integrahub.telemetry.metrics.protection import CONNECTIONS_OPEN
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.listening import Wire, listening
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from integrahub.api.app import create, describe
-from integrahub.domain.keys import Scope
+from integrahub.domain.api_keys import Scope
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from integrahub.cli.development_tls import development_certificate
-from integrahub.cli.reaching import AUTHORITY
-from integrahub.db.pool import Database
+from integrahub.db.database import Database
+from integrahub.secrets.development_certificate import development_certificate
+from integrahub.secrets.secret_files import AUTHORITY
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 

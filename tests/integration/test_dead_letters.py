@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from integrahub.db.merging import apply
+from integrahub.db.products.merge import apply
 from integrahub.domain.events import CHUNKS_READY
-from integrahub.domain.retries import RetryPolicy
+from integrahub.resilience.retry_policy import RetryPolicy
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
@@ -27,8 +27,8 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
             raise ZeroDivisionError("seven is poison")
         return await apply(connection, parts, *more)
 
-    monkeypatch.setattr("integrahub.flow.upsert.apply", failing)
-    monkeypatch.setattr("integrahub.db.small_batches.apply", failing)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", failing)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", failing)
 
 
 async def _letters(client: Client, count: int) -> list[dict[str, Any]]:

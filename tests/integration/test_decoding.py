@@ -8,11 +8,11 @@ import pytest
 import zstandard
 
 from integrahub.domain.errors import TooManyRequests, Unavailable
-from integrahub.flow import decoding
-from integrahub.flow import uploads as flow_uploads
-from integrahub.flow.decoding import Decoding
-from integrahub.flow.uploads import Upload
-from integrahub.settings import Settings
+from integrahub.pipeline.ingest import decoding
+from integrahub.pipeline.ingest import upload as flow_uploads
+from integrahub.pipeline.ingest.decoding import Decoding
+from integrahub.pipeline.ingest.upload import Upload
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running
 
 _LARGE = (

@@ -16,9 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from integrahub.cli import doctor as verb
-from integrahub.cli import hub_check, main
-from integrahub.cli.development_tls import development_certificate
+from integrahub.cli import main
+from integrahub.cli.commands import doctor as verb
+from integrahub.cli.diagnostics import running_hub as hub_check
+from integrahub.secrets.development_certificate import development_certificate
 
 Findings = dict[str, tuple[str, str]]
 
@@ -130,7 +131,7 @@ def test_a_dependency_that_does_not_answer_is_a_problem(
 ) -> None:
     if "kafka" in settings.get("BUS_URL", ""):
         pytest.importorskip("confluent_kafka")
-        monkeypatch.setattr("integrahub.bus.kafka._PATIENCE", 0.5)
+        monkeypatch.setattr("integrahub.bus.kafka.bus._PATIENCE", 0.5)
     doctor(**settings)
     told = [finding["message"] for finding in doctor.all if finding["check"] == check]
     assert any(expected in sentence for sentence in told), doctor.all

@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from integrahub.db.loader import blocks
+from integrahub.db.queries import blocks
 
 BATCH, OTHER = UUID(int=1), UUID(int=2)
 GIVEN: dict[str, Any] = {"batch": BATCH, "other": OTHER, "days": 30, "limit": 10}

@@ -13,14 +13,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from integrahub.db import binaries
-from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.embedded import binaries
+from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.domain.errors import ConfigurationError
 
 _PARENT = """
 import asyncio, sys
 from pathlib import Path
-from integrahub.db.embedded import EmbeddedPostgres
+from integrahub.db.embedded.server import EmbeddedPostgres
 
 async def main():
     engine = EmbeddedPostgres(Path(sys.argv[1]))
@@ -178,7 +178,7 @@ async def test_orphaned_server_is_ended_by_the_next_start(tmp_path: Path) -> Non
     """A server that is still up when its folder is started again is stopped first, and the new one answers."""
     folder = tmp_path / "postgres"
     script = _PARENT.replace(
-        "asyncio.run", "import integrahub.db.embedded as e; e.tie_to_parent = lambda: None\nasyncio.run"
+        "asyncio.run", "import integrahub.db.embedded.server as e; e.tie_to_parent = lambda: None\nasyncio.run"
     )
     with parent_on(folder, script) as parent:
         assert parent.stdout is not None

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from integrahub.db.accounts import account_for
-from integrahub.db.embedded import EmbeddedPostgres
-from integrahub.db.logins import OWNER, password_of, url_as
-from integrahub.db.roles import Role
+from integrahub.db.embedded.logins import OWNER, password_of, url_as
+from integrahub.db.embedded.process_user import account_for
+from integrahub.db.embedded.server import EmbeddedPostgres
+from integrahub.db.tenancy import Role
 from tests.conftest import Server
 from tests.integration.test_embedded import ask, engine
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import pytest
 
-from integrahub.db import operations
-from integrahub.db.receipts import Post, Receipt
+from integrahub.db.batches import decisions as operations
+from integrahub.db.batches.accept import Post, Receipt
 from integrahub.domain.errors import Unavailable
-from integrahub.flow.group_commit import GroupCommit, QueueLimits
-from integrahub.settings import Settings
+from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 
@@ -64,7 +64,7 @@ async def test_a_pharmacy_whose_turn_is_held_delays_no_other_and_is_answered_onc
 async def test_a_post_whose_turn_is_held_too_long_is_refused_and_leaves_nothing(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrahub.flow.group_commit._TURN_TIMEOUT", 0.2)
+    monkeypatch.setattr("integrahub.pipeline.ingest.group_commit._TURN_TIMEOUT", 0.2)
     async with holding_turn(idle):
         answers = [await idle.post(body) for body in (catalogue(2), catalogue(2000))]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "turn_busy")] * 2
@@ -108,7 +108,7 @@ async def test_the_end_of_a_full_counts_before_it_takes_the_turn(
         await counted.wait()
         return await count(*given)
 
-    monkeypatch.setattr("integrahub.db.operations.count_candidates", slow)
+    monkeypatch.setattr("integrahub.db.batches.decisions.count_candidates", slow)
     full = (await client.post(catalogue(95))).json()["batch_id"]
     await counting.wait()
     try:
@@ -131,6 +131,6 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
         await client.hub.decide().cancel(asked["batch_id"])
         return found
 
-    monkeypatch.setattr("integrahub.db.operations.count_candidates", cancelled_meanwhile)
+    monkeypatch.setattr("integrahub.db.batches.decisions.count_candidates", cancelled_meanwhile)
     batch = await client.load(catalogue(95))
     assert (batch["status"], batch["deactivated"], len(await client.products())) == ("CANCELLED", 0, 100)

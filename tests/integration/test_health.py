@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from integrahub.api.dependency_checks import describe_failure
-from integrahub.domain.breakers import BreakerOpen
+from integrahub.api.routes.dependency_messages import describe_failure
 from integrahub.domain.errors import Transient
-from integrahub.settings import Settings
-from integrahub.storage.guarded import GuardedStorage
+from integrahub.resilience.circuit_breaker import BreakerOpen
+from integrahub.settings.model import Settings
+from integrahub.storage.circuit_breaking import GuardedStorage
 from tests.integration.conftest import CNPJ, Client, running
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import PATH, running
 from tests.integration.listening import Wire, listening
 

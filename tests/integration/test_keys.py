@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from integrahub.domain.keys import _CHECKSUM, _SECRET, _checksum, generate_key, key_id
-from integrahub.settings import Settings
+from integrahub.domain.api_keys import _CHECKSUM, _SECRET, _checksum, generate_key, key_id
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 OTHER = "33000167000101"

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from integrahub.api.limits import Limiter
-from integrahub.api.second_looks import FirstLooks, NoRoom, SecondLooks
-from integrahub.db.pool import Database
-from integrahub.domain.keys import generate_key
-from integrahub.domain.limits import Rate, Taken
-from integrahub.settings import Settings
+from integrahub.access.blocked_lookups import FirstLooks, NoRoom, SecondLooks
+from integrahub.access.rate_limiter import Limiter
+from integrahub.db.database import Database
+from integrahub.domain.api_keys import generate_key
+from integrahub.resilience.rate_limit import Rate, Taken
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 OTHER = "33000167000101"

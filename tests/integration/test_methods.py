@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 from tests.integration.listening import Wire, listening
 

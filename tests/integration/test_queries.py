@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from integrahub.api.catalogue import MAX_ANSWER_BYTES
-from integrahub.api.watched import Watched
+from integrahub.api.middleware.telemetry import Watched
+from integrahub.api.routes.products import MAX_ANSWER_BYTES
 from integrahub.domain import cursors
 from tests.integration.conftest import ADMIN, CNPJ, Client
 

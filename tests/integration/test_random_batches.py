@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import ADMIN, Client, running
 from tests.integration.test_sequential import rows_of
-from tests.model.comparing import Comparison
-from tests.model.drawing import catalogue_load
-from tests.model.loads import Load
-from tests.model.wire import body_of, form
+from tests.reference_model.compare import Comparison
+from tests.reference_model.loads import Load
+from tests.reference_model.strategies import catalogue_load
+from tests.reference_model.wire import body_of, form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST = (100, 10, 3000) if LONG else (2, 7, 800)
@@ -35,8 +35,8 @@ async def hub(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
 async def test_random_batches_of_hundreds_of_records_equal_the_sequential_model(
     hub: Client, monkeypatch: pytest.MonkeyPatch, few: int, part: int
 ) -> None:
-    monkeypatch.setattr("integrahub.domain.chunking._FEW", few)
-    monkeypatch.setattr("integrahub.domain.chunking._PART", part)
+    monkeypatch.setattr("integrahub.domain.chunks.builder._FEW", few)
+    monkeypatch.setattr("integrahub.domain.chunks.builder._PART", part)
     seed = int(os.environ.get("IHUB_SEED") or random.randrange(1 << 32))
     bound, totals = asyncio.Semaphore(_AT_ONCE), dict.fromkeys(("records", "updated", "merged", "rejected"), 0)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from integrahub.db import merging
-from integrahub.domain.chunking import Payload
-from integrahub.domain.inovafarma_lines import Reading
+from integrahub.db.products import merge as merging
+from integrahub.domain.chunks.builder import Payload
+from integrahub.domain.dialects.inovafarma.decode import Reading
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 
@@ -98,7 +98,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
         reading = read(*asked)
         return Reading([*reading.lines, *reading.lines[-1:]])
 
-    monkeypatch.setattr("integrahub.db.merging.read_lines", doubled)
+    monkeypatch.setattr("integrahub.db.products.merge.read_lines", doubled)
     async with client.hub.database.transaction() as connection:
         claim = {"cnpj": CNPJ, "load_type": "full", "time_zone": "America/Sao_Paulo", "has_products": False}
         claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
@@ -110,7 +110,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
 @pytest.fixture
 async def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """A hub with chunks of 10 records, in which a product of more than 20 records is no product."""
-    monkeypatch.setattr("integrahub.flow.spool.REPEATS", 20)
+    monkeypatch.setattr("integrahub.storage.spill.REPEATS", 20)
     async with running(settings.model_copy(update={"chunk_size": 10}), list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client

@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from integrahub.db import merging, replays
+from integrahub.db.batches import replays
+from integrahub.db.products import merge as merging
+from integrahub.domain.concurrency import Window
 from integrahub.domain.errors import Poison
-from integrahub.domain.windows import Window
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes
 
@@ -50,9 +51,9 @@ async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[An
         return await apply(connection, parts, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("integrahub.flow.upsert.apply", failing)
-        patch.setattr("integrahub.db.small_batches.apply", failing)
-        patch.setattr("integrahub.domain.retries.RetryPolicy.decide", lambda *_, **__: None)
+        patch.setattr("integrahub.pipeline.upsert.step.apply", failing)
+        patch.setattr("integrahub.db.batches.fast_path.apply", failing)
+        patch.setattr("integrahub.resilience.retry_policy.RetryPolicy.decide", lambda *_, **__: None)
         batch = await client.load(body, load_type)
     assert batch["dead"] > 0
     return batch

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from integrahub.domain.identifiers import uuid7
+from integrahub.domain.ids import uuid7
 from integrahub.domain.steps import STEPS
-from integrahub.flow.orphans import Orphans
-from integrahub.settings import Settings
-from integrahub.storage.s3_place import S3Place
+from integrahub.maintenance.orphans import Orphans
+from integrahub.settings.model import Settings
+from integrahub.storage.s3.config import S3Place
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": "P" * 200} for n in range(1, 500)]
@@ -102,7 +102,7 @@ async def test_the_whole_flow_runs_on_s3_and_its_bodies_go_too(
 @pytest.mark.parametrize("url", ["ftp://x", "file://relative", "s3://"])
 async def test_a_storage_nobody_has_is_refused_before_anything_is_opened(settings: Settings, url: str) -> None:
     from integrahub.domain.errors import ConfigurationError
-    from integrahub.hub import check_settings
+    from integrahub.hub.hub import check_settings
 
     with pytest.raises(ConfigurationError, match="STORAGE_URL"):
         check_settings(settings.model_copy(update={"storage_url": url}))
@@ -163,7 +163,7 @@ async def test_objects_of_an_open_letter_stay_while_its_records_cannot_be_copied
         await _bury_by_crashes(client)
         await client.finished(answer.json()["batch_id"])
         await _age(client, 400)
-        monkeypatch.setattr("integrahub.flow.retain.copy_dead", failing)
+        monkeypatch.setattr("integrahub.maintenance.retention.copy_dead", failing)
         await client.hub.retain()()
         assert await _names(client) == before
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from integrahub.db.loader import blocks
+from integrahub.db.queries import blocks
 
 BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
 GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}

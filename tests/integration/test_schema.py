@@ -7,12 +7,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from integrahub.db import schema
-from integrahub.db.migrations import available, migrate
+from integrahub.db.schema import version as schema
+from integrahub.db.schema.migrate import available, migrate
 from integrahub.domain.errors import ConfigurationError
-from integrahub.fleet import embedded
-from integrahub.hub import open_hub
-from integrahub.settings import Settings
+from integrahub.hub.hub import open_hub
+from integrahub.settings.model import Settings
+from integrahub.supervisor import embedded_database as embedded
 from tests.conftest import Server
 
 _NEWER = "INSERT INTO schema_migrations (name, kind) VALUES ('0099_future.sql', %s)"
@@ -113,8 +113,8 @@ async def test_a_process_that_started_without_its_database_ends_when_the_schema_
 ) -> None:
     _execute(database_url, _NEWER, "contract")
     asked: list[int] = []
-    monkeypatch.setattr("integrahub.db.schema._AGAIN", 0.0)
-    monkeypatch.setattr("integrahub.db.schema.os.kill", lambda pid, number: asked.append(number))
+    monkeypatch.setattr("integrahub.db.schema.version._AGAIN", 0.0)
+    monkeypatch.setattr("integrahub.db.schema.version.os.kill", lambda pid, number: asked.append(number))
     urls = iter(["postgresql://127.0.0.1:9/away", database_url])
     await schema.prove_later(lambda: next(urls), [name for name, _ in available()])
     assert asked == [15]

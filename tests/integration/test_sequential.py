@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import ADMIN, Client, running
-from tests.model.comparing import Comparison
-from tests.model.loads import Load
-from tests.model.sequential import Pharmacy
-from tests.model.wire import FORMS, body_of
+from tests.reference_model.compare import Comparison
+from tests.reference_model.loads import Load
+from tests.reference_model.sequential import Pharmacy
+from tests.reference_model.wire import FORMS, body_of
 
 _HUGE = ["@1e99999999999999999999@", "@-1e-99999999999999999999@"]
 _ROOTS = itertools.count(1)
@@ -66,8 +66,8 @@ schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size
 @pytest.fixture
 async def busy(database_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """A hub with two splits, three upserts and chunks of 4 records, read in parts of 3 records or 150 bytes."""
-    monkeypatch.setattr("integrahub.domain.chunking._FEW", 3)
-    monkeypatch.setattr("integrahub.domain.chunking._PART", 150)
+    monkeypatch.setattr("integrahub.domain.chunks.builder._FEW", 3)
+    monkeypatch.setattr("integrahub.domain.chunks.builder._PART", 150)
     hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off")
     async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client

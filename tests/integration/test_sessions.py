@@ -6,13 +6,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from integrahub.bus.local import LocalBus
-from integrahub.db.embedded import EmbeddedPostgres
-from integrahub.db.leases import expire_leases
-from integrahub.db.logins import url_as
-from integrahub.db.migrations import migrate
-from integrahub.db.pool import Database
-from integrahub.db.roles import Role
+from integrahub.bus.postgres import LocalBus
+from integrahub.db.database import Database
+from integrahub.db.embedded.logins import url_as
+from integrahub.db.embedded.reset_leases import expire_leases
+from integrahub.db.embedded.server import EmbeddedPostgres
+from integrahub.db.schema.migrate import migrate
+from integrahub.db.tenancy import Role
 from integrahub.domain.errors import ConfigurationError
 from tests.conftest import Server
 
@@ -127,7 +127,7 @@ async def test_a_server_that_refuses_the_hub_is_not_asked_for_ever(
     async with await psycopg.AsyncConnection.connect(await engine.start(), autocommit=True) as owner:
         await owner.execute("ALTER ROLE integrahub NOLOGIN")
     await engine.stop()
-    monkeypatch.setattr("integrahub.db.embedded._ANSWER", 0.1)
+    monkeypatch.setattr("integrahub.db.embedded.server._ANSWER", 0.1)
     with pytest.raises(ConfigurationError, match="refuses the hub"):
         await engine.start()
     assert engine.pid is None

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrahub.db import small_batches
+from integrahub.db.batches import fast_path as small_batches
 from integrahub.domain.errors import Transient
-from integrahub.flow.cutting import SplitLimits
-from integrahub.flow.small_batches import SmallBatches
-from integrahub.settings import Settings
+from integrahub.pipeline.split.chunker import SplitLimits
+from integrahub.pipeline.split.fast_path import SmallBatches
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import product
 
@@ -56,7 +56,7 @@ async def test_a_group_whose_claim_was_lost_is_not_tried_by_halves(
         tried.append(len(found))
         raise Transient("some of the small batches are no longer ours")
 
-    monkeypatch.setattr("integrahub.db.small_batches.settle", lost)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.settle", lost)
     wanted = await _posted(idle, *([product(number)] for number in range(4)))
     assert await _settled(idle, wanted) == [False] * 4
     assert tried == [4]
@@ -74,7 +74,7 @@ async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
         await idle.hub.decide().cancel(cancelled)
         return found
 
-    monkeypatch.setattr("integrahub.db.small_batches.apply", cancelled_meanwhile)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", cancelled_meanwhile)
     assert await _settled(idle, [cancelled, kept]) == [False, False]
     assert await idle.products() == {} == await _products(idle, key)
     assert (await idle.finished(str(cancelled)))["status"] == "CANCELLED"

@@ -3,11 +3,11 @@
 from uuid import UUID, uuid4
 
 from integrahub.bus.memory import MemoryBus
-from integrahub.db import chunks
-from integrahub.db.pool import Database
-from integrahub.domain.breakers import Breaker
-from integrahub.domain.windows import Window
-from integrahub.flow.sweep import Sweep
+from integrahub.db.chunks import claims as chunks
+from integrahub.db.database import Database
+from integrahub.domain.concurrency import Window
+from integrahub.maintenance.sweep import Sweep
+from integrahub.resilience.circuit_breaker import Breaker
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue
 from tests.integration.test_zombies import _split, crash, idle

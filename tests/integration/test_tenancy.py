@@ -8,10 +8,10 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import dict_row
 
-from integrahub.db.logins import url_as
-from integrahub.db.migrations import migrate
-from integrahub.db.pool import Database
-from integrahub.db.roles import EVERYTHING, Reach, Role
+from integrahub.db.database import Database
+from integrahub.db.embedded.logins import url_as
+from integrahub.db.schema.migrate import migrate
+from integrahub.db.tenancy import EVERYTHING, Reach, Role
 from tests.integration.conftest import CNPJ, Client
 
 OTHER = "33000167000101"

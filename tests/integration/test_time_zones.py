@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import product
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from integrahub.db import merging
+from integrahub.db.products import merge as merging
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.steps import STEPS
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 
@@ -52,7 +52,7 @@ async def test_a_change_that_commits_late_is_not_lost(settings: Settings, monkey
             await released.wait()
         return counters
 
-    monkeypatch.setattr("integrahub.flow.upsert.apply", slow)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", slow)
     async with running(settings, ["split"]) as client:
         client.key, poller.client = key, client
         posted = (await client.post([product(n, PRICE=1000 + n) for n in range(1, 101)])).json()["batch_id"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.listening import Wire, listening
 

@@ -9,7 +9,7 @@ import pytest
 from integrahub.domain.errors import NotFound
 from tests.integration.conftest import ADMIN, CNPJ, Client
 from tests.integration.test_replays import catalogue, killing, product, replay
-from tests.model.drawing import load
+from tests.reference_model.strategies import load
 
 
 async def verdict(client: Client) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.flow import upsert
+from integrahub.pipeline.upsert import step as upsert
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
@@ -67,6 +67,6 @@ async def test_warnings_of_chunks_that_are_tried_again_count_once(
             raise ZeroDivisionError
         return done
 
-    monkeypatch.setattr("integrahub.flow.upsert.apply", fails_once)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", fails_once)
     batch = await client.load([product(n, QUANTITY="?") for n in range(1, 121)])
     assert (batch["status"], batch["warnings"], tries >= 4) == ("COMPLETED", 120, True)

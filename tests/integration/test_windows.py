@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from integrahub.db import operations
-from integrahub.db.turns import Turn
+from integrahub.db.batches import decisions as operations
+from integrahub.db.batches.turns import Turn
+from integrahub.domain.concurrency import Window
 from integrahub.domain.steps import STEPS
-from integrahub.domain.windows import Window
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes, catalogue, product
 

@@ -7,10 +7,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrahub.db import batches, chunks, small_batches
+from integrahub.db.batches import fast_path as small_batches
+from integrahub.db.batches import split_claims as batches
+from integrahub.db.chunks import claims as chunks
 from integrahub.domain.steps import STEPS
-from integrahub.flow.split import Split
-from integrahub.settings import Settings
+from integrahub.pipeline.split.step import Split
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 

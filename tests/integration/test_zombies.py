@@ -9,12 +9,14 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from integrahub.db import batches, chunks, small_batches
+from integrahub.db.batches import fast_path as small_batches
+from integrahub.db.batches import split_claims as batches
+from integrahub.db.chunks import claims as chunks
+from integrahub.domain.concurrency import Window
 from integrahub.domain.errors import BodyFault
 from integrahub.domain.events import BatchReceived, ChunkReady
 from integrahub.domain.steps import STEPS
-from integrahub.domain.windows import Window
-from integrahub.settings import Settings
+from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 from tests.integration.test_worker_crashes import _run, crash
@@ -69,7 +71,7 @@ async def _prices(client: Client) -> dict[int, float]:
 
 async def test_a_split_that_was_lost_inserts_no_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     posted = (await idle.post(catalogue(120))).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.batches.end_split", batches.end_split)
+    held = Held(monkeypatch, "integrahub.db.batches.split_claims.end_split", batches.end_split)
     zombie = asyncio.create_task(_split(idle, posted))
     await held.reached.wait()
     await crash(idle)
@@ -100,7 +102,7 @@ async def _lose_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[st
     """Return a batch whose chunk's lease ended while its worker, the task, was about to write."""
     posted = (await idle.post(catalogue(20))).json()["batch_id"]
     await _split(idle, posted)
-    held = Held(monkeypatch, "integrahub.db.chunks.lock_claimed", chunks.lock_claimed)
+    held = Held(monkeypatch, "integrahub.db.chunks.claims.lock_claimed", chunks.lock_claimed)
     zombie = asyncio.create_task(idle.hub.upsert(uuid4())(_ready(posted)))
     await held.reached.wait()
     await crash(idle, "batch_chunks")
@@ -140,7 +142,7 @@ async def test_small_batches_that_were_lost_write_nothing_while_another_holds_th
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = [(await idle.post([product(n)], "delta")).json()["batch_id"] for n in (1, 2)]
-    held = Held(monkeypatch, "integrahub.db.small_batches._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
     split = idle.hub.split(uuid4())
     zombies = [asyncio.create_task(split(_received(batch_id, "delta"))) for batch_id in posted]
     await held.reached.wait()
@@ -157,7 +159,7 @@ async def test_small_batches_that_were_lost_overwrite_nothing_of_a_later_batch(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = (await idle.post([product(1, PRICE=1)], "delta")).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.small_batches._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
     zombie = asyncio.create_task(_split(idle, first, "delta"))
     await held.reached.wait()
     await crash(idle)
@@ -183,7 +185,7 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
             raise ArithmeticError("whatever is done to the third")
         return await apply(connection, parts, *rest)
 
-    monkeypatch.setattr("integrahub.db.small_batches.apply", refusing)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refusing)
     async with running(settings, list(STEPS)):
         ended = [await idle.finished(batch_id) for batch_id in posted]
     assert {batch["status"] for batch in ended} == {"COMPLETED"}
@@ -193,9 +195,9 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
 async def test_small_batches_keep_their_lease_while_they_are_applied(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrahub.flow.leases._RENEW", 0.02)
+    monkeypatch.setattr("integrahub.resilience.lease._RENEW", 0.02)
     posted = (await idle.post([product(1)], "delta")).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.small_batches._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
     working = asyncio.create_task(_split(idle, posted, "delta"))
     await held.reached.wait()
     (before,) = await _run(idle, "SELECT lease_until FROM batches")

@@ -10,38 +10,32 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from integrahub import __version__
-from integrahub.api import (
-    admin,
-    audit,
-    batches,
-    catalogue,
-    dead_letters,
-    errors,
-    health,
-    keys,
-    metrics,
-    pages,
-    replays,
-    schemas,
-)
-from integrahub.api.audit import Audit
-from integrahub.api.auth import Keys
-from integrahub.api.door import Door
-from integrahub.api.ingest import PATH, BodyBounds, IngestRoute
-from integrahub.api.ingest_openapi import INGEST
-from integrahub.api.insight import Insight
-from integrahub.api.known_pharmacies import Creation, KnownPharmacies
-from integrahub.api.limits import Limiter, Limits
-from integrahub.api.methods import Methods
-from integrahub.api.reads import ReadBounds, Reads
-from integrahub.api.refusals_openapi import PROBLEM, SECURITY, tell_refusals
-from integrahub.api.watched import Watched
-from integrahub.domain.keys import Scope
-from integrahub.domain.limits import parse_rate
-from integrahub.flow.decoding import Decoding
-from integrahub.flow.ingest import Ingest
-from integrahub.hub import Hub
-from integrahub.settings import Settings
+from integrahub.access.rate_limiter import Limiter, Limits
+from integrahub.api import problems as errors
+from integrahub.api.auth.authentication import Keys
+from integrahub.api.auth.guarded_route import Door
+from integrahub.api.auth.metrics_access import Insight
+from integrahub.api.middleware.methods import Methods
+from integrahub.api.middleware.read_limits import ReadBounds, Reads
+from integrahub.api.middleware.telemetry import Watched
+from integrahub.api.openapi.ingest import INGEST
+from integrahub.api.openapi.problems import PROBLEM, SECURITY, tell_refusals
+from integrahub.api.pharmacy_cache import Creation, KnownPharmacies
+from integrahub.api.routes import api_keys as keys
+from integrahub.api.routes import audit_log as audit
+from integrahub.api.routes import batches, dead_letters, health, metrics, schemas
+from integrahub.api.routes import docs_page as pages
+from integrahub.api.routes import operations as replays
+from integrahub.api.routes import pharmacies as admin
+from integrahub.api.routes import products as catalogue
+from integrahub.api.routes.audit_log import Audit
+from integrahub.api.routes.ingest import PATH, BodyBounds, IngestRoute
+from integrahub.domain.api_keys import Scope
+from integrahub.hub.hub import Hub
+from integrahub.pipeline.ingest.decoding import Decoding
+from integrahub.pipeline.ingest.step import Ingest
+from integrahub.resilience.rate_limit import parse_rate
+from integrahub.settings.model import Settings
 
 OPENAPI = "/openapi.json"
 _ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 problem+json."

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.domain.errors import BadRequest
-from integrahub.domain.field_sentences import UnfitField
+from integrahub.domain.messages.fields import UnfitField
 from integrahub.domain.near_names import nearest
 
 NOTICE = "X-Inova-Notice"

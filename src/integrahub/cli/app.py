@@ -75,7 +75,9 @@ def _run() -> int:
 
 def _explained(error: Exception) -> int:
     """Say what failed, where that is known; what is not known goes on as it is."""
-    from integrahub.cli.failures import explained  # imports what raises it, which a verb without failures may not need
+    from integrahub.cli.error_messages import (
+        explained,  # imports what raises it, which a verb without failures may not need
+    )
 
     if not (found := explained(error)):
         raise error
@@ -99,7 +101,7 @@ def _drop_output() -> None:
 
 
 def _failed(told: str) -> int:
-    from integrahub.cli.output import complain  # what draws on terminals; no process of the hub needs it
+    from integrahub.tools.terminal.output import complain  # what draws on terminals; no process of the hub needs it
 
     complain(told)
     return 1

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from integrahub.cli.client import chosen_hub
+from integrahub.client.client import chosen_hub
 
 _IDENTIFIER = re.compile(r"[\w-]{1,100}", re.ASCII)
 _MASK = str.maketrans("", "", "./- \t\r\n")

@@ -11,14 +11,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from integrahub.cli.helping import show_whole_sentences
+from integrahub.cli.help_format import show_whole_sentences
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """`place` is `module:name` of a function or a group in `integrahub.cli`, `told` the first sentence of its help.
+    """`place` is `module:name` of a function or a group, `told` the first sentence of its help.
 
     `context` is what typer's command takes as `context_settings`.
     """
@@ -30,7 +30,7 @@ class Verb:
     def load(self, name: str) -> Any:
         """Import the verb, or the group, and return its command under `name`."""
         module, _, attribute = self.place.partition(":")
-        found = getattr(import_module(f"integrahub.cli.{module}"), attribute)
+        found = getattr(import_module(module), attribute)
         holder = typer.Typer(rich_markup_mode=None)
         if isinstance(found, typer.Typer):
             holder.add_typer(found, name=name)
@@ -42,30 +42,39 @@ class Verb:
 
 
 VERBS = {
-    "up": Verb("roles:up", "Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."),
+    "up": Verb(
+        "integrahub.cli.commands.processes:up", "Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."
+    ),
     "demo": Verb(
-        "demo:demo",
+        "integrahub.tools.demo.run:demo",
         "The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up.",
     ),
-    "send": Verb("send:send", "Post a catalogue; with --watch, follow it."),
-    "top": Verb("top:top", "Show throughput, lag, workers, batches and what is down, live until Ctrl-C."),
-    "verify": Verb("verify:verify", "Rebuild a catalogue from its stored bodies and compare it with the table."),
-    "audit": Verb("audit:audit", "List the newest actions of operators."),
-    "psql": Verb("psql:psql", "Open psql on the hub's database, to read only.", _PASS_ON),
-    "doctor": Verb("doctor:doctor", "Check every dependency and setting, and say what to do."),
-    "api": Verb("roles:api", "Run one API process."),
-    "work": Verb("roles:work", "Run the given steps in one process."),
-    "migrate": Verb("roles:migrate", "Bring the schema of DATABASE_URL up to date."),
-    "openapi": Verb("roles:openapi", "Print the API's OpenAPI document."),
-    "topics": Verb("roles:topics", "Create the topics of BUS_URL that are not there."),
-    "lifecycle": Verb("lifecycle:lifecycle", "Give the bucket of STORAGE_URL its rules of retention."),
-    "fleet": Verb("fleet:app", "Run the orchestrator; status and restart of one that runs."),
-    "pharmacy": Verb("pharmacies:app", "Pharmacies: add, list, show, set."),
-    "key": Verb("keys:app", "API keys: create, list, rotate, revoke."),
-    "batch": Verb("batches:app", "Batches: list, show, errors, replay, cancel, approve, reject."),
-    "dead": Verb("dead_letters:app", "Dead letters: list, groups, show, replay."),
+    "send": Verb("integrahub.cli.commands.send:send", "Post a catalogue; with --watch, follow it."),
+    "top": Verb(
+        "integrahub.cli.commands.top:top", "Show throughput, lag, workers, batches and what is down, live until Ctrl-C."
+    ),
+    "verify": Verb(
+        "integrahub.cli.commands.verify:verify",
+        "Rebuild a catalogue from its stored bodies and compare it with the table.",
+    ),
+    "audit": Verb("integrahub.cli.commands.audit:audit", "List the newest actions of operators."),
+    "psql": Verb("integrahub.cli.commands.psql:psql", "Open psql on the hub's database, to read only.", _PASS_ON),
+    "doctor": Verb("integrahub.cli.commands.doctor:doctor", "Check every dependency and setting, and say what to do."),
+    "api": Verb("integrahub.cli.commands.processes:api", "Run one API process."),
+    "work": Verb("integrahub.cli.commands.processes:work", "Run the given steps in one process."),
+    "migrate": Verb("integrahub.cli.commands.processes:migrate", "Bring the schema of DATABASE_URL up to date."),
+    "openapi": Verb("integrahub.cli.commands.processes:openapi", "Print the API's OpenAPI document."),
+    "topics": Verb("integrahub.cli.commands.processes:topics", "Create the topics of BUS_URL that are not there."),
+    "lifecycle": Verb(
+        "integrahub.cli.commands.lifecycle:lifecycle", "Give the bucket of STORAGE_URL its rules of retention."
+    ),
+    "fleet": Verb("integrahub.cli.commands.fleet:app", "Run the orchestrator; status and restart of one that runs."),
+    "pharmacy": Verb("integrahub.cli.commands.pharmacy:app", "Pharmacies: add, list, show, set."),
+    "key": Verb("integrahub.cli.commands.key:app", "API keys: create, list, rotate, revoke."),
+    "batch": Verb("integrahub.cli.commands.batch:app", "Batches: list, show, errors, replay, cancel, approve, reject."),
+    "dead": Verb("integrahub.cli.commands.dead:app", "Dead letters: list, groups, show, replay."),
     "load": Verb(
-        "load.verbs:app",
+        "integrahub.cli.commands.load:app",
         "Load on a hub of its own (or, with --url, on one made for tests), with accounting: exit code 1 when "
         "anything was lost, doubled or refused.",
     ),

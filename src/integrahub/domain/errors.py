@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from integrahub.domain.sentences import say
+from integrahub.domain.messages.catalog import say
 
 
 class IntegraHubError(Exception):

@@ -2,7 +2,7 @@
 
 import re
 
-from integrahub.domain.sentences import say
+from integrahub.domain.messages.catalog import say
 
 _SHAPE = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
 _MASK = re.compile(r"[.\-/\s]")

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from integrahub.telemetry.counts import Counts
-from integrahub.telemetry.metrics import OWN
+from integrahub.telemetry.metrics.registry import OWN
+from integrahub.telemetry.snapshots import Counts
 
 _PROCESS = CollectorRegistry()
 ProcessCollector(registry=_PROCESS)

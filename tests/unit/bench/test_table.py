@@ -7,11 +7,11 @@ import bench
 import pytest
 from bench.__main__ import measured
 from bench.catalogue import Catalogue
-from bench.measured import Line, compared, missing
+from bench.measurement import Line, compared, missing
 from bench.peers.floor import CleanText
 from bench.plot import drawn, groups
+from bench.report import page
 from bench.results import Scene
-from bench.shown import page
 from bench.sizes import QUICK
 
 
@@ -42,7 +42,7 @@ def test_a_catalogue_changes_where_it_says_and_its_bodies_are_never_the_same() -
 
 
 def test_every_scene_of_the_folder_is_in_the_bench() -> None:
-    folder = Path(bench.__file__).parent / "scenes"
+    folder = Path(bench.__file__).parent / "scenarios"
     from bench.__main__ import _SCENES
 
     assert set(_SCENES) == {path.stem for path in folder.glob("[!_]*.py")}

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from integrahub.cli.app import app
-from integrahub.cli.moments import parse_moment
+from integrahub.cli.relative_times import parse_moment
 from integrahub.domain.steps import STEPS
 
 _OFFLINE = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from integrahub.cli import hub_check
+from integrahub.cli.diagnostics import running_hub as hub_check
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub import check_settings
-from integrahub.settings import Settings
+from integrahub.hub.hub import check_settings
+from integrahub.settings.model import Settings
 
 _STRONG = "9f3c1a77e0b24d58a6c2"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from integrahub.domain.api_keys import generate_key
 from integrahub.domain.chosen_keys import is_sendable, is_weak, unsendable_characters
-from integrahub.domain.keys import generate_key
 
 
 @pytest.mark.parametrize("key", ["a", "b" * 60, "farmacia-123", "0123456789" * 3, "abababababababababababab", "x" * 19])

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from integrahub.domain import cursors
 from integrahub.domain.deactivation import Evidence, hold_reason
-from integrahub.domain.identifiers import uuid7
-from integrahub.domain.retries import RetryPolicy
+from integrahub.domain.ids import uuid7
+from integrahub.resilience.retry_policy import RetryPolicy
 
 
 def held(candidates: int, active: int, limit: float = 0.15, **changes: object) -> str | None:

@@ -8,10 +8,10 @@ from time import monotonic
 
 import pytest
 
-from integrahub.domain.breakers import Breaker, BreakerState
 from integrahub.domain.errors import Transient
+from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.storage.circuit_breaking import GuardedStorage
 from integrahub.storage.files import FileStorage
-from integrahub.storage.guarded import GuardedStorage
 
 
 async def _blocks(*blocks: bytes, then: Callable[[], None] = lambda: None) -> AsyncIterator[bytes]:

@@ -8,8 +8,8 @@ import pytest
 
 _PROCESS = """
 import asyncio, gc, logging, threading, warnings
-from integrahub.settings import Settings
-from integrahub.telemetry.process import watched
+from integrahub.settings.model import Settings
+from integrahub.telemetry.setup import watched
 from integrahub.domain.errors import ConfigurationError
 
 class Broken:

@@ -2,9 +2,10 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.telemetry import counts, exposition, instruments
+from integrahub.telemetry import exposition, instruments
+from integrahub.telemetry import snapshots as counts
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric
-from integrahub.telemetry.metrics import ALL
+from integrahub.telemetry.metrics.registry import ALL
 
 
 def _read(metric: Metric) -> dict[tuple[str, ...], float]:

@@ -8,9 +8,10 @@ from uuid import UUID
 import pytest
 import structlog
 
-from integrahub.domain.keys import CLIENT, Scope, generate_key
-from integrahub.settings import Settings
-from integrahub.telemetry import logs, traces
+from integrahub.domain.api_keys import CLIENT, Scope, generate_key
+from integrahub.settings.model import Settings
+from integrahub.telemetry import logs
+from integrahub.telemetry import tracing as traces
 
 Logger = structlog.typing.FilteringBoundLogger
 _TRACE = UUID("0192f3a1-0000-7000-8000-00000000abcd")

@@ -1,0 +1,155 @@
+"""Who asks: keys from the headers old and new clients use."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+from starlette.requests import Request
+
+from integrahub.access.blocked_lookups import FirstLooks
+from integrahub.access.rate_limiter import Limits
+from integrahub.api.auth.refused_logins import RefusedLogins
+from integrahub.api.timestamps import wire_time
+from integrahub.db.accounts import api_keys
+from integrahub.db.database import Database
+from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
+from integrahub.domain.errors import Forbidden, Unauthorized
+from integrahub.resilience.micro_batcher import Shared
+from integrahub.resilience.rate_limit import neighbourhood
+
+Authenticate = Callable[[Request], Awaitable[Caller]]
+KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
+_FRESH = 2.0  # seconds a key found live counts as live: the longest a revoked one lasts, in any process
+_MOST = 10_000  # keys remembered
+
+
+def presented_key(request: Request) -> str:
+    """The first non-empty key of the headers, or ''."""
+    for name in KEY_HEADERS:
+        value = request.headers.get(name, "").strip()
+        if value[:7].lower() == "bearer ":
+            value = value[7:].strip()
+        if value:
+            return value
+    return ""
+
+
+class Keys:
+    """Knows every key: the operator's, those of the settings, those of the table. Keeps hashes only."""
+
+    def __init__(
+        self, database: Database, pepper: bytes, operator: bytes, for_all: tuple[str, ...], limits: Limits
+    ) -> None:
+        self._database = database
+        self._pepper = pepper
+        self._limits = limits
+        self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
+        self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._refused = RefusedLogins()
+        self._first_looks = FirstLooks()
+        self._asked = Shared[bytes, Caller | Unauthorized]()
+
+    def allowing(self, scope: Scope) -> "KeyCheck":
+        """Return the check that a request's key has this scope."""
+        return KeyCheck(self, scope)
+
+    async def caller(self, request: Request) -> Caller:
+        """Return whose key a request carries, looked up once a request; Unauthorized when it is nobody's."""
+        if "caller" not in request.scope:
+            request.scope["caller"] = await self._caller(request)
+        caller: Caller = request.scope["caller"]
+        return caller
+
+    def forget(self) -> None:
+        """Look every key up again: one was ended."""
+        self._known.clear()
+
+    async def _caller(self, request: Request) -> Caller:
+        key, address = presented_key(request), _address(request)
+        if not key:
+            raise Unauthorized("key_missing")
+        digest = key_hash(key, self._pepper)
+        equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
+        if equal:
+            return equal[0]
+        if fresh := self._fresh(digest):
+            return fresh
+        if digest in self._known:
+            return await self._judged(key, digest, address, is_blocked=False)
+        if not self._limits.is_blocked(address):
+            async with self._first_looks(neighbourhood(address)):
+                # Those before it may have been of the same key, or one too many.
+                if fresh := self._fresh(digest):
+                    return fresh
+                if not self._limits.is_blocked(address):
+                    return await self._judged(key, digest, address, is_blocked=False)
+        return await self._judged(key, digest, address, is_blocked=True)
+
+    def _fresh(self, digest: bytes) -> Caller | None:
+        known, since = self._known.get(digest, (None, 0.0))
+        return known if monotonic() - since < _FRESH else None
+
+    async def _judged(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
+        found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
+        if isinstance(found, Caller):
+            return found
+        self._known.pop(digest, None)
+        self._refused.note(address)
+        if is_blocked:
+            raise self._limits.too_many_keys(address)
+        await self._limits.failed_key(address)
+        raise found
+
+    async def _looked_up(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller | Unauthorized:
+        """Return the key's caller from the table, or the refusal; requests that come together share one look-up."""
+        if key.startswith(PREFIX) and key_id(key) is None:
+            length, expected = len(key), length_of_key(key)
+            return Unauthorized("key_malformed", length=length, expected=expected)
+
+        async def look() -> Caller | Unauthorized:
+            return await self._asked(digest, lambda: self._look_up(key_id(key), digest))
+
+        if not is_blocked:
+            return await look()
+        return await self._limits.second_look(address, look, is_chosen=not key.startswith(PREFIX))
+
+    async def _look_up(self, public_id: str | None, digest: bytes) -> Caller | Unauthorized:
+        row = await api_keys.find_unrevoked(self._database, public_id, digest)
+        if row is None:
+            return Unauthorized("key_invalid")
+        if row["is_expired"]:
+            return Unauthorized("key_expired", expired_at=wire_time(row["expires_at"]))
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        caller = _caller_of(row)
+        self._known[digest] = (caller, monotonic())
+        return caller
+
+
+class KeyCheck:
+    """The key of a request, for a route that asks for one scope: Unauthorized without a key, Forbidden without it."""
+
+    def __init__(self, keys: Keys, scope: Scope) -> None:
+        self._keys = keys
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller; of operators' routes with the address, for the audit log."""
+        caller = await self._keys.caller(request)
+        request.scope["caller_name"] = caller.name  # for the log
+        if not caller.may(self._scope):
+            raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)
+        return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller
+
+
+def _caller_of(row: dict[str, Any]) -> Caller:
+    cnpjs = None if row["reach"] == "all" else frozenset(row["cnpjs"])
+    scopes = frozenset(map(Scope, row["scopes"]))
+    return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"])
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -1,0 +1,1 @@
+"""OpenAPI texts that FastAPI cannot derive from the routes."""

@@ -1,0 +1,63 @@
+"""The operator's view of work that was given up: dead letters and what they have in common."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+
+from integrahub.api.auth.authentication import Authenticate
+from integrahub.api.auth.guarded_route import KeyedRouter
+from integrahub.db.chunks import dead_letters
+from integrahub.db.database import Database
+from integrahub.domain import cursors
+from integrahub.domain.errors import BadRequest, NotFound
+from integrahub.domain.pharmacies import unmask
+
+Row = dict[str, Any]
+
+
+def view(row: Row) -> Row:
+    """A letter as the operator reads it."""
+    names = ("error_class", "error_code", "place", "message", "stack")
+    error = {name.removeprefix("error_"): row[name] for name in names if name in row}
+    trace = {"trace_id": row["batch_id"].hex if row["batch_id"] else row["trace_id"]}
+    return {name: value for name, value in row.items() if name not in names} | trace | {"error": error}
+
+
+def _after(cursor: str | None) -> int | None:
+    try:
+        return int(cursors.decode(cursor, int)[0]) if cursor else None
+    except cursors.BadCursor:
+        raise BadRequest("cursor_unknown") from None
+
+
+def router(database: Database, viewer: Authenticate) -> APIRouter:
+    """The routes, for the operator alone."""
+    routes = KeyedRouter(dependencies=[Depends(viewer)], tags=["admin"])
+
+    @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
+    async def page(
+        error: Annotated[str | None, Query(description="a class, a code or a fingerprint")] = None,
+        cnpj: str | None = None,
+        batch_id: UUID | None = None,
+        settled: Annotated[bool | None, Query(description="false: open ones alone")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        cursor: str | None = None,
+    ) -> Row:
+        wanted = {"cnpj": unmask(cnpj) if cnpj else None, "batch_id": batch_id, "error": error, "settled": settled}
+        rows = await dead_letters.page(database, wanted, _after(cursor), limit)
+        following = cursors.encode(rows[-1]["id"]) if len(rows) == limit else None
+        return {"items": [view(row) for row in rows], "next_cursor": following}
+
+    @routes.get("/v1/dead-letters/groups", summary="Failures by fingerprint: how often, since when, a sample")
+    async def groups() -> Row:
+        return {"items": await dead_letters.groups(database)}
+
+    @routes.get("/v1/dead-letters/{letter_id:int}", summary="One dead letter, with its stack and its attempts")
+    async def show(letter_id: int) -> Row:
+        row = await dead_letters.find(database, letter_id)
+        if row is None:
+            raise NotFound("letter_unknown", letter_id=letter_id)
+        return view(row)
+
+    return routes

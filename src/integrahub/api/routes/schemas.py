@@ -1,0 +1,21 @@
+"""Schemas of what clients send, made from what reads it."""
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from integrahub.api.auth.guarded_route import KeyedRouter
+from integrahub.domain.dialects.inovafarma.json_schema import PATH, product_schema
+
+_OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
+
+
+def router() -> APIRouter:
+    """The route; no key is needed."""
+    routes = KeyedRouter(tags=["ingest"])
+    document = product_schema()
+
+    @routes.get(PATH, summary="JSON Schema of one record", openapi_extra=_OPEN)
+    async def product() -> Response:
+        return JSONResponse(document, media_type="application/schema+json")
+
+    return routes

@@ -1,0 +1,1 @@
+"""Checks that `integrahub doctor` makes."""

@@ -1,1 +1,0 @@
-"""`integrahub load`: a bounded load on a hub, and whether every record of it was accounted for."""

@@ -1,0 +1,1 @@
+"""Client library: post catalogues and read what became of them."""

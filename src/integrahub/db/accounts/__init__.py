@@ -1,0 +1,1 @@
+"""Tables of pharmacies, API keys, audit entries and rate limits."""

@@ -1,0 +1,125 @@
+"""Small batches settled together: claimed by one statement, applied and made final by one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from integrahub.db.arrays import as_text
+from integrahub.db.batches import turns
+from integrahub.db.batches.finish import error_code_of, status_of
+from integrahub.db.batches.split_claims import mark_have_products
+from integrahub.db.batches.turns import Turn
+from integrahub.db.chunks import claims as chunks
+from integrahub.db.database import Connection, Database
+from integrahub.db.products.merge import Part, apply
+from integrahub.db.queries import blocks
+from integrahub.domain.batches import BatchStatus
+from integrahub.domain.chunks.builder import Draft
+from integrahub.domain.concurrency import Window
+from integrahub.domain.conflicts import rounds
+from integrahub.domain.errors import Transient
+from integrahub.domain.products import COUNTERS
+
+_SQL = blocks("small_batches")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Small:
+    """A batch that is ours, whole: its claim, and its records, which fit one chunk."""
+
+    claim: Row
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a batch: its final `status`, and the `counters` of its chunk."""
+
+    batch_id: UUID
+    status: BatchStatus
+    counters: Row
+
+
+async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUID, most: int) -> list[Row]:
+    """Take the small DELTAs among the batches, of up to `most` decoded bytes; ordered as they were received."""
+    asked = {"ids": wanted, "token": token, "worker": worker, "lease": chunks.LEASE, "most": most}
+    async with database.transaction() as connection:
+        claims = await (await connection.execute(_SQL["claim_if_free"], asked, binary=True)).fetchall()
+    return sorted(claims, key=lambda claim: (claim["pharmacy_id"], claim["received_seq"]))
+
+
+async def settle(
+    database: Database, batches: Sequence[Small], worker: UUID, max_record: int, window: Window
+) -> tuple[list[Settled], list[Turn]]:
+    """Apply batches in their order and make them final; gives what came of each, and the turns that pass.
+
+    Transient when one of them is no longer ours or not in turn, UnfitValue when PostgreSQL refuses a row: then nothing
+    happened to any.
+    """
+    async with database.transaction() as connection:
+        settled = await _apply(connection, batches, max_record)
+        # The turns are locked last: whoever posts for these pharmacies waits for them.
+        await turns.lock_all(connection, {small.claim["pharmacy_id"] for small in batches})
+        await _check(connection, batches)
+        await _end(connection, batches, settled, worker)
+        return settled, await _pass_on(connection, batches, settled, window)
+
+
+async def _apply(connection: Connection, batches: Sequence[Small], max_record: int) -> list[Settled]:
+    """Batches of a pharmacy that have a product in common go one after the other, all others together."""
+    numbers = rounds([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
+    counters: dict[UUID, Row] = {}
+    for number in range(max(numbers) + 1):
+        mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
+        found = await apply(connection, [_part(small, number) for small in mine], max_record)
+        counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
+    ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
+    return [Settled(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]
+
+
+def _part(small: Small, number: int) -> Part:
+    draft = small.draft
+    held = {"ids": draft.ids.tolist(), "hashes": draft.hashes.tolist(), "number": 0}
+    # What an earlier round inserted is there.
+    held["has_products"] = small.claim["has_products"] or number > 0
+    return Part(small.claim | held, draft.payload())
+
+
+async def _check(connection: Connection, batches: Sequence[Small]) -> None:
+    asked = {"ids": [small.claim["id"] for small in batches], "token": batches[0].claim["claim_token"]}
+    held = await (await connection.execute(_SQL["lock_if_next"], asked)).fetchall()
+    if len(held) < len(batches):
+        raise Transient("some of the small batches are no longer ours, or not in turn")
+
+
+async def _end(connection: Connection, batches: Sequence[Small], settled: list[Settled], worker: UUID) -> None:
+    drafts = [small.draft for small in batches]
+    extents = [draft.extent() for draft in drafts]
+    counted = {name: [one.counters[name] for one in settled] for name in COUNTERS}
+    of_all = counted | {"batches": [one.batch_id for one in settled], "items": [len(draft.ids) for draft in drafts]}
+    chunk_rows = {
+        "worker": worker,
+        "starts": [start for start, _ in extents],
+        "lengths": [length for _, length in extents],
+        "ids": [as_text(draft.ids) for draft in drafts],
+        "hashes": [as_text(draft.hashes) for draft in drafts],
+    }
+    await connection.execute(_SQL["insert_chunks"], of_all | chunk_rows)
+    final = {
+        "statuses": [str(one.status) for one in settled],
+        "error_codes": [error_code_of(one.status) for one in settled],
+        "unreadable": [draft.ids.count(0) for draft in drafts],
+    }
+    await connection.execute(_SQL["finish"], of_all | final)
+
+
+async def _pass_on(
+    connection: Connection, batches: Sequence[Small], settled: list[Settled], window: Window
+) -> list[Turn]:
+    owners = [small.claim["pharmacy_id"] for small in batches]
+    stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters["inserted"]}
+    if stocked:
+        await mark_have_products(connection, sorted(stocked))
+    return await turns.pass_all_on(connection, sorted(set(owners)), window)

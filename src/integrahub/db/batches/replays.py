@@ -1,0 +1,100 @@
+"""Rows of replays: a batch or its dead chunks queued again, and what later batches said of their products."""
+
+from typing import Any
+from uuid import UUID
+
+from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import turns
+from integrahub.db.batches.turns import Turn
+from integrahub.db.database import Connection, Database
+from integrahub.db.queries import blocks
+from integrahub.domain.concurrency import Window
+from integrahub.domain.errors import Conflict
+from integrahub.domain.ids import uuid7
+
+_SQL = blocks("replays")
+Row = dict[str, Any]
+
+
+async def queue_batch(database: Database, batch_id: UUID) -> Row:
+    """Queue a final batch to be split and applied again: the new batch. Conflict when it cannot be."""
+    async with database.transaction() as connection:
+        batch = await batches.find(connection, batch_id)
+        assert batch is not None
+        await turns.lock(connection, batch["pharmacy_id"])
+        batch = await batches.find(connection, batch_id)
+        assert batch is not None
+        if batch["finished_at"] is None:
+            raise Conflict("replay_unfinished", batch_id=batch_id)
+        pending = await (await connection.execute(_SQL["pending"], {"parent_id": batch_id})).fetchone()
+        if pending:
+            raise Conflict("replay_pending", {"batch_id": str(pending["id"])}, batch_id=pending["id"])
+        number = await turns.take_number(connection, batch["pharmacy_id"])
+        replay_id = uuid7()
+        values = {"id": replay_id, "parent_id": batch_id, "received_seq": number}
+        await connection.execute(_SQL["insert_batch"], values)
+        queued = await batches.find(connection, replay_id)
+    assert queued is not None
+    return queued
+
+
+async def queue_letters(database: Database, batch_id: UUID, letters: list[int], window: Window) -> Turn | None:
+    """Queue dead chunks of one batch to be applied again and settle their letters; None when all are settled."""
+    async with database.transaction() as connection:
+        batch = await batches.find(connection, batch_id)
+        assert batch is not None
+        await turns.lock(connection, batch["pharmacy_id"])
+        values: Row = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
+        if not await (await connection.execute(_SQL["lock_unsettled"], values)).fetchall():
+            return None
+        values["received_seq"] = await turns.take_number(connection, batch["pharmacy_id"])
+        await connection.execute(_SQL["insert_revival"], values)
+        await connection.execute(_SQL["insert_revival_chunks"], values)
+        await connection.execute(_SQL["settle_letters"], values)
+        return await turns.pass_on(connection, batch["pharmacy_id"], window)
+
+
+async def release_asked(database: Database, rate: int, window: Window) -> list[Turn]:
+    """Queue the chunks of up to `rate` letters whose replay was asked for; what to announce."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["asked"], {"rate": rate})).fetchall()
+    turns_passed = [await queue_letters(database, row["batch_id"], row["letters"], window) for row in rows]
+    return [turn for turn in turns_passed if turn]
+
+
+async def reopen_letters(connection: Connection, revival_id: UUID) -> None:
+    """Give back the letters of chunks that a cancelled revival did not apply."""
+    await connection.execute(_SQL["reopen_letters"], {"id": revival_id})
+
+
+async def applied_later(database: Database, claim: Row) -> list[Row]:
+    """Batches after the replayed one that applied products of this chunk, FULLs first: product_id, batch_id, number."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["applied_later"], claim)).fetchall()
+
+
+async def absent_later(database: Database, claim: Row) -> list[Row]:
+    """Products of this chunk that a later FULL deactivated: product_id, seq, finished_at of the last."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["absent_later"], claim)).fetchall()
+
+
+async def chunks_of(database: Database, keys: list[tuple[UUID, int]]) -> list[Row]:
+    """Where chunks are kept, and the body behind each."""
+    asked = {"batches": [batch for batch, _ in keys], "numbers": [number for _, number in keys]}
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["chunks_of"], asked)).fetchall()
+
+
+async def needed_bodies(database: Database, batch: Row) -> list[Row]:
+    """Objects that must survive for the batch to be replayed: chunks of later DELTAs, and the bodies behind them."""
+    origin = batch["origin_seq"] or batch["received_seq"]
+    asked = {"batch_id": batch["id"], "pharmacy_id": batch["pharmacy_id"], "origin_seq": origin}
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["needed_bodies"], asked)).fetchall()
+
+
+async def is_newest(connection: Connection, batch: Row) -> bool:
+    """Whether no load came after the replayed batch."""
+    row = await (await connection.execute(_SQL["is_newest"], batch)).fetchone()
+    return bool(row and row["newest"])

@@ -1,0 +1,63 @@
+"""What is old enough to go: objects and rows of final batches, copies and rows of settled dead letters."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import UUID
+
+from integrahub.db.database import Database
+from integrahub.db.queries import blocks
+
+_SQL = blocks("retention")
+Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
+Row = dict[str, Any]
+_DUE = {
+    "chunks": _SQL["chunks_due"],
+    "bodies": _SQL["bodies_due"],
+    "letters": _SQL["letters_due"],
+    "rows": _SQL["rows_due"],
+    "reports": _SQL["reports_due"],
+    "batches": _SQL["batches_due"],
+    "notes": _SQL["notes_due"],
+}
+_REMOVED = {
+    "chunks": _SQL["chunks_removed"],
+    "bodies": _SQL["bodies_removed"],
+    "letters": _SQL["letters_removed"],
+    "rows": _SQL["rows_removed"],
+    "reports": _SQL["reports_removed"],
+    "batches": _SQL["batches_removed"],
+    "notes": _SQL["notes_removed"],
+}
+
+
+async def due(database: Database, kind: Kind, days: int, limit: int) -> list[Row]:
+    """Return what is old enough, oldest first: each has its `id`, and `location` or `locations` of its objects."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_DUE[kind], {"days": days, "limit": limit})).fetchall()
+
+
+async def removed(database: Database, kind: Kind, ids: list[Any]) -> None:
+    """Note that their objects are deleted, or delete their rows."""
+    async with database.transaction() as connection:
+        await connection.execute(_REMOVED[kind], {"ids": ids})
+
+
+async def uncopied(database: Database, after: int, limit: int) -> list[Row]:
+    """Return open letters, by `id` from `after`, whose records are not in a copy of their own, with their chunks."""
+    async with database.transaction() as connection:
+        return await (await connection.execute(_SQL["letters_uncopied"], {"after": after, "limit": limit})).fetchall()
+
+
+async def copied(database: Database, letter_id: int, location: str) -> None:
+    """Note the copy of a letter's records."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["letter_copied"], {"id": letter_id, "location": location})
+
+
+async def needed(database: Database, objects: Sequence[tuple[str, UUID, int | None]]) -> set[str]:
+    """Return the names, of objects by name, batch and number of a dead chunk, that a row still needs."""
+    names, batches, numbers = zip(*objects, strict=True)
+    values = {"names": list(names), "batches": list(batches), "numbers": list(numbers)}
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["find_needed"], values)).fetchall()
+    return {row["name"] for row in rows}

@@ -1,0 +1,66 @@
+"""Turns: the lowest unfinished batch of a pharmacy is applied, the others wait; decided under one row's lock."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncCursor
+
+from integrahub.db.chunks import claims as chunks
+from integrahub.db.database import Connection
+from integrahub.db.queries import blocks
+from integrahub.domain.concurrency import Window
+
+_SQL = blocks("batches")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What whoever passed the turn on should announce: chunks of the next batch, or the next batch's end."""
+
+    ready: list[Row]
+    finishing: UUID | None = None
+
+
+async def lock(connection: Connection, pharmacy_id: int) -> None:
+    """From here on nobody else decides this pharmacy's turn."""
+    await lock_all(connection, [pharmacy_id])
+
+
+async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
+    """From here on nobody else decides these pharmacies' turns; taken in one order by everybody."""
+    await connection.execute(_SQL["lock_turns"], {"pharmacies": sorted(pharmacies)})
+
+
+async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> AsyncCursor[Row]:
+    """As `lock_all` of those turns that nobody holds; the cursor gives the `pharmacy_id` of each."""
+    return await connection.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
+
+
+async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:
+    """Give the turn to the next batch that waits for it. The turn must be locked."""
+    passed = await pass_all_on(connection, [pharmacy_id], window)
+    return passed[0] if passed else Turn([])
+
+
+async def pass_all_on(connection: Connection, pharmacies: Iterable[int], window: Window) -> list[Turn]:
+    """As `pass_on` of each pharmacy: the turns of those in which a batch waited."""
+    asked = {"pharmacies": list(pharmacies)}
+    passed = await (await connection.execute(_SQL["pass_turns_if_free"], asked)).fetchall()
+    return [await _given(connection, batch, window) for batch in passed]
+
+
+async def _given(connection: Connection, batch: Row, window: Window) -> Turn:
+    """What a batch needs that has just got the turn."""
+    if batch["stage"] == "finishing":
+        return Turn([], batch["id"])
+    return Turn(await chunks.announce_next(connection, batch["id"], window))
+
+
+async def take_number(connection: Connection, pharmacy_id: int) -> int:
+    """The pharmacy's next number. The turn must be locked."""
+    row = await (await connection.execute(_SQL["take_number"], {"pharmacy_id": pharmacy_id})).fetchone()
+    assert row is not None
+    return int(row["last_seq"])

@@ -1,0 +1,143 @@
+"""Rows of `batch_chunks`: claims, moves and announcements."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+from integrahub.db.chunks import dead_letters
+from integrahub.db.database import Connection, Database
+from integrahub.db.queries import blocks
+from integrahub.domain.concurrency import Window
+from integrahub.domain.failures import Failure, silent_worker
+from integrahub.domain.products import COUNTERS
+
+_SQL = blocks("batch_chunks")
+_BATCHES = blocks("batches")
+LEASE = 15.0  # seconds
+Row = dict[str, Any]
+
+
+async def insert(connection: Connection, rows: Iterable[Row]) -> tuple[int, int]:
+    """The chunks of a batch whose split ends: how many there are, and how many of them are left to apply."""
+    count = left = 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal count, left
+        for row in rows:
+            count += 1
+            left += not row["is_settled"]
+            yield row
+
+    await connection.cursor().executemany(_SQL["insert"], counted())
+    return count, left
+
+
+async def announce_next(connection: Connection, batch_id: UUID, window: Window) -> list[Row]:
+    """Mark the next chunks as announced, as many as the window leaves room for; the caller publishes them."""
+    values = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
+    return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
+
+
+async def claim(
+    database: Database, wanted: list[tuple[UUID, int]], token: UUID, worker: UUID, *, crashed: bool = False
+) -> list[Row]:
+    """Take chunks, by batch and number; those are left out that are done, not due, not in turn or in other hands.
+
+    A chunk whose worker crashed is taken only when asked for, and alone: it may have been the cause.
+    """
+    values = {"batches": [batch for batch, _ in wanted], "numbers": [number for _, number in wanted]}
+    values |= {"token": token, "worker": worker, "lease": LEASE, "crashed": crashed}
+    async with database.transaction() as connection:
+        claims = await (await connection.execute(_SQL["claim_free"], values)).fetchall()
+    return sorted(claims, key=lambda claim: (claim["batch_id"], claim["number"]))
+
+
+def _key(claim: Row) -> Row:
+    return {"batch_id": claim["batch_id"], "number": claim["number"], "token": claim["claim_token"]}
+
+
+async def renew(database: Database, claims: list[Row]) -> bool:
+    """Whether any chunk taken under one token is still ours, or all are settled: nothing is lost then."""
+    values = keys(claims) | {"token": claims[0]["claim_token"], "lease": LEASE}
+    async with database.transaction() as connection:
+        if await (await connection.execute(_SQL["renew_if_held"], values)).fetchone():
+            return True
+        # A statement of its own: the one before may have waited for the transaction that settled them.
+        return await (await connection.execute(_SQL["unsettled"], values)).fetchone() is None
+
+
+async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
+    """The effect's guard: claims still ours until the transaction ends, with their `ids` and `hashes`."""
+    known = {(claim["batch_id"], claim["number"]): claim for claim in claims}
+    values = keys(claims) | {"token": claims[0]["claim_token"]}
+    found = await (await connection.execute(_SQL["lock_if_claimed"], values, binary=True)).fetchall()
+    return [known[row["batch_id"], row["number"]] | row for row in found]
+
+
+async def complete(connection: Connection, claims: list[Row], counters: list[Row]) -> None:
+    """Settle applied chunks with their counters."""
+    values = keys(claims)
+    await connection.execute(_SQL["complete"], values | {name: [row[name] for row in counters] for name in COUNTERS})
+
+
+def keys(claims: list[Row]) -> Row:
+    """Which chunks these are, by column."""
+    return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
+
+
+async def take_off(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
+    """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
+    values = {"ids": list(done), "counts": list(done.values())}
+    left = await (await connection.execute(_BATCHES["take_off_chunks"], values)).fetchall()
+    return {row["id"]: row["chunks_left"] for row in left}
+
+
+def _told(failure: Failure) -> Row:
+    return {"error": f"{failure.error_class}: {failure.message}", "place": failure.place}
+
+
+async def release(database: Database, claim: Row, error: str, delay: float) -> None:
+    """Hand a chunk back without using up an attempt."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["release_if_claimed"], _key(claim) | {"error": error, "delay": delay})
+
+
+async def retry(database: Database, claim: Row, failure: Failure, delay: float) -> None:
+    """The chunk's own fault used up an attempt."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["retry_if_claimed"], _key(claim) | _told(failure) | {"delay": delay})
+
+
+async def bury(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
+    """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
+    async with database.transaction() as connection:
+        buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | _told(failure))
+        if not await buried.fetchone():
+            return None
+        await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
+        return (await take_off(connection, {claim["batch_id"]: 1}))[claim["batch_id"]]
+
+
+async def free_expired(database: Database, crashes: int) -> list[UUID]:
+    """Free chunks whose worker fell silent; those with too many crashes die. Gives batches left without chunks."""
+    done = []
+    async with database.transaction() as connection:
+        expired = await (await connection.execute(_SQL["free_expired"])).fetchall()
+        for row in sorted(expired, key=lambda row: (row["batch_id"], row["number"])):
+            values = {"batch_id": row["batch_id"], "number": row["number"], "crashes": crashes}
+            buried = await (await connection.execute(_SQL["bury_if_crashed"], values)).fetchone()
+            if buried:
+                failure = silent_worker(row["crashes"])
+                await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
+                left = await take_off(connection, {row["batch_id"]: 1})
+                done += [batch for batch in left if left[batch] == 0]
+    return done
+
+
+async def due(database: Database, again: float, window: Window) -> list[Row]:
+    """Chunks to announce (again): due retries, lost announcements, and the first of batches with none in flight."""
+    async with database.transaction() as connection:
+        rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()
+        for batch in await (await connection.execute(_SQL["unannounced"])).fetchall():
+            rows += await announce_next(connection, batch["batch_id"], window)
+    return rows

@@ -1,0 +1,21 @@
+"""The effect of a chunk all of whose records are rejected: a report, and no product."""
+
+from typing import Any
+
+from integrahub.db.database import Connection
+from integrahub.db.products import record_issues as record_faults
+from integrahub.domain.chunks.builder import Chunk
+from integrahub.domain.products import COUNTERS, Fault
+
+Row = dict[str, Any]
+
+
+async def reject_all(connection: Connection, claim: Row, chunk: Chunk) -> dict[str, int]:
+    """Report every record of a chunk under its `rejection`; return its counters. The caller holds the chunk's lock."""
+    payload, ids, code = chunk.cut(), claim["ids"], claim["rejection"]
+    faults = [
+        Fault(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), "PRODUCTID", code, "")
+        for slot, product_id in enumerate(ids)
+    ]
+    await record_faults.add(connection, claim["batch_id"], claim["number"], faults)
+    return dict.fromkeys(COUNTERS, 0) | {"rejected": len(ids)}

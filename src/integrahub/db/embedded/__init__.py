@@ -1,0 +1,1 @@
+"""Embedded PostgreSQL server: binaries, configuration, start and stop."""

@@ -1,0 +1,19 @@
+"""Which records, by id and hash, say something else than the table holds."""
+
+from array import array
+
+from integrahub.db.arrays import Bigints
+from integrahub.db.database import Database
+from integrahub.db.queries import blocks
+
+_SQL = blocks("products")
+
+
+async def differing(database: Database, pharmacy_id: int, ids: "array[int]", hashes: "array[int]") -> list[int]:
+    """Places of products that are new, inactive or known by another hash, ascending."""
+    asked = {"pharmacy_id": pharmacy_id, "ids": Bigints(ids), "hashes": Bigints(hashes)}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["pin_plan"])
+        found = await (await connection.execute(_SQL["sift"], asked, binary=True)).fetchone()
+    assert found is not None
+    return sorted(found["differing"])

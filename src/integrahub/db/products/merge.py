@@ -1,0 +1,167 @@
+"""The effect of chunks on `products`: probe, decode what differs, copy, merge; one statement each for all of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrahub.db.arrays import as_text
+from integrahub.db.database import Connection
+from integrahub.db.products import record_issues as record_faults
+from integrahub.db.products.bisect import Put, put_whole
+from integrahub.db.queries import blocks
+from integrahub.domain.chunks.builder import Chunk
+from integrahub.domain.dialects.inovafarma.decode import Dialect, Line, Marks, read_lines
+from integrahub.domain.products import COUNTERS, SETTLED, Fault
+
+_SQL = blocks("products")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A chunk that is ours: its claim, with `ids` and `hashes` by slot, and its records."""
+
+    claim: Row
+    chunk: Chunk
+
+
+async def apply(
+    connection: Connection, parts: Sequence[Part], max_record: int, put: Put = put_whole
+) -> list[dict[str, int]]:
+    """Write what chunks change and give the counters of each; the caller holds the chunks' locks and commits.
+
+    No product is in two of the chunks; `put` isolates only where there is one. UnfitValue when PostgreSQL refuses a row
+    and `put` does not isolate it, also when a product is there that was thought to be a pharmacy's first.
+    """
+    await connection.execute(_SQL["pin_plan"])
+    found = await _probe(connection, [part.claim for part in parts])
+    changes = [_Change(part, one, max_record) for part, one in zip(parts, found, strict=True)]
+    await _insert(connection, changes, put)
+    for load_type in ("full", "delta"):
+        await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], put)
+    return [await change.end(connection) for change in changes]
+
+
+async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
+    """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
+    may_be_known = await _may_be_known(connection, claims)
+    asked = [claim for claim, known in zip(claims, may_be_known, strict=True) if known]
+    values: Row = {name: [as_text(claim[name]) for claim in asked] for name in ("ids", "hashes")}
+    values["pharmacies"] = [claim["pharmacy_id"] for claim in asked]
+    rows = await (await connection.execute(_SQL["probe"], values, binary=True)).fetchall() if asked else []
+    found = iter(rows)
+    return [next(found) if known else _all_new(claim) for claim, known in zip(claims, may_be_known, strict=True)]
+
+
+async def _may_be_known(connection: Connection, claims: list[Row]) -> list[bool]:
+    """By chunk, whether there are products between its smallest and its largest id."""
+    if not any(claim["has_products"] for claim in claims):
+        return [False] * len(claims)
+    values = {
+        "pharmacies": [claim["pharmacy_id"] for claim in claims],
+        "least": [min(map(abs, claim["ids"])) for claim in claims],
+        "most": [max(map(abs, claim["ids"])) for claim in claims],
+    }
+    found = await (await connection.execute(_SQL["any_between"], values)).fetchall()
+    return [row["known"] for row in found]
+
+
+def _all_new(claim: Row) -> Row:
+    return {"differing": [slot for slot, i in enumerate(claim["ids"]) if i >= 0], "known": [], "inactive": []}
+
+
+class _Change:
+    """The records of a chunk that differ from the table."""
+
+    def __init__(self, part: Part, found: Row, max_record: int) -> None:
+        claim, ids = part.claim, part.claim["ids"]
+        self.load_type: str = claim["load_type"]
+        self._claim = claim
+        self._chunk = part.chunk
+        self._differing = found["differing"]
+        known = {ids[slot] for slot in found["known"]}
+        self._inactive = {ids[slot] for slot in found["inactive"]}
+        owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}\t"
+        dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
+        new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
+        reading = read_lines(part.chunk, found["differing"], Marks(ids, claim["hashes"]), new, dialect)
+        _refuse_repeats(reading.lines)
+        self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
+        self.known = [line for line in reading.lines if line[0] in known] if known else []
+        self._faults: list[Fault] = list(reading.faults)
+        self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
+
+    def titled(self) -> list[Line]:
+        """New products to insert; those without a title are rejected."""
+        untitled = [line for line in self.new if not line[2]]
+        self.reject(untitled, "TITLE", "title_missing")
+        self.counters["inserted"] = len(self.new) - len(untitled)
+        return [line for line in self.new if line[2]] if untitled else self.new
+
+    def reject(self, lines: Sequence[Line], field: str, code: str) -> None:
+        """Report each line's record as rejected."""
+        for product_id, _, _, slot in lines:
+            payload = self._chunk.cut()
+            place = payload.positions[slot], payload.offsets[slot]
+            self._faults.append(Fault(*place, "rejected", str(product_id), field, code, ""))
+            self.counters["rejected"] += 1
+
+    def count_merged(self, refused: Sequence[Line]) -> None:
+        """Known products were compared; `updated` has been counted."""
+        self.counters["unchanged"] = len(self.known) - len(refused) - self.counters["updated"]
+        asleep = self._inactive - {line[0] for line in refused}
+        self.counters["reactivated"] = sum(1 for line in self.known if line[0] in asleep)
+
+    async def end(self, connection: Connection) -> dict[str, int]:
+        """Report the faults; ArithmeticError unless every record is accounted for."""
+        self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
+        await record_faults.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
+        ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
+        if len(self._differing) < len(ids):
+            differing = {self._claim["ids"][slot] for slot in self._differing} - {0}
+            skipped = len({*ids} - {0}) - len(differing)
+            self.counters["unchanged"] += skipped
+            self.counters["merged"] += len(ids) - len(self._differing) - skipped
+        settled = sum(self.counters[name] for name in SETTLED)
+        if settled != len(ids):
+            raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {self.counters}")
+        return self.counters
+
+
+def _refuse_repeats(lines: Sequence[Line]) -> None:
+    """Raise ArithmeticError for two rows of one product: PostgreSQL would choose one of them and count both."""
+    if len({line[0] for line in lines}) < len(lines):
+        times = Counter(line[0] for line in lines)
+        raise ArithmeticError(f"more than one row of these products: {[i for i in times if times[i] > 1][:10]}")
+
+
+async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) -> None:
+    async def write(lines: Sequence[Line]) -> None:
+        await _copy(connection, "copy_new", [line[1] for line in lines])
+
+    refused = await put(connection, [line for change in changes for line in change.titled()], write)
+    changes[0].reject(refused, "", "record_refused")  # only a chunk by itself is isolated
+    changes[0].counters["inserted"] -= len(refused)
+
+
+async def _merge(connection: Connection, load_type: str, changes: Sequence[_Change], put: Put) -> None:
+    async def write(lines: Sequence[tuple[int, Line]]) -> None:
+        await connection.execute(_SQL["create_stage"])
+        await connection.execute(_SQL["clear_stage"])
+        await _copy(connection, "copy_stage", [f"{place}\t{line[1]}" for place, line in lines])
+        for row in await (await connection.execute(_SQL[f"merge_{load_type}"])).fetchall():
+            changes[row["place"]].counters["updated"] += row["updated"]
+
+    staged = [(place, line) for place, change in enumerate(changes) for line in change.known]
+    refused = await put(connection, staged, write)
+    for place, change in enumerate(changes):
+        mine = [line for number, line in refused if number == place]
+        change.reject(mine, "", "record_refused")
+        change.count_merged(mine)
+
+
+async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:
+    async with connection.cursor().copy(_SQL[statement]) as copy:
+        await copy.write("".join(lines).encode())

@@ -1,0 +1,23 @@
+"""Rows of `record_faults`: what a client should know of single records."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from integrahub.db.database import Connection
+from integrahub.db.queries import blocks
+from integrahub.domain.dialects.inovafarma.identify import copy_text
+from integrahub.domain.products import Fault
+
+_SQL = blocks("record_faults")
+
+
+async def add(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[Fault]) -> None:
+    """Faults of one chunk, in its transaction."""
+    if not faults:
+        return
+    lines = [
+        (str(batch_id), str(chunk), str(f.position), str(f.offset), f.severity, f.product_id, f.field, f.code, f.value)
+        for f in faults
+    ]
+    async with connection.cursor().copy(_SQL["copy"]) as copy:
+        await copy.write(copy_text(lines))

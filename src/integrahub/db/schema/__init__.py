@@ -1,0 +1,1 @@
+"""Schema: migrations and the version that this release expects."""

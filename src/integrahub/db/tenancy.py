@@ -1,0 +1,45 @@
+"""Roles that processes take in PostgreSQL, and the pharmacies a transaction of the API may see."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from integrahub.db.queries import blocks
+
+_SQL = blocks("roles")
+
+
+class Role(StrEnum):
+    """What a process is in PostgreSQL; permissions.sql says what each may do."""
+
+    API = "integrahub_api"
+    WORKER = "integrahub_worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The pharmacies a transaction names: all of them, or those of CNPJs, or those of ids."""
+
+    everything: bool = False
+    cnpjs: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+
+    @classmethod
+    def of_cnpjs(cls, cnpjs: Iterable[str] | None) -> "Reach":
+        """That of a key: None means all pharmacies."""
+        return EVERYTHING if cnpjs is None else cls(cnpjs=tuple(sorted(cnpjs)))
+
+    async def name(self, connection: AsyncConnection[Any]) -> None:
+        """Tell the transaction; it is forgotten at its end."""
+        if self.everything:
+            await connection.execute(_SQL["see_everything"])
+        elif self.cnpjs:
+            await connection.execute(_SQL["see_cnpjs"], {"cnpjs": list(self.cnpjs)})
+        elif self.ids:
+            await connection.execute(_SQL["see_pharmacies"], {"ids": list(self.ids)})
+
+
+EVERYTHING = Reach(everything=True)

@@ -1,0 +1,1 @@
+"""Chunks: their format, building and index."""

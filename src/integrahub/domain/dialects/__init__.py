@@ -1,0 +1,1 @@
+"""Dialects: what the hub knows of each ERP's records."""

@@ -1,0 +1,1 @@
+"""Messages of the hub in Portuguese and English, by code."""

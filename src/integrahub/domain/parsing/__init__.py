@@ -1,0 +1,1 @@
+"""Parsing of bodies into raw records."""

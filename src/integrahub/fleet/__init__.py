@@ -1,1 +1,0 @@
-"""The orchestrator: starts, watches, restarts, scales and drains the hub's processes on one machine."""

@@ -1,0 +1,1 @@
+"""Composition root: build steps and operations from settings and adapters."""

@@ -1,0 +1,155 @@
+"""Which storage and bus the settings choose; nothing else knows. What only a choice needs is imported only then."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integrahub.bus.base import Bus
+from integrahub.bus.kafka.config import KafkaOptions, client_options
+from integrahub.bus.postgres import LocalBus
+from integrahub.db.database import Database
+from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY, GROUPS
+from integrahub.settings.model import Settings
+from integrahub.storage.base import Storage
+from integrahub.storage.files import FileStorage
+from integrahub.storage.s3.config import S3Place, s3_place
+
+if TYPE_CHECKING:
+    from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+
+
+def _storage_url(settings: Settings) -> str:
+    """The setting, else what the older hub's settings say, else the data folder."""
+    if settings.storage_url:
+        return settings.storage_url
+    if endpoint := settings.storage_endpoint:
+        scheme = "https" if settings.storage_use_ssl else "http"
+        return f"s3://{settings.storage_bucket}?endpoint={endpoint if '://' in endpoint else f'{scheme}://{endpoint}'}"
+    return f"file://{(settings.data_dir / 'objects').absolute()}"
+
+
+def is_s3(settings: Settings) -> bool:
+    """Whether objects rest in a bucket."""
+    return _storage_url(settings).startswith("s3://")
+
+
+def objects_folder(settings: Settings) -> Path | None:
+    """Where objects rest on a disk of ours; None when they do not."""
+    return None if is_s3(settings) else Path(_storage_url(settings).removeprefix("file://"))
+
+
+def storage(settings: Settings) -> Storage:
+    """Where bodies and chunks rest; ConfigurationError when STORAGE_URL names none."""
+    url = _storage_url(settings)
+    if is_s3(settings):
+        with extra("s3"):
+            from integrahub.storage.s3.objects import S3Storage
+        return S3Storage(_s3_place(settings))
+    if not url.startswith("file:///"):
+        raise ConfigurationError(
+            f"STORAGE_URL is {url!r}; expected file:///an/absolute/folder or s3://bucket?endpoint=http://host:9000."
+        )
+    return FileStorage(Path(url.removeprefix("file://")))
+
+
+def storage_rules(settings: Settings) -> "tuple[BucketRules, Keeping] | None":
+    """The bucket's rules and what they should be; None where the storage has none of its own."""
+    if not is_s3(settings):
+        return None
+    with extra("s3"):
+        from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+    days = settings.body_retention_days, settings.chunk_retention_days
+    return BucketRules(_s3_place(settings)), Keeping(*days, settings.cold_class)
+
+
+def _s3_place(settings: Settings) -> S3Place:
+    keys = settings.storage_access_key, settings.storage_secret_key
+    return s3_place(_storage_url(settings), *keys, authority=settings.storage_ca)
+
+
+async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
+    """Hand newer credentials to the adapters that have any."""
+    if is_s3(settings):
+        from integrahub.storage.s3.objects import S3Storage
+
+        assert isinstance(storage, S3Storage)
+        storage.renew(_s3_place(settings))
+    if isinstance(bus, LocalBus):
+        await bus.renew()
+    else:
+        from integrahub.bus.kafka.bus import KafkaBus
+
+        assert isinstance(bus, KafkaBus)
+        bus.renew(_kafka_options(settings))
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """ConfigurationError when what only this choice needs is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed. The settings ask for {name}: pip install 'integrahub[{name}]'."
+        ) from error
+
+
+def bus(settings: Settings, database: Database) -> Bus:
+    """How steps hear of work; ConfigurationError when BUS_URL names none."""
+    if settings.bus_url == "local":
+        return LocalBus(database, unread=frozenset({BATCHES_FINISHED}))
+    options = _kafka_options(settings)
+    with extra("kafka"):
+        from integrahub.bus.kafka.bus import KafkaBus
+    return KafkaBus(options)
+
+
+def _kafka_options(settings: Settings) -> KafkaOptions:
+    brokers = settings.bus_url.removeprefix("kafka://").strip("/")
+    if not settings.bus_url.startswith("kafka://") or not brokers:
+        raise ConfigurationError(f"BUS_URL is {settings.bus_url!r}; expected `local` or kafka://host:9092,host:9092.")
+    partitions = {BATCHES_RECEIVED: settings.kafka_batches_partitions, CHUNKS_READY: settings.kafka_chunks_partitions}
+    return KafkaOptions(
+        brokers,
+        partitions,
+        replication=settings.kafka_replication,
+        prefix=settings.kafka_prefix,
+        protocol=settings.kafka_protocol,
+        compression=settings.kafka_compression,
+        fetch_min_bytes=settings.kafka_fetch_min_bytes,
+        fetch_wait_ms=settings.kafka_fetch_wait_ms,
+        instance=settings.kafka_instance,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+        client=client_options(settings.kafka_options),
+    )
+
+
+async def create_topics(settings: Settings) -> list[str] | None:
+    """Have the topics made that are not there, and give their names; None where the bus has none."""
+    if settings.bus_url == "local":
+        return None
+    options = _kafka_options(settings)
+    with extra("kafka"):
+        from integrahub.bus.kafka.bus import KafkaBus
+    made = KafkaBus(options)
+    try:
+        return await made.ensure([*GROUPS, BATCHES_FINISHED])
+    finally:
+        await made.close()
+
+
+async def count_brokers(settings: Settings) -> int | None:
+    """Ask Kafka how many of its brokers are there; None where the bus has none. Transient when none answers."""
+    if settings.bus_url == "local":
+        return None
+    options = _kafka_options(settings)
+    with extra("kafka"):
+        from integrahub.bus.kafka.bus import KafkaBus
+    asking = KafkaBus(options)
+    try:
+        return await asking.brokers()
+    finally:
+        await asking.close()

@@ -1,0 +1,1 @@
+"""What time brings: sweep unfinished work, delete old data."""

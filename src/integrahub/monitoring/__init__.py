@@ -1,0 +1,1 @@
+"""What the hub knows of itself: metrics, statistics, reconciliation, heartbeats."""

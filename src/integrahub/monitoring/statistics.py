@@ -1,0 +1,101 @@
+"""Census: what dashboards and alerts ask of the whole hub is counted aside, so that no scrape pays for it."""
+
+import asyncio
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from time import monotonic
+
+from integrahub.db.database import Database
+from integrahub.db.monitoring import statistics as census
+from integrahub.db.monitoring.statistics import Figures, Totals
+from integrahub.domain.batches import FINAL
+from integrahub.domain.errors import Transient
+from integrahub.domain.products import SETTLED
+from integrahub.telemetry.metrics import registry as metrics
+
+_SELDOM = 60.0  # seconds at least between counts of what is costly
+_SHARE = 20.0  # counting what is costly takes at most one part in so many of the time
+_PATIENCE = 5.0  # seconds the disk may take to say how full it is
+_RESULTS = (*SETTLED, "deactivated")
+
+
+class Census:
+    """A round counts what is cheap, and now and then what is costly. Several may run; one counts at a time.
+
+    `folder` is where objects are kept, None when that is no disk; `quota` bytes they may take, None when only the disk
+    knows.
+    """
+
+    def __init__(self, database: Database, folder: Path | None, quota: int | None) -> None:
+        self._database = database
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1, "disk room")  # a disk that hangs holds this one alone
+        self._quota = quota
+        self._due = 0.0
+
+    async def __call__(self) -> None:
+        """One round."""
+        await census.keep(self._database, await self._cheap())
+        begun = monotonic()
+        if begun >= self._due:
+            await census.keep(self._database, await self._costly())
+            took = monotonic() - begun
+            self._due = begun + max(_SELDOM, _SHARE * took)
+
+    async def _cheap(self) -> Figures:
+        waiting = await census.waiting(self._database)
+        connections = await census.connections(self._database)
+        totals, windows = await census.history(self._database, metrics.BATCH_DURATION.bounds)
+        return {
+            (metrics.CHUNKS_PENDING.name, ()): waiting["chunks"],
+            (metrics.DEACTIVATIONS_HELD.name, ()): waiting["held"],
+            (metrics.DEAD_LETTERS.name, ()): waiting["letters"],
+            (metrics.POSTGRESQL_CONNECTIONS.name, ()): connections["taken"],
+            (metrics.POSTGRESQL_CONNECTIONS_MAX.name, ()): connections["most"],
+            **_finished(totals),
+            **{key: value for window, of_it in windows.items() for key, value in _within(window, of_it).items()},
+        }
+
+    async def _costly(self) -> Figures:
+        products = await census.products(self._database)
+        pharmacies = await census.pharmacies(self._database)
+        used, capacity = await self._room()
+        return {
+            **{(metrics.PRODUCTS.name, (state,)): products[state] for state in ("active", "inactive")},
+            **{(metrics.PHARMACIES_SEEN.name, (window,)): pharmacies[window] for window in ("24h", "7d", "30d")},
+            (metrics.PHARMACIES_SILENT.name, ()): pharmacies["silent"],
+            (metrics.STORAGE_USED.name, ()): used,
+            **({(metrics.STORAGE_CAPACITY.name, ()): capacity} if capacity else {}),
+        }
+
+    async def _room(self) -> tuple[float, float | None]:
+        """Bytes used and bytes there is room for: by the quota where one is set, else of the disk."""
+        if self._quota or self._folder is None:
+            return await census.stored(self._database), self._quota
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, _disk_usage, self._folder)
+        try:
+            return await asyncio.wait_for(asked, _PATIENCE)
+        except TimeoutError:
+            raise Transient(f"The disk of {self._folder} did not answer within {_PATIENCE:g} s.") from None
+
+
+def _disk_usage(folder: Path) -> tuple[int, int]:
+    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir()))
+    return disk.total - disk.free, disk.total
+
+
+def _finished(totals: Totals) -> Figures:
+    buckets = range(len(metrics.BATCH_DURATION.bounds) + 1)
+    return {
+        **{(metrics.BATCHES_FINISHED.name, (status,)): totals[f"batches {status}"] for status in FINAL},
+        **{(metrics.BATCH_DURATION.name, (str(bucket),)): totals[f"bucket {bucket}"] for bucket in buckets},
+        (metrics.BATCH_DURATION.name, ("sum",)): totals["seconds"],
+    }
+
+
+def _within(window: str, totals: Totals) -> Figures:
+    return {
+        **{(metrics.HISTORY_BATCHES.name, (window, status)): totals[f"batches {status}"] for status in FINAL},
+        **{(metrics.HISTORY_PRODUCTS.name, (window, result)): totals[f"products {result}"] for result in _RESULTS},
+    }

@@ -1,0 +1,47 @@
+"""Decide: what a person orders done to a batch - its held deactivation, or its end."""
+
+from uuid import UUID
+
+from integrahub.bus.base import Bus
+from integrahub.bus.publisher import publish_finished, publish_turn
+from integrahub.db.batches import batch_log
+from integrahub.db.batches import decisions as operations
+from integrahub.db.batches import finish as finishing
+from integrahub.db.database import Database
+from integrahub.domain.concurrency import Window
+
+
+class Decide:
+    """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
+
+    def __init__(self, database: Database, bus: Bus, *, window_minutes: int, window: Window) -> None:
+        self._database = database
+        self._bus = bus
+        self._window_minutes = window_minutes
+        self._window = window
+
+    async def approve(self, batch_id: UUID) -> bool:
+        """Deactivate what the held FULL no longer has, in the pharmacy's order."""
+        turn = await operations.approve(self._database, batch_id, self._window)
+        if turn:
+            batch_log.decided(batch_id, "approved")
+            await publish_turn(self._bus, turn)
+        return turn is not None
+
+    async def reject(self, batch_id: UUID) -> bool:
+        """Leave everything active."""
+        rejected = await operations.reject(self._database, batch_id)
+        if rejected:
+            batch_log.decided(batch_id, "rejected")
+        return rejected
+
+    async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
+        """Stop the batch: what has been applied stands, and is told by counter; None when it is final already."""
+        ended = await finishing.cancel(
+            self._database, batch_id, window_minutes=self._window_minutes, window=self._window
+        )
+        if ended:
+            batch_log.final(ended.final)
+            await publish_finished(self._bus, batch_id, ended.status)
+            await publish_turn(self._bus, ended.turn)
+        return ended.totals if ended else None

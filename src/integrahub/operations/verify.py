@@ -1,0 +1,85 @@
+"""Verify: a catalogue rebuilt from its stored bodies, one batch at a time, and compared with the table."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pyroaring import BitMap64
+
+from integrahub.db.database import Connection, Database
+from integrahub.db.products import rebuild as verifying
+from integrahub.domain.chunks.builder import Draft, partitions
+from integrahub.domain.dialects.inovafarma.identify import identify_all, normalise
+from integrahub.domain.errors import NotFound
+from integrahub.domain.parsing.reader import Oversize, Run
+from integrahub.storage.base import Storage
+from integrahub.storage.bodies import is_kept, runs_of
+from integrahub.storage.spill import Record, Spool
+
+Row = dict[str, Any]
+
+
+class Verify:
+    """Reads only. The order, what was refused and what was deactivated are taken from the hub's records of its work;
+    every value is read again from the bodies. `chunk_size` in records, `max_record` in bytes.
+    """
+
+    def __init__(self, database: Database, storage: Storage, *, chunk_size: int, max_record: int) -> None:
+        self._database = database
+        self._storage = storage
+        self._chunk_size = chunk_size
+        self._max_record = max_record
+
+    async def __call__(self, cnpj: str, begun: Callable[[int, int], None]) -> Row:
+        """`batches` read, of `all_batches`; `judged`, `unjudged`, `found` and `differences` as `verifying.judge` tells.
+
+        `begun` is told which batch of how many is read. NotFound when nothing was ever applied.
+        """
+        async with self._database.transaction() as connection:
+            loads = await verifying.begin(connection, cnpj)
+            if not loads:
+                raise NotFound("verify_nothing", cnpj=cnpj)
+            kept = await self._kept(loads)
+            from_start = len(kept) == len(loads) and loads[0]["has_first"]
+            for number, load in enumerate(kept):
+                begun(number, len(kept))
+                await self._stage(connection, load)
+                await verifying.fold(connection, load, from_start=from_start)
+            begun(len(kept), len(kept))
+            told = {"batches": len(kept), "all_batches": len(loads)}
+            return told | await verifying.judge(connection, cnpj, from_start=from_start)
+
+    async def _kept(self, loads: list[Row]) -> list[Row]:
+        """The latest loads without a gap in what is kept."""
+        for place in range(len(loads), 0, -1):
+            load = loads[place - 1]
+            if not load["is_inline"] and not await is_kept(self._storage, load["location"]):
+                return loads[place:]
+        return loads
+
+    async def _stage(self, connection: Connection, load: Row) -> None:
+        """The load's applied records, a part of its products at a time."""
+        applied = await verifying.applied_ids(connection, load)
+        spool = Spool(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
+        body = await verifying.body_of(connection, load) if load["is_inline"] else None
+        try:
+            async for position, run in runs_of(self._storage, load, body, self._max_record):
+                for record in _records(position, run, applied):
+                    spool.add(record)
+            for draft in spool.drafts():
+                await verifying.stage(connection, self._normal(load, draft))
+        finally:
+            spool.close()
+
+    def _normal(self, load: Row, draft: Draft) -> list[Any]:
+        sources = list(zip(draft.positions, draft.offsets, draft.ids, draft.records, strict=True))
+        told = {"cnpj": load["cnpj"], "load_type": load["load_type"], "zone": ZoneInfo(load["time_zone"])}
+        return normalise(sources, max_record=self._max_record, **told).products
+
+
+def _records(position: int, run: Run, applied: BitMap64) -> Iterator[Record]:
+    found = zip(run.records, run.offsets, identify_all(run.records), strict=True)
+    for place, (record, offset, product_id) in enumerate(found, position):
+        if product_id in applied and not isinstance(record, Oversize):
+            raw = bytes(record)
+            yield place, offset, raw, product_id, 0, len(raw)

@@ -1,0 +1,1 @@
+"""Pipeline steps: ingest, split, upsert, finish, failures."""

@@ -1,0 +1,1 @@
+"""Failures: group failures and store dead letters."""

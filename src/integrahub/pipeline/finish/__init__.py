@@ -1,0 +1,1 @@
+"""Finish: add up a batch and give it its final status."""

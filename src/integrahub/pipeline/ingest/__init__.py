@@ -1,0 +1,1 @@
+"""Ingest: accept a body, store it and record the batch."""

@@ -1,0 +1,258 @@
+"""A body being cut: records gather into chunks, and those that say nothing new are settled on the way."""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from pyroaring import BitMap
+
+from integrahub.db.arrays import Bigints
+from integrahub.domain.chunks.builder import Draft, Presence, Slots, partitions
+from integrahub.domain.concurrency import Window
+from integrahub.domain.dialects.inovafarma.identify import identify_all, identify_and_hash, record_hash, seed_for
+from integrahub.domain.errors import BodyFault
+from integrahub.domain.parsing.reader import Oversize, Run, cutter_for
+from integrahub.domain.replays import KINDS
+from integrahub.pipeline.split.staged_chunks import Cut, SlotFile
+from integrahub.pipeline.split.unchanged_filter import Sieve, Sifted
+from integrahub.storage.base import Storage
+from integrahub.storage.chunks import INLINE, store_chunk
+from integrahub.storage.spill import Spool
+
+_BLOCK = 128 * 1024  # bytes a feed of the cutter
+_UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLimits:
+    """`chunk_size` in records, `max_record` in bytes, `window` in chunks in flight per batch."""
+
+    chunk_size: int = 1000
+    max_record: int = 64 * 1024
+    window: Window = field(default_factory=Window)
+
+
+class Cutting:
+    """Cuts one body. Without a sieve every chunk is left to be applied. Memory does not grow with the body."""
+
+    def __init__(
+        self,
+        claim: dict[str, Any],
+        limits: SplitLimits,
+        storage: Storage,
+        blocks: Callable[[], AsyncIterator[bytes]],
+        sieve: Sieve[Cut] | None,
+    ) -> None:
+        self._claim = claim
+        self._limits = limits
+        self._storage = storage
+        self._blocks = blocks
+        self._sieve = sieve
+        self._seed = seed_for(claim["load_type"], claim["time_zone"])
+        self._draft = Draft()
+        self._presence = Presence()
+        self._slots = SlotFile()
+        self._stored = 0
+        self._is_read = False
+        self._new = Draft()  # records that differ, taken out of chunks that are settled for the rest
+        self._new_keys = BitMap()
+        self._new_chunks: list[Cut] = []
+        self.chunks: list[Cut] = []
+        self.items = 0
+        self.unreadable = 0
+
+    async def cut(self) -> None:
+        """Every record into chunks, in order. BodyFault when the body is not what it claims to be."""
+        async for run in self._runs():
+            await self._gather(run)
+        self._is_read = True
+        if self._draft.records:
+            await self._close()
+        if not self.items:
+            raise BodyFault("body_empty", 0)
+        await self._sift(await self._sieve.rest() if self._sieve else [])
+        if self._presence.late:
+            await self._gather_late()
+            return
+        if self._new.records:
+            await self._close_new()
+        self.chunks += self._new_chunks
+
+    def close(self) -> None:
+        """Remove what was kept on the way."""
+        self._slots.close()
+
+    async def _gather(self, run: Run) -> None:
+        """A run's records into the draft, which closes when it is full."""
+        if any(isinstance(record, Oversize) for record in run.records):
+            for record in self._records(run):
+                self._draft.add(*record)
+                if self._draft.is_full(self._limits.chunk_size):
+                    await self._close()
+            return
+        ids, records, hashes = identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
+        start = 0
+        while start < len(records):
+            end = self._border(ids, start)
+            part = slice(start, end)
+            self._draft.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
+            start = end
+            if start < len(records) and self._draft.is_full(self._limits.chunk_size):
+                await self._close()
+        self.items += len(records)
+        self._count_unreadable(run, ids)
+
+    def _border(self, ids: list[int], start: int) -> int:
+        """Where the draft is full: not between records of one product that follow each other, as promotions do.
+
+        So many that they are no promotions straddle chunks, as any product's records that stand apart.
+        """
+        size, room = self._limits.chunk_size, self._draft.room(self._limits.chunk_size)
+        end = start if self._draft.is_full(size) else min(len(ids), start + size - len(self._draft.ids))
+        last = ids[end - 1] if end > start else self._draft.ids[-1]
+        most = min(len(ids), start + room)
+        while end < most and ids[end] == last != 0:
+            end += 1
+        return end
+
+    async def _close(self) -> None:
+        draft, self._draft = self._draft, Draft()
+        chunk, slots = Cut(), self._presence.close(draft)
+        self.chunks.append(chunk)
+        if self._sieve and self._sieve.takes(draft):
+            await self._sift(await self._sieve.ask(chunk, draft))
+        else:
+            self._slots.add(chunk, slots)
+            await self._keep(chunk, draft)
+
+    async def _sift(self, answers: list[Sifted[Cut]]) -> None:
+        """Settle what the table holds as sent; what differs goes to chunks of its own."""
+        for answer in answers:
+            chunk, draft = answer.key, answer.draft
+            if answer.is_mostly_new:
+                self._slots.add(chunk, Slots(draft.ids, draft.hashes))
+                await self._keep(chunk, draft)
+                continue
+            chunk.is_settled = True
+            for slot in answer.differing:
+                self._new.add(*draft.record(slot))
+                draft.ids[slot] *= -1
+            self._new_keys |= self._presence.keys(self._new.ids)
+            self._slots.add(chunk, Slots(draft.ids, draft.hashes))
+            if self._new.is_full(self._limits.chunk_size):
+                await self._close_new()
+
+    async def _close_new(self) -> None:
+        draft, self._new = self._new, Draft()
+        self._new_chunks.append(await self._stored_apart(draft, Slots(draft.ids, draft.hashes)))
+
+    async def _stored_apart(self, draft: Draft, slots: Slots) -> Cut:
+        chunk = Cut(rejection=draft.rejection)
+        self._slots.add(chunk, slots)
+        await self._store(chunk, draft)
+        return chunk
+
+    async def _gather_late(self) -> None:
+        """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
+        self._presence.late |= self._new_keys
+        late = sum(map(self._defer, self.chunks))
+        spool = Spool(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        self.items = self.unreadable = 0
+        try:
+            async for run in self._runs():
+                for record in self._records(run):
+                    if record[3] and self._presence.is_late(record[3]):
+                        spool.add(record)
+            for draft in spool.drafts():
+                self.chunks.append(await self._stored_apart(draft, Presence().close(draft)))
+        finally:
+            spool.close()
+
+    def _defer(self, chunk: Cut) -> int:
+        """Leave products to late chunks; return how many records of the chunk they have."""
+        ids = self._slots.ids(chunk)
+        late = self._presence.defer(ids)
+        if late:
+            self._slots.replace_ids(chunk, ids)
+        return late
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The chunk rows to insert, one by one: all their ids together would be as large as the body."""
+        for number, chunk in enumerate(self.chunks):
+            ids = self._slots.ids(chunk)
+            own = [product_id for product_id in ids if product_id >= 0]
+            chunk.settle(own)
+            yield {
+                "batch_id": self._claim["id"],
+                "number": number,
+                "location": chunk.location,
+                "body_start": chunk.start,
+                "body_bytes": chunk.length,
+                "first_position": chunk.first,
+                "records": len(own),
+                "ids": Bigints(ids),
+                "hashes": Bigints(self._hashes(chunk)),
+                "rejection": chunk.rejection or None,
+                "is_settled": chunk.is_settled,
+                "unchanged": chunk.unchanged,
+                "merged": chunk.merged,
+            }
+
+    def _hashes(self, chunk: Cut) -> "array[int]":
+        if chunk.is_settled:
+            return array("q")  # nobody compares them any more
+        # A replayed product may have gone on since: its stored hash says nothing of this record.
+        return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
+
+    async def _runs(self) -> AsyncIterator[Run]:
+        cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
+        async for block in self._blocks():
+            for start in range(0, len(block), _BLOCK):
+                yield cutter.feed(block[start : start + _BLOCK])
+                await asyncio.sleep(0)  # small bodies are split between blocks of large ones
+        yield cutter.close()
+
+    def _records(self, run: Run) -> list[tuple[int, int, bytes, int, int, int]]:
+        ids = identify_all(run.records)
+        found = []
+        for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
+            if isinstance(record, Oversize):
+                found.append((self.items, offset, record.prefix, product_id, 0, record.length))
+            else:
+                raw = bytes(record)
+                digest = record_hash(raw, self._seed) if product_id else 0
+                found.append((self.items, offset, raw, product_id, digest, len(raw)))
+            self.items += 1
+        self._count_unreadable(run, ids)
+        return found
+
+    def _count_unreadable(self, run: Run, ids: list[int]) -> None:
+        self.unreadable += ids.count(0)
+        if self.unreadable > max(_UNREADABLE, self.items // 2):
+            raise BodyFault(
+                "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
+            )
+
+    async def _keep(self, chunk: Cut, draft: Draft) -> None:
+        """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
+        if draft.oversize or not self._is_readable_by_parts(draft):
+            await self._store(chunk, draft)
+            return
+        chunk.location = self._claim["location"] or INLINE
+        chunk.start, chunk.length = draft.extent()
+        chunk.first = draft.positions[0]
+
+    def _is_readable_by_parts(self, draft: Draft) -> bool:
+        """Whether reading the draft's part of the body decodes no more than that part."""
+        is_whole = self._is_read and len(draft.records) == self.items
+        return not self._claim["encoding"] or (self._claim["body"] is not None and is_whole)
+
+    async def _store(self, chunk: Cut, draft: Draft) -> None:
+        claim = self._claim
+        token: UUID = claim["claim_token"]
+        chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._stored:06d}-{token.hex[:8]}"
+        self._stored += 1
+        await store_chunk(self._storage, chunk.location, draft.payload())

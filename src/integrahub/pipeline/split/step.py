@@ -1,0 +1,157 @@
+"""Split: a body is read once as a stream, cut into chunks, and proven whole before anything of it may be applied."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import structlog
+
+from integrahub.bus.base import Bus
+from integrahub.bus.publisher import publish_finished, publish_turn
+from integrahub.db.batches import batch_log
+from integrahub.db.batches import split_claims as batches
+from integrahub.db.database import Database
+from integrahub.domain.batches import BatchStatus
+from integrahub.domain.errors import BodyFault, Transient
+from integrahub.domain.events import BatchReceived
+from integrahub.domain.failures import cause_of, failure_of
+from integrahub.pipeline.split.chunker import Cutting, SplitLimits
+from integrahub.pipeline.split.fast_path import SmallBatches
+from integrahub.pipeline.split.staged_chunks import Cut
+from integrahub.pipeline.split.unchanged_filter import Sieve
+from integrahub.resilience.lease import Lease
+from integrahub.resilience.retry_policy import RetryPolicy
+from integrahub.resilience.step_breaker import Fuse
+from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.bodies import decoded
+from integrahub.telemetry import tracing as traces
+from integrahub.telemetry.metrics.pipeline_counters import count_completed
+from integrahub.telemetry.metrics.registry import ERRORS
+
+_AT_ONCE = 4  # bodies being cut
+_log = structlog.get_logger()
+
+
+class Split:
+    """Cut a body into chunks. Safe to repeat: nothing counts until the one transaction that ends it."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        bus: Bus,
+        *,
+        worker_id: UUID,
+        limits: SplitLimits,
+        retries: RetryPolicy,
+        fuse: Fuse,
+    ) -> None:
+        self._database = database
+        self._storage = storage
+        self._bus = bus
+        self._worker_id = worker_id
+        self._limits = limits
+        self._retries = retries
+        self._fuse = fuse
+        self._small = SmallBatches(database, bus, worker_id=worker_id, limits=limits)
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._alone = asyncio.Lock()
+
+    async def __call__(self, message: bytes) -> None:
+        """Split the batch a `batches.received` names, unless it is done or in other hands."""
+        event = msgspec.json.decode(message, type=BatchReceived)
+        if event.load_type == "delta" and await self._small(event.batch_id):
+            self._fuse.succeeded()
+            return
+        async with self._at_once:
+            is_taken = await self._take(event)
+        if not is_taken and await batches.is_suspected(self._database, event.batch_id):
+            async with self._splitting_alone():
+                await self._take(event, alone=True)
+
+    async def _take(self, event: BatchReceived, *, alone: bool = False) -> bool:
+        """Whether the batch was ours to split."""
+        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
+        if claim is not None:
+            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+                await self._claimed(claim)
+        return claim is not None
+
+    @asynccontextmanager
+    async def _splitting_alone(self) -> AsyncIterator[None]:
+        """Nothing else is cut in this process meanwhile, so that a crash is of what is cut."""
+        async with self._alone, AsyncExitStack() as held:
+            for _ in range(_AT_ONCE):
+                await held.enter_async_context(self._at_once)
+            yield
+
+    async def _claimed(self, claim: dict[str, Any]) -> None:
+        if claim["crashes"] >= self._retries.crashes:
+            _log.error("a body crashes whoever splits it", action="fail_crashing", crashes=claim["crashes"])
+            await self._fail(claim, BodyFault("worker_crashed", 0, crashes=claim["crashes"]))
+            return
+        try:
+            with traces.span("split", claim["id"], batch=claim["id"]):
+                async with Lease(lambda: batches.renew_splits(self._database, [claim])):
+                    await self._split(claim)
+            self._fuse.succeeded()
+        except BodyFault as fault:
+            await self._fail(claim, fault)
+        except ObjectMissing:
+            missing = BodyFault("body_missing", 0)
+            await self._fail(claim, missing)
+        except Exception as error:
+            await self._hand_back(claim, error)
+
+    async def _fail(self, claim: dict[str, Any], fault: BodyFault) -> None:
+        ERRORS.add("split", fault.code)
+        turn = await batches.fail(self._database, claim, fault, self._limits.window)
+        if turn:
+            batch_log.failed(claim, fault)
+            await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
+            await publish_turn(self._bus, turn)
+
+    async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
+        own_fault = not isinstance(error, Transient)
+        if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["pharmacy_id"]):
+            _log.error("batch after batch fails for one cause; splitting pauses", action="blow_fuse", cause=str(error))
+        ERRORS.add("split", cause_of(error))
+        delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
+        if delay is None:
+            await self._fail(claim, BodyFault("split_failed", 0, told=type(error).__name__))
+            return
+        _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
+        await batches.retry_split(self._database, claim, delay, used=int(own_fault))
+
+    async def _split(self, claim: dict[str, Any]) -> None:
+        body = None if claim["body"] is None else bytes(claim["body"])
+        sieve = Sieve[Cut](self._database, claim["pharmacy_id"]) if _is_sifted(claim) else None
+        cutting = Cutting(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), sieve)
+        try:
+            await cutting.cut()
+            turn = await batches.end_split(
+                self._database, claim, cutting.rows(), cutting.items, cutting.unreadable, self._limits.window
+            )
+        finally:
+            cutting.close()
+            if sieve:
+                await sieve.close()
+        if turn:
+            _count_settled(cutting.chunks)
+            await publish_turn(self._bus, turn)
+
+
+def _is_sifted(claim: dict[str, Any]) -> bool:
+    """A DELTA is sent because something changed; a FULL mostly repeats what is known."""
+    return bool(
+        claim["kind"] == "load" and claim["load_type"] == "full" and claim["has_products"] and claim["has_turn"]
+    )
+
+
+def _count_settled(chunks: list[Cut]) -> None:
+    for chunk in chunks:
+        if chunk.is_settled:
+            count_completed({"unchanged": chunk.unchanged, "merged": chunk.merged})

@@ -1,0 +1,94 @@
+"""Sifting: while a body is still being cut, the database is asked which of its records say nothing new.
+
+Only for a batch that has the turn: until it ends nobody else writes its pharmacy's products, so an answer stays true.
+"""
+
+import asyncio
+from array import array
+from collections import deque
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from integrahub.db.database import Database
+from integrahub.db.products.diff import differing
+from integrahub.domain.chunks.builder import Draft
+
+Key = TypeVar("Key")
+_TOGETHER = 2  # drafts a question
+_AT_ONCE = 2  # questions under way, besides the one that gathers
+_PASSING = 8  # drafts that pass unasked after one that was mostly new
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted(Generic[Key]):
+    """A draft and the slots of it that differ from the table, ascending."""
+
+    key: Key
+    draft: Draft
+    differing: list[int]
+
+    @property
+    def is_mostly_new(self) -> bool:
+        """Whether so much differs that it is not worth to take it apart."""
+        return 2 * len(self.differing) > len(self.draft.ids)
+
+
+class Sieve(Generic[Key]):
+    """Asks about drafts, a few at a time; the drafts asked about are held until they are answered."""
+
+    def __init__(self, database: Database, pharmacy_id: int) -> None:
+        self._database = database
+        self._pharmacy_id = pharmacy_id
+        self._gathered: list[tuple[Key, Draft]] = []
+        self._asked: deque[tuple[list[tuple[Key, Draft]], asyncio.Task[list[int]]]] = deque()
+        self._passing = 0
+
+    def takes(self, draft: Draft) -> bool:
+        """Whether it is worth asking about this draft, and all its records can be told apart by product."""
+        if self._passing:
+            self._passing -= 1
+            return False
+        return not draft.oversize and 0 not in draft.ids
+
+    async def ask(self, key: Key, draft: Draft) -> list[Sifted[Key]]:
+        """Ask about a draft in time; gives what was answered of those before."""
+        self._gathered.append((key, draft))
+        if len(self._gathered) >= _TOGETHER:
+            self._send()
+        return await self._answer() if len(self._asked) > _AT_ONCE else []
+
+    async def rest(self) -> list[Sifted[Key]]:
+        """The answers still due."""
+        if self._gathered:
+            self._send()
+        found = []
+        while self._asked:
+            found += await self._answer()
+        return found
+
+    async def close(self) -> None:
+        """Give up what is still asked."""
+        answers = [answer for _, answer in self._asked]
+        for answer in answers:
+            answer.cancel()
+        await asyncio.gather(*answers, return_exceptions=True)
+
+    def _send(self) -> None:
+        drafts, self._gathered = self._gathered, []
+        ids, hashes = array("q"), array("q")
+        for _, draft in drafts:
+            ids += draft.ids
+            hashes += draft.hashes
+        self._asked.append((drafts, asyncio.create_task(differing(self._database, self._pharmacy_id, ids, hashes))))
+
+    async def _answer(self) -> list[Sifted[Key]]:
+        drafts, answer = self._asked[0]
+        places = await answer
+        self._asked.popleft()
+        found, first = [], 0
+        for key, draft in drafts:
+            end = first + len(draft.ids)
+            found.append(Sifted(key, draft, [place - first for place in places if first <= place < end]))
+            first = end
+        self._passing = _PASSING if found[-1].is_mostly_new else self._passing
+        return found

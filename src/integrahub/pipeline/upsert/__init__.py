@@ -1,0 +1,1 @@
+"""Upsert: apply chunks to the products table."""

@@ -1,0 +1,1 @@
+"""Resilience patterns: circuit breakers, retries, rate limits, bulkheads, micro-batching."""

@@ -1,0 +1,1 @@
+"""Supervisor of `integrahub up`: start, probe, scale, restart and drain processes."""

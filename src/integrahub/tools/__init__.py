@@ -1,0 +1,1 @@
+"""Programs that drive a hub from outside: demo, load tests, development services."""

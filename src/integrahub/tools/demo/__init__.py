@@ -1,0 +1,1 @@
+"""Demo: post a real catalogue to a real hub and check every figure."""

@@ -1,0 +1,1 @@
+"""Services started for demos and tests: the hub itself, Kafka and S3."""

@@ -1,0 +1,1 @@
+"""Load tests: scenarios, keep-alive connections, accounting of what was posted."""

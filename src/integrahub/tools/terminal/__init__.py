@@ -1,0 +1,1 @@
+"""Output of programs: tables, JSON, progress bars."""

@@ -1,0 +1,1 @@
+"""The HTTP server: uvicorn, TLS and connection limits."""

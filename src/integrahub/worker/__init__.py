@@ -1,0 +1,1 @@
+"""Worker process: consume events, run pipeline steps and periodic tasks."""

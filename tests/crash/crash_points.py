@@ -1,0 +1,158 @@
+"""Crash points: every boundary of what a process does to database, storage and bus has a name and can kill it."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import Any
+
+from integrahub.db.queries import blocks
+from integrahub.db.tenancy import Reach
+
+NAMES = {
+    text: f"{path.name.removesuffix('.sql')}.{name}"
+    for path in (files("integrahub.db") / "sql").iterdir()
+    if path.name.endswith(".sql")
+    for name, text in blocks(path.name.removesuffix(".sql")).items()  # type: ignore[arg-type]
+}
+
+
+class Points:
+    """Counts points as they are reached; kills this process at one, `name#k` being the k-th time."""
+
+    def __init__(self, crash_at: str, record: str) -> None:
+        self._name, _, times = crash_at.partition("#")
+        self._times = int(times or 1)
+        self._seen: Counter[str] = Counter()
+        self._record = open(record, "a", buffering=1) if record else None  # noqa: SIM115
+
+    def reach(self, name: str) -> None:
+        """This boundary is reached."""
+        self._seen[name] += 1
+        if self._record:
+            self._record.write(name + "\n")
+        if name == self._name and self._seen[name] == self._times:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Watched:
+    """Passes everything on to what it stands for."""
+
+    def __init__(self, inner: Any, points: Points) -> None:
+        self._inner = inner
+        self._points = points
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class WatchedDatabase(_Watched):
+    """A database whose statements and commits are points."""
+
+    def within(self, reach: Reach) -> "WatchedDatabase":
+        return WatchedDatabase(self._inner.within(reach), self._points)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        async with self._watched(self._inner.transaction()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def pipeline(self) -> AsyncIterator[Any]:
+        async with self._watched(self._inner.pipeline()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _watched(self, transaction: Any) -> AsyncIterator[Any]:
+        last = ["nothing"]
+        async with transaction as connection:
+            yield _Connection(connection, self._points, last)
+            self._points.reach(f"before commit of {last[0]}")
+        self._points.reach(f"after commit of {last[0]}")
+
+
+class _Connection(_Watched):
+    def __init__(self, inner: Any, points: Points, last: list[str]) -> None:
+        super().__init__(inner, points)
+        self._last = last
+
+    async def execute(self, statement: Any, values: Any = None, **how: Any) -> Any:
+        self._last[0] = NAMES.get(statement, "a query")
+        self._points.reach(f"before {self._last[0]}")
+        done = await self._inner.execute(statement, values, **how)
+        self._points.reach(f"after {self._last[0]}")
+        return done
+
+    def cursor(self) -> "_Cursor":
+        return _Cursor(self._inner.cursor(), self._points, self._last)
+
+
+class _Cursor(_Watched):
+    def __init__(self, inner: Any, points: Points, last: list[str]) -> None:
+        super().__init__(inner, points)
+        self._last = last
+
+    async def executemany(self, statement: Any, rows: Any) -> None:
+        self._last[0] = NAMES.get(statement, "a query")
+        self._points.reach(f"before {self._last[0]}")
+        await self._inner.executemany(statement, rows)
+        self._points.reach(f"after {self._last[0]}")
+
+    @asynccontextmanager
+    async def copy(self, statement: Any) -> AsyncIterator[Any]:
+        self._last[0] = NAMES.get(statement, "a copy")
+        self._points.reach(f"before {self._last[0]}")
+        async with self._inner.copy(statement) as copy:
+            yield copy
+            self._points.reach(f"amid {self._last[0]}")
+        self._points.reach(f"after {self._last[0]}")
+
+
+class WatchedStorage(_Watched):
+    """Storage whose puts, gets and deletes are points."""
+
+    async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
+        kind = name.partition("/")[0]
+
+        async def watched() -> AsyncIterator[bytes]:
+            async for block in blocks:
+                yield block
+                self._points.reach(f"amid put of {kind}")
+
+        self._points.reach(f"before put of {kind}")
+        size: int = await self._inner.put(name, watched())
+        self._points.reach(f"after put of {kind}")
+        return size
+
+    async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        async for block in self._inner.get(name, start, length):
+            self._points.reach(f"amid get of {name.partition('/')[0]}")
+            yield block
+
+
+class WatchedBus(_Watched):
+    """A bus whose messages, sent, taken and settled, are points."""
+
+    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+        self._points.reach(f"before publish to {topic}")
+        await self._inner.publish(topic, bodies)
+        self._points.reach(f"after publish to {topic}")
+
+    async def receive(self, topic: str, limit: int, timeout: float) -> list[Any]:
+        found: list[Any] = await self._inner.receive(topic, limit, timeout)
+        if found:
+            self._points.reach(f"after receive from {topic}")
+        return found
+
+    async def settle(self, deliveries: list[Any]) -> None:
+        self._points.reach(f"before settle in {deliveries[0].topic}")
+        await self._inner.settle(deliveries)
+        self._points.reach(f"after settle in {deliveries[0].topic}")
+
+
+def counted(record: str) -> Iterator[tuple[str, int]]:
+    """Each point of a record, and how often it was reached."""
+    with open(record) as lines:
+        yield from sorted(Counter(line.strip() for line in lines).items())

@@ -1,0 +1,172 @@
+"""A disk or an S3 that hangs: who waits for it is answered soon, nobody else waits, and it heals by itself."""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from integrahub.domain.errors import Transient
+from integrahub.domain.steps import STEPS
+from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.settings.model import Settings
+from integrahub.storage import files, open_files
+from integrahub.storage.base import Storage
+from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.storage.files import FileStorage
+from integrahub.storage.s3.config import S3Place
+from tests.fault_injection.freezing import child, frozen
+from tests.fault_injection.test_frozen_hub import SHORT
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
+from tests.integration.test_flow import catalogue
+
+_LARGE = json.dumps(catalogue(3000)).encode()  # too large to ride in a row
+
+
+@contextmanager
+def hung_disk() -> Iterator[None]:
+    """Whatever is to be flushed to the disk waits for the end of the block."""
+    released, fsync = threading.Event(), os.fsync
+
+    def hang(descriptor: int) -> None:
+        released.wait()
+        fsync(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(open_files.os, "fsync", hang)
+        try:
+            yield
+        finally:
+            released.set()
+
+
+def guarded(inner: Storage, patience: float = 0.3) -> GuardedStorage:
+    breaker = Breaker("Storage", monotonic, pause=0.1, longest=0.2)
+    return GuardedStorage(inner, breaker, patience)
+
+
+async def blocks(count: int = 1, pause: float = 0.0) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        await asyncio.sleep(pause)
+        yield b"x" * 1000
+
+
+async def names(storage: Storage) -> list[str]:
+    return [name async for name in storage.list("")]
+
+
+async def answered_while_hung(client: Client) -> None:
+    """Large posts get 503 soon, small ones 202, and health says what it is."""
+    for _ in range(2):
+        begun = monotonic()
+        refused = await client.post(_LARGE)
+        assert refused.status_code == 503 and int(refused.headers["Retry-After"]) >= 1
+        assert monotonic() - begun < 6
+    assert (await client.post(catalogue(2), "delta")).status_code == 202
+    storage = (await client.http.get("/health")).json()["checks"]["storage"]
+    assert storage["status"] == "down" and storage["breaker"] != "closed"
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: True), 2)  # threads of others are free
+
+
+async def goes_on(client: Client) -> None:
+    async with asyncio.timeout(10):
+        while (again := await client.post(_LARGE)).status_code != 202:
+            await asyncio.sleep(0.05)
+    assert (await client.finished(again.json()["batch_id"]))["status"] == "COMPLETED"
+
+
+async def test_a_disk_that_hangs_is_a_503_soon_and_holds_nothing_else(database_url: str, tmp_path: Path) -> None:
+    settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
+    async with running(settings, list(STEPS), SHORT) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        with hung_disk():
+            await answered_while_hung(client)
+        await goes_on(client)
+        async with asyncio.timeout(10):
+            while list((tmp_path / "objects" / ".unfinished").iterdir()):
+                await asyncio.sleep(0.02)
+
+
+async def test_an_s3_that_is_frozen_is_a_503_soon_and_goes_on_after(
+    database_url: str, tmp_path: Path, bucket: S3Place
+) -> None:
+    settings = Settings(
+        database_url=database_url,
+        data_dir=tmp_path,
+        admin_api_key=ADMIN,
+        rate_limit="off",
+        storage_url=f"s3://{bucket.bucket}?endpoint={bucket.endpoint}",
+        storage_access_key=bucket.access_key,
+        storage_secret_key=bucket.secret_key,
+    )
+    async with running(settings, list(STEPS), SHORT) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        with frozen(child("weed")):
+            await answered_while_hung(client)
+        await goes_on(client)
+
+
+async def test_a_put_given_up_while_the_disk_hangs_never_becomes_an_object(tmp_path: Path) -> None:
+    inner = FileStorage(tmp_path)
+    storage = guarded(inner)
+    await inner.put("batches/older", blocks())
+    with hung_disk(), pytest.raises(Transient, match="no progress"):
+        await storage.put("batches/late", blocks())
+    async with asyncio.timeout(10):
+        while list((tmp_path / ".unfinished").iterdir()):
+            await asyncio.sleep(0.02)
+    assert await names(inner) == ["batches/older"]
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await storage.put("batches/next", blocks())
+                break
+            except Transient:
+                await asyncio.sleep(0.05)
+    assert sorted(await names(inner)) == ["batches/next", "batches/older"]
+
+
+async def test_a_read_that_hangs_ends_by_the_deadline_and_opens_the_breaker(tmp_path: Path) -> None:
+    storage = guarded(FileStorage(tmp_path))
+    (tmp_path / "batches").mkdir()
+    os.mkfifo(tmp_path / "batches" / "hung")  # opening it waits for a writer
+    for _ in range(2):
+        with pytest.raises(Transient, match="no answer within"):
+            [block async for block in storage.get("batches/hung")]
+    assert storage._breaker.state is not BreakerState.CLOSED
+    for _ in range(2):
+        os.close(os.open(tmp_path / "batches" / "hung", os.O_WRONLY))
+    async with asyncio.timeout(5):
+        await storage.check()
+    assert storage._breaker.state is BreakerState.CLOSED
+
+
+async def test_a_client_that_is_slow_is_no_storage_that_hangs(tmp_path: Path) -> None:
+    storage = guarded(FileStorage(tmp_path), patience=0.2)
+    assert await storage.put("batches/slow", blocks(3, pause=0.35)) == 3000
+    assert storage._breaker.state is BreakerState.CLOSED
+
+
+async def test_who_finds_a_folder_made_just_now_flushes_its_entry_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    flush = files.flush_folder
+
+    def noted(folder: Path) -> None:
+        flushed.append(folder)
+        flush(folder)
+
+    monkeypatch.setattr(files, "flush_folder", noted)
+    (tmp_path / "batches" / "05927228000145").mkdir(parents=True)  # by another put, which has not flushed them yet
+    storage = FileStorage(tmp_path)
+    await storage.put("batches/05927228000145/1", blocks())
+    assert {tmp_path, tmp_path / "batches"} <= set(flushed)
+    flushed.clear()
+    await storage.put("batches/05927228000145/2", blocks())
+    assert flushed == []  # once is enough

@@ -1,0 +1,17 @@
+"""Numbers as one parameter arrive as they are."""
+
+from array import array
+
+import pytest
+
+from integrahub.db.arrays import Bigints
+from integrahub.db.database import Database
+
+
+@pytest.mark.parametrize(
+    "numbers", [[], [0], [1, -1, (1 << 63) - 1, -(1 << 63), 255, 256, -256], list(range(-500, 500))]
+)
+async def test_bigints_arrive_as_they_are(database: Database, numbers: list[int]) -> None:
+    async with database.transaction() as connection:
+        asked = await connection.execute("SELECT %s::bigint[] AS numbers", [Bigints(array("q", numbers))])
+        assert await asked.fetchone() == {"numbers": numbers}

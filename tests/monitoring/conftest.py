@@ -1,0 +1,19 @@
+"""What the tests of rules and dashboards run in."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import installation, parts
+from tests.monitoring import fetching
+
+__all__ = ["installation", "parts", "tools"]
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The folder with `prometheus` and `promtool`."""
+    found = fetching.tools()
+    if found is None:
+        pytest.skip(fetching.MISSING)
+    return found

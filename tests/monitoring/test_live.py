@@ -1,0 +1,158 @@
+"""What is shipped in a real Prometheus: every query has an answer, and outages fire what they should."""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+from deploy.grafana import generate
+
+from integrahub.tools.devservices.kafka import kafka
+from integrahub.tools.devservices.program import free_ports
+from tests.acceptance.conftest import Installation
+from tests.monitoring.proxying import ThreadedProxy
+from tests.monitoring.running import SHIPPED, Prometheus, load, prometheus
+
+_SCALE = 20
+# Nothing of it happens in a healthy hub: no retry is used up, nothing is counted.
+_MAY_BE_EMPTY = {"Success of retries (1 h)"}
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A Kafka that can be stopped and started again on what it kept."""
+
+    stop: Callable[[], None]
+    start: Callable[[], None]
+
+
+def _without_comparison(query: str) -> str:
+    """An alert's expression with the distance from its limit instead of a verdict."""
+    return re.sub(r" (?:>|==) ", " - ", query)
+
+
+def _unanswered(asked: Prometheus, queries: dict[str, str]) -> list[str]:
+    return [f"{name}: {query}" for name, query in queries.items() if not asked.query(query)]
+
+
+def _queries(asked: Prometheus) -> dict[str, str]:
+    rules = {rule["name"]: _without_comparison(rule["query"]) for rule in asked.rules()}
+    panels = {
+        f"{board.title} / {panel.title} / {legend}": query
+        for board in generate.ALL
+        for panel in board.panels
+        for legend, query in panel.queries.items()
+        if panel.title not in _MAY_BE_EMPTY
+    }
+    return rules | panels | {f"KEDA / {query}": query for query in _scaled_by()}
+
+
+def _scaled_by() -> list[str]:
+    """What KEDA asks Prometheus."""
+    scaled = yaml.safe_load((SHIPPED.parent / "kubernetes" / "keda" / "upsert-more.yaml").read_text("utf-8"))
+    triggers = scaled["spec"]["triggers"]
+    return [trigger["metadata"]["query"] for trigger in triggers if trigger["type"] == "prometheus"]
+
+
+def test_the_dashboards_are_those_of_the_code() -> None:
+    for board in generate.ALL:
+        assert (generate.FOLDER / f"{board.uid}.json").read_text("utf-8") == generate.rendered(board)
+        model = json.loads(generate.rendered(board))
+        places = [tuple(panel["gridPos"].values()) for panel in model["panels"]]
+        assert len(set(places)) == len(places) and max(x + w for x, _, w, _ in places) <= 24
+
+
+@pytest.mark.timeout(300)
+def test_every_query_of_every_rule_and_panel_has_an_answer_under_load(
+    tools: Path, installation: Installation, tmp_path: Path
+) -> None:
+    installation.settings |= {"RATE_LIMIT": "off"}
+    installation.start()
+    with load(installation) as statuses, prometheus(tools, tmp_path, installation.port, 1) as asked:
+        asked.wait(lambda: not _unanswered(asked, _queries(asked)), lambda: _unanswered(asked, _queries(asked)))
+        assert [len(asked.query(query)) for query in _scaled_by()] == [1]  # KEDA takes one sample alone
+        rules = asked.rules()
+        assert len(rules) > 50
+        assert [rule["name"] for rule in rules if rule["health"] != "ok" or rule.get("lastError")] == []
+        assert set(statuses) == {202}
+
+
+@pytest.fixture
+def reached(installation: Installation, database_url: str) -> Iterator[ThreadedProxy]:
+    """The way to PostgreSQL, which can be cut."""
+    parts = urlsplit(database_url)
+    with ThreadedProxy(parse_qs(parts.query)["host"][0] + "/.s.PGSQL.5432") as proxy:
+        url = f"postgresql://{parts.netloc}127.0.0.1:{proxy.port}/{parts.path.lstrip('/')}"
+        installation.settings |= {"DATABASE_URL": f"{url}?sslmode=disable&gssencmode=disable", "RATE_LIMIT": "off"}
+        yield proxy
+
+
+@pytest.mark.timeout(400)
+def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
+    tools: Path, installation: Installation, reached: ThreadedProxy, tmp_path: Path
+) -> None:
+    installation.start()
+    objects = installation.folder / "kept" / "objects"
+    refused = {"ApiErrors", "ApiErrorBudgetFast"}
+    with load(installation, 0.25), prometheus(tools, tmp_path, installation.port, _SCALE) as asked:
+        asked.wait(lambda: bool(asked.query("integrahub:http_errors:ratio5m")), asked.rules)
+        asked.wait(lambda: not asked.firing(), asked.firing)
+
+        reached.cut()
+        _fire(asked, {"BreakerOpen postgresql", "BreakerOpen bus", *refused})
+        reached.mend()
+        asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+
+        objects.rename(objects.with_name("away"))
+        objects.write_text("no folder")
+        _fire(asked, {"BreakerOpen storage", *refused})
+        objects.unlink()
+        objects.with_name("away").rename(objects)
+        asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+
+
+@pytest.fixture
+def broker(installation: Installation) -> Iterator[Broker]:
+    """A Kafka of this test's own, which the hub uses."""
+    port = free_ports(1)[0]
+    with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
+
+        def start() -> None:
+            running.enter_context(kafka(Path(folder), port))
+
+        start()
+        installation.settings |= {"BUS_URL": f"kafka://127.0.0.1:{port}", "RATE_LIMIT": "off"}
+        yield Broker(running.close, start)
+
+
+@pytest.mark.timeout(400)
+def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
+    tools: Path, installation: Installation, broker: Broker, tmp_path: Path
+) -> None:
+    installation.start()
+    with load(installation, 1.0) as statuses, prometheus(tools, tmp_path, installation.port, _SCALE) as asked:
+        asked.wait(lambda: bool(asked.query("integrahub_lag")), asked.rules)
+        asked.wait(lambda: not asked.firing(), asked.firing)
+        broker.stop()
+        _fire(asked, {"BreakerOpen bus"})
+        assert asked.query("integrahub_dead_letters")  # what the database knows is told all the same
+        broker.start()
+        asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+        assert set(statuses) == {202}
+
+
+def _fire(asked: Prometheus, expected: set[str]) -> None:
+    """Exactly these fire, and nothing else did meanwhile."""
+    asked.wait(lambda: asked.firing() >= expected, lambda: (asked.firing(), expected))
+    assert asked.fired(5) == expected
+
+
+def _problems(installation: Installation, asked: Prometheus) -> Any:
+    return asked.firing(), installation.http.get("/health").text, installation.log()[-1500:]

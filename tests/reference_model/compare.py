@@ -1,0 +1,97 @@
+"""What the hub holds of a pharmacy beside what the model says: every batch, every report, every product."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from integrahub.domain.chunks.builder import decode_payload
+from tests.reference_model.loads import COUNTERS, Load
+from tests.reference_model.sequential import Pharmacy
+
+Row = dict[str, Any]
+Rows = Callable[..., list[Row]]
+_COLUMNS = (
+    "product_id, is_active, title, brand, ean, price, stock, indice, source_updated_at::text, price_promos, extra"
+)
+_NAMES = ("title", "brand", "ean", "price", "stock", "indice", "source_updated_at", "promos")
+_OF = "JOIN pharmacies f ON f.id = x.pharmacy_id WHERE f.cnpj = %s"
+
+
+class Comparison:
+    """Follows one pharmacy: each call takes what became final since the last into the model, then compares all of it.
+
+    `sent`: the loads by batch id. `objects`: the folder of stored chunks, which tells what a cancelled batch left out.
+    """
+
+    def __init__(self, rows: Rows, cnpj: str, objects: Path, *, windowed: bool = False) -> None:
+        self._rows = rows
+        self._objects = objects
+        self.model = Pharmacy(cnpj, windowed=windowed)
+        self.sent: dict[str, Load] = {}
+        self._last = 0
+        self._closed = 0
+
+    def check(self, told: str = "") -> None:
+        """AssertionError, which says `told`, where hub and model differ."""
+        batches = self._rows(f"SELECT x.* FROM batches x {_OF} ORDER BY x.received_seq", [self.model.cnpj])
+        assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), told
+        for batch in batches[self._last :]:
+            self._apply(batch)
+        self._last = len(batches)
+        self._closed = len(batches)  # what was quiet when this was called is no part of what comes later
+        for batch in batches:
+            if batch["kind"] in ("load", "replay"):
+                self._compare(batch, self.sent[str(batch["id"])], told)
+        found = self._rows(f"SELECT {_COLUMNS} FROM products x {_OF}", [self.model.cnpj])
+        expected = {
+            number: (active, *(columns[name] for name in _NAMES), columns["extra"] or None)
+            for number, (columns, active) in self.model.products.items()
+        }
+        assert {row["product_id"]: tuple(list(row.values())[1:]) for row in found} == expected, told
+
+    def _apply(self, batch: Row) -> None:
+        seq, parent = batch["received_seq"], self.sent.get(str(batch["parent_id"]))
+        if batch["kind"] == "approval":
+            assert parent
+            self.model.approve(parent)
+        elif batch["kind"] == "window":
+            loads = [load for load in self.model.loads if load.kind == "full" and not load.is_replay]
+            self.model.close_window([load for load in loads if self._closed < load.origin < seq])
+        else:
+            self._apply_load(batch, parent)
+
+    def _apply_load(self, batch: Row, parent: Load | None) -> None:
+        if parent:
+            self.sent[str(batch["id"])] = Load(parent.kind, parent.records, parent.origin, is_replay=True)
+        load = self.sent[str(batch["id"])]
+        if batch["status"] == "CANCELLED":
+            load.status, load.left_out = "CANCELLED", self._left_out(batch)
+        is_known = batch["items_total"] is not None
+        (self.model.apply if is_known else self.model.void)(load, batch["received_seq"])
+
+    def _left_out(self, batch: Row) -> set[int]:
+        asked = "SELECT location, first_position, ids FROM batch_chunks WHERE batch_id = %s AND status = 'CANCELLED'"
+        found = set()
+        for chunk in self._rows(asked, [batch["id"]]):
+            first = chunk["first_position"]
+            places = self._positions(chunk["location"]) if first is None else range(first, first + len(chunk["ids"]))
+            found |= {place for place, number in zip(places, chunk["ids"], strict=True) if number >= 0}
+        return found
+
+    def _positions(self, location: str) -> list[int]:
+        return decode_payload((self._objects / location).read_bytes()).positions
+
+    def _story(self) -> list[tuple[Any, ...]]:
+        told = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"
+        rows = self._rows(f"SELECT {told} FROM batches x {_OF} ORDER BY received_seq", [self.model.cnpj])
+        return [tuple(row.values()) for row in rows]
+
+    def _compare(self, batch: Row, load: Load, told: str) -> None:
+        place = f"{told}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
+        counters = {name: batch[name] for name in COUNTERS}
+        assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
+        ends = (batch["dead"], batch["status"], batch["deactivation_state"])
+        assert ends == (0, load.status, load.deactivation), f"{place}: {ends}, by the model {load.deactivation}"
+        asked = "SELECT position, severity, field, code FROM record_faults WHERE batch_id = %s"
+        faults = [tuple(row.values()) for row in self._rows(asked, [batch["id"]])]
+        assert sorted(faults) == sorted(load.faults), place

@@ -1,0 +1,35 @@
+"""A load as it is sent, and what became of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.reference_model.records import identity
+
+COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "deactivated")
+
+
+@dataclass
+class Load:
+    """One load and what became of it. `origin`: its place in the order; `left_out`: positions cancelled."""
+
+    kind: str  # full or delta
+    records: list[Any]
+    origin: int = 0
+    first: int = 0  # of a FULL in parts: where its first part stands
+    left_out: set[int] = field(default_factory=set)
+    is_replay: bool = False
+    came: int = 0  # products that it made active
+    status: str = ""
+    deactivation: str = "none"
+    counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
+    faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
+    form: str = "spaced"  # as `wire.form` draws it
+
+    def __post_init__(self) -> None:
+        self.ids = {identity(record) for record in self.records}  # 0 stands for one that cannot be read
+
+    def repeats(self, earlier: "Load") -> bool:
+        """Whether this, posted without a key, is the pharmacy's latest batch again."""
+        same = (earlier.kind, earlier.records) == (self.kind, self.records)
+        same = same and earlier.form.split()[0] == self.form.split()[0]
+        return same and earlier.status not in ("FAILED", "CANCELLED")

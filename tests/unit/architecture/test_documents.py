@@ -1,0 +1,76 @@
+"""The documents say what the code does: settings, states, verbs, words and links."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from integrahub.cli.app import app
+from integrahub.settings.model import Settings
+from integrahub.telemetry.instruments import Metric
+from integrahub.telemetry.metrics.registry import ALL
+
+ROOT = Path(__file__).parents[3]
+_STATE = re.compile(r'^    [A-Z_]+ = "([^"]+)"  #: (.+)$', re.MULTILINE)
+
+
+def _read(path: str) -> str:
+    return (ROOT / path).read_text("utf-8")
+
+
+def test_every_setting_is_described_and_nothing_else_is() -> None:
+    described = set(re.findall(r"^\| `([A-Z_]+)` \|", _read("docs/reference/settings.md"), re.MULTILINE))
+    assert described == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_state_has_the_same_sentence_in_the_code_the_schema_and_the_reference() -> None:
+    states = _STATE.findall(_read("src/integrahub/domain/batches.py"))
+    reference, schema = _read("docs/reference/states.md"), _read("src/integrahub/db/schema/migrations/0001_initial.sql")
+    assert len(states) > 20
+    assert [state for state in states if f"| `{state[0]}` | {state[1]} |" not in reference] == []
+    load_types = {"full", "delta"}
+    assert [s for s in states if s[0] not in load_types and f"-- {s[0]}: {s[1]}" not in schema] == []
+
+
+def test_every_verb_is_described() -> None:
+    described = _read("docs/reference/command-line.md")
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert [name for name in commands if f"`{name}" not in described] == []
+
+
+def test_every_local_link_leads_somewhere() -> None:
+    pages = [path for path in ROOT.rglob("*.md") if not {".venv", ".hypothesis"} & set(path.parts)]
+    assert len(pages) > 15
+    broken = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, portuguese = (re.findall(r"^    (make \w+|curl .*\\)$", _read(name), re.MULTILINE) for name in _READMES)
+    assert english == portuguese and len(english) > 5
+
+
+_READMES = ("README.md", "README.pt-BR.md")
+
+
+def test_every_metric_is_described_as_the_code_does_and_nothing_else_is() -> None:
+    described = re.findall(r"^\| `integrahub_.*$", _read("docs/reference/metrics.md"), re.MULTILINE)
+    assert described == [_row(metric) for metric in ALL]
+
+
+def _row(metric: Metric) -> str:
+    labels = "{" + ",".join(metric.labels) + "}" if metric.labels else ""
+    told = f"{metric.kind} | {metric.unit} | {metric.scope} | {metric.meaning} | {metric.remedy}"
+    return f"| `{metric.name}{labels}` | {told} |"
+
+
+def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:
+    known = {metric.name.removesuffix("_total") for metric in ALL}
+    pages = [path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yml", ".json")]
+    named = {name for path in pages for name in re.findall(r"\bintegrahub_[a-z_]+\b", path.read_text("utf-8"))}
+    assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} - known == set()

@@ -1,0 +1,22 @@
+"""Each migration says in its first line what it does to older versions, and does no more than it says."""
+
+import re
+
+import pytest
+
+from integrahub.db.schema.migrate import available, kind_of
+
+# What takes something away that an older version may use.
+_CONTRACTS = re.compile(
+    r"\b(DROP\s+(TABLE|COLUMN|VIEW|FUNCTION)|RENAME|ALTER\s+COLUMN\s+\w+\s+(TYPE|SET\s+NOT\s+NULL)|"
+    r"ADD\s+COLUMN\s+\w+\s+\w+\s+NOT\s+NULL(?!\s+DEFAULT))",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(("name", "text"), available(), ids=[name for name, _ in available()])
+def test_the_first_line_is_expand_or_contract_and_true(name: str, text: str) -> None:
+    assert kind_of(text) in ("expand", "contract"), f"{name}: begin it with `-- expand` or `-- contract`"
+    statements = "\n".join(line.partition("--")[0] for line in text.splitlines())
+    found = _CONTRACTS.search(statements)
+    assert kind_of(text) == "contract" or not found, f"{name}: {found and found[0]} contracts"

@@ -1,0 +1,134 @@
+"""A hub is reached as its address says: this machine never through a proxy, and each failure by its own name."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from integrahub.cli.loopback import keep_loopback_off_proxies
+from integrahub.client.client import Client, Refused
+from integrahub.client.transport import proxy_of
+from integrahub.domain.errors import ConfigurationError
+from integrahub.secrets.development_certificate import development_certificate
+from integrahub.secrets.secret_files import AUTHORITY
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in (*_PROXIES, *(name.lower() for name in _PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def _listening(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
+    """A server that answers `{}` to each request, and what it heard; with `context` over TLS."""
+    heard: list[bytes] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                if context:
+                    connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                with suppress(OSError), connection:
+                    heard.append(connection.recv(65536))
+                    connection.sendall(_ANSWER)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1], heard
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
+    """The file of an authority, and what a server with its certificate needs."""
+    certificate, key = development_certificate(tmp_path / "elsewhere")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return tmp_path / "elsewhere" / AUTHORITY, context
+
+
+def _refused(told: str) -> AbstractContextManager[object]:
+    return pytest.raises(Refused, match=told)
+
+
+def test_a_hub_of_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _listening() as (proxy, seen_by_proxy), _listening() as (port, seen_by_hub):
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy}")
+        monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080")
+        for host in ("127.0.0.1", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]"):
+            with Client(f"http://{host}:{port}", "a-key") as client:
+                client.get("/v1/batches")
+        assert seen_by_proxy == [] and len(seen_by_hub) == 4
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE"])
+def test_files_that_variables_of_tls_libraries_name_need_not_be_there(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "/nonexistent/file")
+    with _listening() as (port, _), Client(f"http://127.0.0.1:{port}", "a-key") as client:
+        assert client.get("/v1/batches") == {}
+
+
+def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:hidden@127.0.0.1:9")
+    with Client("http://hub.example.com", "a-key") as client, pytest.raises(Refused) as refused:
+        client.get("/v1/batches")
+    assert "http://127.0.0.1:9 (HTTP_PROXY)" in str(refused.value) and "hidden" not in str(refused.value)
+    monkeypatch.setenv("NO_PROXY", "hub.example.com")
+    assert proxy_of("http://hub.example.com") is None
+
+
+@pytest.mark.parametrize("proxy", ["socks://127.0.0.1:1080", "socks5://127.0.0.1:1080", "127.0.0.1:abc"])
+def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="ALL_PROXY"):
+        Client("http://hub.example.com", "a-key")
+
+
+def test_loopback_is_named_in_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "example.com")
+    keep_loopback_off_proxies()
+    keep_loopback_off_proxies()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert proxy_of("http://other.com") == "http://127.0.0.1:9"
+    assert proxy_of("http://example.com") is proxy_of("http://127.0.0.1:9000") is None
+
+
+def test_certificates_and_plain_ports_are_told_apart(
+    certified: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, context = certified
+    with _listening(context) as (port, _):
+        with Client(f"https://127.0.0.1:{port}", "k") as client, _refused("INTEGRAHUB_CA"):
+            client.get("/")
+        with Client(f"http://127.0.0.1:{port}", "k") as client, _refused(r"speaks TLS.*https://"):
+            client.get("/")
+        monkeypatch.setenv("INTEGRAHUB_CA", str(authority))
+        with Client(f"https://127.0.0.1:{port}", "k") as client:
+            assert client.get("/") == {}
+    with _listening() as (port, _), Client(f"https://127.0.0.1:{port}", "k") as client, _refused(r"no TLS.*http://"):
+        client.get("/")
+    monkeypatch.setenv("INTEGRAHUB_CA", str(authority.with_name("key.pem")))
+    with pytest.raises(ConfigurationError, match="no certificate of an authority"):
+        Client("https://127.0.0.1:9", "k")
+
+
+@pytest.mark.parametrize("key", ["chave-ção", "two\nlines", "tab\there"])
+def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_sent(key: str) -> None:
+    with pytest.raises(Refused, match="ASCII"):
+        Client("http://127.0.0.1:9", key)

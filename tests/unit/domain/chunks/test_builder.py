@@ -1,0 +1,92 @@
+"""Chunks: each product is answered for by exactly one, and a stored chunk comes back as it was."""
+
+from array import array
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrahub.domain.chunks.builder import Draft, Presence, combine_repeats, decode_payload, partitions, signed
+
+ids = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=60)
+large = st.sampled_from([0, 1, 3, (1 << 32) - 1, 1 << 32, 5 << 33, (1 << 62) + 1, (1 << 63) - 1])
+
+
+def drafts(product_ids: list[int], size: int) -> list[Draft]:
+    found = [Draft()]
+    for position, product_id in enumerate(product_ids):
+        if found[-1].is_full(size):
+            found.append(Draft())
+        record = b"r%d" % position
+        found[-1].add(position, position * 10, record, product_id, position * 7 + 1, len(record))
+    return found
+
+
+@given(st.one_of(ids, st.lists(large, min_size=1)), st.integers(min_value=1, max_value=7))
+def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_ids: list[int], size: int) -> None:
+    presence = Presence()
+    chunks = drafts(product_ids, size)
+    slots = [presence.close(draft) for draft in chunks]
+    deferred = [presence.defer(chunk.ids) for chunk in slots]
+    places: dict[int, set[int]] = {}
+    for position, product_id in enumerate(product_ids):
+        places.setdefault(product_id, set()).add(position // size)
+    straddling = {product_id for product_id, chunks_of in places.items() if product_id and len(chunks_of) > 1}
+    assert {product_id for product_id in {*product_ids} - {0} if presence.is_late(product_id)} == straddling
+    applied = Counter(i for chunk in slots for i in set(chunk.ids) if i > 0)
+    assert all(times == 1 for times in applied.values()) and not set(applied) & straddling
+    kept = [product_id for chunk in slots for product_id in chunk.ids if product_id >= 0]
+    assert len(product_ids) - len(kept) == sum(deferred) == sum(map(straddling.__contains__, product_ids))
+
+
+def test_ids_that_share_a_key_go_to_late_chunks_together() -> None:
+    presence = Presence()
+    spread = [(1 << 40) + (number << 13) for number in range(1 << 18)]
+    for start in range(0, len(spread), 1000):
+        draft = Draft(ids=array("q", spread[start : start + 1000]))
+        draft.hashes = array("q", bytes(8 * len(draft.ids)))
+        presence.close(draft)
+    late = [product_id for product_id in spread if presence.is_late(product_id)]
+    assert len(late) < 100  # about 16 of 2**18 are expected to meet among 2**32 keys
+    assert len(presence.keys(spread)) >= len(spread) - len(late)
+
+
+@given(ids)
+def test_a_stored_chunk_comes_back_as_it_was(product_ids: list[int]) -> None:
+    (draft,) = drafts(product_ids, 100)
+    draft.add(1000, 5000, b'{"TITLE":"too lo', 0, 0, 70_000)
+    payload = decode_payload(draft.payload().encode())
+    assert (payload.positions, payload.offsets, payload.records) == (draft.positions, draft.offsets, draft.records)
+    assert payload.oversize == {len(product_ids): 70_000}
+
+
+def test_repeats_of_a_product_get_one_hash_that_depends_on_all_of_them_and_their_order() -> None:
+    def combined(hashes: list[int]) -> list[int]:
+        draft = Draft()
+        for slot, digest in enumerate(hashes):
+            draft.add(slot, slot, b"x", 9, digest, 1)
+        combine_repeats(draft)
+        return list(draft.hashes)
+
+    assert len(set(combined([1, 2, 3]))) == 1
+    assert len({combined(hashes)[0] for hashes in ([1, 2], [2, 1], [1, 3], [1, 2, 3])}) == 4
+    assert combined([5]) == [5]
+
+
+def test_a_chunk_closes_at_its_records_or_at_4_megabytes() -> None:
+    draft = Draft()
+    draft.add(0, 0, b"x" * (4 << 20), 1, 1, 4 << 20)
+    assert draft.is_full(1000)
+    assert [len(draft.records) for draft in drafts(list(range(1, 26)), 10)] == [10, 10, 5]
+
+
+@given(st.integers(min_value=1, max_value=10**7), st.integers(min_value=1, max_value=50_000))
+def test_late_chunks_are_few_and_hold_about_a_chunk_each(late: int, size: int) -> None:
+    count = partitions(late, size)
+    assert 1 <= count <= 256
+    assert count == 256 or late <= count * size
+
+
+@given(st.integers(min_value=0, max_value=(1 << 64) - 1))
+def test_a_hash_is_a_bigint(number: int) -> None:
+    assert -(1 << 63) <= signed(number) < 1 << 63 and signed(number) % (1 << 64) == number

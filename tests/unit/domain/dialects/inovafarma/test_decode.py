@@ -1,0 +1,36 @@
+"""Chunks become lines: what is read together says what is read record by record."""
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECORDS, meaning
+
+from integrahub.domain.chunks.builder import Payload
+from integrahub.domain.dialects.inovafarma.decode import Dialect, Line, Marks, read_lines
+
+
+def lines_of(records: list[dict[str, Any]], slots: list[int], new: set[int]) -> list[Line]:
+    ids = [record["PRODUCTID"] for record in records]
+    raws = [json.dumps(record).encode() for record in records]
+    payload = Payload(list(range(len(raws))), list(range(len(raws))), raws, {})
+    dialect = Dialect(CNPJ, "delta", ZoneInfo("America/Sao_Paulo"), 65536, "1\tbatch\t")
+    return read_lines(payload, slots, Marks(ids, list(range(len(ids)))), new, dialect).lines
+
+
+def _shown(line: Line) -> tuple[Any, ...]:
+    return line[0], meaning(line[1].removeprefix("1\tbatch\t").removesuffix("\n")), line[2]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(RECORDS.map(lambda drawn: drawn[0]), min_size=5, max_size=9), st.sets(st.integers(1, 9)))
+def test_a_deltas_records_of_new_and_known_products_say_together_what_they_say_apart(
+    records: list[dict[str, Any]], new: set[int]
+) -> None:
+    records = [record | {"PRODUCTID": number} for number, record in enumerate(records, 1)]
+    together = lines_of(records, list(range(len(records))), new)
+    # A record beside another that is not asked for is read by itself.
+    apart = [line for record in records for line in lines_of([record, {"PRODUCTID": 99}], [0], new)]
+    assert sorted(map(_shown, together)) == sorted(map(_shown, apart))

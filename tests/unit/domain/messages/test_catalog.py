@@ -1,0 +1,36 @@
+"""Sentences: every code the source uses has one, in both languages, with the same facts."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import integrahub
+from integrahub.domain.messages.catalog import SENTENCES
+
+_SOURCE = Path(integrahub.__file__).parent
+_USES = re.compile(
+    r"(?:BadRequest|Forbidden|NotFound|Conflict|PayloadTooLarge|UnsupportedMediaType|Unprocessable|Unauthorized"
+    r"|BodyFault|InvalidCnpj|Reason|Fault|Facts\(problem=)\(?\"([a-z_]+)\""
+)
+
+
+def _facts(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_both_languages_tell_the_same_facts() -> None:
+    assert {code for code, told in SENTENCES.items() if _facts(told.pt) != _facts(told.en)} == set()
+
+
+def test_every_code_the_source_uses_has_a_sentence() -> None:
+    used = {code for path in _SOURCE.rglob("*.py") for code in _USES.findall(path.read_text("utf-8"))}
+    assert len(used) > 25
+    assert used - SENTENCES.keys() == set()
+
+
+def test_every_sentence_is_used() -> None:
+    source = "".join(
+        path.read_text("utf-8") for path in _SOURCE.rglob("*.py") if not path.name.endswith("sentences.py")
+    )
+    by_policy = {"reads_limited"}  # `<policy>_limited`
+    assert {code for code in SENTENCES if f'"{code}"' not in source} - by_policy == set()

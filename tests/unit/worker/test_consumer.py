@@ -1,0 +1,109 @@
+"""Consuming: nothing is taken that could only fail, nothing is settled that was not done, nothing waits for ever."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from integrahub.bus.memory import MemoryBus
+from integrahub.domain.errors import Transient
+from integrahub.domain.events import CHUNKS_READY, MESSAGES_DEAD, MessageDead
+from integrahub.resilience.circuit_breaker import Breaker
+from integrahub.resilience.step_breaker import Fuse
+from integrahub.worker import process as worker
+
+
+class Work:
+    """A step of `topic` over a real bus with one message; `behave` is what it does, and `times` how often at most."""
+
+    def __init__(self, behave: Callable[[], None] = lambda: None, times: int = 1, topic: str = CHUNKS_READY) -> None:
+        self.bus = MemoryBus(visibility=0.0)
+        self.fuse, self.breaker = Fuse(lambda: 100.0), Breaker("storage", lambda: 100.0, threshold=1)
+        self.stop, self.done, self.paused = asyncio.Event(), 0, list[float]()
+        self._behave, self._times, self._topic = behave, times, topic
+
+    async def run(self) -> None:
+        """Consume until the step was run so often, or consuming paused."""
+        hub: Any = SimpleNamespace(bus=self.bus, fuses={"upsert": self.fuse}, breakers={"storage": self.breaker})
+        await self.bus.publish(self._topic, [b"{}"])
+        await asyncio.wait_for(worker.consume(hub, self._topic, self._step, self.stop, 1), 20)
+
+    async def pause(self, stop: asyncio.Event, seconds: float) -> None:
+        """Stand in for the worker's pause: none is waited for."""
+        self.paused.append(seconds)
+        if not self.done:
+            stop.set()
+
+    async def _step(self, _: bytes) -> None:
+        self.done += 1
+        if self.done == self._times:
+            self.stop.set()
+        self._behave()
+
+    async def dead(self) -> list[MessageDead]:
+        """The messages that were given up."""
+        found = await self.bus.receive(MESSAGES_DEAD, 9, 0.0)
+        return [msgspec.json.decode(delivery.body, type=MessageDead) for delivery in found]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work]:
+    """Make work whose pauses take no time."""
+    monkeypatch.setattr(worker, "_PATIENCE", 0.01)
+
+    def make(*given: Any, **named: Any) -> Work:
+        work = Work(*given, **named)
+        monkeypatch.setattr(worker, "_pause", work.pause)
+        return work
+
+    return make
+
+
+def _raising(error: Exception) -> Callable[[], None]:
+    def raises() -> None:
+        raise error
+
+    return raises
+
+
+async def test_nothing_is_received_while_the_fuse_of_the_step_is_blown(made: Callable[..., Work]) -> None:
+    work = made()
+    for number in range(20):
+        work.fuse.failed("one cause", number)
+    await work.run()
+    assert (work.done, work.paused, await work.bus.lag(CHUNKS_READY)) == (0, [30.0], 1)
+
+
+async def test_nothing_is_received_while_a_breaker_is_open(made: Callable[..., Work]) -> None:
+    work = made()
+    work.breaker.failed(OSError("the disk is full"))
+    await work.run()
+    assert (work.done, work.paused, await work.bus.lag(CHUNKS_READY)) == (0, [1.0], 1)
+
+
+async def test_what_is_done_is_settled_also_when_consuming_ends(made: Callable[..., Work]) -> None:
+    work = made()
+    await work.run()
+    assert (work.done, await work.bus.lag(CHUNKS_READY), await work.dead()) == (1, 0, [])
+
+
+async def test_what_a_dependency_hinders_comes_again_however_often(made: Callable[..., Work]) -> None:
+    work = made(_raising(Transient("the database is away")), times=9)
+    await work.run()
+    assert (work.done, await work.bus.lag(CHUNKS_READY), await work.dead()) == (9, 1, [])
+
+
+async def test_what_fails_by_its_own_fault_is_given_up_after_five_times(made: Callable[..., Work]) -> None:
+    work = made(_raising(ZeroDivisionError("seven")), times=5)
+    await work.run()
+    assert await work.bus.lag(CHUNKS_READY) == 0
+    assert [(dead.topic, dead.error_class) for dead in await work.dead()] == [(CHUNKS_READY, "ZeroDivisionError")]
+
+
+async def test_what_tells_of_the_dead_is_never_given_up_for_a_fault(made: Callable[..., Work]) -> None:
+    work = made(_raising(ZeroDivisionError("seven")), times=9, topic=MESSAGES_DEAD)
+    await work.run()
+    assert (work.done, [delivery.body for delivery in await work.bus.receive(MESSAGES_DEAD, 9, 0.0)]) == (9, [b"{}"])
