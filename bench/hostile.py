@@ -25,7 +25,7 @@ from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.events import BatchReceived
 from integrahub.hub.hub import Hub, open_hub
-from integrahub.pipeline.ingest.step import Envelope
+from integrahub.pipeline.ingest.step import IngestRequest
 from integrahub.pipeline.ingest.upload import Upload
 from integrahub.settings.model import Settings
 
@@ -53,7 +53,7 @@ async def _taken_in(hub: Hub, name: str, size: int) -> BatchReceived:
 
     ingest = hub.ingest()
     pharmacy = await pharmacies.find_or_create(hub.database, _CNPJ, "")
-    envelope = Envelope(pharmacy["id"], _CNPJ, "full", media_type, "", str(uuid4()), None, monotonic())
+    envelope = IngestRequest(pharmacy["id"], _CNPJ, "full", media_type, "", str(uuid4()), None, monotonic())
     receipt = await ingest(envelope, Upload(blocks(), "", _ROOM))
     await ingest.close()
     return BatchReceived(receipt.batch_id, _CNPJ, "full", receipt.received_at)

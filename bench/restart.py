@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.supervisor import state_file as place
 from integrahub.tools.devservices.distributed_hub import distributed_run
 from integrahub.tools.devservices.embedded_hub import embedded_run
@@ -42,7 +42,7 @@ class Load:
                 catalogue.raise_all()
                 try:
                     self._one(client, catalogue.body())
-                except Refused as refused:
+                except ApiError as refused:
                     self.faults.append(str(refused))
 
     def _one(self, client: Client, body: bytes) -> None:

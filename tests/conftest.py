@@ -20,9 +20,9 @@ from integrahub.db.database import Database
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import Transient
-from integrahub.storage.s3.config import S3Place, s3_place
+from integrahub.storage.s3.config import S3Config, s3_config
 from integrahub.tools.devservices.kafka import kafka
-from integrahub.tools.devservices.program import PartMissing
+from integrahub.tools.devservices.program import ServiceMissing
 from integrahub.tools.devservices.seaweedfs import S3Server, seaweed
 from tests.fault_injection.freezing import postmaster
 
@@ -133,16 +133,16 @@ def kafka_address() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_server: S3Server) -> S3Place:
+def bucket(s3_server: S3Server) -> S3Config:
     """A bucket of this test's own."""
     return new_bucket(s3_server)
 
 
-def new_bucket(s3_server: S3Server) -> S3Place:
+def new_bucket(s3_server: S3Server) -> S3Config:
     """An empty bucket of a server."""
     name = f"test-{secrets.token_hex(8)}"
     s3_server.client().create_bucket(Bucket=name)
-    return s3_place(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)
+    return s3_config(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -163,7 +163,7 @@ def pytest_runtest_call() -> Generator[None, None, None]:
 def _skipping() -> Iterator[None]:
     try:
         yield
-    except PartMissing as missing:
+    except ServiceMissing as missing:
         pytest.skip(str(missing))
 
 

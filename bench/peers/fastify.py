@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.peers.parts import node, place_of, placed
 from integrahub.tools.devservices.program import end, free_ports
-from integrahub.tools.loadtest.connections import Road, Tally, drive
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, small_posts
 from integrahub.tools.loadtest.runner import on_a_fast_loop
 
@@ -35,7 +35,7 @@ def fastify(database: str) -> Iterator[str]:
 def post_small(address: str, cnpjs: list[str], posts: int, products: int, at_once: int) -> Tally:
     """The same posts that `load mega` makes."""
     tally = Tally()
-    road = Road(address, ssl.create_default_context())
+    road = ConnectionPool(address, ssl.create_default_context())
     heads = Heads(address, "no-key", "delta")
     on_a_fast_loop(drive(road, small_posts(heads, cnpjs, posts, products), at_once, tally))
     return tally

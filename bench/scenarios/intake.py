@@ -11,7 +11,7 @@ from bench.catalogue import Catalogue
 from bench.hub import Hub, applied, finished, running
 from bench.measurement import Line
 from bench.sizes import Sizes
-from integrahub.tools.loadtest.connections import Road, Tally, drive
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, Post, real_cnpjs, small_posts
 from integrahub.tools.loadtest.process_memory import remembered
 from integrahub.tools.loadtest.report import percentiles
@@ -55,8 +55,8 @@ def _key(hub: Hub) -> str:
     return str(hub.admin.call("POST", "/admin/keys", json={"cnpjs": "all", "rate_limit": "off"})["api_key"])
 
 
-def _road(hub: Hub) -> Road:
-    return Road(hub.admin.url, ssl.create_default_context())
+def _road(hub: Hub) -> ConnectionPool:
+    return ConnectionPool(hub.admin.url, ssl.create_default_context())
 
 
 def _streams(hub: Hub, body: bytes, streams: int) -> Iterator[Line]:
@@ -73,7 +73,9 @@ def _streams(hub: Hub, body: bytes, streams: int) -> Iterator[Line]:
     yield Line(f"{work}: small posts' P95", "ms", p95, judged=p95, most=50, note=f"{len(beside.seconds):,} posts")
 
 
-async def _both(road: Road, posts: Iterator[Post], streams: int, streamed: Tally, small: Heads, beside: Tally) -> None:
+async def _both(
+    road: ConnectionPool, posts: Iterator[Post], streams: int, streamed: Tally, small: Heads, beside: Tally
+) -> None:
     done = threading.Event()
 
     def few() -> Iterator[Post]:

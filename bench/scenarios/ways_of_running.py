@@ -9,7 +9,7 @@ from bench.hub import applied, running, seconds
 from bench.measurement import Line, compared, missing
 from bench.sizes import Sizes
 from integrahub.client.client import Client
-from integrahub.tools.devservices.program import PartFailed, PartMissing
+from integrahub.tools.devservices.program import ServiceFailed, ServiceMissing
 from integrahub.tools.loadtest.payloads import real_cnpjs
 
 _WARM, _TIMED = real_cnpjs(2)
@@ -25,7 +25,7 @@ def lines(sizes: Sizes) -> Iterator[Line]:
 
         with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, distributed_run(Path(folder)) as admin:
             distributed = _rate(admin, sizes.products)
-    except (PartMissing, PartFailed, ImportError) as reason:
+    except (ServiceMissing, ServiceFailed, ImportError) as reason:
         yield missing(_WORK, str(reason))
         return
     yield compared(_WORK, [distributed], "embedded", [embedded], 0.7)

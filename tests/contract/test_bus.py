@@ -11,7 +11,7 @@ from integrahub.bus.base import Bus
 from integrahub.bus.kafka.bus import KafkaBus
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.bus.memory import MemoryBus
-from integrahub.bus.postgres import LocalBus
+from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 
 
@@ -19,7 +19,7 @@ from integrahub.db.database import Database
 async def bus(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Bus]:
     made: Bus
     if request.param == "local":
-        made = LocalBus(database, visibility=1)
+        made = PostgresBus(database, visibility=1)
     elif request.param == "memory":
         made = MemoryBus(visibility=1)
     else:
@@ -74,7 +74,7 @@ async def test_receivers_side_by_side_never_share_a_message(bus: Bus) -> None:
 
 
 async def test_the_local_bus_keeps_nothing_of_a_topic_without_readers(database: Database) -> None:
-    bus = LocalBus(database, unread=frozenset({"deaf"}))
+    bus = PostgresBus(database, unread=frozenset({"deaf"}))
     await asyncio.gather(bus.publish("deaf", [b"1"]), bus.publish("heard", [b"2"]), bus.publish("deaf", [b"3"]))
     assert (await bus.lag("deaf"), await bus.lag("heard")) == (0, 1)
     await bus.close()

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from integrahub.domain.errors import ConfigurationError, Transient
-from integrahub.storage.s3.config import S3Place, s3_place
-from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+from integrahub.storage.s3.config import S3Config, s3_config
+from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 from integrahub.storage.s3.objects import S3Storage
 from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.conftest import new_bucket
@@ -21,7 +21,7 @@ def server(request: pytest.FixtureRequest) -> S3Server:
 
 
 @pytest.fixture
-def bucket(server: S3Server) -> S3Place:
+def bucket(server: S3Server) -> S3Config:
     return new_bucket(server)
 
 
@@ -32,12 +32,12 @@ async def parts(count: int, fault: BaseException | None = None) -> AsyncIterator
         raise fault
 
 
-def uploads(server: S3Server, place: S3Place) -> list[str]:
+def uploads(server: S3Server, place: S3Config) -> list[str]:
     told = server.client().list_multipart_uploads(Bucket=place.bucket)
     return [upload["Key"] for upload in told.get("Uploads", [])]
 
 
-async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(server: S3Server, bucket: S3Place) -> None:
+async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(server: S3Server, bucket: S3Config) -> None:
     storage = S3Storage(bucket)
     with pytest.raises(ConnectionResetError):
         await storage.put("batches/failed", parts(12, ConnectionResetError()))
@@ -49,7 +49,7 @@ async def test_an_upload_that_fails_or_is_cancelled_leaves_no_parts(server: S3Se
     assert uploads(server, bucket) == []
 
 
-async def test_what_is_above_five_megabytes_goes_in_parts(server: S3Server, bucket: S3Place) -> None:
+async def test_what_is_above_five_megabytes_goes_in_parts(server: S3Server, bucket: S3Config) -> None:
     storage = S3Storage(bucket)
     for name, size in (("small", 4), ("large", 11)):
         await storage.put(name, parts(size))
@@ -57,17 +57,17 @@ async def test_what_is_above_five_megabytes_goes_in_parts(server: S3Server, buck
     assert "-" not in tags["small"] and tags["large"].endswith('-3"')
 
 
-async def test_a_wrong_secret_or_a_store_that_is_away_is_a_fault_of_the_dependency(bucket: S3Place) -> None:
+async def test_a_wrong_secret_or_a_store_that_is_away_is_a_fault_of_the_dependency(bucket: S3Config) -> None:
     for wrong in ({"secret_key": "wrong"}, {"endpoint": "http://127.0.0.1:1"}, {"bucket": "not-there"}):
         with pytest.raises((Transient, OSError)):
             await S3Storage(replace(bucket, **wrong)).check()
 
 
 def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(
-    bucket: S3Place, request: pytest.FixtureRequest
+    bucket: S3Config, request: pytest.FixtureRequest
 ) -> None:
-    rules = BucketRules(bucket)
-    assert rules.put(Keeping(30, 7, "GLACIER_IR")) is False
+    rules = BucketLifecycle(bucket)
+    assert rules.put(RetentionDays(30, 7, "GLACIER_IR")) is False
     shown = {rule["Filter"]["Prefix"]: rule for rule in rules.shown()}
     assert shown["batches/"]["Expiration"]["Days"] == 30
     assert shown["chunks/"]["Expiration"]["Days"] == 7
@@ -80,9 +80,9 @@ def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(
 @pytest.mark.parametrize("url", ["s3://", "s3://bucket/path", "s3://bucket?endpont=http://x"])
 def test_an_address_that_is_none_is_refused_in_words(url: str) -> None:
     with pytest.raises(ConfigurationError, match="expected a bucket"):
-        s3_place(url, None, None)
+        s3_config(url, None, None)
 
 
 def test_half_a_pair_of_keys_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="belong together"):
-        s3_place("s3://bucket", "key", None)
+        s3_config("s3://bucket", "key", None)

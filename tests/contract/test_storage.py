@@ -7,9 +7,9 @@ from time import monotonic
 
 import pytest
 
-from integrahub.resilience.circuit_breaker import Breaker
+from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.storage.base import ObjectMissing, Storage
-from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 from integrahub.storage.files import FileStorage
 from integrahub.storage.memory import MemoryStorage
 from integrahub.storage.s3.objects import S3Storage
@@ -24,7 +24,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param in S3_KINDS:
         return S3Storage(new_bucket(server_of(request, request.param)))
     plain = FileStorage(tmp_path / "objects")
-    return plain if request.param == "files" else GuardedStorage(plain, Breaker("storage", monotonic))
+    return plain if request.param == "files" else CircuitBreakingStorage(plain, CircuitBreaker("storage", monotonic))
 
 
 async def stream(*blocks: bytes) -> AsyncIterator[bytes]:

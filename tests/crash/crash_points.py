@@ -8,14 +8,14 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import Any
 
-from integrahub.db.queries import blocks
-from integrahub.db.tenancy import Reach
+from integrahub.db.queries import load_queries
+from integrahub.db.tenancy import TenantContext
 
 NAMES = {
     text: f"{path.name.removesuffix('.sql')}.{name}"
     for path in (files("integrahub.db") / "sql").iterdir()
     if path.name.endswith(".sql")
-    for name, text in blocks(path.name.removesuffix(".sql")).items()  # type: ignore[arg-type]
+    for name, text in load_queries(path.name.removesuffix(".sql")).items()  # type: ignore[arg-type]
 }
 
 
@@ -51,7 +51,7 @@ class _Watched:
 class WatchedDatabase(_Watched):
     """A database whose statements and commits are points."""
 
-    def within(self, reach: Reach) -> "WatchedDatabase":
+    def within(self, reach: TenantContext) -> "WatchedDatabase":
         return WatchedDatabase(self._inner.within(reach), self._points)
 
     @asynccontextmanager
@@ -113,11 +113,11 @@ class _Cursor(_Watched):
 class WatchedStorage(_Watched):
     """Storage whose puts, gets and deletes are points."""
 
-    async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
+    async def put(self, name: str, load_queries: AsyncIterator[bytes]) -> int:
         kind = name.partition("/")[0]
 
         async def watched() -> AsyncIterator[bytes]:
-            async for block in blocks:
+            async for block in load_queries:
                 yield block
                 self._points.reach(f"amid put of {kind}")
 

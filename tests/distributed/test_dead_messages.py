@@ -20,7 +20,7 @@ from integrahub.domain.events import (
     BATCHES_UPSERTED,
     CHUNKS_READY,
     MESSAGES_DEAD,
-    MessageDead,
+    DeadMessage,
 )
 from integrahub.domain.ids import uuid7
 from integrahub.hub.hub import Hub
@@ -80,7 +80,7 @@ async def test_what_cannot_be_read_goes_to_the_topic_of_the_dead_and_to_a_letter
     found = await letters(client, lambda rows: len(rows) == 2)
     await drained(client, CHUNKS_READY)
     dead = [
-        msgspec.json.decode(message.value() or b"", type=MessageDead) for message in read(options, MESSAGES_DEAD, 2)
+        msgspec.json.decode(message.value() or b"", type=DeadMessage) for message in read(options, MESSAGES_DEAD, 2)
     ]
     assert {message.body for message in dead} == {b"not json", largest}
     assert {(message.topic, message.error_class) for message in dead} == {(CHUNKS_READY, "DecodeError")}

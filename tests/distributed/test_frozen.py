@@ -14,7 +14,7 @@ import pytest
 
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 from tests.crash.client import cnpj_of
 from tests.fault_injection.freezing import child, go_on, stop
 from tests.fault_injection.test_frozen_hub import SHORT
@@ -109,7 +109,7 @@ async def finished(client: Client, key: str, batch_id: str) -> dict[str, Any] | 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("name", ["PostgreSQL", "S3", "Kafka"])
 async def test_a_dependency_frozen_for_a_minute_under_load(
-    own_postgres: tuple[int, str], tmp_path: Path, bucket: S3Place, kafka_address: str, name: str
+    own_postgres: tuple[int, str], tmp_path: Path, bucket: S3Config, kafka_address: str, name: str
 ) -> None:
     pid, url = own_postgres
     program = {"PostgreSQL": pid, "S3": child("weed"), "Kafka": child("java")}[name]
@@ -149,7 +149,7 @@ async def nothing_lost(client: Client, load: Load) -> None:
     assert row["batches"] >= len(set(load.accepted))  # a commit whose answer was lost is one more
 
 
-def chosen(url: str, folder: Path, bucket: S3Place, kafka_address: str) -> Settings:
+def chosen(url: str, folder: Path, bucket: S3Config, kafka_address: str) -> Settings:
     return Settings(
         database_url=url,
         data_dir=folder,
@@ -165,7 +165,7 @@ def chosen(url: str, folder: Path, bucket: S3Place, kafka_address: str) -> Setti
 
 @pytest.mark.timeout(120)
 async def test_while_kafka_is_frozen_posts_are_taken_and_health_tells_it(
-    database_url: str, tmp_path: Path, bucket: S3Place, kafka_address: str
+    database_url: str, tmp_path: Path, bucket: S3Config, kafka_address: str
 ) -> None:
     async with running(chosen(database_url, tmp_path, bucket, kafka_address), list(STEPS), SHORT) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

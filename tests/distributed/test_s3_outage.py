@@ -13,7 +13,7 @@ import pytest
 from integrahub.db.database import Database
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 from tests.fault_injection.fault_proxy import Fault, Proxy
 from tests.fault_injection.test_network import attempts_used
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -23,7 +23,7 @@ RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}" * 50} for n in range(1, 3000)]  # 
 
 
 @asynccontextmanager
-async def behind(settings: Settings, bucket: S3Place) -> AsyncIterator[tuple[Client, Proxy]]:
+async def behind(settings: Settings, bucket: S3Config) -> AsyncIterator[tuple[Client, Proxy]]:
     """A hub whose way to S3 leads through the proxy."""
     proxy = Proxy(int(str(bucket.endpoint).rpartition(":")[2]))
     url = f"s3://{bucket.bucket}?endpoint=http://127.0.0.1:{await proxy.start()}"
@@ -38,7 +38,7 @@ async def behind(settings: Settings, bucket: S3Place) -> AsyncIterator[tuple[Cli
 
 @pytest.mark.timeout(300)
 async def test_while_s3_is_away_posts_get_503_and_all_goes_on_by_itself_when_it_is_back(
-    database_url: str, tmp_path: Path, bucket: S3Place
+    database_url: str, tmp_path: Path, bucket: S3Config
 ) -> None:
     settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
     async with behind(settings, bucket) as (client, proxy):
@@ -60,7 +60,7 @@ async def test_while_s3_is_away_posts_get_503_and_all_goes_on_by_itself_when_it_
 
 @pytest.mark.timeout(900)
 async def test_a_storage_that_swallows_everything_uses_up_no_attempt_and_mends_itself(
-    database_url: str, database: Database, tmp_path: Path, bucket: S3Place
+    database_url: str, database: Database, tmp_path: Path, bucket: S3Config
 ) -> None:
     settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
     async with behind(settings, bucket) as (client, proxy):

@@ -21,10 +21,10 @@ from integrahub.hub import adapters
 from integrahub.secrets.development_certificate import development_certificate
 from integrahub.secrets.secret_files import AUTHORITY
 from integrahub.settings.model import Settings
-from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 from integrahub.storage.s3.objects import S3Storage
 from integrahub.tools.devservices.kafka import Gate, kafka
-from integrahub.tools.devservices.program import PartMissing, free_ports
+from integrahub.tools.devservices.program import ServiceMissing, free_ports
 from integrahub.tools.devservices.seaweedfs import Certificate, S3Server, seaweed
 from tests.integration.conftest import ADMIN, CNPJ, running
 
@@ -57,7 +57,7 @@ def guarded(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> It
     with ExitStack() as broker:
         try:
             inside = broker.enter_context(kafka(folder, gate=gate))
-        except PartMissing as missing:
+        except ServiceMissing as missing:
             pytest.skip(str(missing))
         yield f"localhost:{gate.port}", inside
 
@@ -68,7 +68,7 @@ def s3(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with ExitStack() as server:
         try:
             yield server.enter_context(seaweed(tmp_path_factory.mktemp("s3"), signed))
-        except PartMissing as missing:
+        except ServiceMissing as missing:
             pytest.skip(str(missing))
 
 
@@ -167,8 +167,8 @@ async def test_objects_go_to_s3_by_https_to_who_is_trusted_and_to_nobody_else(
     await storage.put("batches/a", _one(b"body"))
     assert b"".join([block async for block in storage.get("batches/a")]) == b"body"
     rules, _ = adapters.storage_rules(settings) or (None, None)
-    assert isinstance(rules, BucketRules)
-    rules.put(Keeping(30, 7, "GLACIER_IR"))
+    assert isinstance(rules, BucketLifecycle)
+    rules.put(RetentionDays(30, 7, "GLACIER_IR"))
     for authority in (other_authority, None):
         strange = adapters.storage(settings.model_copy(update={"storage_ca": authority}))
         with pytest.raises(Transient):

@@ -8,10 +8,10 @@ from typing import Any, LiteralString
 
 import pytest
 
-from integrahub.bus.postgres import LocalBus
+from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
-from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.resilience.deadlines import Deadlines
 from tests.conftest import reached
 from tests.fault_injection.freezing import frozen
@@ -64,7 +64,9 @@ async def test_whatever_waits_for_a_frozen_postgresql_ends_by_our_deadline(
     own_postgres: tuple[int, str], act: Act
 ) -> None:
     pid, url = own_postgres
-    database = Database(url, size=2, deadlines=_SHORT, breaker=Breaker("PostgreSQL", monotonic, pause=0.1, longest=0.2))
+    database = Database(
+        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, longest=0.2)
+    )
     await database.open()
     await database.check()
     freeze = Frozen(pid)
@@ -81,7 +83,7 @@ async def test_whatever_waits_for_a_frozen_postgresql_ends_by_our_deadline(
                 break
             except Transient:
                 await asyncio.sleep(0.05)
-    assert database.breaker.state is BreakerState.CLOSED
+    assert database.breaker.state is CircuitState.CLOSED
     await database.close()
 
 
@@ -109,16 +111,18 @@ class Frozen(asyncio.Event):
 
 async def test_calls_that_hang_open_the_breaker_soon_and_it_closes_by_itself(own_postgres: tuple[int, str]) -> None:
     pid, url = own_postgres
-    database = Database(url, size=2, deadlines=_SHORT, breaker=Breaker("PostgreSQL", monotonic, pause=0.1, longest=0.2))
+    database = Database(
+        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, longest=0.2)
+    )
     await database.open()
     await database.check()
     with frozen(pid):
         for _ in range(2):
             with pytest.raises(Transient):
                 await database.check()
-        assert database.breaker.state is not BreakerState.CLOSED
+        assert database.breaker.state is not CircuitState.CLOSED
     async with asyncio.timeout(5):
-        while database.breaker.state is not BreakerState.CLOSED:
+        while database.breaker.state is not CircuitState.CLOSED:
             try:
                 await database.check()
             except Transient:
@@ -130,7 +134,7 @@ async def test_a_listener_whose_server_process_hangs_is_replaced(own_postgres: t
     _, url = own_postgres
     database = Database(url, size=2)
     await database.open()
-    bus = LocalBus(database, silence=0.3)
+    bus = PostgresBus(database, silence=0.3)
     listening = "SELECT pid FROM pg_stat_activity WHERE application_name = 'integrahub-listen'"
     waiting = asyncio.create_task(bus.receive("a", 1, 60))
     async with asyncio.timeout(20):
@@ -151,7 +155,7 @@ async def _rows(database: Database, query: LiteralString) -> list[dict[str, Any]
 
 
 async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> None:
-    breaker = Breaker("PostgreSQL", monotonic)
+    breaker = CircuitBreaker("PostgreSQL", monotonic)
     database = Database(database_url, size=1, deadlines=Deadlines(pool=0.3), breaker=breaker)
     await database.open()
     await reached(database)
@@ -159,7 +163,7 @@ async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> Non
         for _ in range(8):
             with pytest.raises(Transient, match="no connection was free"):
                 await database.check()
-        assert breaker.state is BreakerState.CLOSED
+        assert breaker.state is CircuitState.CLOSED
         await connection.execute("SELECT 1")
     await database.check()
     await database.close()
@@ -185,7 +189,7 @@ async def test_a_postgresql_that_gives_no_connection_opens_the_breaker(tmp_path:
     for _ in range(5):
         with pytest.raises(Transient):
             await database.check()
-    assert database.breaker.state is BreakerState.OPEN
+    assert database.breaker.state is CircuitState.OPEN
     await database.close()
 
 
@@ -197,7 +201,7 @@ async def test_two_pools_of_a_process_have_limits_of_their_own(database_url: str
     with pytest.raises(Transient, match="statement timeout"):
         async with quick.transaction() as connection:
             await connection.execute("SELECT pg_sleep(5)")
-    assert quick.breaker.state is BreakerState.CLOSED  # the server lives
+    assert quick.breaker.state is CircuitState.CLOSED  # the server lives
     async with patient.transaction() as connection:
         shown = await (await connection.execute("SHOW statement_timeout")).fetchone()
     assert shown == {"statement_timeout": "2min"}

@@ -13,13 +13,13 @@ import pytest
 
 from integrahub.domain.errors import Transient
 from integrahub.domain.steps import STEPS
-from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.settings.model import Settings
 from integrahub.storage import files, open_files
 from integrahub.storage.base import Storage
-from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 from integrahub.storage.files import FileStorage
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 from tests.fault_injection.freezing import child, frozen
 from tests.fault_injection.test_frozen_hub import SHORT
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -45,9 +45,9 @@ def hung_disk() -> Iterator[None]:
             released.set()
 
 
-def guarded(inner: Storage, patience: float = 0.3) -> GuardedStorage:
-    breaker = Breaker("Storage", monotonic, pause=0.1, longest=0.2)
-    return GuardedStorage(inner, breaker, patience)
+def guarded(inner: Storage, patience: float = 0.3) -> CircuitBreakingStorage:
+    breaker = CircuitBreaker("Storage", monotonic, pause=0.1, longest=0.2)
+    return CircuitBreakingStorage(inner, breaker, patience)
 
 
 async def blocks(count: int = 1, pause: float = 0.0) -> AsyncIterator[bytes]:
@@ -93,7 +93,7 @@ async def test_a_disk_that_hangs_is_a_503_soon_and_holds_nothing_else(database_u
 
 
 async def test_an_s3_that_is_frozen_is_a_503_soon_and_goes_on_after(
-    database_url: str, tmp_path: Path, bucket: S3Place
+    database_url: str, tmp_path: Path, bucket: S3Config
 ) -> None:
     settings = Settings(
         database_url=database_url,
@@ -138,18 +138,18 @@ async def test_a_read_that_hangs_ends_by_the_deadline_and_opens_the_breaker(tmp_
     for _ in range(2):
         with pytest.raises(Transient, match="no answer within"):
             [block async for block in storage.get("batches/hung")]
-    assert storage._breaker.state is not BreakerState.CLOSED
+    assert storage._breaker.state is not CircuitState.CLOSED
     for _ in range(2):
         os.close(os.open(tmp_path / "batches" / "hung", os.O_WRONLY))
     async with asyncio.timeout(5):
         await storage.check()
-    assert storage._breaker.state is BreakerState.CLOSED
+    assert storage._breaker.state is CircuitState.CLOSED
 
 
 async def test_a_client_that_is_slow_is_no_storage_that_hangs(tmp_path: Path) -> None:
     storage = guarded(FileStorage(tmp_path), patience=0.2)
     assert await storage.put("batches/slow", blocks(3, pause=0.35)) == 3000
-    assert storage._breaker.state is BreakerState.CLOSED
+    assert storage._breaker.state is CircuitState.CLOSED
 
 
 async def test_who_finds_a_folder_made_just_now_flushes_its_entry_too(

@@ -9,9 +9,9 @@ import pytest
 
 from integrahub.domain.dialects.inovafarma.identify import identify_all
 from integrahub.domain.dialects.inovafarma.normalise import normalise
-from integrahub.domain.errors import BodyFault
+from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.encodings import inflater_for
-from integrahub.domain.parsing.reader import Oversize, Run, cutter_for
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
 _BODIES = 300_000 if os.environ.get("IHUB_LONG") else 4000
@@ -23,7 +23,7 @@ def _split(draw: random.Random) -> int:
     """Cut one mutated body in blocks and read its records: how many there were."""
     encoding, body = encoded(draw, mutated(draw, draw.choice(SEEDS) * draw.choice((1, 1, 3))))
     cutter = cutter_for(draw.choice(("application/json", "application/x-ndjson")), 4096)
-    inflater, runs = inflater_for(encoding), list[Run]()
+    inflater, runs = inflater_for(encoding), list[RawRecords]()
     try:
         while body:
             size = draw.choice((1, 7, 64, 4096))
@@ -31,14 +31,14 @@ def _split(draw: random.Random) -> int:
             runs += [cutter.feed(piece) for piece in inflater.feed(block)]
         inflater.close()
         runs.append(cutter.close())
-    except BodyFault as fault:
+    except BodyError as fault:
         assert fault.offset >= 0 and str(fault)
     return sum(_read(run) for run in runs)
 
 
-def _read(run: Run) -> int:
+def _read(run: RawRecords) -> int:
     ids = identify_all(run.records)
-    raws = [record if isinstance(record, Oversize) else bytes(record) for record in run.records]
+    raws = [record if isinstance(record, OversizeRecord) else bytes(record) for record in run.records]
     sources = list(zip(range(len(ids)), run.offsets, ids, raws, strict=True))
     for load_type in ("full", "delta"):
         found = normalise(sources, cnpj=_CNPJ, load_type=load_type, zone=_ZONE, max_record=4096)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from integrahub.api.app import create
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.steps import STEPS
 from integrahub.hub.hub import Hub, open_hub
 from integrahub.resilience.deadlines import Deadlines
@@ -84,8 +84,8 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
     stop = asyncio.Event()
     async with (
         open_hub(settings) as hub,
-        open_hub(settings, role=Role.API, deadlines=deadlines) as api,
-        open_hub(settings, role=Role.WORKER) as worker,
+        open_hub(settings, role=DatabaseRole.API, deadlines=deadlines) as api,
+        open_hub(settings, role=DatabaseRole.WORKER) as worker,
     ):
         # One bus for all: its breaker is told by the API's health and trips where messages are received.
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})

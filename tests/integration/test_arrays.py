@@ -4,7 +4,7 @@ from array import array
 
 import pytest
 
-from integrahub.db.arrays import Bigints
+from integrahub.db.arrays import BigintArray
 from integrahub.db.database import Database
 
 
@@ -13,5 +13,5 @@ from integrahub.db.database import Database
 )
 async def test_bigints_arrive_as_they_are(database: Database, numbers: list[int]) -> None:
     async with database.transaction() as connection:
-        asked = await connection.execute("SELECT %s::bigint[] AS numbers", [Bigints(array("q", numbers))])
+        asked = await connection.execute("SELECT %s::bigint[] AS numbers", [BigintArray(array("q", numbers))])
         assert await asked.fetchone() == {"numbers": numbers}

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from integrahub.db.database import Database
-from integrahub.resilience.circuit_breaker import BreakerState
+from integrahub.resilience.circuit_breaker import CircuitState
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue
 
@@ -39,7 +39,7 @@ async def test_posts_are_taken_while_the_bus_is_away_and_done_when_it_is_back(cl
         answer = await client.post(catalogue(100))
         assert answer.status_code == 202
         async with asyncio.timeout(60):
-            while breakers["bus"].state is BreakerState.CLOSED:
+            while breakers["bus"].state is CircuitState.CLOSED:
                 await asyncio.sleep(0.05)
         assert (await client.post(catalogue(5), "delta")).status_code == 202
         health = await client.http.get("/health")
@@ -56,4 +56,4 @@ async def test_posts_are_taken_while_the_bus_is_away_and_done_when_it_is_back(cl
     async with asyncio.timeout(60):
         while (await client.http.get("/health")).status_code != 200:
             await asyncio.sleep(0.05)
-    assert breakers["bus"].state is BreakerState.CLOSED
+    assert breakers["bus"].state is CircuitState.CLOSED

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integrahub.db.batches import replays
-from integrahub.domain.concurrency import Window
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
@@ -29,7 +29,7 @@ async def test_letters_of_a_revival_that_is_cancelled_wait_again(
     async with running(settings, []) as client:
         client.key = key
         (letter,) = await _letters(client)
-        await replays.queue_letters(client.hub.database, batch["batch_id"], [letter["id"]], Window(4, 4))
+        await replays.queue_letters(client.hub.database, batch["batch_id"], [letter["id"]], InFlightLimit(4, 4))
         (taken,) = await _letters(client)
         assert taken["settled_at"] and taken["replayed_by"]
         cancelled = await client.admin("POST", f"/v1/batches/{taken['replayed_by']}/cancel")

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 
 from integrahub.domain.parsing.encodings import Inflater, inflater_for
-from integrahub.pipeline.split.chunker import Cutting, SplitLimits
+from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.storage.memory import MemoryStorage
-from integrahub.storage.spill import REJECTION, Record, Spool
+from integrahub.storage.spill import REJECTION, Record, SpillPartitions
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
@@ -32,7 +32,7 @@ async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
         yield b"]"
 
     claim = _CLAIM | {"id": uuid4(), "claim_token": uuid4()}
-    cutting = Cutting(claim, SplitLimits(), MemoryStorage(), blocks, None)
+    cutting = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None)
     try:
         await cutting.cut()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -107,7 +107,7 @@ def test_a_product_is_one_up_to_8_megabytes_and_its_neighbours_never_notice() ->
 
 def _rejections(records: list[Record]) -> list[str]:
     """The rejection of each late chunk, repeats aside."""
-    spool = Spool(1, 1000)
+    spool = SpillPartitions(1, 1000)
     try:
         for record in records:
             spool.add(record)

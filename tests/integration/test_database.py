@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from integrahub.db.database import Database
-from integrahub.domain.errors import UnfitValue
+from integrahub.domain.errors import InvalidData
 
 
 async def test_a_pipeline_commits_all_or_nothing_and_leaves_its_connection_usable(database_url: str) -> None:
@@ -17,7 +17,7 @@ async def test_a_pipeline_commits_all_or_nothing_and_leaves_its_connection_usabl
         await connection.execute("INSERT INTO kept VALUES (1)")
         read = await connection.execute("SELECT n FROM kept")
         assert await read.fetchall() == [{"n": 1}]
-    with pytest.raises(UnfitValue):
+    with pytest.raises(InvalidData):
         async with database.pipeline() as connection:
             await connection.execute("INSERT INTO kept VALUES (2)")
             await connection.execute("INSERT INTO kept VALUES (1)")

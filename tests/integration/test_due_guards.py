@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
 BATCH, OTHER = UUID(int=1), UUID(int=2)
 GIVEN: dict[str, Any] = {"batch": BATCH, "other": OTHER, "days": 30, "limit": 10}
@@ -130,7 +130,7 @@ def _goes(connection: psycopg.Connection[Any], case: Case, state: str) -> bool:
     with connection.transaction(force_rollback=True), psycopg.ClientCursor(connection) as cursor:
         for statement in (ROWS, case.ready, state):
             cursor.execute(cast(LiteralString, statement), GIVEN)
-        found = cursor.execute(blocks("retention")[f"{case.block}"], GIVEN).fetchall()
+        found = cursor.execute(load_queries("retention")[f"{case.block}"], GIVEN).fetchall()
         return bool(found) if case.block in ("letters_due", "notes_due") else BATCH in {row[0] for row in found}
 
 

@@ -17,13 +17,13 @@ from psycopg.conninfo import make_conninfo
 from integrahub.db.embedded.logins import OWNER, password_of, url_as
 from integrahub.db.embedded.process_user import account_for
 from integrahub.db.embedded.server import EmbeddedPostgres
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from tests.conftest import Server
 from tests.integration.test_embedded import ask, engine
 
 __all__ = ["engine"]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account to try this")
-_LOGINS = (OWNER, *Role)
+_LOGINS = (OWNER, *DatabaseRole)
 # Becomes another account once all is imported: it could not read this environment.
 _TRY = """
 import os, sys, psycopg
@@ -45,7 +45,7 @@ def _place(url: str) -> str:
 
 def test_no_login_works_without_its_own_password(postgres: Server) -> None:
     secret = str(urlsplit(postgres.url).password)
-    passwords = [None, "", secret, *(password_of(secret, role) for role in Role)]
+    passwords = [None, "", secret, *(password_of(secret, role) for role in DatabaseRole)]
     let_in = []
     for user in _LOGINS:
         for number, password in enumerate(passwords):
@@ -53,7 +53,7 @@ def test_no_login_works_without_its_own_password(postgres: Server) -> None:
             with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(told, passfile="/dev/null").close()
                 let_in.append((user, number))
-    assert let_in == [(OWNER, 2), (Role.API, 3), (Role.WORKER, 4)]
+    assert let_in == [(OWNER, 2), (DatabaseRole.API, 3), (DatabaseRole.WORKER, 4)]
 
 
 @as_root
@@ -111,7 +111,7 @@ async def test_a_password_the_operator_chose_is_the_owners(tmp_path: Path) -> No
         url = await engine.start()
         assert urlsplit(url).password == "chosen%20by%20a%20person"
         assert ask(url, "SELECT rolpassword LIKE 'SCRAM-SHA-256$4096:%' FROM pg_authid WHERE rolname = 'integrahub'")
-        assert ask(url_as(url, Role.API), "SELECT current_user") == Role.API
+        assert ask(url_as(url, DatabaseRole.API), "SELECT current_user") == DatabaseRole.API
     finally:
         await engine.stop()
 
@@ -121,7 +121,7 @@ async def test_a_running_server_is_found_for_a_workers_login_and_not_after_its_s
 ) -> None:
     await engine.start()
     found = await EmbeddedPostgres(tmp_path / "postgres").url_of_running()
-    assert found and ask(found, "SELECT current_user") == Role.WORKER
+    assert found and ask(found, "SELECT current_user") == DatabaseRole.WORKER
     assert (tmp_path / "postgres" / "worker.url").stat().st_mode & 0o777 == 0o600
     await engine.stop()
     assert await EmbeddedPostgres(tmp_path / "postgres").url_of_running() is None

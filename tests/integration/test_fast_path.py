@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path as small_batches
-from integrahub.domain.errors import UnfitValue
+from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split import fast_path as small_flow
 from integrahub.pipeline.split.chunker import SplitLimits
@@ -91,7 +91,7 @@ async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
 
     async def refused(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(7 in part.claim["ids"] for part in parts):
-            raise UnfitValue("a row PostgreSQL refuses")
+            raise InvalidData("a row PostgreSQL refuses")
         return await apply(connection, parts, *rest)
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refused)
@@ -108,7 +108,7 @@ async def test_small_batches_that_fail_together_go_the_long_way(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refused(*_: Any) -> Any:
-        raise UnfitValue("a row PostgreSQL refuses")
+        raise InvalidData("a row PostgreSQL refuses")
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refused)
     answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 9)))
@@ -133,7 +133,7 @@ async def test_a_small_body_that_cannot_be_read_sends_no_other_the_long_way(
             body = [{"PRODUCTID": 1, "TITLE": "poison" if n == 3 else "t"}]
             await client.post(body, "delta", **{"X-Api-Key": key})
         wanted = [batch for (batch,) in await _rows(client, "SELECT id FROM batches ORDER BY received_at")]
-        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
         final = await asyncio.gather(*map(small, wanted))
         assert final == [n != 3 for n in range(8)]
 
@@ -146,7 +146,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         batch = (await client.post([product(1)], "delta")).json()["batch_id"]
-        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
         with pytest.raises(ZeroDivisionError):
             await small(UUID(batch))
         assert await _rows(client, "SELECT stage, claim_token, lease_until FROM batches") == [("received", None, None)]
@@ -160,14 +160,14 @@ async def test_halves_of_a_group_know_what_the_other_half_inserted(
     async def first_fails(database: Any, found: Any, *rest: Any) -> Any:
         groups.append(len(found))
         if len(groups) == 1:
-            raise UnfitValue("a row PostgreSQL refuses")
+            raise InvalidData("a row PostgreSQL refuses")
         return await settle(database, found, *rest)
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.settle", first_fails)
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         posted = [(await client.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 9)]
-        small = small_flow.SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
         assert await asyncio.gather(*(small(UUID(batch)) for batch in posted)) == [True] * 8
         assert groups == [8, 4, 4]
         assert [(await client.finished(batch))["inserted"] for batch in posted] == [1, *[0] * 7]

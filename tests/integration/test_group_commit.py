@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from integrahub.db.batches import decisions as operations
-from integrahub.db.batches.accept import Post, Receipt
+from integrahub.db.batches.accept import Receipt, Submission
 from integrahub.domain.errors import Unavailable
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
 from integrahub.settings.model import Settings
@@ -38,11 +38,11 @@ async def holding_turn(client: Client, cnpj: str = CNPJ) -> AsyncIterator[None]:
         yield
 
 
-def _post(pharmacy_id: int, number: int) -> Post:
+def _post(pharmacy_id: int, number: int) -> Submission:
     body = b'[{"PRODUCTID":%d}]' % number
     given = {"media_type": "application/json", "encoding": "", "idempotency_key": None, "item_count": None}
     of_body = {"body": body, "location": None, "sha256": number.to_bytes(32), "bytes": len(body)}
-    return Post(uuid4(), pharmacy_id, CNPJ, "delta", begun=monotonic(), **given, **of_body)  # type: ignore[arg-type]
+    return Submission(uuid4(), pharmacy_id, CNPJ, "delta", begun=monotonic(), **given, **of_body)  # type: ignore[arg-type]
 
 
 async def test_a_pharmacy_whose_turn_is_held_delays_no_other_and_is_answered_once_it_is_free(idle: Client) -> None:

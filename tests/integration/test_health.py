@@ -6,9 +6,9 @@ import pytest
 
 from integrahub.api.routes.dependency_messages import describe_failure
 from integrahub.domain.errors import Transient
-from integrahub.resilience.circuit_breaker import BreakerOpen
+from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.settings.model import Settings
-from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 from tests.integration.conftest import CNPJ, Client, running
 
 
@@ -16,14 +16,14 @@ async def test_many_who_ask_at_once_cost_one_look_at_the_dependencies(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    check = GuardedStorage.check
+    check = CircuitBreakingStorage.check
 
-    async def counted(self: GuardedStorage) -> None:
+    async def counted(self: CircuitBreakingStorage) -> None:
         nonlocal looks
         looks += 1
         await check(self)
 
-    monkeypatch.setattr(GuardedStorage, "check", counted)
+    monkeypatch.setattr(CircuitBreakingStorage, "check", counted)
     answers = await asyncio.gather(*(client.http.get("/health") for _ in range(50)))
     answers += [await client.http.get("/health") for _ in range(20)]
     assert {answer.status_code for answer in answers} == {200}
@@ -44,7 +44,7 @@ def _chained(cause: Exception) -> Transient:
         (_chained(ConnectionRefusedError(111, "x")), "recusou a conexão", "refused the connection"),
         (Transient("S3: no such bucket\nat x"), "falhou: S3: no such bucket", "failed: S3: no such bucket"),
         (
-            BreakerOpen("bus", 3.2, "gone"),
+            CircuitOpen("bus", 3.2, "gone"),
             "falhou várias vezes seguidas (gone)",
             "failed several times in a row (gone)",
         ),

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from integrahub.access.blocked_lookups import FirstLooks, NoRoom, SecondLooks
-from integrahub.access.rate_limiter import Limiter
+from integrahub.access.rate_limiter import RateLimiter
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import generate_key
-from integrahub.resilience.rate_limit import Rate, Taken
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
@@ -38,12 +38,12 @@ async def test_two_processes_together_grant_exactly_the_limit(database: Database
     other = Database(database_url, size=2)
     await other.open()
     try:
-        limiters = [Limiter(database), Limiter(other)]
-        rate = Rate(100, 3600)
+        limiters = [RateLimiter(database), RateLimiter(other)]
+        rate = RateLimit(100, 3600)
         taken = await asyncio.gather(*(limiters[n % 2].take("cnpj:1", rate) for n in range(250)))
         # The window may turn over in the middle; it slides, so that more than the limit is never granted.
-        assert sum(isinstance(one, Taken) for one in taken) == 100
-        assert isinstance(await limiters[0].take("cnpj:2", rate), Taken)
+        assert sum(isinstance(one, WindowUsage) for one in taken) == 100
+        assert isinstance(await limiters[0].take("cnpj:2", rate), WindowUsage)
     finally:
         await other.close()
 

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from integrahub.db.products import search as catalogue
-from integrahub.db.queries import blocks
-from integrahub.db.tenancy import Reach, Role
+from integrahub.db.queries import load_queries
+from integrahub.db.tenancy import DatabaseRole, TenantContext
 from integrahub.hub.hub import open_hub
-from integrahub.resilience.circuit_breaker import BreakerState
+from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.listening import Wire, listening
@@ -77,7 +77,7 @@ async def test_reads_that_hang_do_not_keep_another_pharmacys_posts_waiting(reade
         (429, "reads_at_once"),
     }
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
-    assert reader.hub.breakers["postgresql"].state is BreakerState.CLOSED
+    assert reader.hub.breakers["postgresql"].state is CircuitState.CLOSED
     assert (await reader.http.get("/readyz")).status_code == 200
 
 
@@ -131,10 +131,10 @@ async def test_a_search_takes_one_core_and_its_own_pharmacys_rows_from_an_index(
         )
         await connection.execute(_MANY)
         await connection.execute("ANALYZE products")
-    async with open_hub(bounded, role=Role.API) as api:
+    async with open_hub(bounded, role=DatabaseRole.API) as api:
         values = dict.fromkeys(catalogue.FILTERS) | {"pharmacy_id": 7, "q": "%zzz%", "include_inactive": False}
-        count = blocks("catalogue")["count"] + " " + blocks("catalogue")["matching"]
-        async with api.reads.within(Reach(ids=(7,))).transaction() as connection:
+        count = load_queries("catalogue")["count"] + " " + load_queries("catalogue")["matching"]
+        async with api.reads.within(TenantContext(ids=(7,))).transaction() as connection:
             await connection.execute("SET LOCAL min_parallel_table_scan_size = 0")
             await connection.execute("SET LOCAL parallel_setup_cost = 0")
             rows = await (await connection.execute("EXPLAIN " + count, values | {"settled_until": None})).fetchall()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from integrahub.db.products import merge as merging
-from integrahub.domain.chunks.builder import Payload
-from integrahub.domain.dialects.inovafarma.decode import Reading
+from integrahub.domain.chunks.builder import ChunkObject
+from integrahub.domain.dialects.inovafarma.decode import DecodeResult
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -94,17 +94,17 @@ async def test_a_product_absent_from_a_full_with_repeats_is_deactivated(client: 
 async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     read = merging.read_lines
 
-    def doubled(*asked: Any) -> Reading:
+    def doubled(*asked: Any) -> DecodeResult:
         reading = read(*asked)
-        return Reading([*reading.lines, *reading.lines[-1:]])
+        return DecodeResult([*reading.lines, *reading.lines[-1:]])
 
     monkeypatch.setattr("integrahub.db.products.merge.read_lines", doubled)
     async with client.hub.database.transaction() as connection:
         claim = {"cnpj": CNPJ, "load_type": "full", "time_zone": "America/Sao_Paulo", "has_products": False}
         claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
-        payload = Payload([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
+        payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            await merging.apply(connection, [merging.Part(claim, payload)], 65536)
+            await merging.apply(connection, [merging.ChunkToApply(claim, payload)], 65536)
 
 
 @pytest.fixture

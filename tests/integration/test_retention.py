@@ -13,7 +13,7 @@ from integrahub.domain.ids import uuid7
 from integrahub.domain.steps import STEPS
 from integrahub.maintenance.orphans import Orphans
 from integrahub.settings.model import Settings
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": "P" * 200} for n in range(1, 500)]
@@ -83,7 +83,7 @@ async def test_a_batch_that_is_not_final_keeps_everything_however_old(settings: 
 
 
 async def test_the_whole_flow_runs_on_s3_and_its_bodies_go_too(
-    settings: Settings, bucket: S3Place, tmp_path: Path
+    settings: Settings, bucket: S3Config, tmp_path: Path
 ) -> None:
     keys = {"storage_access_key": bucket.access_key, "storage_secret_key": bucket.secret_key}
     url = f"s3://{bucket.bucket}?endpoint={bucket.endpoint}"

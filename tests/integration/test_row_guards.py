@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
 BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
 GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}
@@ -185,7 +185,7 @@ def _found(connection: psycopg.Connection[Any], case: Case, *states: str) -> int
         cursor.execute(ROWS, given)
         for state in states:
             cursor.execute(cast(LiteralString, f"UPDATE {case.table} SET {state}"), given)
-        return cursor.execute(blocks(cast(LiteralString, case.file))[case.block], given).rowcount
+        return cursor.execute(load_queries(cast(LiteralString, case.file))[case.block], given).rowcount
 
 
 @pytest.mark.parametrize("file", sorted({case.file for case in CASES}))
@@ -205,7 +205,7 @@ def test_a_key_that_is_replaced_ends_no_later_than_it_would_have(database_url: s
         cursor.execute(ROWS, GIVEN)
         for soon, expected in (("now() + interval '10 minutes'", True), ("now() + interval '9 hours'", False)):
             cursor.execute(cast(LiteralString, f"UPDATE api_keys SET expires_at = {soon}"))
-            cursor.execute(blocks("api_keys")["expire_if_later"], GIVEN | {"id": KEY})
+            cursor.execute(load_queries("api_keys")["expire_if_later"], GIVEN | {"id": KEY})
             assert cursor.execute(ends).fetchone() == (expected,)
             assert cursor.execute("SELECT expires_at <= now() + interval '1 hour' FROM api_keys").fetchone() == (True,)
 
@@ -213,5 +213,5 @@ def test_a_key_that_is_replaced_ends_no_later_than_it_would_have(database_url: s
 def test_every_such_statement_is_tried_here() -> None:
     tried = {(case.file, case.block) for case in CASES} | {("batches", "lock_turns_if_free")}
     sql = [Path(str(file)).stem for file in (files("integrahub.db") / "sql").iterdir()]
-    named = {(file, block) for file in sql for block in blocks(cast(LiteralString, file)) if "_if_" in block}
+    named = {(file, block) for file in sql for block in load_queries(cast(LiteralString, file)) if "_if_" in block}
     assert named == tried

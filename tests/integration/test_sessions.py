@@ -6,13 +6,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from integrahub.bus.postgres import LocalBus
+from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.embedded.reset_leases import expire_leases
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import ConfigurationError
 from tests.conftest import Server
 
@@ -82,7 +82,7 @@ def strange(
 
 
 async def test_sessions_of_a_pool_begin_as_the_hub_needs_them(strange: str) -> None:
-    database = Database(strange, size=1, role=Role.WORKER)
+    database = Database(strange, size=1, role=DatabaseRole.WORKER)
     await database.open()
     async with database.transaction() as connection:
         asked = ", ".join(f"current_setting('{name}') AS {name}" for name in _OURS)
@@ -99,7 +99,7 @@ async def test_migrations_leases_and_listeners_work_in_strange_sessions(strange:
     await expire_leases(strange)
     database = Database(strange, size=2)
     await database.open()
-    bus = LocalBus(database)
+    bus = PostgresBus(database)
     await bus.publish("topic", [b"\xc3\xa9\x00"])
     assert [delivery.body for delivery in await bus.receive("topic", 1, 5)] == [b"\xc3\xa9\x00"]
     await bus.close()
@@ -114,7 +114,7 @@ async def test_the_embedded_server_starts_whatever_libpq_is_told(
     engine = EmbeddedPostgres(tmp_path / "postgres")
     try:
         url = await engine.start()
-        assert await EmbeddedPostgres(tmp_path / "postgres").url_of_running() == url_as(url, Role.WORKER)
+        assert await EmbeddedPostgres(tmp_path / "postgres").url_of_running() == url_as(url, DatabaseRole.WORKER)
         assert len(await migrate(url)) > 1
     finally:
         await engine.stop()

@@ -10,7 +10,7 @@ import pytest
 from integrahub.db.batches import fast_path as small_batches
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.split.chunker import SplitLimits
-from integrahub.pipeline.split.fast_path import SmallBatches
+from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import product
@@ -35,7 +35,7 @@ async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
 async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
     """Which of these batches the short way makes final, tried as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
-    small = SmallBatches(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits)
+    small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits)
     return list(await asyncio.gather(*map(small, wanted)))
 
 

@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 from integrahub.bus.memory import MemoryBus
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Database
-from integrahub.domain.concurrency import Window
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.maintenance.sweep import Sweep
-from integrahub.resilience.circuit_breaker import Breaker
+from integrahub.resilience.circuit_breaker import CircuitBreaker
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue
 from tests.integration.test_zombies import _split, crash, idle
@@ -21,10 +21,10 @@ async def test_leases_that_ended_while_postgresql_was_frozen_are_no_crashes(idle
     assert await chunks.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4())
     await crash(idle, "batch_chunks")
     now = [100.0]
-    database = Database(database_url, breaker=Breaker("PostgreSQL", lambda: now[0]))
+    database = Database(database_url, breaker=CircuitBreaker("PostgreSQL", lambda: now[0]))
     await database.open()
     bus = MemoryBus()
-    sweep = Sweep(database, bus, window=Window(4, 4), window_minutes=0, crashes=5, replay_rate=1)
+    sweep = Sweep(database, bus, window=InFlightLimit(4, 4), window_minutes=0, crashes=5, replay_rate=1)
     database.breaker.failed(OSError("no answer"))
     await sweep()
     assert await crashes(database) == 0

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from integrahub.db.batches import decisions as operations
-from integrahub.db.batches.turns import Turn
-from integrahub.domain.concurrency import Window
+from integrahub.db.batches.turns import NextWork
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running
@@ -31,8 +31,8 @@ async def unswept(settings: Settings) -> AsyncIterator[Client]:
         yield client
 
 
-async def close_windows(client: Client) -> list[Turn]:
-    return await operations.close_windows(client.hub.database, 0, Window(4, 4))
+async def close_windows(client: Client) -> list[NextWork]:
+    return await operations.close_windows(client.hub.database, 0, InFlightLimit(4, 4))
 
 
 async def run_operations(client: Client) -> None:

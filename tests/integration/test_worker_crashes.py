@@ -91,7 +91,7 @@ async def test_chunks_count_crashes_and_are_claimed_alone_after_one(settings: Se
         assert len(await chunks.claim(database, wanted, uuid4(), uuid4())) == 3
         for count in range(1, 5):
             await crash(client, "batch_chunks")
-            assert await chunks.free_expired(database, 5) == []
+            assert await chunks.release_expired(database, 5) == []
             assert await chunks.claim(database, wanted, uuid4(), uuid4()) == []
             if count < 4:
                 assert len(await chunks.claim(database, wanted, uuid4(), uuid4(), crashed=True)) == 1
@@ -99,7 +99,7 @@ async def test_chunks_count_crashes_and_are_claimed_alone_after_one(settings: Se
         assert [row["crashes"] for row in found] == [4, 1, 1]
         assert len(await chunks.claim(database, wanted[:1], uuid4(), uuid4(), crashed=True)) == 1
         await crash(client, "batch_chunks")
-        await chunks.free_expired(database, 5)
+        await chunks.release_expired(database, 5)
         found = await _run(client, "SELECT status, crashes FROM batch_chunks ORDER BY number")
         assert [tuple(row.values()) for row in found] == [("FAILED", 5), ("RETRYING", 1), ("RETRYING", 1)]
     async with running(settings, list(STEPS)) as client:

@@ -12,8 +12,8 @@ import pytest
 from integrahub.db.batches import fast_path as small_batches
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.chunks import claims as chunks
-from integrahub.domain.concurrency import Window
-from integrahub.domain.errors import BodyFault
+from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.errors import BodyError
 from integrahub.domain.events import BatchReceived, ChunkReady
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
@@ -91,7 +91,7 @@ async def test_a_split_that_was_lost_fails_no_batch_and_hands_none_back(idle: Cl
     own = await batches.claim_split(idle.hub.database, posted, uuid4(), uuid4(), alone=True)
     assert lost and own
     before = await _run(idle, "SELECT * FROM batches")
-    assert await batches.fail(idle.hub.database, lost, BodyFault("body_missing", 0), Window(4, 4)) is None
+    assert await batches.fail(idle.hub.database, lost, BodyError("body_missing", 0), InFlightLimit(4, 4)) is None
     await batches.retry_split(idle.hub.database, lost, 0.0, 1)
     assert await _run(idle, "SELECT * FROM batches") == before
     assert not await batches.renew_splits(idle.hub.database, [lost])
@@ -106,7 +106,7 @@ async def _lose_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[st
     zombie = asyncio.create_task(idle.hub.upsert(uuid4())(_ready(posted)))
     await held.reached.wait()
     await crash(idle, "batch_chunks")
-    await chunks.free_expired(idle.hub.database, 5)
+    await chunks.release_expired(idle.hub.database, 5)
     return posted, held, zombie
 
 

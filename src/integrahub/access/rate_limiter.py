@@ -13,16 +13,16 @@ from integrahub.db.accounts import rate_limits as rate_windows
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.errors import TooManyRequests
-from integrahub.resilience.rate_limit import Rate, Taken, neighbourhood, parse_rate
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage, neighbourhood, parse_rate
 from integrahub.telemetry.metrics.registry import LIMITER_FAILURES
 
 _PATIENCE = 1.0  # seconds a request waits for the limiter before it is let through
 _FORGET = 600.0  # seconds between clearings
 _log = structlog.get_logger()
-_Waiting = tuple[str, Rate, "asyncio.Future[Taken | float | None]"]
+_Waiting = tuple[str, RateLimit, "asyncio.Future[WindowUsage | float | None]"]
 
 
-class Limiter:
+class RateLimiter:
     """Takes of shared limits. Requests that come together share one statement.
 
     The answer is what is taken since, seconds to wait when nothing was granted, or None when the limiter is away:
@@ -35,9 +35,9 @@ class Limiter:
         self._flushing: asyncio.Task[None] | None = None
         self._forgot = monotonic()
 
-    async def take(self, subject: str, rate: Rate) -> Taken | float | None:
+    async def take(self, subject: str, rate: RateLimit) -> WindowUsage | float | None:
         """One of the subject's limit."""
-        future: asyncio.Future[Taken | float | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[WindowUsage | float | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((subject, rate, future))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
@@ -58,7 +58,7 @@ class Limiter:
                     future.set_result(None)
 
     async def _answer(self, gathered: deque[_Waiting]) -> None:
-        wanted: dict[str, tuple[Rate, int]] = {}
+        wanted: dict[str, tuple[RateLimit, int]] = {}
         for subject, rate, _ in gathered:
             wanted[subject] = (rate, wanted.get(subject, (rate, 0))[1] + 1)
         found = await rate_windows.take(self._database, wanted)
@@ -74,13 +74,15 @@ class Limiter:
             await rate_windows.forget(self._database)
 
 
-class Limits:
+class RateLimits:
     """The hub's limits, put to requests. The rates are the settings'; None is no limit.
 
     `posts` is of a pharmacy, `failed_keys` of an address, `vendors` of a key that reaches all pharmacies.
     """
 
-    def __init__(self, limiter: Limiter, posts: Rate | None, failed_keys: Rate | None, vendors: Rate | None) -> None:
+    def __init__(
+        self, limiter: RateLimiter, posts: RateLimit | None, failed_keys: RateLimit | None, vendors: RateLimit | None
+    ) -> None:
         self._limiter = limiter
         self._posts = posts
         self._failed_keys = failed_keys
@@ -103,7 +105,7 @@ class Limits:
             return {}
         return _headers("posts", limit, taken.remaining(limit), limit.seconds * (1 - taken.elapsed))
 
-    async def _taken(self, subject: str, limit: Rate | None) -> Taken | None:
+    async def _taken(self, subject: str, limit: RateLimit | None) -> WindowUsage | None:
         if limit is None:
             return None
         taken = await self._limiter.take(subject, limit)
@@ -132,7 +134,7 @@ class Limits:
 
     def too_many_keys(self, address: str) -> TooManyRequests:
         """Return the refusal of a blocked address."""
-        limit = self._failed_keys or Rate(1, 1)
+        limit = self._failed_keys or RateLimit(1, 1)
         return _too_many_keys(limit, max(0.001, self._blocked.get(neighbourhood(address), 0.0) - monotonic()))
 
     async def failed_key(self, address: str) -> None:
@@ -148,19 +150,19 @@ class Limits:
             raise _too_many_keys(self._failed_keys, taken)
 
 
-def refuse_over(code: str, limit: Rate, taken: Taken | float | None) -> None:
+def refuse_over(code: str, limit: RateLimit, taken: WindowUsage | float | None) -> None:
     """Raise TooManyRequests with this code when nothing was granted."""
     if isinstance(taken, float):
         headers = _headers(code.removesuffix("_limited"), limit, 0, taken)
         raise TooManyRequests(code, taken, headers, quota=limit.quota, seconds=limit.seconds)
 
 
-def _too_many_keys(limit: Rate, wait: float) -> TooManyRequests:
+def _too_many_keys(limit: RateLimit, wait: float) -> TooManyRequests:
     headers = _headers("failed-keys", limit, 0, wait)
     return TooManyRequests("failed_keys_limited", wait, headers, quota=limit.quota, seconds=limit.seconds)
 
 
-def _headers(policy: str, rate: Rate, remaining: int, reset: float) -> dict[str, str]:
+def _headers(policy: str, rate: RateLimit, remaining: int, reset: float) -> dict[str, str]:
     seconds = math.ceil(reset)
     return {
         "RateLimit-Policy": f'"{policy}";q={rate.quota};w={rate.seconds}',

@@ -10,14 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from integrahub import __version__
-from integrahub.access.rate_limiter import Limiter, Limits
+from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.api import problems as errors
-from integrahub.api.auth.authentication import Keys
+from integrahub.api.auth.authentication import ApiKeyAuthenticator
 from integrahub.api.auth.guarded_route import Door
 from integrahub.api.auth.metrics_access import Insight
 from integrahub.api.middleware.methods import Methods
 from integrahub.api.middleware.read_limits import ReadBounds, Reads
-from integrahub.api.middleware.telemetry import Watched
+from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST
 from integrahub.api.openapi.problems import PROBLEM, SECURITY, tell_refusals
 from integrahub.api.pharmacy_cache import Creation, KnownPharmacies
@@ -29,7 +29,7 @@ from integrahub.api.routes import operations as replays
 from integrahub.api.routes import pharmacies as admin
 from integrahub.api.routes import products as catalogue
 from integrahub.api.routes.audit_log import Audit
-from integrahub.api.routes.ingest import PATH, BodyBounds, IngestRoute
+from integrahub.api.routes.ingest import PATH, BodyLimits, IngestRoute
 from integrahub.domain.api_keys import Scope
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
@@ -53,10 +53,10 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
         redirect_slashes=False,  # the way there would be in the clear behind a proxy that ends TLS
     )
     settings = hub.settings
-    limiter = Limiter(hub.database)
+    limiter = RateLimiter(hub.database)
     rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
-    limits = Limits(limiter, *map(parse_rate, rates))
-    known = Keys(hub.everything, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
+    limits = RateLimits(limiter, *map(parse_rate, rates))
+    known = ApiKeyAuthenticator(hub.everything, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
     errors.install(app)
     post = _post_route(hub, ingest, known, limits, limiter)
     app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
@@ -65,7 +65,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
         app.include_router(routes)
     app.include_router(pages.router(f"{app.title} API"))
     app.add_middleware(Methods)
-    app.add_middleware(Watched, post=post)
+    app.add_middleware(TelemetryMiddleware, post=post)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 
@@ -74,18 +74,20 @@ def _read_bounds(settings: Settings) -> ReadBounds:
     return ReadBounds(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
 
 
-def _post_route(hub: Hub, ingest: Ingest, known: Keys, limits: Limits, limiter: Limiter) -> "_Bare":
+def _post_route(
+    hub: Hub, ingest: Ingest, known: ApiKeyAuthenticator, limits: RateLimits, limiter: RateLimiter
+) -> "IngestEndpoint":
     settings = hub.settings
-    bounds = BodyBounds(settings.max_payload_size, settings.max_inflation, settings.body_patience)
+    bounds = BodyLimits(settings.max_payload_size, settings.max_inflation, settings.body_patience)
     poster = known.allowing(Scope.INGEST)
     creation = Creation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
     found = KnownPharmacies(hub.database, limiter, creation)
     decoding = Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads)
     own: dict[str, Any] = {"bounds": bounds, "decoding": decoding, "verify_cnpj": settings.verify_cnpj}
-    return _Bare(IngestRoute(ingest, hub.database, poster, limits, found, **own))
+    return IngestEndpoint(IngestRoute(ingest, hub.database, poster, limits, found, **own))
 
 
-def _routers(hub: Hub, known: Keys, limiter: Limiter) -> list[APIRouter]:
+def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
     verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.everything), hub.everything
     reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     insight = Insight(viewer, is_public=hub.settings.is_insight_public)
@@ -123,7 +125,7 @@ async def _openapi(request: Request) -> Response:
     return Response(app.state.openapi, media_type="application/json")
 
 
-class _Bare:
+class IngestEndpoint:
     """An endpoint that is called with the raw request and renders its own refusals."""
 
     def __init__(self, route: IngestRoute) -> None:

@@ -3,15 +3,15 @@
 from time import monotonic
 from typing import Any, NamedTuple
 
-from integrahub.access.rate_limiter import Limiter, refuse_over
+from integrahub.access.rate_limiter import RateLimiter, refuse_over
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
-from integrahub.db.tenancy import Reach
+from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller, Scope
-from integrahub.domain.dialects.inovafarma.identify import Facts
+from integrahub.domain.dialects.inovafarma.identify import FirstRecord
 from integrahub.domain.errors import Forbidden
-from integrahub.resilience.micro_batcher import Shared
-from integrahub.resilience.rate_limit import Rate
+from integrahub.resilience.micro_batcher import SingleFlight
+from integrahub.resilience.rate_limit import RateLimit
 from integrahub.telemetry.metrics.protection import PHARMACIES_CREATED
 
 _FRESH_SECONDS = 5.0  # a pharmacy's settings are remembered
@@ -22,28 +22,28 @@ class Creation(NamedTuple):
     """Whether a key for all pharmacies may make new ones by posting, and how many (None: any number)."""
 
     is_allowed: bool
-    rate: Rate | None
+    rate: RateLimit | None
 
 
 class KnownPharmacies:
     """Find the pharmacy of a post. One that is not known is made, within the bounds of keys that reach all."""
 
-    def __init__(self, database: Database, limiter: Limiter, creation: Creation) -> None:
+    def __init__(self, database: Database, limiter: RateLimiter, creation: Creation) -> None:
         self._database = database
         self._limiter = limiter
         self._creation = creation
         self._known: dict[str, tuple[dict[str, Any], float]] = {}
-        self._asked = Shared[tuple[str, str], dict[str, Any]]()
+        self._asked = SingleFlight[tuple[str, str], dict[str, Any]]()
 
-    async def __call__(self, caller: Caller, cnpj: str, facts: Facts) -> dict[str, Any]:
+    async def __call__(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
         """Return the pharmacy; Forbidden or TooManyRequests when it is new and this key may not make it now."""
         known, since = self._known.get(cnpj, (None, 0.0))
         if known is None or monotonic() - since > _FRESH_SECONDS:
             known = await self._asked((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, facts))
         return known
 
-    async def _find_or_create(self, caller: Caller, cnpj: str, facts: Facts) -> dict[str, Any]:
-        seen = self._database.within(Reach(cnpjs=(cnpj,)))
+    async def _find_or_create(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
+        seen = self._database.within(TenantContext(cnpjs=(cnpj,)))
         known = await pharmacies.find(seen, cnpj)
         if known is None:
             await self._check(caller, cnpj)

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from integrahub.domain.languages import DEFAULT, Language
-from integrahub.domain.messages.catalog import say
-from integrahub.domain.messages.security import Sentence
+from integrahub.domain.messages.catalog import render_message
+from integrahub.domain.messages.security import Message
 
 MEDIA_TYPE = "application/problem+json"
 
 
 def problem_body(
-    status: int, error: str, code: str, told: Sentence, language: Language, trace_id: str
+    status: int, error: str, code: str, told: Message, language: Language, trace_id: str
 ) -> dict[str, Any]:
     """Return a problem (RFC 9457) with the members that older clients read."""
     message = told.in_language(language)
@@ -34,7 +34,7 @@ def problem_body(
 
 def bare_refusal(status: HTTPStatus, code: str, *headers: str, **facts: object) -> bytes:
     """Return a whole answer that closes its connection, for a request without a readable head: no language is known."""
-    told = say(code, facts)
+    told = render_message(code, facts)
     body = msgspec.json.encode(problem_body(status, status.phrase, code, told, DEFAULT, ""))
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"content-type: {MEDIA_TYPE}", f"content-length: {len(body)}"]
     lines += [f"content-language: {DEFAULT}", "connection: close", *headers, "", ""]

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from integrahub.api.language import language_of, mark
 from integrahub.api.middleware.methods import allowed
 from integrahub.api.problem_body import MEDIA_TYPE, problem_body
-from integrahub.domain.errors import Problem, Transient, UnfitValue
+from integrahub.domain.errors import InvalidData, Problem, Transient
 from integrahub.domain.failures import cause_of
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.fields import FIELDS, describe
-from integrahub.domain.messages.security import Sentence
-from integrahub.resilience.circuit_breaker import BreakerOpen
+from integrahub.domain.messages.security import Message
+from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.registry import ERRORS
 
@@ -32,7 +32,7 @@ def render(
     request: Request, status: int, error: str, code: str, members: Mapping[str, Any] | None = None, /, **facts: Any
 ) -> Response:
     """A problem as old and new clients read it, its `message` in the language the request prefers."""
-    told = say(code, facts)
+    told = render_message(code, facts)
     request.scope["refusal"] = code  # for the log
     language = language_of(request)
     body = problem_body(status, error, code, told, language, traces.current())
@@ -52,7 +52,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
 async def _transient(request: Request, fault: Exception) -> Response:
     ERRORS.add("ingest", cause_of(fault))
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
-    wait = math.ceil(fault.retry_after if isinstance(fault, BreakerOpen) else _SHORTLY)
+    wait = math.ceil(fault.retry_after if isinstance(fault, CircuitOpen) else _SHORTLY)
     answer = render(request, 503, "Service Unavailable", "dependency_away", wait=wait)
     answer.headers["Retry-After"] = str(wait)
     return answer
@@ -81,7 +81,7 @@ async def _invalid(request: Request, fault: Exception) -> Response:
         {"field": field, "message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
         for field, told in found
     ]
-    told = Sentence(*("; ".join(f"{field}: {told[place]}" for field, told in found) for place in (0, 1)))
+    told = Message(*("; ".join(f"{field}: {told[place]}" for field, told in found) for place in (0, 1)))
     return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, told=told)
 
 
@@ -104,7 +104,7 @@ _ANSWERS: dict[type[Exception], Any] = {
     Problem: _problem,
     Transient: _transient,
     ClientDisconnect: _gone,
-    UnfitValue: _unfit,
+    InvalidData: _unfit,
     HTTPException: _http,
     RequestValidationError: _invalid,
     Exception: _unexpected,

@@ -5,15 +5,15 @@ from typing import TypeVar
 
 from integrahub.bus.base import Bus, Delivery
 from integrahub.domain.errors import Transient
-from integrahub.resilience.circuit_breaker import Breaker, BreakerOpen
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
 
 _T = TypeVar("_T")
 
 
-class GuardedBus:
+class CircuitBreakingBus:
     """The bus port; OSError and Transient open the breaker, and whatever was not announced is by sweep."""
 
-    def __init__(self, inner: Bus, breaker: Breaker) -> None:
+    def __init__(self, inner: Bus, breaker: CircuitBreaker) -> None:
         self._inner = inner
         self._breaker = breaker
 
@@ -44,7 +44,7 @@ class GuardedBus:
         """The call's answer; the breaker learns how it went."""
         try:
             answer = await call
-        except BreakerOpen:
+        except CircuitOpen:
             raise  # something below the bus is away, and has a breaker of its own
         except (OSError, Transient) as error:
             self._breaker.failed(error)

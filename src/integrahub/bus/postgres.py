@@ -11,17 +11,17 @@ import structlog
 from integrahub.bus.base import Delivery
 from integrahub.db.connections import connect
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
-from integrahub.resilience.micro_batcher import Gathering
+from integrahub.db.queries import load_queries
+from integrahub.resilience.micro_batcher import MicroBatcher
 
-_SQL = blocks("bus_messages")
+_SQL = load_queries("bus_messages")
 _TOGETHER = 1000  # calls that may share a transaction
 _ANSWER = 5.0  # seconds that answer may take
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
 _log = structlog.get_logger()
 
 
-class LocalBus:
+class PostgresBus:
     """The bus port over the hub's own database; one listening connection a process."""
 
     def __init__(
@@ -30,8 +30,8 @@ class LocalBus:
         self._database = database
         self._unread = unread  # topics without readers: what is sent there is not kept
         # What is asked while a transaction is under way shares the next one.
-        self._publishing = Gathering(self._publish, most=_TOGETHER, at_once=1)
-        self._settling = Gathering(self._settle, most=_TOGETHER, at_once=1)
+        self._publishing = MicroBatcher(self._publish, most=_TOGETHER, at_once=1)
+        self._settling = MicroBatcher(self._settle, most=_TOGETHER, at_once=1)
         self._visibility = visibility  # seconds until a message not settled comes again
         self._silence = silence  # seconds without a notice after which the listener asks whether its server is there
         self._woken: dict[str, asyncio.Event] = {}

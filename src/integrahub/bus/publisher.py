@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.domain.errors import Transient
 from integrahub.domain.events import (
     BATCHES_FINISHED,
@@ -55,7 +55,7 @@ async def publish_ready(bus: Bus, rows: list[dict[str, Any]]) -> None:
     await publish(bus, CHUNKS_READY, events)
 
 
-async def publish_turn(bus: Bus, turn: Turn) -> None:
+async def publish_turn(bus: Bus, turn: NextWork) -> None:
     """Announce whatever the pharmacy's next batch needs."""
     await publish_ready(bus, turn.ready)
     if turn.finishing:

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from integrahub.cli.top_figures import Rates, Seen, figures
-from integrahub.client.client import Client, Refused
+from integrahub.cli.top_figures import MetricsSample, Rates, figures
+from integrahub.client.client import ApiError, Client
 
 _BATCHES = 8
 Row = dict[str, Any]
@@ -34,8 +34,8 @@ class Looking:
         asked = [self._asking.submit(ask) for ask in (self._health, self._metrics, self._newest)]
         told = [answer.result() for answer in asked]
         if not self._rates.looks and not self._down:
-            raise Refused(next(filter(None, told), "The hub told no metrics."))
-        rates = self._rates if self._rates.looks else Rates(deque([Seen(monotonic(), {})]))
+            raise ApiError(next(filter(None, told), "The hub told no metrics."))
+        rates = self._rates if self._rates.looks else Rates(deque([MetricsSample(monotonic(), {})]))
         return figures(rates) | {
             "batches": self._batches,
             "down": self._down,
@@ -52,7 +52,7 @@ class Looking:
         return _faultless(take)
 
     def _metrics(self) -> str:
-        return _faultless(lambda: self._rates.add(Seen.of(self._client.text("/metrics"))))
+        return _faultless(lambda: self._rates.add(MetricsSample.of(self._client.text("/metrics"))))
 
     def _newest(self) -> str:
         def take() -> None:
@@ -64,7 +64,7 @@ class Looking:
 def _faultless(act: Callable[[], None]) -> str:
     try:
         act()
-    except (Refused, httpx.HTTPError) as error:
+    except (ApiError, httpx.HTTPError) as error:
         return str(error) or type(error).__name__
     return ""
 

@@ -8,7 +8,7 @@ from psycopg import OperationalError
 from integrahub.db.connections import connect
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.embedded.server import EmbeddedPostgres
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
 from integrahub.hub.credentials import with_login
@@ -32,7 +32,7 @@ async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
     if running := await postgres.url_of_running():
         yield settings.model_copy(update={"database_url": running})
         return
-    url = url_as(await postgres.start(), Role.WORKER)
+    url = url_as(await postgres.start(), DatabaseRole.WORKER)
     try:
         yield settings.model_copy(update={"database_url": url})
     finally:

@@ -9,11 +9,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.resilience.circuit_breaker import BreakerState
+from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.telemetry.instruments import Metric
 from integrahub.telemetry.metrics import registry as metrics
 
-_STATES = {0.0: BreakerState.CLOSED, 1.0: BreakerState.HALF_OPEN, 2.0: BreakerState.OPEN}
+_STATES = {0.0: CircuitState.CLOSED, 1.0: CircuitState.HALF_OPEN, 2.0: CircuitState.OPEN}
 _TOPIC_OF = {"split": "batches.received", "upsert": "chunks.ready", "finish": "batches.upserted"}
 _TROUBLES = {
     "unaccounted_records": metrics.UNACCOUNTED_RECORDS,
@@ -27,14 +27,14 @@ _SETTLED = ("inserted", "updated", "unchanged", "merged")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MetricsSample:
     """One look: `at` in monotonic seconds, values by sample and labels."""
 
     at: float
     values: dict[str, dict[frozenset[tuple[str, str]], float]]
 
     @classmethod
-    def of(cls, text: str) -> "Seen":
+    def of(cls, text: str) -> "MetricsSample":
         """From the exposition."""
         values: dict[str, dict[frozenset[tuple[str, str]], float]] = defaultdict(dict)
         for family in text_string_to_metric_families(text):
@@ -58,9 +58,9 @@ class Seen:
 class Rates:
     """Looks of the last seconds. The fleet adds its processes up every 1 to 3 s, so that counters move in steps."""
 
-    looks: deque[Seen] = field(default_factory=deque)
+    looks: deque[MetricsSample] = field(default_factory=deque)
 
-    def add(self, now: Seen) -> None:
+    def add(self, now: MetricsSample) -> None:
         """Take one more look; those older than the window go."""
         self.looks.append(now)
         while len(self.looks) > 2 and now.at - self.looks[1].at >= _WINDOW_SECONDS:
@@ -99,7 +99,7 @@ def figures(rates: Rates) -> dict[str, Any]:
     }
 
 
-def _steps(now: Seen) -> dict[str, dict[str, int | None]]:
+def _steps(now: MetricsSample) -> dict[str, dict[str, int | None]]:
     active, most = now.by(metrics.WORKERS_ACTIVE, "step"), now.by(metrics.WORKERS_MAX, "step")
     restarts, waiting = now.by(metrics.WORKER_RESTARTS, "step"), now.by(metrics.BACKLOG_RECORDS, "step")
     lag = now.by(metrics.LAG, "topic")

@@ -20,7 +20,7 @@ _PAGE = 500
 chosen_hub: ContextVar[tuple[str | None, str | None]] = ContextVar("chosen_hub", default=(None, None))
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """The hub refused; the text says why, `status` with which answer (None: it was not the hub's).
 
     `retry_after` is in seconds, None where the hub did not say when to come again.
@@ -103,9 +103,9 @@ class Client:
         try:
             yield
         except httpx.TransportError as error:
-            raise Refused(unreachable(self.url, error)) from error
+            raise ApiError(unreachable(self.url, error)) from error
         except ValueError as error:  # JSON was expected
-            raise Refused(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
+            raise ApiError(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
 
     def pages(self, path: str, next_of: Callable[[Any], str | None] | None = None, **query: Any) -> Iterator[Any]:
         """Every item of a listing."""
@@ -132,7 +132,7 @@ def answered(answer: httpx.Response) -> httpx.Response:
         told = f"{told} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
     wait = answer.headers.get("Retry-After", "")
     retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
-    raise Refused(f"The hub answered {answer.status_code}: {told}", answer.status_code, retry_after)
+    raise ApiError(f"The hub answered {answer.status_code}: {told}", answer.status_code, retry_after)
 
 
 def _checked(url: str) -> str:
@@ -146,7 +146,7 @@ def credentials(settings: Settings, key: str | None = None) -> dict[str, str]:
     """Return the header of a key: the one given, that of the settings, or the operator's; none where there is none."""
     found = (key or settings.key or _admin_key(settings)).strip()
     if not (found.isascii() and found.isprintable()):
-        raise Refused("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
+        raise ApiError("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
     return {"Authorization": f"Bearer {found}"} if found else {}
 
 

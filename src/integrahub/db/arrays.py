@@ -15,7 +15,7 @@ _WIDTH = array("I", struct.pack("!I", 8))  # bytes of an element, which stand be
 
 
 @dataclass(frozen=True, slots=True)
-class Bigints:
+class BigintArray:
     """A parameter of type bigint[]."""
 
     numbers: "array[int]"
@@ -25,7 +25,7 @@ class _Dumper(Dumper):
     format = Format.BINARY
     oid = _BIGINTS
 
-    def dump(self, obj: Bigints) -> bytes:
+    def dump(self, obj: BigintArray) -> bytes:
         """A header, then of each element its width and its bytes, the highest first."""
         count, swapped = len(obj.numbers), array("q", obj.numbers)
         if not count:
@@ -43,4 +43,4 @@ def as_text(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-adapters.register_dumper(Bigints, _Dumper)
+adapters.register_dumper(BigintArray, _Dumper)

@@ -20,9 +20,9 @@ from psycopg.errors import (
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from integrahub.db.connections import HubConnection, Unanswered, connect
-from integrahub.db.tenancy import Reach, Role
-from integrahub.domain.errors import StatementTimeout, Transient, UnfitValue
-from integrahub.resilience.circuit_breaker import Breaker
+from integrahub.db.tenancy import DatabaseRole, TenantContext
+from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
+from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.resilience.deadlines import WORKING, Deadlines
 
 # A server that goes on after it was frozen finds that sessions were idle for too long.
@@ -65,7 +65,7 @@ class _Pooled(HubConnection):
         return await address.connect(conninfo, **keywords)
 
 
-class _Lent:
+class _Leased:
     """Count the connections that are in use."""
 
     count = 0
@@ -79,12 +79,12 @@ class _Lent:
         self.count -= 1
 
 
-def _limits(deadlines: Deadlines, role: Role | None) -> str:
+def _limits(deadlines: Deadlines, role: DatabaseRole | None) -> str:
     """What PostgreSQL itself enforces, in milliseconds. Its TCP limit notices a client that vanished without a word."""
     times = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
     fixed = "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=20000"
     # What one client asks of the API takes one core at most, not those of everybody's posts.
-    alone = " -c max_parallel_workers_per_gather=0" if role is Role.API else ""
+    alone = " -c max_parallel_workers_per_gather=0" if role is DatabaseRole.API else ""
     return f"{times} {fixed}{alone}" + (f" -c role={role}" if role else "")
 
 
@@ -107,16 +107,16 @@ class Database:
         size: int = 4,
         min_size: int = 2,
         name: str = "integrahub",
-        breaker: Breaker | None = None,
-        role: Role | None = None,
+        breaker: CircuitBreaker | None = None,
+        role: DatabaseRole | None = None,
         refused: Callable[[], Awaitable[None]] | None = None,
         deadlines: Deadlines = WORKING,
     ) -> None:
-        self._reach: Reach | None = None
-        self._lent = _Lent()
+        self._reach: TenantContext | None = None
+        self._lent = _Leased()
         self._answer = deadlines.answer
         self._address = _Address(url, refused)
-        self.breaker = breaker or Breaker("PostgreSQL", monotonic)
+        self.breaker = breaker or CircuitBreaker("PostgreSQL", monotonic)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             self._newest,
             connection_class=_Pooled,
@@ -157,7 +157,7 @@ class Database:
     async def _newest(self) -> str:
         return self.url
 
-    def within(self, reach: Reach) -> "Database":
+    def within(self, reach: TenantContext) -> "Database":
         """The same connections, each transaction naming the pharmacies it may see."""
         bound = copy.copy(self)
         bound._reach = reach
@@ -203,7 +203,7 @@ class Database:
                 self.breaker.failed(error, _HUNG if isinstance(error, Unanswered) else 1)
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
         except (DataError, IntegrityError) as error:
-            raise UnfitValue(f"PostgreSQL cannot take a value: {error}") from error
+            raise InvalidData(f"PostgreSQL cannot take a value: {error}") from error
         finally:
             self.breaker.left()
         self.breaker.succeeded()

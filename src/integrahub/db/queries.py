@@ -9,7 +9,7 @@ _HEADING = re.compile(r"^-- ([-a-z_0-9]+) --\n", re.MULTILINE)
 
 
 @cache
-def blocks(table: LiteralString) -> dict[str, LiteralString]:
+def load_queries(table: LiteralString) -> dict[str, LiteralString]:
     """The statements of `sql/<table>.sql` by name. KeyError later means a block that is not there."""
     text = (files(__package__) / "sql" / f"{table}.sql").read_text("utf-8")
     parts = _HEADING.split(text)

@@ -7,12 +7,12 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("roles")
+_SQL = load_queries("roles")
 
 
-class Role(StrEnum):
+class DatabaseRole(StrEnum):
     """What a process is in PostgreSQL; permissions.sql says what each may do."""
 
     API = "integrahub_api"
@@ -20,7 +20,7 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class TenantContext:
     """The pharmacies a transaction names: all of them, or those of CNPJs, or those of ids."""
 
     everything: bool = False
@@ -28,9 +28,9 @@ class Reach:
     ids: tuple[int, ...] = ()
 
     @classmethod
-    def of_cnpjs(cls, cnpjs: Iterable[str] | None) -> "Reach":
+    def of_cnpjs(cls, cnpjs: Iterable[str] | None) -> "TenantContext":
         """That of a key: None means all pharmacies."""
-        return EVERYTHING if cnpjs is None else cls(cnpjs=tuple(sorted(cnpjs)))
+        return ALL_TENANTS if cnpjs is None else cls(cnpjs=tuple(sorted(cnpjs)))
 
     async def name(self, connection: AsyncConnection[Any]) -> None:
         """Tell the transaction; it is forgotten at its end."""
@@ -42,4 +42,4 @@ class Reach:
             await connection.execute(_SQL["see_pharmacies"], {"ids": list(self.ids)})
 
 
-EVERYTHING = Reach(everything=True)
+ALL_TENANTS = TenantContext(everything=True)

@@ -43,7 +43,7 @@ class ChunkStatus(StrEnum):
     CANCELLED = "CANCELLED"  #: Its batch was cancelled before it was applied.
 
 
-class Deactivation(StrEnum):
+class DeactivationState(StrEnum):
     """What became of the products a FULL no longer has."""
 
     NONE = "none"  #: Nothing to deactivate, or not a FULL.

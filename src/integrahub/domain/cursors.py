@@ -9,7 +9,7 @@ import msgspec
 MAX_CURSOR_LENGTH = 500  # characters: twice what any listing gives out
 
 
-class BadCursor(ValueError):
+class InvalidCursor(ValueError):
     """The text is not a cursor this hub gave."""
 
 
@@ -21,12 +21,12 @@ def encode(*values: str | int) -> str:
 def decode(cursor: str, *kinds: type) -> list[Any]:
     """Return the values of a cursor; BadCursor unless they are of these kinds and it is no longer than any given."""
     if len(cursor) > MAX_CURSOR_LENGTH:
-        raise BadCursor(cursor[:40])
+        raise InvalidCursor(cursor[:40])
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         values = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=list[Any])
     except (UnicodeError, binascii.Error, msgspec.MsgspecError, RecursionError):
-        raise BadCursor(cursor) from None
+        raise InvalidCursor(cursor) from None
     if [type(value) for value in values] != list(kinds):
-        raise BadCursor(cursor)
+        raise InvalidCursor(cursor)
     return values

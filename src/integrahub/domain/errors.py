@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar
 
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 
 
 class IntegraHubError(Exception):
@@ -26,7 +26,7 @@ class Poison(IntegraHubError):
     """This work can never succeed as it is; it is set aside for a person."""
 
 
-class UnfitValue(IntegraHubError):
+class InvalidData(IntegraHubError):
     """A value is not one its column can hold."""
 
 
@@ -34,14 +34,14 @@ class ConfigurationError(IntegraHubError):
     """A setting is missing or cannot be used."""
 
 
-class BodyFault(Poison):
+class BodyError(Poison):
     """The body as a whole cannot be delimited into records; `offset` is in decoded bytes."""
 
     def __init__(self, code: str, offset: int, **facts: object) -> None:
         self.code = code
         self.offset = offset
         self.facts = {"offset": offset} | facts
-        super().__init__(say(code, self.facts).en)
+        super().__init__(render_message(code, self.facts).en)
 
 
 class Problem(IntegraHubError):
@@ -58,7 +58,7 @@ class Problem(IntegraHubError):
         self.facts = facts
         self.members = members or {}
         self.headers: dict[str, str] = {}
-        super().__init__(say(code, facts).en)
+        super().__init__(render_message(code, facts).en)
 
 
 class BadRequest(Problem):
@@ -89,7 +89,7 @@ class NotFound(Problem):
     error = "Not Found"
 
 
-class TooSlow(Problem):
+class RequestTimeout(Problem):
     """The body does not come, or comes at a crawl; the connection is closed."""
 
     status = 408

@@ -65,7 +65,7 @@ class BatchFinished(msgspec.Struct, frozen=True, rename="camel"):
     status: str
 
 
-class MessageDead(msgspec.Struct, frozen=True, rename="camel"):
+class DeadMessage(msgspec.Struct, frozen=True, rename="camel"):
     """A message that left its topic since no step can work on it: `body` as it was, and why (see Failure)."""
 
     letter_id: UUID

@@ -2,7 +2,7 @@
 
 import re
 
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 
 _SHAPE = re.compile(r"[0-9A-Z]{12}[0-9]{2}")
 _MASK = re.compile(r"[.\-/\s]")
@@ -17,7 +17,7 @@ class InvalidCnpj(ValueError):
     def __init__(self, code: str, value: object) -> None:
         self.code = code
         self.facts = {"value": str(value)[:40]}
-        super().__init__(say(code, self.facts).en)
+        super().__init__(render_message(code, self.facts).en)
 
 
 def _check_digit(characters: str) -> str:

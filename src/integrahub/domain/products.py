@@ -18,7 +18,7 @@ SETTLED = COUNTERS[:6]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RecordIssue:
     """What a client should know of one record.
 
     `position` counts records from 0, `offset` bytes of the decoded body; `value` is what was found, cut to 200
@@ -36,7 +36,7 @@ class Fault:
 
 
 # code -> (Portuguese, English): what is wrong and what to do.
-MESSAGES: dict[str, tuple[str, str]] = {
+RECORD_MESSAGES: dict[str, tuple[str, str]] = {
     "not_object": (
         "O registro não é um objeto JSON. Envie cada produto como um objeto entre chaves.",
         "The record is not a JSON object. Send each product as an object in braces.",

@@ -16,7 +16,7 @@ Row = tuple[Any, ...]  # product id, columns as COPY text or None, then what the
 
 
 @dataclass(slots=True)
-class Carried:
+class LaterFields:
     """The columns and the keys of `extra` that later DELTAs gave a product."""
 
     columns: set[str] = field(default_factory=set)
@@ -29,13 +29,13 @@ class Carried:
 
     def covers(self, row: Row) -> bool:
         """Whether nothing of a DELTA's row is left to apply."""
-        other = Carried()
+        other = LaterFields()
         other.add(row)
         return other.columns <= self.columns and other.extra <= self.extra
 
 
 @dataclass(slots=True)
-class Later:
+class LaterWrites:
     """What batches after the replayed one said of its products.
 
     `superseded`: applied by a later FULL. `carried`: by product, what later DELTAs applied. `inactive_since`: products
@@ -43,11 +43,11 @@ class Later:
     """
 
     superseded: set[int] = field(default_factory=set)
-    carried: dict[int, Carried] = field(default_factory=dict)
+    carried: dict[int, LaterFields] = field(default_factory=dict)
     inactive_since: dict[int, datetime] = field(default_factory=dict)
 
 
-def fold(row: Row, load_type: str, current: dict[str, str | None] | None, carried: Carried) -> list[str | None]:
+def fold(row: Row, load_type: str, current: dict[str, str | None] | None, carried: LaterFields) -> list[str | None]:
     """The product's columns as COPY text: the record's, but for what is carried by later DELTAs.
 
     `current` are the columns as they stand, None for a product not known.
@@ -65,7 +65,7 @@ def fold(row: Row, load_type: str, current: dict[str, str | None] | None, carrie
 
 
 def _value(
-    name: str, value: str | None, load_type: str, current: dict[str, str | None] | None, carried: Carried
+    name: str, value: str | None, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
 ) -> str | None:
     stays = name in carried.columns or (value is None and load_type == "delta")
     if stays and current is not None:

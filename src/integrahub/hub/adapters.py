@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from integrahub.bus.base import Bus
 from integrahub.bus.kafka.config import KafkaOptions, client_options
-from integrahub.bus.postgres import LocalBus
+from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY, GROUPS
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage
-from integrahub.storage.s3.config import S3Place, s3_place
+from integrahub.storage.s3.config import S3Config, s3_config
 
 if TYPE_CHECKING:
-    from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+    from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 
 
 def _storage_url(settings: Settings) -> str:
@@ -54,19 +54,19 @@ def storage(settings: Settings) -> Storage:
     return FileStorage(Path(url.removeprefix("file://")))
 
 
-def storage_rules(settings: Settings) -> "tuple[BucketRules, Keeping] | None":
+def storage_rules(settings: Settings) -> "tuple[BucketLifecycle, RetentionDays] | None":
     """The bucket's rules and what they should be; None where the storage has none of its own."""
     if not is_s3(settings):
         return None
     with extra("s3"):
-        from integrahub.storage.s3.lifecycle import BucketRules, Keeping
+        from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
     days = settings.body_retention_days, settings.chunk_retention_days
-    return BucketRules(_s3_place(settings)), Keeping(*days, settings.cold_class)
+    return BucketLifecycle(_s3_place(settings)), RetentionDays(*days, settings.cold_class)
 
 
-def _s3_place(settings: Settings) -> S3Place:
+def _s3_place(settings: Settings) -> S3Config:
     keys = settings.storage_access_key, settings.storage_secret_key
-    return s3_place(_storage_url(settings), *keys, authority=settings.storage_ca)
+    return s3_config(_storage_url(settings), *keys, authority=settings.storage_ca)
 
 
 async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
@@ -76,7 +76,7 @@ async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
 
         assert isinstance(storage, S3Storage)
         storage.renew(_s3_place(settings))
-    if isinstance(bus, LocalBus):
+    if isinstance(bus, PostgresBus):
         await bus.renew()
     else:
         from integrahub.bus.kafka.bus import KafkaBus
@@ -99,7 +99,7 @@ def extra(name: str) -> Iterator[None]:
 def bus(settings: Settings, database: Database) -> Bus:
     """How steps hear of work; ConfigurationError when BUS_URL names none."""
     if settings.bus_url == "local":
-        return LocalBus(database, unread=frozenset({BATCHES_FINISHED}))
+        return PostgresBus(database, unread=frozenset({BATCHES_FINISHED}))
     options = _kafka_options(settings)
     with extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus

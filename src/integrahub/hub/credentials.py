@@ -36,7 +36,7 @@ def renewed(settings: Settings) -> Settings:
     return with_login(settings.model_copy(update=known))
 
 
-class Rotation:
+class CredentialRotation:
     """The newest credentials of a process, handed to whoever uses them.
 
     Where all settings come from the environment nothing can change, and nothing is read.

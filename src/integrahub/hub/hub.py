@@ -9,43 +9,43 @@ from time import monotonic
 from uuid import UUID
 
 from integrahub.bus.base import Bus
-from integrahub.bus.circuit_breaking import GuardedBus
+from integrahub.bus.circuit_breaking import CircuitBreakingBus
 from integrahub.db.database import Database
 from integrahub.db.schema import migrate as migrations
 from integrahub.db.schema import version as schema
-from integrahub.db.tenancy import EVERYTHING, Role
+from integrahub.db.tenancy import ALL_TENANTS, DatabaseRole
 from integrahub.domain.api_keys import key_hash
 from integrahub.domain.chosen_keys import SHORTEST
-from integrahub.domain.concurrency import TOGETHER, WIDTH, Window
+from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import adapters
-from integrahub.hub.credentials import Rotation, with_login
+from integrahub.hub.credentials import CredentialRotation, with_login
 from integrahub.maintenance.orphans import Orphans
-from integrahub.maintenance.retention import Retain, RetentionDays
+from integrahub.maintenance.retention import Retention, RetentionDays
 from integrahub.maintenance.sweep import Sweep
-from integrahub.monitoring.heartbeat import Presence
-from integrahub.monitoring.reconciliation import Reconcile
-from integrahub.monitoring.scrape import Gauges
-from integrahub.monitoring.statistics import Census
-from integrahub.operations.decisions import Decide
+from integrahub.monitoring.heartbeat import WorkerHeartbeat
+from integrahub.monitoring.reconciliation import Reconciliation
+from integrahub.monitoring.scrape import MetricsScrape
+from integrahub.monitoring.statistics import StatisticsCollector
+from integrahub.operations.decisions import BatchDecisions
 from integrahub.operations.replay import Replay
 from integrahub.operations.verify import Verify
-from integrahub.pipeline.failures.step import Failures, Letters
+from integrahub.pipeline.failures.step import GroupFailures, StoreDeadLetters
 from integrahub.pipeline.finish.step import Finish
-from integrahub.pipeline.ingest.admission import Admission
+from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.step import Upsert
-from integrahub.resilience.backlog import Bounds
-from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.resilience.backlog import BacklogLimits
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.resilience.deadlines import ANSWERING, WORKING, Deadlines, reading
 from integrahub.resilience.retry_policy import RetryPolicy
-from integrahub.resilience.step_breaker import Fuse
+from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.secrets.local import OperatorKey, kept_operator_key, kept_pepper
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
-from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Hub:
     bus: Bus
     pepper: bytes
     operator: OperatorKey
-    breakers: dict[str, Breaker]
-    fuses: dict[str, Fuse]
+    breakers: dict[str, CircuitBreaker]
+    fuses: dict[str, StepBreaker]
     chosen: tuple[Storage, Bus]
     deadlines: Deadlines = WORKING
 
@@ -76,12 +76,12 @@ class Hub:
     @property
     def everything(self) -> Database:
         """The database across pharmacies: for the operator's acts and the hub's own counts."""
-        return self.database.within(EVERYTHING)
+        return self.database.within(ALL_TENANTS)
 
     def ingest(self) -> Ingest:
         """The step behind POST."""
-        bounds = Bounds(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
-        admission = Admission(self.everything, bounds)
+        bounds = BacklogLimits(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
+        admission = AdmissionControl(self.everything, bounds)
         minutes = self.settings.full_window_minutes
         patience = self.deadlines.commit
         return Ingest(self.database, self.storage, self.bus, admission, patience=patience, window_minutes=minutes)
@@ -122,21 +122,21 @@ class Hub:
             window=self._window(),
         )
 
-    def reconcile(self) -> Reconcile:
+    def reconcile(self) -> Reconciliation:
         """What proves that nothing vanished."""
-        return Reconcile(self.database)
+        return Reconciliation(self.database)
 
-    def census(self) -> Census:
+    def census(self) -> StatisticsCollector:
         """What counts aside what dashboards ask."""
-        return Census(self.database, adapters.objects_folder(self.settings), self.settings.storage_quota)
+        return StatisticsCollector(self.database, adapters.objects_folder(self.settings), self.settings.storage_quota)
 
-    def failures(self) -> Failures:
+    def failures(self) -> GroupFailures:
         """What finds out what dead letters have in common."""
-        return Failures(self.database)
+        return GroupFailures(self.database)
 
-    def letters(self) -> Letters:
+    def letters(self) -> StoreDeadLetters:
         """What keeps messages that were given up."""
-        return Letters(self.database, self.failures())
+        return StoreDeadLetters(self.database, self.failures())
 
     def sweep(self) -> Sweep:
         """What finds work that was left behind."""
@@ -149,7 +149,7 @@ class Hub:
             replay_rate=self.settings.replay_rate,
         )
 
-    def retain(self) -> Retain:
+    def retain(self) -> Retention:
         """What removes what was kept long enough. A bucket's own rules decide about its chunks."""
         settings = self.settings
         bodies = settings.body_retention_days
@@ -160,7 +160,7 @@ class Hub:
             reports=settings.report_retention_days,
             batches=settings.batch_retention_days,
         )
-        return Retain(self.database, self.storage, days)
+        return Retention(self.database, self.storage, days)
 
     def orphans(self) -> Orphans:
         """What removes objects that no row names."""
@@ -175,30 +175,33 @@ class Hub:
         sizes = {"chunk_size": self.settings.chunk_size, "max_record": self.settings.max_record_size}
         return Verify(self.database, self.storage, **sizes)
 
-    def decide(self) -> Decide:
+    def decide(self) -> BatchDecisions:
         """What a person orders done to batches."""
         minutes = self.settings.full_window_minutes
-        return Decide(self.everything, self.bus, window_minutes=minutes, window=self._window())
+        return BatchDecisions(self.everything, self.bus, window_minutes=minutes, window=self._window())
 
-    def gauges(self) -> Gauges:
+    def gauges(self) -> MetricsScrape:
         """What tells Prometheus of the hub's work."""
         most = {"api": self.settings.max_api, "upsert": self.settings.max_upsert_workers}
-        return Gauges(self.everything, self.bus, self.breakers, most)
+        return MetricsScrape(self.everything, self.bus, self.breakers, most)
 
-    def presence(self, worker_id: UUID, steps: list[str]) -> Presence:
+    def presence(self, worker_id: UUID, steps: list[str]) -> WorkerHeartbeat:
         """What makes this process known as a worker."""
         own = self.settings.parent_pid is None
-        return Presence(self.everything, worker_id, steps, self.settings.worker_name, counted=own)
+        return WorkerHeartbeat(self.everything, worker_id, steps, self.settings.worker_name, counted=own)
 
     def problems(self, *dependencies: str) -> list[str]:
         """Why this process should not be given work now: breakers, of these or of all, that are not closed."""
         asked = {name: breaker for name, breaker in self.breakers.items() if name in dependencies or not dependencies}
-        told = ((name, breaker) for name, breaker in asked.items() if breaker.state is not BreakerState.CLOSED)
+        told = ((name, breaker) for name, breaker in asked.items() if breaker.state is not CircuitState.CLOSED)
         return [f"{name} is left alone: {breaker.last_error}" for name, breaker in told]
 
-    def _window(self) -> Window:
+    def _window(self) -> InFlightLimit:
         # Twice what the workers hold at once: the next chunk is there when one is done.
-        return Window(self.settings.split_window, 2 * WIDTH * TOGETHER * self.settings.min_upsert_workers)
+        return InFlightLimit(
+            self.settings.split_window,
+            2 * UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION * self.settings.min_upsert_workers,
+        )
 
     def _retries(self) -> RetryPolicy:
         return RetryPolicy(attempts=self.settings.max_chunk_retries)
@@ -206,7 +209,7 @@ class Hub:
 
 @asynccontextmanager
 async def open_hub(
-    settings: Settings, name: str = "integrahub", role: Role | None = None, deadlines: Deadlines | None = None
+    settings: Settings, name: str = "integrahub", role: DatabaseRole | None = None, deadlines: Deadlines | None = None
 ) -> AsyncIterator[Hub]:
     """Open what this process needs and close it in the end; ConfigurationError when a setting cannot be used.
 
@@ -218,8 +221,8 @@ async def open_hub(
             "DATABASE_URL is not set. `integrahub up` runs with a database of its own; every other role needs the "
             "address of one, for example postgresql://user:password@host/integrahub."
         )
-    rotation = Rotation(await asyncio.to_thread(with_login, settings))
-    secrets_of_keys = (b"", OperatorKey()) if role is Role.WORKER else secrets_of(settings)
+    rotation = CredentialRotation(await asyncio.to_thread(with_login, settings))
+    secrets_of_keys = (b"", OperatorKey()) if role is DatabaseRole.WORKER else secrets_of(settings)
     hub = unopened(rotation.settings, name, *secrets_of_keys, role, rotation, deadlines)
     known = [migration for migration, _ in migrations.available()]
     proven = await schema.is_proven(hub.database.url, known)
@@ -241,25 +244,25 @@ def unopened(
     name: str = "integrahub",
     pepper: bytes = b"",
     operator: OperatorKey = OperatorKey(),  # noqa: B008
-    role: Role | None = None,
-    rotation: Rotation | None = None,
+    role: DatabaseRole | None = None,
+    rotation: CredentialRotation | None = None,
     deadlines: Deadlines | None = None,
 ) -> Hub:
     """The hub as it is composed, before anything is opened; enough to describe it."""
     url, refused = settings.database_url or "postgresql://", rotation.refused if rotation else None
-    deadlines = deadlines or (ANSWERING if role is Role.API else WORKING)
-    least, most = settings.pool_sizes("api" if role is Role.API else "worker")
+    deadlines = deadlines or (ANSWERING if role is DatabaseRole.API else WORKING)
+    least, most = settings.pool_sizes("api" if role is DatabaseRole.API else "worker")
     pool = partial(Database, url, name=name, role=role, refused=refused)
     database = pool(size=most, min_size=least, deadlines=deadlines)
     reads = pool(size=settings.read_pool_size, min_size=0, deadlines=reading(settings.read_timeout_seconds))
     breakers = {"postgresql": database.breaker}
-    breakers |= {"storage": Breaker("Storage", monotonic), "bus": Breaker("The bus", monotonic)}
+    breakers |= {"storage": CircuitBreaker("Storage", monotonic), "bus": CircuitBreaker("The bus", monotonic)}
     chosen = adapters.storage(settings), adapters.bus(settings, database)
     storage, bus = (
-        GuardedStorage(chosen[0], breakers["storage"], deadlines.storage),
-        GuardedBus(chosen[1], breakers["bus"]),
+        CircuitBreakingStorage(chosen[0], breakers["storage"], deadlines.storage),
+        CircuitBreakingBus(chosen[1], breakers["bus"]),
     )
-    fuses = {step: Fuse(monotonic) for step in ("split", "upsert")}
+    fuses = {step: StepBreaker(monotonic) for step in ("split", "upsert")}
     return Hub(settings, database, reads, storage, bus, pepper, operator, breakers, fuses, chosen, deadlines)
 
 

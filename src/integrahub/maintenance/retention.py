@@ -28,7 +28,7 @@ class RetentionDays:
     batches: int  # batches themselves
 
 
-class Retain:
+class Retention:
     """Remove what is old. Several may run at once."""
 
     def __init__(self, database: Database, storage: Storage, days: RetentionDays) -> None:

@@ -8,7 +8,7 @@ from integrahub.db.batches import split_claims as batches
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
-from integrahub.domain.concurrency import Window
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
 
 _QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
@@ -20,7 +20,14 @@ class Sweep:
     """Mend what the bus lost and what the dead left behind. Several may run at once."""
 
     def __init__(
-        self, database: Database, bus: Bus, *, window: Window, window_minutes: int, crashes: int, replay_rate: int
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        window: InFlightLimit,
+        window_minutes: int,
+        crashes: int,
+        replay_rate: int,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -32,7 +39,7 @@ class Sweep:
     async def __call__(self) -> None:
         """One round."""
         if await self._leases_count():
-            for batch_id in await chunks.free_expired(self._database, self._crashes):
+            for batch_id in await chunks.release_expired(self._database, self._crashes):
                 await publish_upserted(self._bus, batch_id)
         await self._splits()
         again = await self._doubt(CHUNKS_READY)

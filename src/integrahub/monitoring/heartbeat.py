@@ -17,7 +17,7 @@ _AGAIN = 1.0  # seconds until a database that is away is asked again
 _log = structlog.get_logger()
 
 
-class Presence:
+class WorkerHeartbeat:
     """Registers in the background, since a database that is away delays the work, not the start; then beats.
 
     Without a name of its own a worker takes one nobody had, and so no one's place. `counted`: whether taking the place
@@ -34,7 +34,7 @@ class Presence:
         self._counted = counted
         self.known = asyncio.Event()
 
-    async def __aenter__(self) -> "Presence":
+    async def __aenter__(self) -> "WorkerHeartbeat":
         self._keeping = asyncio.create_task(self._keep())
         return self
 

@@ -9,7 +9,7 @@ from integrahub.db.monitoring import workers
 _log = structlog.get_logger()
 
 
-class Reconcile:
+class Reconciliation:
     """One round compares counts made apart and keeps what it found; workers long gone are forgotten."""
 
     def __init__(self, database: Database) -> None:

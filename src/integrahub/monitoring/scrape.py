@@ -12,7 +12,7 @@ from integrahub.db.monitoring import backlog, workers
 from integrahub.db.monitoring import reconciliation as reconciliations
 from integrahub.db.monitoring import statistics as census
 from integrahub.domain.events import GROUPS
-from integrahub.resilience.circuit_breaker import Breaker, BreakerState
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.telemetry import exposition
 from integrahub.telemetry import snapshots as counts
 from integrahub.telemetry.instruments import Metric, Values
@@ -21,18 +21,20 @@ from integrahub.telemetry.probe_server import SCRAPE, Answer
 from integrahub.telemetry.snapshots import Counts
 
 _SHARE = 0.4  # of the time a scraper waits, the database and the bus may take
-_DEGREES = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
+_DEGREES = {CircuitState.CLOSED: 0.0, CircuitState.HALF_OPEN: 1.0, CircuitState.OPEN: 2.0}
 _STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
 _log = structlog.get_logger()
 
 
-class Gauges:
+class MetricsScrape:
     """One text for a scrape: what this process counts, then what the database and the bus answer just now.
 
     `most` is step -> how many workers it may have.
     """
 
-    def __init__(self, database: Database, bus: Bus, breakers: Mapping[str, Breaker], most: Mapping[str, int]) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, breakers: Mapping[str, CircuitBreaker], most: Mapping[str, int]
+    ) -> None:
         self._database = database
         self._bus = bus
         self._breakers = breakers

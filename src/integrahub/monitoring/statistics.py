@@ -20,7 +20,7 @@ _PATIENCE = 5.0  # seconds the disk may take to say how full it is
 _RESULTS = (*SETTLED, "deactivated")
 
 
-class Census:
+class StatisticsCollector:
     """A round counts what is cheap, and now and then what is costly. Several may run; one counts at a time.
 
     `folder` is where objects are kept, None when that is no disk; `quota` bytes they may take, None when only the disk

@@ -8,13 +8,13 @@ from integrahub.db.batches import batch_log
 from integrahub.db.batches import decisions as operations
 from integrahub.db.batches import finish as finishing
 from integrahub.db.database import Database
-from integrahub.domain.concurrency import Window
+from integrahub.domain.concurrency import InFlightLimit
 
 
-class Decide:
+class BatchDecisions:
     """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
 
-    def __init__(self, database: Database, bus: Bus, *, window_minutes: int, window: Window) -> None:
+    def __init__(self, database: Database, bus: Bus, *, window_minutes: int, window: InFlightLimit) -> None:
         self._database = database
         self._bus = bus
         self._window_minutes = window_minutes

@@ -11,7 +11,7 @@ from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
 from integrahub.domain.errors import Conflict, NotFound, Problem
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.replays import KINDS
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import is_kept
@@ -102,7 +102,7 @@ class Replay:
 
 
 def _refused(problem: Problem, batch_id: UUID) -> Row:
-    told = say(problem.code, problem.facts)
+    told = render_message(problem.code, problem.facts)
     return {"batch_id": batch_id, "code": problem.code, "message_pt": told.pt, "message_en": told.en}
 
 

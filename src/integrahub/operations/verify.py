@@ -8,13 +8,13 @@ from pyroaring import BitMap64
 
 from integrahub.db.database import Connection, Database
 from integrahub.db.products import rebuild as verifying
-from integrahub.domain.chunks.builder import Draft, partitions
+from integrahub.domain.chunks.builder import ChunkBuilder, partitions
 from integrahub.domain.dialects.inovafarma.identify import identify_all, normalise
 from integrahub.domain.errors import NotFound
-from integrahub.domain.parsing.reader import Oversize, Run
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import is_kept, runs_of
-from integrahub.storage.spill import Record, Spool
+from integrahub.storage.spill import Record, SpillPartitions
 
 Row = dict[str, Any]
 
@@ -60,7 +60,7 @@ class Verify:
     async def _stage(self, connection: Connection, load: Row) -> None:
         """The load's applied records, a part of its products at a time."""
         applied = await verifying.applied_ids(connection, load)
-        spool = Spool(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
+        spool = SpillPartitions(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
         body = await verifying.body_of(connection, load) if load["is_inline"] else None
         try:
             async for position, run in runs_of(self._storage, load, body, self._max_record):
@@ -71,15 +71,15 @@ class Verify:
         finally:
             spool.close()
 
-    def _normal(self, load: Row, draft: Draft) -> list[Any]:
+    def _normal(self, load: Row, draft: ChunkBuilder) -> list[Any]:
         sources = list(zip(draft.positions, draft.offsets, draft.ids, draft.records, strict=True))
         told = {"cnpj": load["cnpj"], "load_type": load["load_type"], "zone": ZoneInfo(load["time_zone"])}
         return normalise(sources, max_record=self._max_record, **told).products
 
 
-def _records(position: int, run: Run, applied: BitMap64) -> Iterator[Record]:
+def _records(position: int, run: RawRecords, applied: BitMap64) -> Iterator[Record]:
     found = zip(run.records, run.offsets, identify_all(run.records), strict=True)
     for place, (record, offset, product_id) in enumerate(found, position):
-        if product_id in applied and not isinstance(record, Oversize):
+        if product_id in applied and not isinstance(record, OversizeRecord):
             raw = bytes(record)
             yield place, offset, raw, product_id, 0, len(raw)

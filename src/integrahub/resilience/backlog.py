@@ -11,7 +11,7 @@ _WEIGHT = 0.3  # of the newest observation in a rate
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class BacklogLimits:
     """How many records may wait before posts are refused: of one pharmacy, of all. 0: any number."""
 
     pharmacy: int = 0
@@ -19,7 +19,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class Overload:
     """A bound that is reached: `waiting` and `bound` in records, `retry_after` in seconds."""
 
     waiting: int
@@ -40,18 +40,18 @@ class _Line:
         self.rate = gone if not self.rate else (1 - _WEIGHT) * self.rate + _WEIGHT * gone
         self.waiting, self.taken = waiting, 0
 
-    def excess(self, bound: int) -> Excess | None:
+    def excess(self, bound: int) -> Overload | None:
         waiting = self.waiting + self.taken
         if not bound or waiting < bound:
             return None
         wait = (waiting - _ROOM * bound) / self.rate if self.rate else _UNKNOWN
-        return Excess(waiting, bound, min(_LONGEST, max(1.0, wait)))
+        return Overload(waiting, bound, min(_LONGEST, max(1.0, wait)))
 
 
 class Backlog:
     """The latest count and what was taken in since: one line a pharmacy, and one of all."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: BacklogLimits) -> None:
         self._bounds = bounds
         self._total = _Line()
         self._lines: dict[int, _Line] = {}
@@ -69,7 +69,7 @@ class Backlog:
         self._total.taken += records
         self._lines.setdefault(pharmacy_id, _Line()).taken += records
 
-    def excess(self, pharmacy_id: int) -> Excess | None:
+    def excess(self, pharmacy_id: int) -> Overload | None:
         """Why the pharmacy may post nothing now: its own bound first, then that of all."""
         line = self._lines.get(pharmacy_id)
         own = line.excess(self._bounds.pharmacy) if line else None

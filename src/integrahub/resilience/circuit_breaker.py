@@ -7,7 +7,7 @@ from enum import StrEnum
 from integrahub.domain.errors import Transient
 
 
-class BreakerState(StrEnum):
+class CircuitState(StrEnum):
     """Whether calls go through."""
 
     CLOSED = "closed"  #: Calls go through.
@@ -15,7 +15,7 @@ class BreakerState(StrEnum):
     HALF_OPEN = "half-open"  #: One call tries whether the dependency is back.
 
 
-class BreakerOpen(Transient):
+class CircuitOpen(Transient):
     """The dependency failed too often just now; calls wait `retry_after` seconds."""
 
     def __init__(self, dependency: str, retry_after: float, last_error: str) -> None:
@@ -25,7 +25,7 @@ class BreakerOpen(Transient):
 
 
 @dataclass(slots=True)
-class Breaker:
+class CircuitBreaker:
     """Opens after `threshold` failures in a row, for `pause` seconds, doubling to `longest` while trials fail.
 
     `clock` gives monotonic seconds. Only faults of the dependency itself are told to it.
@@ -44,11 +44,11 @@ class Breaker:
     _trying: bool = False
 
     @property
-    def state(self) -> BreakerState:
+    def state(self) -> CircuitState:
         """As it is now."""
         if self._until is None:
-            return BreakerState.CLOSED
-        return BreakerState.OPEN if self.clock() < self._until and not self._trying else BreakerState.HALF_OPEN
+            return CircuitState.CLOSED
+        return CircuitState.OPEN if self.clock() < self._until and not self._trying else CircuitState.HALF_OPEN
 
     def retry_after(self) -> float:
         """Seconds until a call may be tried; 0 when it may now."""
@@ -63,7 +63,7 @@ class Breaker:
         if self._until is None:
             return
         if self._trying or self.clock() < self._until:
-            raise BreakerOpen(self.dependency, max(self.retry_after(), self.pause), self.last_error)
+            raise CircuitOpen(self.dependency, max(self.retry_after(), self.pause), self.last_error)
         self._trying = True
 
     def succeeded(self) -> None:

@@ -9,7 +9,7 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-class Gathering(Generic[Item]):
+class MicroBatcher(Generic[Item]):
     """Groups of up to `most` items, `at_once` groups under way; a group takes what waits when its turn comes.
 
     Each caller waits for its own item; when a group fails, all its callers are told so.
@@ -54,7 +54,7 @@ class Gathering(Generic[Item]):
                     done.set_result(None)
 
 
-class Shared(Generic[Key, Answer]):
+class SingleFlight(Generic[Key, Answer]):
     """Who asks for what is being looked up already waits for that answer."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ EXPECTED = "100/minute, 5/second, 1000/hour or off"
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class RateLimit:
     """`quota` in any `seconds`."""
 
     quota: int
@@ -19,18 +19,18 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class WindowUsage:
     """What was taken in the current window and in the one before; `elapsed` is the share of the current one gone."""
 
     now: int
     before: int
     elapsed: float
 
-    def remaining(self, rate: Rate) -> int:
+    def remaining(self, rate: RateLimit) -> int:
         """How many more would be granted now."""
         return max(0, math.floor(rate.quota - self.now - self.before * (1 - self.elapsed)))
 
-    def retry_after(self, rate: Rate) -> float:
+    def retry_after(self, rate: RateLimit) -> float:
         """Seconds until one more is granted, 0 when it would be now."""
         room = rate.quota - 1
         if self.now + self.before * (1 - self.elapsed) <= room:
@@ -40,7 +40,7 @@ class Taken:
         return (1 - self.elapsed + 1 - room / self.now) * rate.seconds
 
 
-def parse_rate(text: str) -> Rate | None:
+def parse_rate(text: str) -> RateLimit | None:
     """The rate written as `100/minute`; None for `off`; ValueError for what is neither."""
     cleaned = text.strip().lower()
     if cleaned == "off":
@@ -48,7 +48,7 @@ def parse_rate(text: str) -> Rate | None:
     match = _SHAPE.fullmatch(cleaned)
     if match is None:
         raise ValueError(f"{text!r} is no rate; expected {EXPECTED}")
-    return Rate(int(match[1]), _UNITS[match[2]])
+    return RateLimit(int(match[1]), _UNITS[match[2]])
 
 
 def neighbourhood(address: str) -> str:

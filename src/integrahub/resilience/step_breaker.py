@@ -10,7 +10,7 @@ _REMEMBERED = 2 * _FAILURES  # outcomes: a cause that spares half of the work bl
 
 
 @dataclass(slots=True)
-class Fuse:
+class StepBreaker:
     """Pauses for `pause` seconds, doubling to `longest` while the first work after it fails again.
 
     `clock` gives monotonic seconds. Only faults of the work itself are told to it, never those of a dependency.

@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from integrahub.secrets.base import Login, SecretUnread, as_login, as_settings
+from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, as_login, as_settings
 
 # Two tries: fifteen seconds and a short pause at most.
 _PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
@@ -21,13 +21,13 @@ class AwsSecrets:
         try:
             self._client = boto3.client("secretsmanager", config=_PATIENCE)
         except BotoCoreError as error:
-            raise SecretUnread(f"AWS Secrets Manager cannot be asked: {error} Set AWS_REGION.") from error
+            raise SecretUnavailable(f"AWS Secrets Manager cannot be asked: {error} Set AWS_REGION.") from error
 
     def values(self) -> dict[str, str]:
         """Settings by name."""
         return as_settings(self._read(self._name), self._name)
 
-    def login(self, name: str) -> Login:
+    def login(self, name: str) -> DatabaseCredentials:
         """The secret's `username` and `password`, as its rotation last set them."""
         return as_login(self._read(name), name)
 
@@ -38,6 +38,6 @@ class AwsSecrets:
         try:
             return json.loads(self._client.get_secret_value(SecretId=name)["SecretString"])
         except (ClientError, BotoCoreError) as error:
-            raise SecretUnread(f"The secret {name} could not be read from AWS Secrets Manager: {error}") from error
+            raise SecretUnavailable(f"The secret {name} could not be read from AWS Secrets Manager: {error}") from error
         except (KeyError, ValueError):
-            raise SecretUnread(f"The secret {name} of AWS Secrets Manager is no JSON text.") from None
+            raise SecretUnavailable(f"The secret {name} of AWS Secrets Manager is no JSON text.") from None

@@ -7,12 +7,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from integrahub.domain.errors import Transient
 
 
-class SecretUnread(Transient):
+class SecretUnavailable(Transient):
     """A secret could not be read from where it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class DatabaseCredentials:
     """Who to be in a database."""
 
     user: str
@@ -25,14 +25,14 @@ class Login:
         return urlunsplit(parts._replace(netloc=f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{place}"))
 
 
-class Keeper(Protocol):
+class SecretStore(Protocol):
     """Secrets kept by somebody else. Calls block; SecretUnread when there is no answer or none that can be used."""
 
     def values(self) -> dict[str, str]:
         """Settings by name as they are now. Must not remember what was read before."""
         ...
 
-    def login(self, name: str) -> Login:
+    def login(self, name: str) -> DatabaseCredentials:
         """The login kept or made under `name`; one that was lent for a time is given until most of it has passed."""
         ...
 
@@ -44,15 +44,17 @@ class Keeper(Protocol):
 def as_settings(kept: Any, name: str) -> dict[str, str]:
     """Values by the full names of settings, from names with or without the prefix; SecretUnread if it is no object."""
     if not isinstance(kept, dict) or not all(isinstance(value, str | int | float) for value in kept.values()):
-        raise SecretUnread(f"The secret {name} is not a JSON object of settings, such as {{'ADMIN_API_KEY': '...'}}.")
+        raise SecretUnavailable(
+            f"The secret {name} is not a JSON object of settings, such as {{'ADMIN_API_KEY': '...'}}."
+        )
     return {_prefixed(key): str(value) for key, value in kept.items()}
 
 
-def as_login(kept: Any, name: str) -> Login:
+def as_login(kept: Any, name: str) -> DatabaseCredentials:
     """The login a secret tells as `username` and `password`, as databases' rotations write it."""
     if not isinstance(kept, dict) or not kept.get("username") or not kept.get("password"):
-        raise SecretUnread(f"The secret {name} has no username and password.")
-    return Login(str(kept["username"]), str(kept["password"]))
+        raise SecretUnavailable(f"The secret {name} has no username and password.")
+    return DatabaseCredentials(str(kept["username"]), str(kept["password"]))
 
 
 def _prefixed(name: str) -> str:

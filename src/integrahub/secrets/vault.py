@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from integrahub.domain.addresses import is_local_url
-from integrahub.secrets.base import Login, SecretUnread, as_login, as_settings
+from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, as_login, as_settings
 
 _PATIENCE = 5.0  # seconds each part of an answer may take
 _USED = 2 / 3  # of what was lent for a time, after which it is asked for anew
@@ -18,7 +18,7 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True, slots=True)
-class VaultPlace:
+class VaultConfig:
     """`path` is mount and secret, `secret/integrahub`. Whoever asks has a `token`, or logs in: by AppRole (`role_id`,
     `secret_id`), or as Kubernetes' service account in `role`. `authority` is a PEM file; None: the system's.
     """
@@ -34,7 +34,7 @@ class VaultPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lent:
+class _Leased:
     """Something good until a moment of the process's clock; None: until it is changed by somebody."""
 
     what: Any = field(repr=False)
@@ -44,25 +44,25 @@ class _Lent:
 class Vault:
     """The keeper's port over one Vault. A login lent for a time is used for two thirds of it, then another is taken."""
 
-    def __init__(self, place: VaultPlace, clock: Callable[[], float] = monotonic, patience: float = _PATIENCE) -> None:
+    def __init__(self, place: VaultConfig, clock: Callable[[], float] = monotonic, patience: float = _PATIENCE) -> None:
         self._place = place
         self._patience = patience
         self._clock = clock
-        self._token: _Lent | None = None
-        self._lent: dict[str, _Lent] = {}
+        self._token: _Leased | None = None
+        self._lent: dict[str, _Leased] = {}
 
     def values(self) -> dict[str, str]:
         """Settings by name, of the newest version."""
         mount, _, secret = self._place.path.partition("/")
         return as_settings(self._read(f"{mount}/data/{secret}")["data"].get("data"), self._place.path)
 
-    def login(self, name: str) -> Login:
+    def login(self, name: str) -> DatabaseCredentials:
         """Of `database/creds/ROLE` (lent) or `database/static-creds/ROLE` (rotated by Vault itself)."""
         lent = self._lent.get(name)
         if lent is None or lent.until is None or lent.until <= self._clock():
             told = self._read(name)
-            lent = self._lent[name] = _Lent(as_login(told["data"], name), self._end_of(told["lease_duration"]))
-        login: Login = lent.what
+            lent = self._lent[name] = _Leased(as_login(told["data"], name), self._end_of(told["lease_duration"]))
+        login: DatabaseCredentials = lent.what
         return login
 
     def forget(self) -> None:
@@ -90,7 +90,7 @@ class Vault:
             told = self._log_in()["auth"]
             self._lent.clear()  # what the token before took ends with it
             seconds = told["lease_duration"]
-            self._token = _Lent(told["client_token"], self._clock() + seconds * _USED if seconds else None)
+            self._token = _Leased(told["client_token"], self._clock() + seconds * _USED if seconds else None)
         return str(self._token.what)
 
     def _log_in(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ class Vault:
         elif place.role and _ACCOUNT.exists():
             path, told = "auth/kubernetes/login", {"role": place.role, "jwt": _ACCOUNT.read_text().strip()}
         else:
-            raise SecretUnread(
+            raise SecretUnavailable(
                 "Vault asks who this is. Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or in Kubernetes "
                 "VAULT_ROLE."
             )
@@ -118,9 +118,11 @@ class Vault:
             ) as client:
                 return client.request(method, f"/v1/{path}", headers=headers, json=told)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise SecretUnread(f"Vault at {place.address} does not answer: {error}") from error
+            raise SecretUnavailable(f"Vault at {place.address} does not answer: {error}") from error
         except OSError as error:
-            raise SecretUnread(f"VAULT_CACERT is {place.authority}, which holds no certificate: {error}") from error
+            raise SecretUnavailable(
+                f"VAULT_CACERT is {place.authority}, which holds no certificate: {error}"
+            ) from error
 
     def _answered(self, path: str, answer: httpx.Response) -> dict[str, Any]:
         try:
@@ -129,7 +131,7 @@ class Vault:
             told = {}
         if answer.status_code != 200 or not isinstance(told, dict):
             reasons = ", ".join(told.get("errors", ())) if isinstance(told, dict) else ""
-            raise SecretUnread(
+            raise SecretUnavailable(
                 f"Vault at {self._place.address} answered {answer.status_code} for {path}: "
                 f"{reasons or 'nothing is there'}."
             )

@@ -23,7 +23,7 @@ from integrahub.resilience.rate_limit import parse_rate
 from integrahub.settings import values
 from integrahub.settings.pool_sizes import parse_pool_size
 from integrahub.settings.secret_sources import (
-    SecretsPlace,
+    SecretsSettings,
     Sources,
     keeper,
     kept_values,
@@ -32,7 +32,7 @@ from integrahub.settings.secret_sources import (
     unknown_names,
 )
 
-__all__ = ["SecretsPlace", "Settings", "keeper"]
+__all__ = ["SecretsSettings", "Settings", "keeper"]
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -69,7 +69,7 @@ DatabaseUrl = Annotated[str | None, _checked(parse_database_url)]
 File = Annotated[Path | None, AfterValidator(_existing)]
 
 
-class Settings(SecretsPlace):
+class Settings(SecretsSettings):
     """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
 
     is_strict: ClassVar[bool] = True

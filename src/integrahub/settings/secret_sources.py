@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from integrahub.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from integrahub.secrets.base import Keeper
+    from integrahub.secrets.base import SecretStore
 
 PREFIX = "INTEGRAHUB_"
 Sources = tuple[PydanticBaseSettingsSource, ...]
@@ -53,10 +53,10 @@ class _Files(EnvSettingsSource):
         return {name.lower(): value for name, value in files_of(self._folder).items()}
 
 
-class _Kept(EnvSettingsSource):
+class SecretStoreSource(EnvSettingsSource):
     """Settings as a keeper of secrets has them."""
 
-    def __init__(self, settings: type[BaseSettings], kept: "Keeper") -> None:
+    def __init__(self, settings: type[BaseSettings], kept: "SecretStore") -> None:
         self._kept = kept
         super().__init__(settings)
 
@@ -64,7 +64,7 @@ class _Kept(EnvSettingsSource):
         return {name.lower(): value for name, value in self._kept.values().items()}
 
 
-class SecretsPlace(BaseSettings):
+class SecretsSettings(BaseSettings):
     """Where secrets are kept: read before all other settings, from the environment and files alone."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True, extra="ignore")
@@ -122,7 +122,7 @@ def _content(path: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "Keeper":
+def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "SecretStore":
     """Return one keeper a process, so that what it was lent is used until it ends."""
     kind, name = place
     if kind == "aws":
@@ -133,18 +133,18 @@ def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "Keepe
                 f"{error.name} is not installed. SECRETS is `aws`: pip install 'integrahub[aws]'."
             ) from error
         return AwsSecrets(name or "integrahub")
-    from integrahub.secrets.vault import Vault, VaultPlace
+    from integrahub.secrets.vault import Vault, VaultConfig
 
     if not vault.get("address"):
         raise ConfigurationError("SECRETS is `vault`, and VAULT_ADDR is not set, for example https://vault:8200.")
-    return Vault(VaultPlace(path=name or "secret/integrahub", **vault))  # type: ignore[arg-type]
+    return Vault(VaultConfig(path=name or "secret/integrahub", **vault))  # type: ignore[arg-type]
 
 
-def keeper(place: SecretsPlace) -> "Keeper | None":
+def keeper(place: SecretsSettings) -> "SecretStore | None":
     """Return who keeps the secrets; None for the environment. ConfigurationError when the keeper cannot be asked."""
     if place.secrets == "env":
         return None
-    given = place.model_dump(include={name for name in SecretsPlace.model_fields if name.startswith("vault_")})
+    given = place.model_dump(include={name for name in SecretsSettings.model_fields if name.startswith("vault_")})
     own = {"vault_addr": "address", "vault_cacert": "authority"}
     vault = {own.get(name, name.removeprefix("vault_")): value for name, value in given.items()}
     return _keeper((place.secrets, place.secrets_name), **vault)
@@ -153,10 +153,10 @@ def keeper(place: SecretsPlace) -> "Keeper | None":
 def kept_values(settings: type[BaseSettings]) -> Sources:
     """Return the keeper of secrets as a source; none when there is no keeper."""
     try:
-        kept = keeper(SecretsPlace())
+        kept = keeper(SecretsSettings())
     except ValidationError:  # refused together with all other settings
         return ()
-    return (_Kept(settings, kept),) if kept else ()
+    return (SecretStoreSource(settings, kept),) if kept else ()
 
 
 def names_of(settings: type[BaseSettings]) -> dict[str, str]:

@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from integrahub.domain.parsing.encodings import inflater_for
-from integrahub.domain.parsing.reader import Run, cutter_for
+from integrahub.domain.parsing.reader import RawRecords, cutter_for
 from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
 
 
-async def runs_of(storage: Storage, batch: Row, body: bytes | None, max_record: int) -> AsyncIterator[tuple[int, Run]]:
+async def runs_of(
+    storage: Storage, batch: Row, body: bytes | None, max_record: int
+) -> AsyncIterator[tuple[int, RawRecords]]:
     """Runs of a batch's records, each with the position of its first; `body` is None when it is an object.
 
     `batch` tells `location`, `encoding` and `media_type`. ObjectMissing when the body is not kept.

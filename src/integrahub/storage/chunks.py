@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from integrahub.domain.chunks.builder import Chunk, Payload, Slice, decode_payload
+from integrahub.domain.chunks.builder import BodySlice, Chunk, ChunkObject, decode_payload
 from integrahub.domain.parsing.encodings import inflater_for
 from integrahub.storage.base import ObjectMissing, Storage
 
@@ -26,7 +26,7 @@ async def read_chunk(storage: Storage, row: Row) -> Chunk:
         content = b"".join([*inflater.feed(bytes(row["body"]))])[start : start + length]
     else:
         content = b"".join([block async for block in storage.get(row["location"], start, length)])
-    return Slice(content, row["media_type"], start, row["first_position"])
+    return BodySlice(content, row["media_type"], start, row["first_position"])
 
 
 async def copy_dead(storage: Storage, row: Row) -> str:
@@ -40,7 +40,7 @@ async def copy_dead(storage: Storage, row: Row) -> str:
     return name
 
 
-async def store_chunk(storage: Storage, name: str, payload: Payload) -> None:
+async def store_chunk(storage: Storage, name: str, payload: ChunkObject) -> None:
     """Keep a chunk as an object of its own."""
 
     async def blocks() -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TypeVar
 
 from integrahub.domain.errors import Transient
-from integrahub.resilience.circuit_breaker import Breaker
+from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 
 _PATIENCE = 30.0  # seconds without progress
@@ -18,12 +18,12 @@ _HUNG = 3  # failures that one unanswered deadline counts for
 _T = TypeVar("_T")
 
 
-class GuardedStorage:
+class CircuitBreakingStorage:
     """The storage port; OSError, Transient and `patience` seconds without progress open the breaker, everything else is
     an answer.
     """
 
-    def __init__(self, inner: Storage, breaker: Breaker, patience: float = _PATIENCE) -> None:
+    def __init__(self, inner: Storage, breaker: CircuitBreaker, patience: float = _PATIENCE) -> None:
         self._inner = inner
         self._breaker = breaker
         self._patience = patience

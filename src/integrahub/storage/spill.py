@@ -8,7 +8,7 @@ from typing import IO
 import msgspec
 import xxhash
 
-from integrahub.domain.chunks.builder import Draft
+from integrahub.domain.chunks.builder import ChunkBuilder
 
 Record = tuple[int, int, bytes, int, int, int]  # position, offset, raw, product id, hash, length
 REPEATS = 10_000  # records of one product that are one product
@@ -17,7 +17,7 @@ _BYTES = 8 << 20  # of the records of one product
 _MEMORY = 16 << 20  # bytes all partitions together keep in memory
 
 
-class Spool:
+class SpillPartitions:
     """Partitions by product: each holds whole products, their records in order. `chunk_size` in records."""
 
     def __init__(self, partitions: int, chunk_size: int) -> None:
@@ -35,17 +35,17 @@ class Spool:
         file = self._files[digest % len(self._files)]
         file.write(len(packed).to_bytes(4, "little") + packed)
 
-    def drafts(self) -> Iterator[Draft]:
+    def drafts(self) -> Iterator[ChunkBuilder]:
         """Late chunks of whole products; those that have too many records come apart, to be rejected."""
         for file in self._files:
             repeated = set[int]()
-            draft = Draft()
+            draft = ChunkBuilder()
             for records in self._products(file, repeated):
                 for record in records:
                     draft.add(*record)
                 if draft.is_full(self._chunk_size):
                     yield draft
-                    draft = Draft()
+                    draft = ChunkBuilder()
             if draft.records:
                 yield draft
             if repeated:
@@ -74,14 +74,14 @@ class Spool:
                 del found[record[3]]
         yield from found.values()
 
-    def _rejected(self, file: IO[bytes], repeated: set[int]) -> Iterator[Draft]:
-        draft = Draft(rejection=REJECTION)
+    def _rejected(self, file: IO[bytes], repeated: set[int]) -> Iterator[ChunkBuilder]:
+        draft = ChunkBuilder(rejection=REJECTION)
         for record in _records(file):
             if record[3] in repeated:
                 draft.add(*record)
             if draft.is_full(self._chunk_size):
                 yield draft
-                draft = Draft(rejection=REJECTION)
+                draft = ChunkBuilder(rejection=REJECTION)
         if draft.records:
             yield draft
 

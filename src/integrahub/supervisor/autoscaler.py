@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReplicaRange:
     """The fewest and the most processes of a role."""
 
     minimum: int
@@ -20,7 +20,7 @@ class Span:
 
 
 @dataclass(slots=True)
-class Calm:
+class StabilizationWindow:
     """Lets a wish for one more (+1) or one less (-1) pass once it was repeated, and not right after a change.
 
     `add_looks` and `remove_looks` are looks in a row; `add_pause` and `remove_pause` seconds since the last change.
@@ -46,7 +46,7 @@ class Calm:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class UpsertLoad:
     """The upsert workers at one moment: `at` in seconds, `workers` wanted now, `backlog` in records waiting in the
     database, `lag` in messages of the bus, `applied` in records applied since any fixed moment."""
 
@@ -66,28 +66,28 @@ class UpsertScaling:
     holds at once. Rates are smoothed over looks; a worker's is measured only while there is enough to do.
     """
 
-    span: Span
+    span: ReplicaRange
     add_over: int = 5000
     remove_under: int = 1000
     drain: float = 30.0
     held: int = 2
-    calm: Calm = field(default_factory=Calm)
-    _before: Look | None = None
+    calm: StabilizationWindow = field(default_factory=StabilizationWindow)
+    _before: UpsertLoad | None = None
     _each: float = 0.0  # records a second a busy worker applies; 0: not known yet
     _arriving: float = 0.0  # records a second
 
-    def decide(self, look: Look) -> int:
+    def decide(self, look: UpsertLoad) -> int:
         """How many workers are wanted from now on."""
         self._learn(look)
         self._before = look
         change = self.calm.settle(look.at, self._wish(look))
         return self.span.clamp(look.workers + change)
 
-    def drain_seconds(self, look: Look) -> float | None:
+    def drain_seconds(self, look: UpsertLoad) -> float | None:
         """How long the backlog would take if nothing more arrived; None while no worker's rate is known."""
         return look.backlog / (self._each * look.workers) if self._each else None
 
-    def _learn(self, look: Look) -> None:
+    def _learn(self, look: UpsertLoad) -> None:
         before = self._before
         if before is None or look.at <= before.at:
             return
@@ -97,7 +97,7 @@ class UpsertScaling:
         if min(look.backlog, before.backlog) >= self.remove_under and applied:
             self._each = _smooth(self._each, applied / max(1, before.workers))
 
-    def _wish(self, look: Look) -> int:
+    def _wish(self, look: UpsertLoad) -> int:
         if look.backlog > self.add_over and look.workers < self.span.maximum and self._is_long(look):
             return 1
         fewer = look.workers - 1
@@ -105,11 +105,11 @@ class UpsertScaling:
             return -1 if look.lag <= self.held * fewer else 0
         return 0
 
-    def _is_long(self, look: Look) -> bool:
+    def _is_long(self, look: UpsertLoad) -> bool:
         seconds = self.drain_seconds(look)
         return not self.drain or seconds is None or seconds > self.drain
 
-    def _is_short(self, look: Look) -> bool:
+    def _is_short(self, look: UpsertLoad) -> bool:
         seconds = self.drain_seconds(look)
         return look.backlog < self.remove_under or (self.drain > 0 and seconds is not None and seconds < self.drain / 8)
 
@@ -137,10 +137,10 @@ class Usage:
 class ApiScaling:
     """One more when CPU or memory is over `add_over`; one less when both are under `remove_under`. Shares, 0 to 1."""
 
-    span: Span
+    span: ReplicaRange
     add_over: float = 0.7
     remove_under: float = 0.3
-    calm: Calm = field(default_factory=Calm)
+    calm: StabilizationWindow = field(default_factory=StabilizationWindow)
 
     def decide(self, usage: Usage) -> int:
         """How many instances are wanted from now on."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from integrahub.db.embedded.logins import url_as
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.hub import open_hub, secrets_of
@@ -25,7 +25,7 @@ from integrahub.supervisor.port_listeners import Listener, listener_on, may_let_
 from integrahub.supervisor.process_specs import light
 from integrahub.supervisor.supervisor import DRAIN, Supervisor
 from integrahub.telemetry import probe_server as probes
-from integrahub.telemetry.setup import watched
+from integrahub.telemetry.setup import telemetry_for
 
 _LOOK = 0.3  # seconds between looks at the port
 
@@ -33,7 +33,7 @@ _LOOK = 0.3  # seconds between looks at the port
 def up(settings: Settings) -> int:
     """The embedded hub as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings, "fleet"):
+    with telemetry_for(settings, "fleet"):
         asyncio.run(_supervise(light(settings)))
     return 0
 
@@ -46,7 +46,7 @@ def fleet(settings: Settings) -> int:
             "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
         )
     os.umask(settings.umask)
-    with watched(settings, "fleet"):
+    with telemetry_for(settings, "fleet"):
         asyncio.run(_supervise(settings))
     return 0
 
@@ -101,13 +101,13 @@ async def _start(settings: Settings, orders: _Orders) -> None:
 
 
 async def _run(
-    settings: Settings, shared: socket.socket, url_of: Callable[[Role], str | None], orders: _Orders
+    settings: Settings, shared: socket.socket, url_of: Callable[[DatabaseRole], str | None], orders: _Orders
 ) -> None:
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
-    known = settings.model_copy(update={"database_url": url_of(Role.WORKER) or settings.database_url})
+    known = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
     show_new_key(secrets_of(settings)[1])
-    async with open_hub(known, "integrahub fleet", Role.WORKER) as hub:
+    async with open_hub(known, "integrahub fleet", DatabaseRole.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
             async with probes.serving(supervisor.probes(), own):

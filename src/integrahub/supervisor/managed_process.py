@@ -20,7 +20,7 @@ _DEAF = 6  # looks in a row without an answer after which a process is ended
 _log = structlog.get_logger()
 
 
-class State(StrEnum):
+class ProcessState(StrEnum):
     """What a place is doing."""
 
     STARTING = "starting"  #: The process runs and has not said yet that it is ready.
@@ -32,7 +32,7 @@ class State(StrEnum):
     ENDED = "ended"  #: It is gone.
 
 
-class Child:
+class ManagedProcess:
     """A named place. `fell` is told each time the process ended unasked; the fleet holds its probe socket, so that its
     port stays the same over restarts."""
 
@@ -47,7 +47,7 @@ class Child:
         policy: RestartPolicy | None = None,
     ) -> None:
         self.name = name
-        self.state = State.STARTING
+        self.state = ProcessState.STARTING
         self.ready = asyncio.Event()
         self.problems: list[str] = []
         self.restarts = 0
@@ -80,7 +80,7 @@ class Child:
         clock = asyncio.get_running_loop().time
         while not self._ending:
             self._begun, self.started_at = clock(), time()
-            self.state, self._asked, self._deaf = State.STARTING, False, 0
+            self.state, self._asked, self._deaf = ProcessState.STARTING, False, 0
             fds = [own.fileno() for own in self._sockets]
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -95,14 +95,14 @@ class Child:
             self.ready.clear()
             if not self._asked:
                 await self._fallen(clock() - self._begun)
-        self.state = State.ENDED
+        self.state = ProcessState.ENDED
         self._probe.close()
 
     async def _fallen(self, lived: float) -> None:
         self.restarts += 1
         self._deaths = self._policy.deaths(self._deaths, lived)
         pause, loop = self._policy.pause(self._deaths), self._policy.is_loop(self._deaths)
-        self.state = State.CRASH_LOOP if loop else State.PAUSED
+        self.state = ProcessState.CRASH_LOOP if loop else ProcessState.PAUSED
         self.problems = [f"ended with {self.last_exit}, {self._deaths} times in a row"]
         told = "a process falls again and again; see its last lines above, then: integrahub fleet restart"
         _log.error(
@@ -133,8 +133,8 @@ class Child:
         live, ready = not told, not told and not why
         self._deaf = 0 if live else self._deaf + 1
         if self.alive and not self._asked:
-            started = self.state is State.STARTING and not ready
-            self.state = State.READY if ready else State.STARTING if started else State.UNREADY
+            started = self.state is ProcessState.STARTING and not ready
+            self.state = ProcessState.READY if ready else ProcessState.STARTING if started else ProcessState.UNREADY
             self.problems = told + why
             (self.ready.set if ready else self.ready.clear)()
             await self._end_when_deaf()
@@ -167,7 +167,7 @@ class Child:
 
     async def _stop(self, patience: float | None) -> None:
         assert self.process is not None
-        process, self._asked, self.state = self.process, True, State.DRAINING
+        process, self._asked, self.state = self.process, True, ProcessState.DRAINING
         self.ready.clear()
         process.terminate()
         try:

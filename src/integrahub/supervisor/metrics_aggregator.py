@@ -8,28 +8,28 @@ from time import monotonic
 import httpx
 import structlog
 
-from integrahub.monitoring.scrape import Gauges
-from integrahub.supervisor.managed_process import Child
+from integrahub.monitoring.scrape import MetricsScrape
+from integrahub.supervisor.managed_process import ManagedProcess
 from integrahub.telemetry import exposition, instruments
 from integrahub.telemetry import snapshots as counts
 from integrahub.telemetry.metrics.registry import PRODUCTS_SETTLED
-from integrahub.telemetry.snapshots import Counts, Together
+from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
 _FILE = "counts.json"
 _MOMENT = 3.0  # seconds: what a process counted since is lost when it is killed
 _log = structlog.get_logger()
 
 
-class Totals:
+class MetricsAggregator:
     """Asks each process now and then, so that little is lost of one that dies. Kept in `folder` before it is told."""
 
-    def __init__(self, gauges: Gauges, folder: Path) -> None:
+    def __init__(self, gauges: MetricsScrape, folder: Path) -> None:
         self._gauges = gauges
         self._file = folder / _FILE
-        self._together = Together(_read(self._file))
+        self._together = SnapshotAggregator(_read(self._file))
         self._looked_at = float("-inf")
 
-    async def look(self, children: list[Child], http: httpx.AsyncClient) -> None:
+    async def look(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
         """Ask all; of one that does not answer what it told before stands, of one that is gone it stays."""
         if instruments.is_muted():
             return
@@ -41,12 +41,12 @@ class Totals:
         self._together.take(f"fleet {os.getpid()}", self._gauges.own())
         self._together.part([*map(_name, (child for child in children if child.alive)), f"fleet {os.getpid()}"])
 
-    async def glance(self, children: list[Child], http: httpx.AsyncClient) -> None:
+    async def glance(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
         """Ask all, unless that was done a moment ago."""
         if monotonic() - self._looked_at >= _MOMENT:
             await self.look(children, http)
 
-    async def applied(self, children: list[Child], http: httpx.AsyncClient) -> int:
+    async def applied(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> int:
         """Records all workers ever settled, as of now."""
         await self.look(children, http)
         return int(sum(vector[0] for vector in self._together.total().get(PRODUCTS_SETTLED.name, {}).values()))
@@ -66,7 +66,7 @@ class Totals:
             _log.warning("the counts could not be kept; a restart begins at 0", action="keep_counts", error=str(error))
 
 
-def _name(child: Child) -> str:
+def _name(child: ManagedProcess) -> str:
     assert child.process is not None
     return f"{child.name} {child.process.pid}"
 

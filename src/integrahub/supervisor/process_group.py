@@ -6,29 +6,29 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from integrahub.supervisor.autoscaler import Span
-from integrahub.supervisor.managed_process import Child, State
+from integrahub.supervisor.autoscaler import ReplicaRange
+from integrahub.supervisor.managed_process import ManagedProcess, ProcessState
 
 _READY = 120.0  # seconds a restarted process may take until the next one's turn comes anyway
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Group:
+class ProcessGroup:
     """`step` names it; `make` starts the process of a slot. Slots are filled from 0 and freed from the top."""
 
     step: str
-    span: Span
-    make: Callable[[int], Child]
-    children: dict[int, Child] = field(default_factory=dict)
-    _leaving: dict[Child, asyncio.Task[None]] = field(default_factory=dict)
+    span: ReplicaRange
+    make: Callable[[int], ManagedProcess]
+    children: dict[int, ManagedProcess] = field(default_factory=dict)
+    _leaving: dict[ManagedProcess, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """Processes wanted now; those that drain have been taken off."""
         return len(self.children)
 
-    def everyone(self) -> list[Child]:
+    def everyone(self) -> list[ManagedProcess]:
         """All that are there, also those that drain."""
         return [*self.children.values(), *self._leaving]
 
@@ -45,14 +45,14 @@ class Group:
         """Whether nobody of that slot's name still drains: a name is of one live process."""
         return all(not child.name.endswith(f" {slot}") for child in self._leaving)
 
-    async def _let_go(self, child: Child) -> None:
+    async def _let_go(self, child: ManagedProcess) -> None:
         await child.end(None)
         self._leaving.pop(child, None)
 
     async def roll(self) -> None:
         """Restart one after another, each once the one before is ready again."""
         for child in list(self.children.values()):
-            if child.state is State.ENDED:
+            if child.state is ProcessState.ENDED:
                 continue
             _log.info("a process is restarted by order", action="roll", of=child.name)
             await child.restart()

@@ -4,9 +4,9 @@ import os
 import socket
 from dataclasses import dataclass
 
-from integrahub.db.tenancy import Role as Login
+from integrahub.db.tenancy import DatabaseRole as Login
 from integrahub.settings.model import Settings
-from integrahub.supervisor.autoscaler import Span
+from integrahub.supervisor.autoscaler import ReplicaRange
 
 REST = "finish,sweep,failures,reconcile,census"
 
@@ -19,23 +19,25 @@ _WITHHELD = {
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class ProcessSpec:
     """`step` as metrics name it, the command's `arguments`, how many, and what they are in PostgreSQL."""
 
     step: str
     arguments: tuple[str, ...]
-    span: Span
+    span: ReplicaRange
     login: Login = Login.WORKER
 
 
-def roles(settings: Settings) -> list[Role]:
+def roles(settings: Settings) -> list[ProcessSpec]:
     """The API, one that splits, the upsert workers, and one for all that is left."""
-    upserts = Span(settings.min_upsert_workers, max(settings.min_upsert_workers, settings.max_upsert_workers))
+    upserts = ReplicaRange(settings.min_upsert_workers, max(settings.min_upsert_workers, settings.max_upsert_workers))
     return [
-        Role("api", ("api",), Span(settings.min_api, max(settings.min_api, settings.max_api)), Login.API),
-        Role("split", ("work", "split"), Span(1, 1)),
-        Role("upsert", ("work", "upsert"), upserts),
-        Role("finish", ("work", REST), Span(1, 1)),
+        ProcessSpec(
+            "api", ("api",), ReplicaRange(settings.min_api, max(settings.min_api, settings.max_api)), Login.API
+        ),
+        ProcessSpec("split", ("work", "split"), ReplicaRange(1, 1)),
+        ProcessSpec("upsert", ("work", "upsert"), upserts),
+        ProcessSpec("finish", ("work", REST), ReplicaRange(1, 1)),
     ]
 
 
@@ -48,12 +50,12 @@ def light(settings: Settings) -> Settings:
     return settings.model_copy(update={"min_api": fewest_api, "max_api": most_api, "max_upsert_workers": most})
 
 
-def name_of(role: Role, slot: int) -> str:
+def name_of(role: ProcessSpec, slot: int) -> str:
     """The name of one place: stable over restarts, and of this machine."""
     return f"{socket.gethostname()} {role.step} {slot}"
 
 
-def static_membership(role: Role, slot: int) -> dict[str, str]:
+def static_membership(role: ProcessSpec, slot: int) -> dict[str, str]:
     """The fewest of a role come back under the same name, so that their restart moves no partitions of Kafka; those
     added for a while leave at once when they go."""
     if role.step == "api" or slot >= role.span.minimum:

@@ -10,17 +10,17 @@ import httpx
 import structlog
 
 from integrahub.db.monitoring import backlog, workers
-from integrahub.db.tenancy import Role as Login
-from integrahub.domain.concurrency import TOGETHER, WIDTH
+from integrahub.db.tenancy import DatabaseRole as Login
+from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY
 from integrahub.domain.errors import IntegraHubError
 from integrahub.domain.events import CHUNKS_READY
 from integrahub.hub.hub import Hub
 from integrahub.supervisor.api_usage import ApiUsage
-from integrahub.supervisor.autoscaler import ApiScaling, Calm, Look, UpsertScaling
-from integrahub.supervisor.managed_process import Child, State
-from integrahub.supervisor.metrics_aggregator import Totals
-from integrahub.supervisor.process_group import Group
-from integrahub.supervisor.process_specs import Role, environment_of, name_of, roles, static_membership
+from integrahub.supervisor.autoscaler import ApiScaling, StabilizationWindow, UpsertLoad, UpsertScaling
+from integrahub.supervisor.managed_process import ManagedProcess, ProcessState
+from integrahub.supervisor.metrics_aggregator import MetricsAggregator
+from integrahub.supervisor.process_group import ProcessGroup
+from integrahub.supervisor.process_specs import ProcessSpec, environment_of, name_of, roles, static_membership
 from integrahub.telemetry.probe_server import Answer, Probes, as_json
 
 DRAIN = 25.0  # seconds a process may take to end what it began when all stop
@@ -36,9 +36,12 @@ class Supervisor:
         self._hub = hub
         self._shared = shared
         self._environments = {login: environment_of(hub.settings, login, url_of(login), port) for login in Login}
-        self.groups = {role.step: Group(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
+        self.groups = {role.step: ProcessGroup(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
         self._upserts, self._apis = self._scalings()
-        self._totals, self._usage = Totals(hub.gauges(), hub.settings.data_dir), ApiUsage(hub.settings.api_memory)
+        self._totals, self._usage = (
+            MetricsAggregator(hub.gauges(), hub.settings.data_dir),
+            ApiUsage(hub.settings.api_memory),
+        )
         self._seen: dict[str, Any] = {}
         self._rolling = asyncio.Lock()
         for group in self.groups.values():
@@ -51,13 +54,13 @@ class Supervisor:
             add_over=asked.scale_add_over,
             remove_under=asked.scale_remove_under,
             drain=asked.scale_drain_seconds,
-            held=WIDTH * TOGETHER,
-            calm=Calm(remove_pause=asked.scale_pause),
+            held=UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION,
+            calm=StabilizationWindow(remove_pause=asked.scale_pause),
         )
-        calm = Calm(remove_pause=asked.scale_pause)
+        calm = StabilizationWindow(remove_pause=asked.scale_pause)
         return upserts, ApiScaling(self.groups["api"].span, asked.api_add_over, asked.api_remove_under, calm)
 
-    def _maker(self, role: Role) -> Any:
+    def _maker(self, role: ProcessSpec) -> Any:
         shared, environment = self._shared if role.step == "api" else None, self._environments[role.login]
 
         async def fell() -> None:
@@ -66,9 +69,9 @@ class Supervisor:
             except IntegraHubError as error:
                 _log.warning("a restart could not be counted", action="count_restart", error=str(error))
 
-        def make(slot: int) -> Child:
+        def make(slot: int) -> ManagedProcess:
             own = environment | static_membership(role, slot)
-            return Child(name_of(role, slot), list(role.arguments), own, fell, shared=shared)
+            return ManagedProcess(name_of(role, slot), list(role.arguments), own, fell, shared=shared)
 
         return make
 
@@ -96,10 +99,10 @@ class Supervisor:
             await self._totals.glance(self._everyone(), http)
             await asyncio.sleep(min(_LOOK, 0.2) if any(self._starting()) else _LOOK)
 
-    def _starting(self) -> list[Child]:
-        return [child for child in self._everyone() if child.state is State.STARTING]
+    def _starting(self) -> list[ManagedProcess]:
+        return [child for child in self._everyone() if child.state is ProcessState.STARTING]
 
-    def _everyone(self) -> list[Child]:
+    def _everyone(self) -> list[ManagedProcess]:
         return [child for group in self.groups.values() for child in group.everyone()]
 
     async def _roll(self, again: asyncio.Event) -> None:
@@ -126,7 +129,7 @@ class Supervisor:
         group = self.groups["upsert"]
         waiting, lag = await backlog.by_step(self._hub.database), await self._hub.bus.lag(CHUNKS_READY)
         applied = await self._totals.applied(self._everyone(), http)
-        look = Look(monotonic(), group.count, waiting["upsert"], lag, applied)
+        look = UpsertLoad(monotonic(), group.count, waiting["upsert"], lag, applied)
         wanted = self._upserts.decide(look)
         _log.debug("the backlog was looked at", action="look", backlog=look.backlog, lag=lag, applied=applied)
         self._seen |= {"backlog": waiting, "lag": lag, "applied": applied, "drain": self._upserts.drain_seconds(look)}
@@ -140,14 +143,14 @@ class Supervisor:
         self._seen |= {"api_cpu": round(usage.cpu, 3), "api_memory": round(usage.memory, 3)}
         self._resize(group, self._apis.decide(usage), cpu=round(usage.cpu, 2), memory=round(usage.memory, 2))
 
-    def _resize(self, group: Group, wanted: int, **why: float) -> None:
+    def _resize(self, group: ProcessGroup, wanted: int, **why: float) -> None:
         if wanted != group.count:
             _log.info("the fleet is scaled", action="scale", step=group.step, before=group.count, now=wanted, **why)
             group.resize(wanted)
 
     def problems(self) -> list[str]:
         """Places that are not as they should be, each in a sentence."""
-        bad = [child for child in self._everyone() if child.state not in (State.READY, State.DRAINING)]
+        bad = [child for child in self._everyone() if child.state not in (ProcessState.READY, ProcessState.DRAINING)]
         return [f"{child.name} is {child.state}: {'; '.join(child.problems)}" for child in bad]
 
     async def serving(self) -> None:

@@ -18,7 +18,7 @@ Labels = tuple[str, ...]
 Values = dict[Labels, list[float]]
 
 
-class Scope(StrEnum):
+class MetricSource(StrEnum):
     """Who knows a metric."""
 
     PROCESS = "process"  #: Each process counts its own: add them up.
@@ -35,7 +35,7 @@ class Metric:
     unit: str = ""
     labels: Labels = ()
     known: Iterable[Labels] = ()
-    scope: Scope = Scope.PROCESS
+    scope: MetricSource = MetricSource.PROCESS
     values: Values = field(default_factory=dict)
     kind: ClassVar[str]
 

@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 _MAX_DESCRIPTORS = 65_536  # more would cost memory where a program keeps a table of them
 
 
-class Watching(Protocol):
+class TelemetryConfig(Protocol):
     """What the settings say of it."""
 
     @property
@@ -45,7 +45,7 @@ class Watching(Protocol):
 
 
 @contextmanager
-def watched(asked: Watching, process: str, steps: str = "") -> Iterator[None]:
+def telemetry_for(asked: TelemetryConfig, process: str, steps: str = "") -> Iterator[None]:
     """Its logs, its counting, and where its traces go. `process` is its kind, `steps` what it works on."""
     told = {"process": process, "step": steps or process}
     logs.configure(asked.log_level, asked.log_format, asked.known_secrets, told)
@@ -70,7 +70,7 @@ def raise_descriptor_limit() -> int:
 
 
 @contextmanager
-def _logging_its_end(asked: Watching) -> Iterator[None]:
+def _logging_its_end(asked: TelemetryConfig) -> Iterator[None]:
     """An error that ends the process is a line of its log; on a terminal a person reads the sentence alone."""
     try:
         yield

@@ -34,7 +34,7 @@ def _fits(metric: Metric, labels: Labels, vector: list[float]) -> bool:
     return len(labels) == len(metric.labels) and len(vector) == len(metric.nothing())
 
 
-class Together:
+class SnapshotAggregator:
     """`gone` are the counts of those that ended before."""
 
     def __init__(self, gone: Counts | None = None) -> None:

@@ -39,7 +39,7 @@ class Exporter(Protocol):
 _exporter: Exporter | None = None
 
 
-class about:
+class bind_trace:
     """What is logged in the block tells the trace and these facts."""
 
     __slots__ = ("_tokens", "_told")

@@ -28,7 +28,7 @@ _FULL = bare_refusal(
 )
 
 
-class PatientProtocol(HttpToolsProtocol):
+class HeaderTimeoutProtocol(HttpToolsProtocol):
     """HTTP/1.1 that ends connections whose head comes too slowly or never ends. Bodies are bounded where they are read.
 
     Until the head is complete its bytes count, as far as they are known to be the head's. An offer to change the
@@ -236,7 +236,7 @@ class PatientProtocol(HttpToolsProtocol):
 class _Rest:
     """Passes a parser's events on to the protocol, except those of a head that the protocol has seen."""
 
-    def __init__(self, protocol: PatientProtocol) -> None:
+    def __init__(self, protocol: HeaderTimeoutProtocol) -> None:
         self.is_replay = True
         self._protocol = protocol
         self.on_body = protocol.on_body

@@ -14,17 +14,17 @@ import uvicorn
 import uvloop
 
 from integrahub.api.app import create
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.hub import open_hub
 from integrahub.secrets.local import show_new_key
 from integrahub.settings.bind_policy import check_exposure
 from integrahub.settings.model import Settings
 from integrahub.telemetry import probe_server as probes
 from integrahub.telemetry.probe_server import Probes
-from integrahub.telemetry.setup import raise_descriptor_limit, watched
+from integrahub.telemetry.setup import raise_descriptor_limit, telemetry_for
 from integrahub.web.connections import Bounds, Connections
-from integrahub.web.header_timeout import PatientProtocol
-from integrahub.web.tls import Certificate, Hardened, ToHttps
+from integrahub.web.header_timeout import HeaderTimeoutProtocol
+from integrahub.web.tls import Certificate, HTTPSRedirect, SecurityHeaders
 from integrahub.web.tls_accept import Arrival, TlsGate
 
 _ACCEPTED_AT_ONCE = 64  # connections, of those that wait, in a turn of the event loop
@@ -39,10 +39,10 @@ async def serve(settings: Settings) -> None:
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
-    async with open_hub(settings, "integrahub api", Role.API) as hub:
+    async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
         show_new_key(hub.operator)
         ingest = hub.ingest()
-        app = Hardened(create(hub, ingest), tls=certificate is not None)
+        app = SecurityHeaders(create(hub, ingest), tls=certificate is not None)
         server = server_of(settings, app, settings.port, certificate)
         gauges = hub.gauges()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
@@ -103,7 +103,7 @@ def server_of(settings: Settings, app: Any, port: int, certificate: Certificate 
         app,
         host=settings.host,
         port=port,
-        http=partial(PatientProtocol, open_connections=connections),  # type: ignore[arg-type]
+        http=partial(HeaderTimeoutProtocol, open_connections=connections),  # type: ignore[arg-type]
         ws="none",
         access_log=False,
         log_config=None,
@@ -136,7 +136,7 @@ async def _redirect(settings: Settings, port: int) -> None:
     # Each API of a fleet answers there.
     place = socket.create_server((settings.host, port), family=family, reuse_port=True)
     # Signals are the API's; this server ends with it.
-    await server_of(settings, ToHttps(settings.port), port, None)._serve([place])
+    await server_of(settings, HTTPSRedirect(settings.port), port, None)._serve([place])
 
 
 def _starting(server: uvicorn.Server) -> list[str]:
@@ -148,6 +148,6 @@ def _starting(server: uvicorn.Server) -> list[str]:
 def run(settings: Settings) -> int:
     """The API as a process: its exit code."""
     os.umask(settings.umask)
-    with watched(settings, "api"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with telemetry_for(settings, "api"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0

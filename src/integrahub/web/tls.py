@@ -69,7 +69,7 @@ class Certificate:
             self.renew()
 
 
-class ToHttps:
+class HTTPSRedirect:
     """An application that sends every request to the same place over TLS."""
 
     def __init__(self, port: int) -> None:
@@ -88,7 +88,7 @@ class ToHttps:
         await send({"type": "http.response.body", "body": b""})
 
 
-class Hardened:
+class SecurityHeaders:
     """An application whose answers are taken for what they say they are, and, over TLS, asked for only so."""
 
     def __init__(self, app: Any, *, tls: bool) -> None:

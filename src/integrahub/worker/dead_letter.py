@@ -6,15 +6,15 @@ from uuid import uuid4
 import msgspec
 
 from integrahub.bus.base import Bus, Delivery
-from integrahub.domain.events import MESSAGES_DEAD, MessageDead
+from integrahub.domain.events import MESSAGES_DEAD, DeadMessage
 from integrahub.domain.failures import Failure
 from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.registry import DEAD_MESSAGES
 
 
-async def give_up(bus: Bus, delivery: Delivery, failure: Failure) -> None:
+async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:
     """Send it to the topic of the dead, whole; Transient when that fails, and it must come again."""
-    dead = MessageDead(
+    dead = DeadMessage(
         letter_id=uuid4(),
         topic=delivery.topic,
         body=delivery.body,

@@ -6,7 +6,7 @@ _KNOWN = 1000  # messages remembered; the oldest are forgotten first
 
 
 @dataclass(slots=True)
-class Strikes:
+class DeliveryLimit:
     """Of one topic in one process: a restart begins anew. `most`: failures that are enough."""
 
     most: int = 5

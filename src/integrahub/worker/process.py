@@ -15,8 +15,8 @@ import structlog
 import uvloop
 
 from integrahub.bus.base import Delivery
-from integrahub.db.tenancy import Role
-from integrahub.domain.concurrency import SMALL, TOGETHER, WIDTH
+from integrahub.db.tenancy import DatabaseRole
+from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, SMALL_BATCHES_PER_TRANSACTION, UPSERT_CONCURRENCY
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
 from integrahub.domain.failures import cause_of, failure_of
@@ -26,9 +26,9 @@ from integrahub.telemetry import probe_server as probes
 from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.registry import ERRORS
 from integrahub.telemetry.probe_server import Probes
-from integrahub.telemetry.setup import watched
-from integrahub.worker.dead_letter import give_up
-from integrahub.worker.delivery_limit import Strikes
+from integrahub.telemetry.setup import telemetry_for
+from integrahub.worker.dead_letter import publish_dead_letter
+from integrahub.worker.delivery_limit import DeliveryLimit
 
 Step = Callable[[bytes], Awaitable[None]]
 _STEP_OF = {
@@ -51,7 +51,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Pulse:
+class LoopWatchdog:
     """When each loop of this process last turned, by a monotonic clock in seconds."""
 
     clock: Callable[[], float] = monotonic
@@ -68,7 +68,7 @@ class Pulse:
 
 
 async def consume(
-    hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int, pulse: Pulse | None = None
+    hub: Hub, topic: str, step: Step, stop: asyncio.Event, width: int, pulse: LoopWatchdog | None = None
 ) -> None:
     """Run `step` on each message of `topic`, `width` at once, until `stop`; what was received is finished first.
 
@@ -76,8 +76,8 @@ async def consume(
     step's fuse is blown.
     """
     running: set[asyncio.Task[None]] = set()
-    strikes = Strikes()
-    pulse = pulse or Pulse()
+    strikes = DeliveryLimit()
+    pulse = pulse or LoopWatchdog()
     while not stop.is_set():
         pulse.beat(topic)
         if wait := _pausing(hub, topic):
@@ -103,8 +103,8 @@ def _pausing(hub: Hub, topic: str) -> float:
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), fuse.remaining() if fuse else 0.0)
 
 
-async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event, strikes: Strikes) -> None:
-    with traces.about(delivery.trace) if delivery.trace else nullcontext():
+async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event, strikes: DeliveryLimit) -> None:
+    with traces.bind_trace(delivery.trace) if delivery.trace else nullcontext():
         try:
             if await _is_done(hub, step, delivery, strikes):
                 await hub.bus.settle([delivery])
@@ -114,7 +114,7 @@ async def _handle(hub: Hub, step: Step, delivery: Delivery, stop: asyncio.Event,
             await _pause(stop, _PAUSE)
 
 
-async def _is_done(hub: Hub, step: Step, delivery: Delivery, strikes: Strikes) -> bool:
+async def _is_done(hub: Hub, step: Step, delivery: Delivery, strikes: DeliveryLimit) -> bool:
     """Whether the message need not come again: it was worked on, or given up."""
     try:
         await step(delivery.body)
@@ -127,7 +127,7 @@ async def _is_done(hub: Hub, step: Step, delivery: Delivery, strikes: Strikes) -
     return True
 
 
-async def _is_given_up(hub: Hub, delivery: Delivery, error: Exception, strikes: Strikes) -> bool:
+async def _is_given_up(hub: Hub, delivery: Delivery, error: Exception, strikes: DeliveryLimit) -> bool:
     """At once when it cannot be read, else when its step failed by its own fault again and again."""
     unreadable = isinstance(error, msgspec.MsgspecError)
     ERRORS.add(_STEP_OF[delivery.topic], "message_unreadable" if unreadable else cause_of(error))
@@ -138,12 +138,12 @@ async def _is_given_up(hub: Hub, delivery: Delivery, error: Exception, strikes: 
     # What tells of the dead is not given up for a fault: there is nowhere else to keep it.
     given_up = unreadable or (delivery.topic != MESSAGES_DEAD and strikes.is_out(delivery.body))
     if given_up:
-        await give_up(hub.bus, delivery, failure_of(error))
+        await publish_dead_letter(hub.bus, delivery, failure_of(error))
     return given_up
 
 
-async def repeat(
-    name: str, round_: Callable[[], Awaitable[None]], stop: asyncio.Event, interval: float, pulse: Pulse
+async def run_periodically(
+    name: str, round_: Callable[[], Awaitable[None]], stop: asyncio.Event, interval: float, pulse: LoopWatchdog
 ) -> None:
     """Run rounds until `stop`; a round that fails is tried again."""
     while not stop.is_set():
@@ -167,39 +167,43 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 def loops(
-    hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None, pulse: Pulse | None = None
+    hub: Hub, steps: list[str], stop: asyncio.Event, worker_id: UUID | None = None, pulse: LoopWatchdog | None = None
 ) -> list[Awaitable[None]]:
     """One loop a step, all under one worker's id."""
-    known, pulse = worker_id or uuid4(), pulse or Pulse()
+    known, pulse = worker_id or uuid4(), pulse or LoopWatchdog()
     made: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(known), stop, 2 * SMALL, pulse),
-        "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(known), stop, WIDTH * TOGETHER, pulse),
+        "split": lambda: consume(
+            hub, BATCHES_RECEIVED, hub.split(known), stop, 2 * SMALL_BATCHES_PER_TRANSACTION, pulse
+        ),
+        "upsert": lambda: consume(
+            hub, CHUNKS_READY, hub.upsert(known), stop, UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION, pulse
+        ),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, 4, pulse),
         "failures": lambda: _failures(hub, stop, pulse),
         "sweep": lambda: _sweep(hub, stop, pulse),
-        "reconcile": lambda: repeat("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
-        "census": lambda: repeat("census", hub.census(), stop, _CENSUS, pulse),
+        "reconcile": lambda: run_periodically("reconcile", hub.reconcile(), stop, _RECONCILE, pulse),
+        "census": lambda: run_periodically("census", hub.census(), stop, _CENSUS, pulse),
     }
     return [made[step]() for step in steps]
 
 
-async def _failures(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
+async def _failures(hub: Hub, stop: asyncio.Event, pulse: LoopWatchdog) -> None:
     """Chunks that died, and messages that were given up."""
     chunks = consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, pulse)
     await asyncio.gather(chunks, consume(hub, MESSAGES_DEAD, hub.letters(), stop, 1, pulse))
 
 
-async def _sweep(hub: Hub, stop: asyncio.Event, pulse: Pulse) -> None:
+async def _sweep(hub: Hub, stop: asyncio.Event, pulse: LoopWatchdog) -> None:
     """What is due now, and, now and then, what is old."""
-    due = repeat("sweep", hub.sweep(), stop, _ROUND, pulse)
-    old = repeat("retention", hub.retain(), stop, _RETAIN, pulse)
+    due = run_periodically("sweep", hub.sweep(), stop, _ROUND, pulse)
+    old = run_periodically("retention", hub.retain(), stop, _RETAIN, pulse)
     await asyncio.gather(due, old, _orphans(hub, stop))
 
 
 async def _orphans(hub: Hub, stop: asyncio.Event) -> None:
     """Listing all objects may take long: a start has better things to do, and the watchdog does not wait for it."""
     await _pause(stop, _SETTLING)
-    await repeat("orphans", hub.orphans(), stop, _ORPHANS, Pulse())
+    await run_periodically("orphans", hub.orphans(), stop, _ORPHANS, LoopWatchdog())
 
 
 async def work(settings: Settings, steps: list[str]) -> None:
@@ -208,8 +212,8 @@ async def work(settings: Settings, steps: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
-    async with open_hub(settings, f"integrahub {','.join(steps)}", Role.WORKER) as hub:
-        worker_id, pulse = uuid4(), Pulse()
+    async with open_hub(settings, f"integrahub {','.join(steps)}", DatabaseRole.WORKER) as hub:
+        worker_id, pulse = uuid4(), LoopWatchdog()
         async with hub.presence(worker_id, steps) as presence:
             gauges = hub.gauges()
             own = Probes(
@@ -239,6 +243,9 @@ def run(settings: Settings, steps: list[str]) -> int:
     """The process of a worker: its exit code."""
     _collect_seldom()
     os.umask(settings.umask)
-    with watched(settings, "worker", ",".join(steps)), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        telemetry_for(settings, "worker", ",".join(steps)),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(work(settings, steps))
     return 0

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from integrahub.hub.credentials import Rotation
-from integrahub.secrets.base import SecretUnread
-from integrahub.secrets.vault import Vault, VaultPlace
+from integrahub.hub.credentials import CredentialRotation
+from integrahub.secrets.base import SecretUnavailable
+from integrahub.secrets.vault import Vault, VaultConfig
 from integrahub.settings.model import Settings
 
 
@@ -22,8 +22,8 @@ def silent() -> Iterator[str]:
 
 
 def test_a_vault_that_does_not_answer_is_told_within_its_patience(silent: str) -> None:
-    vault = Vault(VaultPlace(silent, "secret/integrahub", token="t"), patience=0.2)
-    with pytest.raises(SecretUnread, match="does not answer"):
+    vault = Vault(VaultConfig(silent, "secret/integrahub", token="t"), patience=0.2)
+    with pytest.raises(SecretUnavailable, match="does not answer"):
         vault.values()
 
 
@@ -35,7 +35,7 @@ async def test_a_read_that_hangs_leaves_the_credentials_that_are_in_use(tmp_path
         return settings.model_copy(update={"database_url": "postgresql://other"})
 
     settings = Settings(secrets_dir=tmp_path, database_url="postgresql://first")
-    rotation = Rotation(settings, hang, patience=0.1)
+    rotation = CredentialRotation(settings, hang, patience=0.1)
     async with asyncio.timeout(5):
         await rotation.refused()
     assert rotation.settings is settings

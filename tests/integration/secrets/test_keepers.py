@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.credentials import renewed, with_login
-from integrahub.secrets.base import SecretUnread
+from integrahub.secrets.base import SecretUnavailable
 from integrahub.settings import secret_sources as reading
 from integrahub.settings.model import Settings
 from tests.integration.secrets.conftest import Environment, VaultServer
@@ -57,17 +57,17 @@ def test_a_secret_of_aws_that_is_none_is_refused_without_showing_it(
     aws: Any, environment: Environment, text: str
 ) -> None:
     environment(SECRETS="aws")
-    with pytest.raises(SecretUnread, match="integrahub could not be read"):
+    with pytest.raises(SecretUnavailable, match="integrahub could not be read"):
         Settings()
     aws.create_secret(Name="integrahub", SecretString=text)
-    with pytest.raises(SecretUnread, match="integrahub") as refused:
+    with pytest.raises(SecretUnavailable, match="integrahub") as refused:
         Settings()
     assert text not in str(refused.value) and not isinstance(refused.value.__context__, ClientError)
 
 
 def test_vault_keeps_settings_in_its_newest_version(vault: VaultServer, environment: Environment) -> None:
     environment(SECRETS="vault", VAULT_ADDR=vault.address, VAULT_TOKEN=vault.token)
-    with pytest.raises(SecretUnread, match="nothing is there"):
+    with pytest.raises(SecretUnavailable, match="nothing is there"):
         Settings()
     vault.keep(ADMIN_API_KEY="of-vault", KAFKA_PASSWORD="k1")
     assert (Settings().admin_api_key, Settings().kafka_password) == ("of-vault", "k1")
@@ -93,11 +93,11 @@ def test_an_approle_logs_in_and_again_when_its_token_is_revoked(vault: VaultServ
 
 def test_a_wrong_token_and_a_vault_that_is_away_are_told_in_words(vault: VaultServer, environment: Environment) -> None:
     environment(SECRETS="vault", VAULT_ADDR=vault.address, VAULT_TOKEN="a-wrong-token")
-    with pytest.raises(SecretUnread, match="403") as refused:
+    with pytest.raises(SecretUnavailable, match="403") as refused:
         Settings()
     assert "a-wrong-token" not in str(refused.value)
     environment(VAULT_ADDR="http://127.0.0.1:1")
-    with pytest.raises(SecretUnread, match="does not answer"):
+    with pytest.raises(SecretUnavailable, match="does not answer"):
         Settings()
 
 
@@ -128,5 +128,5 @@ def test_a_login_that_vault_lends_is_used_until_most_of_its_time_has_passed(
 )
 def test_what_is_missing_is_named(environment: Environment, given: dict[str, str], told: str) -> None:
     environment(**given)
-    with pytest.raises((ConfigurationError, SecretUnread), match=told):
+    with pytest.raises((ConfigurationError, SecretUnavailable), match=told):
         with_login(Settings())

@@ -16,7 +16,7 @@ import pytest
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
 from integrahub.domain.steps import STEPS
-from integrahub.hub.credentials import Rotation
+from integrahub.hub.credentials import CredentialRotation
 from integrahub.hub.hub import open_hub
 from integrahub.settings import secret_sources as reading
 from integrahub.settings.model import Settings
@@ -117,7 +117,7 @@ async def test_a_refused_password_is_read_again_at_once_and_the_connection_made(
     urls = {password: guarded.url_of(owner, password) for password in ("first", "second")}
     kept = Settings(database_url=urls["first"], secrets_dir=Path("/nowhere"))
     newest = {"database_url": urls["first"]}
-    rotation = Rotation(kept, lambda settings: settings.model_copy(update=newest))
+    rotation = CredentialRotation(kept, lambda settings: settings.model_copy(update=newest))
     database = Database(urls["first"], size=2, refused=rotation.refused)
     watching = asyncio.create_task(rotation.watch(lambda found: database.renew(found.database_url or "")))
     await asyncio.sleep(0)
@@ -186,6 +186,6 @@ async def test_a_keeper_that_is_away_changes_nothing(environment: Environment) -
     def away(_: Settings) -> Settings:
         raise Transient("away")
 
-    rotation = Rotation(settings, away)
+    rotation = CredentialRotation(settings, away)
     await rotation.refused()
     assert rotation.settings == settings

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from integrahub.tools.devservices.program import PartMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
 
 
 def found() -> str | None:
@@ -26,7 +26,7 @@ def vault_server(folder: Path) -> Iterator[tuple[str, str]]:
     """Its address and a token that may do everything; PartMissing without the program."""
     program, token, port = found(), secrets.token_hex(16), free_ports(1)[0]
     if program is None:
-        raise PartMissing("There is no `vault` or `bao` here. Install one.")
+        raise ServiceMissing("There is no `vault` or `bao` here. Install one.")
     address = f"http://127.0.0.1:{port}"
     options = ["server", "-dev", f"-dev-root-token-id={token}", f"-dev-listen-address=127.0.0.1:{port}"]
     environment = {"HOME": str(folder), "PATH": os.defpath}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from integrahub.domain.messages.catalog import SENTENCES
-from integrahub.domain.products import MESSAGES
+from integrahub.domain.messages.catalog import MESSAGES
+from integrahub.domain.products import RECORD_MESSAGES
 
 _ROOT = Path(__file__).parents[3]
 _FOREIGN = (
@@ -20,7 +20,9 @@ def _pages() -> dict[str, str]:
     paths = [path for folder in folders for path in folder] + [_ROOT / "docs" / "glossary.md"]
     pages = {path.name: path.read_text("utf-8").lower() for path in paths}
     return pages | {
-        "messages": " ".join([told.pt for told in SENTENCES.values()] + [pt for pt, _ in MESSAGES.values()]).lower()
+        "messages": " ".join(
+            [told.pt for told in MESSAGES.values()] + [pt for pt, _ in RECORD_MESSAGES.values()]
+        ).lower()
     }
 
 

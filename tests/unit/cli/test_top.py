@@ -6,14 +6,14 @@ import pytest
 
 from integrahub.cli.commands.fleet import explain_exit
 from integrahub.cli.commands.top import frame
-from integrahub.cli.top_figures import Rates, Seen, figures
+from integrahub.cli.top_figures import MetricsSample, Rates, figures
 from integrahub.telemetry.metrics import registry as metrics
 
 _POSTS = metrics.BATCHES_CREATED.name
 
 
-def _seen(at: float, posts: float) -> Seen:
-    return Seen(at, {_POSTS: {frozenset({("load_type", "delta")}): posts}})
+def _seen(at: float, posts: float) -> MetricsSample:
+    return MetricsSample(at, {_POSTS: {frozenset({("load_type", "delta")}): posts}})
 
 
 @pytest.mark.parametrize("interval", [0.5, 1.0, 2.0])
@@ -41,7 +41,7 @@ def test_a_counter_that_stands_still_ends_at_0() -> None:
 
 def _look(**more: Any) -> dict[str, Any]:
     rates = Rates()
-    rates.add(Seen(0.0, {}))
+    rates.add(MetricsSample(0.0, {}))
     return figures(rates) | {"batches": [], "down": {}, "silent": []} | more
 
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from integrahub.cli.app import app
 from integrahub.client import language as words
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_another_language_is_refused_with_those_there_are() -> None:
 
 
 def test_counts_in_sentences_are_written_as_each_language_does() -> None:
-    told = say("too_many_absent", {"candidates": 14625, "active": 16249, "share": 0.9, "limit": 0.15})
+    told = render_message("too_many_absent", {"candidates": 14625, "active": 16249, "share": 0.9, "limit": 0.15})
     assert "14,625 of 16,249" in told.en and "14.625 de 16.249" in told.pt

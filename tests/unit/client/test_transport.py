@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from integrahub.cli.loopback import keep_loopback_off_proxies
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.client.transport import proxy_of
 from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.development_certificate import development_certificate
@@ -62,7 +62,7 @@ def certified(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
 
 
 def _refused(told: str) -> AbstractContextManager[object]:
-    return pytest.raises(Refused, match=told)
+    return pytest.raises(ApiError, match=told)
 
 
 def test_a_hub_of_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_files_that_variables_of_tls_libraries_name_need_not_be_there(
 
 def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:hidden@127.0.0.1:9")
-    with Client("http://hub.example.com", "a-key") as client, pytest.raises(Refused) as refused:
+    with Client("http://hub.example.com", "a-key") as client, pytest.raises(ApiError) as refused:
         client.get("/v1/batches")
     assert "http://127.0.0.1:9 (HTTP_PROXY)" in str(refused.value) and "hidden" not in str(refused.value)
     monkeypatch.setenv("NO_PROXY", "hub.example.com")
@@ -130,5 +130,5 @@ def test_certificates_and_plain_ports_are_told_apart(
 
 @pytest.mark.parametrize("key", ["chave-ção", "two\nlines", "tab\there"])
 def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_sent(key: str) -> None:
-    with pytest.raises(Refused, match="ASCII"):
+    with pytest.raises(ApiError, match="ASCII"):
         Client("http://127.0.0.1:9", key)

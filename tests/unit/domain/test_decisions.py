@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrahub.domain import cursors
-from integrahub.domain.deactivation import Evidence, hold_reason
+from integrahub.domain.deactivation import DeactivationEvidence, hold_reason
 from integrahub.domain.ids import uuid7
 from integrahub.resilience.retry_policy import RetryPolicy
 
 
 def held(candidates: int, active: int, limit: float = 0.15, **changes: object) -> str | None:
     facts = {"unreadable_ids": 0, "is_array": True, "claimed": None, "received": active - candidates} | changes
-    reason = hold_reason(Evidence(candidates=candidates, active=active, **facts), limit)  # type: ignore[arg-type]
+    reason = hold_reason(DeactivationEvidence(candidates=candidates, active=active, **facts), limit)  # type: ignore[arg-type]
     return reason.code if reason else None
 
 
@@ -73,20 +73,20 @@ def test_a_cursor_gives_back_what_it_was_made_of_and_is_one_word(text: str, numb
 
 @given(st.text())
 def test_what_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(cursors.BadCursor):
+    with pytest.raises(cursors.InvalidCursor):
         cursors.decode(text + "!", str, int)
 
 
 @pytest.mark.parametrize("nested", [b"[" * 300, b"[" * 20_000, b'{"a":' * 15_000, b"[" * 9 + b"1" * 5000])
 def test_a_cursor_that_is_nested_or_longer_than_any_is_refused(nested: bytes) -> None:
-    with pytest.raises(cursors.BadCursor):
+    with pytest.raises(cursors.InvalidCursor):
         cursors.decode(base64.urlsafe_b64encode(nested).decode(), str, int)
 
 
 def test_a_cursor_of_500_characters_is_read_and_a_longer_one_is_not() -> None:
     longest = cursors.encode("x" * 369, 1)
     assert len(longest) == 500 and cursors.decode(longest, str, int) == ["x" * 369, 1]
-    with pytest.raises(cursors.BadCursor):
+    with pytest.raises(cursors.InvalidCursor):
         cursors.decode(cursors.encode("x" * 370, 1), str, int)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.resilience.circuit_breaker import Breaker, BreakerOpen, BreakerState
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, CircuitState
 
 
 class Clock:
@@ -14,8 +14,8 @@ class Clock:
         return self.now
 
 
-def opened(clock: Clock) -> Breaker:
-    breaker = Breaker("storage", clock, threshold=3, pause=1.0, longest=8.0)
+def opened(clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker("storage", clock, threshold=3, pause=1.0, longest=8.0)
     for _ in range(3):
         breaker.enter()
         breaker.failed(OSError("disk full"))
@@ -24,18 +24,18 @@ def opened(clock: Clock) -> Breaker:
 
 def test_failures_in_a_row_open_it_and_an_answer_between_them_does_not() -> None:
     clock = Clock()
-    breaker = Breaker("storage", clock, threshold=3)
+    breaker = CircuitBreaker("storage", clock, threshold=3)
     for _ in range(10):
         breaker.failed(OSError())
         breaker.failed(OSError())
-        assert breaker.state is BreakerState.CLOSED
+        assert breaker.state is CircuitState.CLOSED
         breaker.succeeded()
-    assert opened(clock).state is BreakerState.OPEN
+    assert opened(clock).state is CircuitState.OPEN
 
 
 def test_while_open_calls_are_refused_at_once_with_when_to_come_again() -> None:
     breaker = opened(Clock())
-    with pytest.raises(BreakerOpen, match="disk full") as caught:
+    with pytest.raises(CircuitOpen, match="disk full") as caught:
         breaker.enter()
     assert caught.value.retry_after == 1.0
 
@@ -44,13 +44,13 @@ def test_after_the_pause_one_call_tries_and_decides() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now = 1.0
-    assert breaker.state is BreakerState.HALF_OPEN
+    assert breaker.state is CircuitState.HALF_OPEN
     breaker.enter()
-    with pytest.raises(BreakerOpen):
+    with pytest.raises(CircuitOpen):
         breaker.enter()
     breaker.succeeded()
     breaker.enter()
-    assert breaker.state is BreakerState.CLOSED
+    assert breaker.state is CircuitState.CLOSED
 
 
 def test_an_abandoned_trial_lets_another_try() -> None:
@@ -81,14 +81,14 @@ def test_failing_trials_double_the_pause_up_to_the_longest_and_an_answer_ends_th
 @given(st.lists(st.sampled_from(["enter", "ok", "fail", "left", "wait"]), max_size=60))
 def test_whatever_happens_a_call_gets_through_after_the_longest_pause(happenings: list[str]) -> None:
     clock = Clock()
-    breaker = Breaker("storage", clock, threshold=2, pause=1.0, longest=8.0)
+    breaker = CircuitBreaker("storage", clock, threshold=2, pause=1.0, longest=8.0)
     for happening in happenings:
         if happening == "wait":
             clock.now += 0.7
         elif happening == "enter":
             try:
                 breaker.enter()
-            except BreakerOpen:
+            except CircuitOpen:
                 continue
         else:
             {"ok": breaker.succeeded, "fail": lambda: breaker.failed(OSError()), "left": breaker.left}[happening]()
@@ -106,8 +106,8 @@ def test_calls_that_began_before_it_opened_do_not_lengthen_the_pause() -> None:
 
 
 def test_a_failure_may_weigh_more_than_one() -> None:
-    breaker = Breaker("PostgreSQL", Clock(), threshold=5)
+    breaker = CircuitBreaker("PostgreSQL", Clock(), threshold=5)
     breaker.failed(OSError(), weight=3)
-    assert breaker.state is BreakerState.CLOSED
+    assert breaker.state is CircuitState.CLOSED
     breaker.failed(OSError(), weight=3)
-    assert breaker.state is BreakerState.OPEN
+    assert breaker.state is CircuitState.OPEN

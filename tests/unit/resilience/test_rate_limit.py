@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.resilience.rate_limit import Rate, Taken, neighbourhood, parse_rate
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage, neighbourhood, parse_rate
 
 
 def test_rates_are_read_as_people_write_them() -> None:
-    assert parse_rate("100/minute") == Rate(100, 60)
-    assert parse_rate(" 5 / Second ") == Rate(5, 1)
-    assert parse_rate("1000/hour") == Rate(1000, 3600)
+    assert parse_rate("100/minute") == RateLimit(100, 60)
+    assert parse_rate(" 5 / Second ") == RateLimit(5, 1)
+    assert parse_rate("1000/hour") == RateLimit(1000, 3600)
     assert parse_rate("off") is None
 
 
@@ -24,11 +24,11 @@ def test_what_is_no_rate_is_refused_with_what_was_expected(text: str) -> None:
 def test_after_the_wait_one_more_is_granted_and_not_long_before(
     quota: int, now: int, before: int, elapsed: float
 ) -> None:
-    rate, taken = Rate(quota, 60), Taken(min(now, quota), min(before, quota), elapsed)
+    rate, taken = RateLimit(quota, 60), WindowUsage(min(now, quota), min(before, quota), elapsed)
     wait = taken.retry_after(rate)
     assert (wait == 0) == (taken.remaining(rate) >= 1) or abs(wait) < 1e-6
     share = elapsed + wait / 60 + 1e-9
-    later = Taken(taken.now, taken.before, share) if share < 1 else Taken(0, taken.now, share - 1)
+    later = WindowUsage(taken.now, taken.before, share) if share < 1 else WindowUsage(0, taken.now, share - 1)
     assert later.remaining(rate) >= 1
 
 

@@ -1,6 +1,6 @@
 """The fuse: one cause that hits whatever is worked on pauses the step."""
 
-from integrahub.resilience.step_breaker import Fuse
+from integrahub.resilience.step_breaker import StepBreaker
 
 
 class Clock:
@@ -10,20 +10,20 @@ class Clock:
         return self.now
 
 
-def fail(fuse: Fuse, times: int, pharmacies: list[int], cause: str = "a") -> list[bool]:
+def fail(fuse: StepBreaker, times: int, pharmacies: list[int], cause: str = "a") -> list[bool]:
     return [fuse.failed(cause, pharmacies[number % len(pharmacies)]) for number in range(times)]
 
 
 def test_twenty_failures_of_one_cause_over_three_pharmacies_blow_it() -> None:
-    fuse, pharmacies = Fuse(Clock()), [1, 2, 3]
+    fuse, pharmacies = StepBreaker(Clock()), [1, 2, 3]
     assert fail(fuse, 20, pharmacies) == [False] * 19 + [True]
     assert (fuse.remaining(), fuse.blown_by) == (30.0, "a")
 
 
 def test_failures_of_two_pharmacies_or_of_several_causes_or_of_every_third_piece_of_work_do_not() -> None:
-    fuse = Fuse(Clock())
+    fuse = StepBreaker(Clock())
     assert not any(fail(fuse, 100, [1, 2]))
-    fuse = Fuse(Clock())
+    fuse = StepBreaker(Clock())
     for number in range(50):
         fail(fuse, 1, [number], "a")
         fail(fuse, 1, [number], "b")
@@ -33,7 +33,7 @@ def test_failures_of_two_pharmacies_or_of_several_causes_or_of_every_third_piece
 
 def test_the_pause_doubles_while_the_next_work_fails_too_and_ends_with_the_first_that_succeeds() -> None:
     clock = Clock()
-    fuse, pharmacies = Fuse(clock), [1, 2, 3, 4, 5]
+    fuse, pharmacies = StepBreaker(clock), [1, 2, 3, 4, 5]
     fail(fuse, 20, pharmacies)
     pauses = []
     for _ in range(6):
@@ -47,6 +47,6 @@ def test_the_pause_doubles_while_the_next_work_fails_too_and_ends_with_the_first
 
 
 def test_work_under_way_while_it_is_blown_does_not_lengthen_the_pause() -> None:
-    fuse, pharmacies = Fuse(Clock()), [1, 2, 3, 4, 5]
+    fuse, pharmacies = StepBreaker(Clock()), [1, 2, 3, 4, 5]
     fail(fuse, 20, pharmacies)
     assert not any(fail(fuse, 10, pharmacies)) and fuse.remaining() == 30.0

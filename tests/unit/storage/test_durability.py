@@ -9,8 +9,8 @@ from time import monotonic
 import pytest
 
 from integrahub.domain.errors import Transient
-from integrahub.resilience.circuit_breaker import Breaker, BreakerState
-from integrahub.storage.circuit_breaking import GuardedStorage
+from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
+from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 from integrahub.storage.files import FileStorage
 
 
@@ -68,12 +68,12 @@ async def test_a_put_that_is_cut_off_leaves_the_older_object_as_it_was(tmp_path:
 
 
 async def test_a_client_that_breaks_off_is_no_fault_of_storage(tmp_path: Path) -> None:
-    breaker = Breaker("Storage", monotonic, threshold=1)
-    storage = GuardedStorage(FileStorage(tmp_path), breaker)
+    breaker = CircuitBreaker("Storage", monotonic, threshold=1)
+    storage = CircuitBreakingStorage(FileStorage(tmp_path), breaker)
     for _ in range(2):
         with pytest.raises(ConnectionResetError):
             await storage.put("batches/one", _blocks(b"x", then=_break_off))
-    assert breaker.state is BreakerState.CLOSED
+    assert breaker.state is CircuitState.CLOSED
 
 
 class _Hanging(FileStorage):
@@ -84,9 +84,9 @@ class _Hanging(FileStorage):
 
 
 async def test_two_deadlines_that_passed_open_a_breaker_that_takes_five_refusals(tmp_path: Path) -> None:
-    breaker = Breaker("Storage", monotonic, threshold=5)
-    storage = GuardedStorage(_Hanging(tmp_path), breaker, patience=0.01)
+    breaker = CircuitBreaker("Storage", monotonic, threshold=5)
+    storage = CircuitBreakingStorage(_Hanging(tmp_path), breaker, patience=0.01)
     for _ in range(2):
         with pytest.raises(Transient, match="no answer within"):
             await storage.delete("batches/one")
-    assert breaker.state is BreakerState.OPEN
+    assert breaker.state is CircuitState.OPEN

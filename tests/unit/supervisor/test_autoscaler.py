@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.supervisor.autoscaler import ApiScaling, Calm, Look, Span, UpsertScaling, Usage
+from integrahub.supervisor.autoscaler import (
+    ApiScaling,
+    ReplicaRange,
+    StabilizationWindow,
+    UpsertLoad,
+    UpsertScaling,
+    Usage,
+)
 
 _EACH = 800.0  # records a second of one worker, on a slow database
 _STEP = 10.0  # seconds between looks
@@ -21,7 +28,7 @@ def plant(scaling: UpsertScaling, arriving: Callable[[float], float], looks: int
         came, could = arriving(at) * _STEP, workers * _EACH * _STEP
         done = min(backlog + came, could)
         backlog, applied = backlog + came - done, applied + done
-        workers = scaling.decide(Look(at, workers, int(backlog), 0, int(applied)))
+        workers = scaling.decide(UpsertLoad(at, workers, int(backlog), 0, int(applied)))
         counts.append(workers)
     return counts
 
@@ -38,7 +45,7 @@ def turns(counts: list[int]) -> int:
 @pytest.mark.parametrize("drain", [0.0, 30.0])
 def test_a_nightly_load_grows_to_what_it_needs_and_back_once(drain: float) -> None:
     # The trace of one night: quiet, 40 minutes of FULLs, quiet again.
-    scaling = UpsertScaling(Span(2, 16), drain=drain)
+    scaling = UpsertScaling(ReplicaRange(2, 16), drain=drain)
     counts = plant(scaling, lambda at: 6000.0 if 600 <= at < 3000 else 20.0, 700)
     assert max(counts) >= 8 and counts[-1] == 2
     assert turns(counts) <= 3
@@ -47,7 +54,7 @@ def test_a_nightly_load_grows_to_what_it_needs_and_back_once(drain: float) -> No
 @pytest.mark.parametrize("drain", [0.0, 30.0])
 @pytest.mark.parametrize("load", [1500.0, 2500.0, 3900.0, 7900.0])
 def test_a_steady_stream_finds_its_count_and_keeps_it(drain: float, load: float) -> None:
-    counts = plant(UpsertScaling(Span(2, 16), drain=drain), lambda at: load, 1500)
+    counts = plant(UpsertScaling(ReplicaRange(2, 16), drain=drain), lambda at: load, 1500)
     settled = counts[500:]
     assert turns(settled) <= 2, settled
     assert settled[-1] * _EACH >= load
@@ -55,7 +62,7 @@ def test_a_steady_stream_finds_its_count_and_keeps_it(drain: float, load: float)
 
 def test_bursts_of_deltas_every_few_minutes_do_not_flap() -> None:
     # Seen at pharmacies: every five minutes a burst of 9,000 records, otherwise a trickle.
-    counts = plant(UpsertScaling(Span(2, 16)), lambda at: 900.0 if at % 300 < 10 else 5.0, 1000)
+    counts = plant(UpsertScaling(ReplicaRange(2, 16)), lambda at: 900.0 if at % 300 < 10 else 5.0, 1000)
     assert changes(counts) == []
 
 
@@ -94,26 +101,26 @@ _RECORDED = [
 
 
 def test_a_recorded_rise_and_fall_is_followed_without_turning_twice() -> None:
-    scaling = UpsertScaling(Span(2, 4), 2000, 500, 0.0, calm=Calm(remove_pause=1.0))
+    scaling = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 0.0, calm=StabilizationWindow(remove_pause=1.0))
     workers, counts = 2, []
     for at, backlog, lag, applied in [*_RECORDED, *((25.0 + n, 0, 0, 392376) for n in range(9))]:
-        workers = scaling.decide(Look(at, workers, backlog, lag, applied))
+        workers = scaling.decide(UpsertLoad(at, workers, backlog, lag, applied))
         counts.append(workers)
     assert (max(counts), counts[-1], turns(counts)) == (4, 2, 1)
 
 
 def test_the_same_rise_adds_nobody_where_the_estimate_says_it_is_soon_done() -> None:
-    scaling, workers = UpsertScaling(Span(2, 4), 2000, 500, 60.0), 2
+    scaling, workers = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 60.0), 2
     for at, backlog, lag, applied in _RECORDED[4:]:
-        workers = scaling.decide(Look(at, workers, backlog, lag, applied))
+        workers = scaling.decide(UpsertLoad(at, workers, backlog, lag, applied))
         assert workers == 2
 
 
 def test_a_backlog_that_is_done_in_a_moment_adds_nobody_unless_the_estimate_is_off() -> None:
     def after(drain: float) -> int:
-        scaling, workers = UpsertScaling(Span(2, 16), drain=drain), 2
+        scaling, workers = UpsertScaling(ReplicaRange(2, 16), drain=drain), 2
         for number in range(10):
-            workers = scaling.decide(Look(number * 10.0, workers, 60_000, 4, number * 600_000))
+            workers = scaling.decide(UpsertLoad(number * 10.0, workers, 60_000, 4, number * 600_000))
         return workers
 
     assert after(30.0) == 2
@@ -121,30 +128,34 @@ def test_a_backlog_that_is_done_in_a_moment_adds_nobody_unless_the_estimate_is_o
 
 
 def test_the_roadmaps_thresholds_are_the_defaults() -> None:
-    scaling = UpsertScaling(Span(2, 16), drain=0.0, calm=Calm(add_looks=1, remove_looks=1, remove_pause=0))
-    wanted = [scaling.decide(Look(float(n), 5, backlog, 0, 0)) for n, backlog in enumerate([5001, 5000, 1000, 999])]
+    scaling = UpsertScaling(
+        ReplicaRange(2, 16), drain=0.0, calm=StabilizationWindow(add_looks=1, remove_looks=1, remove_pause=0)
+    )
+    wanted = [
+        scaling.decide(UpsertLoad(float(n), 5, backlog, 0, 0)) for n, backlog in enumerate([5001, 5000, 1000, 999])
+    ]
     assert wanted == [6, 5, 5, 4]
 
 
 def test_nobody_is_taken_away_while_the_bus_holds_more_than_the_others_could_take() -> None:
-    scaling = UpsertScaling(Span(2, 16), calm=Calm(remove_looks=1, remove_pause=0))
-    assert scaling.decide(Look(0.0, 4, 0, 7, 0)) == 4
-    assert scaling.decide(Look(1.0, 4, 0, 6, 0)) == 3
+    scaling = UpsertScaling(ReplicaRange(2, 16), calm=StabilizationWindow(remove_looks=1, remove_pause=0))
+    assert scaling.decide(UpsertLoad(0.0, 4, 0, 7, 0)) == 4
+    assert scaling.decide(UpsertLoad(1.0, 4, 0, 6, 0)) == 3
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 100), st.integers(0, 10**6)), max_size=80))
 def test_whatever_is_seen_the_count_stays_within_and_moves_by_one(seen: list[tuple[int, int, int]]) -> None:
-    scaling, workers, applied = UpsertScaling(Span(2, 6)), 2, 0
+    scaling, workers, applied = UpsertScaling(ReplicaRange(2, 6)), 2, 0
     for number, (backlog, lag, more) in enumerate(seen):
         applied += more
-        wanted = scaling.decide(Look(number * 10.0, workers, backlog, lag, applied))
+        wanted = scaling.decide(UpsertLoad(number * 10.0, workers, backlog, lag, applied))
         assert 2 <= wanted <= 6 and abs(wanted - workers) <= 1
         workers = wanted
 
 
 def test_apis_are_added_by_cpu_or_memory_and_removed_only_when_both_are_low() -> None:
     def after(cpu: float, memory: float, instances: int = 4) -> int:
-        scaling = ApiScaling(Span(2, 10), calm=Calm(add_looks=1, remove_looks=1, remove_pause=0))
+        scaling = ApiScaling(ReplicaRange(2, 10), calm=StabilizationWindow(add_looks=1, remove_looks=1, remove_pause=0))
         return scaling.decide(Usage(0.0, instances, cpu, memory))
 
     assert after(0.71, 0.1) == after(0.1, 0.71) == 5
@@ -154,7 +165,7 @@ def test_apis_are_added_by_cpu_or_memory_and_removed_only_when_both_are_low() ->
 
 
 def test_apis_do_not_flap_around_a_threshold() -> None:
-    scaling, instances, counts = ApiScaling(Span(2, 10)), 2, []
+    scaling, instances, counts = ApiScaling(ReplicaRange(2, 10)), 2, []
     for number in range(500):
         load = 1.5 + 0.4 * (-1) ** number  # cores wanted, swinging from look to look
         instances = scaling.decide(Usage(number * 10.0, instances, load / instances, 0.2))
@@ -164,4 +175,4 @@ def test_apis_do_not_flap_around_a_threshold() -> None:
 
 def test_a_span_that_cannot_hold_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot both hold"):
-        Span(3, 2)
+        ReplicaRange(3, 2)

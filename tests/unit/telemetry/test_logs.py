@@ -39,7 +39,7 @@ def test_a_line_tells_what_happened_to_what_and_under_which_trace(
     capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger]
 ) -> None:
     log = make_log()
-    with traces.about(_TRACE, batch=_TRACE, chunk=3, cnpj="05927228000145"):
+    with traces.bind_trace(_TRACE, batch=_TRACE, chunk=3, cnpj="05927228000145"):
         log.warning("a chunk failed and will be tried again", action="retry_chunk")
     line = _line(capsys)
     assert line["event"] == "a chunk failed and will be tried again"
@@ -55,7 +55,7 @@ def test_a_line_tells_what_happened_to_what_and_under_which_trace(
 
 
 def traces_of(trace: UUID) -> str:
-    with traces.about(trace):
+    with traces.bind_trace(trace):
         return traces.current()
 
 
@@ -125,7 +125,7 @@ def test_lines_of_several_processes_can_be_told_apart(capsys: pytest.CaptureFixt
     try:
         logs.configure("INFO", "json", (), {"process": "worker", "step": "split,upsert"})
         structlog.get_logger().info("a sentence", action="look")
-        with traces.about(_TRACE, step="split"):
+        with traces.bind_trace(_TRACE, step="split"):
             structlog.get_logger().info("a sentence", action="look")
     finally:
         structlog.configure(**before)

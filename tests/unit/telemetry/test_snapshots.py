@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrahub.telemetry.metrics.registry import BREAKER_STATE, CHUNK_DURATION, PRODUCTS_SETTLED
-from integrahub.telemetry.snapshots import Counts, Together
+from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
 _PRODUCTS, _SECONDS, _BREAKER = PRODUCTS_SETTLED.name, CHUNK_DURATION.name, BREAKER_STATE.name
 
@@ -15,7 +15,7 @@ def _counts(products: float, breaker: float = 0.0) -> Counts:
 
 
 def test_processes_are_added_up_and_of_gauges_the_largest_is_told() -> None:
-    together = Together()
+    together = SnapshotAggregator()
     together.take("a", _counts(3, breaker=2))
     together.take("b", _counts(4))
     total = together.total()
@@ -25,18 +25,18 @@ def test_processes_are_added_up_and_of_gauges_the_largest_is_told() -> None:
 
 
 def test_what_a_process_counted_stays_when_it_is_gone_but_not_its_gauges() -> None:
-    together = Together()
+    together = SnapshotAggregator()
     together.take("a", _counts(3, breaker=2))
     together.part([])
     assert together.total() == {_PRODUCTS: {("inserted",): [3]}, _SECONDS: together.total()[_SECONDS]}
-    successor = Together(together.lasting())
+    successor = SnapshotAggregator(together.lasting())
     successor.take("b", _counts(1))
     assert successor.total()[_PRODUCTS] == {("inserted",): [4]}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5), st.booleans()), max_size=40))
 def test_the_sum_never_goes_backwards_and_misses_nothing_that_was_told(events: list[tuple[str, int, bool]]) -> None:
-    together, counted, lives, before = Together(), {"a": 0, "b": 0, "c": 0}, {"a": 0, "b": 0, "c": 0}, 0.0
+    together, counted, lives, before = SnapshotAggregator(), {"a": 0, "b": 0, "c": 0}, {"a": 0, "b": 0, "c": 0}, 0.0
     told = 0
     for name, more, dies in events:
         counted[name] += more

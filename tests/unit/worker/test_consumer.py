@@ -10,9 +10,9 @@ import pytest
 
 from integrahub.bus.memory import MemoryBus
 from integrahub.domain.errors import Transient
-from integrahub.domain.events import CHUNKS_READY, MESSAGES_DEAD, MessageDead
-from integrahub.resilience.circuit_breaker import Breaker
-from integrahub.resilience.step_breaker import Fuse
+from integrahub.domain.events import CHUNKS_READY, MESSAGES_DEAD, DeadMessage
+from integrahub.resilience.circuit_breaker import CircuitBreaker
+from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.worker import process as worker
 
 
@@ -21,7 +21,7 @@ class Work:
 
     def __init__(self, behave: Callable[[], None] = lambda: None, times: int = 1, topic: str = CHUNKS_READY) -> None:
         self.bus = MemoryBus(visibility=0.0)
-        self.fuse, self.breaker = Fuse(lambda: 100.0), Breaker("storage", lambda: 100.0, threshold=1)
+        self.fuse, self.breaker = StepBreaker(lambda: 100.0), CircuitBreaker("storage", lambda: 100.0, threshold=1)
         self.stop, self.done, self.paused = asyncio.Event(), 0, list[float]()
         self._behave, self._times, self._topic = behave, times, topic
 
@@ -43,10 +43,10 @@ class Work:
             self.stop.set()
         self._behave()
 
-    async def dead(self) -> list[MessageDead]:
+    async def dead(self) -> list[DeadMessage]:
         """The messages that were given up."""
         found = await self.bus.receive(MESSAGES_DEAD, 9, 0.0)
-        return [msgspec.json.decode(delivery.body, type=MessageDead) for delivery in found]
+        return [msgspec.json.decode(delivery.body, type=DeadMessage) for delivery in found]
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from typing import Any
 from starlette.requests import Request
 
 from integrahub.access.blocked_lookups import FirstLooks
-from integrahub.access.rate_limiter import Limits
+from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.refused_logins import RefusedLogins
 from integrahub.api.timestamps import wire_time
 from integrahub.db.accounts import api_keys
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
 from integrahub.domain.errors import Forbidden, Unauthorized
-from integrahub.resilience.micro_batcher import Shared
+from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.resilience.rate_limit import neighbourhood
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
@@ -36,11 +36,11 @@ def presented_key(request: Request) -> str:
     return ""
 
 
-class Keys:
+class ApiKeyAuthenticator:
     """Knows every key: the operator's, those of the settings, those of the table. Keeps hashes only."""
 
     def __init__(
-        self, database: Database, pepper: bytes, operator: bytes, for_all: tuple[str, ...], limits: Limits
+        self, database: Database, pepper: bytes, operator: bytes, for_all: tuple[str, ...], limits: RateLimits
     ) -> None:
         self._database = database
         self._pepper = pepper
@@ -50,7 +50,7 @@ class Keys:
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._refused = RefusedLogins()
         self._first_looks = FirstLooks()
-        self._asked = Shared[bytes, Caller | Unauthorized]()
+        self._asked = SingleFlight[bytes, Caller | Unauthorized]()
 
     def allowing(self, scope: Scope) -> "KeyCheck":
         """Return the check that a request's key has this scope."""
@@ -132,7 +132,7 @@ class Keys:
 class KeyCheck:
     """The key of a request, for a route that asks for one scope: Unauthorized without a key, Forbidden without it."""
 
-    def __init__(self, keys: Keys, scope: Scope) -> None:
+    def __init__(self, keys: ApiKeyAuthenticator, scope: Scope) -> None:
         self._keys = keys
         self._scope = scope
 

@@ -15,7 +15,7 @@ from integrahub.api.middleware.read_limits import Reads
 from integrahub.api.timestamps import answering_in_wire_times
 from integrahub.api.unknown_names import add_notice, check_query
 from integrahub.domain.api_keys import Scope
-from integrahub.domain.errors import PayloadTooLarge, TooSlow
+from integrahub.domain.errors import PayloadTooLarge, RequestTimeout
 
 MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
 _READS = ("GET", "HEAD")
@@ -63,7 +63,7 @@ class Door:
                     if len(body) > MAX_BODY_BYTES:
                         raise _too_large()
         except TimeoutError:
-            raise TooSlow("body_slow", received=len(body)) from None
+            raise RequestTimeout("body_slow", received=len(body)) from None
         return bytes(body)
 
 

@@ -9,11 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from integrahub.access.rate_limiter import Limiter, refuse_over
+from integrahub.access.rate_limiter import RateLimiter, refuse_over
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import StatementTimeout, TooManyRequests, Unavailable
 from integrahub.resilience.bulkhead import Crowded, Seats
-from integrahub.resilience.rate_limit import Rate
+from integrahub.resilience.rate_limit import RateLimit
 
 _MAX_WAITING = 20  # reads of a key that wait for others of it
 _WAIT_SECONDS = 5.0  # that one waits
@@ -23,7 +23,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 class ReadBounds(NamedTuple):
     """Reads of one key: how many in a while (None: any number), how many at once; seconds a statement may take."""
 
-    rate: Rate | None
+    rate: RateLimit | None
     at_once: int
     timeout: float
 
@@ -31,7 +31,7 @@ class ReadBounds(NamedTuple):
 class Reads:
     """Answer reads within the bounds of their keys. A read lasts until its answer is taken."""
 
-    def __init__(self, limiter: Limiter, bounds: ReadBounds) -> None:
+    def __init__(self, limiter: RateLimiter, bounds: ReadBounds) -> None:
         self._limiter = limiter
         self._bounds = bounds
         self._seats = Seats(bounds.at_once, waiting=_MAX_WAITING, seconds=_WAIT_SECONDS)

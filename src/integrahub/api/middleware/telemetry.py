@@ -13,7 +13,7 @@ _BLOCK_BYTES = 64 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class Watched:
+class TelemetryMiddleware:
     """The app inside, watched. `scope["trace"]` is the trace; a batch that comes of the request has it as its id.
 
     Posts of bodies, by far the most requests, go to `post` at once: the way through the app costs as much as they do.
@@ -38,7 +38,7 @@ class Watched:
             await _send_in_blocks(send, message)
 
         try:
-            with traces.about(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
+            with traces.bind_trace(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
                 await self._to(scope)(scope, receive, sent)
                 if "refusal" in scope:
                     self._refusals.add(scope, _known(scope)[1], status)

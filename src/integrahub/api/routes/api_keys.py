@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from integrahub.api.auth.authentication import Keys
+from integrahub.api.auth.authentication import ApiKeyAuthenticator
 from integrahub.api.auth.guarded_route import KeyedRouter
 from integrahub.api.language import Spoken
 from integrahub.api.routes.audit_log import Audit
@@ -22,12 +22,12 @@ from integrahub.domain.api_keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
 from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, unsendable_characters
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 
 Row = dict[str, Any]
 
 
-class ChosenKey(BaseModel):
+class ChosenApiKey(BaseModel):
     """A key chosen by the operator, for migrations; absent: generated. Unknown members are ignored and named."""
 
     model_config = ConfigDict(extra="allow")
@@ -36,7 +36,7 @@ class ChosenKey(BaseModel):
     cnpj: str | None = None
 
 
-class WantedKey(Members):
+class ApiKeyRequest(Members):
     """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
 
     cnpjs: Annotated[list[str], Field(min_length=1, max_length=3_500)] | Literal["all"]
@@ -45,7 +45,7 @@ class WantedKey(Members):
     rate_limit: RateText | None = None
 
 
-class Rotation(Members):
+class RotateKey(Members):
     """When the older key ends by itself; absent: it lives until it is revoked."""
 
     old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
@@ -68,17 +68,19 @@ class KeyRules:
             raise BadRequest("key_weak", least=SHORTEST)
 
 
-class KeyDesk:
+class ApiKeyAdmin:
     """Makes and ends keys, each act noted."""
 
-    def __init__(self, database: Database, known: Keys, audit: Audit, pepper: bytes, rules: KeyRules) -> None:
+    def __init__(
+        self, database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: KeyRules
+    ) -> None:
         self._database = database
         self._known = known
         self._audit = audit
         self._pepper = pepper
         self._rules = rules
 
-    async def of_pharmacy(self, caller: Caller, cnpj: str, chosen: ChosenKey | None) -> Row:
+    async def of_pharmacy(self, caller: Caller, cnpj: str, chosen: ChosenApiKey | None) -> Row:
         """A key of one pharmacy, which is made when new."""
         known, key = readable_cnpj(cnpj, self._rules.verify_cnpj), chosen.key if chosen else None
         if key is not None:
@@ -105,7 +107,7 @@ class KeyDesk:
             raise Conflict("key_taken")
         return chosen, row
 
-    async def create(self, caller: Caller, wanted: WantedKey) -> Row:
+    async def create(self, caller: Caller, wanted: ApiKeyRequest) -> Row:
         """A key of several pharmacies or all, or an operator's."""
         grant = Grant(self._cnpjs(wanted), frozenset(wanted.scopes), wanted.expires_at, wanted.rate_limit)
         _check_scopes(grant)
@@ -113,7 +115,7 @@ class KeyDesk:
             raise BadRequest("key_expiry_past", expires_at=grant.expires_at.isoformat())
         return await self._create(caller, "key.create", grant)
 
-    async def rotate(self, caller: Caller, key_id: UUID, rotation: Rotation | None) -> Row:
+    async def rotate(self, caller: Caller, key_id: UUID, rotation: RotateKey | None) -> Row:
         """A second key with the same reach; both live until the first ends."""
         old = await self._live(key_id)
         grant = replace(_grant_of(old), replaces=key_id)
@@ -147,7 +149,7 @@ class KeyDesk:
             entry.after = row
         return _made_known(key, row, grant)
 
-    def _cnpjs(self, wanted: WantedKey) -> list[str] | None:
+    def _cnpjs(self, wanted: ApiKeyRequest) -> list[str] | None:
         verify = self._rules.verify_cnpj
         return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, verify) for value in wanted.cnpjs]
 
@@ -168,10 +170,10 @@ def _check_scopes(grant: Grant) -> None:
         raise BadRequest("scopes_unfit", scopes=", ".join(sorted(grant.scopes)))
 
 
-def router(database: Database, known: Keys, audit: Audit, pepper: bytes, rules: KeyRules) -> APIRouter:
+def router(database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: KeyRules) -> APIRouter:
     """The routes: the list for a viewer, the rest for an admin."""
     routes = KeyedRouter(tags=["admin"])
-    desk = KeyDesk(database, known, audit, pepper, rules)
+    desk = ApiKeyAdmin(database, known, audit, pepper, rules)
 
     @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
     async def keys(_: Annotated[Caller, Depends(known.allowing(Scope.VIEWER))]) -> Row:
@@ -182,15 +184,15 @@ def router(database: Database, known: Keys, audit: Audit, pepper: bytes, rules: 
     return routes
 
 
-def _key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
+def _key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
     Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
 
     @routes.post("/admin/keys", summary="A key of several pharmacies or of all, or an operator's")
-    async def create(wanted: WantedKey, caller: Admin, language: Spoken) -> Row:
+    async def create(wanted: ApiKeyRequest, caller: Admin, language: Spoken) -> Row:
         return _shown(await desk.create(caller, wanted), language)
 
     @routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach; both live")
-    async def rotate(key_id: UUID, caller: Admin, language: Spoken, rotation: Rotation | None = None) -> Row:
+    async def rotate(key_id: UUID, caller: Admin, language: Spoken, rotation: RotateKey | None = None) -> Row:
         return _shown(await desk.rotate(caller, key_id, rotation), language)
 
     @routes.delete("/admin/keys/{key_id}", summary="End a key at once")
@@ -198,7 +200,7 @@ def _key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
         return await desk.revoke(caller, key_id)
 
 
-def _pharmacy_key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
+def _pharmacy_key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
     Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
 
     @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
@@ -206,7 +208,7 @@ def _pharmacy_key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
         caller: Admin,
         language: Spoken,
         response: Response,
-        chosen: ChosenKey | None = None,
+        chosen: ChosenApiKey | None = None,
         cnpj: str | None = None,
     ) -> Row:
         _name_ignored(chosen, response)
@@ -217,15 +219,15 @@ def _pharmacy_key_routes(routes: APIRouter, desk: KeyDesk, known: Keys) -> None:
 
     @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
     async def by_path(
-        cnpj: str, caller: Admin, language: Spoken, response: Response, chosen: ChosenKey | None = None
+        cnpj: str, caller: Admin, language: Spoken, response: Response, chosen: ChosenApiKey | None = None
     ) -> Row:
         _name_ignored(chosen, response)
         return _shown(await desk.of_pharmacy(caller, cnpj, chosen), language)
 
 
-def _name_ignored(chosen: ChosenKey | None, response: Response) -> None:
+def _name_ignored(chosen: ChosenApiKey | None, response: Response) -> None:
     add_notice(response, "members", (chosen.model_extra or {}) if chosen else {})
 
 
 def _shown(made: Row, language: Language) -> Row:
-    return made | {"message": say("key_shown_once", {}).in_language(language)}
+    return made | {"message": render_message("key_shown_once", {}).in_language(language)}

@@ -24,7 +24,7 @@ _STATE = ("status", "stage", "deactivation_state", "deactivated")
 
 
 @dataclass
-class Entry:
+class AuditContext:
     """An action under way; `after` is what is so once it is done."""
 
     after: Any = None
@@ -37,12 +37,14 @@ class Audit:
         self._database = database
 
     @asynccontextmanager
-    async def action(self, caller: Caller, action: str, subject: str, before: Any = None) -> AsyncIterator[Entry]:
+    async def action(
+        self, caller: Caller, action: str, subject: str, before: Any = None
+    ) -> AsyncIterator[AuditContext]:
         """Around an action: its entry is there before it begins; a refusal or fault is its outcome."""
         noted = await audit_log.begin(
             self._database, actor=caller.name, address=caller.address, action=action, subject=subject, before=before
         )
-        entry, outcome = Entry(), "failed"
+        entry, outcome = AuditContext(), "failed"
         try:
             yield entry
             outcome = "done"
@@ -56,7 +58,7 @@ class Audit:
             await audit_log.end(self._database, noted, outcome, entry.after)
 
     @asynccontextmanager
-    async def on_batch(self, caller: Caller, action: str, batch_id: UUID) -> AsyncIterator[Entry]:
+    async def on_batch(self, caller: Caller, action: str, batch_id: UUID) -> AsyncIterator[AuditContext]:
         """Around an action on a batch: its state before and after."""
         before = await self._state(batch_id)
         async with self.action(caller, action, str(batch_id), before) as entry:
@@ -90,5 +92,5 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
 def _after(cursor: str | None) -> int | None:
     try:
         return int(cursors.decode(cursor, int)[0]) if cursor else None
-    except cursors.BadCursor:
+    except cursors.InvalidCursor:
         raise BadRequest("cursor_unknown") from None

@@ -17,17 +17,17 @@ from integrahub.api.auth.guarded_route import KeyedRouter
 from integrahub.api.language import Spoken
 from integrahub.db.batches import reports
 from integrahub.db.database import Database
-from integrahub.db.tenancy import Reach
+from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.batches import BatchStatus, Deactivation, LoadType
+from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.errors import BadRequest, Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, ids_with_prefix
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import say
+from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.fields import UnfitField
 from integrahub.domain.pharmacies import unmask
-from integrahub.domain.products import MESSAGES
+from integrahub.domain.products import RECORD_MESSAGES
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
@@ -85,7 +85,7 @@ def _estimate(row: Row, settled: int, rate: float | None) -> datetime | None:
 def _error(row: Row, language: Language) -> Row | None:
     if not row["error_code"]:
         return None
-    told = say(row["error_code"], row["error_facts"] or {})
+    told = render_message(row["error_code"], row["error_facts"] or {})
     both = {"message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
     return {"code": row["error_code"], **both, "byte_offset": row["error_offset"]}
 
@@ -93,14 +93,14 @@ def _error(row: Row, language: Language) -> Row | None:
 def _reason(row: Row, language: Language) -> Row:
     if not row["deactivation_reason"]:
         return dict.fromkeys(("reason", "reason_pt", "reason_en", "reason_code"))
-    told = say(row["deactivation_reason"], row["deactivation_facts"] or {})
+    told = render_message(row["deactivation_reason"], row["deactivation_facts"] or {})
     both = {"reason": told.in_language(language), "reason_pt": told.pt, "reason_en": told.en}
     return both | {"reason_code": row["deactivation_reason"]}
 
 
 def fault_view(batch_id: UUID, row: Row) -> Row:
     """A fault with its messages in Portuguese and English, and the trace of its batch."""
-    portuguese, english = MESSAGES.get(row["code"], (row["code"], row["code"]))
+    portuguese, english = RECORD_MESSAGES.get(row["code"], (row["code"], row["code"]))
     return row | {"message_pt": portuguese, "message_en": english, "trace_id": batch_id.hex}
 
 
@@ -127,7 +127,7 @@ class Reports:
 
     def of(self, caller: Caller) -> Database:
         """The database as the caller may see it."""
-        return self._database.within(Reach.of_cnpjs(caller.cnpjs))
+        return self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
 
     async def show(self, caller: Caller, batch_id: UUID, language: Language) -> Row:
         """The batch; NotFound also when it is another pharmacy's."""
@@ -184,7 +184,7 @@ def _decoded(cursor: str | None, *kinds: type) -> Any:
         return None
     try:
         return tuple(cursors.decode(cursor, *kinds))
-    except cursors.BadCursor:
+    except cursors.InvalidCursor:
         raise BadRequest("cursor_unknown") from None
 
 
@@ -227,7 +227,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         load_type: LoadType | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
-        deactivation: Deactivation | None = None,
+        deactivation: DeactivationState | None = None,
         id_prefix: Annotated[str | None, Query(pattern=ID_PREFIX)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,

@@ -27,7 +27,7 @@ def view(row: Row) -> Row:
 def _after(cursor: str | None) -> int | None:
     try:
         return int(cursors.decode(cursor, int)[0]) if cursor else None
-    except cursors.BadCursor:
+    except cursors.InvalidCursor:
         raise BadRequest("cursor_unknown") from None
 
 

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 
-from integrahub.domain.messages.catalog import say
-from integrahub.domain.messages.security import Sentence
-from integrahub.resilience.circuit_breaker import BreakerOpen
+from integrahub.domain.messages.catalog import render_message
+from integrahub.domain.messages.security import Message
+from integrahub.resilience.circuit_breaker import CircuitOpen
 
 
-def describe_failure(fault: Exception, seconds: float) -> Sentence:
+def describe_failure(fault: Exception, seconds: float) -> Message:
     """Describe why a check failed that had so many seconds."""
-    if isinstance(fault, BreakerOpen):
-        return say("check_paused", {"told": fault.last_error, "seconds": f"{fault.retry_after:.0f}"})
+    if isinstance(fault, CircuitOpen):
+        return render_message("check_paused", {"told": fault.last_error, "seconds": f"{fault.retry_after:.0f}"})
     chain = list(_chain(fault))
     if any(isinstance(each, ConnectionRefusedError) or "refused" in str(each).lower() for each in chain):
-        return say("check_refused", {})
+        return render_message("check_refused", {})
     if any(isinstance(each, TimeoutError) for each in chain):
-        return say("check_timed_out", {"seconds": f"{seconds:.0f}"})
+        return render_message("check_timed_out", {"seconds": f"{seconds:.0f}"})
     told = next((text for text in (str(each).strip().partition("\n")[0] for each in chain) if text), "")
-    return say("check_failed", {"told": told[:300]}) if told else say("check_unexplained", {})
+    return render_message("check_failed", {"told": told[:300]}) if told else render_message("check_unexplained", {})
 
 
 def _chain(fault: BaseException | None) -> Iterator[BaseException]:

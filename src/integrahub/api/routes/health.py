@@ -19,9 +19,9 @@ from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.security import Sentence
-from integrahub.resilience.circuit_breaker import Breaker
-from integrahub.resilience.micro_batcher import Shared
+from integrahub.domain.messages.security import Message
+from integrahub.resilience.circuit_breaker import CircuitBreaker
+from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.storage.base import Storage
 
 _PATIENCE = 5.0  # seconds
@@ -74,7 +74,7 @@ class _Looks:
 
     def __init__(self, look: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
         self._look = look
-        self._sharing = Shared[None, dict[str, Any]]()
+        self._sharing = SingleFlight[None, dict[str, Any]]()
         self._last: dict[str, Any] = {}
         self._looked_at = float("-inf")
 
@@ -99,7 +99,7 @@ def _status(checks: dict[str, Any]) -> str:
 
 
 def _message(check: dict[str, Any], language: Language) -> str:
-    return Sentence(check["message_pt"], check["message_en"]).in_language(language)
+    return Message(check["message_pt"], check["message_en"]).in_language(language)
 
 
 def _since(begun: float) -> float:
@@ -107,7 +107,7 @@ def _since(begun: float) -> float:
 
 
 def router(
-    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, Breaker], insight: Insight
+    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, CircuitBreaker], insight: Insight
 ) -> APIRouter:
     """/health, /livez and /readyz."""
     routes = KeyedRouter(tags=["health"])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from integrahub.access.rate_limiter import Limits
+from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.pharmacy_cache import KnownPharmacies
 from integrahub.api.timestamps import wire_time
@@ -14,15 +14,15 @@ from integrahub.api.unknown_names import add_notice
 from integrahub.db.accounts import pharmacies
 from integrahub.db.batches.accept import Receipt
 from integrahub.db.database import Database
-from integrahub.db.tenancy import Reach
+from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.dialects.inovafarma.identify import Facts, first_record_facts
+from integrahub.domain.dialects.inovafarma.identify import FirstRecord, first_record_facts
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
 from integrahub.domain.parsing.charsets import Transcoder, is_charset, transcoder_for
 from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
 from integrahub.pipeline.ingest.decoding import Decoding
-from integrahub.pipeline.ingest.step import Envelope, Ingest
+from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large
 from integrahub.telemetry.metrics.registry import (
     BATCHES_CREATED,
@@ -39,7 +39,7 @@ _NO_ENCODING = frozenset({"", "identity", "none", "binary", "7bit", "8bit"})
 _LOAD_TYPES = ("full", "delta")
 
 
-class BodyBounds(NamedTuple):
+class BodyLimits(NamedTuple):
     """Decoded bytes of a body, decoded bytes a received one may give, seconds a client may be silent."""
 
     limit: int
@@ -55,10 +55,10 @@ class IngestRoute:
         ingest: Ingest,
         database: Database,
         authenticate: Authenticate,
-        limits: Limits,
+        limits: RateLimits,
         known: KnownPharmacies,
         *,
-        bounds: BodyBounds,
+        bounds: BodyLimits,
         decoding: Decoding,
         verify_cnpj: bool,
     ) -> None:
@@ -94,7 +94,7 @@ class IngestRoute:
         if facts.problem:
             raise BadRequest(facts.problem)
         pharmacy = await self._pharmacy(caller, facts, request.query_params.get("cnpj", ""))
-        envelope = Envelope(
+        envelope = IngestRequest(
             pharmacy_id=pharmacy["id"],
             cnpj=pharmacy["cnpj"],
             load_type=load_type,
@@ -119,13 +119,13 @@ class IngestRoute:
         if length.isdecimal() and int(length) > self._bounds.limit:
             raise too_large(self._bounds.limit)
 
-    async def _pharmacy(self, caller: Caller, facts: Facts, named: str) -> dict[str, Any]:
+    async def _pharmacy(self, caller: Caller, facts: FirstRecord, named: str) -> dict[str, Any]:
         cnpj = await self._cnpj(caller, facts, named)
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         return await self._find_or_create(caller, cnpj, facts)
 
-    async def _cnpj(self, caller: Caller, facts: Facts, named: str) -> str:
+    async def _cnpj(self, caller: Caller, facts: FirstRecord, named: str) -> str:
         own = None if named else caller.only()
         sent = named or facts.cnpj
         if not sent and not own:
@@ -139,7 +139,7 @@ class IngestRoute:
 
     async def _misspelt(self, caller: Caller, sent: str, error: InvalidCnpj) -> BadRequest:
         """The refusal of what is no CNPJ, with the one pharmacy the caller may see that is a typo away."""
-        seen = self._database.within(Reach.of_cnpjs(caller.cnpjs))
+        seen = self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
         near = await pharmacies.known_of(seen, one_typo_away(sent))
         if len(near) != 1 or not caller.may_see(near[0]):
             return BadRequest(error.code, **error.facts)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from integrahub.api.auth.guarded_route import KeyedRouter
 from integrahub.api.auth.metrics_access import Insight
-from integrahub.monitoring.scrape import Gauges
+from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.telemetry.probe_server import SCRAPE, SCRAPE_HEADER
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,6})?")
@@ -19,10 +19,10 @@ _OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schem
 _log = structlog.get_logger()
 
 
-def router(gauges: Gauges, fleet_port: int | None, insight: Insight) -> APIRouter:
+def router(gauges: MetricsScrape, fleet_port: int | None, insight: Insight) -> APIRouter:
     """The route."""
     routes = KeyedRouter(tags=["health"])
-    tell = gauges if fleet_port is None else _Fleet(fleet_port)
+    tell = gauges if fleet_port is None else SupervisorScrape(fleet_port)
 
     @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)
     async def metrics(request: Request) -> Response:
@@ -34,7 +34,7 @@ def router(gauges: Gauges, fleet_port: int | None, insight: Insight) -> APIRoute
     return routes
 
 
-class _Fleet:
+class SupervisorScrape:
     """Asks the fleet. Nothing when it does not answer: one process's counts in their place would look like a fall."""
 
     def __init__(self, port: int) -> None:

@@ -14,14 +14,14 @@ from integrahub.api.unknown_names import Members
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.security import Sentence
+from integrahub.domain.messages.security import Message
 from integrahub.domain.pharmacies import unmask
 from integrahub.operations.replay import Replay
 
 Row = dict[str, Any]
 
 
-class LetterFilter(Members):
+class DeadLetterFilter(Members):
     """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
 
     ids: list[StrictInt] | None = Field(None, min_length=1, max_length=1000)
@@ -30,10 +30,10 @@ class LetterFilter(Members):
     error: str | None = Field(None, min_length=1, max_length=200)
 
 
-class Wanted(Members):
+class ReplayRequest(Members):
     """A filter, and how many letters at most."""
 
-    filter: LetterFilter
+    filter: DeadLetterFilter
     limit: int = Field(1000, ge=1, le=10_000)
 
     def values(self) -> Row:
@@ -58,7 +58,7 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
         return {"batch_id": queued["id"], **shown}
 
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
-    async def letters(wanted: Wanted, caller: Operator, language: Spoken) -> Row:
+    async def letters(wanted: ReplayRequest, caller: Operator, language: Spoken) -> Row:
         asked = wanted.values()
         async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
             entry.after = answer = await replay.letters(asked)
@@ -69,4 +69,4 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
 
 def _spoken(refused: Row, language: Language) -> Row:
     """A refusal with its message in the client's language too."""
-    return refused | {"message": Sentence(refused["message_pt"], refused["message_en"]).in_language(language)}
+    return refused | {"message": Message(refused["message_pt"], refused["message_en"]).in_language(language)}

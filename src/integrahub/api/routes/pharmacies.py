@@ -14,12 +14,12 @@ from integrahub.api.routes.audit_log import Audit
 from integrahub.api.unknown_names import Members
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.messages.fields import UnfitField
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
-from integrahub.operations.decisions import Decide
+from integrahub.operations.decisions import BatchDecisions
 from integrahub.resilience.rate_limit import parse_rate
 
 
@@ -78,7 +78,7 @@ def readable_cnpj(value: str, verify: bool) -> str:
 class Decisions:
     """What the operator decides of batches, each noted."""
 
-    def __init__(self, decide: Decide, audit: Audit) -> None:
+    def __init__(self, decide: BatchDecisions, audit: Audit) -> None:
         self._decide = decide
         self._audit = audit
 
@@ -98,7 +98,12 @@ class Decisions:
 
 
 def router(
-    database: Database, decide: Decide, audit: Audit, viewer: Authenticate, operator: Authenticate, verify_cnpj: bool
+    database: Database,
+    decide: BatchDecisions,
+    audit: Audit,
+    viewer: Authenticate,
+    operator: Authenticate,
+    verify_cnpj: bool,
 ) -> APIRouter:
     """The routes: reads for a viewer, changes for an operator."""
     routes = KeyedRouter(tags=["admin"])
@@ -109,7 +114,7 @@ def router(
     @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
     async def written(_: Annotated[Caller, Depends(viewer)]) -> Any:
         async with database.transaction() as connection:
-            return await (await connection.execute(blocks("products")["written"])).fetchone()
+            return await (await connection.execute(load_queries("products")["written"])).fetchone()
 
     return routes
 

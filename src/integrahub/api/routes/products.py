@@ -15,22 +15,22 @@ from integrahub.api.timestamps import wire_time
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.products import search as catalogue
-from integrahub.db.tenancy import Reach
+from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.dialects.inovafarma.identify import wire_record
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
-from integrahub.domain.messages.security import Sentence
+from integrahub.domain.messages.security import Message
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 
 _LIMIT, _MOST = 40, 100
 _TEXTS, _MAX_TEXT = ("q", "ean", "category", "brand"), 100  # characters of each: a search costs text times pattern
-_AMOUNT = Sentence("um número, por exemplo 12,50", "a number, for example 12.50")
+_AMOUNT = Message("um número, por exemplo 12,50", "a number, for example 12.50")
 MAX_ANSWER_BYTES = 4 << 20  # of the products of one page
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-class Wanted(msgspec.Struct):
+class ProductQuery(msgspec.Struct):
     """What a request asks for, read leniently where the contract says so."""
 
     page: int
@@ -79,7 +79,7 @@ def _like(text: str | None) -> str | None:
     return f"%{escaped}%"
 
 
-def read(query: dict[str, str]) -> Wanted:
+def read(query: dict[str, str]) -> ProductQuery:
     """The query as asked; BadRequest for what cannot be read, except page and limit."""
     if any("\0" in value for value in query.values()):
         raise BadRequest("query_has_nul")
@@ -95,7 +95,7 @@ def read(query: dict[str, str]) -> Wanted:
     filters |= {name: _flag(name, query.get(name)) for name in ("in_stock", "promo", "include_inactive")}
     filters["updated_since"] = _moment("updated_since", query.get("updated_since"))
     page = _whole(query.get("page"), 1, 10_000_000)
-    return Wanted(page, _whole(query.get("limit"), _LIMIT, _MOST), sort, query.get("cursor", ""), filters)
+    return ProductQuery(page, _whole(query.get("limit"), _LIMIT, _MOST), sort, query.get("cursor", ""), filters)
 
 
 def _number(value: Decimal | None) -> float:
@@ -158,7 +158,7 @@ class Catalogue:
         pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
         after, settled_until = self._after(wanted)
         count, rows, settled_until = await catalogue.page(
-            self._database.within(Reach(ids=(pharmacy["id"],))),
+            self._database.within(TenantContext(ids=(pharmacy["id"],))),
             pharmacy["id"],
             wanted.filters,
             wanted.sort,
@@ -180,7 +180,7 @@ class Catalogue:
         }
         return {"items": items, "pagination": pagination}
 
-    def _after(self, wanted: Wanted) -> tuple[tuple[str, int] | None, datetime | None]:
+    def _after(self, wanted: ProductQuery) -> tuple[tuple[str, int] | None, datetime | None]:
         """The place a cursor holds, and until when changes are shown: on every page the same."""
         if not wanted.cursor:
             return None, None
@@ -204,7 +204,7 @@ class Catalogue:
             raise BadRequest("cnpj_not_named")
         if not caller.may_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
-        found = await pharmacies.find(self._database.within(Reach(cnpjs=(cnpj,))), cnpj)
+        found = await pharmacies.find(self._database.within(TenantContext(cnpjs=(cnpj,))), cnpj)
         if found is None:
             raise NotFound("pharmacy_unknown", cnpj=cnpj)
         return found

@@ -12,9 +12,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from integrahub.bus.base import Delivery
 from integrahub.bus.kafka.config import LARGEST, KafkaOptions
-from integrahub.bus.kafka.consumer import Inbox
-from integrahub.bus.kafka.lag_monitor import Onlooker
-from integrahub.bus.kafka.producer import Outbox
+from integrahub.bus.kafka.consumer import TopicConsumer
+from integrahub.bus.kafka.lag_monitor import LagMonitor
+from integrahub.bus.kafka.producer import BackgroundProducer
 from integrahub.domain.errors import Transient
 from integrahub.domain.events import MESSAGES_DEAD
 
@@ -31,9 +31,9 @@ class KafkaBus:
         self._options = options
         self._visibility = visibility  # seconds until a message not settled comes again
         self._known: set[str] = set()
-        self._inboxes: dict[str, Inbox] = {}
-        self._onlookers: dict[str, Onlooker] = {}
-        self._outbox: Outbox | None = None
+        self._inboxes: dict[str, TopicConsumer] = {}
+        self._onlookers: dict[str, LagMonitor] = {}
+        self._outbox: BackgroundProducer | None = None
         self._asking: AdminClient | None = None
         self._making = asyncio.Lock()
 
@@ -43,7 +43,7 @@ class KafkaBus:
             return
         async with self._knowing(topic, _PUBLISH):
             await self.ensure([topic])
-            self._outbox = self._outbox or Outbox(self._options)
+            self._outbox = self._outbox or BackgroundProducer(self._options)
             await self._outbox.send(self._options.topic(topic), bodies)
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
@@ -52,7 +52,9 @@ class KafkaBus:
             async with self._knowing(topic, _PUBLISH):
                 await self.ensure([topic])
         if topic not in self._inboxes:
-            self._inboxes[topic] = Inbox(self._options, topic, self._visibility, lambda: self._known.discard(topic))
+            self._inboxes[topic] = TopicConsumer(
+                self._options, topic, self._visibility, lambda: self._known.discard(topic)
+            )
         return await self._inboxes[topic].receive(limit, timeout)
 
     async def settle(self, deliveries: list[Delivery]) -> None:
@@ -67,7 +69,7 @@ class KafkaBus:
             if topic in self._inboxes:
                 await self._inboxes[topic].commit()
             if topic not in self._onlookers:
-                self._onlookers[topic] = Onlooker(self._options, topic)
+                self._onlookers[topic] = LagMonitor(self._options, topic)
             return await self._onlookers[topic].lag()
 
     @asynccontextmanager

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from integrahub.bus.base import Delivery
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.bus.kafka.errors import UNKNOWN
-from integrahub.bus.kafka.offset_tracker import Place, Tracking
+from integrahub.bus.kafka.offset_tracker import MessagePosition, OffsetTracker
 from integrahub.domain.errors import Transient
 from integrahub.telemetry import tracing as traces
 
@@ -28,7 +28,7 @@ _ASK = 1.0  # seconds until a broker that is away is asked again
 _log = structlog.get_logger()
 
 
-class Inbox:
+class TopicConsumer:
     """Messages of one topic for this process. Polling goes on while nobody takes them: the group sees it live."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Inbox:
     ) -> None:
         self._topic = topic
         self._name = options.topic(topic)
-        self._tracking = Tracking[tuple[bytes, UUID | None]](visibility)
+        self._tracking = OffsetTracker[tuple[bytes, UUID | None]](visibility)
         self._visibility = visibility
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
@@ -73,7 +73,7 @@ class Inbox:
 
     def settle(self, delivery: Delivery) -> None:
         """Commit it soon."""
-        assert isinstance(delivery.token, Place)
+        assert isinstance(delivery.token, MessagePosition)
         with self._lock:
             self._tracking.settle(delivery.token)
 

@@ -14,7 +14,7 @@ _TRIES, _PAUSE = 5, 0.2  # tries, and seconds between them
 _MOVING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 
 
-class Onlooker:
+class LagMonitor:
     """The lag of one topic's group. The admin client's own question for a group's offsets ends the process (2.16.1)."""
 
     def __init__(self, options: KafkaOptions, topic: str) -> None:

@@ -6,7 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 _Held = TypeVar("_Held")
 
 
-class Place(NamedTuple):
+class MessagePosition(NamedTuple):
     """Where a message stands. `assignment` counts: after a partition came back, older places mean nothing."""
 
     partition: int
@@ -32,7 +32,7 @@ class _Partition(Generic[_Held]):
         return next(iter(self.held), self.end)
 
 
-class Tracking(Generic[_Held]):
+class OffsetTracker(Generic[_Held]):
     """Messages, whatever they are, of one consumer, by partition.
 
     `visibility`: seconds until one not settled is given again.
@@ -69,10 +69,10 @@ class Tracking(Generic[_Held]):
             place.held[offset] = _Message(told)
             place.end = offset + 1
 
-    def take(self, limit: int, now: float) -> list[tuple[Place, _Held]]:
+    def take(self, limit: int, now: float) -> list[tuple[MessagePosition, _Held]]:
         """Up to `limit` messages that are due, lowest offsets first, the partitions in turn."""
         due = [self._due(number, limit, now) for number in self._partitions]
-        found: list[tuple[Place, _Held]] = []
+        found: list[tuple[MessagePosition, _Held]] = []
         while len(found) < limit and any(due):
             for row in due:
                 if row and len(found) < limit:
@@ -81,7 +81,7 @@ class Tracking(Generic[_Held]):
             self._partitions[place.partition].held[place.offset].due_at = now + self._visibility
         return found
 
-    def settle(self, place: Place) -> None:
+    def settle(self, place: MessagePosition) -> None:
         """Done; settling twice, or after the partition went, is no error."""
         partition = self._partitions.get(place.partition)
         if partition is not None and partition.assignment == place.assignment:
@@ -102,12 +102,12 @@ class Tracking(Generic[_Held]):
             if number in self._partitions:
                 self._partitions[number].committed = None
 
-    def _due(self, number: int, limit: int, now: float) -> list[tuple[Place, _Held]]:
+    def _due(self, number: int, limit: int, now: float) -> list[tuple[MessagePosition, _Held]]:
         partition = self._partitions[number]
-        found: list[tuple[Place, _Held]] = []
+        found: list[tuple[MessagePosition, _Held]] = []
         for offset, message in partition.held.items():
             if len(found) == limit:
                 break
             if message.due_at <= now:
-                found.append((Place(number, partition.assignment, offset), message.told))
+                found.append((MessagePosition(number, partition.assignment, offset), message.told))
         return found

@@ -15,7 +15,7 @@ _POLL = 0.1  # seconds
 _FLUSH = 5.0  # seconds a close waits for what is under way
 
 
-class _About(msgspec.Struct, rename="camel"):
+class MessageKey(msgspec.Struct, rename="camel"):
     """What decides a message's partition and its trace: chunks spread by their own id, a pharmacy's batches keep
     together.
     """
@@ -38,7 +38,7 @@ class _About(msgspec.Struct, rename="camel"):
         return [("traceparent", traces.traceparent(trace))]
 
 
-class Outbox:
+class BackgroundProducer:
     """Messages on their way."""
 
     def __init__(self, options: KafkaOptions) -> None:
@@ -88,8 +88,8 @@ def _resolve(done: "asyncio.Future[KafkaError | None]", error: KafkaError | None
         done.set_result(error)
 
 
-def _about(body: bytes) -> _About:
+def _about(body: bytes) -> MessageKey:
     try:
-        return msgspec.json.decode(body, type=_About)
+        return msgspec.json.decode(body, type=MessageKey)
     except msgspec.MsgspecError:
-        return _About()
+        return MessageKey()

@@ -6,9 +6,9 @@ import typer
 
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, identifier
 from integrahub.cli.relative_times import parse_moment
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.client.language import in_both
-from integrahub.domain.batches import BatchStatus, Deactivation, LoadType
+from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
@@ -49,7 +49,7 @@ def every(
     """
     wanted = {"cnpj": cnpj, "status": status, "load_type": load_type, "since": parse_moment(since), "limit": limit}
     with Client() as client:
-        rows = client.get("/v1/batches", deactivation=Deactivation.HELD.value if held else None, **wanted)["items"]
+        rows = client.get("/v1/batches", deactivation=DeactivationState.HELD.value if held else None, **wanted)["items"]
         if not rows:
             _check_pharmacy(client, cnpj)
     asks = cnpj or status or load_type or since
@@ -117,7 +117,7 @@ def approve(batch_id: BatchId, yes: Yes = False) -> None:
     with Client() as client:
         batch = client.get(f"/v1/batches/{full_id(client, batch_id)}")
         held = batch["deactivation"]
-        if held["state"] == Deactivation.HELD:
+        if held["state"] == DeactivationState.HELD:
             say(f"Held because: {in_both(held['reason_pt'], held['reason'])}.")
             count = f"{held['candidates']:,} of {held['active']:,} active products of {batch['cnpj']}"
             confirm(f"{count} will be deactivated. Go on?", yes=yes)
@@ -143,13 +143,13 @@ def full_id(client: Client, given: str) -> str:
     if len(digits) >= _FULL_ID:
         return given
     if len(digits) < 4 or set(digits.lower()) - set("0123456789abcdef"):
-        raise Refused(
+        raise ApiError(
             f"{given!r} is no batch id. Expected one as `integrahub batch list` shows it, or its first digits."
         )
     found = [row["batch_id"] for row in client.get("/v1/batches", id_prefix=given, limit=2)["items"]]
     if len(found) == 1:
         return str(found[0])
-    raise Refused(f"{'Several batches begin' if found else 'No batch begins'} with {given}.")
+    raise ApiError(f"{'Several batches begin' if found else 'No batch begins'} with {given}.")
 
 
 def _check_pharmacy(client: Client, cnpj: str | None) -> None:
@@ -158,7 +158,7 @@ def _check_pharmacy(client: Client, cnpj: str | None) -> None:
     try:
         if kept:
             client.get(f"/admin/pharmacies/{kept}")
-    except Refused as error:
+    except ApiError as error:
         if error.status not in (401, 403):
             raise
 

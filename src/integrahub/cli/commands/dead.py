@@ -6,7 +6,7 @@ import typer
 
 from integrahub.cli.commands.batch import full_id
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.client.language import in_both
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
@@ -83,7 +83,7 @@ def replay(
         given = {name: value for name, value in named.items() if value} | ({"ids": [letter_id]} if letter_id else {})
         letters = _open_letters(client, letter_id, named, limit) if given else []
         if given and not letters:
-            raise Refused(f"No open dead letter matches {_told(named, letter_id)}. See `integrahub dead list --all`.")
+            raise ApiError(f"No open dead letter matches {_told(named, letter_id)}. See `integrahub dead list --all`.")
         if letters:
             records = sum(letter["records"] for letter in letters)
             confirm(f"{len(letters):,} dead letters ({records:,} records) will be applied again. Go on?", yes=yes)

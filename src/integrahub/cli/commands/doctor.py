@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.diagnostics import dependencies as checks
-from integrahub.cli.diagnostics.dependencies import Sick, Stopped
+from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
 from integrahub.cli.diagnostics.running_hub import hub, keys
 from integrahub.cli.diagnostics.setting_errors import read_tolerantly
-from integrahub.client.client import Refused
+from integrahub.client.client import ApiError
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import OUT, show_json
@@ -52,7 +52,7 @@ class _Check:
             self.finding = self._found("ok", self.look(settings))
         except Stopped as told:
             self.finding = self._found("stopped", str(told))
-        except (Sick, IntegraHubError, Refused) as error:
+        except (CheckFailed, IntegraHubError, ApiError) as error:
             self.finding = self._found("problem", str(error))
         except Exception as error:  # one check that fails by itself must not hide what the others found
             self.finding = self._found("problem", f"could not be looked at: {error or type(error).__name__}")

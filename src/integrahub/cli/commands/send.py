@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.client.uploads import open_catalogue
 from integrahub.tools.terminal.output import notify, say, show_facts
 from integrahub.tools.terminal.progress import bars, follow
@@ -67,7 +67,7 @@ def _post_patiently(post: Callable[[], Row], retries: int) -> Row:
     for left in range(retries, 0, -1):
         try:
             return post()
-        except Refused as refused:
+        except ApiError as refused:
             if refused.status not in _BUSY or refused.retry_after is None:
                 raise
             pause = min(refused.retry_after, _LONGEST)

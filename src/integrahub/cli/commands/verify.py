@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.offline_database import kept_database
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import open_hub
 from integrahub.settings.model import Settings
@@ -41,7 +41,7 @@ def verify(
 
 
 async def _verify(settings: Settings, cnpj: str) -> Row:
-    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify", Role.WORKER) as hub:
+    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify", DatabaseRole.WORKER) as hub:
         with bars() as progress:
             task = progress.add_task("reading batches", total=None)
             return await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))

@@ -34,7 +34,7 @@ _SOON = timedelta(days=14)  # until a certificate ends
 _SECRET_FILES = ("pepper.key", "admin.key")
 
 
-class Sick(Exception):
+class CheckFailed(Exception):
     """What is wrong, and what to do."""
 
 
@@ -59,16 +59,16 @@ def folder(settings: Settings) -> str:
     place = settings.data_dir.absolute()
     nearest = next(folder for folder in (place, *place.parents) if folder.exists())
     if not os.access(nearest, os.W_OK):
-        raise Sick(f"{nearest} cannot be written. Choose another folder with INTEGRAHUB_DATA_DIR or --data.")
+        raise CheckFailed(f"{nearest} cannot be written. Choose another folder with INTEGRAHUB_DATA_DIR or --data.")
     if (wide := excess_mode(place, settings.data_dir_mode)) and place.is_dir():
-        raise Sick(
+        raise CheckFailed(
             f"{place} has mode {wide}: other accounts of this machine may list it. Run: "
             f"chmod {settings.data_dir_mode:o} '{place}'. Where a group shares it on purpose, set "
             "INTEGRAHUB_DATA_DIR_MODE=0750."
         )
     free = shutil.disk_usage(nearest).free
     if free < _FREE:
-        raise Sick(f"{nearest} has {free >> 20} MB free; at least {_FREE >> 20} MB are wanted. Make room.")
+        raise CheckFailed(f"{nearest} has {free >> 20} MB free; at least {_FREE >> 20} MB are wanted. Make room.")
     return f"{place} ({free >> 30} GB free)"
 
 
@@ -102,7 +102,7 @@ async def _postgresql(settings: Settings) -> str:
     try:
         connection = await connect(url)
     except OperationalError as error:
-        raise Sick(
+        raise CheckFailed(
             f"{shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
         ) from error
     async with connection:
@@ -125,7 +125,7 @@ def storage(settings: Settings) -> str:
     try:
         asyncio.run(adapters.storage(settings).check())
     except OSError as error:
-        raise Sick(f"{objects} cannot be written: {error.strerror}. Check its owner, mode and disk.") from error
+        raise CheckFailed(f"{objects} cannot be written: {error.strerror}. Check its owner, mode and disk.") from error
     return f"{objects or settings.storage_url or settings.storage_bucket} takes and removes objects"
 
 
@@ -146,14 +146,14 @@ def _end_of(path: Path) -> str:
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise Sick(f"{path} holds no certificate: {error}. Expected a PEM file.") from error
+        raise CheckFailed(f"{path} holds no certificate: {error}. Expected a PEM file.") from error
     ends, now = min(each.not_valid_after_utc for each in found), datetime.now(UTC)
     if max(each.not_valid_before_utc for each in found) > now:
-        raise Sick(f"The certificate in {path} is not valid yet. Check the clock of this machine, or wait.")
+        raise CheckFailed(f"The certificate in {path} is not valid yet. Check the clock of this machine, or wait.")
     if ends < now:
-        raise Sick(f"The certificate in {path} ended on {ends:%Y-%m-%d}. Put a new one in its place.")
+        raise CheckFailed(f"The certificate in {path} ended on {ends:%Y-%m-%d}. Put a new one in its place.")
     if ends < now + _SOON:
-        raise Sick(f"The certificate in {path} ends on {ends:%Y-%m-%d}. Put a new one in its place before.")
+        raise CheckFailed(f"The certificate in {path} ends on {ends:%Y-%m-%d}. Put a new one in its place before.")
     return f"{path} is valid until {ends:%Y-%m-%d}"
 
 
@@ -161,5 +161,5 @@ def limits(settings: Settings) -> str:
     """Check how many files may be open at once."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < _FILES:
-        raise Sick(f"Only {soft} files may be open at once. Raise it: ulimit -n 65536.")
+        raise CheckFailed(f"Only {soft} files may be open at once. Raise it: ulimit -n 65536.")
     return f"{soft} open files"

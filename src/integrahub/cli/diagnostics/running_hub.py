@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from integrahub.cli.diagnostics.dependencies import Sick, Stopped
-from integrahub.client.client import Client, Refused, credentials
+from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
+from integrahub.client.client import ApiError, Client, credentials
 from integrahub.client.transport import open_http, unreachable
 from integrahub.domain.addresses import is_local_url
 from integrahub.settings.model import Settings
@@ -27,34 +27,34 @@ def hub(settings: Settings) -> str:
     except httpx.ConnectError as error:
         if "refused" in str(error) and is_local_url(url):
             raise Stopped(_free_port(settings, url)) from None
-        raise Sick(unreachable(url, error)) from error
+        raise CheckFailed(unreachable(url, error)) from error
     except httpx.TimeoutException:
-        raise Sick(
+        raise CheckFailed(
             f"{_holder(url)} listens at {url} and does not answer within {_TIMEOUT:.0f} s. If it is the hub, see "
             "`integrahub fleet status` and its log."
         ) from None
     except httpx.TransportError as error:
-        raise Sick(unreachable(url, error)) from error
+        raise CheckFailed(unreachable(url, error)) from error
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Sick(
+        raise CheckFailed(
             f"{_holder(url)} answers at {url}, and is not IntegraHub. Choose another port with --port."
         ) from None
     if status != "ok":
-        raise Sick(f"The hub runs at {url}, but {_failing(checks) or f'says {status}'}. See its log.")
+        raise CheckFailed(f"The hub runs at {url}, but {_failing(checks) or f'says {status}'}. See its log.")
     return f"runs at {url} and is well"
 
 
 def keys(settings: Settings) -> str:
     """Look for keys that are easy to guess: of the settings, and of the hub where it runs."""
     if weak := settings.weak_keys:
-        raise Sick(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
+        raise CheckFailed(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
     try:
         with Client(settings.url or settings.own_url, timeout=_TIMEOUT) as client:
             found = [row for row in client.get("/admin/keys")["items"] if row.get("weak") and not row["revoked_at"]]
-    except Refused:
+    except ApiError:
         return "those of the settings are strong; the hub's own were not looked at"
     if found:
-        raise Sick(
+        raise CheckFailed(
             f"{len(found)} chosen keys are easy to guess, the newest {found[0]['hint']}. Give their pharmacies new "
             "ones (integrahub key create), then: integrahub key revoke ID. `integrahub key list` shows them."
         )
@@ -83,7 +83,7 @@ def _free_port(settings: Settings, url: str) -> str:
         except OSError as error:
             holder = listener_on(settings.port)
             by = f" ({holder} has it)" if holder else ""
-            raise Sick(
+            raise CheckFailed(
                 f"No hub runs at {url}, and port {settings.port} cannot be used: {error.strerror}{by}. Choose another "
                 "with --port."
             ) from error

@@ -7,11 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.domain.api_keys import CLIENT, Scope, generate_key, key_hash, key_hint
 from integrahub.domain.chosen_keys import is_weak
 
-_SQL = blocks("api_keys")
+_SQL = load_queries("api_keys")
 _NOBODY = bytes(32)
 Row = dict[str, Any]
 

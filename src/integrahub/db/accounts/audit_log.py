@@ -6,9 +6,9 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("audit_log")
+_SQL = load_queries("audit_log")
 Row = dict[str, Any]
 
 

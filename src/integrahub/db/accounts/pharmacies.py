@@ -3,9 +3,9 @@
 from typing import Any
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("pharmacies")
+_SQL = load_queries("pharmacies")
 Row = dict[str, Any]
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.resilience.rate_limit import Rate, Taken
+from integrahub.db.queries import load_queries
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage
 
-_SQL = blocks("rate_windows")
+_SQL = load_queries("rate_windows")
 
 
-async def take(database: Database, wanted: Mapping[str, tuple[Rate, int]]) -> dict[str, tuple[int, Taken]]:
+async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) -> dict[str, tuple[int, WindowUsage]]:
     """By subject: its limit and how many are asked -> how many are granted, and what is taken since."""
     subjects = sorted(wanted)  # one order for everybody: no deadlocks
     asked: dict[str, list[Any]] = {
@@ -26,7 +26,7 @@ async def take(database: Database, wanted: Mapping[str, tuple[Rate, int]]) -> di
             missing = set(subjects) - {row["subject"] for row in rows}
             kept = [place for place, subject in enumerate(subjects) if subject in missing]
             rows += await _taken(connection, {name: [values[k] for k in kept] for name, values in asked.items()})
-    return {row["subject"]: (row["granted"], Taken(row["taken"], row["before"], row["elapsed"])) for row in rows}
+    return {row["subject"]: (row["granted"], WindowUsage(row["taken"], row["before"], row["elapsed"])) for row in rows}
 
 
 async def forget(database: Database) -> None:

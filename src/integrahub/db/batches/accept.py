@@ -9,15 +9,15 @@ from uuid import UUID
 
 from integrahub.db.batches import turns
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.db.tenancy import Reach
+from integrahub.db.queries import load_queries
+from integrahub.db.tenancy import TenantContext
 from integrahub.domain.errors import Problem, Unprocessable
 
-_SQL = blocks("receipts")
+_SQL = load_queries("receipts")
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Submission:
     """An upload whose body is at hand (`body`) or durable in storage (`location`). `bytes` and `sha256` are decoded.
 
     `begun` is when its first byte came, in this process's monotonic seconds: the database's clock alone dates batches.
@@ -51,14 +51,14 @@ class Receipt:
 Outcome = Receipt | Problem
 
 
-class _Earlier:
+class KnownSubmissions:
     """What a flush already knows: by key, and the newest by pharmacy."""
 
     def __init__(self, keyed: list[dict[str, Any]], latest: list[dict[str, Any]]) -> None:
         self.keyed = {(row["pharmacy_id"], row["idempotency_key"]): row for row in keyed}
         self.latest = {row["pharmacy_id"]: row for row in latest}
 
-    def answer(self, post: Post) -> Outcome | None:
+    def answer(self, post: Submission) -> Outcome | None:
         """The receipt a repeat gets, the refusal of a contradiction, or None for a new batch."""
         if post.idempotency_key is None:
             row = self.latest.get(post.pharmacy_id)
@@ -68,7 +68,7 @@ class _Earlier:
             return None
         return _replayed(row) if _same(row, post) else _mismatch(row)
 
-    def add(self, post: Post) -> None:
+    def add(self, post: Submission) -> None:
         row = {"id": post.id, "load_type": post.load_type, "sha256": post.sha256, "status": "RECEIVED"}
         row["received_at"] = None  # not known yet
         self.latest[post.pharmacy_id] = row
@@ -80,7 +80,7 @@ def _mismatch(row: dict[str, Any]) -> Unprocessable:
     return Unprocessable("idempotency_key_reused", {"batch_id": str(row["id"])})
 
 
-def _same(row: dict[str, Any], post: Post) -> bool:
+def _same(row: dict[str, Any], post: Submission) -> bool:
     return bool(row["sha256"] == post.sha256 and row["load_type"] == post.load_type)
 
 
@@ -88,12 +88,12 @@ def _replayed(row: dict[str, Any]) -> Receipt:
     return Receipt(row["id"], row["status"], row["received_at"], replayed=True)
 
 
-async def accept(database: Database, posts: list[Post]) -> list[Outcome | None]:
+async def accept(database: Database, posts: list[Submission]) -> list[Outcome | None]:
     """Commit posts at once; the outcomes stand in the order of the posts.
 
     None for posts of a pharmacy whose turn another transaction holds: that is not waited for, and they are untouched.
     """
-    of_posts = Reach(ids=tuple({post.pharmacy_id for post in posts}))
+    of_posts = TenantContext(ids=tuple({post.pharmacy_id for post in posts}))
     async with database.within(of_posts).pipeline() as connection:
         held, earlier = await _look_up(connection, posts)
         ours = [post for post in posts if post.pharmacy_id in held]
@@ -103,7 +103,7 @@ async def accept(database: Database, posts: list[Post]) -> list[Outcome | None]:
     return [told.get(post.id) for post in posts]
 
 
-def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -> Outcome:
+def _told(outcome: Outcome | None, post: Submission, received: dict[UUID, datetime]) -> Outcome:
     """The outcome with its time of receipt, also when it repeats a post of the same flush."""
     if outcome is None:
         return Receipt(post.id, "RECEIVED", received[post.id])
@@ -112,7 +112,7 @@ def _told(outcome: Outcome | None, post: Post, received: dict[UUID, datetime]) -
     return outcome
 
 
-async def _look_up(connection: Connection, posts: list[Post]) -> tuple[set[int], _Earlier]:
+async def _look_up(connection: Connection, posts: list[Submission]) -> tuple[set[int], KnownSubmissions]:
     """The pharmacies whose turns are locked now, and what is known of all."""
     pharmacies = sorted({post.pharmacy_id for post in posts})
     locked = await turns.lock_if_free(connection, pharmacies)
@@ -121,10 +121,10 @@ async def _look_up(connection: Connection, posts: list[Post]) -> tuple[set[int],
     by_key = await connection.execute(_SQL["keyed"], asked) if keyed else None
     latest = await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})
     held = {row["pharmacy_id"] for row in await locked.fetchall()}
-    return held, _Earlier(await by_key.fetchall() if by_key else [], await latest.fetchall())
+    return held, KnownSubmissions(await by_key.fetchall() if by_key else [], await latest.fetchall())
 
 
-def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None], list[Post]]:
+def _decide(earlier: KnownSubmissions, posts: list[Submission]) -> tuple[list[Outcome | None], list[Submission]]:
     outcomes: list[Outcome | None] = []
     fresh = []
     for post in posts:
@@ -136,7 +136,7 @@ def _decide(earlier: _Earlier, posts: list[Post]) -> tuple[list[Outcome | None],
     return outcomes, fresh
 
 
-async def _insert(connection: Connection, fresh: list[Post]) -> dict[UUID, datetime]:
+async def _insert(connection: Connection, fresh: list[Submission]) -> dict[UUID, datetime]:
     if not fresh:
         return {}
     wanted = Counter(post.pharmacy_id for post in fresh)
@@ -148,7 +148,7 @@ async def _insert(connection: Connection, fresh: list[Post]) -> dict[UUID, datet
     for post in fresh:
         seqs.append(next_number[post.pharmacy_id])
         next_number[post.pharmacy_id] += 1
-    columns: dict[str, Any] = {member: [getattr(post, member) for post in fresh] for member in Post.__slots__}
+    columns: dict[str, Any] = {member: [getattr(post, member) for post in fresh] for member in Submission.__slots__}
     columns |= {"body": [post.body or b"" for post in fresh], "received_seq": seqs, "received_at": received_at}
     await connection.execute(_SQL["insert"], columns | {"streamed": [monotonic() - post.begun for post in fresh]})
     return {post.id: received_at for post in fresh}

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import structlog
 
-from integrahub.db.batches.accept import Post
-from integrahub.db.batches.fast_path import Settled, Small
-from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.errors import BodyFault
+from integrahub.db.batches.accept import Submission
+from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
+from integrahub.domain.batches import BatchStatus, DeactivationState
+from integrahub.domain.errors import BodyError
 from integrahub.domain.products import COUNTERS
 
 _log = structlog.get_logger()
@@ -17,7 +17,7 @@ _COUNTERS = (*COUNTERS[:6], "dead", "cancelled", "deactivated")
 Row = dict[str, Any]
 
 
-def accepted(post: Post) -> None:
+def accepted(post: Submission) -> None:
     """Log a batch whose body and row are durable."""
     _log.info(
         "batch accepted",
@@ -36,11 +36,11 @@ def final(found: Row) -> None:
         known["parent"] = str(found["parent_id"])
     counts = {"items": found["items"] or 0} | {name: found[name] for name in _COUNTERS if found[name]}
     _end(found["id"], found["status"], found["error_code"], known | counts, found["seconds"])
-    if found["deactivation"] == Deactivation.HELD:
+    if found["deactivation"] == DeactivationState.HELD:
         _held(found)
 
 
-def settled(batches: Sequence[Small], ended: Sequence[Settled], seconds: float) -> None:
+def settled(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathResult], seconds: float) -> None:
     """Log small batches that one transaction made final."""
     claims = {small.claim["id"]: small for small in batches}
     for one in ended:
@@ -52,7 +52,7 @@ def settled(batches: Sequence[Small], ended: Sequence[Settled], seconds: float) 
         _end(one.batch_id, one.status, code, known | counts, claim["waited"] + seconds)
 
 
-def failed(claim: Row, fault: BodyFault) -> None:
+def failed(claim: Row, fault: BodyError) -> None:
     """Log a batch whose body cannot be read."""
     known = {"cnpj": claim["cnpj"], "load_type": claim["load_type"], "kind": claim["kind"], "offset": fault.offset}
     _end(claim["id"], BatchStatus.FAILED, fault.code, known, None)

@@ -10,20 +10,20 @@ from psycopg.types.json import Jsonb
 
 from integrahub.db.batches import full_uploads, turns
 from integrahub.db.batches import split_claims as batches
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.concurrency import Window
-from integrahub.domain.deactivation import Evidence, Reason, doubt, hold_reason
+from integrahub.db.queries import load_queries
+from integrahub.domain.batches import BatchStatus, DeactivationState
+from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.deactivation import DeactivationEvidence, HoldReason, doubt, hold_reason
 from integrahub.domain.ids import uuid7
 
-_BATCHES = blocks("batches")
-_PRODUCTS = blocks("products")
+_BATCHES = load_queries("batches")
+_PRODUCTS = load_queries("products")
 Row = dict[str, Any]
 
 
-async def approve(database: Database, batch_id: UUID, window: Window) -> Turn | None:
+async def approve(database: Database, batch_id: UUID, window: InFlightLimit) -> NextWork | None:
     """Queue the deactivation a person approved; None when nothing is held, or it is queued already."""
     async with database.transaction() as connection:
         batch = await _locked(connection, batch_id)
@@ -37,7 +37,7 @@ async def reject(database: Database, batch_id: UUID) -> bool:
     async with database.transaction() as connection:
         if await _locked(connection, batch_id) is None or await _is_pending(connection, batch_id):
             return False
-        values = {"id": batch_id, "state": Deactivation.REJECTED, "deactivated": 0}
+        values = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
         return await (await connection.execute(_BATCHES["decide_if_held"], values)).fetchone() is not None
 
 
@@ -48,21 +48,21 @@ async def _locked(connection: Connection, batch_id: UUID) -> Row | None:
         return None
     await turns.lock(connection, batch["pharmacy_id"])
     batch = await batches.find(connection, batch_id)
-    return batch if batch and batch["deactivation_state"] == Deactivation.HELD else None
+    return batch if batch and batch["deactivation_state"] == DeactivationState.HELD else None
 
 
 async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
     return await (await connection.execute(_BATCHES["pending_operation"], {"id": batch_id})).fetchone() is not None
 
 
-async def _queue(connection: Connection, parent: Row, kind: str, window: Window) -> Turn:
-    number = await turns.take_number(connection, parent["pharmacy_id"])
+async def _queue(connection: Connection, parent: Row, kind: str, window: InFlightLimit) -> NextWork:
+    number = await turns.next_received_seq(connection, parent["pharmacy_id"])
     operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
     await connection.execute(_BATCHES["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
-    return await turns.pass_on(connection, parent["pharmacy_id"], window)
+    return await turns.grant_next_turn(connection, parent["pharmacy_id"], window)
 
 
-async def close_windows(database: Database, window_minutes: int, window: Window) -> list[Turn]:
+async def close_windows(database: Database, window_minutes: int, window: InFlightLimit) -> list[NextWork]:
     """Queue the end of every FULL in parts whose window has been quiet long enough."""
     asked: Row = {"window": window_minutes, "pharmacy_id": None}
     async with database.transaction() as connection:
@@ -84,9 +84,9 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
     await connection.execute(_PRODUCTS["pin_absence"])
-    if operation["kind"] == "approval" and parent["deactivation_state"] == Deactivation.HELD:
+    if operation["kind"] == "approval" and parent["deactivation_state"] == DeactivationState.HELD:
         await _approved(connection, parent, operation)
-    if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:
+    if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
         await _close_window(connection, parent, operation, limit, window_minutes)
 
 
@@ -94,9 +94,9 @@ async def cancel(connection: Connection, operation: Row, window_minutes: int) ->
     """Leave the end of a FULL in parts to a person, when its operation is cancelled; it is not queued again."""
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
-    if operation["kind"] == "window" and parent["deactivation_state"] == Deactivation.WAITING:
+    if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
         await connection.execute(_PRODUCTS["pin_absence"])
-        cancelled = Reason("window_cancelled", {})
+        cancelled = HoldReason("window_cancelled", {})
         await _close_window(connection, parent, operation, 0.0, window_minutes, cancelled)
 
 
@@ -106,7 +106,7 @@ async def _approved(connection: Connection, parent: Row, operation: Row) -> None
     gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
     seen = {"pharmacy_id": parent["pharmacy_id"], "received_seq": first}
     await connection.execute(_BATCHES["mark_full_seen"], seen)
-    decision = {"id": parent["id"], "state": Deactivation.APPROVED, "deactivated": gone}
+    decision = {"id": parent["id"], "state": DeactivationState.APPROVED, "deactivated": gone}
     await connection.execute(_BATCHES["decide_if_held"], decision)
 
 
@@ -116,7 +116,7 @@ async def _close_window(
     operation: Row,
     limit: float,
     window_minutes: int,
-    reason: Reason | None = None,
+    reason: HoldReason | None = None,
 ) -> None:
     """Deactivate what no part has, or hold that; for the `reason` given, if any."""
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
@@ -134,7 +134,7 @@ async def _close_window(
     if reason is None:
         gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
         await connection.execute(_BATCHES["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
-    state = Deactivation.HELD if reason else Deactivation.APPLIED if gone else Deactivation.NONE
+    state = DeactivationState.HELD if reason else DeactivationState.APPLIED if gone else DeactivationState.NONE
     decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | told_reason(reason)
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
     told["proven"] = reason is None and uncertain is None
@@ -160,15 +160,15 @@ def _absent_from(operation: Row, loads: list[Row]) -> Row:
     return {"batches": present, "pharmacy_id": operation["pharmacy_id"], "batch_id": operation["id"]}
 
 
-def _uncertain(parts: list[Row]) -> Reason | None:
+def _uncertain(parts: list[Row]) -> HoldReason | None:
     """Why products that no part of a FULL has may be in it nevertheless."""
     for part in parts:
         if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
-            return Reason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
+            return HoldReason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
     return next((found for part in parts if (found := doubt(evidence(part, 0, 0)))), None)
 
 
-def told_reason(reason: Reason | None) -> Row:
+def told_reason(reason: HoldReason | None) -> Row:
     """The columns of a reason."""
     return {"reason": reason.code, "facts": Jsonb(reason.facts)} if reason else {"reason": None, "facts": None}
 
@@ -183,9 +183,9 @@ def window_of(batch: Row, minutes: int) -> int:
     return minutes if batch["full_window_minutes"] is None else int(batch["full_window_minutes"])
 
 
-def evidence(batch: Row, candidates: int, active: int) -> Evidence:
+def evidence(batch: Row, candidates: int, active: int) -> DeactivationEvidence:
     """What is known of a FULL when its deactivation is decided."""
-    return Evidence(
+    return DeactivationEvidence(
         candidates=candidates,
         active=active,
         unreadable_ids=batch["unreadable_ids"],

@@ -9,32 +9,32 @@ from integrahub.db.arrays import as_text
 from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of, status_of
 from integrahub.db.batches.split_claims import mark_have_products
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
-from integrahub.db.products.merge import Part, apply
-from integrahub.db.queries import blocks
+from integrahub.db.products.merge import ChunkToApply, apply
+from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus
-from integrahub.domain.chunks.builder import Draft
-from integrahub.domain.concurrency import Window
+from integrahub.domain.chunks.builder import ChunkBuilder
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import rounds
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import COUNTERS
 
-_SQL = blocks("small_batches")
+_SQL = load_queries("small_batches")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Small:
+class SmallBatchClaim:
     """A batch that is ours, whole: its claim, and its records, which fit one chunk."""
 
     claim: Row
-    draft: Draft
+    draft: ChunkBuilder
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class FastPathResult:
     """What came of a batch: its final `status`, and the `counters` of its chunk."""
 
     batch_id: UUID
@@ -51,8 +51,8 @@ async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUI
 
 
 async def settle(
-    database: Database, batches: Sequence[Small], worker: UUID, max_record: int, window: Window
-) -> tuple[list[Settled], list[Turn]]:
+    database: Database, batches: Sequence[SmallBatchClaim], worker: UUID, max_record: int, window: InFlightLimit
+) -> tuple[list[FastPathResult], list[NextWork]]:
     """Apply batches in their order and make them final; gives what came of each, and the turns that pass.
 
     Transient when one of them is no longer ours or not in turn, UnfitValue when PostgreSQL refuses a row: then nothing
@@ -67,7 +67,7 @@ async def settle(
         return settled, await _pass_on(connection, batches, settled, window)
 
 
-async def _apply(connection: Connection, batches: Sequence[Small], max_record: int) -> list[Settled]:
+async def _apply(connection: Connection, batches: Sequence[SmallBatchClaim], max_record: int) -> list[FastPathResult]:
     """Batches of a pharmacy that have a product in common go one after the other, all others together."""
     numbers = rounds([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
     counters: dict[UUID, Row] = {}
@@ -76,25 +76,27 @@ async def _apply(connection: Connection, batches: Sequence[Small], max_record: i
         found = await apply(connection, [_part(small, number) for small in mine], max_record)
         counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
     ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
-    return [Settled(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]
+    return [FastPathResult(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]
 
 
-def _part(small: Small, number: int) -> Part:
+def _part(small: SmallBatchClaim, number: int) -> ChunkToApply:
     draft = small.draft
     held = {"ids": draft.ids.tolist(), "hashes": draft.hashes.tolist(), "number": 0}
     # What an earlier round inserted is there.
     held["has_products"] = small.claim["has_products"] or number > 0
-    return Part(small.claim | held, draft.payload())
+    return ChunkToApply(small.claim | held, draft.payload())
 
 
-async def _check(connection: Connection, batches: Sequence[Small]) -> None:
+async def _check(connection: Connection, batches: Sequence[SmallBatchClaim]) -> None:
     asked = {"ids": [small.claim["id"] for small in batches], "token": batches[0].claim["claim_token"]}
     held = await (await connection.execute(_SQL["lock_if_next"], asked)).fetchall()
     if len(held) < len(batches):
         raise Transient("some of the small batches are no longer ours, or not in turn")
 
 
-async def _end(connection: Connection, batches: Sequence[Small], settled: list[Settled], worker: UUID) -> None:
+async def _end(
+    connection: Connection, batches: Sequence[SmallBatchClaim], settled: list[FastPathResult], worker: UUID
+) -> None:
     drafts = [small.draft for small in batches]
     extents = [draft.extent() for draft in drafts]
     counted = {name: [one.counters[name] for one in settled] for name in COUNTERS}
@@ -116,10 +118,10 @@ async def _end(connection: Connection, batches: Sequence[Small], settled: list[S
 
 
 async def _pass_on(
-    connection: Connection, batches: Sequence[Small], settled: list[Settled], window: Window
-) -> list[Turn]:
+    connection: Connection, batches: Sequence[SmallBatchClaim], settled: list[FastPathResult], window: InFlightLimit
+) -> list[NextWork]:
     owners = [small.claim["pharmacy_id"] for small in batches]
     stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters["inserted"]}
     if stocked:
         await mark_have_products(connection, sorted(stocked))
-    return await turns.pass_all_on(connection, sorted(set(owners)), window)
+    return await turns.grant_next_turns(connection, sorted(set(owners)), window)

@@ -9,21 +9,21 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import decisions as operations
 from integrahub.db.batches import replays, turns
 from integrahub.db.batches import split_claims as batches
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.batches import BatchStatus, Deactivation
-from integrahub.domain.concurrency import Window
-from integrahub.domain.deactivation import Reason, doubt, hold_reason
+from integrahub.db.queries import load_queries
+from integrahub.domain.batches import BatchStatus, DeactivationState
+from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.deactivation import HoldReason, doubt, hold_reason
 from integrahub.domain.replays import KINDS
 
-_BATCHES = blocks("batches")
-_CHUNKS = blocks("batch_chunks")
-_PRODUCTS = blocks("products")
+_BATCHES = load_queries("batches")
+_CHUNKS = load_queries("batch_chunks")
+_PRODUCTS = load_queries("products")
 Row = dict[str, Any]
 _APPLIED = ("inserted", "updated", "unchanged", "superseded")
 _UNDECIDED: Row = {
-    "state": Deactivation.NONE,
+    "state": DeactivationState.NONE,
     "candidates": 0,
     "active": None,  # nothing was looked at
     "reason": None,
@@ -34,24 +34,24 @@ _UNDECIDED: Row = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class BatchResult:
     """What finishing came to: the final status, whose turn it is now, and what the log tells."""
 
     status: str
-    turn: Turn
+    turn: NextWork
     final: Row
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled(Ended):
+class Cancelled(BatchResult):
     """A cancelled batch, with what its chunks had come to."""
 
     totals: Row
 
 
 async def finish(
-    database: Database, batch_id: UUID, *, limit: float, window_minutes: int, window: Window
-) -> Ended | None:
+    database: Database, batch_id: UUID, *, limit: float, window_minutes: int, window: InFlightLimit
+) -> BatchResult | None:
     """End a batch whose chunks are all settled; None when it is not such a batch (any more)."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -72,10 +72,10 @@ async def finish(
             await operations.carry_out(connection, batch, limit, window_minutes)
             status = await _close(connection, batch, totals, BatchStatus.COMPLETED)
         final = await batches.final(connection, batch_id)
-        return Ended(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final)
+        return BatchResult(status, await turns.grant_next_turn(connection, batch["pharmacy_id"], window), final)
 
 
-async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, window: Window) -> Cancelled | None:
+async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, window: InFlightLimit) -> Cancelled | None:
     """Stop a batch: what has been applied stands, the rest never will be; None when it is final already."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -90,7 +90,7 @@ async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, win
         status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
         await _undo(connection, batch, window_minutes)
         final = await batches.final(connection, batch_id)
-        return Cancelled(status, await turns.pass_on(connection, batch["pharmacy_id"], window), final, totals)
+        return Cancelled(status, await turns.grant_next_turn(connection, batch["pharmacy_id"], window), final, totals)
 
 
 async def _undo(connection: Connection, batch: Row, window_minutes: int) -> None:
@@ -156,7 +156,7 @@ async def _finish_load(connection: Connection, batch: Row, totals: Row, counted:
     if counted is not None:
         decision = await _deactivate(connection, batch, totals, counted, limit)
     elif batch["load_type"] == "full" and status is not BatchStatus.FAILED:
-        decision = _UNDECIDED | {"state": Deactivation.WAITING}
+        decision = _UNDECIDED | {"state": DeactivationState.WAITING}
     return await _close(connection, batch, totals, status, decision)
 
 
@@ -178,16 +178,16 @@ async def _count_candidates(connection: Connection, asked: Row, applied: int) ->
     return await operations.count_candidates(connection, asked)
 
 
-async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, reason: Reason | None) -> Row:
+async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, reason: HoldReason | None) -> Row:
     await connection.execute(_BATCHES["supersede_held"], batch)
     gone = 0
     if reason is None:
         if judged["candidates"]:
             gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
         await connection.execute(_BATCHES["mark_full_seen"], batch)
-    state = Deactivation.HELD if reason else Deactivation.APPLIED
+    state = DeactivationState.HELD if reason else DeactivationState.APPLIED
     return {
-        "state": state if judged["candidates"] else Deactivation.NONE,
+        "state": state if judged["candidates"] else DeactivationState.NONE,
         "candidates": judged["candidates"],
         "active": judged["active"],
         "deactivated": gone,
@@ -216,7 +216,7 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     reason = hold_reason(known, operations.limit_of(batch, limit))
     is_sure = not in_parts and await replays.is_newest(connection, batch)
     if counted["candidates"] and not is_sure:
-        reason = Reason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
+        reason = HoldReason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
     # In the pharmacy's order the replay stands where its batch stood.
     placed = batch | {"received_seq": batch["origin_seq"]}
     judged = counted | {"active": active, "proven": is_sure and doubt(known) is None}

@@ -3,28 +3,28 @@
 from uuid import UUID
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.db.tenancy import Reach
+from integrahub.db.queries import load_queries
+from integrahub.db.tenancy import TenantContext
 
-_SQL = blocks("full_uploads")
+_SQL = load_queries("full_uploads")
 
 
 async def begin(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:
     """Note an upload whose first byte came `age` seconds ago; False where every FULL is whole."""
     values = {"id": batch_id, "pharmacy_id": pharmacy_id, "age": age, "window": window_minutes}
-    async with database.within(Reach(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         return await (await connection.execute(_SQL["begin_if_windowed"], values)).fetchone() is not None
 
 
 async def renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
     """Say that the upload goes on."""
-    async with database.within(Reach(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         await connection.execute(_SQL["renew"], {"id": batch_id})
 
 
 async def finish(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
     """Say that the upload ended."""
-    async with database.within(Reach(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         await connection.execute(_SQL["finish"], {"id": batch_id})
 
 

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches import turns
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.concurrency import Window
+from integrahub.db.queries import load_queries
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import Conflict
 from integrahub.domain.ids import uuid7
 
-_SQL = blocks("replays")
+_SQL = load_queries("replays")
 Row = dict[str, Any]
 
 
@@ -29,7 +29,7 @@ async def queue_batch(database: Database, batch_id: UUID) -> Row:
         pending = await (await connection.execute(_SQL["pending"], {"parent_id": batch_id})).fetchone()
         if pending:
             raise Conflict("replay_pending", {"batch_id": str(pending["id"])}, batch_id=pending["id"])
-        number = await turns.take_number(connection, batch["pharmacy_id"])
+        number = await turns.next_received_seq(connection, batch["pharmacy_id"])
         replay_id = uuid7()
         values = {"id": replay_id, "parent_id": batch_id, "received_seq": number}
         await connection.execute(_SQL["insert_batch"], values)
@@ -38,7 +38,9 @@ async def queue_batch(database: Database, batch_id: UUID) -> Row:
     return queued
 
 
-async def queue_letters(database: Database, batch_id: UUID, letters: list[int], window: Window) -> Turn | None:
+async def queue_letters(
+    database: Database, batch_id: UUID, letters: list[int], window: InFlightLimit
+) -> NextWork | None:
     """Queue dead chunks of one batch to be applied again and settle their letters; None when all are settled."""
     async with database.transaction() as connection:
         batch = await batches.find(connection, batch_id)
@@ -47,14 +49,14 @@ async def queue_letters(database: Database, batch_id: UUID, letters: list[int], 
         values: Row = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
         if not await (await connection.execute(_SQL["lock_unsettled"], values)).fetchall():
             return None
-        values["received_seq"] = await turns.take_number(connection, batch["pharmacy_id"])
+        values["received_seq"] = await turns.next_received_seq(connection, batch["pharmacy_id"])
         await connection.execute(_SQL["insert_revival"], values)
         await connection.execute(_SQL["insert_revival_chunks"], values)
         await connection.execute(_SQL["settle_letters"], values)
-        return await turns.pass_on(connection, batch["pharmacy_id"], window)
+        return await turns.grant_next_turn(connection, batch["pharmacy_id"], window)
 
 
-async def release_asked(database: Database, rate: int, window: Window) -> list[Turn]:
+async def release_asked(database: Database, rate: int, window: InFlightLimit) -> list[NextWork]:
     """Queue the chunks of up to `rate` letters whose replay was asked for; what to announce."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["asked"], {"rate": rate})).fetchall()

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("reports")
+_SQL = load_queries("reports")
 Row = dict[str, Any]
 
 

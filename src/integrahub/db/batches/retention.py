@@ -5,9 +5,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("retention")
+_SQL = load_queries("retention")
 Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
 Row = dict[str, Any]
 _DUE = {

@@ -7,14 +7,14 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from integrahub.db.batches import turns
-from integrahub.db.batches.turns import Turn
+from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.concurrency import Window
-from integrahub.domain.errors import BodyFault
+from integrahub.db.queries import load_queries
+from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.errors import BodyError
 
-_SQL = blocks("batches")
+_SQL = load_queries("batches")
 Row = dict[str, Any]
 
 
@@ -65,7 +65,7 @@ async def final(connection: Connection, batch_id: UUID) -> Row:
     return found
 
 
-async def fail(database: Database, claim: Row, fault: BodyFault, window: Window) -> Turn | None:
+async def fail(database: Database, claim: Row, fault: BodyError, window: InFlightLimit) -> NextWork | None:
     """End a batch whose body is at fault and pass the turn on; None when the claim is lost."""
     async with database.transaction() as connection:
         await turns.lock(connection, claim["pharmacy_id"])
@@ -74,12 +74,12 @@ async def fail(database: Database, claim: Row, fault: BodyFault, window: Window)
             return None
         told = {"code": fault.code, "facts": Jsonb(fault.facts), "offset": fault.offset}
         await connection.execute(_SQL["fail"], values | told)
-        return await turns.pass_on(connection, claim["pharmacy_id"], window)
+        return await turns.grant_next_turn(connection, claim["pharmacy_id"], window)
 
 
 async def end_split(
-    database: Database, claim: Row, rows: Iterable[Row], items: int, unreadable: int, window: Window
-) -> Turn | None:
+    database: Database, claim: Row, rows: Iterable[Row], items: int, unreadable: int, window: InFlightLimit
+) -> NextWork | None:
     """Insert the chunks, and take or await the turn. Gives what to announce; None when the claim is lost."""
     async with database.transaction() as connection:
         await turns.lock(connection, claim["pharmacy_id"])
@@ -90,8 +90,8 @@ async def end_split(
         ended = values | {"chunks": inserted, "left": left, "items": items, "unreadable": unreadable}
         row = await (await connection.execute(_SQL["end_split"], ended)).fetchone()
         if row and row["stage"] == "finishing":
-            return Turn([], claim["id"])
-        return Turn(await chunks.announce_next(connection, claim["id"], window))
+            return NextWork([], claim["id"])
+        return NextWork(await chunks.dispatch_next(connection, claim["id"], window))
 
 
 async def mark_have_products(connection: Connection, pharmacies: list[int]) -> None:

@@ -9,15 +9,15 @@ from psycopg import AsyncCursor
 
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection
-from integrahub.db.queries import blocks
-from integrahub.domain.concurrency import Window
+from integrahub.db.queries import load_queries
+from integrahub.domain.concurrency import InFlightLimit
 
-_SQL = blocks("batches")
+_SQL = load_queries("batches")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class NextWork:
     """What whoever passed the turn on should announce: chunks of the next batch, or the next batch's end."""
 
     ready: list[Row]
@@ -39,27 +39,27 @@ async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> Asy
     return await connection.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
 
 
-async def pass_on(connection: Connection, pharmacy_id: int, window: Window) -> Turn:
+async def grant_next_turn(connection: Connection, pharmacy_id: int, window: InFlightLimit) -> NextWork:
     """Give the turn to the next batch that waits for it. The turn must be locked."""
-    passed = await pass_all_on(connection, [pharmacy_id], window)
-    return passed[0] if passed else Turn([])
+    passed = await grant_next_turns(connection, [pharmacy_id], window)
+    return passed[0] if passed else NextWork([])
 
 
-async def pass_all_on(connection: Connection, pharmacies: Iterable[int], window: Window) -> list[Turn]:
+async def grant_next_turns(connection: Connection, pharmacies: Iterable[int], window: InFlightLimit) -> list[NextWork]:
     """As `pass_on` of each pharmacy: the turns of those in which a batch waited."""
     asked = {"pharmacies": list(pharmacies)}
     passed = await (await connection.execute(_SQL["pass_turns_if_free"], asked)).fetchall()
     return [await _given(connection, batch, window) for batch in passed]
 
 
-async def _given(connection: Connection, batch: Row, window: Window) -> Turn:
+async def _given(connection: Connection, batch: Row, window: InFlightLimit) -> NextWork:
     """What a batch needs that has just got the turn."""
     if batch["stage"] == "finishing":
-        return Turn([], batch["id"])
-    return Turn(await chunks.announce_next(connection, batch["id"], window))
+        return NextWork([], batch["id"])
+    return NextWork(await chunks.dispatch_next(connection, batch["id"], window))
 
 
-async def take_number(connection: Connection, pharmacy_id: int) -> int:
+async def next_received_seq(connection: Connection, pharmacy_id: int) -> int:
     """The pharmacy's next number. The turn must be locked."""
     row = await (await connection.execute(_SQL["take_number"], {"pharmacy_id": pharmacy_id})).fetchone()
     assert row is not None

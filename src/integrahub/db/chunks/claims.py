@@ -6,13 +6,13 @@ from uuid import UUID
 
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.concurrency import Window
+from integrahub.db.queries import load_queries
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.failures import Failure, silent_worker
 from integrahub.domain.products import COUNTERS
 
-_SQL = blocks("batch_chunks")
-_BATCHES = blocks("batches")
+_SQL = load_queries("batch_chunks")
+_BATCHES = load_queries("batches")
 LEASE = 15.0  # seconds
 Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ async def insert(connection: Connection, rows: Iterable[Row]) -> tuple[int, int]
     return count, left
 
 
-async def announce_next(connection: Connection, batch_id: UUID, window: Window) -> list[Row]:
+async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlightLimit) -> list[Row]:
     """Mark the next chunks as announced, as many as the window leaves room for; the caller publishes them."""
     values = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
     return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
@@ -85,7 +85,7 @@ def keys(claims: list[Row]) -> Row:
     return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
 
 
-async def take_off(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
+async def decrement_chunks_left(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
     """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
     values = {"ids": list(done), "counts": list(done.values())}
     left = await (await connection.execute(_BATCHES["take_off_chunks"], values)).fetchall()
@@ -108,17 +108,17 @@ async def retry(database: Database, claim: Row, failure: Failure, delay: float) 
         await connection.execute(_SQL["retry_if_claimed"], _key(claim) | _told(failure) | {"delay": delay})
 
 
-async def bury(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
+async def dead_letter(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
     """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
     async with database.transaction() as connection:
         buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | _told(failure))
         if not await buried.fetchone():
             return None
         await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
-        return (await take_off(connection, {claim["batch_id"]: 1}))[claim["batch_id"]]
+        return (await decrement_chunks_left(connection, {claim["batch_id"]: 1}))[claim["batch_id"]]
 
 
-async def free_expired(database: Database, crashes: int) -> list[UUID]:
+async def release_expired(database: Database, crashes: int) -> list[UUID]:
     """Free chunks whose worker fell silent; those with too many crashes die. Gives batches left without chunks."""
     done = []
     async with database.transaction() as connection:
@@ -129,15 +129,15 @@ async def free_expired(database: Database, crashes: int) -> list[UUID]:
             if buried:
                 failure = silent_worker(row["crashes"])
                 await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
-                left = await take_off(connection, {row["batch_id"]: 1})
+                left = await decrement_chunks_left(connection, {row["batch_id"]: 1})
                 done += [batch for batch in left if left[batch] == 0]
     return done
 
 
-async def due(database: Database, again: float, window: Window) -> list[Row]:
+async def due(database: Database, again: float, window: InFlightLimit) -> list[Row]:
     """Chunks to announce (again): due retries, lost announcements, and the first of batches with none in flight."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()
         for batch in await (await connection.execute(_SQL["unannounced"])).fetchall():
-            rows += await announce_next(connection, batch["batch_id"], window)
+            rows += await dispatch_next(connection, batch["batch_id"], window)
     return rows

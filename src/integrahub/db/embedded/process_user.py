@@ -15,7 +15,7 @@ _UNUSED = range(60706, 61184)
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ProcessUser:
     """The user id and group id the server runs under."""
 
     uid: int
@@ -32,7 +32,7 @@ class Account:
         return _named(self.uid)
 
 
-def account_for(cluster: Path) -> Account:
+def account_for(cluster: Path) -> ProcessUser:
     """Return ourselves; when we are root, which PostgreSQL refuses, an account that nothing else runs under.
 
     That is the owner of the cluster once there is one, so it stays the same. Earlier versions ran as `nobody`, whose
@@ -45,17 +45,17 @@ def account_for(cluster: Path) -> Account:
                 f"{cluster} belongs to user id {found.st_uid}, and this is user id {os.geteuid()}. Run IntegraHub as "
                 f"its owner or as root, or give it away: chown -R {os.geteuid()} {cluster.parent}"
             )
-        return Account(os.geteuid(), os.getegid())
+        return ProcessUser(os.geteuid(), os.getegid())
     shared = nobody().uid
     if found and found.st_uid not in (0, shared):
-        return Account(found.st_uid, found.st_gid)
+        return ProcessUser(found.st_uid, found.st_gid)
     account = _own(cluster)
     if found and found.st_uid != account.uid:
         give(cluster, account)
     return account
 
 
-def nobody() -> Account:
+def nobody() -> ProcessUser:
     """Return the account without rights; ConfigurationError where there is none."""
     try:
         found = pwd.getpwnam("nobody")
@@ -64,18 +64,18 @@ def nobody() -> Account:
             "PostgreSQL does not run as root, and there is no user `nobody` to create its files as. "
             "Run IntegraHub as another user."
         ) from None
-    return Account(found.pw_uid, found.pw_gid)
+    return ProcessUser(found.pw_uid, found.pw_gid)
 
 
-def _own(cluster: Path) -> Account:
+def _own(cluster: Path) -> ProcessUser:
     """Return the user `integrahub` where there is one, else a user id that this machine does not use."""
     try:
         known = pwd.getpwnam("integrahub")
-        return Account(known.pw_uid, known.pw_gid)
+        return ProcessUser(known.pw_uid, known.pw_gid)
     except KeyError:
         free = [uid for uid in _UNUSED if not _named(uid)]
     chosen = secrets.choice(free)
-    return Account(chosen, chosen) if _is_mapped(chosen) else nobody()
+    return ProcessUser(chosen, chosen) if _is_mapped(chosen) else nobody()
 
 
 def _named(uid: int) -> bool:
@@ -96,7 +96,7 @@ def _is_mapped(uid: int) -> bool:
     return any(first <= uid < first + count for first, count in spans)
 
 
-def give(folder: Path, account: Account) -> None:
+def give(folder: Path, account: ProcessUser) -> None:
     """Give a folder with all that its owner has in it to the account; what belongs to others stays theirs."""
     owner = folder.lstat().st_uid
     for place, folders, files in os.walk(folder):
@@ -106,7 +106,7 @@ def give(folder: Path, account: Account) -> None:
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
-def own_folder(folder: Path, account: Account) -> None:
+def own_folder(folder: Path, account: ProcessUser) -> None:
     """Make the folder, for the account only; refuse one that another account could have laid out."""
     try:
         folder.mkdir(mode=0o700)

@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from integrahub.db.embedded.process_user import Account, own_folder
+from integrahub.db.embedded.process_user import ProcessUser, own_folder
 
 _LONGEST = 107  # bytes of a socket's path
 _SOCKET = ".s.PGSQL.5432"
@@ -34,7 +34,7 @@ class Outside:
         fresh.replace(self._note)
         return made
 
-    def socket_folder(self, cluster: Path, account: Account) -> Path:
+    def socket_folder(self, cluster: Path, account: ProcessUser) -> Path:
         """Return where the socket goes: the cluster's own folder, which is closed, if the path is short enough."""
         if len(os.fsencode(cluster / _SOCKET)) <= _LONGEST:
             return cluster

@@ -24,10 +24,10 @@ from integrahub.db.embedded.binaries import check_version, prepare
 from integrahub.db.embedded.configuration import CONFIGURATION
 from integrahub.db.embedded.folder_lock import take_folder
 from integrahub.db.embedded.leftovers import end_strays, remove_stale
-from integrahub.db.embedded.process_user import Account, account_for, give, nobody, own_folder
+from integrahub.db.embedded.process_user import ProcessUser, account_for, give, nobody, own_folder
 from integrahub.db.embedded.run_folder import Outside
 from integrahub.db.sessions import ignore_libpq_variables
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import ConfigurationError
 
 _DATABASE = "integrahub"
@@ -61,7 +61,7 @@ class EmbeddedPostgres:
         self._socket = self._cluster  # the folder it is in
         self._is_random = password is None
         self._password = password or secrets.token_urlsafe(32)
-        self._account: Account | None = None
+        self._account: ProcessUser | None = None
         self._has_passwords = False
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -155,7 +155,7 @@ class EmbeddedPostgres:
         if self._log.exists() and self._log.stat().st_size > _LOG_LIMIT:
             os.replace(self._log, self._log.with_suffix(".log.1"))
 
-    def _spawn(self, arguments: list[str], place: Path, account: Account) -> "subprocess.Popen[bytes]":
+    def _spawn(self, arguments: list[str], place: Path, account: ProcessUser) -> "subprocess.Popen[bytes]":
         """Start a program on the data folder `place`, its output in the log."""
         # By way of its working directory another account reaches a folder below closed ones, such as /root.
         data = "/proc/self/cwd" if account.switch and _LINUX else str(place)
@@ -172,7 +172,7 @@ class EmbeddedPostgres:
                 **account.switch,
             )
 
-    async def _create_cluster(self, folder: Path, fresh: Path, account: Account) -> None:
+    async def _create_cluster(self, folder: Path, fresh: Path, account: ProcessUser) -> None:
         """A new cluster under another name first, so that one cut short is never taken for a whole one."""
         await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
         maker = account if account.has_name else nobody()
@@ -245,7 +245,7 @@ class EmbeddedPostgres:
             found = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
             if await found.fetchone() is None:
                 await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
-        logins.keep(self._worker_url, logins.url_as(self._url(_DATABASE), Role.WORKER))
+        logins.keep(self._worker_url, logins.url_as(self._url(_DATABASE), DatabaseRole.WORKER))
 
     def _tail(self) -> str:
         with contextlib.suppress(OSError):

@@ -3,10 +3,10 @@
 from collections import Counter
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.resilience.backlog import ESTIMATE
 
-_SQL = blocks("backlog")
+_SQL = load_queries("backlog")
 
 
 async def by_step(database: Database) -> dict[str, int]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("reconciliations")
+_SQL = load_queries("reconciliations")
 Row = dict[str, Any]
 
 

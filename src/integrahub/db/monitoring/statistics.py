@@ -8,9 +8,9 @@ from typing import Any, LiteralString
 from psycopg.types.json import Jsonb
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("census")
+_SQL = load_queries("census")
 Row = dict[str, Any]
 Totals = Counter[str]  # `batches STATUS`, `products RESULT`, `bucket NUMBER`, `seconds` -> how many
 Figures = dict[tuple[str, tuple[str, ...]], float]  # metric and label values -> value

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("workers")
+_SQL = load_queries("workers")
 SILENT = 20.0  # seconds without a heartbeat after which a worker counts as gone
 Row = dict[str, Any]
 

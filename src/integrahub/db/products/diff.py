@@ -2,16 +2,16 @@
 
 from array import array
 
-from integrahub.db.arrays import Bigints
+from integrahub.db.arrays import BigintArray
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("products")
+_SQL = load_queries("products")
 
 
 async def differing(database: Database, pharmacy_id: int, ids: "array[int]", hashes: "array[int]") -> list[int]:
     """Places of products that are new, inactive or known by another hash, ascending."""
-    asked = {"pharmacy_id": pharmacy_id, "ids": Bigints(ids), "hashes": Bigints(hashes)}
+    asked = {"pharmacy_id": pharmacy_id, "ids": BigintArray(ids), "hashes": BigintArray(hashes)}
     async with database.transaction() as connection:
         await connection.execute(_SQL["pin_plan"])
         found = await (await connection.execute(_SQL["sift"], asked, binary=True)).fetchone()

@@ -10,17 +10,17 @@ from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues as record_faults
 from integrahub.db.products.bisect import Put, put_whole
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import Chunk
-from integrahub.domain.dialects.inovafarma.decode import Dialect, Line, Marks, read_lines
-from integrahub.domain.products import COUNTERS, SETTLED, Fault
+from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
+from integrahub.domain.products import COUNTERS, SETTLED, RecordIssue
 
-_SQL = blocks("products")
+_SQL = load_queries("products")
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChunkToApply:
     """A chunk that is ours: its claim, with `ids` and `hashes` by slot, and its records."""
 
     claim: Row
@@ -28,7 +28,7 @@ class Part:
 
 
 async def apply(
-    connection: Connection, parts: Sequence[Part], max_record: int, put: Put = put_whole
+    connection: Connection, parts: Sequence[ChunkToApply], max_record: int, put: Put = put_whole
 ) -> list[dict[str, int]]:
     """Write what chunks change and give the counters of each; the caller holds the chunks' locks and commits.
 
@@ -37,7 +37,7 @@ async def apply(
     """
     await connection.execute(_SQL["pin_plan"])
     found = await _probe(connection, [part.claim for part in parts])
-    changes = [_Change(part, one, max_record) for part, one in zip(parts, found, strict=True)]
+    changes = [ChunkMerge(part, one, max_record) for part, one in zip(parts, found, strict=True)]
     await _insert(connection, changes, put)
     for load_type in ("full", "delta"):
         await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], put)
@@ -72,10 +72,10 @@ def _all_new(claim: Row) -> Row:
     return {"differing": [slot for slot, i in enumerate(claim["ids"]) if i >= 0], "known": [], "inactive": []}
 
 
-class _Change:
+class ChunkMerge:
     """The records of a chunk that differ from the table."""
 
-    def __init__(self, part: Part, found: Row, max_record: int) -> None:
+    def __init__(self, part: ChunkToApply, found: Row, max_record: int) -> None:
         claim, ids = part.claim, part.claim["ids"]
         self.load_type: str = claim["load_type"]
         self._claim = claim
@@ -84,13 +84,13 @@ class _Change:
         known = {ids[slot] for slot in found["known"]}
         self._inactive = {ids[slot] for slot in found["inactive"]}
         owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}\t"
-        dialect = Dialect(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
+        dialect = DecodeContext(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
         new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
-        reading = read_lines(part.chunk, found["differing"], Marks(ids, claim["hashes"]), new, dialect)
+        reading = read_lines(part.chunk, found["differing"], RecordKeys(ids, claim["hashes"]), new, dialect)
         _refuse_repeats(reading.lines)
         self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
         self.known = [line for line in reading.lines if line[0] in known] if known else []
-        self._faults: list[Fault] = list(reading.faults)
+        self._faults: list[RecordIssue] = list(reading.faults)
         self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
 
     def titled(self) -> list[Line]:
@@ -105,7 +105,7 @@ class _Change:
         for product_id, _, _, slot in lines:
             payload = self._chunk.cut()
             place = payload.positions[slot], payload.offsets[slot]
-            self._faults.append(Fault(*place, "rejected", str(product_id), field, code, ""))
+            self._faults.append(RecordIssue(*place, "rejected", str(product_id), field, code, ""))
             self.counters["rejected"] += 1
 
     def count_merged(self, refused: Sequence[Line]) -> None:
@@ -137,7 +137,7 @@ def _refuse_repeats(lines: Sequence[Line]) -> None:
         raise ArithmeticError(f"more than one row of these products: {[i for i in times if times[i] > 1][:10]}")
 
 
-async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) -> None:
+async def _insert(connection: Connection, changes: Sequence[ChunkMerge], put: Put) -> None:
     async def write(lines: Sequence[Line]) -> None:
         await _copy(connection, "copy_new", [line[1] for line in lines])
 
@@ -146,7 +146,7 @@ async def _insert(connection: Connection, changes: Sequence[_Change], put: Put) 
     changes[0].counters["inserted"] -= len(refused)
 
 
-async def _merge(connection: Connection, load_type: str, changes: Sequence[_Change], put: Put) -> None:
+async def _merge(connection: Connection, load_type: str, changes: Sequence[ChunkMerge], put: Put) -> None:
     async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])

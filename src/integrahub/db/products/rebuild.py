@@ -8,11 +8,11 @@ from psycopg.types.json import Jsonb
 from pyroaring import BitMap64
 
 from integrahub.db.database import Connection
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.domain.dialects.inovafarma.identify import copy_text
 from integrahub.domain.products import COLUMNS, TEXTS
 
-_SQL = blocks("verifying")
+_SQL = load_queries("verifying")
 _BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
 # INDICE moves with a record's place in the body; alone it is no change and is not written.
 _NAMES = [name for name in COLUMNS if name != "indice"] + ["is_active"]

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from integrahub.db.database import Connection
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.domain.dialects.inovafarma.identify import copy_text
-from integrahub.domain.products import Fault
+from integrahub.domain.products import RecordIssue
 
-_SQL = blocks("record_faults")
+_SQL = load_queries("record_faults")
 
 
-async def add(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[Fault]) -> None:
+async def add(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:
     """Faults of one chunk, in its transaction."""
     if not faults:
         return

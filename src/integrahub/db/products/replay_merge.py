@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues as record_faults
 from integrahub.db.products.bisect import Put
-from integrahub.db.queries import blocks
-from integrahub.domain.chunks.builder import Payload
+from integrahub.db.queries import load_queries
+from integrahub.domain.chunks.builder import ChunkObject
 from integrahub.domain.dialects.inovafarma.identify import copy_text, normalise
-from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, Fault
-from integrahub.domain.replays import Carried, Later, fold
+from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, RecordIssue
+from integrahub.domain.replays import LaterFields, LaterWrites, fold
 
-_SQL = blocks("replays")
+_SQL = load_queries("replays")
 _TITLE = COLUMNS.index("title")
 Row = dict[str, Any]
 
 
 async def apply_replay(
-    connection: Connection, claim: Row, payload: Payload, later: Later, max_record: int, put: Put
+    connection: Connection, claim: Row, payload: ChunkObject, later: LaterWrites, max_record: int, put: Put
 ) -> dict[str, int]:
     """Write what is left of a chunk and give its counters; the caller holds the chunk's lock and commits.
 
@@ -41,14 +41,14 @@ async def apply_replay(
 class _Replay:
     """The records of a chunk that later batches left something of."""
 
-    def __init__(self, claim: Row, later: Later) -> None:
+    def __init__(self, claim: Row, later: LaterWrites) -> None:
         self._claim = claim
         self._later = later
         self._rows: list[Any] = []
-        self.faults: list[Fault] = []
+        self.faults: list[RecordIssue] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
 
-    def read(self, slots: list[Row], payload: Payload, max_record: int) -> None:
+    def read(self, slots: list[Row], payload: ChunkObject, max_record: int) -> None:
         """Leave out what was superseded, check the rest."""
         left = [row for row in slots if row["product_id"] not in self._later.superseded]
         sources = [
@@ -84,7 +84,7 @@ class _Replay:
 
     def _line(self, row: Any, current: Row | None) -> list[str | None]:
         since = self._later.inactive_since.get(row[0])
-        columns = fold(row, self._claim["load_type"], current, self._later.carried.get(row[0], Carried()))
+        columns = fold(row, self._claim["load_type"], current, self._later.carried.get(row[0], LaterFields()))
         return [str(row[0]), since.isoformat() if since else None, *columns]
 
     async def _merge(self, connection: Connection, part: Sequence[Any]) -> None:
@@ -107,5 +107,5 @@ class _Replay:
     def _reject(self, rows: Sequence[Any], field: str, code: str) -> None:
         for row in rows:
             position, offset, _ = row[1 + len(COLUMNS) :]
-            self.faults.append(Fault(position, offset, "rejected", str(row[0]), field, code, ""))
+            self.faults.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
             self.counters["rejected"] += 1

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from integrahub.db.database import Database
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 
-_SQL = blocks("catalogue")
+_SQL = load_queries("catalogue")
 SORTS = ("-updated", "product_id", "title", "price", "-price", "stock", "-stock")
 FILTERS = (
     *("q", "ean", "category", "brand", "price_min", "price_max", "stock_min", "in_stock", "promo", "updated_since"),

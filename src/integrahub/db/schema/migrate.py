@@ -8,14 +8,14 @@ from psycopg import Error, OperationalError
 from psycopg.errors import InsufficientPrivilege
 
 from integrahub.db.connections import HubConnection, connect
-from integrahub.db.queries import blocks
+from integrahub.db.queries import load_queries
 from integrahub.db.schema import version as schema
-from integrahub.db.tenancy import Role
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
 
 _ANSWER = 3600.0  # seconds for one statement: an index of a large table, or the migration of another process
-_SQL = blocks("schema")
+_SQL = load_queries("schema")
 _LOCK = 0x1A7E62A  # any number nobody else locks
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
 
@@ -85,8 +85,8 @@ async def _record(connection: HubConnection, fresh: list[tuple[str, LiteralStrin
 
 async def _has_roles(connection: HubConnection) -> bool:
     asked = "SELECT count(*) FROM pg_roles WHERE rolname = ANY(%s)"
-    row = await (await connection.execute(asked, [[str(role) for role in Role]])).fetchone()
-    return row is not None and row["count"] == len(Role)
+    row = await (await connection.execute(asked, [[str(role) for role in DatabaseRole]])).fetchone()
+    return row is not None and row["count"] == len(DatabaseRole)
 
 
 async def _permit(connection: HubConnection, text: LiteralString) -> None:

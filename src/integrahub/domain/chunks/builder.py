@@ -12,8 +12,8 @@ import xxhash
 import zstandard
 from pyroaring import BitMap
 
-from integrahub.domain.parsing.raw_records import Oversize
-from integrahub.domain.parsing.reader import cut_whole
+from integrahub.domain.parsing.raw_records import OversizeRecord
+from integrahub.domain.parsing.reader import read_all
 
 _BYTES = 4 << 20  # a chunk closes at this size
 _FEW, _PART = 250, 128 * 1024  # records, bytes: what is read at once and with all that is made of it stays in the cache
@@ -25,7 +25,7 @@ _OVER_RECORDS, _OVER_BYTES = (
 )  # by which a chunk may be longer, so that a product's promotions stay together
 
 
-class Payload(msgspec.Struct, array_like=True):
+class ChunkObject(msgspec.Struct, array_like=True):
     """A chunk as an object: records' raw texts, their places in the body, and the lengths of those too long to keep."""
 
     positions: list[int]
@@ -38,7 +38,7 @@ class Payload(msgspec.Struct, array_like=True):
         for start in range(0, 0 if self.oversize else len(self.records), _FEW):
             yield array_of(self.records[start : start + _FEW])
 
-    def cut(self) -> Payload:
+    def cut(self) -> ChunkObject:
         """Record by record."""
         return self
 
@@ -46,14 +46,14 @@ class Payload(msgspec.Struct, array_like=True):
         """The object to store."""
         return zstandard.compress(msgspec.msgpack.encode(self), 1)
 
-    def record(self, slot: int) -> bytes | Oversize:
+    def record(self, slot: int) -> bytes | OversizeRecord:
         """The record in a slot, or what is kept of one too long."""
         length = self.oversize.get(slot)
-        return self.records[slot] if length is None else Oversize(self.records[slot], length)
+        return self.records[slot] if length is None else OversizeRecord(self.records[slot], length)
 
 
 @dataclass(slots=True)
-class Slice:
+class BodySlice:
     """A chunk as a part of a body: its text, where it starts in the decoded body, and the position of its first record.
 
     Split makes slices only of records within the length limit.
@@ -63,7 +63,7 @@ class Slice:
     media_type: str
     start: int
     first: int
-    _payload: Payload | None = None
+    _payload: ChunkObject | None = None
 
     def arrays(self) -> Iterator[bytes]:
         """All records as JSON arrays, cut where records seem to end: those that parse are whole; nothing for lines."""
@@ -79,20 +79,20 @@ class Slice:
     def _is_lines(self) -> bool:
         return "ndjson" in self.media_type
 
-    def cut(self) -> Payload:
+    def cut(self) -> ChunkObject:
         """Record by record."""
         if self._payload is None:
             whole = self.content if self._is_lines else b"[" + self.content + b"]"
-            run = cut_whole(whole, self.media_type, len(self.content))
-            records = [bytes(record) for record in run.records if not isinstance(record, Oversize)]
+            run = read_all(whole, self.media_type, len(self.content))
+            records = [bytes(record) for record in run.records if not isinstance(record, OversizeRecord)]
             before = self.start - (not self._is_lines)
             offsets = [before + offset for offset in run.offsets]
             positions = list(range(self.first, self.first + len(records)))
-            self._payload = Payload(positions, offsets, records, {})
+            self._payload = ChunkObject(positions, offsets, records, {})
         return self._payload
 
 
-Chunk = Payload | Slice
+Chunk = ChunkObject | BodySlice
 
 
 def array_of(records: Iterable[bytes]) -> bytes:
@@ -101,7 +101,7 @@ def array_of(records: Iterable[bytes]) -> bytes:
 
 
 @dataclass(slots=True)
-class Draft:
+class ChunkBuilder:
     """A chunk in the making; ids and hashes by slot (id 0: unreadable; negative: applied by a later chunk)."""
 
     positions: list[int] = field(default_factory=list)
@@ -150,9 +150,9 @@ class Draft:
         most = records + _OVER_RECORDS - len(self.records)
         return max(0, most) if self.size < _BYTES + _OVER_BYTES else 0
 
-    def payload(self) -> Payload:
+    def payload(self) -> ChunkObject:
         """What to store."""
-        return Payload(self.positions, self.offsets, self.records, self.oversize)
+        return ChunkObject(self.positions, self.offsets, self.records, self.oversize)
 
     def extent(self) -> tuple[int, int]:
         """Where the records start in the body and how many bytes they span; of a draft with consecutive records."""
@@ -160,20 +160,20 @@ class Draft:
         return start, self.offsets[-1] + len(self.records[-1]) - start
 
 
-def decode_payload(stored: bytes) -> Payload:
+def decode_payload(stored: bytes) -> ChunkObject:
     """The chunk an object holds."""
-    return msgspec.msgpack.decode(zstandard.decompress(stored), type=Payload)
+    return msgspec.msgpack.decode(zstandard.decompress(stored), type=ChunkObject)
 
 
 @dataclass(slots=True)
-class Slots:
+class ChunkIndex:
     """What the database keeps of a chunk for each of its records."""
 
     ids: array[int]
     hashes: array[int]
 
 
-class Presence:
+class SeenProducts:
     """Which products were seen, and which of them may have records in more than one chunk.
 
     A product is known by a key of 32 bits, so memory is bounded however far apart the ids are. An id below 2**32 is its
@@ -185,7 +185,7 @@ class Presence:
         self._factor = random.getrandbits(64) | 1  # so that no client can choose ids that share keys
         self.late = BitMap()
 
-    def close(self, draft: Draft) -> Slots:
+    def close(self, draft: ChunkBuilder) -> ChunkIndex:
         """Note a closed chunk's products; its repeats get one hash together."""
         keys = self.keys(draft.ids)
         keys.discard(0)
@@ -193,7 +193,7 @@ class Presence:
         self._seen |= keys
         if len(keys) < len(draft.ids):
             combine_repeats(draft)
-        return Slots(draft.ids, draft.hashes)
+        return ChunkIndex(draft.ids, draft.hashes)
 
     def keys(self, ids: Iterable[int]) -> BitMap:
         """Return the keys of products; 0 stands for ids that cannot be read."""
@@ -222,7 +222,7 @@ class Presence:
         return late
 
 
-def combine_repeats(draft: Draft) -> None:
+def combine_repeats(draft: ChunkBuilder) -> None:
     """Give every record of a repeated product the hash of all of them, in order."""
     slots: dict[int, list[int]] = {}
     for slot, product_id in enumerate(draft.ids):

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from integrahub.domain.parsing.charsets import find_accents
-from integrahub.domain.parsing.value_scanner import Delimiter
+from integrahub.domain.parsing.value_scanner import ValueScanner
 
 _BOM = b"\xef\xbb\xbf"
 _BLANK = b" \t\r\n"
@@ -81,7 +81,7 @@ def _text_of(start: bytes) -> Fault | None:
 
 
 def _object_of(start: bytes) -> Fault:
-    end = Delimiter().scan(start, 0)
+    end = ValueScanner().scan(start, 0)
     if end > 0 and start[end:].lstrip(_BLANK).startswith(b"{"):
         return Fault("body_ndjson", {})
     member, product_id = _ARRAY_MEMBER.search(start), _PRODUCT_ID.search(start)

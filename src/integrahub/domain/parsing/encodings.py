@@ -6,7 +6,7 @@ from typing import Protocol
 
 import zstandard
 
-from integrahub.domain.errors import BodyFault
+from integrahub.domain.errors import BodyError
 
 _SLICE = 512  # encoded bytes a step: zstd may inflate these to some megabytes, never more
 _OUTPUT = 1 << 18  # decoded bytes a step of gzip
@@ -88,8 +88,8 @@ class Zstd:
             raise _broken("zstd", "it ends before its last frame does")
 
 
-def _broken(encoding: str, why: str) -> BodyFault:
-    return BodyFault("encoding_invalid", 0, encoding=encoding, told=why)
+def _broken(encoding: str, why: str) -> BodyError:
+    return BodyError("encoding_invalid", 0, encoding=encoding, told=why)
 
 
 def _zstd_reason(error: zstandard.ZstdError) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from integrahub.domain.errors import BodyFault
-from integrahub.domain.parsing.raw_records import PREFIX, Oversize, Run, kept
-from integrahub.domain.parsing.value_scanner import Delimiter
+from integrahub.domain.errors import BodyError
+from integrahub.domain.parsing.raw_records import PREFIX, OversizeRecord, RawRecords, kept
+from integrahub.domain.parsing.value_scanner import ValueScanner
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
@@ -39,7 +39,7 @@ def _nested(levels: int) -> bytes:
 _NESTED = re.compile(_nested(_LEVELS), re.DOTALL)
 
 
-class ArrayCutter:
+class JsonArrayReader:
     """The elements of one JSON array. Memory: one block and one record, whatever the body's size."""
 
     def __init__(self, max_record: int) -> None:
@@ -48,29 +48,29 @@ class ArrayCutter:
         self._base = 0  # offset of the buffer's first byte in the body
         self._place = 0  # in the buffer
         # Functions, not bound methods: a cutter in a cycle would keep its records until the collector runs.
-        self._due: Callable[[ArrayCutter], bool] = ArrayCutter._opening
-        self._run = Run()
+        self._due: Callable[[JsonArrayReader], bool] = JsonArrayReader._opening
+        self._run = RawRecords()
         self._reach = _MOST_REACH
-        self._delimiter: Delimiter | None = None
+        self._delimiter: ValueScanner | None = None
         self._begun: tuple[bytes, int] | None = None  # beginning and offset of a record too long to keep
         self._complete = False
 
-    def feed(self, block: bytes) -> Run:
+    def feed(self, block: bytes) -> RawRecords:
         """The records completed by `block`."""
         self._base += self._place
         self._buffer = self._buffer[self._place :] + block
         self._place = 0
-        self._run = Run()
+        self._run = RawRecords()
         while self._due(self):
             pass
         return self._run
 
-    def close(self) -> Run:
+    def close(self) -> RawRecords:
         """Prove that the array was closed."""
         if not self._complete:
             end = self._base + len(self._buffer)
-            raise BodyFault("body_truncated", end)
-        return Run()
+            raise BodyError("body_truncated", end)
+        return RawRecords()
 
     # What is due next. Each takes what it can and says whether there may be more to take.
 
@@ -85,7 +85,7 @@ class ArrayCutter:
         if self._buffer[self._place] != ord("["):
             raise self._fault("`[`")
         self._place += 1
-        self._due = ArrayCutter._first
+        self._due = JsonArrayReader._first
         return True
 
     def _first(self) -> bool:
@@ -93,7 +93,7 @@ class ArrayCutter:
             return False
         if self._buffer[self._place] == ord("]"):
             return self._end()
-        self._due = ArrayCutter._record
+        self._due = JsonArrayReader._record
         return True
 
     def _record(self) -> bool:
@@ -109,7 +109,7 @@ class ArrayCutter:
         if self._buffer[self._place] != ord(","):
             raise self._fault("`,` | `]`")
         self._place += 1
-        self._due = ArrayCutter._record
+        self._due = JsonArrayReader._record
         return True
 
     def _nothing(self) -> bool:
@@ -120,7 +120,7 @@ class ArrayCutter:
     def _end(self) -> bool:
         self._place += 1
         self._complete = True
-        self._due = ArrayCutter._nothing
+        self._due = JsonArrayReader._nothing
         return True
 
     # Ways to find a record's end.
@@ -137,7 +137,7 @@ class ArrayCutter:
             self._take(raws, text)
             self._place = cut
             self._reach = min(_MOST_REACH, self._reach * 2)
-            self._due = ArrayCutter._separator
+            self._due = JsonArrayReader._separator
             return True
         return False
 
@@ -171,7 +171,7 @@ class ArrayCutter:
         if nested is not None:
             return self._end_record(nested.end())
         if self._buffer[start] in b'{["':
-            self._delimiter = Delimiter()
+            self._delimiter = ValueScanner()
             self._delimiter.stopped = start
             return self._go_on(self._delimiter)
         return self._scan_scalar()
@@ -184,7 +184,7 @@ class ArrayCutter:
             return False  # it may go on in the next block
         return self._end_record(scalar.end())
 
-    def _go_on(self, delimiter: Delimiter) -> bool:
+    def _go_on(self, delimiter: ValueScanner) -> bool:
         end = delimiter.scan(self._buffer, delimiter.stopped)
         if end >= 0:
             self._delimiter = None
@@ -199,12 +199,12 @@ class ArrayCutter:
     def _end_record(self, end: int) -> bool:
         if self._begun is not None:
             prefix, offset = self._begun
-            self._run.add(Oversize(prefix, self._base + end - offset), offset)
+            self._run.add(OversizeRecord(prefix, self._base + end - offset), offset)
             self._begun = None
         else:
             self._run.add(kept(self._buffer[self._place : end], self._max_record), self._base + self._place)
         self._place = end
-        self._due = ArrayCutter._separator
+        self._due = JsonArrayReader._separator
         return True
 
     def _skip_blanks(self) -> bool:
@@ -212,7 +212,7 @@ class ArrayCutter:
         self._place = match.end() if match else self._place
         return self._place < len(self._buffer)
 
-    def _fault(self, expected: str) -> BodyFault:
+    def _fault(self, expected: str) -> BodyError:
         offset = self._base + self._place
         found = self._buffer[self._place : self._place + 20].decode("utf-8", "replace").replace("\0", "\ufffd")
-        return BodyFault("body_malformed", offset, expected=expected, found=found)
+        return BodyError("body_malformed", offset, expected=expected, found=found)

@@ -2,14 +2,14 @@
 
 import re
 
-from integrahub.domain.parsing.raw_records import PREFIX, Oversize, Run, kept
+from integrahub.domain.parsing.raw_records import PREFIX, OversizeRecord, RawRecords, kept
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
 
 
-class LineCutter:
+class NdjsonReader:
     """One record per line; blank lines are no records."""
 
     def __init__(self, max_record: int) -> None:
@@ -18,9 +18,9 @@ class LineCutter:
         self._pending = b""
         self._length = 0  # of the pending line; above len(_pending) when only its beginning is kept
 
-    def feed(self, block: bytes) -> Run:
+    def feed(self, block: bytes) -> RawRecords:
         """The lines that end in `block`."""
-        run = Run()
+        run = RawRecords()
         start = self._past_blanks(block, 0)
         while (end := block.find(b"\n", start)) >= 0:
             self._grow(block[start:end])
@@ -29,9 +29,9 @@ class LineCutter:
         self._grow(block[start:])
         return run
 
-    def close(self) -> Run:
+    def close(self) -> RawRecords:
         """The last line, when no newline ended it."""
-        run = Run()
+        run = RawRecords()
         self._end_line(run)
         return run
 
@@ -47,14 +47,14 @@ class LineCutter:
         if len(self._pending) <= self._max_record:
             self._pending += piece[: self._max_record + 1]
 
-    def _end_line(self, run: Run) -> None:
+    def _end_line(self, run: RawRecords) -> None:
         line, offset = self._pending, self._offset
         if offset == 0 and line.startswith(_BOM):
             line, offset = line[len(_BOM) :], len(_BOM)
         stripped = line.lstrip(_SPACE)
         offset += len(line) - len(stripped)
         if self._length > len(self._pending):
-            run.add(Oversize(stripped[:PREFIX], self._length), offset)
+            run.add(OversizeRecord(stripped[:PREFIX], self._length), offset)
         elif stripped := stripped.rstrip(_SPACE):
             run.add(kept(stripped, self._max_record), offset)
         self._offset += self._length

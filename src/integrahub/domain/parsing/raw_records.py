@@ -8,18 +8,18 @@ PREFIX = 256  # bytes kept of a record too long to keep
 
 
 @dataclass(frozen=True, slots=True)
-class Oversize:
+class OversizeRecord:
     """A record longer than the limit: its first bytes and its whole length in bytes."""
 
     prefix: bytes
     length: int
 
 
-Record = bytes | msgspec.Raw | Oversize
+Record = bytes | msgspec.Raw | OversizeRecord
 
 
 @dataclass(slots=True)
-class Run:
+class RawRecords:
     """Consecutive records and where each begins, in bytes of the decoded body."""
 
     records: list[Record] = field(default_factory=list)
@@ -33,4 +33,4 @@ class Run:
 
 def kept(record: bytes | msgspec.Raw, max_record: int) -> Record:
     """The record, or what is kept of one longer than `max_record` bytes."""
-    return Oversize(bytes(record)[:PREFIX], len(record)) if len(record) > max_record else record
+    return OversizeRecord(bytes(record)[:PREFIX], len(record)) if len(record) > max_record else record

@@ -2,28 +2,30 @@
 
 from typing import Protocol
 
-from integrahub.domain.parsing.json_array import ArrayCutter
-from integrahub.domain.parsing.ndjson import LineCutter
-from integrahub.domain.parsing.raw_records import Oversize, Record, Run
+from integrahub.domain.parsing.json_array import JsonArrayReader
+from integrahub.domain.parsing.ndjson import NdjsonReader
+from integrahub.domain.parsing.raw_records import OversizeRecord, RawRecords, Record
 
-__all__ = ["Cutter", "Oversize", "Record", "Run", "cut_whole", "cutter_for"]
+__all__ = ["OversizeRecord", "RawRecords", "Record", "RecordReader", "cutter_for", "read_all"]
 
 
-class Cutter(Protocol):
+class RecordReader(Protocol):
     """Feed blocks in order, then close; each gives the records completed. Raises BodyFault."""
 
-    def feed(self, block: bytes) -> Run: ...
+    def feed(self, block: bytes) -> RawRecords: ...
 
-    def close(self) -> Run: ...
+    def close(self) -> RawRecords: ...
 
 
-def cutter_for(media_type: str, max_record: int) -> Cutter:
+def cutter_for(media_type: str, max_record: int) -> RecordReader:
     """The cutter for `application/json` (an array) or `application/x-ndjson`; `max_record` in bytes."""
-    return LineCutter(max_record) if "ndjson" in media_type else ArrayCutter(max_record)
+    return NdjsonReader(max_record) if "ndjson" in media_type else JsonArrayReader(max_record)
 
 
-def cut_whole(content: bytes, media_type: str, max_record: int) -> Run:
+def read_all(content: bytes, media_type: str, max_record: int) -> RawRecords:
     """All records of a body that is at hand. Raises BodyFault."""
     cutter = cutter_for(media_type, max_record)
     runs = [cutter.feed(content), cutter.close()]
-    return Run([record for run in runs for record in run.records], [offset for run in runs for offset in run.offsets])
+    return RawRecords(
+        [record for run in runs for record in run.records], [offset for run in runs for offset in run.offsets]
+    )

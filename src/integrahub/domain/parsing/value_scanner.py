@@ -16,7 +16,7 @@ _DEEPER = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")  # as signed bytes: 1 an
 _FLAT = bytes(set(range(256)) - set(b"{[}]"))
 
 
-class Delimiter:
+class ValueScanner:
     """Follows one object, array or string. `stopped` is where the next scan must go on when the end is not there."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from integrahub.bus.publisher import publish_finished, publish_turn
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import finish as finishing
 from integrahub.db.database import Database
-from integrahub.domain.concurrency import Window
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BatchUpserted
 from integrahub.telemetry import tracing as traces
 
@@ -17,7 +17,9 @@ from integrahub.telemetry import tracing as traces
 class Finish:
     """End a batch. Safe to repeat: only one transaction finds it unfinished."""
 
-    def __init__(self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: Window) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: InFlightLimit
+    ) -> None:
         self._database = database
         self._bus = bus
         self._limit = limit
@@ -30,7 +32,10 @@ class Finish:
 
     async def finish(self, batch_id: UUID) -> None:
         """Finish one batch, unless somebody else was first."""
-        with traces.about(batch_id, batch=batch_id, step="finish"), traces.span("finish", batch_id, batch=batch_id):
+        with (
+            traces.bind_trace(batch_id, batch=batch_id, step="finish"),
+            traces.span("finish", batch_id, batch=batch_id),
+        ):
             ended = await finishing.finish(
                 self._database,
                 batch_id,

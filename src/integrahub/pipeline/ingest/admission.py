@@ -8,7 +8,7 @@ import structlog
 from integrahub.db.database import Database
 from integrahub.db.monitoring import backlog
 from integrahub.domain.errors import IntegraHubError, Unavailable
-from integrahub.resilience.backlog import Backlog, Bounds
+from integrahub.resilience.backlog import Backlog, BacklogLimits
 
 _FRESH = 1.0  # seconds a count is good for
 _STALE = 5.0  # seconds after which a post waits for a new one
@@ -17,10 +17,10 @@ _SHARE = 10.0  # counting takes at most one part in so many of the time
 _log = structlog.get_logger()
 
 
-class Admission:
+class AdmissionControl:
     """Asked by each post. Counts in the background, at most once a second and only while there are posts."""
 
-    def __init__(self, database: Database, bounds: Bounds) -> None:
+    def __init__(self, database: Database, bounds: BacklogLimits) -> None:
         self._database = database
         self._backlog = Backlog(bounds)
         self._bounded = bool(bounds.pharmacy or bounds.total)

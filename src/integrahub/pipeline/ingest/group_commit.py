@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple
 
-from integrahub.db.batches.accept import Outcome, Post, Receipt, accept
+from integrahub.db.batches.accept import Outcome, Receipt, Submission, accept
 from integrahub.db.database import Database
 from integrahub.domain.errors import Unavailable
 
@@ -27,7 +27,7 @@ class QueueLimits(NamedTuple):
 
 @dataclass(slots=True)
 class _Waiting:
-    post: Post
+    post: Submission
     outcome: asyncio.Future[Outcome]
     since: float = field(default_factory=monotonic)
 
@@ -49,7 +49,7 @@ class GroupCommit:
     def __init__(
         self,
         database: Database,
-        committed: Callable[[list[tuple[Post, Receipt]]], None],
+        committed: Callable[[list[tuple[Submission, Receipt]]], None],
         limits: QueueLimits | None = None,
     ) -> None:
         self._database = database
@@ -68,7 +68,7 @@ class GroupCommit:
         if self._all_bytes >= self._limits.total or of_one >= self._limits.pharmacy:
             raise Unavailable("commit_queue_full", _RETRY_AFTER)
 
-    async def __call__(self, post: Post) -> Outcome:
+    async def __call__(self, post: Submission) -> Outcome:
         """What became of a post, once that is durable; Unavailable when too many wait, or the turn is held too long."""
         if post.location is None:  # what is durable already takes no room
             self.check(post.pharmacy_id)

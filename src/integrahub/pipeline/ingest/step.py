@@ -12,7 +12,7 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.db.batches import batch_log
-from integrahub.db.batches.accept import Outcome, Post, Receipt
+from integrahub.db.batches.accept import Outcome, Receipt, Submission
 from integrahub.db.database import Database
 from integrahub.domain.errors import (
     IntegraHubError,
@@ -22,7 +22,7 @@ from integrahub.domain.errors import (
 )
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.ids import uuid7
-from integrahub.pipeline.ingest.admission import Admission
+from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.full_uploads import uploading
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
 from integrahub.pipeline.ingest.upload import Upload
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class IngestRequest:
     """What the headers say of an upload, and whose it is."""
 
     pharmacy_id: int
@@ -54,7 +54,7 @@ class Ingest:
         database: Database,
         storage: Storage,
         bus: Bus,
-        admission: Admission,
+        admission: AdmissionControl,
         limits: QueueLimits | None = None,
         *,
         patience: float = 8.0,
@@ -69,7 +69,7 @@ class Ingest:
         self._accept = GroupCommit(database, self._committed, limits)
         self._background: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, envelope: Envelope, upload: Upload) -> Receipt:
+    async def __call__(self, envelope: IngestRequest, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
         await self._admission(envelope.pharmacy_id)
         self._accept.check(envelope.pharmacy_id)
@@ -81,7 +81,7 @@ class Ingest:
             await self._storage.put(location, upload.stream())
             return await self._take(_post(envelope, upload, None, location), upload)
 
-    def _in_window(self, envelope: Envelope) -> AbstractAsyncContextManager[None]:
+    def _in_window(self, envelope: IngestRequest) -> AbstractAsyncContextManager[None]:
         if envelope.load_type != "full":
             return nullcontext()
         return uploading(
@@ -92,7 +92,7 @@ class Ingest:
             window_minutes=self._window_minutes,
         )
 
-    async def _take(self, post: Post, upload: Upload) -> Receipt:
+    async def _take(self, post: Submission, upload: Upload) -> Receipt:
         """Commit a post whose body is at hand or durable."""
         try:
             outcome = await self._committed_in_time(post)
@@ -115,11 +115,11 @@ class Ingest:
             await asyncio.gather(*self._background, return_exceptions=True)
         await self._admission.close()
 
-    def _committed(self, accepted: list[tuple[Post, Receipt]]) -> None:
+    def _committed(self, accepted: list[tuple[Submission, Receipt]]) -> None:
         events = [BatchReceived(post.id, post.cnpj, post.load_type, got.received_at) for post, got in accepted]
         self._start(self._announce(events))
 
-    async def _committed_in_time(self, post: Post) -> Outcome:
+    async def _committed_in_time(self, post: Submission) -> Outcome:
         try:
             async with asyncio.timeout(self._patience):
                 return await self._accept(post)
@@ -151,8 +151,8 @@ class Ingest:
             _log.warning("batches are accepted but not announced; sweep will", action="announce", error=str(error))
 
 
-def _post(envelope: Envelope, upload: Upload, body: bytes | None, location: str | None) -> Post:
-    members = {name: getattr(envelope, name) for name in Envelope.__slots__ if name != "batch_id"}
-    return Post(
+def _post(envelope: IngestRequest, upload: Upload, body: bytes | None, location: str | None) -> Submission:
+    members = {name: getattr(envelope, name) for name in IngestRequest.__slots__ if name != "batch_id"}
+    return Submission(
         id=envelope.batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
     )

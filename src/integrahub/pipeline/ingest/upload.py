@@ -9,9 +9,9 @@ from time import monotonic
 
 from integrahub.domain.errors import (
     BadRequest,
-    BodyFault,
+    BodyError,
     PayloadTooLarge,
-    TooSlow,
+    RequestTimeout,
 )
 from integrahub.domain.parsing.charsets import Transcoder
 from integrahub.domain.parsing.encodings import Inflater, inflater_for
@@ -99,7 +99,7 @@ class Upload:
                 self._inflater.close()
                 return self._rest()
             return await self._inflate(block)
-        except BodyFault as fault:
+        except BodyError as fault:
             raise BadRequest(fault.code, **fault.facts) from fault
 
     async def _wait(self) -> bytes | None:
@@ -109,11 +109,11 @@ class Upload:
             async with asyncio.timeout(self.patience):
                 block = await anext(self.blocks, None)
         except TimeoutError:
-            raise TooSlow("body_slow", received=self.received) from None
+            raise RequestTimeout("body_slow", received=self.received) from None
         self.waited += monotonic() - begun
         self.received += len(block or b"")
         if self.waited > _GRACE and self.received < self.waited * _PACE:
-            raise TooSlow("body_slow", received=self.received)
+            raise RequestTimeout("body_slow", received=self.received)
         # Encoded bytes that come to nothing are bytes too.
         if self.received > self.limit + _LENIENT:
             raise too_large(self.limit)

@@ -9,18 +9,18 @@ from uuid import UUID
 
 from pyroaring import BitMap
 
-from integrahub.db.arrays import Bigints
-from integrahub.domain.chunks.builder import Draft, Presence, Slots, partitions
-from integrahub.domain.concurrency import Window
+from integrahub.db.arrays import BigintArray
+from integrahub.domain.chunks.builder import ChunkBuilder, ChunkIndex, SeenProducts, partitions
+from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.inovafarma.identify import identify_all, identify_and_hash, record_hash, seed_for
-from integrahub.domain.errors import BodyFault
-from integrahub.domain.parsing.reader import Oversize, Run, cutter_for
+from integrahub.domain.errors import BodyError
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
 from integrahub.domain.replays import KINDS
-from integrahub.pipeline.split.staged_chunks import Cut, SlotFile
-from integrahub.pipeline.split.unchanged_filter import Sieve, Sifted
+from integrahub.pipeline.split.staged_chunks import ChunkPlan, SlotFile
+from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import INLINE, store_chunk
-from integrahub.storage.spill import Spool
+from integrahub.storage.spill import SpillPartitions
 
 _BLOCK = 128 * 1024  # bytes a feed of the cutter
 _UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
@@ -32,10 +32,10 @@ class SplitLimits:
 
     chunk_size: int = 1000
     max_record: int = 64 * 1024
-    window: Window = field(default_factory=Window)
+    window: InFlightLimit = field(default_factory=InFlightLimit)
 
 
-class Cutting:
+class Chunker:
     """Cuts one body. Without a sieve every chunk is left to be applied. Memory does not grow with the body."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Cutting:
         limits: SplitLimits,
         storage: Storage,
         blocks: Callable[[], AsyncIterator[bytes]],
-        sieve: Sieve[Cut] | None,
+        sieve: UnchangedFilter[ChunkPlan] | None,
     ) -> None:
         self._claim = claim
         self._limits = limits
@@ -52,15 +52,15 @@ class Cutting:
         self._blocks = blocks
         self._sieve = sieve
         self._seed = seed_for(claim["load_type"], claim["time_zone"])
-        self._draft = Draft()
-        self._presence = Presence()
+        self._draft = ChunkBuilder()
+        self._presence = SeenProducts()
         self._slots = SlotFile()
         self._stored = 0
         self._is_read = False
-        self._new = Draft()  # records that differ, taken out of chunks that are settled for the rest
+        self._new = ChunkBuilder()  # records that differ, taken out of chunks that are settled for the rest
         self._new_keys = BitMap()
-        self._new_chunks: list[Cut] = []
-        self.chunks: list[Cut] = []
+        self._new_chunks: list[ChunkPlan] = []
+        self.chunks: list[ChunkPlan] = []
         self.items = 0
         self.unreadable = 0
 
@@ -72,7 +72,7 @@ class Cutting:
         if self._draft.records:
             await self._close()
         if not self.items:
-            raise BodyFault("body_empty", 0)
+            raise BodyError("body_empty", 0)
         await self._sift(await self._sieve.rest() if self._sieve else [])
         if self._presence.late:
             await self._gather_late()
@@ -85,9 +85,9 @@ class Cutting:
         """Remove what was kept on the way."""
         self._slots.close()
 
-    async def _gather(self, run: Run) -> None:
+    async def _gather(self, run: RawRecords) -> None:
         """A run's records into the draft, which closes when it is full."""
-        if any(isinstance(record, Oversize) for record in run.records):
+        if any(isinstance(record, OversizeRecord) for record in run.records):
             for record in self._records(run):
                 self._draft.add(*record)
                 if self._draft.is_full(self._limits.chunk_size):
@@ -119,8 +119,8 @@ class Cutting:
         return end
 
     async def _close(self) -> None:
-        draft, self._draft = self._draft, Draft()
-        chunk, slots = Cut(), self._presence.close(draft)
+        draft, self._draft = self._draft, ChunkBuilder()
+        chunk, slots = ChunkPlan(), self._presence.close(draft)
         self.chunks.append(chunk)
         if self._sieve and self._sieve.takes(draft):
             await self._sift(await self._sieve.ask(chunk, draft))
@@ -128,12 +128,12 @@ class Cutting:
             self._slots.add(chunk, slots)
             await self._keep(chunk, draft)
 
-    async def _sift(self, answers: list[Sifted[Cut]]) -> None:
+    async def _sift(self, answers: list[DiffResult[ChunkPlan]]) -> None:
         """Settle what the table holds as sent; what differs goes to chunks of its own."""
         for answer in answers:
             chunk, draft = answer.key, answer.draft
             if answer.is_mostly_new:
-                self._slots.add(chunk, Slots(draft.ids, draft.hashes))
+                self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
                 await self._keep(chunk, draft)
                 continue
             chunk.is_settled = True
@@ -141,16 +141,16 @@ class Cutting:
                 self._new.add(*draft.record(slot))
                 draft.ids[slot] *= -1
             self._new_keys |= self._presence.keys(self._new.ids)
-            self._slots.add(chunk, Slots(draft.ids, draft.hashes))
+            self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
             if self._new.is_full(self._limits.chunk_size):
                 await self._close_new()
 
     async def _close_new(self) -> None:
-        draft, self._new = self._new, Draft()
-        self._new_chunks.append(await self._stored_apart(draft, Slots(draft.ids, draft.hashes)))
+        draft, self._new = self._new, ChunkBuilder()
+        self._new_chunks.append(await self._stored_apart(draft, ChunkIndex(draft.ids, draft.hashes)))
 
-    async def _stored_apart(self, draft: Draft, slots: Slots) -> Cut:
-        chunk = Cut(rejection=draft.rejection)
+    async def _stored_apart(self, draft: ChunkBuilder, slots: ChunkIndex) -> ChunkPlan:
+        chunk = ChunkPlan(rejection=draft.rejection)
         self._slots.add(chunk, slots)
         await self._store(chunk, draft)
         return chunk
@@ -159,7 +159,7 @@ class Cutting:
         """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
         self._presence.late |= self._new_keys
         late = sum(map(self._defer, self.chunks))
-        spool = Spool(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        spool = SpillPartitions(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
         self.items = self.unreadable = 0
         try:
             async for run in self._runs():
@@ -167,11 +167,11 @@ class Cutting:
                     if record[3] and self._presence.is_late(record[3]):
                         spool.add(record)
             for draft in spool.drafts():
-                self.chunks.append(await self._stored_apart(draft, Presence().close(draft)))
+                self.chunks.append(await self._stored_apart(draft, SeenProducts().close(draft)))
         finally:
             spool.close()
 
-    def _defer(self, chunk: Cut) -> int:
+    def _defer(self, chunk: ChunkPlan) -> int:
         """Leave products to late chunks; return how many records of the chunk they have."""
         ids = self._slots.ids(chunk)
         late = self._presence.defer(ids)
@@ -193,21 +193,21 @@ class Cutting:
                 "body_bytes": chunk.length,
                 "first_position": chunk.first,
                 "records": len(own),
-                "ids": Bigints(ids),
-                "hashes": Bigints(self._hashes(chunk)),
+                "ids": BigintArray(ids),
+                "hashes": BigintArray(self._hashes(chunk)),
                 "rejection": chunk.rejection or None,
                 "is_settled": chunk.is_settled,
                 "unchanged": chunk.unchanged,
                 "merged": chunk.merged,
             }
 
-    def _hashes(self, chunk: Cut) -> "array[int]":
+    def _hashes(self, chunk: ChunkPlan) -> "array[int]":
         if chunk.is_settled:
             return array("q")  # nobody compares them any more
         # A replayed product may have gone on since: its stored hash says nothing of this record.
         return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
 
-    async def _runs(self) -> AsyncIterator[Run]:
+    async def _runs(self) -> AsyncIterator[RawRecords]:
         cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
         async for block in self._blocks():
             for start in range(0, len(block), _BLOCK):
@@ -215,11 +215,11 @@ class Cutting:
                 await asyncio.sleep(0)  # small bodies are split between blocks of large ones
         yield cutter.close()
 
-    def _records(self, run: Run) -> list[tuple[int, int, bytes, int, int, int]]:
+    def _records(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
         ids = identify_all(run.records)
         found = []
         for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
-            if isinstance(record, Oversize):
+            if isinstance(record, OversizeRecord):
                 found.append((self.items, offset, record.prefix, product_id, 0, record.length))
             else:
                 raw = bytes(record)
@@ -229,14 +229,14 @@ class Cutting:
         self._count_unreadable(run, ids)
         return found
 
-    def _count_unreadable(self, run: Run, ids: list[int]) -> None:
+    def _count_unreadable(self, run: RawRecords, ids: list[int]) -> None:
         self.unreadable += ids.count(0)
         if self.unreadable > max(_UNREADABLE, self.items // 2):
-            raise BodyFault(
+            raise BodyError(
                 "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
             )
 
-    async def _keep(self, chunk: Cut, draft: Draft) -> None:
+    async def _keep(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
         """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
         if draft.oversize or not self._is_readable_by_parts(draft):
             await self._store(chunk, draft)
@@ -245,12 +245,12 @@ class Cutting:
         chunk.start, chunk.length = draft.extent()
         chunk.first = draft.positions[0]
 
-    def _is_readable_by_parts(self, draft: Draft) -> bool:
+    def _is_readable_by_parts(self, draft: ChunkBuilder) -> bool:
         """Whether reading the draft's part of the body decodes no more than that part."""
         is_whole = self._is_read and len(draft.records) == self.items
         return not self._claim["encoding"] or (self._claim["body"] is not None and is_whole)
 
-    async def _store(self, chunk: Cut, draft: Draft) -> None:
+    async def _store(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
         claim = self._claim
         token: UUID = claim["claim_token"]
         chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._stored:06d}-{token.hex[:8]}"

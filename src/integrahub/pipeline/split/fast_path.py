@@ -16,17 +16,17 @@ from integrahub.bus.publisher import publish_all_finished, publish_turn
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import fast_path as small_batches
 from integrahub.db.batches import split_claims as batches
-from integrahub.db.batches.fast_path import Settled, Small
+from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
 from integrahub.db.database import Database
-from integrahub.domain.chunks.builder import Draft, Presence
-from integrahub.domain.concurrency import SMALL
+from integrahub.domain.chunks.builder import ChunkBuilder, SeenProducts
+from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
 from integrahub.domain.dialects.inovafarma.identify import identify_and_hash, seed_for
-from integrahub.domain.errors import BodyFault, Transient
+from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.parsing.encodings import inflater_for
-from integrahub.domain.parsing.reader import Oversize, cut_whole
+from integrahub.domain.parsing.reader import OversizeRecord, read_all
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
-from integrahub.resilience.micro_batcher import Gathering
+from integrahub.resilience.micro_batcher import MicroBatcher
 from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import CHUNK_DURATION
@@ -35,7 +35,7 @@ _MOST = 64 * 1024  # decoded bytes of a small body
 _log = structlog.get_logger()
 
 
-class SmallBatches:
+class FastPath:
     """Asked with each batch; answers whether it is final now. Batches that wait together share a transaction."""
 
     def __init__(self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits) -> None:
@@ -45,7 +45,7 @@ class SmallBatches:
         self._limits = limits
         self._final: set[UUID] = set()
         # One group at a time keeps the order in which the batches of a pharmacy come.
-        self._gathering = Gathering(self._settle, most=SMALL, at_once=1)
+        self._gathering = MicroBatcher(self._settle, most=SMALL_BATCHES_PER_TRANSACTION, at_once=1)
 
     async def __call__(self, batch_id: UUID) -> bool:
         """Whether the batch went the short way."""
@@ -71,7 +71,7 @@ class SmallBatches:
                 if claim["id"] not in final:
                     await batches.retry_split(self._database, claim, 0.0, used=0)
 
-    async def _settled(self, found: list[Small]) -> set[UUID]:
+    async def _settled(self, found: list[SmallBatchClaim]) -> set[UUID]:
         """Those that are final now. Where one is at fault halves are tried, so that it takes few others along."""
         if not found:
             return set()
@@ -82,36 +82,38 @@ class SmallBatches:
             return set()
         except Exception as error:
             _log.warning("small batches are halved", action="take_apart", of=len(found), error=str(error))
-            found = [Small(small.claim | {"has_products": True}, small.draft) for small in found]  # of the other half
+            found = [
+                SmallBatchClaim(small.claim | {"has_products": True}, small.draft) for small in found
+            ]  # of the other half
             half = len(found) // 2
             return await self._settled(found[:half]) | await self._settled(found[half:]) if half else set()
         return {small.claim["id"] for small in found}
 
-    def _whole(self, claim: dict[str, Any]) -> Draft | None:
+    def _whole(self, claim: dict[str, Any]) -> ChunkBuilder | None:
         """The records of a body, when they fit one chunk and nothing is wrong with the body."""
         try:
             return self._draft(claim)
-        except BodyFault:
+        except BodyError:
             return None
         except Exception as error:  # one body must not fail the whole group; the long way tells what is wrong with it
             _log.warning("a small batch could not be read", action="read_small", batch=str(claim["id"]), exc_info=error)
             return None
 
-    def _draft(self, claim: dict[str, Any]) -> Draft | None:
+    def _draft(self, claim: dict[str, Any]) -> ChunkBuilder | None:
         inflater = inflater_for(claim["encoding"])
         content = b"".join(inflater.feed(claim["body"]))
         inflater.close()
-        run = cut_whole(content, claim["media_type"], self._limits.max_record)
-        records = [record for record in run.records if not isinstance(record, Oversize)]
+        run = read_all(content, claim["media_type"], self._limits.max_record)
+        records = [record for record in run.records if not isinstance(record, OversizeRecord)]
         if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None
-        draft = Draft()
+        draft = ChunkBuilder()
         ids, texts, hashes = identify_and_hash(records, seed_for(claim["load_type"], claim["time_zone"]))
         draft.extend(0, run.offsets, texts, ids, hashes)
-        Presence().close(draft)
+        SeenProducts().close(draft)
         return draft
 
-    async def _settle_together(self, found: list[Small]) -> None:
+    async def _settle_together(self, found: list[SmallBatchClaim]) -> None:
         begun, limits = perf_counter(), self._limits
         with ExitStack() as spans:
             for small in found:
@@ -126,14 +128,14 @@ class SmallBatches:
             await publish_turn(self._bus, turn)
 
 
-def _plain(claims: list[dict[str, Any]], drafts: list[Draft | None]) -> list[Small]:
+def _plain(claims: list[dict[str, Any]], drafts: list[ChunkBuilder | None]) -> list[SmallBatchClaim]:
     """Batches of pharmacies none of whose bodies is at fault: no batch may overtake an earlier one."""
     read = list(zip(claims, drafts, strict=True))
     odd = {claim["pharmacy_id"] for claim, draft in read if draft is None}
-    return [Small(claim, draft) for claim, draft in read if draft and claim["pharmacy_id"] not in odd]
+    return [SmallBatchClaim(claim, draft) for claim, draft in read if draft and claim["pharmacy_id"] not in odd]
 
 
-def _count(settled: list[Settled], seconds: float) -> None:
+def _count(settled: list[FastPathResult], seconds: float) -> None:
     """Batches whose effect is committed."""
     for one in settled:
         CHUNK_DURATION.observe(seconds / len(settled))

@@ -4,7 +4,7 @@ import tempfile
 from array import array
 from dataclasses import dataclass
 
-from integrahub.domain.chunks.builder import Slots
+from integrahub.domain.chunks.builder import ChunkIndex
 
 _NOWHERE = ""  # the location of a chunk of which nothing is left to read
 _MEMORY = 4 << 20  # bytes kept in memory: 16 bytes a record
@@ -12,7 +12,7 @@ _WIDTH = 8  # bytes of a number
 
 
 @dataclass(slots=True)
-class Cut:
+class ChunkPlan:
     """A chunk and where it is kept: an object, or so many bytes of the body; `first` is its first record's position.
 
     Of one that `is_settled` every product it answers for is in the table as sent. `rejection` is the code with which
@@ -45,22 +45,22 @@ class SlotFile:
         self._file = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed in `close`
         self._end = 0
 
-    def add(self, chunk: Cut, slots: Slots) -> None:
+    def add(self, chunk: ChunkPlan, slots: ChunkIndex) -> None:
         """Keep the slots of a chunk."""
         chunk.place, chunk.count = self._end, len(slots.ids)
         self._file.seek(self._end)
         self._file.write(slots.ids.tobytes() + slots.hashes.tobytes())
         self._end += 2 * _WIDTH * chunk.count
 
-    def ids(self, chunk: Cut) -> "array[int]":
+    def ids(self, chunk: ChunkPlan) -> "array[int]":
         """Read the product ids of a chunk."""
         return self._read(chunk.place, chunk.count)
 
-    def hashes(self, chunk: Cut) -> "array[int]":
+    def hashes(self, chunk: ChunkPlan) -> "array[int]":
         """Read the record hashes of a chunk."""
         return self._read(chunk.place + _WIDTH * chunk.count, chunk.count)
 
-    def replace_ids(self, chunk: Cut, ids: "array[int]") -> None:
+    def replace_ids(self, chunk: ChunkPlan, ids: "array[int]") -> None:
         """Keep other ids of a chunk, as many as before."""
         self._file.seek(chunk.place)
         self._file.write(ids.tobytes())

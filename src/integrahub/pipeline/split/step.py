@@ -15,16 +15,16 @@ from integrahub.db.batches import batch_log
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.database import Database
 from integrahub.domain.batches import BatchStatus
-from integrahub.domain.errors import BodyFault, Transient
+from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.failures import cause_of, failure_of
-from integrahub.pipeline.split.chunker import Cutting, SplitLimits
-from integrahub.pipeline.split.fast_path import SmallBatches
-from integrahub.pipeline.split.staged_chunks import Cut
-from integrahub.pipeline.split.unchanged_filter import Sieve
+from integrahub.pipeline.split.chunker import Chunker, SplitLimits
+from integrahub.pipeline.split.fast_path import FastPath
+from integrahub.pipeline.split.staged_chunks import ChunkPlan
+from integrahub.pipeline.split.unchanged_filter import UnchangedFilter
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.retry_policy import RetryPolicy
-from integrahub.resilience.step_breaker import Fuse
+from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import decoded
 from integrahub.telemetry import tracing as traces
@@ -47,7 +47,7 @@ class Split:
         worker_id: UUID,
         limits: SplitLimits,
         retries: RetryPolicy,
-        fuse: Fuse,
+        fuse: StepBreaker,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -56,7 +56,7 @@ class Split:
         self._limits = limits
         self._retries = retries
         self._fuse = fuse
-        self._small = SmallBatches(database, bus, worker_id=worker_id, limits=limits)
+        self._small = FastPath(database, bus, worker_id=worker_id, limits=limits)
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._alone = asyncio.Lock()
 
@@ -76,7 +76,7 @@ class Split:
         """Whether the batch was ours to split."""
         claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
         if claim is not None:
-            with traces.about(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+            with traces.bind_trace(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
                 await self._claimed(claim)
         return claim is not None
 
@@ -91,22 +91,22 @@ class Split:
     async def _claimed(self, claim: dict[str, Any]) -> None:
         if claim["crashes"] >= self._retries.crashes:
             _log.error("a body crashes whoever splits it", action="fail_crashing", crashes=claim["crashes"])
-            await self._fail(claim, BodyFault("worker_crashed", 0, crashes=claim["crashes"]))
+            await self._fail(claim, BodyError("worker_crashed", 0, crashes=claim["crashes"]))
             return
         try:
             with traces.span("split", claim["id"], batch=claim["id"]):
                 async with Lease(lambda: batches.renew_splits(self._database, [claim])):
                     await self._split(claim)
             self._fuse.succeeded()
-        except BodyFault as fault:
+        except BodyError as fault:
             await self._fail(claim, fault)
         except ObjectMissing:
-            missing = BodyFault("body_missing", 0)
+            missing = BodyError("body_missing", 0)
             await self._fail(claim, missing)
         except Exception as error:
             await self._hand_back(claim, error)
 
-    async def _fail(self, claim: dict[str, Any], fault: BodyFault) -> None:
+    async def _fail(self, claim: dict[str, Any], fault: BodyError) -> None:
         ERRORS.add("split", fault.code)
         turn = await batches.fail(self._database, claim, fault, self._limits.window)
         if turn:
@@ -121,15 +121,15 @@ class Split:
         ERRORS.add("split", cause_of(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
-            await self._fail(claim, BodyFault("split_failed", 0, told=type(error).__name__))
+            await self._fail(claim, BodyError("split_failed", 0, told=type(error).__name__))
             return
         _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
         await batches.retry_split(self._database, claim, delay, used=int(own_fault))
 
     async def _split(self, claim: dict[str, Any]) -> None:
         body = None if claim["body"] is None else bytes(claim["body"])
-        sieve = Sieve[Cut](self._database, claim["pharmacy_id"]) if _is_sifted(claim) else None
-        cutting = Cutting(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), sieve)
+        sieve = UnchangedFilter[ChunkPlan](self._database, claim["pharmacy_id"]) if _is_sifted(claim) else None
+        cutting = Chunker(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), sieve)
         try:
             await cutting.cut()
             turn = await batches.end_split(
@@ -151,7 +151,7 @@ def _is_sifted(claim: dict[str, Any]) -> bool:
     )
 
 
-def _count_settled(chunks: list[Cut]) -> None:
+def _count_settled(chunks: list[ChunkPlan]) -> None:
     for chunk in chunks:
         if chunk.is_settled:
             count_completed({"unchanged": chunk.unchanged, "merged": chunk.merged})

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from integrahub.db.database import Database
 from integrahub.db.products.diff import differing
-from integrahub.domain.chunks.builder import Draft
+from integrahub.domain.chunks.builder import ChunkBuilder
 
 Key = TypeVar("Key")
 _TOGETHER = 2  # drafts a question
@@ -20,11 +20,11 @@ _PASSING = 8  # drafts that pass unasked after one that was mostly new
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted(Generic[Key]):
+class DiffResult(Generic[Key]):
     """A draft and the slots of it that differ from the table, ascending."""
 
     key: Key
-    draft: Draft
+    draft: ChunkBuilder
     differing: list[int]
 
     @property
@@ -33,31 +33,31 @@ class Sifted(Generic[Key]):
         return 2 * len(self.differing) > len(self.draft.ids)
 
 
-class Sieve(Generic[Key]):
+class UnchangedFilter(Generic[Key]):
     """Asks about drafts, a few at a time; the drafts asked about are held until they are answered."""
 
     def __init__(self, database: Database, pharmacy_id: int) -> None:
         self._database = database
         self._pharmacy_id = pharmacy_id
-        self._gathered: list[tuple[Key, Draft]] = []
-        self._asked: deque[tuple[list[tuple[Key, Draft]], asyncio.Task[list[int]]]] = deque()
+        self._gathered: list[tuple[Key, ChunkBuilder]] = []
+        self._asked: deque[tuple[list[tuple[Key, ChunkBuilder]], asyncio.Task[list[int]]]] = deque()
         self._passing = 0
 
-    def takes(self, draft: Draft) -> bool:
+    def takes(self, draft: ChunkBuilder) -> bool:
         """Whether it is worth asking about this draft, and all its records can be told apart by product."""
         if self._passing:
             self._passing -= 1
             return False
         return not draft.oversize and 0 not in draft.ids
 
-    async def ask(self, key: Key, draft: Draft) -> list[Sifted[Key]]:
+    async def ask(self, key: Key, draft: ChunkBuilder) -> list[DiffResult[Key]]:
         """Ask about a draft in time; gives what was answered of those before."""
         self._gathered.append((key, draft))
         if len(self._gathered) >= _TOGETHER:
             self._send()
         return await self._answer() if len(self._asked) > _AT_ONCE else []
 
-    async def rest(self) -> list[Sifted[Key]]:
+    async def rest(self) -> list[DiffResult[Key]]:
         """The answers still due."""
         if self._gathered:
             self._send()
@@ -81,14 +81,14 @@ class Sieve(Generic[Key]):
             hashes += draft.hashes
         self._asked.append((drafts, asyncio.create_task(differing(self._database, self._pharmacy_id, ids, hashes))))
 
-    async def _answer(self) -> list[Sifted[Key]]:
+    async def _answer(self) -> list[DiffResult[Key]]:
         drafts, answer = self._asked[0]
         places = await answer
         self._asked.popleft()
         found, first = [], 0
         for key, draft in drafts:
             end = first + len(draft.ids)
-            found.append(Sifted(key, draft, [place - first for place in places if first <= place < end]))
+            found.append(DiffResult(key, draft, [place - first for place in places if first <= place < end]))
             first = end
         self._passing = _PASSING if found[-1].is_mostly_new else self._passing
         return found

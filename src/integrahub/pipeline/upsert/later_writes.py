@@ -10,7 +10,7 @@ from integrahub.db.batches import replays
 from integrahub.db.database import Database
 from integrahub.domain.dialects.inovafarma.identify import identify_all, normalise
 from integrahub.domain.dialects.inovafarma.normalise import Source
-from integrahub.domain.replays import Carried, Later
+from integrahub.domain.replays import LaterFields, LaterWrites
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import runs_of
 from integrahub.storage.chunks import read_chunk
@@ -18,7 +18,7 @@ from integrahub.storage.chunks import read_chunk
 Row = dict[str, Any]
 
 
-class LaterBatches:
+class LaterWritesReader:
     """Answers for one chunk at a time; its batch has the turn, so nothing later is under way."""
 
     def __init__(self, database: Database, storage: Storage, max_record: int) -> None:
@@ -26,10 +26,10 @@ class LaterBatches:
         self._storage = storage
         self._max_record = max_record
 
-    async def of(self, claim: Row) -> Later:
+    async def of(self, claim: Row) -> LaterWrites:
         """What is already said. ObjectMissing when neither chunk nor body of a later DELTA is kept."""
         applied = await replays.applied_later(self._database, claim)
-        later = Later(superseded={row["product_id"] for row in applied if row["load_type"] == "full"})
+        later = LaterWrites(superseded={row["product_id"] for row in applied if row["load_type"] == "full"})
         deltas = [row for row in applied if row["load_type"] == "delta" and row["product_id"] not in later.superseded]
         latest = {row["product_id"]: row["seq"] for row in deltas}
         for row in await replays.absent_later(self._database, claim):
@@ -38,7 +38,7 @@ class LaterBatches:
         await self._carry(claim, deltas, later)
         return later
 
-    async def _carry(self, claim: Row, deltas: list[Row], later: Later) -> None:
+    async def _carry(self, claim: Row, deltas: list[Row], later: LaterWrites) -> None:
         wanted: dict[tuple[Any, int], set[int]] = defaultdict(set)
         for row in deltas:
             wanted[row["batch_id"], row["number"]].add(row["product_id"])
@@ -47,7 +47,7 @@ class LaterBatches:
             sources = [source async for source in self._sources(chunk, ids)]
             told = {"cnpj": claim["cnpj"], "load_type": "delta", "zone": ZoneInfo(claim["time_zone"])}
             for product in normalise(sources, max_record=self._max_record, **told).products:
-                later.carried.setdefault(product[0], Carried()).add(product)
+                later.carried.setdefault(product[0], LaterFields()).add(product)
 
     async def _sources(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
         """A chunk's records of some products; from the body when the chunk is no longer kept."""

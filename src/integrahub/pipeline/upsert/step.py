@@ -17,18 +17,18 @@ from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks.reject import reject_all
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import Put, put_isolating, put_whole
-from integrahub.db.products.merge import Part, apply
+from integrahub.db.products.merge import ChunkToApply, apply
 from integrahub.db.products.replay_merge import apply_replay
-from integrahub.domain.concurrency import TOGETHER, WIDTH, Window
-from integrahub.domain.errors import Transient, UnfitValue
+from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
+from integrahub.domain.errors import InvalidData, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.replays import KINDS
-from integrahub.pipeline.upsert.later_writes import LaterBatches
+from integrahub.pipeline.upsert.later_writes import LaterWritesReader
 from integrahub.resilience.lease import Lease
-from integrahub.resilience.micro_batcher import Gathering
+from integrahub.resilience.micro_batcher import MicroBatcher
 from integrahub.resilience.retry_policy import RetryPolicy
-from integrahub.resilience.step_breaker import Fuse
+from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead, read_chunk
 from integrahub.telemetry import tracing as traces
@@ -52,10 +52,10 @@ class Upsert:
         bus: Bus,
         *,
         worker_id: UUID,
-        window: Window,
+        window: InFlightLimit,
         max_record: int,
         retries: RetryPolicy,
-        fuse: Fuse,
+        fuse: StepBreaker,
         token: Callable[[], UUID] = uuid4,
     ) -> None:
         self._database = database
@@ -67,9 +67,9 @@ class Upsert:
         self._retries = retries
         self._fuse = fuse
         self._token = token
-        self._later = LaterBatches(database, storage, max_record)
+        self._later = LaterWritesReader(database, storage, max_record)
         self._alone = asyncio.Lock()
-        self._gathering = Gathering(self._apply, most=TOGETHER, at_once=WIDTH)
+        self._gathering = MicroBatcher(self._apply, most=CHUNKS_PER_TRANSACTION, at_once=UPSERT_CONCURRENCY)
 
     async def __call__(self, message: bytes) -> None:
         """Apply the chunk a `chunks.ready` names, unless it is done or in other hands."""
@@ -132,7 +132,7 @@ class Upsert:
 
     async def _apply_apart(self, claim: Row) -> None:
         about = {"batch": claim["batch_id"], "chunk": claim["number"], "cnpj": claim["cnpj"]}
-        with traces.about(claim["batch_id"], step="upsert", **about):
+        with traces.bind_trace(claim["batch_id"], step="upsert", **about):
             try:
                 with _span(claim):
                     await self._upsert(claim)
@@ -147,7 +147,7 @@ class Upsert:
         write = await self._write_alone(claim)
         try:
             await self._effect([claim], write, put_whole)
-        except UnfitValue as error:
+        except InvalidData as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
             await self._effect([claim | {"has_products": True}], write, put_isolating)
         CHUNK_DURATION.observe(perf_counter() - begun)
@@ -172,7 +172,7 @@ class Upsert:
         read = {_key(claim): await read_chunk(self._storage, claim) for claim in claims}
 
         async def write(connection: Connection, held: list[Row], put: Put) -> list[Counters]:
-            parts = [Part(claim, read[_key(claim)]) for claim in held]
+            parts = [ChunkToApply(claim, read[_key(claim)]) for claim in held]
             return await apply(connection, parts, self._max_record, put)
 
         return write
@@ -198,8 +198,8 @@ class Upsert:
             await chunks.complete(connection, held, counters)
             done = Counter(claim["batch_id"] for claim in held)
             for batch in sorted({c["batch_id"] for c in held if c["chunks_total"] > done[c["batch_id"]]}):
-                ready += await chunks.announce_next(connection, batch, self._window)
-            left = await chunks.take_off(connection, done)  # last, since other workers wait for these rows
+                ready += await chunks.dispatch_next(connection, batch, self._window)
+            left = await chunks.decrement_chunks_left(connection, done)  # last, since other workers wait for these rows
         for claim, counted in zip(held, counters, strict=True):
             _count(claim, counted)
         await publish_ready(self._bus, ready)
@@ -223,7 +223,7 @@ class Upsert:
         CHUNK_RETRIES.add("exhausted")
         CHUNKS_PROCESSED.add("dead")
         _log.error("a chunk is dead", action="bury_chunk", batch=str(claim["batch_id"]), exc_info=error)
-        left = await chunks.bury(self._database, claim, failure, await self._copy_dead(claim))
+        left = await chunks.dead_letter(self._database, claim, failure, await self._copy_dead(claim))
         await publish_failed(self._bus, claim["batch_id"], claim["number"], failure.message)
         if left == 0:
             await publish_upserted(self._bus, claim["batch_id"])

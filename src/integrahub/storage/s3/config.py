@@ -11,7 +11,7 @@ _EXAMPLE = "s3://integrahub-batches?endpoint=http://minio:9000"
 
 
 @dataclass(frozen=True, slots=True)
-class S3Place:
+class S3Config:
     """`endpoint` None: AWS itself. Without keys the chain of AWS is asked: environment, profile, role, metadata.
 
     `authority` is a PEM file of who signed the endpoint's certificate; None: whom the system trusts.
@@ -26,7 +26,7 @@ class S3Place:
     authority: Path | None = None
 
 
-def s3_place(url: str, access_key: str | None, secret_key: str | None, authority: Path | None = None) -> S3Place:
+def s3_config(url: str, access_key: str | None, secret_key: str | None, authority: Path | None = None) -> S3Config:
     """The place a STORAGE_URL names; ConfigurationError when it names none, or something not known."""
     parts = urlsplit(url)
     asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
@@ -40,4 +40,4 @@ def s3_place(url: str, access_key: str | None, secret_key: str | None, authority
     style = asked.get("path_style", "true" if endpoint else "false").lower()
     region = asked.get("region") or "us-east-1"
     path_style = style in ("true", "1", "yes")
-    return S3Place(parts.hostname, endpoint, region, path_style, access_key, secret_key, authority)
+    return S3Config(parts.hostname, endpoint, region, path_style, access_key, secret_key, authority)

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from integrahub.domain.errors import Transient
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 from integrahub.storage.s3.objects import session
 
 _NO_SUCH_CLASS = {"NotImplemented", "InvalidStorageClass", "InvalidArgument", "MalformedXML", "InvalidRequest"}
@@ -17,7 +17,7 @@ Rule = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionDays:
     """Days: bodies, and chunks with them, end after `bodies`; chunks go to the storage class `cold` after `chunks`."""
 
     bodies: int
@@ -34,10 +34,10 @@ class Keeping:
         return {"Expiration": {"Days": self.chunks}}
 
 
-class BucketRules:
+class BucketLifecycle:
     """The rules of one bucket. `dead/`, work that waits for a person and is put in one piece, has none."""
 
-    def __init__(self, place: S3Place) -> None:
+    def __init__(self, place: S3Config) -> None:
         self._bucket = place.bucket
         style = "path" if place.path_style else "virtual"
         configuration = Config(s3={"addressing_style": style}, connect_timeout=5, read_timeout=20)
@@ -45,7 +45,7 @@ class BucketRules:
             "s3", endpoint_url=place.endpoint, config=configuration, verify=_trust(place)
         )
 
-    def put(self, keeping: Keeping) -> bool:
+    def put(self, keeping: RetentionDays) -> bool:
         """Set the rules; True when the store has the cold class, False when chunks expire instead."""
         if self._taken(keeping, keeping.colder()):
             return True
@@ -59,7 +59,7 @@ class BucketRules:
             rules: list[Rule] = self._client.get_bucket_lifecycle_configuration(Bucket=self._bucket)["Rules"]
         return rules
 
-    def _taken(self, keeping: Keeping, chunks: Rule) -> bool:
+    def _taken(self, keeping: RetentionDays, chunks: Rule) -> bool:
         rules = [
             _rule("bodies", "batches/", {"Expiration": {"Days": keeping.bodies}}),
             _rule("chunks", "chunks/", chunks),
@@ -77,7 +77,7 @@ class BucketRules:
         return True
 
 
-def _trust(place: S3Place) -> str | None:
+def _trust(place: S3Config) -> str | None:
     return str(place.authority) if place.authority else None
 
 

@@ -16,7 +16,7 @@ from obstore.store import S3Store
 
 from integrahub.domain.errors import ConfigurationError, Transient
 from integrahub.storage.base import ObjectMissing, check_name
-from integrahub.storage.s3.config import S3Place
+from integrahub.storage.s3.config import S3Config
 
 if TYPE_CHECKING:
     from obstore import AsyncWritableFile
@@ -36,11 +36,11 @@ class S3Storage:
     A read is a row of bounded requests, so that a slow reader keeps no connection waiting.
     """
 
-    def __init__(self, place: S3Place) -> None:
+    def __init__(self, place: S3Config) -> None:
         self._place = place
         self._store = _store(place)
 
-    def renew(self, place: S3Place) -> None:
+    def renew(self, place: S3Config) -> None:
         """Use the keys of `place` from the next request on; what is under way ends with those it began with."""
         if place != self._place:
             self._place, self._store = place, _store(place)
@@ -134,7 +134,7 @@ async def _unbroken(call: Awaitable[_T]) -> _T:
         raise
 
 
-def session(place: S3Place) -> boto3.Session:
+def session(place: S3Config) -> boto3.Session:
     """Whose credentials are used; ConfigurationError when there are none."""
     made = boto3.Session(place.access_key, place.secret_key, region_name=place.region)
     if made.get_credentials() is None:
@@ -145,7 +145,7 @@ def session(place: S3Place) -> boto3.Session:
     return made
 
 
-def _store(place: S3Place) -> S3Store:
+def _store(place: S3Config) -> S3Store:
     return S3Store(
         place.bucket,
         endpoint=place.endpoint,
@@ -164,7 +164,7 @@ def _store(place: S3Place) -> S3Store:
     )
 
 
-def _trust(place: S3Place) -> "ClientConfig":
+def _trust(place: S3Config) -> "ClientConfig":
     return {"root_certificate": place.authority.read_bytes()} if place.authority else {}
 
 

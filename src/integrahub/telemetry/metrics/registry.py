@@ -6,7 +6,7 @@ No label has values without bound: what is of one pharmacy lives in the database
 from integrahub.domain.batches import FINAL, LoadType
 from integrahub.domain.events import GROUPS
 from integrahub.domain.products import SETTLED
-from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, Scope
+from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, MetricSource
 from integrahub.telemetry.metrics.protection import GUARDS
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -137,7 +137,7 @@ WORKERS_ACTIVE = Gauge(
     name="integrahub_workers_active",
     unit="workers",
     labels=("step",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Workers that tell they live",
     remedy="0: start that role; see the log for why it ended.",
 )
@@ -145,7 +145,7 @@ WORKERS_MAX = Gauge(
     name="integrahub_workers_max",
     unit="workers",
     labels=("step",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="The most workers a step may have",
     remedy="Active stays at the most while the backlog grows: raise MAX_UPSERT_WORKERS.",
 )
@@ -153,14 +153,14 @@ WORKER_RESTARTS = Counter(
     name="integrahub_worker_restarts_total",
     unit="restarts",
     labels=("step",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Workers started again that nobody had stopped",
     remedy="Growing: the process crashes; its last lines in the log tell why, often memory.",
 )
 CHUNKS_PENDING = Gauge(
     name="integrahub_chunks_pending",
     unit="chunks",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Chunks that are not settled",
     remedy="Growing for long: more upsert workers, or see what a batch waits for.",
 )
@@ -168,7 +168,7 @@ BACKLOG_RECORDS = Gauge(
     name="integrahub_backlog_records",
     unit="records",
     labels=("step",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Records that wait for a step; before the split, estimated from bytes",
     remedy="`upsert` long: more upsert workers. `split` long: more split workers.",
 )
@@ -176,7 +176,7 @@ LAG = Gauge(
     name="integrahub_lag",
     unit="messages",
     labels=("topic", "group"),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Messages waiting on the bus",
     remedy="As for the backlog; lag without backlog is drained by itself.",
 )
@@ -185,7 +185,7 @@ BATCHES_FINISHED = Counter(
     unit="batches",
     labels=("status",),
     known=_FINAL,
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Batches that became final, by status",
     remedy="FAILED growing: `integrahub batch list --status FAILED`; the batch's error tells the byte.",
 )
@@ -193,7 +193,7 @@ BATCH_DURATION = Histogram(
     name="integrahub_batch_duration_seconds",
     unit="seconds",
     bounds=_LONG,
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="From a batch's receipt to its final status",
     remedy="Long with a backlog: more workers. Long without: batches of one pharmacy take turns.",
 )
@@ -201,7 +201,7 @@ PRODUCTS = Gauge(
     name="integrahub_products",
     unit="products",
     labels=("state",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Products of all catalogues",
     remedy="A fall of `active`: a FULL deactivated much; `integrahub batch list` shows which.",
 )
@@ -209,63 +209,63 @@ PHARMACIES_SEEN = Gauge(
     name="integrahub_pharmacies_seen",
     unit="pharmacies",
     labels=("window",),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Pharmacies that posted within the last 24 hours, 7 and 30 days",
     remedy="Falling: `integrahub pharmacy list --silent`.",
 )
 PHARMACIES_SILENT = Gauge(
     name="integrahub_pharmacies_silent",
     unit="pharmacies",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Pharmacies that have been silent for half as long again as ever between their last 50 posts",
     remedy="`integrahub pharmacy list --silent`; ask the pharmacy whether its ERP runs.",
 )
 DEACTIVATIONS_HELD = Gauge(
     name="integrahub_deactivations_held",
     unit="batches",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="FULLs whose deactivation waits for a person",
     remedy="`integrahub batch list`, `batch show ID`, then `batch approve` or `batch reject`.",
 )
 UNACCOUNTED_RECORDS = Gauge(
     name="integrahub_unaccounted_records",
     unit="records",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Records that counts made apart do not agree on; anything but 0 is a fault of the hub",
     remedy="Keep the data, report it; the log names the batch (`action` is `reconcile`).",
 )
 DEAD_LETTERS = Gauge(
     name="integrahub_dead_letters",
     unit="letters",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Dead letters nobody has settled",
     remedy="`integrahub dead groups`; mend the cause, then `integrahub dead replay`.",
 )
 POSTGRESQL_CONNECTIONS = Gauge(
     name="integrahub_postgresql_connections",
     unit="connections",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Connections of clients to PostgreSQL",
     remedy="Near the most: lower POOL_MAX_SIZE or the number of processes, or raise `max_connections`.",
 )
 POSTGRESQL_CONNECTIONS_MAX = Gauge(
     name="integrahub_postgresql_connections_max",
     unit="connections",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Connections clients may have, those reserved for superusers left out",
     remedy="`max_connections` of PostgreSQL.",
 )
 STORAGE_USED = Gauge(
     name="integrahub_storage_used_bytes",
     unit="bytes",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Bytes used where bodies are kept: of the disk, or of the bucket by what the batches hold",
     remedy="Near capacity: a larger disk or quota, or a shorter retention.",
 )
 STORAGE_CAPACITY = Gauge(
     name="integrahub_storage_capacity_bytes",
     unit="bytes",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Bytes there is room for: the disk, or STORAGE_QUOTA; absent where neither is known",
     remedy="Set STORAGE_QUOTA for a bucket.",
 )
@@ -273,7 +273,7 @@ HISTORY_PRODUCTS = Gauge(
     name="integrahub_history_products",
     unit="products",
     labels=("window", "result"),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Products of batches that became final within the last 24 hours, 7 and 30 days, from the hub's own history",
     remedy="None; it does not depend on how long Prometheus keeps.",
 )
@@ -281,17 +281,17 @@ HISTORY_BATCHES = Gauge(
     name="integrahub_history_batches",
     unit="batches",
     labels=("window", "status"),
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Batches that became final within the last 24 hours, 7 and 30 days, from the hub's own history",
     remedy="As for batches finished.",
 )
 CENSUS_AGE = Gauge(
     name="integrahub_census_age_seconds",
     unit="seconds",
-    scope=Scope.HUB,
+    scope=MetricSource.HUB,
     meaning="Since the figures that are costly to count were last counted",
     remedy="Growing: no worker runs the step `census`, or PostgreSQL is overloaded.",
 )
 
 ALL: tuple[Metric, ...] = (*(value for value in list(globals().values()) if isinstance(value, Metric)), *GUARDS)
-OWN: tuple[Metric, ...] = tuple(metric for metric in ALL if metric.scope is Scope.PROCESS)
+OWN: tuple[Metric, ...] = tuple(metric for metric in ALL if metric.scope is MetricSource.PROCESS)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.db.embedded.server import tie_to_parent
 
 _PATIENCE = 90.0  # seconds until the hub must be well
@@ -61,9 +61,9 @@ def _wait_until_well(client: Client, hub: "subprocess.Popen[bytes]", log: Path) 
         try:
             client.get("/health")
             return
-        except Refused:
+        except ApiError:
             never.wait(0.1)
-    raise Refused(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-3000:]}")
+    raise ApiError(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def _end(hub: "subprocess.Popen[bytes]") -> None:

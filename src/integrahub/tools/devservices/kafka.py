@@ -12,7 +12,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from integrahub.tools.devservices.program import PartMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
 
 VERSION = "4.1.1"
 _FETCHING = 300  # seconds
@@ -95,7 +95,9 @@ def _answers(address: str) -> bool:
 def _program(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise PartMissing(f"There is no `{name}` here, which Apache Kafka needs. Install Java 17 or newer, and Maven.")
+        raise ServiceMissing(
+            f"There is no `{name}` here, which Apache Kafka needs. Install Java 17 or newer, and Maven."
+        )
     return found
 
 
@@ -119,6 +121,6 @@ def _fetch(cache: Path, jars: Path) -> None:
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={aside / 'jars'}"]
     done = subprocess.run([maven, "-q", "-B", *goal], cwd=aside, capture_output=True, text=True, timeout=_FETCHING)
     if done.returncode:
-        raise PartMissing(f"Apache Kafka could not be fetched: {done.stdout[-500:]}")
+        raise ServiceMissing(f"Apache Kafka could not be fetched: {done.stdout[-500:]}")
     (aside / "jars").rename(jars)
     shutil.rmtree(aside)

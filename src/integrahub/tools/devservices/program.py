@@ -16,11 +16,11 @@ _DRAIN = 20.0  # seconds it may take to stop
 _LOOK = 0.1  # seconds between looks
 
 
-class PartMissing(IntegraHubError):
+class ServiceMissing(IntegraHubError):
     """A program this needs is not on this machine and cannot be fetched."""
 
 
-class PartFailed(IntegraHubError):
+class ServiceFailed(IntegraHubError):
     """A program that is here does not work."""
 
 
@@ -73,4 +73,4 @@ def _wait_until_well(program: "subprocess.Popen[bytes]", is_well: Callable[[], b
             return
         never.wait(_LOOK)
     told = log.read_text(errors="replace")[-2000:]
-    raise PartFailed(f"{program.args!r} did not start (exit code {program.poll()}). Its log ends:\n{told}")
+    raise ServiceFailed(f"{program.args!r} did not start (exit code {program.poll()}). Its log ends:\n{told}")

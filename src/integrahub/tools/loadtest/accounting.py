@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.tools.loadtest.connections import Tally
 
 _UNFINISHED = ("RECEIVED", "PROCESSING")
@@ -90,7 +90,7 @@ def products_held(client: Client, cnpj: str) -> int:
     """Active products the hub shows for a pharmacy; 0 also where it does not know it."""
     try:
         return int(client.get("/v1/products", cnpj=cnpj, limit=1)["pagination"]["count"])
-    except Refused as refused:
+    except ApiError as refused:
         if refused.status != _UNKNOWN:
             raise
         return 0
@@ -119,7 +119,9 @@ def _await_end(client: Client, since: str, task: TaskID, progress: Progress) -> 
     total = int(progress.tasks[task].total or 0)
     while left := sum(1 for _ in chain.from_iterable(_unfinished(client, since))):
         if monotonic() > end:
-            raise Refused(f"{left} batches or more are unfinished after {_PATIENCE:.0f} s: see `integrahub batch list`")
+            raise ApiError(
+                f"{left} batches or more are unfinished after {_PATIENCE:.0f} s: see `integrahub batch list`"
+            )
         progress.update(task, completed=max(0, total - left))
         never.wait(_LOOK)
     progress.update(task, completed=total)

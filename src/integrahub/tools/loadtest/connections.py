@@ -64,7 +64,7 @@ class Tally:
             self.refusals.append(told)
 
 
-class Lane(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection. It writes no further than the other side reads."""
 
     def __init__(self) -> None:
@@ -143,26 +143,26 @@ class Lane(asyncio.Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class ConnectionPool:
     """Where lanes lead: an http or https address."""
 
     address: str
     trusted: ssl.SSLContext
 
-    async def open(self) -> Lane:
+    async def open(self) -> Connection:
         """A new connection."""
         to = urlsplit(self.address)
         secured = self.trusted if to.scheme == "https" else None
         port = to.port or (443 if secured else 80)
         host = to.hostname or "127.0.0.1"
-        _, lane = await asyncio.get_running_loop().create_connection(Lane, host, port, ssl=secured)
+        _, lane = await asyncio.get_running_loop().create_connection(Connection, host, port, ssl=secured)
         return lane
 
-    async def open_many(self, count: int) -> list[Lane]:
+    async def open_many(self, count: int) -> list[Connection]:
         """That many connections, all open at once."""
         gate = asyncio.Semaphore(_OPENING)
 
-        async def opened() -> Lane:
+        async def opened() -> Connection:
             async with gate:
                 return await self.open()
 
@@ -171,7 +171,7 @@ class Road:
         return [task.result() for task in tasks]
 
 
-async def drive(road: Road, posts: Iterator[Post], at_once: int, tally: Tally) -> None:
+async def drive(road: ConnectionPool, posts: Iterator[Post], at_once: int, tally: Tally) -> None:
     """Post everything, `at_once` under way; the clock starts when all connections are open."""
     lanes = await road.open_many(at_once)
     tally.began = perf_counter()
@@ -183,7 +183,7 @@ async def drive(road: Road, posts: Iterator[Post], at_once: int, tally: Tally) -
         tally.ended = perf_counter()
 
 
-async def _along(road: Road, lane: Lane, posts: Iterator[Post], tally: Tally) -> None:
+async def _along(road: ConnectionPool, lane: Connection, posts: Iterator[Post], tally: Tally) -> None:
     for post in posts:
         begun = perf_counter()
         try:

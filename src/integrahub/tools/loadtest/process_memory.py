@@ -14,7 +14,7 @@ _PAGE_FILE = "VmRSS:"
 
 
 @dataclass(slots=True)
-class Memory:
+class MemoryProbe:
     """Megabytes of the largest process by step: at the first look, at most, and at the last."""
 
     first: dict[str, float] = field(default_factory=dict)
@@ -46,9 +46,9 @@ def resident(pid: int | None) -> float:
 
 
 @contextmanager
-def remembered(folder: Path) -> Iterator[Memory]:
+def remembered(folder: Path) -> Iterator[MemoryProbe]:
     """The memory of the fleet on the folder while the block runs."""
-    memory, done = Memory(), threading.Event()
+    memory, done = MemoryProbe(), threading.Event()
 
     def look() -> None:
         while True:

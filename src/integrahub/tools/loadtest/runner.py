@@ -12,14 +12,14 @@ from typing import Any
 
 from rich.progress import Progress
 
-from integrahub.client.client import Client, Refused
+from integrahub.client.client import ApiError, Client
 from integrahub.client.transport import trusted
 from integrahub.settings.model import Settings
 from integrahub.tools.devservices.embedded_hub import embedded_run
 from integrahub.tools.loadtest.accounting import Accounting, account_for, products_held
-from integrahub.tools.loadtest.connections import Road, Tally, drive
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, Post
-from integrahub.tools.loadtest.process_memory import Memory, remembered
+from integrahub.tools.loadtest.process_memory import MemoryProbe, remembered
 from integrahub.tools.terminal.output import notify
 from integrahub.tools.terminal.progress import bars
 
@@ -47,7 +47,7 @@ class Outcome:
     scenario: Scenario
     tally: Tally
     accounting: Accounting
-    memory: Memory
+    memory: MemoryProbe
 
     @property
     def faults(self) -> list[str]:
@@ -102,7 +102,7 @@ def _run(target: Target, client: Client, key: str, scenario: Scenario, progress:
         _refuse_known(client, scenario.cnpjs)
     since = client.get("/health")["timestamp"]
     posts = scenario.made(Heads(client.url, key, scenario.load_type))
-    tally, road = Tally(), Road(client.url, target.trusted)
+    tally, road = Tally(), ConnectionPool(client.url, target.trusted)
     with _memory_of(target.folder) as memory:
         on_a_fast_loop(_drive_and_tell(road, posts, scenario, tally, progress))
         accounting = account_for(client, since, scenario.cnpjs, tally, progress)
@@ -113,16 +113,16 @@ def _refuse_known(client: Client, cnpjs: list[str]) -> None:
     """A load makes products up: it must not meet a real catalogue."""
     for cnpj in cnpjs:
         if held := products_held(client, cnpj):
-            raise Refused(
+            raise ApiError(
                 f"Pharmacy {cnpj} has {held:,} products in that hub, and a load would add made-up ones. "
                 "Use a hub that is there for tests, or leave --url out for a hub of the load's own."
             )
 
 
 @contextmanager
-def _memory_of(folder: Path | None) -> Iterator[Memory]:
+def _memory_of(folder: Path | None) -> Iterator[MemoryProbe]:
     if folder is None:
-        yield Memory()
+        yield MemoryProbe()
         return
     with remembered(folder) as memory:
         yield memory
@@ -140,7 +140,7 @@ def on_a_fast_loop(work: Coroutine[Any, Any, None]) -> None:
 
 
 async def _drive_and_tell(
-    road: Road, posts: Iterator[Post], scenario: Scenario, tally: Tally, progress: Progress
+    road: ConnectionPool, posts: Iterator[Post], scenario: Scenario, tally: Tally, progress: Progress
 ) -> None:
     task = progress.add_task(f"posting, {scenario.at_once:,} at once", total=scenario.posts)
     driving = asyncio.create_task(drive(road, posts, scenario.at_once, tally))

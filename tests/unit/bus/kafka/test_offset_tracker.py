@@ -1,10 +1,10 @@
 """Tracking: what a consumer gives, how far it may commit, what it forgets."""
 
-from integrahub.bus.kafka.offset_tracker import Tracking
+from integrahub.bus.kafka.offset_tracker import OffsetTracker
 
 
-def _tracking(*offsets: int, partitions: tuple[int, ...] = (0,)) -> Tracking:
-    made = Tracking(visibility=10)
+def _tracking(*offsets: int, partitions: tuple[int, ...] = (0,)) -> OffsetTracker:
+    made = OffsetTracker(visibility=10)
     made.assign(list(partitions))
     for partition in partitions:
         for offset in offsets:

@@ -5,8 +5,8 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from integrahub.bus.kafka.consumer import Inbox
-from integrahub.bus.kafka.offset_tracker import Tracking
+from integrahub.bus.kafka.consumer import TopicConsumer
+from integrahub.bus.kafka.offset_tracker import OffsetTracker
 
 
 class _Consumer:
@@ -30,8 +30,8 @@ def _partitions(*numbers: int) -> list[TopicPartition]:
 
 
 def test_partitions_that_stayed_or_came_are_told_again_whether_to_fetch() -> None:
-    inbox: Any = Inbox.__new__(Inbox)
-    inbox._lock, inbox._tracking, inbox._consumer = threading.Lock(), Tracking(60.0), _Consumer()
+    inbox: Any = TopicConsumer.__new__(TopicConsumer)
+    inbox._lock, inbox._tracking, inbox._consumer = threading.Lock(), OffsetTracker(60.0), _Consumer()
     inbox._paused = inbox._moved = False
     inbox._assigned(inbox._consumer, _partitions(0, 1))
     for number in range(200):

@@ -6,17 +6,24 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.domain.chunks.builder import Draft, Presence, combine_repeats, decode_payload, partitions, signed
+from integrahub.domain.chunks.builder import (
+    ChunkBuilder,
+    SeenProducts,
+    combine_repeats,
+    decode_payload,
+    partitions,
+    signed,
+)
 
 ids = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=60)
 large = st.sampled_from([0, 1, 3, (1 << 32) - 1, 1 << 32, 5 << 33, (1 << 62) + 1, (1 << 63) - 1])
 
 
-def drafts(product_ids: list[int], size: int) -> list[Draft]:
-    found = [Draft()]
+def drafts(product_ids: list[int], size: int) -> list[ChunkBuilder]:
+    found = [ChunkBuilder()]
     for position, product_id in enumerate(product_ids):
         if found[-1].is_full(size):
-            found.append(Draft())
+            found.append(ChunkBuilder())
         record = b"r%d" % position
         found[-1].add(position, position * 10, record, product_id, position * 7 + 1, len(record))
     return found
@@ -24,7 +31,7 @@ def drafts(product_ids: list[int], size: int) -> list[Draft]:
 
 @given(st.one_of(ids, st.lists(large, min_size=1)), st.integers(min_value=1, max_value=7))
 def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_ids: list[int], size: int) -> None:
-    presence = Presence()
+    presence = SeenProducts()
     chunks = drafts(product_ids, size)
     slots = [presence.close(draft) for draft in chunks]
     deferred = [presence.defer(chunk.ids) for chunk in slots]
@@ -40,10 +47,10 @@ def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_i
 
 
 def test_ids_that_share_a_key_go_to_late_chunks_together() -> None:
-    presence = Presence()
+    presence = SeenProducts()
     spread = [(1 << 40) + (number << 13) for number in range(1 << 18)]
     for start in range(0, len(spread), 1000):
-        draft = Draft(ids=array("q", spread[start : start + 1000]))
+        draft = ChunkBuilder(ids=array("q", spread[start : start + 1000]))
         draft.hashes = array("q", bytes(8 * len(draft.ids)))
         presence.close(draft)
     late = [product_id for product_id in spread if presence.is_late(product_id)]
@@ -62,7 +69,7 @@ def test_a_stored_chunk_comes_back_as_it_was(product_ids: list[int]) -> None:
 
 def test_repeats_of_a_product_get_one_hash_that_depends_on_all_of_them_and_their_order() -> None:
     def combined(hashes: list[int]) -> list[int]:
-        draft = Draft()
+        draft = ChunkBuilder()
         for slot, digest in enumerate(hashes):
             draft.add(slot, slot, b"x", 9, digest, 1)
         combine_repeats(draft)
@@ -74,7 +81,7 @@ def test_repeats_of_a_product_get_one_hash_that_depends_on_all_of_them_and_their
 
 
 def test_a_chunk_closes_at_its_records_or_at_4_megabytes() -> None:
-    draft = Draft()
+    draft = ChunkBuilder()
     draft.add(0, 0, b"x" * (4 << 20), 1, 1, 4 << 20)
     assert draft.is_full(1000)
     assert [len(draft.records) for draft in drafts(list(range(1, 26)), 10)] == [10, 10, 5]

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Formatter
 
 import integrahub
-from integrahub.domain.messages.catalog import SENTENCES
+from integrahub.domain.messages.catalog import MESSAGES
 
 _SOURCE = Path(integrahub.__file__).parent
 _USES = re.compile(
@@ -19,13 +19,13 @@ def _facts(text: str) -> set[str]:
 
 
 def test_both_languages_tell_the_same_facts() -> None:
-    assert {code for code, told in SENTENCES.items() if _facts(told.pt) != _facts(told.en)} == set()
+    assert {code for code, told in MESSAGES.items() if _facts(told.pt) != _facts(told.en)} == set()
 
 
 def test_every_code_the_source_uses_has_a_sentence() -> None:
     used = {code for path in _SOURCE.rglob("*.py") for code in _USES.findall(path.read_text("utf-8"))}
     assert len(used) > 25
-    assert used - SENTENCES.keys() == set()
+    assert used - MESSAGES.keys() == set()
 
 
 def test_every_sentence_is_used() -> None:
@@ -33,4 +33,4 @@ def test_every_sentence_is_used() -> None:
         path.read_text("utf-8") for path in _SOURCE.rglob("*.py") if not path.name.endswith("sentences.py")
     )
     by_policy = {"reads_limited"}  # `<policy>_limited`
-    assert {code for code in SENTENCES if f'"{code}"' not in source} - by_policy == set()
+    assert {code for code in MESSAGES if f'"{code}"' not in source} - by_policy == set()

@@ -9,7 +9,7 @@ import zlib
 import pytest
 import zstandard
 
-from integrahub.domain.messages.catalog import SENTENCES, say
+from integrahub.domain.messages.catalog import MESSAGES, render_message
 from integrahub.domain.parsing.body_inspection import inspect_head
 
 _JSON, _LINES = "application/json", "application/x-ndjson"
@@ -87,7 +87,7 @@ def test_a_body_that_is_no_catalogue_is_named(case: str) -> None:
     body, media_type, code = LOOKS[case]
     fault = inspect_head(body, media_type, "")
     assert fault and fault.code == code
-    assert all(say(code, fault.facts))
+    assert all(render_message(code, fault.facts))
 
 
 @pytest.mark.parametrize("case", PASSES)
@@ -108,6 +108,6 @@ def test_the_byte_that_is_no_utf_8_is_named() -> None:
 
 def test_every_code_has_a_case() -> None:
     tried = {code for _, _, code in LOOKS.values()} | {"body_compressed_twice"}
-    own = {code for code in SENTENCES if code.startswith(("body_", "ndjson_", "not_array"))}
+    own = {code for code in MESSAGES if code.startswith(("body_", "ndjson_", "not_array"))}
     later = {"body_truncated", "body_malformed", "body_no_catalogue", "body_missing", "body_empty", "body_too_large"}
     assert own - tried - later - {"body_inflates", "body_slow"} == set()

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.domain.errors import BodyFault
+from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.encodings import inflater_for
 
 _PACK = {"": lambda body: body, "gzip": gzip.compress, "zstd": zstandard.compress}
@@ -41,14 +41,14 @@ def test_members_and_frames_in_blocks_of_any_size_are_one_body(encoding: str, pa
 @given(st.binary(min_size=1, max_size=200), st.integers(min_value=1, max_value=8))
 def test_a_body_cut_short_is_noticed(encoding: str, body: bytes, missing: int) -> None:
     packed = _PACK[encoding](body)[:-missing]
-    with pytest.raises(BodyFault) as caught:
+    with pytest.raises(BodyError) as caught:
         inflate(encoding, iter([packed]))
     assert caught.value.code == "encoding_invalid"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 def test_what_is_not_compressed_at_all_is_refused(encoding: str) -> None:
-    with pytest.raises(BodyFault):
+    with pytest.raises(BodyError):
         inflate(encoding, iter([b'[{"PRODUCTID":1}]']))
 
 
@@ -76,5 +76,5 @@ def test_a_zstd_window_is_8_mib_at_most(window_log: int, taken: bool) -> None:
     if taken:
         assert inflate("zstd", iter([packed])) == b"a" * 1000
         return
-    with pytest.raises(BodyFault, match="window"):
+    with pytest.raises(BodyError, match="window"):
         inflate("zstd", iter([packed]))

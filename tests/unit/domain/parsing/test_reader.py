@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrahub.domain.errors import BodyFault
-from integrahub.domain.parsing.reader import Oversize, Run, cutter_for
+from integrahub.domain.errors import BodyError
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
 
 ARRAY = "application/json"
 LINES = "application/x-ndjson"
@@ -26,9 +26,9 @@ _values = st.recursive(
 _arrays = st.lists(st.dictionaries(_texts, _values, max_size=4) | _values, max_size=12)
 
 
-def cut(body: bytes, places: list[int], media_type: str = ARRAY, max_record: int = 65536) -> Run:
+def cut(body: bytes, places: list[int], media_type: str = ARRAY, max_record: int = 65536) -> RawRecords:
     cutter = cutter_for(media_type, max_record)
-    whole = Run()
+    whole = RawRecords()
     borders = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
     runs = [cutter.feed(body[start:end]) for start, end in pairwise(borders)]
     for run in [*runs, cutter.close()]:
@@ -37,8 +37,8 @@ def cut(body: bytes, places: list[int], media_type: str = ARRAY, max_record: int
     return whole
 
 
-def texts(run: Run) -> list[bytes]:
-    return [record.prefix if isinstance(record, Oversize) else bytes(record) for record in run.records]
+def texts(run: RawRecords) -> list[bytes]:
+    return [record.prefix if isinstance(record, OversizeRecord) else bytes(record) for record in run.records]
 
 
 @settings(max_examples=400, deadline=None)
@@ -57,7 +57,7 @@ def test_records_equal_what_a_parser_of_the_whole_body_gives(
 @given(_arrays, st.lists(st.integers(0, 10_000), max_size=4), st.integers(0, 10_000))
 def test_every_truncation_of_an_array_is_refused(values: list[Any], places: list[int], end: int) -> None:
     body = json.dumps(values).encode()
-    with pytest.raises(BodyFault):
+    with pytest.raises(BodyError):
         cut(body[: end % len(body)], places)
 
 
@@ -77,7 +77,7 @@ def test_a_record_over_the_limit_keeps_its_beginning_and_its_length(media_type: 
     body = start + joint.join([b'{"P":1}', long, b'{"P":2}']) + end
     run = cut(body, list(range(0, len(body), size)), media_type, 300)
     assert texts(run) == [b'{"P":1}', long[:256], b'{"P":2}']
-    assert run.records[1] == Oversize(long[:256], len(long))
+    assert run.records[1] == OversizeRecord(long[:256], len(long))
     assert run.offsets == [body.index(b'{"P":1}'), body.index(long), body.index(b'{"P":2}')]
 
 
@@ -96,7 +96,7 @@ def test_a_record_over_the_limit_keeps_its_beginning_and_its_length(media_type: 
     ],
 )
 def test_a_body_that_cannot_be_delimited_is_refused_with_the_byte(body: bytes, code: str, offset: int) -> None:
-    with pytest.raises(BodyFault) as caught:
+    with pytest.raises(BodyError) as caught:
         cut(body, [])
     assert (caught.value.code, caught.value.offset) == (code, offset)
 

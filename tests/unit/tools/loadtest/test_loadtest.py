@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.tools.loadtest.accounting import Account
-from integrahub.tools.loadtest.connections import Road, Tally, drive
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, Post, one_each, one_large, real_cnpjs, small_posts
 
 _HEADS = Heads("http://127.0.0.1:8000", "a-key", "delta")
@@ -54,7 +54,7 @@ def test_an_account_adds_up_only_when_every_figure_agrees() -> None:
 
 
 @asynccontextmanager
-async def _answering(*answers: bytes) -> AsyncIterator[Road]:
+async def _answering(*answers: bytes) -> AsyncIterator[ConnectionPool]:
     """A server that gives these answers in turn, one a post; an empty one ends the connection instead."""
     left = iter(answers)
 
@@ -68,7 +68,7 @@ async def _answering(*answers: bytes) -> AsyncIterator[Road]:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
-        yield Road(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", ssl.create_default_context())
+        yield ConnectionPool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", ssl.create_default_context())
 
 
 def _http(status: str, body: bytes) -> bytes:

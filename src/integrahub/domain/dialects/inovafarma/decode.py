@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrahub.domain.chunks.builder import Chunk, Payload, array_of
-from integrahub.domain.dialects.inovafarma.decode_columns import ESCAPES, NULL, Lines, usual_lines
+from integrahub.domain.chunks.builder import Chunk, ChunkObject, array_of
+from integrahub.domain.dialects.inovafarma.decode_columns import ESCAPES, NULL, DecodedLines, usual_lines
 from integrahub.domain.dialects.inovafarma.normalise import normalise
-from integrahub.domain.products import COLUMNS, TEXTS, Fault
+from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
 
 Line = tuple[int, str, bool, int]  # product id, row as a line of COPY text, whether titled, slot of its last record
 _FEW = 4  # records that are read one by one rather than halved again
@@ -18,7 +18,7 @@ _BLANKS[COLUMNS.index("price_promos")] = "{}"
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class DecodeContext:
     """How a chunk is to be read; `max_record` in bytes. Each line begins with `owner`, which ends with a tab."""
 
     cnpj: str
@@ -27,7 +27,7 @@ class Dialect:
     max_record: int
     owner: str
 
-    def usual(self, records: bytes, hashes: Sequence[int], kind: str) -> Lines | None:
+    def usual(self, records: bytes, hashes: Sequence[int], kind: str) -> DecodedLines | None:
         """The lines of a JSON array of records, when all are as usual; there may be more hashes than records."""
         return usual_lines(records, hashes, cnpj=self.cnpj, load_type=kind, owner=self.owner)
 
@@ -37,7 +37,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class RecordKeys:
     """What is known of a chunk's records by slot: product ids, and hashes of all the product's records."""
 
     ids: Sequence[int]
@@ -45,33 +45,35 @@ class Marks:
 
 
 @dataclass(slots=True)
-class Reading:
+class DecodeResult:
     """What records came to: lines, `merged` and `rejected` add up to them. Faults are told by slot's position."""
 
     lines: list[Line] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
 
 
-def read_lines(chunk: Chunk, slots: Sequence[int], marks: Marks, new: set[int], dialect: Dialect) -> Reading:
+def read_lines(
+    chunk: Chunk, slots: Sequence[int], marks: RecordKeys, new: set[int], dialect: DecodeContext
+) -> DecodeResult:
     """The records in some slots of a chunk.
 
     A DELTA's lines of `new` products hold blanks for what it does not carry; those of others NULL: stays.
     """
     if not slots:
-        return Reading()
+        return DecodeResult()
     kinds = {dialect.kind(marks.ids[slot], new) for slot in slots} if dialect.load_type == "delta" else {"full"}
     # A repeat may stand in another part of the chunk than the product's first record: no part would notice it.
     is_single = len(slots) == len(marks.ids) == len(set(marks.ids))
     if is_single and len(kinds) == 1:
         lines = _usual(chunk, marks, dialect, kinds.pop())
         if lines:
-            return Reading(lines)
+            return DecodeResult(lines)
     return _Reader(chunk.cut(), marks, new, dialect).read(slots)
 
 
-def _usual(chunk: Chunk, marks: Marks, dialect: Dialect, kind: str) -> list[Line]:
+def _usual(chunk: Chunk, marks: RecordKeys, dialect: DecodeContext, kind: str) -> list[Line]:
     """The lines of a chunk, nothing unless all its records are as usual."""
     lines: list[Line] = []
     for records in chunk.arrays():
@@ -82,23 +84,23 @@ def _usual(chunk: Chunk, marks: Marks, dialect: Dialect, kind: str) -> list[Line
     return lines if [line[0] for line in lines] == list(marks.ids) else []
 
 
-def _numbered(usual: Lines, slots: Iterable[int]) -> list[Line]:
+def _numbered(usual: DecodedLines, slots: Iterable[int]) -> list[Line]:
     return list(zip(usual.ids, usual.texts, usual.titled, slots, strict=True))
 
 
 class _Reader:
     """Tries parts of a chunk at once, smaller and smaller ones; what is left is read record by record."""
 
-    def __init__(self, payload: Payload, marks: Marks, new: set[int], dialect: Dialect) -> None:
+    def __init__(self, payload: ChunkObject, marks: RecordKeys, new: set[int], dialect: DecodeContext) -> None:
         self._payload = payload
         self._ids = marks.ids
         self._hashes = marks.hashes
         self._new = new if dialect.load_type == "delta" else set()
         self._dialect = dialect
-        self._reading = Reading()
+        self._reading = DecodeResult()
         self._odd: list[int] = []
 
-    def read(self, slots: Sequence[int]) -> Reading:
+    def read(self, slots: Sequence[int]) -> DecodeResult:
         times = Counter(self._ids[slot] for slot in slots)
         plain: dict[str, list[int]] = {"full": [], "delta": []}
         for slot in slots:

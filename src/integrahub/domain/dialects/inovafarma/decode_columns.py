@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from integrahub.domain.dialects.inovafarma.values import Unreadable, number, product_id
+from integrahub.domain.dialects.inovafarma.values import UnreadableValue, number, product_id
 from integrahub.domain.pharmacies import unmask
 
 NULL = "\\N"
@@ -34,7 +34,7 @@ _ZONE = attrgetter("tzinfo")
 _NOTHING = type(None)
 
 
-class _Unusual(Exception):
+class _SlowPathNeeded(Exception):
     """Something is to be read record by record."""
 
 
@@ -53,7 +53,7 @@ _DECODERS = {"full": _decoder(""), "delta": _decoder(NULL)}
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class DecodedLines:
     """By record: its product id, its row as a line of COPY text, and whether it has a title."""
 
     ids: Sequence[int]
@@ -61,7 +61,9 @@ class Lines:
     titled: Sequence[bool]
 
 
-def usual_lines(records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = "") -> Lines | None:
+def usual_lines(
+    records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = ""
+) -> DecodedLines | None:
     """The lines of a JSON array of records, none over the length limit; None when any is unusual.
 
     A line begins with `owner`, which ends with a tab when there is one, the record's hash and the product id. There may
@@ -73,12 +75,12 @@ def usual_lines(records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: 
         sent_ids, cnpjs, *columns = zip(*map(msgspec.structs.astuple, found), strict=True)
         ids = _ids(sent_ids)
         if any(sent and cnpj not in (unmask(sent), str(sent)) for sent in set(cnpjs)):
-            raise _Unusual
+            raise _SlowPathNeeded
         checked = _checked(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
         rows = zip(hashes[: len(ids)], ids, *checked.values(), strict=True)
         texts = list(map(f"{owner}{_COLUMNS}".__mod__, rows))
-        return Lines(ids, texts, [title is not NULL for title in checked["TITLE"]])
-    except (_Unusual, Unreadable, ValueError, RecursionError):
+        return DecodedLines(ids, texts, [title is not NULL for title in checked["TITLE"]])
+    except (_SlowPathNeeded, UnreadableValue, ValueError, RecursionError):
         return None
 
 
@@ -87,7 +89,7 @@ def _with_empty_texts(records: bytes) -> bytes:
     if b"null" not in records:
         return records
     if b"\\" in records:
-        raise _Unusual
+        raise _SlowPathNeeded
     return _NULL_TEXT.sub(rb'"\1"\2""', records)
 
 
@@ -95,7 +97,7 @@ def _checked(by_key: dict[str, Any], load_type: str, *, escaped: bool) -> dict[s
     """The columns as COPY takes them."""
     by_key["TITLE"] = titles = _titles(by_key["TITLE"])
     if load_type == "full" and NULL in titles:
-        raise _Unusual
+        raise _SlowPathNeeded
     for key in _NUMBERS:
         by_key[key] = _numbers(by_key[key], key, may_be_blank=load_type == "delta" or key != "PRICE")
     by_key["PRICEPROMO"] = _promotions(by_key["PRICEPROMO"], NULL if load_type == "delta" else "{}")
@@ -110,7 +112,7 @@ def _ids(values: Sequence[Any]) -> Sequence[int]:
     if str in set(map(type, values)):
         values = [product_id(value) for value in values]
     if min(values) < 1 or max(values) >= 1 << 63 or len(set(values)) < len(values):
-        raise _Unusual
+        raise _SlowPathNeeded
     return values
 
 
@@ -125,7 +127,7 @@ def _check_texts(values: Sequence[Any], key: str, *, may_be_blank: bool) -> None
     texts = [value.strip() for value in values if type(value) is str]
     is_ambiguous = key in _NEVER_NEGATIVE and any(text[-4:-3] == "." for text in texts)
     if is_ambiguous or (not may_be_blank and "" in texts):
-        raise _Unusual
+        raise _SlowPathNeeded
 
 
 def _numbers(values: Sequence[Any], key: str, *, may_be_blank: bool) -> Sequence[Any]:
@@ -137,13 +139,13 @@ def _numbers(values: Sequence[Any], key: str, *, may_be_blank: bool) -> Sequence
         kinds = set(map(type, values))
     known = values if _NOTHING not in kinds else [value for value in values if value is not None]
     if known and not (min(known) >= least and max(known) < _LARGEST):
-        raise _Unusual
+        raise _SlowPathNeeded
     return values if known is values else [NULL if value is None else value for value in values]
 
 
 def _promotions(values: Sequence[Any], absent: str) -> Sequence[str]:
     if any(value is not NULL and 0 < value < _LEAST_PROMOTION for value in values):
-        raise _Unusual
+        raise _SlowPathNeeded
     return [absent if value is NULL else f"{{{value}}}" if value else "{}" for value in values]
 
 
@@ -153,14 +155,14 @@ def _dates(values: Sequence[Any]) -> Sequence[str]:
     lengths = {19, 23, 26}  # to the second, millisecond, microsecond
     plain = together.count("-") == 2 * len(known) and together.count("T") == len(known) and "," not in together
     if not plain or "W" in together or not lengths.issuperset(map(len, known)):
-        raise _Unusual
+        raise _SlowPathNeeded
     if not {None}.issuperset(map(_ZONE, map(datetime.fromisoformat, known))):
-        raise _Unusual
+        raise _SlowPathNeeded
     return values if known is values else [value or NULL for value in values]
 
 
 def _escaped(values: Sequence[Any]) -> Sequence[Any]:
     texts = [value.translate(ESCAPES) if type(value) is str and value is not NULL else value for value in values]
     if any(type(value) is str and "\0" in value for value in texts):
-        raise _Unusual
+        raise _SlowPathNeeded
     return texts

@@ -11,15 +11,24 @@ import xxhash
 
 from integrahub.domain.chunks.builder import all_signed
 from integrahub.domain.dialects.inovafarma.decode_columns import ESCAPES
-from integrahub.domain.dialects.inovafarma.normalise import Normalised, normalise
-from integrahub.domain.dialects.inovafarma.values import Unreadable, decimal_of
+from integrahub.domain.dialects.inovafarma.normalise import NormalisedRecords, normalise
+from integrahub.domain.dialects.inovafarma.values import UnreadableValue, decimal_of
 from integrahub.domain.dialects.inovafarma.values import product_id as read_product_id
-from integrahub.domain.parsing.reader import Oversize, Record
-from integrahub.domain.parsing.value_scanner import Delimiter
+from integrahub.domain.parsing.reader import OversizeRecord, Record
+from integrahub.domain.parsing.value_scanner import ValueScanner
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS
 
-__all__ = ["VERSION", "Facts", "Normalised", "copy_text", "first_record_facts", "identify", "identify_all", "normalise"]
+__all__ = [
+    "VERSION",
+    "FirstRecord",
+    "NormalisedRecords",
+    "copy_text",
+    "first_record_facts",
+    "identify",
+    "identify_all",
+    "normalise",
+]
 
 VERSION = 1  # of the normaliser: a change of meaning makes every stored hash differ
 _NAMES = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME")
@@ -43,11 +52,11 @@ _OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 
 def identify(record: Record) -> int:
     """The record's product id; 0 when it has none that can be read."""
-    if isinstance(record, Oversize):
+    if isinstance(record, OversizeRecord):
         return 0
     try:
         return read_product_id(_ONE.decode(record).PRODUCTID)
-    except Unreadable:
+    except UnreadableValue:
         return 0
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _identify_by_any_spelling(record)
@@ -58,7 +67,7 @@ def _identify_by_any_spelling(record: bytes | msgspec.Raw) -> int:
         wire = _OBJECT.decode(record)
         spelled = {key.upper(): value for key, value in wire.items() if key.upper() == "PRODUCTID"}
         return read_product_id((spelled | wire).get("PRODUCTID"))
-    except (Unreadable, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (UnreadableValue, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0
 
 
@@ -93,7 +102,7 @@ def _ids_of(records: Sequence[Record], identified: list[_Identified] | None) -> 
         return found
     try:
         return [read_product_id(product_id) for product_id in found]
-    except Unreadable:
+    except UnreadableValue:
         return [identify(record) for record in records]
 
 
@@ -131,7 +140,7 @@ def _placeless(raw: bytes) -> bytes:
     return raw[: found.start()] + raw[found.end() :]
 
 
-class Facts(msgspec.Struct, frozen=True):
+class FirstRecord(msgspec.Struct, frozen=True):
     """What a body's beginning tells of its pharmacy. `problem` is the code of why it holds none at all."""
 
     cnpj: str = ""
@@ -141,13 +150,13 @@ class Facts(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
-def first_record_facts(head: bytes, media_type: str = "application/json") -> Facts:
+def first_record_facts(head: bytes, media_type: str = "application/json") -> FirstRecord:
     """Look at the first record of a body's first 64 KiB; empty facts when it cannot be read from them."""
     start = head.removeprefix(_BOM).lstrip(_BLANK)
     if "ndjson" not in media_type:
         start = start.removeprefix(b"[").lstrip(_BLANK)
     if not start or start.startswith(b"]"):
-        return Facts(problem="body_empty")
+        return FirstRecord(problem="body_empty")
     return _facts_of(_first_value(start))
 
 
@@ -157,17 +166,17 @@ def _first_value(start: bytes) -> bytes:
     flat = start[: start.find(b"}") + 1]
     if flat.count(b"{") == 1 and not flat.count(b'"') % 2 and b"\\" not in flat:
         return flat
-    end = Delimiter().scan(start, 0)
+    end = ValueScanner().scan(start, 0)
     return start[:end] if end > 0 else b""
 
 
-def _facts_of(record: bytes) -> Facts:
+def _facts_of(record: bytes) -> FirstRecord:
     try:
         wire = {key.upper(): value for key, value in _OBJECT.decode(record).items()}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Facts()
+        return FirstRecord()
     cnpj = wire.get("CNPJ")
-    return Facts(
+    return FirstRecord(
         cnpj=unmask(cnpj) if isinstance(cnpj, str | int) and not isinstance(cnpj, bool) else "",
         name=_first_text(wire, _NAMES),
         city=_first_text(wire, ("CITY", "CIDADE")),

@@ -19,7 +19,7 @@ from integrahub.domain.dialects.inovafarma.keys import (
 )
 from integrahub.domain.dialects.inovafarma.nesting import bounded, depth, texts
 from integrahub.domain.dialects.inovafarma.values import (
-    Unreadable,
+    UnreadableValue,
     decimal_of,
     is_ambiguous,
     is_blank,
@@ -29,11 +29,11 @@ from integrahub.domain.dialects.inovafarma.values import (
     text,
     text_as_sent,
 )
-from integrahub.domain.parsing.reader import Oversize
+from integrahub.domain.parsing.reader import OversizeRecord
 from integrahub.domain.pharmacies import unmask
-from integrahub.domain.products import COLUMNS, TEXTS, Fault
+from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
 
-Source = tuple[int, int, int, bytes | Oversize]  # position, byte offset, product id (0: unreadable), raw text
+Source = tuple[int, int, int, bytes | OversizeRecord]  # position, byte offset, product id (0: unreadable), raw text
 DEEPEST = 8
 _VALUE = 200  # characters kept of a value at fault
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
@@ -47,7 +47,7 @@ class _Rejected(Exception):
 
 
 @dataclass(slots=True)
-class _Checked:
+class _ValidRecord:
     """A valid record: its values by column, as COPY text."""
 
     position: int
@@ -59,7 +59,7 @@ class _Checked:
 
 
 @dataclass(slots=True)
-class Normalised:
+class NormalisedRecords:
     """Product rows `(product_id, *COLUMNS as text or None, last position, last offset, repeats)`, and the rest.
 
     Rows, `merged` and `rejected` add up to the records. In a DELTA's row None means: stays as it is.
@@ -67,7 +67,7 @@ class Normalised:
     """
 
     products: list[tuple[Any, ...]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
     drift: int = 0
@@ -81,14 +81,14 @@ def normalise(
     zone: ZoneInfo,
     max_record: int,
     new: Collection[int] = frozenset(),
-) -> Normalised:
+) -> NormalisedRecords:
     """Records of one pharmacy, in order, as product rows. Never raises for what a client may send.
 
     `new`: products not known before; a DELTA's records are all that is known of them.
     """
-    normalised = Normalised()
+    normalised = NormalisedRecords()
     reader = _Reader(cnpj, zone, max_record, normalised)
-    repeats: dict[int, list[_Checked]] = {}
+    repeats: dict[int, list[_ValidRecord]] = {}
     for source in records:
         checked = reader.read(source)
         if checked is not None:
@@ -105,28 +105,30 @@ def normalise(
     return normalised
 
 
-def _warn_of_no_price(normalised: Normalised, row: tuple[Any, ...], group: list[_Checked]) -> None:
+def _warn_of_no_price(normalised: NormalisedRecords, row: tuple[Any, ...], group: list[_ValidRecord]) -> None:
     """A product without a price shows at 0: no warning when none was sent, one when it was sent as an empty text."""
     blank = [checked for checked in group if checked.has_blank_price]
     if blank and row[_PRICE] is None:
         last = blank[-1]
-        normalised.faults.append(Fault(last.position, last.offset, "warning", str(row[0]), "PRICE", "price_zero", ""))
+        normalised.faults.append(
+            RecordIssue(last.position, last.offset, "warning", str(row[0]), "PRICE", "price_zero", "")
+        )
 
 
-def _reject_untitled(normalised: Normalised, identity: int, last: _Checked) -> None:
-    fault = Fault(last.position, last.offset, "rejected", str(identity), "TITLE", "title_missing", "")
+def _reject_untitled(normalised: NormalisedRecords, identity: int, last: _ValidRecord) -> None:
+    fault = RecordIssue(last.position, last.offset, "rejected", str(identity), "TITLE", "title_missing", "")
     normalised.faults.append(fault)
     normalised.rejected += 1
 
 
-def _full_row(identity: int, group: list[_Checked]) -> tuple[Any, ...]:
+def _full_row(identity: int, group: list[_ValidRecord]) -> tuple[Any, ...]:
     """The last record is the product; promotions come from all."""
     last = group[-1]
     columns = _FULL_BLANKS | last.columns | {"price_promos": _promotions(group), "extra": _json(last.extra)}
     return _row(identity, columns, group)
 
 
-def _delta_row(identity: int, group: list[_Checked]) -> tuple[Any, ...]:
+def _delta_row(identity: int, group: list[_ValidRecord]) -> tuple[Any, ...]:
     """Key by key, the later record wins; promotions change only when some record carries one."""
     columns: dict[str, str | None] = {}
     extra: dict[str, Any] = {}
@@ -138,12 +140,12 @@ def _delta_row(identity: int, group: list[_Checked]) -> tuple[Any, ...]:
     return _row(identity, columns | {"extra": _json(extra)}, group)
 
 
-def _row(identity: int, columns: dict[str, str | None], group: list[_Checked]) -> tuple[Any, ...]:
+def _row(identity: int, columns: dict[str, str | None], group: list[_ValidRecord]) -> tuple[Any, ...]:
     values = (columns.get(column) for column in COLUMNS)
     return (identity, *values, group[-1].position, group[-1].offset, len(group))
 
 
-def _promotions(group: list[_Checked]) -> str:
+def _promotions(group: list[_ValidRecord]) -> str:
     promotions = {checked.promotion for checked in group if checked.promotion}
     return "{" + ",".join(f"{promotion:f}" for promotion in sorted(promotions)) + "}"
 
@@ -155,13 +157,13 @@ def _json(extra: dict[str, Any]) -> str | None:
 class _Reader:
     """Checks single records; tells what is wrong with them."""
 
-    def __init__(self, cnpj: str, zone: ZoneInfo, max_record: int, normalised: Normalised) -> None:
+    def __init__(self, cnpj: str, zone: ZoneInfo, max_record: int, normalised: NormalisedRecords) -> None:
         self._cnpj = cnpj
         self._zone = zone
         self._max_record = max_record
         self._normalised = normalised
 
-    def read(self, source: Source) -> _Checked | None:
+    def read(self, source: Source) -> _ValidRecord | None:
         """The record's values, or None when it is rejected."""
         told = len(self._normalised.faults)
         try:
@@ -173,18 +175,18 @@ class _Reader:
             self._tell(source, "rejected", name, code, value)
             return None
 
-    def _check(self, source: Source) -> _Checked:
+    def _check(self, source: Source) -> _ValidRecord:
         wire = spelled(self._object(source[3]))
         self._check_cnpj(wire.get("CNPJ"))
         _check_identity(wire.get("PRODUCTID"))
-        checked = _Checked(source[0], source[1])
+        checked = _ValidRecord(source[0], source[1])
         for key, value in wire.items():
             self._take(source, checked, key, value)
         return checked
 
-    def _object(self, raw: bytes | Oversize) -> dict[str, Any]:
-        if isinstance(raw, Oversize) or len(raw) > self._max_record:
-            length = raw.length if isinstance(raw, Oversize) else len(raw)
+    def _object(self, raw: bytes | OversizeRecord) -> dict[str, Any]:
+        if isinstance(raw, OversizeRecord) or len(raw) > self._max_record:
+            length = raw.length if isinstance(raw, OversizeRecord) else len(raw)
             raise _Rejected("", "record_too_long", f"{length} bytes, at most {self._max_record}")
         try:
             wire = _DECODER.decode(raw)
@@ -208,7 +210,7 @@ class _Reader:
         if self._cnpj not in (unmask(value), str(value)):
             raise _Rejected("CNPJ", "cnpj_mismatch", str(value))
 
-    def _take(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+    def _take(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         if key in TEXT_KEYS:
             self._take_text(source, checked, key, value)
         elif key in PRICE_KEYS:
@@ -223,10 +225,10 @@ class _Reader:
             checked.extra[key] = bounded(value)
             self._normalised.drift += key.upper() not in PHARMACY_KEYS
 
-    def _take_price(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+    def _take_price(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
             price = number(value, 4)
-        except Unreadable:
+        except UnreadableValue:
             raise _Rejected(key, "price_invalid", value) from None
         if price is not None and price < 0:
             raise _Rejected(key, "price_invalid", value)
@@ -240,25 +242,25 @@ class _Reader:
         if is_ambiguous(value):
             self._warn(source, key, "price_ambiguous", value)
 
-    def _take_text(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+    def _take_text(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
             checked.columns[TEXT_KEYS[key]] = text_as_sent(value) if key == "SIZE" else text(value)
-        except Unreadable:
+        except UnreadableValue:
             self._warn(source, key, "text_unreadable", value)
 
-    def _take_title(self, source: Source, checked: _Checked, value: Any) -> None:
+    def _take_title(self, source: Source, checked: _ValidRecord, value: Any) -> None:
         try:
             title = text(value).strip(" \t\r\n")
-        except Unreadable:
+        except UnreadableValue:
             self._warn(source, "TITLE", "text_unreadable", value)
             return
         if title:
             checked.columns["title"] = title
 
-    def _take_number(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+    def _take_number(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
             amount = number(value, 4 if key == "PRICEPROMO" else 3)
-        except Unreadable:
+        except UnreadableValue:
             self._warn(source, key, "number_unreadable", value)
             return
         if key == "PRICEPROMO" and amount is not None and amount < 0:
@@ -269,10 +271,10 @@ class _Reader:
         elif amount is not None:
             checked.columns[NUMBER_KEYS[key]] = f"{amount:f}"
 
-    def _take_date(self, source: Source, checked: _Checked, key: str, value: Any) -> None:
+    def _take_date(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
             moment = local_time(value, self._zone)
-        except Unreadable:
+        except UnreadableValue:
             self._warn(source, key, "date_unreadable", value)
             return
         if moment is not None:
@@ -284,7 +286,7 @@ class _Reader:
     def _tell(self, source: Source, severity: Any, name: str, code: str, value: Any) -> None:
         position, offset, identity, _ = source
         shown = str(value)[:_VALUE].replace("\0", "")
-        fault = Fault(position, offset, severity, str(identity) if identity else "", name, code, shown)
+        fault = RecordIssue(position, offset, severity, str(identity) if identity else "", name, code, shown)
         self._normalised.faults.append(fault)
 
 
@@ -292,7 +294,7 @@ def _check_identity(value: Any) -> None:
     try:
         if not product_id(value):
             raise _Rejected("PRODUCTID", "product_id_missing", "")
-    except Unreadable:
+    except UnreadableValue:
         raise _Rejected("PRODUCTID", "product_id_invalid", value) from None
 
 

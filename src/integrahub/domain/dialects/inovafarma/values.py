@@ -21,7 +21,7 @@ LONGEST = 100  # characters of a number in text
 _LONGEST_DIGITS = 40  # of a number in a text field; a longer one stays as sent
 
 
-class Unreadable(ValueError):
+class UnreadableValue(ValueError):
     """The value is not what its field asks."""
 
 
@@ -62,20 +62,20 @@ def number(value: Any, places: int) -> Decimal | None:
     elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
         value = _double(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Unreadable
+        raise UnreadableValue
     return _rounded(Decimal(value), places)
 
 
 def _double(value: Decimal) -> Decimal:
     double = float(value)
     if isinf(double):
-        raise Unreadable
+        raise UnreadableValue
     return Decimal(repr(double))
 
 
 def _plain(text: str) -> str:
     if len(text) > LONGEST:
-        raise Unreadable
+        raise UnreadableValue
     if _PLAIN.fullmatch(text) and not _GROUPED_DOTS.fullmatch(text):
         return text
     if _DECIMAL_COMMA.fullmatch(text):
@@ -84,7 +84,7 @@ def _plain(text: str) -> str:
         return text.replace(",", "")
     if _GROUPED_DOTS.fullmatch(text):
         return text.replace(".", "")
-    raise Unreadable
+    raise UnreadableValue
 
 
 def is_ambiguous(value: Any) -> bool:
@@ -100,10 +100,10 @@ def is_blank(value: Any) -> bool:
 def _rounded(exact: Decimal, places: int) -> Decimal:
     exact = exact or Decimal(0)  # a zero may have any exponent
     if not exact.is_finite() or exact.adjusted() >= DIGITS - places:
-        raise Unreadable
+        raise UnreadableValue
     rounded = exact.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
     if rounded.adjusted() >= DIGITS - places:
-        raise Unreadable
+        raise UnreadableValue
     return rounded + 0  # no negative zero
 
 
@@ -128,7 +128,7 @@ def text_as_sent(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | Decimal):
         return str(value)
-    raise Unreadable
+    raise UnreadableValue
 
 
 def local_time(value: Any, zone: ZoneInfo) -> str | None:
@@ -136,13 +136,13 @@ def local_time(value: Any, zone: ZoneInfo) -> str | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
-        raise Unreadable
+        raise UnreadableValue
     try:
         moment = datetime.fromisoformat(value.strip())
         if moment.tzinfo is not None:
             moment = moment.astimezone(zone).replace(tzinfo=None)
     except (ValueError, OverflowError):
-        raise Unreadable from None
+        raise UnreadableValue from None
     return moment.isoformat(" ")
 
 
@@ -157,5 +157,5 @@ def product_id(value: Any) -> int:
     elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
         value = _double(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 63:
-        raise Unreadable
+        raise UnreadableValue
     return value

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECORDS, meaning
 
-from integrahub.domain.chunks.builder import Payload
-from integrahub.domain.dialects.inovafarma.decode import Dialect, Line, Marks, read_lines
+from integrahub.domain.chunks.builder import ChunkObject
+from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
 
 
 def lines_of(records: list[dict[str, Any]], slots: list[int], new: set[int]) -> list[Line]:
     ids = [record["PRODUCTID"] for record in records]
     raws = [json.dumps(record).encode() for record in records]
-    payload = Payload(list(range(len(raws))), list(range(len(raws))), raws, {})
-    dialect = Dialect(CNPJ, "delta", ZoneInfo("America/Sao_Paulo"), 65536, "1\tbatch\t")
-    return read_lines(payload, slots, Marks(ids, list(range(len(ids)))), new, dialect).lines
+    payload = ChunkObject(list(range(len(raws))), list(range(len(raws))), raws, {})
+    dialect = DecodeContext(CNPJ, "delta", ZoneInfo("America/Sao_Paulo"), 65536, "1\tbatch\t")
+    return read_lines(payload, slots, RecordKeys(ids, list(range(len(ids)))), new, dialect).lines
 
 
 def _shown(line: Line) -> tuple[Any, ...]:

@@ -22,19 +22,19 @@ from integrahub.domain.dialects.inovafarma.identify import (
     record_hash,
     seed_for,
 )
-from integrahub.domain.parsing.reader import Oversize
-from integrahub.domain.products import COLUMNS, MESSAGES
+from integrahub.domain.parsing.reader import OversizeRecord
+from integrahub.domain.products import COLUMNS, RECORD_MESSAGES
 
 CNPJ = "05927228000145"
 ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 def run(records: list[Any], load_type: str = "full", max_record: int = 65536) -> Normalised:
-    raws = [r if isinstance(r, bytes | Oversize) else json.dumps(r).encode() for r in records]
+    raws = [r if isinstance(r, bytes | OversizeRecord) else json.dumps(r).encode() for r in records]
     sources = [(i, i * 100, identify(raw), raw) for i, raw in enumerate(raws)]
     done = normalise(sources, cnpj=CNPJ, load_type=load_type, zone=ZONE, max_record=max_record)
     assert len(done.products) + done.merged + done.rejected == len(records)
-    assert {fault.code for fault in done.faults} <= MESSAGES.keys()
+    assert {fault.code for fault in done.faults} <= RECORD_MESSAGES.keys()
     return done
 
 
@@ -90,7 +90,7 @@ DEEP = {"PRODUCTID": 7, "TITLE": "t", "X": [[[[[[[[1]]]]]]]]}
         (b'{"PRODUCTID":7,"TITLE":"t","PRICE":1e400}', "PRICE", "price_invalid"),
         ({"PRODUCTID": 7, "TITLE": " "}, "TITLE", "title_missing"),
         ({"PRODUCTID": 7, "TITLE": "t" * 70000}, "", "record_too_long"),
-        (Oversize(b'{"PRODUCTID":7', 99999), "", "record_too_long"),
+        (OversizeRecord(b'{"PRODUCTID":7', 99999), "", "record_too_long"),
     ],
 )
 def test_a_bad_record_is_rejected_alone_and_its_place_is_told(record: Any, field: str, code: str) -> None:

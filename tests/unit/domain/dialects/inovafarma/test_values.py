@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from integrahub.domain.dialects.inovafarma.values import (
-    Unreadable,
+    UnreadableValue,
     decimal_of,
     local_time,
     number,
@@ -61,7 +61,7 @@ def test_numbers_are_read_as_written_and_rounded_away_from_zero(value: Any, expe
     ],
 )
 def test_what_is_no_number_of_the_column_is_unreadable(value: Any) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableValue):
         number(value, 4)
 
 
@@ -71,7 +71,7 @@ def test_times_lose_their_offset_in_the_pharmacys_zone() -> None:
     assert local_time("2026-03-01T10:20:30Z", ZONE) == "2026-03-01 07:20:30"
     assert local_time(" ", ZONE) is None
     for value in ("32/01/2026", 20260301, "0001-01-01T00:00:00+14:00", []):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableValue):
             local_time(value, ZONE)
 
 
@@ -79,13 +79,13 @@ def test_product_ids_are_positive_bigints_also_as_text() -> None:
     assert [product_id(value) for value in (201, "201", " 201 ", Decimal("201.0"))] == [201] * 4
     assert product_id(None) == product_id(" ") == 0
     for value in (0, -1, "0", "-1", "x", "1.5", 1 << 63, True, [], Decimal("1.5"), Decimal("1e300")):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableValue):
             product_id(value)
 
 
 def test_texts_are_kept_as_sent() -> None:
     assert [text(value) for value in (" a\xa0", None, 7, False)] == [" a\xa0", "", "7", "false"]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableValue):
         text(["a"])
 
 
@@ -95,7 +95,7 @@ def test_a_number_of_any_size_is_read_and_shown_as_sent(sent: str) -> None:
     assert (large < 0) == (least < 0) == sent.startswith("-")
     assert text(large) == sent and number(least, 4) == 0
     for wanted in (lambda: number(large, 4), lambda: product_id(large), lambda: product_id(least)):
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableValue):
             wanted()
 
 
