@@ -30,7 +30,7 @@ SETTLED = "UPDATE dead_letters SET settled_at = now() - interval '40 days'"
 def letter(batch: str = "batch", location: str = "body") -> str:
     """An open dead letter of a batch."""
     columns = (
-        "batch_id, chunk, location, records, error_class, error_code, place, message, stack, attempts, fingerprint"
+        "batch_id, chunk, location, records, error_class, error_code, culprit, message, stack, attempts, fingerprint"
     )
     return (
         f"INSERT INTO dead_letters ({columns}) VALUES (%({batch})s, 0, '{location}', 1, '', '', '', '', '', '[]', '')"
@@ -63,7 +63,7 @@ CASES = (
             UNFINISHED,
             letter(),
             f"{UNFINISHED}, kind = 'replay' {IS_OTHER}",
-            f"{UNFINISHED}, kind = 'revival' {IS_OTHER}",
+            f"{UNFINISHED}, kind = 'chunk_replay' {IS_OTHER}",
         ),
         (letter(location="dead/1"), letter("other"), f"{letter()}; {SETTLED}", f"{UNFINISHED} {IS_OTHER}"),
     ),

@@ -98,7 +98,7 @@ async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
     answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 21)))
     batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
     assert {batch["status"] for batch in batches} == {"COMPLETED"}
-    announced = "SELECT batch_id, c.announced_at IS NULL FROM batch_chunks c JOIN batches b ON b.id = batch_id"
+    announced = "SELECT batch_id, c.dispatched_at IS NULL FROM batch_chunks c JOIN batches b ON b.id = batch_id"
     shown = await _rows(client, f"{announced} ORDER BY b.received_seq")
     place = [str(batch_id) for batch_id, _ in shown].index(answers[6].json()["batch_id"])
     assert all(is_short for _, is_short in shown[:place]) and not shown[place][1]

@@ -23,7 +23,7 @@ async def _metric(client: Client) -> int:
         ("DELETE FROM batch_chunks WHERE number = 1", 50),
         ("UPDATE batch_chunks SET inserted = inserted - 3 WHERE number = 0", 3),
         ("UPDATE batches SET unchanged = unchanged + 7", 7),
-        ("DELETE FROM record_faults", 1),
+        ("DELETE FROM record_issues", 1),
     ],
 )
 async def test_whatever_goes_missing_is_counted(client: Client, harm: str, records: int) -> None:

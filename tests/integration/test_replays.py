@@ -89,7 +89,7 @@ async def test_dead_chunks_are_applied_by_a_replay_of_their_letters_and_only_onc
     assert (told["asked"], told["refused"]) == (1, [])
     (letter,) = (await client.admin("GET", "/v1/dead-letters"))["items"]
     revival = await _settled(client, letter["id"])
-    assert (revival["kind"], revival["inserted"], revival["status"]) == ("revival", 50, "COMPLETED")
+    assert (revival["kind"], revival["inserted"], revival["status"]) == ("chunk_replay", 50, "COMPLETED")
     assert len(await client.products()) == 120
     assert (await _post(client, "/v1/dead-letters/replay", wanted))["asked"] == 0
 
@@ -224,8 +224,8 @@ async def test_a_batch_is_replayed_only_when_it_is_final_and_once_at_a_time(sett
 
 async def test_letters_that_are_settled_make_no_batch_and_take_no_number(settings: Settings) -> None:
     letter = (
-        "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, place, message, stack, attempts,"
-        " fingerprint, settled_at) VALUES (%s, 0, 1, '', '', '', '', '', '[]', '', now()) RETURNING id"
+        "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, culprit, message, stack,"
+        " attempts, fingerprint, settled_at) VALUES (%s, 0, 1, '', '', '', '', '', '[]', '', now()) RETURNING id"
     )
     async with running(settings, []) as idle:
         idle.key = (await idle.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

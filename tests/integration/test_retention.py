@@ -217,7 +217,7 @@ async def test_reports_chunk_rows_and_batches_go_each_in_its_time(settings: Sett
         path = f"/v1/batches/{batch['batch_id']}"
         await _age(client, 29)
         await client.hub.retain()()
-        assert await _count(client, "batch_chunks") and await _count(client, "record_faults")
+        assert await _count(client, "batch_chunks") and await _count(client, "record_issues")
         await _age(client, 2)
         await client.hub.retain()()
         assert not await _count(client, "batch_chunks")
@@ -225,7 +225,7 @@ async def test_reports_chunk_rows_and_batches_go_each_in_its_time(settings: Sett
         assert len((await client.get(f"{path}/errors"))["items"]) == 1
         await _age(client, 60)
         await client.hub.retain()()
-        assert not await _count(client, "record_faults")
+        assert not await _count(client, "record_issues")
         answer = await client.http.get(f"{path}/errors", headers={"X-Api-Key": client.key})
         assert (answer.status_code, answer.json()["code"]) == (410, "report_expired")
         assert (await client.get(path))["inserted"] == 499
@@ -275,7 +275,7 @@ async def test_a_queued_revival_keeps_the_body_it_reads(settings: Settings) -> N
         batch = await client.finished(answer.json()["batch_id"])
         assert (await _replay_letters(client, batch["batch_id"]))["asked"]
         async with asyncio.timeout(20):
-            while not await _count(client, "batches WHERE kind = 'revival'"):
+            while not await _count(client, "batches WHERE kind = 'chunk_replay'"):
                 await asyncio.sleep(0.05)
         await _age(client, 400)
         await client.hub.retain()()

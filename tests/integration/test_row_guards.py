@@ -14,7 +14,7 @@ from integrahub.db.queries import load_queries
 BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
 GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}
 GIVEN |= {"ids": [BATCH], "both": [BATCH, OTHER], "batch_id": BATCH, "batches": [BATCH], "number": 0, "numbers": [0]}
-GIVEN |= {"lease": 15, "alone": True, "most": 5000, "crashes": 5, "error": "", "place": "", "delay": 0, "age": 0}
+GIVEN |= {"lease": 15, "alone": True, "most": 5000, "crashes": 5, "error": "", "culprit": "", "delay": 0, "age": 0}
 GIVEN |= {"pharmacy_id": 1000, "pharmacies": [1000], "window": 10, "cnpj": "2", "name": "", "city": "", "state": "none"}
 GIVEN |= {"deactivated": 0, "first": 1, "candidates": 0, "active": 0, "reason": None, "facts": None, "proven": True}
 GIVEN |= {"hours": 1, "outcome": "done", "after": None}
@@ -24,7 +24,7 @@ INSERT INTO batches (id, pharmacy_id, received_seq, load_type, body, bytes, sha2
   VALUES (%(batch)s, 1000, 1, 'delta', '[]', 5000, ''), (%(other)s, 1000, 2, 'delta', '[]', 5000, '');
 INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
   VALUES (%(batch)s, 0, 'body', 1, '{1}', '{0}');
-INSERT INTO api_keys (id, hash, hint, reach) VALUES (%(key)s, '', '', 'all');
+INSERT INTO api_keys (id, hash, hint, tenants) VALUES (%(key)s, '', '', 'all');
 INSERT INTO audit_log (id, actor, action, subject) OVERRIDING SYSTEM VALUE VALUES (77, '', '', '');
 """
 ENDED = "finished_at = now(), status = 'COMPLETED'"
@@ -89,7 +89,7 @@ CASES = (
     Case("batches", "lock_if_claimed", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
     Case(
         "batches",
-        "pass_turns_if_free",
+        "grant_turns_if_free",
         "batches",
         "stage = 'waiting'",
         (
@@ -117,11 +117,11 @@ CASES = (
     ),
     *(
         Case("batch_chunks", block, "batch_chunks", TAKEN, (OTHERS, "status = 'RETRYING'", "status = 'CANCELLED'"))
-        for block in ("lock_if_claimed", "release_if_claimed", "retry_if_claimed", "bury_if_claimed")
+        for block in ("lock_if_claimed", "release_if_claimed", "retry_if_claimed", "dead_letter_if_claimed")
     ),
     Case(
         "batch_chunks",
-        "bury_if_crashed",
+        "dead_letter_if_crash_limit",
         "batch_chunks",
         "status = 'RETRYING', crashes = 5",
         ("crashes = 4", "status = 'PROCESSING'"),
@@ -162,10 +162,10 @@ CASES = (
     Case(
         "small_batches", "lock_if_next", "batches", f"{CLAIMED}, {OTHER_IS_FIRST}", (), (), {"ids": [BATCH, OTHER]}, 2
     ),
-    Case("full_uploads", "begin_if_windowed", "pharmacies", "full_window_minutes = NULL", ("full_window_minutes = 0",)),
+    Case("full_uploads", "start_if_windowed", "pharmacies", "full_window_minutes = NULL", ("full_window_minutes = 0",)),
     Case(
         "full_uploads",
-        "begin_if_windowed",
+        "start_if_windowed",
         "pharmacies",
         "full_window_minutes = 5",
         ("full_window_minutes = NULL",),
@@ -174,7 +174,7 @@ CASES = (
     Case("pharmacies", "create_if_absent", "pharmacies", "cnpj = '1'", ("cnpj = '2'",)),
     Case("api_keys", "revoke_if_live", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
     Case("api_keys", "expire_if_later", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
-    Case("audit_log", "end_if_under_way", "audit_log", "outcome = NULL", ("outcome = 'refused'",), given={"id": 77}),
+    Case("audit_log", "complete_if_open", "audit_log", "outcome = NULL", ("outcome = 'refused'",), given={"id": 77}),
 )
 
 

@@ -15,10 +15,10 @@ from integrahub.db.tenancy import ALL_TENANTS, DatabaseRole, TenantContext
 from tests.integration.conftest import CNPJ, Client
 
 OTHER = "33000167000101"
-OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_faults", "full_uploads")
+OF_PHARMACIES = ("pharmacies", "pharmacy_turns", "products", "batches", "batch_chunks", "record_issues", "full_uploads")
 OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
-    "figures",
+    "statistics",
 )
 OF_WORKERS = ("history",)
 NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
@@ -34,7 +34,7 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         await client.finished(posted.json()["batch_id"], vendor)
     async with client.hub.database.transaction() as connection:
         await connection.execute(
-            "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, place, message, stack,"
+            "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, culprit, message, stack,"
             " attempts, fingerprint) SELECT id, 9, 1, '', '', '', '', '', '[]', 'f' FROM batches"
         )
         await connection.execute("INSERT INTO failure_groups VALUES ('f', '', '', '', 1, now(), now(), 1)")

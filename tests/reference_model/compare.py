@@ -92,6 +92,6 @@ class Comparison:
         assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
         ends = (batch["dead"], batch["status"], batch["deactivation_state"])
         assert ends == (0, load.status, load.deactivation), f"{place}: {ends}, by the model {load.deactivation}"
-        asked = "SELECT position, severity, field, code FROM record_faults WHERE batch_id = %s"
+        asked = "SELECT position, severity, field, code FROM record_issues WHERE batch_id = %s"
         faults = [tuple(row.values()) for row in self._rows(asked, [batch["id"]])]
         assert sorted(faults) == sorted(load.faults), place

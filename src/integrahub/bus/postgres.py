@@ -90,7 +90,7 @@ class PostgresBus:
     async def _settle(self, done: list[list[Delivery]]) -> None:
         ids = [delivery.token for deliveries in done for delivery in deliveries]
         async with self._database.transaction() as connection:
-            await connection.execute(_SQL["settle"], {"ids": ids})
+            await connection.execute(_SQL["ack"], {"ids": ids})
 
     async def _take(self, topic: str, limit: int) -> list[Delivery]:
         asked = {"topic": topic, "limit": limit, "visibility": self._visibility}

@@ -35,11 +35,11 @@ class TenantContext:
     async def name(self, connection: AsyncConnection[Any]) -> None:
         """Tell the transaction; it is forgotten at its end."""
         if self.everything:
-            await connection.execute(_SQL["see_everything"])
+            await connection.execute(_SQL["set_tenant_all"])
         elif self.cnpjs:
-            await connection.execute(_SQL["see_cnpjs"], {"cnpjs": list(self.cnpjs)})
+            await connection.execute(_SQL["set_tenant_cnpjs"], {"cnpjs": list(self.cnpjs)})
         elif self.ids:
-            await connection.execute(_SQL["see_pharmacies"], {"ids": list(self.ids)})
+            await connection.execute(_SQL["set_tenant_pharmacies"], {"ids": list(self.ids)})
 
 
 ALL_TENANTS = TenantContext(everything=True)

@@ -75,6 +75,6 @@ class DeadMessage(msgspec.Struct, frozen=True, rename="camel"):
     failed_at: datetime
     error_class: str
     error_code: str
-    place: str
+    culprit: str
     message: str
     stack: str

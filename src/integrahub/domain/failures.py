@@ -14,18 +14,18 @@ _STACK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Class, code (an SQLSTATE, or empty), place (`file:function` of ours), message, and stack without locals."""
+    """Class, code (an SQLSTATE, or empty), culprit (`file:function` of ours), message, and stack without locals."""
 
     error_class: str
     error_code: str
-    place: str
+    culprit: str
     message: str
     stack: str
 
     @property
     def fingerprint(self) -> str:
-        """The same for failures of one class, code and place; 16 hexadecimal digits."""
-        return hashlib.sha256(f"{self.error_class}|{self.error_code}|{self.place}".encode()).hexdigest()[:16]
+        """The same for failures of one class, code and culprit; 16 hexadecimal digits."""
+        return hashlib.sha256(f"{self.error_class}|{self.error_code}|{self.culprit}".encode()).hexdigest()[:16]
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -35,7 +35,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(
         error_class=type(error).__name__,
         error_code=str(getattr(cause, "sqlstate", None) or getattr(error, "code", "") or ""),
-        place=_place(error.__traceback__),
+        culprit=_culprit(error.__traceback__),
         message=_kept(str(error), _MESSAGE),
         stack=_kept(stack, _STACK),
     )
@@ -58,7 +58,7 @@ def _kept(text: str, length: int) -> str:
     return text.replace("\0", "\ufffd")[-length:]
 
 
-def _place(trace: TracebackType | None) -> str:
+def _culprit(trace: TracebackType | None) -> str:
     """The innermost function of ours that the error passed."""
     found = ""
     for frame, _ in traceback.walk_tb(trace):

@@ -8,7 +8,7 @@ import msgspec
 
 from integrahub.domain.products import COLUMNS, TEXTS
 
-KINDS = frozenset(["replay", "revival"])
+KINDS = frozenset(["replay", "chunk_replay"])
 _EXTRA = 1 + COLUMNS.index("extra")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}

@@ -22,7 +22,7 @@ async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) ->
         failed_at=datetime.now(UTC),
         error_class=failure.error_class,
         error_code=failure.error_code,
-        place=failure.place,
+        culprit=failure.culprit,
         message=failure.message,
         stack=failure.stack,
     )

@@ -70,8 +70,9 @@ def test_every_statement_is_used_and_every_one_that_is_used_exists() -> None:
     names = set()
     for path in (SOURCE / "db" / "sql").glob("*.sql"):
         names |= set(re.findall(r"^-- ([-a-z_0-9]+) --$", path.read_text("utf-8"), re.MULTILINE))
-    looked_up = set(re.findall(r"(?:_SQL|_BATCHES|_PRODUCTS|_CHUNKS|blocks\(\"\w+\"\))\[f?\"([-a-z_]+)\"\]", source))
+    holders = r"(?:_SQL|_BATCHES|_PRODUCTS|_CHUNKS|load_queries\(\"\w+\"\))"
+    looked_up = set(re.findall(holders + r"\[f?\"([-a-z_]+)\"\]", source))
     assert looked_up - names == set()
     chosen = {"merge_full", "merge_delta", "-updated", "product_id", "title", "price", "-price", "stock", "-stock"}
-    at_start = {"expire_chunks", "expire_splits", "forget_queue"}
+    at_start = {"expire_chunks", "expire_splits", "requeue_messages"}
     assert names - looked_up - chosen - at_start - {"copy_new", "copy_stage", "copy_faults"} == set()

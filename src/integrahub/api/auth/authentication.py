@@ -146,7 +146,7 @@ class KeyCheck:
 
 
 def _caller_of(row: dict[str, Any]) -> Caller:
-    cnpjs = None if row["reach"] == "all" else frozenset(row["cnpjs"])
+    cnpjs = None if row["tenants"] == "all" else frozenset(row["cnpjs"])
     scopes = frozenset(map(Scope, row["scopes"]))
     return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"])
 

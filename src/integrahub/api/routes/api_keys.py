@@ -160,7 +160,7 @@ def _made_known(key: str, row: Row, grant: Grant) -> Row:
 
 
 def _grant_of(row: Row) -> Grant:
-    cnpjs = None if row["reach"] == "all" else row["cnpjs"]
+    cnpjs = None if row["tenants"] == "all" else row["cnpjs"]
     return Grant(cnpjs, frozenset(map(Scope, row["scopes"])), row["expires_at"], row["rate_limit"])
 
 

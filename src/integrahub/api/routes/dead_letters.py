@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 def view(row: Row) -> Row:
     """A letter as the operator reads it."""
-    names = ("error_class", "error_code", "place", "message", "stack")
+    names = ("error_class", "error_code", "culprit", "message", "stack")
     error = {name.removeprefix("error_"): row[name] for name in names if name in row}
     trace = {"trace_id": row["batch_id"].hex if row["batch_id"] else row["trace_id"]}
     return {name: value for name, value in row.items() if name not in names} | trace | {"error": error}

@@ -13,7 +13,7 @@ from integrahub.tools.terminal.output import say, show_facts, show_rows
 app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
 OfError = Annotated[str | None, typer.Option(metavar="ERROR", help="a class, a code or a fingerprint")]
 _COLUMNS = ("id", "batch_id", "chunk", "records", "error", "cnpj", "created_at", "settled_at", "fingerprint")
-_GROUPS = ("fingerprint", "count", "error_class", "error_code", "sample", "place", "last_seen", "first_seen")
+_GROUPS = ("fingerprint", "count", "error_class", "error_code", "sample", "culprit", "last_seen", "first_seen")
 _PAGE = 500
 Row = dict[str, Any]
 

@@ -14,7 +14,7 @@ from integrahub.tools.terminal.output import show_facts, show_rows
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it", callback=identifier)]
 _COLUMNS = (
-    *("id", "hint", "cnpjs", "scopes", "reach", "revoked_at", "expires_at", "last_used_at", "rate_limit", "weak"),
+    *("id", "hint", "cnpjs", "scopes", "tenants", "revoked_at", "expires_at", "last_used_at", "rate_limit", "weak"),
     "created_at",
 )
 

@@ -63,6 +63,6 @@ async def _url(settings: Settings) -> str:
 def _environment(*, embedded: bool, password: str | None, write: bool) -> dict[str, str]:
     """The password goes by the environment: command lines are for everybody to read."""
     kept = {name: value for name, value in os.environ.items() if not (embedded and name.startswith("PG"))}
-    options = "-c integrahub.reach=all" + ("" if write else " -c default_transaction_read_only=on")
+    options = "-c integrahub.tenants=all" + ("" if write else " -c default_transaction_read_only=on")
     own = {"PGOPTIONS": options, "PGAPPNAME": "integrahub psql"}
     return kept | own | ({"PGPASSWORD": password} if password is not None else {})

@@ -62,7 +62,7 @@ async def _store(database: Database, pepper: bytes, key: str, public_id: str | N
         "hash": key_hash(key, pepper),
         "hint": key_hint(key),
         "public_id": public_id,
-        "reach": "all" if grant.cnpjs is None else "pharmacies",
+        "tenants": "all" if grant.cnpjs is None else "pharmacies",
         "cnpjs": grant.cnpjs or [],
         "scopes": sorted(grant.scopes),
         "expires_at": grant.expires_at,

@@ -20,7 +20,7 @@ async def begin(database: Database, *, actor: str, address: str, action: str, su
     """Note an action about to be done: the entry's id."""
     values = {"actor": actor, "address": address, "action": action, "subject": subject, "before": _json(before)}
     async with database.transaction() as connection:
-        row = await (await connection.execute(_SQL["begin"], values)).fetchone()
+        row = await (await connection.execute(_SQL["start"], values)).fetchone()
     assert row is not None
     return int(row["id"])
 
@@ -28,7 +28,7 @@ async def begin(database: Database, *, actor: str, address: str, action: str, su
 async def end(database: Database, entry: int, outcome: str, after: Any) -> None:
     """Complete the entry: `done` or the code of the refusal, and what is so now."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["end_if_under_way"], {"id": entry, "outcome": outcome, "after": _json(after)})
+        await connection.execute(_SQL["complete_if_open"], {"id": entry, "outcome": outcome, "after": _json(after)})
 
 
 async def page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:

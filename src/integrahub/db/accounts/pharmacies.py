@@ -29,7 +29,7 @@ async def find_or_create(database: Database, cnpj: str, name: str, city: str = "
 async def known_of(database: Database, cnpjs: list[str]) -> list[str]:
     """Those of the CNPJs that are known and may be seen, at most two."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["known_of"], {"cnpjs": cnpjs})).fetchall()
+        rows = await (await connection.execute(_SQL["find_existing"], {"cnpjs": cnpjs})).fetchall()
     return [row["cnpj"] for row in rows]
 
 

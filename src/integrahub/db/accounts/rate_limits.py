@@ -22,7 +22,7 @@ async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) 
     async with database.transaction() as connection:
         rows = await _taken(connection, asked)
         if len(rows) < len(subjects):
-            await connection.execute(_SQL["meet"], {"subjects": subjects})
+            await connection.execute(_SQL["insert_missing"], {"subjects": subjects})
             missing = set(subjects) - {row["subject"] for row in rows}
             kept = [place for place, subject in enumerate(subjects) if subject in missing]
             rows += await _taken(connection, {name: [values[k] for k in kept] for name, values in asked.items()})
@@ -32,8 +32,8 @@ async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) 
 async def forget(database: Database) -> None:
     """Drop subjects nobody counts any more."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["forget"])
+        await connection.execute(_SQL["prune"])
 
 
 async def _taken(connection: Connection, asked: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    return await (await connection.execute(_SQL["take"], asked)).fetchall()
+    return await (await connection.execute(_SQL["hit"], asked)).fetchall()

@@ -118,8 +118,8 @@ async def _look_up(connection: Connection, posts: list[Submission]) -> tuple[set
     locked = await turns.lock_if_free(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
     asked = {"pharmacies": [p.pharmacy_id for p in keyed], "keys": [p.idempotency_key for p in keyed]}
-    by_key = await connection.execute(_SQL["keyed"], asked) if keyed else None
-    latest = await connection.execute(_SQL["latest"], {"pharmacies": pharmacies})
+    by_key = await connection.execute(_SQL["find_by_idempotency_key"], asked) if keyed else None
+    latest = await connection.execute(_SQL["find_latest"], {"pharmacies": pharmacies})
     held = {row["pharmacy_id"] for row in await locked.fetchall()}
     return held, KnownSubmissions(await by_key.fetchall() if by_key else [], await latest.fetchall())
 
@@ -141,7 +141,7 @@ async def _insert(connection: Connection, fresh: list[Submission]) -> dict[UUID,
         return {}
     wanted = Counter(post.pharmacy_id for post in fresh)
     numbers = {"pharmacies": list(wanted), "wanted": list(wanted.values())}
-    taken = await (await connection.execute(_SQL["take_numbers"], numbers)).fetchall()
+    taken = await (await connection.execute(_SQL["next_received_seqs"], numbers)).fetchall()
     next_number = {row["pharmacy_id"]: row["last_seq"] - wanted[row["pharmacy_id"]] + 1 for row in taken}
     received_at = taken[0]["received_at"]
     seqs = []

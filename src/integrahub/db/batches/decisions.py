@@ -83,7 +83,7 @@ async def carry_out(connection: Connection, operation: Row, limit: float, window
     """Do what was queued, when it is still asked for; the operation has the turn."""
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
-    await connection.execute(_PRODUCTS["pin_absence"])
+    await connection.execute(_PRODUCTS["force_hash_antijoin"])
     if operation["kind"] == "approval" and parent["deactivation_state"] == DeactivationState.HELD:
         await _approved(connection, parent, operation)
     if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
@@ -95,7 +95,7 @@ async def cancel(connection: Connection, operation: Row, window_minutes: int) ->
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
     if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
-        await connection.execute(_PRODUCTS["pin_absence"])
+        await connection.execute(_PRODUCTS["force_hash_antijoin"])
         cancelled = HoldReason("window_cancelled", {})
         await _close_window(connection, parent, operation, 0.0, window_minutes, cancelled)
 
@@ -121,7 +121,7 @@ async def _close_window(
     """Deactivate what no part has, or hold that; for the `reason` given, if any."""
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
     wanted["until"] = operation["received_seq"]
-    parts = await (await connection.execute(_BATCHES["parts"], wanted)).fetchall()
+    parts = await (await connection.execute(_BATCHES["full_window_parts"], wanted)).fetchall()
     loads = await loads_since(connection, operation, parts[0]["received_seq"])
     asked = _absent_from(operation, loads)
     counted = await count_candidates(connection, asked)

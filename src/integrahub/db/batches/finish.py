@@ -95,7 +95,7 @@ async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, win
 
 async def _undo(connection: Connection, batch: Row, window_minutes: int) -> None:
     """What was on its way in a cancelled batch waits for a person again."""
-    if batch["kind"] == "revival":
+    if batch["kind"] == "chunk_replay":
         await replays.reopen_letters(connection, batch["id"])
     elif batch["kind"] not in ("load", *KINDS):
         await operations.cancel(connection, batch, window_minutes)
@@ -171,7 +171,7 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, counted: 
 
 async def _count_candidates(connection: Connection, asked: Row, applied: int) -> Row:
     """`active` products and the `candidates` among them; every product the batch `applied` is active."""
-    await connection.execute(_PRODUCTS["pin_absence"])
+    await connection.execute(_PRODUCTS["force_hash_antijoin"])
     counted = await (await connection.execute(_PRODUCTS["count_active"], asked)).fetchone()
     if counted and counted["active"] == applied:
         return counted | {"candidates": 0}
@@ -209,7 +209,7 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     loads = await operations.loads_since(connection, batch, batch["origin_seq"])
     present = {*(load["id"] for load in loads), batch["id"]}
     asked = {"batches": list(present), "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
-    await connection.execute(_PRODUCTS["pin_absence"])
+    await connection.execute(_PRODUCTS["force_hash_antijoin"])
     counted = await operations.count_candidates(connection, asked)
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)

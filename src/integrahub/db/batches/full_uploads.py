@@ -13,7 +13,7 @@ async def begin(database: Database, pharmacy_id: int, batch_id: UUID, age: float
     """Note an upload whose first byte came `age` seconds ago; False where every FULL is whole."""
     values = {"id": batch_id, "pharmacy_id": pharmacy_id, "age": age, "window": window_minutes}
     async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
-        return await (await connection.execute(_SQL["begin_if_windowed"], values)).fetchone() is not None
+        return await (await connection.execute(_SQL["start_if_windowed"], values)).fetchone() is not None
 
 
 async def renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:

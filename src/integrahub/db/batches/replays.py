@@ -47,19 +47,19 @@ async def queue_letters(
         assert batch is not None
         await turns.lock(connection, batch["pharmacy_id"])
         values: Row = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
-        if not await (await connection.execute(_SQL["lock_unsettled"], values)).fetchall():
+        if not await (await connection.execute(_SQL["lock_unresolved"], values)).fetchall():
             return None
         values["received_seq"] = await turns.next_received_seq(connection, batch["pharmacy_id"])
-        await connection.execute(_SQL["insert_revival"], values)
-        await connection.execute(_SQL["insert_revival_chunks"], values)
-        await connection.execute(_SQL["settle_letters"], values)
+        await connection.execute(_SQL["insert_chunk_replay"], values)
+        await connection.execute(_SQL["insert_chunk_replay_chunks"], values)
+        await connection.execute(_SQL["resolve_letters"], values)
         return await turns.grant_next_turn(connection, batch["pharmacy_id"], window)
 
 
 async def release_asked(database: Database, rate: int, window: InFlightLimit) -> list[NextWork]:
     """Queue the chunks of up to `rate` letters whose replay was asked for; what to announce."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["asked"], {"rate": rate})).fetchall()
+        rows = await (await connection.execute(_SQL["requested"], {"rate": rate})).fetchall()
     turns_passed = [await queue_letters(database, row["batch_id"], row["letters"], window) for row in rows]
     return [turn for turn in turns_passed if turn]
 

@@ -1,4 +1,4 @@
-"""Reads of `batches` and `record_faults` for clients."""
+"""Reads of `batches` and `record_issues` for clients."""
 
 from datetime import datetime
 from typing import Any
@@ -57,4 +57,4 @@ async def faults(database: Database, batch_id: UUID, after: tuple[int, str, str]
 async def rejected_places(database: Database, batch_id: UUID) -> list[Row]:
     """Rejected positions by the chunk that holds them: number, location, positions."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["rejected_places"], {"id": batch_id})).fetchall()
+        return await (await connection.execute(_SQL["rejected_positions"], {"id": batch_id})).fetchall()

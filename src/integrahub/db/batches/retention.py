@@ -20,13 +20,13 @@ _DUE = {
     "notes": _SQL["notes_due"],
 }
 _REMOVED = {
-    "chunks": _SQL["chunks_removed"],
-    "bodies": _SQL["bodies_removed"],
-    "letters": _SQL["letters_removed"],
-    "rows": _SQL["rows_removed"],
-    "reports": _SQL["reports_removed"],
-    "batches": _SQL["batches_removed"],
-    "notes": _SQL["notes_removed"],
+    "chunks": _SQL["mark_chunks_deleted"],
+    "bodies": _SQL["mark_bodies_deleted"],
+    "letters": _SQL["mark_letters_deleted"],
+    "rows": _SQL["mark_rows_deleted"],
+    "reports": _SQL["mark_reports_deleted"],
+    "batches": _SQL["mark_batches_deleted"],
+    "notes": _SQL["mark_notes_deleted"],
 }
 
 

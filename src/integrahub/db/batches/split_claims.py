@@ -48,7 +48,7 @@ async def renew_splits(database: Database, claims: list[Row]) -> bool:
         if await (await connection.execute(_SQL["renew_splits_if_held"], values)).fetchone():
             return True
         # A statement of its own: the one before may have waited for the transaction that ended them.
-        return await (await connection.execute(_SQL["not_ended"], values)).fetchone() is None
+        return await (await connection.execute(_SQL["find_unfinished"], values)).fetchone() is None
 
 
 async def retry_split(database: Database, claim: Row, delay: float, used: int) -> None:
@@ -96,7 +96,7 @@ async def end_split(
 
 async def mark_have_products(connection: Connection, pharmacies: list[int]) -> None:
     """From now on loads of these pharmacies look at what is there."""
-    await connection.execute(_SQL["mark_have_products"], {"pharmacies": pharmacies})
+    await connection.execute(_SQL["set_has_products"], {"pharmacies": pharmacies})
 
 
 async def due_splits(database: Database, again: float) -> list[Row]:

@@ -48,7 +48,7 @@ async def grant_next_turn(connection: Connection, pharmacy_id: int, window: InFl
 async def grant_next_turns(connection: Connection, pharmacies: Iterable[int], window: InFlightLimit) -> list[NextWork]:
     """As `pass_on` of each pharmacy: the turns of those in which a batch waited."""
     asked = {"pharmacies": list(pharmacies)}
-    passed = await (await connection.execute(_SQL["pass_turns_if_free"], asked)).fetchall()
+    passed = await (await connection.execute(_SQL["grant_turns_if_free"], asked)).fetchall()
     return [await _given(connection, batch, window) for batch in passed]
 
 
@@ -61,6 +61,6 @@ async def _given(connection: Connection, batch: Row, window: InFlightLimit) -> N
 
 async def next_received_seq(connection: Connection, pharmacy_id: int) -> int:
     """The pharmacy's next number. The turn must be locked."""
-    row = await (await connection.execute(_SQL["take_number"], {"pharmacy_id": pharmacy_id})).fetchone()
+    row = await (await connection.execute(_SQL["next_received_seq"], {"pharmacy_id": pharmacy_id})).fetchone()
     assert row is not None
     return int(row["last_seq"])

@@ -1,4 +1,4 @@
-"""Rows of `batch_chunks`: claims, moves and announcements."""
+"""Rows of `batch_chunks`: claims, moves and dispatches."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -35,7 +35,7 @@ async def insert(connection: Connection, rows: Iterable[Row]) -> tuple[int, int]
 async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlightLimit) -> list[Row]:
     """Mark the next chunks as announced, as many as the window leaves room for; the caller publishes them."""
     values = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
-    return await (await connection.execute(_SQL["announce_next"], values)).fetchall()
+    return await (await connection.execute(_SQL["dispatch_next"], values)).fetchall()
 
 
 async def claim(
@@ -63,7 +63,7 @@ async def renew(database: Database, claims: list[Row]) -> bool:
         if await (await connection.execute(_SQL["renew_if_held"], values)).fetchone():
             return True
         # A statement of its own: the one before may have waited for the transaction that settled them.
-        return await (await connection.execute(_SQL["unsettled"], values)).fetchone() is None
+        return await (await connection.execute(_SQL["list_unfinished"], values)).fetchone() is None
 
 
 async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
@@ -88,12 +88,12 @@ def keys(claims: list[Row]) -> Row:
 async def decrement_chunks_left(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
     """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
     values = {"ids": list(done), "counts": list(done.values())}
-    left = await (await connection.execute(_BATCHES["take_off_chunks"], values)).fetchall()
+    left = await (await connection.execute(_BATCHES["decrement_chunks_left"], values)).fetchall()
     return {row["id"]: row["chunks_left"] for row in left}
 
 
 def _told(failure: Failure) -> Row:
-    return {"error": f"{failure.error_class}: {failure.message}", "place": failure.place}
+    return {"error": f"{failure.error_class}: {failure.message}", "culprit": failure.culprit}
 
 
 async def release(database: Database, claim: Row, error: str, delay: float) -> None:
@@ -111,7 +111,7 @@ async def retry(database: Database, claim: Row, failure: Failure, delay: float) 
 async def dead_letter(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
     """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
     async with database.transaction() as connection:
-        buried = await connection.execute(_SQL["bury_if_claimed"], _key(claim) | _told(failure))
+        buried = await connection.execute(_SQL["dead_letter_if_claimed"], _key(claim) | _told(failure))
         if not await buried.fetchone():
             return None
         await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
@@ -122,10 +122,10 @@ async def release_expired(database: Database, crashes: int) -> list[UUID]:
     """Free chunks whose worker fell silent; those with too many crashes die. Gives batches left without chunks."""
     done = []
     async with database.transaction() as connection:
-        expired = await (await connection.execute(_SQL["free_expired"])).fetchall()
+        expired = await (await connection.execute(_SQL["release_expired"])).fetchall()
         for row in sorted(expired, key=lambda row: (row["batch_id"], row["number"])):
             values = {"batch_id": row["batch_id"], "number": row["number"], "crashes": crashes}
-            buried = await (await connection.execute(_SQL["bury_if_crashed"], values)).fetchone()
+            buried = await (await connection.execute(_SQL["dead_letter_if_crash_limit"], values)).fetchone()
             if buried:
                 failure = silent_worker(row["crashes"])
                 await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
@@ -135,9 +135,9 @@ async def release_expired(database: Database, crashes: int) -> list[UUID]:
 
 
 async def due(database: Database, again: float, window: InFlightLimit) -> list[Row]:
-    """Chunks to announce (again): due retries, lost announcements, and the first of batches with none in flight."""
+    """Chunks to announce (again): due retries, lost dispatches, and the first of batches with none in flight."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()
-        for batch in await (await connection.execute(_SQL["unannounced"])).fetchall():
+        for batch in await (await connection.execute(_SQL["never_dispatched"])).fetchall():
             rows += await dispatch_next(connection, batch["batch_id"], window)
     return rows

@@ -26,7 +26,7 @@ async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure
 
 async def add_message(database: Database, dead: DeadMessage) -> None:
     """The letter of a message that was given up."""
-    failure = Failure(dead.error_class, dead.error_code, dead.place, dead.message, dead.stack)
+    failure = Failure(dead.error_class, dead.error_code, dead.culprit, dead.message, dead.stack)
     letter = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}
     letter |= {"trace_id": dead.trace_id or None}
     async with database.transaction() as connection:
@@ -64,19 +64,19 @@ async def page(database: Database, wanted: Row, after: int | None, limit: int) -
 async def unsettled(database: Database, wanted: Row) -> list[Row]:
     """Letters that wait for a person, by `ids`, `batch_id`, `cnpj`, `error` (None asking nothing), at most `limit`."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["unsettled"], wanted)).fetchall()
+        return await (await connection.execute(_SQL["list_unresolved"], wanted)).fetchall()
 
 
 async def ask_replay(database: Database, letters: list[int]) -> None:
     """Have sweep release the chunks of these letters."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["ask_replay"], {"letters": letters})
+        await connection.execute(_SQL["request_replay"], {"letters": letters})
 
 
 async def settle(database: Database, letter_id: int) -> None:
     """Nothing is left to do about a letter."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["settle"], {"id": letter_id})
+        await connection.execute(_SQL["resolve"], {"id": letter_id})
 
 
 async def find(database: Database, letter_id: int) -> Row | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_faults
+from integrahub.db.products import record_issues as record_issues
 from integrahub.domain.chunks.builder import Chunk
 from integrahub.domain.products import COUNTERS, RecordIssue
 
@@ -17,5 +17,5 @@ async def reject_all(connection: Connection, claim: Row, chunk: Chunk) -> dict[s
         RecordIssue(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), "PRODUCTID", code, "")
         for slot, product_id in enumerate(ids)
     ]
-    await record_faults.add(connection, claim["batch_id"], claim["number"], faults)
+    await record_issues.add(connection, claim["batch_id"], claim["number"], faults)
     return dict.fromkeys(COUNTERS, 0) | {"rejected": len(ids)}

@@ -27,5 +27,5 @@ async def by_pharmacy(database: Database) -> dict[int, int]:
 
 async def _waiting(database: Database) -> dict[tuple[int, str], int]:
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["waiting"], {"estimate": ESTIMATE})).fetchall()
+        rows = await (await connection.execute(_SQL["count_waiting"], {"estimate": ESTIMATE})).fetchall()
     return {(row["pharmacy_id"], row["step"]): int(row["records"]) for row in rows}

@@ -13,7 +13,7 @@ async def reconcile(database: Database) -> list[Row]:
     """Batches that do not add up, with how many records; the sum is kept for `latest`."""
     async with database.transaction() as connection:
         found = await (await connection.execute(_SQL["unaccounted"])).fetchall()
-        await connection.execute(_SQL["keep"], {"unaccounted": sum(row["records"] for row in found)})
+        await connection.execute(_SQL["save"], {"unaccounted": sum(row["records"] for row in found)})
     return found
 
 

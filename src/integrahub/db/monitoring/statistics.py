@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("census")
+_SQL = load_queries("statistics")
 Row = dict[str, Any]
 Totals = Counter[str]  # `batches STATUS`, `products RESULT`, `bucket NUMBER`, `seconds` -> how many
 Figures = dict[tuple[str, tuple[str, ...]], float]  # metric and label values -> value
@@ -22,14 +22,14 @@ async def keep(database: Database, figures: Figures) -> None:
     """Keep what was counted."""
     rows = [{"name": name, "labels": list(labels), "value": value} for (name, labels), value in figures.items()]
     async with database.transaction() as connection:
-        await connection.execute(_SQL["alone"])
-        await connection.cursor().executemany(_SQL["keep"], rows)
+        await connection.execute(_SQL["lock"])
+        await connection.cursor().executemany(_SQL["save"], rows)
 
 
 async def kept(database: Database) -> tuple[Figures, dict[str, float]]:
     """What was counted last, and by metric how long ago in seconds."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["figures"])).fetchall()
+        rows = await (await connection.execute(_SQL["load"])).fetchall()
     figures = {(row["name"], tuple(row["labels"])): row["value"] for row in rows}
     return figures, {row["name"]: row["age"] for row in rows}
 
@@ -46,7 +46,7 @@ async def pharmacies(database: Database) -> Row:
 
 async def waiting(database: Database) -> Row:
     """Unsettled `chunks`, `held` deactivations, unsettled dead `letters`."""
-    return await _one(database, _SQL["waiting"])
+    return await _one(database, _SQL["count_waiting"])
 
 
 async def connections(database: Database) -> Row:
@@ -56,7 +56,7 @@ async def connections(database: Database) -> Row:
 
 async def stored(database: Database) -> float:
     """Bytes of bodies kept as objects."""
-    return float((await _one(database, _SQL["stored"]))["bytes"])
+    return float((await _one(database, _SQL["stored_bytes"]))["bytes"])
 
 
 async def history(database: Database, bounds: Sequence[float]) -> tuple[Totals, dict[str, Totals]]:
@@ -65,10 +65,10 @@ async def history(database: Database, bounds: Sequence[float]) -> tuple[Totals, 
     `bounds` are the upper ends of the buckets of durations, in seconds. Windows reach back whole hours.
     """
     async with database.transaction() as connection:
-        await connection.execute(_SQL["alone"])
+        await connection.execute(_SQL["lock"])
         latest = await (await connection.execute(_SQL["latest_hour"])).fetchone()
         asked = {"after": latest["hour"] if latest else None, "bounds": list(bounds)}
-        ended = await (await connection.execute(_SQL["ended"], asked)).fetchall()
+        ended = await (await connection.execute(_SQL["finished_by_hour"], asked)).fetchall()
         totals = await _close(connection, Totals(latest["totals"] if latest else {}), ended)
         return totals, {window: _since(totals, await _before(connection, hours)) for window, hours in _HOURS.items()}
 
@@ -92,7 +92,7 @@ def _add(totals: Totals, row: Row) -> None:
 
 
 async def _before(connection: Connection, hours: int) -> Totals:
-    row = await (await connection.execute(_SQL["hour_before"], {"hours": hours})).fetchone()
+    row = await (await connection.execute(_SQL["totals_before"], {"hours": hours})).fetchone()
     return Totals(row["totals"] if row else {})
 
 

@@ -21,27 +21,27 @@ async def register(database: Database, name: str, worker_id: UUID, steps: list[s
         values = {"name": name, "id": worker_id, "steps": steps, "pid": pid, "host": socket.gethostname()}
         row = await (await connection.execute(_SQL["register"], values)).fetchone()
         if row and row["before"]:
-            await connection.execute(_SQL["free_chunks_of"], {"id": row["before"]})
-            await connection.execute(_SQL["free_splits_of"], {"id": row["before"]})
+            await connection.execute(_SQL["release_chunks_of_worker"], {"id": row["before"]})
+            await connection.execute(_SQL["release_splits_of_worker"], {"id": row["before"]})
     return bool(row and row["fell"])
 
 
 async def forget(database: Database) -> None:
     """Drop names nobody has used for a day."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["forget"])
+        await connection.execute(_SQL["prune"])
 
 
 async def beat(database: Database, name: str, worker_id: UUID) -> None:
     """The worker lives."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["beat"], {"name": name, "id": worker_id})
+        await connection.execute(_SQL["update_heartbeat"], {"name": name, "id": worker_id})
 
 
 async def leave(database: Database, name: str, worker_id: UUID) -> None:
     """The worker ends in good order; it holds nothing."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["leave"], {"name": name, "id": worker_id})
+        await connection.execute(_SQL["unregister"], {"name": name, "id": worker_id})
 
 
 async def count_restart(database: Database, step: str) -> None:
@@ -53,7 +53,7 @@ async def count_restart(database: Database, step: str) -> None:
 async def every(database: Database) -> list[Row]:
     """Every worker known: name, host, pid, steps, started_at, left_at, `silent` in seconds, `holding` in chunks."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["every"])).fetchall()
+        return await (await connection.execute(_SQL["list_all"])).fetchall()
 
 
 async def live_by_step(database: Database) -> list[Row]:

@@ -13,7 +13,7 @@ async def differing(database: Database, pharmacy_id: int, ids: "array[int]", has
     """Places of products that are new, inactive or known by another hash, ascending."""
     asked = {"pharmacy_id": pharmacy_id, "ids": BigintArray(ids), "hashes": BigintArray(hashes)}
     async with database.transaction() as connection:
-        await connection.execute(_SQL["pin_plan"])
-        found = await (await connection.execute(_SQL["sift"], asked, binary=True)).fetchone()
+        await connection.execute(_SQL["force_index_plan"])
+        found = await (await connection.execute(_SQL["diff"], asked, binary=True)).fetchone()
     assert found is not None
     return sorted(found["differing"])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_faults
+from integrahub.db.products import record_issues as record_issues
 from integrahub.db.products.bisect import Put, put_whole
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import Chunk
@@ -35,7 +35,7 @@ async def apply(
     No product is in two of the chunks; `put` isolates only where there is one. UnfitValue when PostgreSQL refuses a row
     and `put` does not isolate it, also when a product is there that was thought to be a pharmacy's first.
     """
-    await connection.execute(_SQL["pin_plan"])
+    await connection.execute(_SQL["force_index_plan"])
     found = await _probe(connection, [part.claim for part in parts])
     changes = [ChunkMerge(part, one, max_record) for part, one in zip(parts, found, strict=True)]
     await _insert(connection, changes, put)
@@ -117,7 +117,7 @@ class ChunkMerge:
     async def end(self, connection: Connection) -> dict[str, int]:
         """Report the faults; ArithmeticError unless every record is accounted for."""
         self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
-        await record_faults.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
+        await record_issues.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
         ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
         if len(self._differing) < len(ids):
             differing = {self._claim["ids"][slot] for slot in self._differing} - {0}

@@ -24,7 +24,7 @@ async def begin(connection: Connection, cnpj: str) -> list[Row]:
     """Take the snapshot; the pharmacy's applied loads and replays in the order in which they count."""
     connection.answer = None  # statements over a whole catalogue take as long as they take
     await connection.execute(_SQL["begin"])
-    await connection.execute(_SQL["be_patient"])
+    await connection.execute(_SQL["set_timeouts"])
     await connection.execute(_SQL["create_rebuilt"])
     await connection.execute(_SQL["create_stage"])
     return await (await connection.execute(_SQL["loads"], {"cnpj": cnpj})).fetchall()
@@ -63,10 +63,10 @@ async def fold(connection: Connection, load: Row, *, from_start: bool) -> None:
 async def judge(connection: Connection, cnpj: str, *, from_start: bool) -> Row:
     """`judged` and `unjudged` products, how many differ (`found`), and the first of these (`differences`)."""
     asked = {"cnpj": cnpj, "from_start": from_start, "blank": Jsonb(_BLANK), "names": _NAMES, "limit": _SHOWN}
-    await connection.execute(_SQL["pin_hashing"])
+    await connection.execute(_SQL["force_hash_antijoin"])
     await connection.execute(_SQL["deactivate_absent"], asked)
-    rows = await (await connection.execute(_SQL["judge"], asked)).fetchall()
-    counted = await (await connection.execute(_SQL["count_judged"], asked)).fetchone()
+    rows = await (await connection.execute(_SQL["compare"], asked)).fetchall()
+    counted = await (await connection.execute(_SQL["count_compared"], asked)).fetchone()
     assert counted is not None
     found = rows[0]["found"] if rows else 0
     shown = [{name: row[name] for name in ("product_id", "finding", "columns")} for row in rows]

@@ -1,4 +1,4 @@
-"""Rows of `record_faults`: what a client should know of single records."""
+"""Rows of `record_issues`: what a client should know of single records."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,7 +8,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.dialects.inovafarma.identify import copy_text
 from integrahub.domain.products import RecordIssue
 
-_SQL = load_queries("record_faults")
+_SQL = load_queries("record_issues")
 
 
 async def add(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:

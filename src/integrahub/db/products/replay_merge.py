@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_faults
+from integrahub.db.products import record_issues as record_issues
 from integrahub.db.products.bisect import Put
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import ChunkObject
@@ -27,11 +27,11 @@ async def apply_replay(
     Counters as those of `merging.apply`, with `superseded`: records that later batches made void.
     """
     asked = {"batch_id": claim["batch_id"], "number": claim["number"]}
-    slots = await (await connection.execute(_SQL["slots"], asked)).fetchall()
+    slots = await (await connection.execute(_SQL["chunk_records"], asked)).fetchall()
     replay = _Replay(claim, later)
     replay.read(slots, payload, max_record)
     await replay.write(connection, put)
-    await record_faults.add(connection, claim["batch_id"], claim["number"], replay.faults)
+    await record_issues.add(connection, claim["batch_id"], claim["number"], replay.faults)
     settled = sum(replay.counters[name] for name in SETTLED)
     if settled != len(slots):
         raise ArithmeticError(f"{len(slots)} records, {settled} accounted for: {replay.counters}")
@@ -72,7 +72,7 @@ class _Replay:
     async def write(self, connection: Connection, put: Put) -> None:
         """Fold every row with its product as it stands, and merge."""
         asked = {"pharmacy_id": self._claim["pharmacy_id"], "ids": [row[0] for row in self._rows]}
-        found = await (await connection.execute(_SQL["current"], asked)).fetchall()
+        found = await (await connection.execute(_SQL["current_products"], asked)).fetchall()
         current = {row["product_id"]: row for row in found}
         lines = [self._line(row, current.get(row[0])) for row in self._rows]
         untitled = [row for row, line in zip(self._rows, lines, strict=True) if not line[2 + _TITLE]]

@@ -27,7 +27,7 @@ GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker;
 
 -- What the transaction named; nothing named, nothing seen.
 CREATE OR REPLACE FUNCTION sees_all() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
-  RETURN coalesce(current_setting('integrahub.reach', true), '') = 'all';
+  RETURN coalesce(current_setting('integrahub.tenants', true), '') = 'all';
 CREATE OR REPLACE FUNCTION seen_pharmacies() RETURNS bigint[] STABLE PARALLEL SAFE LANGUAGE sql
   RETURN coalesce(nullif(current_setting('integrahub.pharmacies', true), ''), '{}')::bigint[];
 CREATE OR REPLACE FUNCTION seen_cnpjs() RETURNS text[] STABLE PARALLEL SAFE LANGUAGE sql
@@ -43,7 +43,7 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 
 -- Of one pharmacy each.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
-GRANT SELECT ON products, record_faults TO integrahub_api;
+GRANT SELECT ON products, record_issues TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
 CREATE POLICY api ON full_uploads TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -55,7 +55,7 @@ CREATE POLICY api ON batches TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON batch_chunks TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
-CREATE POLICY api ON record_faults TO integrahub_api
+CREATE POLICY api ON record_issues TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
 CREATE POLICY api ON pharmacy_turns TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -63,7 +63,7 @@ CREATE POLICY api ON pharmacy_turns TO integrahub_api
 CREATE POLICY born ON pharmacy_turns FOR INSERT TO integrahub_api WITH CHECK (last_seq = 0);
 
 -- The operator's.
-GRANT SELECT ON failure_groups, reconciliations, figures TO integrahub_api;
+GRANT SELECT ON failure_groups, reconciliations, statistics TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it tells that it lives, too
 GRANT SELECT, UPDATE ON dead_letters TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON api_keys TO integrahub_api;
@@ -72,7 +72,7 @@ CREATE POLICY api ON failure_groups TO integrahub_api USING ((SELECT sees_all())
 CREATE POLICY api ON workers TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON worker_restarts TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON reconciliations TO integrahub_api USING ((SELECT sees_all()));
-CREATE POLICY api ON figures TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON statistics TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON dead_letters TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON api_keys TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY read ON audit_log FOR SELECT TO integrahub_api USING ((SELECT sees_all()));
@@ -85,8 +85,8 @@ GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process looks whether it may work on it
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_faults,
-  dead_letters, failure_groups, workers, worker_restarts, reconciliations, figures, history,
+GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
+  dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
   bus_messages TO integrahub_worker;
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
 

@@ -1,34 +1,34 @@
 -- find_unrevoked_by_id --
 -- The key that carries an id, unless revoked; whether it has expired, and whether its last use should be noted.
-SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
+SELECT id, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
   coalesce(last_used_at < now() - interval '1 minute', true) AS note_use
 FROM api_keys
 WHERE public_id = %(public_id)s AND revoked_at IS NULL
 
 -- find_unrevoked_by_hash --
 -- A key its bearer chose, unless revoked.
-SELECT id, hash, public_id, reach, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
+SELECT id, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
   coalesce(last_used_at < now() - interval '1 minute', true) AS note_use
 FROM api_keys
 WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL
 
 -- create_unless_taken --
--- A new key; the same chosen key again comes back to life, but never with another reach.
-INSERT INTO api_keys (hash, hint, public_id, reach, cnpjs, scopes, expires_at, rate_limit, replaces, weak)
-VALUES (%(hash)s, %(hint)s, %(public_id)s, %(reach)s, %(cnpjs)s, %(scopes)s, %(expires_at)s, %(rate_limit)s,
+-- A new key; the same chosen key again comes back to life, but never for other pharmacies.
+INSERT INTO api_keys (hash, hint, public_id, tenants, cnpjs, scopes, expires_at, rate_limit, replaces, weak)
+VALUES (%(hash)s, %(hint)s, %(public_id)s, %(tenants)s, %(cnpjs)s, %(scopes)s, %(expires_at)s, %(rate_limit)s,
   %(replaces)s, %(weak)s)
 ON CONFLICT (hash) DO UPDATE SET revoked_at = NULL, expires_at = excluded.expires_at, weak = excluded.weak
-  WHERE api_keys.reach = excluded.reach AND api_keys.cnpjs = excluded.cnpjs
-RETURNING id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
+  WHERE api_keys.tenants = excluded.tenants AND api_keys.cnpjs = excluded.cnpjs
+RETURNING id, hint, tenants, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 
 -- all --
 -- Every key, newest first.
-SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
+SELECT id, hint, tenants, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 FROM api_keys ORDER BY created_at DESC
 
 -- find --
 -- One key, live or not.
-SELECT id, hint, reach, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
+SELECT id, hint, tenants, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak
 FROM api_keys WHERE id = %(id)s
 
 -- revoke_if_live --

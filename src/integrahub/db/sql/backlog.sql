@@ -1,4 +1,4 @@
--- waiting --
+-- count_waiting --
 -- Records that are not applied yet, by pharmacy and the step they wait for; of bodies not split yet an estimate.
 SELECT pharmacy_id, 'split' AS step, sum(greatest(1, bytes / %(estimate)s))::bigint AS records
 FROM batches WHERE finished_at IS NULL AND stage IN ('received', 'splitting') GROUP BY pharmacy_id

@@ -32,7 +32,7 @@ UPDATE batch_chunks SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE batch_id = ANY(%(batches)s::uuid[]) AND finished_at IS NULL AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
--- unsettled --
+-- list_unfinished --
 -- One of these chunks that is not settled, or was cancelled.
 SELECT c.number FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
@@ -65,31 +65,31 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 -- retry_if_claimed --
 -- The chunk's own fault used up an attempt; it is tried again later.
 UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
-  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'place', %(place)s::text)),
+  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'culprit', %(culprit)s::text)),
   last_error = %(error)s, next_attempt_at = now() + make_interval(secs => %(delay)s)
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 
--- bury_if_claimed --
+-- dead_letter_if_claimed --
 -- Every attempt failed: the chunk is dead.
 UPDATE batch_chunks SET status = 'FAILED', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
-  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'place', %(place)s::text)),
+  attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'culprit', %(culprit)s::text)),
   last_error = %(error)s, finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
--- announce_next --
+-- dispatch_next --
 -- The next chunks of a batch: in flight are its share of the slots, and a least number at any rate. The slots grow with
 -- the upsert workers alive: twice the two chunks each holds at once.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
-  WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND announced_at IS NULL
+  WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND dispatched_at IS NULL
   ORDER BY number
   LIMIT greatest(0, greatest(%(least)s, ceil(greatest(%(slots)s, 4 * (SELECT count(*) FROM workers
       WHERE 'upsert' = ANY (steps) AND left_at IS NULL AND seen_at > now() - interval '20 seconds'))::numeric / greatest(1, (SELECT count(*) FROM batches
       WHERE finished_at IS NULL AND stage = 'upserting')))) - (SELECT count(*) FROM batch_chunks
-    WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND announced_at IS NOT NULL))
+    WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND dispatched_at IS NOT NULL))
   FOR UPDATE SKIP LOCKED)
-UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
+UPDATE batch_chunks c SET dispatched_at = now(), dispatches = c.dispatches + 1
 FROM next, batches b, pharmacies p
 WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
   AND c.batch_id = %(batch_id)s AND c.number = next.number
@@ -101,23 +101,23 @@ RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_typ
 WITH due AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL
-    AND (c.status = 'PENDING' AND c.announced_at
-        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8))) AND now()
+    AND (c.status = 'PENDING' AND c.dispatched_at
+        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.dispatches, 8))) AND now()
       OR c.status = 'RETRYING' AND c.next_attempt_at NOT BETWEEN now() AND now() + interval '2 minutes'
-        AND (c.announced_at < c.next_attempt_at OR c.announced_at
-          NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.announcements, 8))) AND now()))
+        AND (c.dispatched_at < c.next_attempt_at OR c.dispatched_at
+          NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(c.dispatches, 8))) AND now()))
   ORDER BY b.received_at, c.number LIMIT 500 FOR UPDATE OF c SKIP LOCKED)
-UPDATE batch_chunks c SET announced_at = now(), announcements = c.announcements + 1
+UPDATE batch_chunks c SET dispatched_at = now(), dispatches = c.dispatches + 1
 FROM due, batches b, pharmacies p
 WHERE c.batch_id = due.batch_id AND c.number = due.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
 RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
 
--- unannounced --
+-- never_dispatched --
 -- Batches in turn that have pending chunks and none in flight.
 SELECT DISTINCT c.batch_id FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
-WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL AND c.announced_at IS NULL LIMIT 500
+WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL AND c.dispatched_at IS NULL LIMIT 500
 
--- free_expired --
+-- release_expired --
 -- Chunks whose worker fell silent: a crash each.
 WITH expired AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
@@ -128,7 +128,7 @@ UPDATE batch_chunks c SET status = 'RETRYING', claim_token = NULL, lease_until =
 FROM expired WHERE c.batch_id = expired.batch_id AND c.number = expired.number
 RETURNING c.batch_id, c.number, c.crashes
 
--- bury_if_crashed --
+-- dead_letter_if_crash_limit --
 -- Too many crashes: the chunk is dead.
 UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent too often', finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s

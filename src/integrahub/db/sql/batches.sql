@@ -31,7 +31,7 @@ WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
 UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s::uuid[]) AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
--- not_ended --
+-- find_unfinished --
 -- A batch whose split did not end well: it is another's, or for nothing.
 SELECT id FROM batches
 WHERE id = ANY(%(ids)s::uuid[]) AND (stage IN ('received', 'splitting') OR status IN ('FAILED', 'CANCELLED')) LIMIT 1
@@ -52,8 +52,8 @@ SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage =
 -- end_split --
 -- All chunks are known: what follows is this batch's turn, or waiting for it.
 UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(left)s, items_total = %(items)s,
-  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL, announced_at = now(),
-  announcements = 0,
+  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL, dispatched_at = now(),
+  dispatches = 0,
   stage = CASE WHEN EXISTS (
       SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
         AND e.finished_at IS NULL) THEN 'waiting'
@@ -70,13 +70,13 @@ WHERE id = %(id)s AND finished_at IS NULL RETURNING id
 -- retry_split --
 -- Hand a split back, to be tried again later.
 UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, attempts = attempts + %(used)s,
-  next_attempt_at = now() + make_interval(secs => %(delay)s), announced_at = NULL
+  next_attempt_at = now() + make_interval(secs => %(delay)s), dispatched_at = NULL
 WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
--- pass_turns_if_free --
+-- grant_turns_if_free --
 -- The lowest unfinished batch of each pharmacy gets the turn when it waits for it.
 UPDATE batches b SET stage = CASE WHEN coalesce(b.chunks_left, 0) = 0 THEN 'finishing' ELSE 'upserting' END,
-  announced_at = now(), announcements = 0
+  dispatched_at = now(), dispatches = 0
 FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
 CROSS JOIN LATERAL (
   SELECT id FROM batches WHERE pharmacy_id = k.pharmacy_id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) n
@@ -90,15 +90,15 @@ SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at 
 -- The batch, when it is not final.
 SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
 
--- take_off_chunks --
+-- decrement_chunks_left --
 -- So many chunks less; whoever reads 0 has the batch finished.
 WITH done AS MATERIALIZED (
   SELECT b.id, k.count FROM unnest(%(ids)s::uuid[], %(counts)s::int[]) AS k (id, count) JOIN batches b ON b.id = k.id
   ORDER BY b.id FOR UPDATE OF b)
 UPDATE batches b SET chunks_left = b.chunks_left - done.count,
   stage = CASE WHEN b.chunks_left = done.count THEN 'finishing' ELSE b.stage END,
-  announced_at = CASE WHEN b.chunks_left = done.count THEN now() ELSE b.announced_at END,
-  announcements = CASE WHEN b.chunks_left = done.count THEN 0 ELSE b.announcements END
+  dispatched_at = CASE WHEN b.chunks_left = done.count THEN now() ELSE b.dispatched_at END,
+  dispatches = CASE WHEN b.chunks_left = done.count THEN 0 ELSE b.dispatches END
 FROM done WHERE b.id = done.id RETURNING b.id, b.chunks_left
 
 -- totals --
@@ -150,7 +150,7 @@ FROM batches b
 WHERE p.id = %(pharmacy_id)s AND b.pharmacy_id = p.id AND b.received_seq = %(received_seq)s
   AND coalesce(p.full_seen_at, '-infinity') < b.received_at
 
--- mark_have_products --
+-- set_has_products --
 -- From now on loads look at what is there.
 UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
 
@@ -161,7 +161,7 @@ INSERT INTO batches (id, pharmacy_id, received_seq, kind, parent_id, load_type, 
 VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(kind)s, %(parent_id)s, 'full', 0, '', 'waiting', 'PROCESSING',
   0, 0, 0, now(), now())
 
--- take_number --
+-- next_received_seq --
 -- The pharmacy's next number; its turn row is locked.
 UPDATE pharmacy_turns SET last_seq = last_seq + 1 WHERE pharmacy_id = %(pharmacy_id)s RETURNING last_seq
 
@@ -182,7 +182,7 @@ UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s
   deactivation_facts = %(facts)s, absence_proven = %(proven)s
 WHERE id = %(id)s AND deactivation_state = 'waiting'
 
--- parts --
+-- full_window_parts --
 -- The FULLs that made one catalogue when a window was closed: between two of them is no gap longer than the window.
 WITH fulls AS (
   SELECT *, first_byte_at > lag(received_at) OVER (ORDER BY received_seq) + make_interval(mins => %(minutes)s) AS late
@@ -217,11 +217,11 @@ WITH due AS MATERIALIZED (
   WHERE kind IN ('load', 'replay') AND finished_at IS NULL
     AND coalesce(next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
     AND (stage = 'received' OR (stage = 'splitting' AND lease_until NOT BETWEEN now() AND now() + interval '1 minute'))
-    AND (announced_at IS NULL OR announced_at
-        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8))) AND now()
-      OR (stage = 'splitting' AND announced_at < lease_until))
+    AND (dispatched_at IS NULL OR dispatched_at
+        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(dispatches, 8))) AND now()
+      OR (stage = 'splitting' AND dispatched_at < lease_until))
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
+UPDATE batches b SET dispatched_at = now(), dispatches = b.dispatches + 1
 FROM due, pharmacies p WHERE b.id = due.id AND p.id = b.pharmacy_id
 RETURNING b.id, b.load_type, b.received_at, p.cnpj
 
@@ -230,8 +230,8 @@ RETURNING b.id, b.load_type, b.received_at, p.cnpj
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE finished_at IS NULL AND stage = 'finishing'
-    AND announced_at NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(announcements, 8))) AND now()
+    AND dispatched_at NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(dispatches, 8))) AND now()
   ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
-UPDATE batches b SET announced_at = now(), announcements = b.announcements + 1
+UPDATE batches b SET dispatched_at = now(), dispatches = b.dispatches + 1
 FROM due WHERE b.id = due.id
 RETURNING b.id

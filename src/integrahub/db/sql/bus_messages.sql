@@ -18,7 +18,7 @@ UPDATE bus_messages m SET due_at = now() + %(visibility)s * interval '1 second'
 FROM due WHERE m.id = due.id
 RETURNING m.id, m.body
 
--- settle --
+-- ack --
 -- Remove messages that are done.
 DELETE FROM bus_messages WHERE id = ANY(%(ids)s)
 

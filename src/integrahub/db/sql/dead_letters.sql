@@ -1,16 +1,16 @@
 -- insert_unless_known --
 -- A chunk that will not be tried again by itself. One letter a chunk.
-INSERT INTO dead_letters (batch_id, chunk, cnpj, location, records, error_class, error_code, place, message, stack,
+INSERT INTO dead_letters (batch_id, chunk, cnpj, location, records, error_class, error_code, culprit, message, stack,
   attempts, fingerprint)
-VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(location)s, %(records)s, %(error_class)s, %(error_code)s, %(place)s,
+VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(location)s, %(records)s, %(error_class)s, %(error_code)s, %(culprit)s,
   %(message)s, %(stack)s, %(attempts)s, %(fingerprint)s)
 ON CONFLICT (batch_id, chunk) DO NOTHING
 
 -- insert_message_unless_known --
 -- A message no step can work on. One letter each time it is given up.
-INSERT INTO dead_letters (letter_id, trace_id, topic, body, records, error_class, error_code, place, message, stack,
+INSERT INTO dead_letters (letter_id, trace_id, topic, body, records, error_class, error_code, culprit, message, stack,
   attempts, fingerprint, created_at)
-VALUES (%(letter_id)s, %(trace_id)s, %(topic)s, %(body)s, 0, %(error_class)s, %(error_code)s, %(place)s, %(message)s,
+VALUES (%(letter_id)s, %(trace_id)s, %(topic)s, %(body)s, 0, %(error_class)s, %(error_code)s, %(culprit)s, %(message)s,
   %(stack)s, '[]', %(fingerprint)s, %(failed_at)s)
 ON CONFLICT (letter_id) DO NOTHING
 
@@ -24,9 +24,9 @@ WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s
 -- Count letters that were not counted yet under their fingerprints; each is counted once.
 WITH fresh AS (
   UPDATE dead_letters SET grouped_at = now() WHERE grouped_at IS NULL
-  RETURNING id, fingerprint, error_class, error_code, place, created_at)
-INSERT INTO failure_groups AS g (fingerprint, error_class, error_code, place, count, first_seen, last_seen, sample)
-SELECT fingerprint, min(error_class), min(error_code), min(place), count(*), min(created_at), max(created_at), max(id)
+  RETURNING id, fingerprint, error_class, error_code, culprit, created_at)
+INSERT INTO failure_groups AS g (fingerprint, error_class, error_code, culprit, count, first_seen, last_seen, sample)
+SELECT fingerprint, min(error_class), min(error_code), min(culprit), count(*), min(created_at), max(created_at), max(id)
 FROM fresh GROUP BY fingerprint
 ON CONFLICT (fingerprint) DO UPDATE SET count = g.count + excluded.count, sample = excluded.sample,
   first_seen = least(g.first_seen, excluded.first_seen), last_seen = greatest(g.last_seen, excluded.last_seen)
@@ -39,7 +39,7 @@ WHERE grouped_at IS NULL AND created_at < now() - interval '5 seconds' LIMIT 100
 
 -- page --
 -- Letters, newest first, after the cursor.
-SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_class, error_code, place, message, attempts,
+SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_class, error_code, culprit, message, attempts,
   fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters
 WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
@@ -52,10 +52,10 @@ ORDER BY id DESC LIMIT %(limit)s
 -- find --
 -- One letter, with its stack, and its message with what is no ASCII escaped.
 SELECT id, batch_id, chunk, cnpj, topic, trace_id, encode(body, 'escape') AS body, location, records, error_class,
-  error_code, place, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by
+  error_code, culprit, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters WHERE id = %(id)s
 
--- unsettled --
+-- list_unresolved --
 -- Letters of a filter that wait for a person, oldest first.
 SELECT id, batch_id, chunk, location, topic, body FROM dead_letters
 WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
@@ -63,15 +63,15 @@ WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS N
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
 ORDER BY id LIMIT %(limit)s
 
--- ask_replay --
+-- request_replay --
 -- A person wants these applied again; sweep releases them at its rate.
 UPDATE dead_letters SET replay_asked_at = now() WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
 
--- settle --
+-- resolve --
 -- A message sent again: if it still cannot be read, it comes back as a new letter.
 UPDATE dead_letters SET settled_at = now() WHERE id = %(id)s
 
 -- groups --
 -- Failures by fingerprint, latest first.
-SELECT fingerprint, error_class, error_code, place, count, first_seen, last_seen, sample
+SELECT fingerprint, error_class, error_code, culprit, count, first_seen, last_seen, sample
 FROM failure_groups ORDER BY last_seen DESC LIMIT 500

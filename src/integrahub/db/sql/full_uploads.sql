@@ -1,4 +1,4 @@
--- begin_if_windowed --
+-- start_if_windowed --
 -- A part of a FULL is on its way, where FULLs come in parts.
 INSERT INTO full_uploads (batch_id, pharmacy_id, begun_at)
 SELECT %(id)s, id, now() - make_interval(secs => %(age)s) FROM pharmacies

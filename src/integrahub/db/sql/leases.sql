@@ -6,6 +6,6 @@ UPDATE batch_chunks SET lease_until = now() WHERE finished_at IS NULL AND status
 -- Splits that workers of an earlier run held.
 UPDATE batches SET lease_until = now() WHERE finished_at IS NULL AND stage = 'splitting' AND lease_until > now()
 
--- forget_queue --
+-- requeue_messages --
 -- Messages an earlier run had taken are due again.
 UPDATE bus_messages SET due_at = now() WHERE due_at > now()

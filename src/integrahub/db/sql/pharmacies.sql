@@ -36,6 +36,6 @@ UPDATE pharmacies SET
 WHERE cnpj = %(cnpj)s
 RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 
--- known_of --
+-- find_existing --
 -- Which of these CNPJs there are; two tell that it is not clear which was meant.
 SELECT cnpj FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[]) LIMIT 2

@@ -1,4 +1,4 @@
--- pin_plan --
+-- force_index_plan --
 -- The merge walks the primary key, whatever the statistics say of a fresh table.
 SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
 ORDER BY k.place
 
--- sift --
+-- diff --
 -- Of records sent, those whose product is new, inactive or known by another hash, by their place.
 SELECT coalesce(array_agg(s.place::int - 1), '{}') AS differing
 FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[]) WITH ORDINALITY AS s (product_id, hash, place)
@@ -109,7 +109,7 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
 RETURNING s.place)
 SELECT place, count(*) AS updated FROM merged GROUP BY place
 
--- pin_absence --
+-- force_hash_antijoin --
 -- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
 SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
@@ -145,9 +145,9 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
 -- later_loads --
 -- The loads of a pharmacy from a number on, and the replays that count among them, as far as they were received.
 SELECT id, inserted, reactivated FROM batches
-WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'revival')
+WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'chunk_replay')
   AND coalesce(origin_seq, received_seq) >= %(first)s AND received_seq <= %(until)s
 
--- written --
+-- rows_written --
 -- The table's own count of rows ever written.
 SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'products'

@@ -1,8 +1,8 @@
--- meet --
+-- insert_missing --
 -- Rows for subjects never seen before.
 INSERT INTO rate_windows (subject) SELECT unnest(%(subjects)s::text[]) ON CONFLICT (subject) DO NOTHING
 
--- take --
+-- hit --
 -- Take of each subject's limit what is asked for, as far as there is room: the current window's count and, as a
 -- window slides, the rest of the one before. What is refused is not counted.
 WITH asked AS (
@@ -19,6 +19,6 @@ UPDATE rate_windows r SET number = j.window, taken = j.taken + j.granted, before
 FROM judged j WHERE r.subject = j.subject
 RETURNING r.subject, j.granted, r.taken, r.before, j.elapsed::float8 AS elapsed
 
--- forget --
+-- prune --
 -- Subjects not seen for an hour, which is longer than any window.
 DELETE FROM rate_windows WHERE touched_at < now() - interval '1 hour'

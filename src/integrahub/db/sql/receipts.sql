@@ -1,11 +1,11 @@
--- keyed --
+-- find_by_idempotency_key --
 -- Batches already received under these idempotency keys; failed and cancelled ones never absorb a resend.
 SELECT b.id, b.pharmacy_id, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at
 FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[]) AS k (pharmacy_id, idempotency_key)
 JOIN batches b ON b.pharmacy_id = k.pharmacy_id AND b.idempotency_key = k.idempotency_key
 WHERE b.status NOT IN ('FAILED', 'CANCELLED')
 
--- latest --
+-- find_latest --
 -- The newest load of each pharmacy, when it is young enough to be a resend of the same body. Sought among the last
 -- numbers alone: however the statement is planned, it reads no long history.
 SELECT b.id, b.pharmacy_id, b.load_type, b.sha256, b.status, b.received_at
@@ -17,7 +17,7 @@ CROSS JOIN LATERAL (
 ) b
 WHERE b.status NOT IN ('FAILED', 'CANCELLED') AND b.received_at > clock_timestamp() - interval '10 minutes'
 
--- take_numbers --
+-- next_received_seqs --
 -- The next numbers of each pharmacy; its turn row is locked, so they have no gaps.
 UPDATE pharmacy_turns t SET last_seq = t.last_seq + k.wanted
 FROM unnest(%(pharmacies)s::bigint[], %(wanted)s::bigint[]) AS k (pharmacy_id, wanted)
@@ -27,7 +27,7 @@ RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp(
 -- insert --
 -- Accepted batches: one statement, so that row security is asked once.
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
-  body, location, bytes, sha256, first_byte_at, received_at, announced_at)
+  body, location, bytes, sha256, first_byte_at, received_at, dispatched_at)
 SELECT k.id, k.pharmacy_id, k.received_seq, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
   CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256,
   %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()

@@ -11,14 +11,14 @@ CROSS JOIN LATERAL (
     coalesce(sum(c.rejected), 0) AS rejected
   FROM batch_chunks c WHERE c.batch_id = b.id) k
 CROSS JOIN LATERAL (
-  SELECT count(*) AS rejected FROM record_faults r WHERE r.batch_id = b.id AND r.severity = 'rejected') f
-WHERE b.kind IN ('load', 'replay', 'revival') AND b.items_total IS NOT NULL
+  SELECT count(*) AS rejected FROM record_issues r WHERE r.batch_id = b.id AND r.severity = 'rejected') f
+WHERE b.kind IN ('load', 'replay', 'chunk_replay') AND b.items_total IS NOT NULL
   AND (b.finished_at IS NULL OR b.finished_at > now() - interval '1 day')
   AND (b.items_total <> k.held OR k.completed <> k.settled OR b.finished_at IS NOT NULL AND (k.rejected <> f.rejected
     OR b.items_total <> b.inserted + b.updated + b.unchanged + b.merged + b.rejected + b.superseded + b.cancelled + b.dead))
 ORDER BY b.received_at LIMIT 1000
 
--- keep --
+-- save --
 -- The latest reconciliation; there is one row.
 INSERT INTO reconciliations (singleton, at, unaccounted) VALUES (true, now(), %(unaccounted)s)
 ON CONFLICT (singleton) DO UPDATE SET at = excluded.at, unaccounted = excluded.unaccounted

@@ -1,24 +1,24 @@
 -- insert_batch --
 -- A batch to be split and applied again, in the place it had.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding,
-  item_count_claimed, body, location, bytes, sha256, first_byte_at, announced_at)
+  item_count_claimed, body, location, bytes, sha256, first_byte_at, dispatched_at)
 SELECT %(id)s, pharmacy_id, %(received_seq)s, received_seq, 'replay', id, load_type, media_type, encoding,
   item_count_claimed, body, location, bytes, sha256, now(), now()
 FROM batches WHERE id = %(parent_id)s
 
--- insert_revival --
+-- insert_chunk_replay --
 -- Dead chunks of a batch, to be applied again; what they hold is known already.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding, body,
   bytes, sha256, stage, status, chunks_total, chunks_left, items_total, first_byte_at, started_at, split_at,
   read_zone)
-SELECT %(id)s, b.pharmacy_id, %(received_seq)s, coalesce(b.origin_seq, b.received_seq), 'revival',
+SELECT %(id)s, b.pharmacy_id, %(received_seq)s, coalesce(b.origin_seq, b.received_seq), 'chunk_replay',
   coalesce(b.parent_id, b.id), b.load_type, b.media_type, b.encoding, b.body, b.bytes, b.sha256, 'waiting', 'PROCESSING',
   count(*), count(*), sum(d.records), now(), now(), now(), b.read_zone
 FROM batches b JOIN dead_letters d ON d.batch_id = b.id
 WHERE b.id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
 GROUP BY b.id
 
--- insert_revival_chunks --
+-- insert_chunk_replay_chunks --
 -- The chunks of the letters; their hashes are of no use, for the product may have gone on.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
   rejection)
@@ -28,18 +28,18 @@ SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location,
 FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
 WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
 
--- lock_unsettled --
+-- lock_unresolved --
 -- The letters that still wait for a person.
 SELECT id FROM dead_letters WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL ORDER BY id FOR UPDATE
 
--- asked --
+-- requested --
 -- Letters whose replay was asked for, by batch, oldest first, no more than a round may take.
 SELECT batch_id, array_agg(id ORDER BY id) AS letters
 FROM (SELECT id, batch_id FROM dead_letters WHERE replay_asked_at IS NOT NULL AND settled_at IS NULL AND batch_id IS NOT NULL
   ORDER BY id LIMIT %(rate)s) d
 GROUP BY batch_id ORDER BY min(id)
 
--- settle_letters --
+-- resolve_letters --
 -- Their records are another batch's now.
 UPDATE dead_letters SET settled_at = now(), replayed_by = %(id)s
 WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
@@ -71,13 +71,13 @@ WITH mine AS MATERIALIZED (
       count(*) AS records
     FROM batches l JOIN batch_chunks c ON c.batch_id = l.id AND c.status = 'COMPLETED'
     CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = i
-    WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival')
+    WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'chunk_replay')
       AND l.received_seq < %(received_seq)s AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s
     GROUP BY l.id, c.number, m.product_id)
 SELECT h.product_id, h.batch_id, h.number, h.load_type, h.seq FROM had h
-WHERE h.records > (SELECT count(*) FROM record_faults f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
+WHERE h.records > (SELECT count(*) FROM record_issues f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
     AND f.severity = 'rejected' AND f.product_id = h.product_id::text)
-  AND NOT EXISTS (SELECT FROM record_faults f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
+  AND NOT EXISTS (SELECT FROM record_issues f WHERE f.batch_id = h.batch_id AND f.chunk = h.number
     AND f.product_id = h.product_id::text AND f.code IN ('title_missing', 'record_refused'))
 ORDER BY h.load_type DESC, h.seq
 
@@ -100,7 +100,7 @@ WITH mine AS MATERIALIZED (
   later AS MATERIALIZED (SELECT * FROM gone WHERE first > %(origin_seq)s AND seq < %(received_seq)s),
   present AS MATERIALIZED (
     SELECT DISTINCT e.seq, m.product_id
-    FROM later e JOIN batches l ON l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival')
+    FROM later e JOIN batches l ON l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'chunk_replay')
       AND l.received_seq < %(received_seq)s AND coalesce(l.origin_seq, l.received_seq) BETWEEN e.first AND e.seq
     JOIN batch_chunks c ON c.batch_id = l.id
     CROSS JOIN LATERAL unnest(c.ids) AS i JOIN mine m ON m.product_id = abs(i))
@@ -117,7 +117,7 @@ WITH mine AS MATERIALIZED (
 SELECT DISTINCT c.batch_id, c.number, c.location, l.location AS body_location
 FROM batches l JOIN batch_chunks c ON c.batch_id = l.id AND c.status = 'COMPLETED'
 CROSS JOIN LATERAL unnest(c.ids) AS i LEFT JOIN mine m ON m.product_id = i
-WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'revival') AND l.load_type = 'delta'
+WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'chunk_replay') AND l.load_type = 'delta'
   AND (m.product_id IS NOT NULL OR NOT EXISTS (SELECT FROM batch_chunks WHERE batch_id = %(batch_id)s))
   AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s AND l.body IS NULL
 
@@ -128,13 +128,13 @@ SELECT c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_pos
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number JOIN batches b ON b.id = c.batch_id
 
--- slots --
+-- chunk_records --
 -- A chunk's records whose product it answers for.
 SELECT s.slot::int - 1 AS slot, s.product_id FROM batch_chunks c
 CROSS JOIN LATERAL unnest(c.ids) WITH ORDINALITY AS s (product_id, slot)
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0 ORDER BY s.slot
 
--- current --
+-- current_products --
 -- Products as they stand, as COPY text.
 SELECT product_id, is_active, title, description, brand, ncm, category, image_link, color, ean, shop_id, size,
   price::text, wholesale_price::text, price_promos::text, stock::text, wholesale_min::text, measure, indice::text,

@@ -40,16 +40,16 @@ ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
 
 -- faults --
 -- What is to be told of single records, in the body's order, after the cursor.
-SELECT position, byte_offset, severity, product_id, field, code, value FROM record_faults
+SELECT position, byte_offset, severity, product_id, field, code, value FROM record_issues
 WHERE batch_id = %(id)s
   AND (%(after)s::bigint IS NULL OR (position, field, code) > (%(after)s, %(after_field)s, %(after_code)s))
 ORDER BY position, field, code LIMIT %(limit)s
 
--- rejected_places --
+-- rejected_positions --
 -- Where the rejected records of a batch are kept.
 SELECT c.number, c.location, c.body_start, c.body_bytes, c.first_position, b.body, b.media_type, b.encoding,
   array_agg(DISTINCT f.position ORDER BY f.position) AS positions
-FROM record_faults f JOIN batch_chunks c ON c.batch_id = f.batch_id AND c.number = f.chunk
+FROM record_issues f JOIN batch_chunks c ON c.batch_id = f.batch_id AND c.number = f.chunk
 JOIN batches b ON b.id = c.batch_id
 WHERE f.batch_id = %(id)s AND f.severity = 'rejected'
 GROUP BY b.id, c.batch_id, c.number ORDER BY c.number

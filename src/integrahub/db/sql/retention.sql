@@ -23,7 +23,7 @@ FROM (SELECT id FROM batches f
 LEFT JOIN batch_chunks c ON c.batch_id = b.id AND c.body_start IS NULL AND c.location LIKE 'chunks/%%'
 GROUP BY b.id
 
--- chunks_removed --
+-- mark_chunks_deleted --
 -- Their objects are deleted.
 UPDATE batches SET chunks_removed_at = now() WHERE id = ANY(%(ids)s)
 
@@ -32,12 +32,12 @@ UPDATE batches SET chunks_removed_at = now() WHERE id = ANY(%(ids)s)
 SELECT b.id, b.location FROM batches b
 WHERE b.body_removed_at IS NULL AND b.finished_at < now() - make_interval(days => %(days)s)
   AND NOT EXISTS (SELECT FROM batches r
-    WHERE r.pharmacy_id = b.pharmacy_id AND r.finished_at IS NULL AND r.kind IN ('replay', 'revival'))
+    WHERE r.pharmacy_id = b.pharmacy_id AND r.finished_at IS NULL AND r.kind IN ('replay', 'chunk_replay'))
   AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = b.id AND d.settled_at IS NULL
     AND d.location NOT LIKE 'dead/%%')
 ORDER BY b.finished_at LIMIT %(limit)s
 
--- bodies_removed --
+-- mark_bodies_deleted --
 -- Their objects are deleted, and what rode in the row with them.
 UPDATE batches SET body = NULL, location = NULL, body_removed_at = now() WHERE id = ANY(%(ids)s)
 
@@ -47,7 +47,7 @@ SELECT id, CASE WHEN location LIKE 'dead/%%' THEN location END AS location FROM 
 WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NOT NULL
 ORDER BY id LIMIT %(limit)s
 
--- letters_removed --
+-- mark_letters_deleted --
 -- Their copies are deleted.
 UPDATE dead_letters SET location = NULL WHERE id = ANY(%(ids)s)
 
@@ -69,7 +69,7 @@ WHERE b.body_removed_at IS NOT NULL AND b.rows_removed_at IS NULL
     AND coalesce(u.full_from_seq, u.origin_seq, u.received_seq) <= b.received_seq)
 ORDER BY b.finished_at LIMIT %(limit)s
 
--- rows_removed --
+-- mark_rows_deleted --
 -- Delete the chunk rows of these batches.
 WITH gone AS (DELETE FROM batch_chunks WHERE batch_id = ANY(%(ids)s))
 UPDATE batches SET rows_removed_at = now() WHERE id = ANY(%(ids)s)
@@ -80,9 +80,9 @@ SELECT id FROM batches
 WHERE rows_removed_at IS NOT NULL AND report_removed_at IS NULL AND finished_at < now() - make_interval(days => %(days)s)
 ORDER BY finished_at LIMIT %(limit)s
 
--- reports_removed --
+-- mark_reports_deleted --
 -- Delete the reports of these batches.
-WITH gone AS (DELETE FROM record_faults WHERE batch_id = ANY(%(ids)s))
+WITH gone AS (DELETE FROM record_issues WHERE batch_id = ANY(%(ids)s))
 UPDATE batches SET report_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- batches_due --
@@ -94,7 +94,7 @@ WHERE b.report_removed_at IS NOT NULL AND b.finished_at < now() - make_interval(
   AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = b.id)
 ORDER BY b.finished_at LIMIT %(limit)s
 
--- batches_removed --
+-- mark_batches_deleted --
 -- Delete the batches themselves.
 DELETE FROM batches WHERE id = ANY(%(ids)s)
 
@@ -103,7 +103,7 @@ DELETE FROM batches WHERE id = ANY(%(ids)s)
 SELECT id FROM dead_letters WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NULL
 ORDER BY id LIMIT %(limit)s
 
--- notes_removed --
+-- mark_notes_deleted --
 -- Delete the letters themselves.
 DELETE FROM dead_letters WHERE id = ANY(%(ids)s)
 

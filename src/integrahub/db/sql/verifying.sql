@@ -2,7 +2,7 @@
 -- One snapshot for all that follows, however long it takes.
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
 
--- be_patient --
+-- set_timeouts --
 -- Bodies are read between the statements.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
 
@@ -12,7 +12,7 @@ SELECT b.id, b.kind, b.received_seq, coalesce(b.origin_seq, b.received_seq) AS o
   b.encoding, b.items_total, b.body IS NOT NULL AS is_inline, coalesce(b.location, o.location) AS location, p.cnpj,
   coalesce(b.read_zone, p.time_zone) AS time_zone, EXISTS (SELECT FROM batches f WHERE f.pharmacy_id = b.pharmacy_id AND f.received_seq = 1) AS has_first
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN batches o ON o.id = b.parent_id
-WHERE p.cnpj = %(cnpj)s AND b.kind IN ('load', 'replay', 'revival')
+WHERE p.cnpj = %(cnpj)s AND b.kind IN ('load', 'replay', 'chunk_replay')
   AND (b.rows_removed_at IS NOT NULL
     OR EXISTS (SELECT FROM batch_chunks c WHERE c.batch_id = b.id AND c.status = 'COMPLETED'))
 ORDER BY origin, b.received_seq
@@ -27,7 +27,7 @@ SELECT ids FROM batch_chunks WHERE batch_id = %(id)s AND status = 'COMPLETED'
 
 -- refused_ids --
 -- Products whose columns were read and yet not written.
-SELECT DISTINCT product_id FROM record_faults
+SELECT DISTINCT product_id FROM record_issues
 WHERE batch_id = %(id)s AND code IN ('title_missing', 'record_refused', 'product_repeated')
 
 -- create_rebuilt --
@@ -65,7 +65,7 @@ ON CONFLICT (product_id) DO UPDATE SET said = excluded.said, columns = r.columns
     THEN jsonb_build_object('extra', coalesce(r.columns -> 'extra', '{}') || (excluded.columns -> 'extra'))
     ELSE '{}' END
 
--- pin_hashing --
+-- force_hash_antijoin --
 -- Absence is one hash of the ids present: nothing is known of fresh tables.
 SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true)
 
@@ -85,7 +85,7 @@ WITH pharmacy AS (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s),
     GROUP BY b.id),
   present AS MATERIALIZED (
     SELECT DISTINCT e.decided, abs(i) AS product_id
-    FROM gone e CROSS JOIN pharmacy f JOIN batches l ON l.pharmacy_id = f.id AND l.kind IN ('load', 'replay', 'revival')
+    FROM gone e CROSS JOIN pharmacy f JOIN batches l ON l.pharmacy_id = f.id AND l.kind IN ('load', 'replay', 'chunk_replay')
       AND l.received_seq <= e.decided AND coalesce(l.origin_seq, l.received_seq) >= e.first
     JOIN batch_chunks c ON c.batch_id = l.id CROSS JOIN LATERAL unnest(c.ids) AS i)
 UPDATE rebuilt r SET is_active = false
@@ -93,7 +93,7 @@ FROM gone e
 WHERE e.first > r.said
   AND NOT EXISTS (SELECT FROM present s WHERE s.decided = e.decided AND s.product_id = r.product_id)
 
--- judge --
+-- compare --
 -- Products whose row is not what the bodies tell, with the columns that differ; `found` counts them all.
 WITH had AS (
     SELECT p.product_id, to_jsonb(p) AS columns FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
@@ -111,7 +111,7 @@ WITH had AS (
 SELECT product_id, finding, CASE finding WHEN 'different' THEN columns ELSE '{}' END AS columns, count(*) OVER () AS found
 FROM compared WHERE cardinality(columns) > 0 ORDER BY product_id LIMIT %(limit)s
 
--- count_judged --
+-- count_compared --
 -- Products compared, and products of which too little is kept.
 SELECT count(*) FILTER (WHERE coalesce(r.whole, %(from_start)s)) AS judged,
   count(*) FILTER (WHERE NOT coalesce(r.whole, %(from_start)s)) AS unjudged

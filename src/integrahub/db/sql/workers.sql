@@ -8,25 +8,25 @@ WITH before AS (SELECT id, left_at FROM workers WHERE name = %(name)s),
     RETURNING name)
 SELECT (SELECT id FROM before) AS before, (SELECT left_at IS NULL FROM before) AS fell FROM taken
 
--- free_chunks_of --
+-- release_chunks_of_worker --
 -- The chunks a dead worker held.
 UPDATE batch_chunks SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND status = 'PROCESSING' AND lease_until > now()
 
--- free_splits_of --
+-- release_splits_of_worker --
 -- The splits a dead worker held.
 UPDATE batches SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND stage = 'splitting' AND lease_until > now()
 
--- beat --
+-- update_heartbeat --
 -- The worker lives.
 UPDATE workers SET seen_at = now() WHERE name = %(name)s AND id = %(id)s
 
--- leave --
+-- unregister --
 -- The worker ended because it was asked to, with nothing in its hands.
 UPDATE workers SET left_at = now() WHERE name = %(name)s AND id = %(id)s
 
--- forget --
+-- prune --
 -- Names nobody has used for a day.
 DELETE FROM workers WHERE seen_at < now() - interval '1 day'
 
@@ -35,7 +35,7 @@ DELETE FROM workers WHERE seen_at < now() - interval '1 day'
 INSERT INTO worker_restarts (step, restarts) VALUES (%(step)s, 1)
 ON CONFLICT (step) DO UPDATE SET restarts = worker_restarts.restarts + 1
 
--- every --
+-- list_all --
 -- Every worker known, with how long ago it was seen, and how many chunks it holds.
 SELECT w.name, w.host, w.pid, w.steps, w.started_at, w.left_at,
   extract(epoch FROM now() - w.seen_at)::float8 AS silent,

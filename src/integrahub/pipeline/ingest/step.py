@@ -109,7 +109,7 @@ class Ingest:
         return outcome
 
     async def close(self) -> None:
-        """Wait for commits and announcements under way."""
+        """Wait for commits and dispatches under way."""
         await self._accept.close()
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)

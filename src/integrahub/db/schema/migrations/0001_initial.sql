@@ -105,8 +105,8 @@ CREATE TABLE batches (
   started_at timestamptz,
   split_at timestamptz,
   finished_at timestamptz,
-  announced_at timestamptz,
-  announcements integer NOT NULL DEFAULT 0,
+  dispatched_at timestamptz,
+  dispatches integer NOT NULL DEFAULT 0,
   claim_token uuid,
   worker_id uuid,
   lease_until timestamptz,
@@ -175,8 +175,8 @@ CREATE TABLE batch_chunks (
   attempts integer NOT NULL DEFAULT 0,
   crashes integer NOT NULL DEFAULT 0,
   next_attempt_at timestamptz,
-  announced_at timestamptz,
-  announcements integer NOT NULL DEFAULT 0,
+  dispatched_at timestamptz,
+  dispatches integer NOT NULL DEFAULT 0,
   inserted integer NOT NULL DEFAULT 0,
   updated integer NOT NULL DEFAULT 0,
   unchanged integer NOT NULL DEFAULT 0,
@@ -195,7 +195,7 @@ ALTER TABLE batch_chunks ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE INDEX batch_chunks_unfinished ON batch_chunks (batch_id, status) WHERE finished_at IS NULL;
 
 -- What a client should know of single records: rejections and warnings.
-CREATE TABLE record_faults (
+CREATE TABLE record_issues (
   batch_id uuid NOT NULL,
   chunk integer NOT NULL,
   position bigint NOT NULL,                    -- of the record in the body, from 0
@@ -206,7 +206,7 @@ CREATE TABLE record_faults (
   code text NOT NULL,
   value text NOT NULL DEFAULT ''
 );
-CREATE INDEX record_faults_batch ON record_faults (batch_id, position);
+CREATE INDEX record_issues_batch ON record_issues (batch_id, position);
 
 -- Work that is not tried again by itself: a chunk whose every attempt failed, or a message that cannot be read.
 CREATE TABLE dead_letters (
@@ -220,7 +220,7 @@ CREATE TABLE dead_letters (
   records integer NOT NULL,
   error_class text NOT NULL,
   error_code text NOT NULL,
-  place text NOT NULL,
+  culprit text NOT NULL,
   message text NOT NULL,
   stack text NOT NULL,
   attempts jsonb NOT NULL,
@@ -235,7 +235,7 @@ CREATE TABLE failure_groups (
   fingerprint text PRIMARY KEY,
   error_class text NOT NULL,
   error_code text NOT NULL,
-  place text NOT NULL,
+  culprit text NOT NULL,
   count bigint NOT NULL,
   first_seen timestamptz NOT NULL,
   last_seen timestamptz NOT NULL,

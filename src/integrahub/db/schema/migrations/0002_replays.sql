@@ -3,7 +3,7 @@
 
 ALTER TABLE batches DROP CONSTRAINT batches_kind_check;
 ALTER TABLE batches ADD CONSTRAINT batches_kind_check
-  CHECK (kind IN ('load', 'approval', 'window', 'replay', 'revival'));
+  CHECK (kind IN ('load', 'approval', 'window', 'replay', 'chunk_replay'));
 ALTER TABLE batches ADD COLUMN origin_seq bigint;        -- of a replay: the number its records count under
 ALTER TABLE batch_chunks ADD COLUMN superseded integer NOT NULL DEFAULT 0;
 ALTER TABLE dead_letters ADD COLUMN replay_asked_at timestamptz;

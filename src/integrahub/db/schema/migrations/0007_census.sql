@@ -3,7 +3,7 @@
 -- pharmacy when an alert fires has a view.
 
 -- What the census counted last: a metric's value by its label values.
-CREATE TABLE figures (
+CREATE TABLE statistics (
   name text NOT NULL,
   labels text[] NOT NULL,
   value double precision NOT NULL,

@@ -1,14 +1,14 @@
 -- contract
 -- Keys with an id, scopes and limits of their own; limits shared by all processes; an audit log with before and after.
 
-ALTER TABLE api_keys RENAME COLUMN scope TO reach;
+ALTER TABLE api_keys RENAME COLUMN scope TO tenants;
 ALTER TABLE api_keys
   ADD COLUMN public_id text UNIQUE,            -- NULL: a key chosen by its bearer, found by its hash
   ADD COLUMN scopes text[] NOT NULL DEFAULT '{ingest,read}'
     CHECK (cardinality(scopes) > 0 AND scopes <@ '{ingest,read,viewer,operator,admin}'::text[]),
   ADD COLUMN rate_limit text,                  -- NULL: that of the pharmacy posted for
   ADD COLUMN replaces uuid,                    -- the key this one was made to follow
-  ADD CHECK (reach = 'all' OR NOT scopes && '{viewer,operator,admin}'::text[]);
+  ADD CHECK (tenants = 'all' OR NOT scopes && '{viewer,operator,admin}'::text[]);
 
 ALTER TABLE pharmacies ADD COLUMN rate_limit text;  -- NULL: the hub's setting
 

@@ -8,15 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from integrahub.domain.dialects.inovafarma.keys import (
-    DATE_KEYS,
-    KNOWN,
-    NUMBER_KEYS,
-    PHARMACY_KEYS,
-    PRICE_KEYS,
-    TEXT_KEYS,
-    spelled,
-)
+from integrahub.domain.dialects.inovafarma import keys
 from integrahub.domain.dialects.inovafarma.nesting import bounded, depth, texts
 from integrahub.domain.dialects.inovafarma.values import (
     UnreadableValue,
@@ -176,7 +168,7 @@ class _Reader:
             return None
 
     def _check(self, source: Source) -> _ValidRecord:
-        wire = spelled(self._object(source[3]))
+        wire = keys.spelled(self._object(source[3]))
         self._check_cnpj(wire.get("CNPJ"))
         _check_identity(wire.get("PRODUCTID"))
         checked = _ValidRecord(source[0], source[1])
@@ -211,19 +203,19 @@ class _Reader:
             raise _Rejected("CNPJ", "cnpj_mismatch", str(value))
 
     def _take(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
-        if key in TEXT_KEYS:
+        if key in keys.TEXT_KEYS:
             self._take_text(source, checked, key, value)
-        elif key in PRICE_KEYS:
+        elif key in keys.PRICE_KEYS:
             self._take_price(source, checked, key, value)
-        elif key in NUMBER_KEYS or key == "PRICEPROMO":
+        elif key in keys.NUMBER_KEYS or key == "PRICEPROMO":
             self._take_number(source, checked, key, value)
-        elif key in DATE_KEYS:
+        elif key in keys.DATE_KEYS:
             self._take_date(source, checked, key, value)
         elif key == "TITLE":
             self._take_title(source, checked, value)
-        elif key not in KNOWN:
+        elif key not in keys.KNOWN:
             checked.extra[key] = bounded(value)
-            self._normalised.drift += key.upper() not in PHARMACY_KEYS
+            self._normalised.drift += key.upper() not in keys.PHARMACY_KEYS
 
     def _take_price(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
@@ -233,7 +225,7 @@ class _Reader:
         if price is not None and price < 0:
             raise _Rejected(key, "price_invalid", value)
         if price is not None:
-            checked.columns[PRICE_KEYS[key]] = f"{price:f}"
+            checked.columns[keys.PRICE_KEYS[key]] = f"{price:f}"
         elif key == "PRICE":
             checked.has_blank_price = is_blank(value)
         self._warn_if_ambiguous(source, key, value)
@@ -244,7 +236,7 @@ class _Reader:
 
     def _take_text(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
-            checked.columns[TEXT_KEYS[key]] = text_as_sent(value) if key == "SIZE" else text(value)
+            checked.columns[keys.TEXT_KEYS[key]] = text_as_sent(value) if key == "SIZE" else text(value)
         except UnreadableValue:
             self._warn(source, key, "text_unreadable", value)
 
@@ -269,7 +261,7 @@ class _Reader:
             checked.promotion = amount
             self._warn_if_ambiguous(source, key, value)
         elif amount is not None:
-            checked.columns[NUMBER_KEYS[key]] = f"{amount:f}"
+            checked.columns[keys.NUMBER_KEYS[key]] = f"{amount:f}"
 
     def _take_date(self, source: Source, checked: _ValidRecord, key: str, value: Any) -> None:
         try:
@@ -278,7 +270,7 @@ class _Reader:
             self._warn(source, key, "date_unreadable", value)
             return
         if moment is not None:
-            checked.columns[DATE_KEYS[key]] = moment
+            checked.columns[keys.DATE_KEYS[key]] = moment
 
     def _warn(self, source: Source, name: str, code: str, value: Any) -> None:
         self._tell(source, "warning", name, code, value)

@@ -1,15 +1,15 @@
--- alone --
+-- lock --
 -- One census at a time; until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtextextended('integrahub census', 0))
 
--- keep --
+-- save --
 -- A figure as it is now.
-INSERT INTO figures (name, labels, value, counted_at) VALUES (%(name)s, %(labels)s, %(value)s, now())
+INSERT INTO statistics (name, labels, value, counted_at) VALUES (%(name)s, %(labels)s, %(value)s, now())
 ON CONFLICT (name, labels) DO UPDATE SET value = excluded.value, counted_at = excluded.counted_at
 
--- figures --
+-- load --
 -- What the census counted last.
-SELECT name, labels, value, extract(epoch FROM now() - counted_at)::float8 AS age FROM figures
+SELECT name, labels, value, extract(epoch FROM now() - counted_at)::float8 AS age FROM statistics
 
 -- products --
 -- Products of all catalogues.
@@ -25,7 +25,7 @@ FROM pharmacies p CROSS JOIN LATERAL (
   SELECT received_at FROM batches b WHERE b.pharmacy_id = p.id AND b.kind = 'load'
   ORDER BY b.received_seq DESC LIMIT 1) l
 
--- waiting --
+-- count_waiting --
 -- What waits for workers or for a person.
 SELECT (SELECT count(*) FROM batch_chunks WHERE finished_at IS NULL) AS chunks,
   (SELECT count(*) FROM batches WHERE deactivation_state = 'held') AS held,
@@ -36,7 +36,7 @@ SELECT (SELECT count(*) FROM batch_chunks WHERE finished_at IS NULL) AS chunks,
 SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS taken,
   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
 
--- stored --
+-- stored_bytes --
 -- Bytes of bodies kept as objects.
 SELECT coalesce(sum(bytes), 0)::float8 AS bytes FROM batches WHERE location IS NOT NULL AND body_removed_at IS NULL
 
@@ -44,7 +44,7 @@ SELECT coalesce(sum(bytes), 0)::float8 AS bytes FROM batches WHERE location IS N
 -- The totals of the latest closed hour.
 SELECT hour, totals FROM history ORDER BY hour DESC LIMIT 1
 
--- hour_before --
+-- totals_before --
 -- The totals as of a moment some hours ago.
 SELECT totals FROM history WHERE hour < now() - make_interval(hours => %(hours)s) ORDER BY hour DESC LIMIT 1
 
@@ -52,7 +52,7 @@ SELECT totals FROM history WHERE hour < now() - make_interval(hours => %(hours)s
 -- An hour that nothing can be added to any more.
 INSERT INTO history (hour, totals) VALUES (%(hour)s, %(totals)s) ON CONFLICT (hour) DO NOTHING
 
--- ended --
+-- finished_by_hour --
 -- Batches that became final in the hours after one, by hour, status and how long they took; and which hours are closed:
 -- no transaction that may still end a batch began in them.
 SELECT e.*, e.hour < date_trunc('hour', least(now() - interval '10 minutes',
@@ -64,6 +64,6 @@ FROM (
     sum(updated)::bigint AS updated, sum(unchanged)::bigint AS unchanged, sum(merged)::bigint AS merged,
     sum(rejected)::bigint AS rejected, sum(superseded)::bigint AS superseded, sum(deactivated)::bigint AS deactivated
   FROM batches
-  WHERE finished_at >= coalesce(%(after)s::timestamptz + interval '1 hour', '-infinity') AND kind IN ('load', 'replay', 'revival')
+  WHERE finished_at >= coalesce(%(after)s::timestamptz + interval '1 hour', '-infinity') AND kind IN ('load', 'replay', 'chunk_replay')
   GROUP BY date_trunc('hour', finished_at), status, bucket) e
 ORDER BY e.hour
