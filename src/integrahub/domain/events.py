@@ -17,7 +17,7 @@ GROUPS = {
     CHUNKS_READY: "upsert-workers",
     BATCHES_UPSERTED: "finish-workers",
     CHUNKS_FAILED: "failure-workers",
-    MESSAGES_DEAD: "letter-workers",
+    MESSAGES_DEAD: "dead-letter-workers",
 }
 
 

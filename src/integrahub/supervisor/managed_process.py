@@ -142,7 +142,7 @@ class ManagedProcess:
     async def _end_when_deaf(self) -> None:
         age = asyncio.get_running_loop().time() - self._begun
         if self._deaf >= _DEAF and age > _GRACE and self.process:
-            _log.error("a process does not answer and is ended", action="end_deaf", of=self.name)
+            _log.error("a process does not answer and is ended", action="kill_unresponsive", of=self.name)
             self.process.kill()
 
     async def counts(self, http: httpx.AsyncClient) -> Counts:

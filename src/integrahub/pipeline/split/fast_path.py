@@ -78,10 +78,10 @@ class FastPath:
         try:
             await self._settle_together(found)
         except Transient as error:
-            _log.warning("small batches go the long way", action="take_apart", of=len(found), error=str(error))
+            _log.warning("small batches go the long way", action="halve_group", of=len(found), error=str(error))
             return set()
         except Exception as error:
-            _log.warning("small batches are halved", action="take_apart", of=len(found), error=str(error))
+            _log.warning("small batches are halved", action="halve_group", of=len(found), error=str(error))
             found = [
                 SmallBatchClaim(small.claim | {"has_products": True}, small.draft) for small in found
             ]  # of the other half

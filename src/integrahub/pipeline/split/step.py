@@ -117,7 +117,9 @@ class Split:
     async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
         if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["pharmacy_id"]):
-            _log.error("batch after batch fails for one cause; splitting pauses", action="blow_fuse", cause=str(error))
+            _log.error(
+                "batch after batch fails for one cause; splitting pauses", action="open_step_breaker", cause=str(error)
+            )
         ERRORS.add("split", cause_of(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:

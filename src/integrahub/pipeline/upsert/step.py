@@ -123,7 +123,7 @@ class Upsert:
         except Transient:
             raise
         except Exception as error:
-            _log.warning("chunks failed together and are tried apart", action="try_apart", error=str(error))
+            _log.warning("chunks failed together and are tried apart", action="apply_separately", error=str(error))
             return claims
         self._fuse.succeeded()
         for _ in claims:
@@ -148,7 +148,7 @@ class Upsert:
         try:
             await self._effect([claim], write, put_whole)
         except InvalidData as error:
-            _log.warning("PostgreSQL refused a record; it is sought out", action="isolate", error=str(error))
+            _log.warning("PostgreSQL refused a record; it is sought out", action="bisect_rows", error=str(error))
             await self._effect([claim | {"has_products": True}], write, put_isolating)
         CHUNK_DURATION.observe(perf_counter() - begun)
 
@@ -212,7 +212,9 @@ class Upsert:
         ERRORS.add("upsert", cause_of(error))
         if self._fuse.failed(failure.fingerprint, claim["pharmacy_id"]):
             _log.error(
-                "chunk after chunk fails for one cause; upserting pauses", action="blow_fuse", cause=failure.message
+                "chunk after chunk fails for one cause; upserting pauses",
+                action="open_step_breaker",
+                cause=failure.message,
             )
         delay = self._retries.decide(claim["attempts"] + 1)
         if delay is not None:
@@ -222,7 +224,7 @@ class Upsert:
             return
         CHUNK_RETRIES.add("exhausted")
         CHUNKS_PROCESSED.add("dead")
-        _log.error("a chunk is dead", action="bury_chunk", batch=str(claim["batch_id"]), exc_info=error)
+        _log.error("a chunk is dead", action="dead_letter_chunk", batch=str(claim["batch_id"]), exc_info=error)
         left = await chunks.dead_letter(self._database, claim, failure, await self._copy_dead(claim))
         await publish_failed(self._bus, claim["batch_id"], claim["number"], failure.message)
         if left == 0:
