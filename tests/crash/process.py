@@ -14,7 +14,7 @@ from integrahub.db.monitoring import workers
 from integrahub.hub.hub import Hub, open_hub
 from integrahub.settings.model import Settings
 from integrahub.telemetry import logs
-from integrahub.worker.process import loops
+from integrahub.worker.process import build_loops
 from tests.crash.crash_points import Points, WatchedBus, WatchedDatabase, WatchedStorage
 
 
@@ -45,7 +45,7 @@ async def main(steps: list[str]) -> None:
         )
         worker_id = uuid4()
         await workers.register(hub.database, settings.worker_name or "", worker_id, steps, os.getpid())
-        running = loops(watched, [step for step in steps if step != "api"], stop, worker_id)
+        running = build_loops(watched, [step for step in steps if step != "api"], stop, worker_id)
         await asyncio.gather(*running, *([_serve(watched, stop)] if "api" in steps else []))
 
 

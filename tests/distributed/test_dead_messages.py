@@ -26,7 +26,7 @@ from integrahub.domain.ids import uuid7
 from integrahub.hub.hub import Hub
 from integrahub.settings.model import Settings
 from integrahub.telemetry.metrics import registry as metrics
-from integrahub.worker.process import consume
+from integrahub.worker.consumer import consume
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 STEPS = ["split", "upsert", "finish", "failures", "sweep"]

@@ -17,7 +17,7 @@ from integrahub.domain.steps import STEPS
 from integrahub.hub.hub import Hub, open_hub
 from integrahub.resilience.deadlines import Deadlines
 from integrahub.settings.model import Settings
-from integrahub.worker.process import loops
+from integrahub.worker.process import build_loops
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"
@@ -90,7 +90,7 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
         # One bus for all: its breaker is told by the API's health and trips where messages are received.
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()
-        loops_running = [asyncio.ensure_future(loop) for loop in loops(worker, steps, stop)]
+        loops_running = [asyncio.ensure_future(loop) for loop in build_loops(worker, steps, stop)]
         app = create(api, ingest)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:

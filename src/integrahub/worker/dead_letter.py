@@ -1,4 +1,4 @@
-"""Giving up: a message no step can work on leaves its topic, so that nothing waits behind it."""
+"""Publication of undeliverable messages to the dead-letter topic."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -8,17 +8,20 @@ import msgspec
 from integrahub.bus.base import Bus, Delivery
 from integrahub.domain.events import MESSAGES_DEAD, DeadMessage
 from integrahub.domain.failures import Failure
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.registry import DEAD_MESSAGES
 
 
 async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:
-    """Send it to the topic of the dead, whole; Transient when that fails, and it must come again."""
+    """Publish the whole message, with its failure, to the dead-letter topic.
+
+    Raises Transient if the bus is unavailable; then the message must not be acknowledged.
+    """
     dead = DeadMessage(
         letter_id=uuid4(),
         topic=delivery.topic,
         body=delivery.body,
-        trace_id=traces.current(),
+        trace_id=tracing.current(),
         failed_at=datetime.now(UTC),
         error_class=failure.error_class,
         error_code=failure.error_code,

@@ -1,27 +1,27 @@
-"""Strikes: how often a message made its step fail by its own fault, so that it is not tried for ever. Pure."""
+"""Limit of failures per message, after which a worker dead-letters it."""
 
 from dataclasses import dataclass, field
 
-_KNOWN = 1000  # messages remembered; the oldest are forgotten first
+_MAX_TRACKED_MESSAGES = 1000  # the counts of the oldest are dropped first
 
 
 @dataclass(slots=True)
 class DeliveryLimit:
-    """Of one topic in one process: a restart begins anew. `most`: failures that are enough."""
+    """Failures per message of one topic, counted in memory: a restart of the process resets all counts."""
 
-    most: int = 5
+    max_failures: int = 5
     _counts: dict[bytes, int] = field(default_factory=dict)
 
-    def is_out(self, body: bytes) -> bool:
-        """One failure more: whether these were enough."""
+    def is_exceeded(self, body: bytes) -> bool:
+        """Count one more failure; return whether the message reached the limit, which also resets its count."""
         count = self._counts.pop(body, 0) + 1
-        if count >= self.most:
+        if count >= self.max_failures:
             return True
         self._counts[body] = count
-        if len(self._counts) > _KNOWN:
+        if len(self._counts) > _MAX_TRACKED_MESSAGES:
             self._counts.pop(next(iter(self._counts)))
         return False
 
-    def forget(self, body: bytes) -> None:
-        """It was worked on after all."""
+    def reset(self, body: bytes) -> None:
+        """Drop the count of a message that was processed."""
         self._counts.pop(body, None)

@@ -13,7 +13,7 @@ from integrahub.domain.errors import Transient
 from integrahub.domain.events import CHUNKS_READY, MESSAGES_DEAD, DeadMessage
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.resilience.step_breaker import StepBreaker
-from integrahub.worker import process as worker
+from integrahub.worker import consumer
 
 
 class Work:
@@ -29,7 +29,7 @@ class Work:
         """Consume until the step was run so often, or consuming paused."""
         hub: Any = SimpleNamespace(bus=self.bus, fuses={"upsert": self.fuse}, breakers={"storage": self.breaker})
         await self.bus.publish(self._topic, [b"{}"])
-        await asyncio.wait_for(worker.consume(hub, self._topic, self._step, self.stop, 1), 20)
+        await asyncio.wait_for(consumer.consume(hub, self._topic, self._step, self.stop, 1), 20)
 
     async def pause(self, stop: asyncio.Event, seconds: float) -> None:
         """Stand in for the worker's pause: none is waited for."""
@@ -52,11 +52,11 @@ class Work:
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Work]:
     """Make work whose pauses take no time."""
-    monkeypatch.setattr(worker, "_PATIENCE", 0.01)
+    monkeypatch.setattr(consumer, "_RECEIVE_TIMEOUT_SECONDS", 0.01)
 
     def make(*given: Any, **named: Any) -> Work:
         work = Work(*given, **named)
-        monkeypatch.setattr(worker, "_pause", work.pause)
+        monkeypatch.setattr(consumer, "sleep_until_stop", work.pause)
         return work
 
     return make
