@@ -1,0 +1,146 @@
+"""Style of names, types and prose in `src`: what ruff does not check.
+
+Each `ALLOWED_...` is the number of places that break a rule today. It only ever gets smaller.
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import integrahub
+
+SOURCE = Path(integrahub.__file__).parent
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
+MAX_MODULES_PER_FOLDER = 20
+MAX_PARAMETERS = 6
+ALLOWED_BANNED_WORDS = 285
+ALLOWED_DICT_SIGNATURES = 33
+ALLOWED_LONG_SIGNATURES = 9
+ALLOWED_POSITIONAL_BOOLEANS = 12
+ALLOWED_AMBIGUOUS_CONSTANTS = 33
+
+# Names that say nothing when they stand alone. A compound (`StatisticsCollector`, `signal_handler`) may hold one.
+_EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
+# Folders where JSON begins or ends. All others carry typed rows.
+_EDGES = {"api", "cli", "client", "supervisor", "tools", "web", "worker"}
+_BANNED_WORDS = re.compile(
+    r"\b(told|tells|telling|anew|lest|seldom|nobody|whoever|somebody|beside|at hand|for want of|of one's own|so many|"
+    r"under way|(?:is|are) away|sought|what came of|the dead(?! letters?\b)|once more|the (?:short|long) way|"
+    r"gives? up|given up|mend(?:s|ed)?|befalls?|as it stands|at the (?:least|most)|need not|say so|says so)\b",
+    re.IGNORECASE,
+)
+_LOG_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+def _modules() -> Iterator[tuple[str, str, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        text = path.read_text("utf-8")
+        yield path.relative_to(SOURCE).as_posix(), text, ast.parse(text)
+
+
+def _functions() -> Iterator[tuple[str, _Function]]:
+    for path, _, tree in _modules():
+        for node in ast.walk(tree):
+            if isinstance(node, _Function):
+                yield path, node
+
+
+def _parameters(function: _Function) -> list[ast.arg]:
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [parameter for parameter in every if parameter.arg not in ("self", "cls")]
+
+
+def _prose(text: str, tree: ast.Module) -> Iterator[str]:
+    """Yield every comment, docstring and log line of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | _Function):
+            yield ast.get_docstring(node) or ""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _LOG_METHODS:
+            yield from (str(first.value) for first in node.args[:1] if isinstance(first, ast.Constant))
+
+
+def test_no_module_class_or_function_has_an_empty_name() -> None:
+    names = {node.name for _, node in _functions()}
+    names |= {node.name for _, _, tree in _modules() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    names |= {part.removesuffix(".py") for path, _, _ in _modules() for part in path.split("/")}
+    assert {name for name in names if name.lower().strip("_") in _EMPTY_NAMES} == set()
+
+
+def test_no_folder_holds_too_many_modules() -> None:
+    folders = Counter(path.rpartition("/")[0] for path, _, _ in _modules() if not path.endswith("__init__.py"))
+    assert {folder: count for folder, count in folders.items() if count > MAX_MODULES_PER_FOLDER} == {}
+
+
+def test_prose_has_no_banned_word() -> None:
+    found = [
+        (path, match[0])
+        for path, text, tree in _modules()
+        for part in _prose(text, tree)
+        for match in _BANNED_WORDS.finditer(part)
+    ]
+    assert len(found) <= ALLOWED_BANNED_WORDS, found
+
+
+def test_below_the_edges_no_signature_has_a_dict_of_anything() -> None:
+    found = [
+        f"{path}:{node.name}"
+        for path, node in _functions()
+        if path.split("/")[0].removesuffix(".py") not in _EDGES
+        and any(
+            "dict[str, Any]" in ast.unparse(annotation)
+            for annotation in [*(parameter.annotation for parameter in _parameters(node)), node.returns]
+            if annotation
+        )
+    ]
+    assert len(found) <= ALLOWED_DICT_SIGNATURES, found
+
+
+def test_no_function_has_too_many_parameters() -> None:
+    found = [
+        f"{path}:{node.name}"
+        for path, node in _functions()
+        if len(_parameters(node)) > MAX_PARAMETERS and not _is_entry_point(node)
+    ]
+    assert len(found) <= ALLOWED_LONG_SIGNATURES, found
+
+
+def _is_entry_point(function: _Function) -> bool:
+    """Return True for a route or a command: its parameters are the query's or the command line's options."""
+    return any(re.search(r"\.(get|post|put|patch|delete|command)\(", ast.unparse(d)) for d in function.decorator_list)
+
+
+def test_booleans_are_keyword_only() -> None:
+    found = [
+        f"{path}:{node.name}({parameter.arg})"
+        for path, node in _functions()
+        if not _is_entry_point(node)
+        for parameter in [*node.args.posonlyargs, *node.args.args]
+        if parameter.annotation and ast.unparse(parameter.annotation) in ("bool", "bool | None")
+    ]
+    assert len(found) <= ALLOWED_POSITIONAL_BOOLEANS, found
+
+
+def test_no_number_has_one_name_and_two_values() -> None:
+    values: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for path, _, tree in _modules():
+        for node in tree.body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            value = getattr(node, "value", None)
+            if isinstance(target, ast.Name) and re.fullmatch(r"_?[A-Z][A-Z0-9_]*", target.id) and _is_number(value):
+                values[target.id.lstrip("_")][ast.unparse(value)].add(path)
+    found = {name: {value: sorted(paths) for value, paths in by.items()} for name, by in values.items() if len(by) > 1}
+    assert len(found) <= ALLOWED_AMBIGUOUS_CONSTANTS, found
+
+
+def _is_number(node: ast.expr | None) -> bool:
+    if isinstance(node, ast.BinOp):
+        return _is_number(node.left) and _is_number(node.right)
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
