@@ -29,7 +29,7 @@ async def test_letters_of_a_revival_that_is_cancelled_wait_again(
     async with running(settings, []) as client:
         client.key = key
         (letter,) = await _letters(client)
-        await replays.queue_letters(client.hub.database, batch["batch_id"], [letter["id"]], InFlightLimit(4, 4))
+        await replays.queue_chunk_replay(client.hub.database, batch["batch_id"], [letter["id"]], InFlightLimit(4, 4))
         (taken,) = await _letters(client)
         assert taken["settled_at"] and taken["replayed_by"]
         cancelled = await client.admin("POST", f"/v1/batches/{taken['replayed_by']}/cancel")

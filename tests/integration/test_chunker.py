@@ -32,15 +32,15 @@ async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
         yield b"]"
 
     claim = _CLAIM | {"id": uuid4(), "claim_token": uuid4()}
-    cutting = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None)
+    chunker = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None)
     try:
-        await cutting.cut()
+        await chunker.run()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        rows = [(len(row["ids"].numbers), row["records"]) for row in cutting.rows()]
+        rows = [(len(row["ids"].numbers), row["records"]) for row in chunker.rows()]
         assert sum(answered for _, answered in rows) == records
         return [count for count, _ in rows], resident
     finally:
-        cutting.close()
+        chunker.close()
 
 
 async def test_memory_does_not_grow_with_the_number_of_tiny_records() -> None:

@@ -45,7 +45,7 @@ async def test_others_run_between_the_slices_of_encoded_bodies(encoding: str, mo
     async def another() -> None:
         nonlocal turns, slices
         while not done:
-            before, large = slices, all(upload.decoded > flow_uploads._LENIENT for upload in uploads)
+            before, large = slices, all(upload.decoded > flow_uploads._FREE_INFLATION_BYTES for upload in uploads)
             await asyncio.sleep(0)
             assert not large or slices - before <= 1
             turns += large
@@ -69,20 +69,20 @@ async def test_others_run_between_the_slices_of_encoded_bodies(encoding: str, mo
 
 async def test_few_bodies_of_one_client_and_of_all_are_decoded_at_once() -> None:
     shared = Decoding(2, 3)
-    seats = [await shared.sit("a"), await shared.sit("a")]
+    seats = [await shared.acquire_seat("a"), await shared.acquire_seat("a")]
     with pytest.raises(TooManyRequests):
-        await shared.sit("a")
-    seats.append(await shared.sit("b"))
+        await shared.acquire_seat("a")
+    seats.append(await shared.acquire_seat("b"))
     with pytest.raises(Unavailable):
-        await shared.sit("c")
-    waiting = asyncio.create_task(shared.sit("a"))
+        await shared.acquire_seat("c")
+    waiting = asyncio.create_task(shared.acquire_seat("a"))
     await asyncio.sleep(0)
     await seats[0].aclose()
     seats[0] = await waiting
     for seat in seats:
         await seat.aclose()
     for client in ("a", "b", "c"):
-        await (await shared.sit(client)).aclose()
+        await (await shared.acquire_seat(client)).aclose()
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
     def failing(*_: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("integrahub.pipeline.split.fast_path._plain", failing)
+    monkeypatch.setattr("integrahub.pipeline.split.fast_path._exclude_unreadable", failing)
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         batch = (await client.post([product(1)], "delta")).json()["batch_id"]

@@ -64,7 +64,7 @@ async def test_a_pharmacy_whose_turn_is_held_delays_no_other_and_is_answered_onc
 async def test_a_post_whose_turn_is_held_too_long_is_refused_and_leaves_nothing(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrahub.pipeline.ingest.group_commit._TURN_TIMEOUT", 0.2)
+    monkeypatch.setattr("integrahub.pipeline.ingest.group_commit._TURN_TIMEOUT_SECONDS", 0.2)
     async with holding_turn(idle):
         answers = [await idle.post(body) for body in (catalogue(2), catalogue(2000))]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(503, "turn_busy")] * 2

@@ -233,7 +233,7 @@ async def test_letters_that_are_settled_make_no_batch_and_take_no_number(setting
         async with idle.hub.database.transaction() as connection:
             row = await (await connection.execute(letter, [posted])).fetchone()
         assert row is not None
-        assert await replays.queue_letters(idle.hub.database, posted, [row["id"]], InFlightLimit()) is None
+        assert await replays.queue_chunk_replay(idle.hub.database, posted, [row["id"]], InFlightLimit()) is None
         assert (await idle.get("/v1/batches"))["items"][0]["received_seq"] == 1
         again = (await idle.post([product(1)], "delta")).json()["batch_id"]
         assert (await idle.get(f"/v1/batches/{again}"))["received_seq"] == 2

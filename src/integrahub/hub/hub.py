@@ -83,8 +83,8 @@ class Hub:
         bounds = BacklogLimits(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
         admission = AdmissionControl(self.everything, bounds)
         minutes = self.settings.full_window_minutes
-        patience = self.deadlines.commit
-        return Ingest(self.database, self.storage, self.bus, admission, patience=patience, window_minutes=minutes)
+        timeout = self.deadlines.commit
+        return Ingest(self.database, self.storage, self.bus, admission, commit_timeout=timeout, window_minutes=minutes)
 
     def split(self, worker_id: UUID) -> Split:
         """The step that cuts bodies."""

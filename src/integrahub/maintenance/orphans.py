@@ -46,7 +46,7 @@ class Orphans:
         old = [found for found in _identified(names) if _seconds(found[1]) < before]
         if not old:
             return 0
-        needed = await retention.needed(self._database, old)
+        needed = await retention.find_needed(self._database, old)
         orphans = [name for name, _, _ in old if name not in needed]
         for name in orphans:
             await self._storage.delete(name)

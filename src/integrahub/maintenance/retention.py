@@ -54,11 +54,11 @@ class Retention:
     async def _copy_letters(self) -> None:
         """Records of open dead letters leave their batch's objects, which have an end; a letter has none."""
         after = 0
-        while letters := await retention.uncopied(self._database, after, _AT_ONCE):
+        while letters := await retention.find_uncopied(self._database, after, _AT_ONCE):
             for letter in letters:
                 try:
                     location = await copy_dead(self._storage, letter)
-                    await retention.copied(self._database, letter["id"], location)
+                    await retention.record_copy(self._database, letter["id"], location)
                 except Transient:
                     raise
                 except Exception as error:  # also what made the chunk dead, when it cannot be read
@@ -66,10 +66,10 @@ class Retention:
             after = letters[-1]["id"]
 
     async def _remove(self, kind: retention.Kind, days: int) -> int:
-        rows = await retention.due(self._database, kind, days, _AT_ONCE)
+        rows = await retention.find_due(self._database, kind, days, _AT_ONCE)
         for row in rows:
             for location in row.get("locations") or filter(None, [row.get("location")]):
                 await self._storage.delete(location)
         if rows:
-            await retention.removed(self._database, kind, [row["id"] for row in rows])
+            await retention.mark_deleted(self._database, kind, [row["id"] for row in rows])
         return len(rows)

@@ -49,7 +49,7 @@ class Sweep:
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
             await publish_turn(self._bus, turn)
-        for turn in await replays.release_asked(self._database, self._replay_rate, self._window):
+        for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
             await publish_turn(self._bus, turn)
         for letter in await dead_letters.ungrouped(self._database):
             await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])

@@ -15,7 +15,7 @@ from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.replays import KINDS
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import is_kept
-from integrahub.storage.chunks import INLINE
+from integrahub.storage.chunks import BODY_LOCATION
 
 Row = dict[str, Any]
 
@@ -72,7 +72,7 @@ class Replay:
         """Return whether the records of a chunk's letter are no longer kept."""
         if not letter["batch_id"]:
             return False
-        if letter["location"] == INLINE:
+        if letter["location"] == BODY_LOCATION:
             return (await self._find(letter["batch_id"]))["body"] is None
         return not await is_kept(self._storage, letter["location"])
 

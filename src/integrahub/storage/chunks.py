@@ -7,7 +7,7 @@ from integrahub.domain.chunks.builder import BodySlice, Chunk, ChunkObject, deco
 from integrahub.domain.parsing.encodings import inflater_for
 from integrahub.storage.base import ObjectMissing, Storage
 
-INLINE = "body"  # the location of a slice of a body that lives in the batch's row
+BODY_LOCATION = "body"  # the location of a slice of a body that lives in the batch's row
 Row = dict[str, Any]
 
 
@@ -19,7 +19,7 @@ async def read_chunk(storage: Storage, row: Row) -> Chunk:
     if row["body_start"] is None:
         return decode_payload(b"".join([block async for block in storage.get(row["location"])]))
     start, length = row["body_start"], row["body_bytes"]
-    if row["location"] == INLINE:
+    if row["location"] == BODY_LOCATION:
         if row["body"] is None:
             raise ObjectMissing("the body is no longer kept")
         inflater = inflater_for(row["encoding"])

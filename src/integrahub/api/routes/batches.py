@@ -160,13 +160,13 @@ class Reports:
 
     async def faults(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> Row:
         """One page of the report of errors."""
-        rows = await reports.faults(self.of(caller), batch_id, _decoded(cursor, int, str, str), limit)
+        rows = await reports.issues(self.of(caller), batch_id, _decoded(cursor, int, str, str), limit)
         return {"items": [fault_view(batch_id, row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
 
     async def every_fault(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[Row]]:
         """The whole report, in pages."""
         after: Any = None
-        while rows := await reports.faults(self.of(caller), batch_id, after, _PAGE):
+        while rows := await reports.issues(self.of(caller), batch_id, after, _PAGE):
             yield [fault_view(batch_id, row) for row in rows]
             after = (rows[-1]["position"], rows[-1]["field"], rows[-1]["code"])
 

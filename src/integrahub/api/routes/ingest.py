@@ -88,7 +88,7 @@ class IngestRoute:
     async def _take(
         self, request: Request, caller: Caller, upload: Upload, load_type: str, media_type: str, begun: float
     ) -> Response:
-        head = await upload.look()
+        head = await upload.peek()
         _check_head(head, media_type, upload.encoding)
         facts = first_record_facts(head, media_type)
         if facts.problem:

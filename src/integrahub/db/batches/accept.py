@@ -62,11 +62,11 @@ class KnownSubmissions:
         """The receipt a repeat gets, the refusal of a contradiction, or None for a new batch."""
         if post.idempotency_key is None:
             row = self.latest.get(post.pharmacy_id)
-            return _replayed(row) if row and _same(row, post) else None
+            return _replayed_receipt(row) if row and _is_repeat(row, post) else None
         row = self.keyed.get((post.pharmacy_id, post.idempotency_key))
         if row is None:
             return None
-        return _replayed(row) if _same(row, post) else _mismatch(row)
+        return _replayed_receipt(row) if _is_repeat(row, post) else _key_reused(row)
 
     def add(self, post: Submission) -> None:
         row = {"id": post.id, "load_type": post.load_type, "sha256": post.sha256, "status": "RECEIVED"}
@@ -76,15 +76,15 @@ class KnownSubmissions:
             self.keyed[(post.pharmacy_id, post.idempotency_key)] = row
 
 
-def _mismatch(row: dict[str, Any]) -> Unprocessable:
+def _key_reused(row: dict[str, Any]) -> Unprocessable:
     return Unprocessable("idempotency_key_reused", {"batch_id": str(row["id"])})
 
 
-def _same(row: dict[str, Any], post: Submission) -> bool:
+def _is_repeat(row: dict[str, Any], post: Submission) -> bool:
     return bool(row["sha256"] == post.sha256 and row["load_type"] == post.load_type)
 
 
-def _replayed(row: dict[str, Any]) -> Receipt:
+def _replayed_receipt(row: dict[str, Any]) -> Receipt:
     return Receipt(row["id"], row["status"], row["received_at"], replayed=True)
 
 
@@ -95,15 +95,15 @@ async def accept(database: Database, posts: list[Submission]) -> list[Outcome | 
     """
     of_posts = TenantContext(ids=tuple({post.pharmacy_id for post in posts}))
     async with database.within(of_posts).pipeline() as connection:
-        held, earlier = await _look_up(connection, posts)
+        held, earlier = await _lock_and_find(connection, posts)
         ours = [post for post in posts if post.pharmacy_id in held]
-        outcomes, fresh = _decide(earlier, ours)
+        outcomes, fresh = _deduplicate(earlier, ours)
         received = await _insert(connection, fresh)
-    told = {post.id: _told(outcome, post, received) for outcome, post in zip(outcomes, ours, strict=True)}
+    told = {post.id: _with_received_at(outcome, post, received) for outcome, post in zip(outcomes, ours, strict=True)}
     return [told.get(post.id) for post in posts]
 
 
-def _told(outcome: Outcome | None, post: Submission, received: dict[UUID, datetime]) -> Outcome:
+def _with_received_at(outcome: Outcome | None, post: Submission, received: dict[UUID, datetime]) -> Outcome:
     """The outcome with its time of receipt, also when it repeats a post of the same flush."""
     if outcome is None:
         return Receipt(post.id, "RECEIVED", received[post.id])
@@ -112,7 +112,7 @@ def _told(outcome: Outcome | None, post: Submission, received: dict[UUID, dateti
     return outcome
 
 
-async def _look_up(connection: Connection, posts: list[Submission]) -> tuple[set[int], KnownSubmissions]:
+async def _lock_and_find(connection: Connection, posts: list[Submission]) -> tuple[set[int], KnownSubmissions]:
     """The pharmacies whose turns are locked now, and what is known of all."""
     pharmacies = sorted({post.pharmacy_id for post in posts})
     locked = await turns.lock_if_free(connection, pharmacies)
@@ -124,7 +124,7 @@ async def _look_up(connection: Connection, posts: list[Submission]) -> tuple[set
     return held, KnownSubmissions(await by_key.fetchall() if by_key else [], await latest.fetchall())
 
 
-def _decide(earlier: KnownSubmissions, posts: list[Submission]) -> tuple[list[Outcome | None], list[Submission]]:
+def _deduplicate(earlier: KnownSubmissions, posts: list[Submission]) -> tuple[list[Outcome | None], list[Submission]]:
     outcomes: list[Outcome | None] = []
     fresh = []
     for post in posts:

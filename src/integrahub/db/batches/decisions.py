@@ -26,22 +26,22 @@ Row = dict[str, Any]
 async def approve(database: Database, batch_id: UUID, window: InFlightLimit) -> NextWork | None:
     """Queue the deactivation a person approved; None when nothing is held, or it is queued already."""
     async with database.transaction() as connection:
-        batch = await _locked(connection, batch_id)
+        batch = await _lock_held(connection, batch_id)
         if batch is None or await _is_pending(connection, batch_id):
             return None
-        return await _queue(connection, batch, "approval", window)
+        return await _queue_operation(connection, batch, "approval", window)
 
 
 async def reject(database: Database, batch_id: UUID) -> bool:
     """Leave everything active, as a person decided; False when nothing is held, or an approval is queued."""
     async with database.transaction() as connection:
-        if await _locked(connection, batch_id) is None or await _is_pending(connection, batch_id):
+        if await _lock_held(connection, batch_id) is None or await _is_pending(connection, batch_id):
             return False
         values = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
         return await (await connection.execute(_BATCHES["decide_if_held"], values)).fetchone() is not None
 
 
-async def _locked(connection: Connection, batch_id: UUID) -> Row | None:
+async def _lock_held(connection: Connection, batch_id: UUID) -> Row | None:
     """The batch with a held deactivation, its pharmacy's turn locked."""
     batch = await batches.find(connection, batch_id)
     if batch is None:
@@ -55,7 +55,7 @@ async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
     return await (await connection.execute(_BATCHES["pending_operation"], {"id": batch_id})).fetchone() is not None
 
 
-async def _queue(connection: Connection, parent: Row, kind: str, window: InFlightLimit) -> NextWork:
+async def _queue_operation(connection: Connection, parent: Row, kind: str, window: InFlightLimit) -> NextWork:
     number = await turns.next_received_seq(connection, parent["pharmacy_id"])
     operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
     await connection.execute(_BATCHES["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
@@ -75,11 +75,11 @@ async def close_windows(database: Database, window_minutes: int, window: InFligh
             again = asked | {"pharmacy_id": found["pharmacy_id"]}
             last = await (await connection.execute(_BATCHES["closed_windows"], again)).fetchone()
             if last:
-                passed.append(await _queue(connection, last, "window", window))
+                passed.append(await _queue_operation(connection, last, "window", window))
     return passed
 
 
-async def carry_out(connection: Connection, operation: Row, limit: float, window_minutes: int) -> None:
+async def execute(connection: Connection, operation: Row, limit: float, window_minutes: int) -> None:
     """Do what was queued, when it is still asked for; the operation has the turn."""
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
@@ -135,7 +135,7 @@ async def _close_window(
         gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
         await connection.execute(_BATCHES["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
     state = DeactivationState.HELD if reason else DeactivationState.APPLIED if gone else DeactivationState.NONE
-    decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | told_reason(reason)
+    decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | reason_columns(reason)
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
     told["proven"] = reason is None and uncertain is None
     await connection.execute(_BATCHES["decide_if_waiting"], told)
@@ -168,7 +168,7 @@ def _uncertain(parts: list[Row]) -> HoldReason | None:
     return next((found for part in parts if (found := doubt(evidence(part, 0, 0)))), None)
 
 
-def told_reason(reason: HoldReason | None) -> Row:
+def reason_columns(reason: HoldReason | None) -> Row:
     """The columns of a reason."""
     return {"reason": reason.code, "facts": Jsonb(reason.facts)} if reason else {"reason": None, "facts": None}
 

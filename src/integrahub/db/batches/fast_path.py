@@ -8,7 +8,7 @@ from uuid import UUID
 from integrahub.db.arrays import as_text
 from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of, status_of
-from integrahub.db.batches.split_claims import mark_have_products
+from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
@@ -123,5 +123,5 @@ async def _pass_on(
     owners = [small.claim["pharmacy_id"] for small in batches]
     stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters["inserted"]}
     if stocked:
-        await mark_have_products(connection, sorted(stocked))
+        await set_has_products(connection, sorted(stocked))
     return await turns.grant_next_turns(connection, sorted(set(owners)), window)

@@ -69,7 +69,7 @@ async def finish(
         elif batch["kind"] == "load":
             status = await _finish_load(connection, batch, totals, counted, limit)
         else:
-            await operations.carry_out(connection, batch, limit, window_minutes)
+            await operations.execute(connection, batch, limit, window_minutes)
             status = await _close(connection, batch, totals, BatchStatus.COMPLETED)
         final = await batches.final(connection, batch_id)
         return BatchResult(status, await turns.grant_next_turn(connection, batch["pharmacy_id"], window), final)
@@ -96,7 +96,7 @@ async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, win
 async def _undo(connection: Connection, batch: Row, window_minutes: int) -> None:
     """What was on its way in a cancelled batch waits for a person again."""
     if batch["kind"] == "chunk_replay":
-        await replays.reopen_letters(connection, batch["id"])
+        await replays.reopen_dead_letters(connection, batch["id"])
     elif batch["kind"] not in ("load", *KINDS):
         await operations.cancel(connection, batch, window_minutes)
 
@@ -115,7 +115,7 @@ async def _close(
     final = {"id": batch["id"], "status": status}
     await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
     if totals["inserted"]:
-        await batches.mark_have_products(connection, [batch["pharmacy_id"]])
+        await batches.set_has_products(connection, [batch["pharmacy_id"]])
     return str(status)
 
 
@@ -192,7 +192,7 @@ async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, 
         "active": judged["active"],
         "deactivated": gone,
         "proven": reason is None and judged["proven"],
-    } | operations.told_reason(reason)
+    } | operations.reason_columns(reason)
 
 
 async def _finish_replay(connection: Connection, batch: Row, totals: Row, limit: float, window_minutes: int) -> str:

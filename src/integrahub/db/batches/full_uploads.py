@@ -9,7 +9,7 @@ from integrahub.db.tenancy import TenantContext
 _SQL = load_queries("full_uploads")
 
 
-async def begin(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:
+async def start(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:
     """Note an upload whose first byte came `age` seconds ago; False where every FULL is whole."""
     values = {"id": batch_id, "pharmacy_id": pharmacy_id, "age": age, "window": window_minutes}
     async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:

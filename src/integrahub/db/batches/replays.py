@@ -38,7 +38,7 @@ async def queue_batch(database: Database, batch_id: UUID) -> Row:
     return queued
 
 
-async def queue_letters(
+async def queue_chunk_replay(
     database: Database, batch_id: UUID, letters: list[int], window: InFlightLimit
 ) -> NextWork | None:
     """Queue dead chunks of one batch to be applied again and settle their letters; None when all are settled."""
@@ -56,15 +56,15 @@ async def queue_letters(
         return await turns.grant_next_turn(connection, batch["pharmacy_id"], window)
 
 
-async def release_asked(database: Database, rate: int, window: InFlightLimit) -> list[NextWork]:
+async def release_requested(database: Database, rate: int, window: InFlightLimit) -> list[NextWork]:
     """Queue the chunks of up to `rate` letters whose replay was asked for; what to announce."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["requested"], {"rate": rate})).fetchall()
-    turns_passed = [await queue_letters(database, row["batch_id"], row["letters"], window) for row in rows]
+    turns_passed = [await queue_chunk_replay(database, row["batch_id"], row["letters"], window) for row in rows]
     return [turn for turn in turns_passed if turn]
 
 
-async def reopen_letters(connection: Connection, revival_id: UUID) -> None:
+async def reopen_dead_letters(connection: Connection, revival_id: UUID) -> None:
     """Give back the letters of chunks that a cancelled revival did not apply."""
     await connection.execute(_SQL["reopen_letters"], {"id": revival_id})
 

@@ -46,7 +46,7 @@ async def page(
         return await (await connection.execute(_SQL["batches"] + " " + _SQL["page"], values)).fetchall()
 
 
-async def faults(database: Database, batch_id: UUID, after: tuple[int, str, str] | None, limit: int) -> list[Row]:
+async def issues(database: Database, batch_id: UUID, after: tuple[int, str, str] | None, limit: int) -> list[Row]:
     """Rejections and warnings in the body's order, after a position, field and code."""
     position, field, code = after or (None, "", "")
     values = {"id": batch_id, "after": position, "after_field": field, "after_code": code, "limit": limit}
@@ -54,7 +54,7 @@ async def faults(database: Database, batch_id: UUID, after: tuple[int, str, str]
         return await (await connection.execute(_SQL["faults"], values)).fetchall()
 
 
-async def rejected_places(database: Database, batch_id: UUID) -> list[Row]:
+async def rejected_positions(database: Database, batch_id: UUID) -> list[Row]:
     """Rejected positions by the chunk that holds them: number, location, positions."""
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["rejected_positions"], {"id": batch_id})).fetchall()

@@ -30,31 +30,31 @@ _REMOVED = {
 }
 
 
-async def due(database: Database, kind: Kind, days: int, limit: int) -> list[Row]:
+async def find_due(database: Database, kind: Kind, days: int, limit: int) -> list[Row]:
     """Return what is old enough, oldest first: each has its `id`, and `location` or `locations` of its objects."""
     async with database.transaction() as connection:
         return await (await connection.execute(_DUE[kind], {"days": days, "limit": limit})).fetchall()
 
 
-async def removed(database: Database, kind: Kind, ids: list[Any]) -> None:
+async def mark_deleted(database: Database, kind: Kind, ids: list[Any]) -> None:
     """Note that their objects are deleted, or delete their rows."""
     async with database.transaction() as connection:
         await connection.execute(_REMOVED[kind], {"ids": ids})
 
 
-async def uncopied(database: Database, after: int, limit: int) -> list[Row]:
+async def find_uncopied(database: Database, after: int, limit: int) -> list[Row]:
     """Return open letters, by `id` from `after`, whose records are not in a copy of their own, with their chunks."""
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["letters_uncopied"], {"after": after, "limit": limit})).fetchall()
 
 
-async def copied(database: Database, letter_id: int, location: str) -> None:
+async def record_copy(database: Database, letter_id: int, location: str) -> None:
     """Note the copy of a letter's records."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["letter_copied"], {"id": letter_id, "location": location})
 
 
-async def needed(database: Database, objects: Sequence[tuple[str, UUID, int | None]]) -> set[str]:
+async def find_needed(database: Database, objects: Sequence[tuple[str, UUID, int | None]]) -> set[str]:
     """Return the names, of objects by name, batch and number of a dead chunk, that a row still needs."""
     names, batches, numbers = zip(*objects, strict=True)
     values = {"names": list(names), "batches": list(batches), "numbers": list(numbers)}

@@ -35,7 +35,7 @@ async def claim_split(
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
 
 
-async def is_suspected(database: Database, batch_id: UUID) -> bool:
+async def is_suspected_of_crash(database: Database, batch_id: UUID) -> bool:
     """Whether a worker crashed while it split the batch, and it is to be split again."""
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["suspected_split"], {"id": batch_id})).fetchone() is not None
@@ -94,7 +94,7 @@ async def end_split(
         return NextWork(await chunks.dispatch_next(connection, claim["id"], window))
 
 
-async def mark_have_products(connection: Connection, pharmacies: list[int]) -> None:
+async def set_has_products(connection: Connection, pharmacies: list[int]) -> None:
     """From now on loads of these pharmacies look at what is there."""
     await connection.execute(_SQL["set_has_products"], {"pharmacies": pharmacies})
 

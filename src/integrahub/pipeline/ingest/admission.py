@@ -10,10 +10,10 @@ from integrahub.db.monitoring import backlog
 from integrahub.domain.errors import IntegraHubError, Unavailable
 from integrahub.resilience.backlog import Backlog, BacklogLimits
 
-_FRESH = 1.0  # seconds a count is good for
-_STALE = 5.0  # seconds after which a post waits for a new one
-_WAIT = 0.5  # seconds that wait may take: a database that does not answer is found out by the commit
-_SHARE = 10.0  # counting takes at most one part in so many of the time
+_COUNT_INTERVAL_SECONDS = 1.0  # seconds a count is good for
+_MAX_COUNT_AGE_SECONDS = 5.0  # seconds after which a post waits for a new one
+_COUNT_WAIT_SECONDS = 0.5  # seconds that wait may take: a database that does not answer is found out by the commit
+_PAUSE_PER_COUNT_SECOND = 10.0  # counting takes at most one part in so many of the time
 _log = structlog.get_logger()
 
 
@@ -26,7 +26,7 @@ class AdmissionControl:
         self._bounded = bool(bounds.pharmacy or bounds.total)
         self._counting: asyncio.Task[None] | None = None
         self._counted_at = float("-inf")
-        self._pause = _FRESH
+        self._pause = _COUNT_INTERVAL_SECONDS
 
     async def __call__(self, pharmacy_id: int) -> None:
         """Unavailable, with when to come again, when the pharmacy's records or all records that wait are too many."""
@@ -34,13 +34,13 @@ class AdmissionControl:
         if self._bounded and age > self._pause:
             if self._counting is None:
                 self._counting = asyncio.create_task(self._count())
-            if age > max(_STALE, 2 * self._pause):
-                await asyncio.wait({self._counting}, timeout=_WAIT)
+            if age > max(_MAX_COUNT_AGE_SECONDS, 2 * self._pause):
+                await asyncio.wait({self._counting}, timeout=_COUNT_WAIT_SECONDS)
         excess = self._backlog.excess(pharmacy_id)
         if excess:
             raise Unavailable("backlog_long", excess.retry_after, waiting=excess.waiting, bound=excess.bound)
 
-    def take(self, pharmacy_id: int, size: int) -> None:
+    def record(self, pharmacy_id: int, size: int) -> None:
         """A body of `size` decoded bytes was accepted."""
         self._backlog.take(pharmacy_id, size)
 
@@ -59,6 +59,6 @@ class AdmissionControl:
             now = monotonic()
             self._backlog.count(waiting, now - max(self._counted_at, now - 60))
             self._counted_at = now
-            self._pause = max(_FRESH, _SHARE * (now - begun))
+            self._pause = max(_COUNT_INTERVAL_SECONDS, _PAUSE_PER_COUNT_SECOND * (now - begun))
         finally:
             self._counting = None

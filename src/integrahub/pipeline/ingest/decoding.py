@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from integrahub.domain.errors import TooManyRequests, Unavailable
 from integrahub.resilience.bulkhead import Crowded, Seats
 
-_OF_ONE, _OF_ALL = 8, 24  # bodies that wait for a seat, of one client and of all
-_WAIT_SECONDS = 10.0  # that one waits
-_COME_AGAIN_SECONDS = 5.0
+_MAX_WAITING_PER_CLIENT, _MAX_WAITING = 8, 24  # bodies that wait for a seat, of one client and of all
+_SEAT_TIMEOUT_SECONDS = 10.0  # that one waits
+_RETRY_AFTER_SECONDS = 5.0
 
 
 class Decoding:
@@ -18,22 +18,22 @@ class Decoding:
     def __init__(self, per_client: int, total: int) -> None:
         self._per_client = per_client
         self._total = total
-        self._clients = Seats(per_client, waiting=_OF_ONE, seconds=_WAIT_SECONDS)
-        self._all = Seats(total, waiting=_OF_ALL, seconds=_WAIT_SECONDS)
+        self._clients = Seats(per_client, waiting=_MAX_WAITING_PER_CLIENT, seconds=_SEAT_TIMEOUT_SECONDS)
+        self._all = Seats(total, waiting=_MAX_WAITING, seconds=_SEAT_TIMEOUT_SECONDS)
         self._turn = asyncio.Lock()
 
-    async def sit(self, client: str) -> AsyncExitStack:
+    async def acquire_seat(self, client: str) -> AsyncExitStack:
         """Return the seat of a body, to be closed at its end; TooManyRequests or Unavailable when there is none."""
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self._clients(client))
             except Crowded:
                 facts = {"at_once": self._per_client}
-                raise TooManyRequests("encoded_uploads_at_once", _COME_AGAIN_SECONDS, {}, **facts) from None
+                raise TooManyRequests("encoded_uploads_at_once", _RETRY_AFTER_SECONDS, {}, **facts) from None
             try:
                 await stack.enter_async_context(self._all(""))
             except Crowded:
-                raise Unavailable("hub_decoding", _COME_AGAIN_SECONDS, at_once=self._total) from None
+                raise Unavailable("hub_decoding", _RETRY_AFTER_SECONDS, at_once=self._total) from None
             return stack.pop_all()
 
     @asynccontextmanager

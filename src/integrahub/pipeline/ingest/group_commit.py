@@ -11,11 +11,11 @@ from integrahub.db.batches.accept import Outcome, Receipt, Submission, accept
 from integrahub.db.database import Database
 from integrahub.domain.errors import Unavailable
 
-_BATCH_SIZE, _BATCH_BYTES = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
-_POST_BYTES = 2048  # what a post holds beside its body
-_MIN_PAUSE, _MAX_PAUSE = 0.005, 0.1  # seconds between looks at turns that are held
-_TURN_TIMEOUT = 7.0  # seconds a post waits for its pharmacy's turn
-_RETRY_AFTER = 5.0  # seconds a client is asked to wait
+_MAX_POSTS_PER_COMMIT, _MAX_BYTES_PER_COMMIT = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
+_POST_OVERHEAD_BYTES = 2048  # what a post holds beside its body
+_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.005, 0.1  # seconds between looks at turns that are held
+_TURN_TIMEOUT_SECONDS = 7.0  # seconds a post waits for its pharmacy's turn
+_RETRY_AFTER_SECONDS = 5.0  # seconds a client is asked to wait
 
 
 class QueueLimits(NamedTuple):
@@ -33,7 +33,7 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return _POST_BYTES + len(self.post.body or b"")
+        return _POST_OVERHEAD_BYTES + len(self.post.body or b"")
 
     def refuse(self, error: Exception) -> None:
         if not self.outcome.done():
@@ -66,7 +66,7 @@ class GroupCommit:
         """Unavailable when too many posts wait already, of this pharmacy or of all."""
         of_one = self._bytes.get(pharmacy_id, 0)
         if self._all_bytes >= self._limits.total or of_one >= self._limits.pharmacy:
-            raise Unavailable("commit_queue_full", _RETRY_AFTER)
+            raise Unavailable("commit_queue_full", _RETRY_AFTER_SECONDS)
 
     async def __call__(self, post: Submission) -> Outcome:
         """What became of a post, once that is durable; Unavailable when too many wait, or the turn is held too long."""
@@ -111,13 +111,13 @@ class GroupCommit:
 
     async def _retry(self) -> None:
         """Try the posts of busy pharmacies again, together: none of them waits for another's turn."""
-        pause = _MIN_PAUSE
+        pause = _MIN_RETRY_SECONDS
         try:
             while self._busy:
                 await asyncio.sleep(pause)
                 group, _ = _first([one for posts in self._busy.values() for one in posts])
                 still = await self._commit(group)
-                pause = min(2 * pause, _MAX_PAUSE) if len(still) == len(group) else _MIN_PAUSE
+                pause = min(2 * pause, _MAX_RETRY_SECONDS) if len(still) == len(group) else _MIN_RETRY_SECONDS
                 self._put_back(group, still)
         finally:
             self._retrying = False
@@ -125,10 +125,10 @@ class GroupCommit:
     def _put_back(self, group: list[_Waiting], still: list[_Waiting]) -> None:
         """Forget what is done; pharmacies still busy go behind the others."""
         tried = {id(one) for one in group}
-        left = {id(one) for one in still if monotonic() - one.since < _TURN_TIMEOUT}
+        left = {id(one) for one in still if monotonic() - one.since < _TURN_TIMEOUT_SECONDS}
         for one in still:
             if id(one) not in left:
-                one.refuse(Unavailable("turn_busy", _RETRY_AFTER))
+                one.refuse(Unavailable("turn_busy", _RETRY_AFTER_SECONDS))
         for pharmacy in {one.post.pharmacy_id: None for one in group}:
             posts = [one for one in self._busy.pop(pharmacy) if id(one) not in tried or id(one) in left]
             if posts:
@@ -162,9 +162,9 @@ class GroupCommit:
 def _first(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
     """Those that go together, at least one, and the rest."""
     size = count = 0
-    for one in waiting[:_BATCH_SIZE]:
+    for one in waiting[:_MAX_POSTS_PER_COMMIT]:
         size += len(one.post.body or b"")
-        if count and size > _BATCH_BYTES:
+        if count and size > _MAX_BYTES_PER_COMMIT:
             break
         count += 1
     return waiting[:count], waiting[count:]

@@ -23,7 +23,7 @@ from integrahub.domain.errors import (
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.ids import uuid7
 from integrahub.pipeline.ingest.admission import AdmissionControl
-from integrahub.pipeline.ingest.full_uploads import uploading
+from integrahub.pipeline.ingest.full_uploads import keep_window_open
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
 from integrahub.pipeline.ingest.upload import Upload
 from integrahub.storage.base import Storage
@@ -57,50 +57,50 @@ class Ingest:
         admission: AdmissionControl,
         limits: QueueLimits | None = None,
         *,
-        patience: float = 8.0,
+        commit_timeout: float = 8.0,
         window_minutes: int = 0,
     ) -> None:
         self._database = database
         self._window_minutes = window_minutes
-        self._patience = patience  # seconds a client waits for its commit
+        self._patience = commit_timeout  # seconds a client waits for its commit
         self._storage = storage
         self._bus = bus
         self._admission = admission
-        self._accept = GroupCommit(database, self._committed, limits)
+        self._accept = GroupCommit(database, self._publish_committed, limits)
         self._background: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, envelope: IngestRequest, upload: Upload) -> Receipt:
+    async def __call__(self, request: IngestRequest, upload: Upload) -> Receipt:
         """The receipt once body and batch are durable; a Problem when it is refused, leaving nothing behind."""
-        await self._admission(envelope.pharmacy_id)
-        self._accept.check(envelope.pharmacy_id)
-        body = await upload.small()
+        await self._admission(request.pharmacy_id)
+        self._accept.check(request.pharmacy_id)
+        body = await upload.read_if_small()
         if body is not None:
-            return await self._take(_post(envelope, upload, body, None), upload)
-        location = f"batches/{envelope.cnpj}/{envelope.batch_id}"
-        async with self._in_window(envelope):
+            return await self._commit(_submission(request, upload, body, None), upload)
+        location = f"batches/{request.cnpj}/{request.batch_id}"
+        async with self._open_window(request):
             await self._storage.put(location, upload.stream())
-            return await self._take(_post(envelope, upload, None, location), upload)
+            return await self._commit(_submission(request, upload, None, location), upload)
 
-    def _in_window(self, envelope: IngestRequest) -> AbstractAsyncContextManager[None]:
-        if envelope.load_type != "full":
+    def _open_window(self, request: IngestRequest) -> AbstractAsyncContextManager[None]:
+        if request.load_type != "full":
             return nullcontext()
-        return uploading(
+        return keep_window_open(
             self._database,
-            envelope.pharmacy_id,
-            envelope.batch_id,
-            begun=envelope.begun,
+            request.pharmacy_id,
+            request.batch_id,
+            begun=request.begun,
             window_minutes=self._window_minutes,
         )
 
-    async def _take(self, post: Submission, upload: Upload) -> Receipt:
+    async def _commit(self, post: Submission, upload: Upload) -> Receipt:
         """Commit a post whose body is at hand or durable."""
         try:
-            outcome = await self._committed_in_time(post)
+            outcome = await self._commit_in_time(post)
         except Unavailable:  # other errors leave open whether the commit happened: the object stays
             self._discard(post.location)
             raise
         if isinstance(outcome, Receipt) and outcome.batch_id == post.id:
-            self._admission.take(post.pharmacy_id, upload.decoded)
+            self._admission.record(post.pharmacy_id, upload.decoded)
             batch_log.accepted(post)
         else:
             self._discard(post.location)
@@ -115,11 +115,11 @@ class Ingest:
             await asyncio.gather(*self._background, return_exceptions=True)
         await self._admission.close()
 
-    def _committed(self, accepted: list[tuple[Submission, Receipt]]) -> None:
+    def _publish_committed(self, accepted: list[tuple[Submission, Receipt]]) -> None:
         events = [BatchReceived(post.id, post.cnpj, post.load_type, got.received_at) for post, got in accepted]
-        self._start(self._announce(events))
+        self._start(self._publish(events))
 
-    async def _committed_in_time(self, post: Submission) -> Outcome:
+    async def _commit_in_time(self, post: Submission) -> Outcome:
         try:
             async with asyncio.timeout(self._patience):
                 return await self._accept(post)
@@ -144,15 +144,15 @@ class Ingest:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _announce(self, events: list[BatchReceived]) -> None:
+    async def _publish(self, events: list[BatchReceived]) -> None:
         try:
             await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
         except IntegraHubError as error:
             _log.warning("batches are accepted but not announced; sweep will", action="announce", error=str(error))
 
 
-def _post(envelope: IngestRequest, upload: Upload, body: bytes | None, location: str | None) -> Submission:
-    members = {name: getattr(envelope, name) for name in IngestRequest.__slots__ if name != "batch_id"}
+def _submission(request: IngestRequest, upload: Upload, body: bytes | None, location: str | None) -> Submission:
+    members = {name: getattr(request, name) for name in IngestRequest.__slots__ if name != "batch_id"}
     return Submission(
-        id=envelope.batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
+        id=request.batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **members
     )

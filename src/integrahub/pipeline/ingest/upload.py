@@ -17,14 +17,14 @@ from integrahub.domain.parsing.charsets import Transcoder
 from integrahub.domain.parsing.encodings import Inflater, inflater_for
 from integrahub.pipeline.ingest.decoding import Decoding
 
-INLINE = 64 * 1024  # bytes: bodies up to this ride in the batch row
-_HEAD = 64 * 1024  # bytes: all that is looked at before the body is taken
-_LENIENT = 1 << 20  # decoded bytes that may come of however few
-_INFLATING = 30.0  # seconds that decoding one body may take
-_SLICE = 0.002  # seconds of it that other requests wait for
-_GRACE = 30.0  # seconds waited for a client before its pace counts
-_CONVERTED = 16 << 10  # encoded bytes at a time, of a body that is converted and kept as decoded
-_PACE = 1024  # bytes a second that a client must send from then on
+INLINE_BODY_LIMIT = 64 * 1024  # bytes: bodies up to this ride in the batch row
+_HEAD_BYTES = 64 * 1024  # bytes: all that is looked at before the body is taken
+_FREE_INFLATION_BYTES = 1 << 20  # decoded bytes that may come of however few
+_MAX_INFLATE_SECONDS = 30.0  # seconds that decoding one body may take
+_INFLATE_SLICE_SECONDS = 0.002  # seconds of it that other requests wait for
+_RATE_GRACE_SECONDS = 30.0  # seconds waited for a client before its pace counts
+_TRANSCODE_BLOCK_BYTES = 16 << 10  # encoded bytes at a time, of a body that is converted and kept as decoded
+_MIN_BYTES_PER_SECOND = 1024  # bytes a second that a client must send from then on
 
 
 @dataclass
@@ -64,19 +64,19 @@ class Upload:
         if self._seat:
             await self._seat.aclose()
 
-    async def look(self) -> bytes:
+    async def peek(self) -> bytes:
         """The first decoded bytes, at most 64 KiB of them; what was read is kept for `stream`."""
-        while len(self.head) < _HEAD and not self.ended:
+        while len(self.head) < _HEAD_BYTES and not self.ended:
             block = await self._next()
             self.held.append(block)
-        return self.head[:_HEAD]
+        return self.head[:_HEAD_BYTES]
 
-    async def small(self) -> bytes | None:
+    async def read_if_small(self) -> bytes | None:
         """The whole body as it is kept when it is small enough for the batch row."""
-        while not self.ended and sum(map(len, self.held)) <= INLINE:
+        while not self.ended and sum(map(len, self.held)) <= INLINE_BODY_LIMIT:
             self.held.append(await self._next())
         body = b"".join(self.held)
-        return body if self.ended and len(body) <= INLINE else None
+        return body if self.ended and len(body) <= INLINE_BODY_LIMIT else None
 
     async def stream(self) -> AsyncIterator[bytes]:
         """The whole body as it is kept: as received, or converted."""
@@ -112,10 +112,10 @@ class Upload:
             raise RequestTimeout("body_slow", received=self.received) from None
         self.waited += monotonic() - begun
         self.received += len(block or b"")
-        if self.waited > _GRACE and self.received < self.waited * _PACE:
+        if self.waited > _RATE_GRACE_SECONDS and self.received < self.waited * _MIN_BYTES_PER_SECOND:
             raise RequestTimeout("body_slow", received=self.received)
         # Encoded bytes that come to nothing are bytes too.
-        if self.received > self.limit + _LENIENT:
+        if self.received > self.limit + _FREE_INFLATION_BYTES:
             raise too_large(self.limit)
         return block
 
@@ -125,16 +125,16 @@ class Upload:
             return block
         pieces, kept = self._inflater.feed(block), list[bytes]()
         while await self._slice(pieces, kept):
-            if self._inflating > _INFLATING:
+            if self._inflating > _MAX_INFLATE_SECONDS:
                 raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
         return b"".join(kept) if self.transcoder else block
 
     async def _slice(self, pieces: Iterator[bytes], kept: list[bytes]) -> bool:
         """Decode for some milliseconds; False when the block is done."""
-        if self.decoding is None or self.decoded <= _LENIENT:
+        if self.decoding is None or self.decoded <= _FREE_INFLATION_BYTES:
             return self._decode(pieces, kept)
         if self._seat is None:
-            self._seat = await self.decoding.sit(self.client)
+            self._seat = await self.decoding.acquire_seat(self.client)
         async with self.decoding.turn():
             return self._decode(pieces, kept)
 
@@ -145,7 +145,7 @@ class Upload:
                 piece = self.transcoder.feed(piece)
                 kept.append(piece)
             self._count(piece)
-            if monotonic() - begun > _SLICE:
+            if monotonic() - begun > _INFLATE_SLICE_SECONDS:
                 break
         else:
             self._inflating += monotonic() - begun
@@ -162,17 +162,17 @@ class Upload:
         self.decoded += len(piece)
         if self.decoded > self.limit:
             raise too_large(self.limit)
-        if self.encoding and self.decoded > max(_LENIENT, self.inflation * self.received):
+        if self.encoding and self.decoded > max(_FREE_INFLATION_BYTES, self.inflation * self.received):
             raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
         self._sha256.update(piece)
-        if len(self.head) < _HEAD:
-            self.head += piece[:_HEAD]
+        if len(self.head) < _HEAD_BYTES:
+            self.head += piece[:_HEAD_BYTES]
 
 
 async def _sliced(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for block in blocks:
-        for start in range(0, len(block), _CONVERTED):
-            yield block[start : start + _CONVERTED]
+        for start in range(0, len(block), _TRANSCODE_BLOCK_BYTES):
+            yield block[start : start + _TRANSCODE_BLOCK_BYTES]
 
 
 def too_large(limit: int) -> PayloadTooLarge:

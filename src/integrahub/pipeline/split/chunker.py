@@ -19,11 +19,11 @@ from integrahub.domain.replays import KINDS
 from integrahub.pipeline.split.staged_chunks import ChunkPlan, SlotFile
 from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
 from integrahub.storage.base import Storage
-from integrahub.storage.chunks import INLINE, store_chunk
+from integrahub.storage.chunks import BODY_LOCATION, store_chunk
 from integrahub.storage.spill import SpillPartitions
 
-_BLOCK = 128 * 1024  # bytes a feed of the cutter
-_UNREADABLE = 10_000  # records without a readable product id that a body may have; more, when they are not most of it
+_BLOCK_BYTES = 128 * 1024  # bytes a feed of the reader
+_MAX_UNREADABLE = 10_000  # records without a readable product id that are too many once they are most of a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SplitLimits:
 
 
 class Chunker:
-    """Cuts one body. Without a sieve every chunk is left to be applied. Memory does not grow with the body."""
+    """Cut one body into chunks. Without a filter every chunk is left to be applied. Memory does not grow with the body."""
 
     def __init__(
         self,
@@ -44,137 +44,137 @@ class Chunker:
         limits: SplitLimits,
         storage: Storage,
         blocks: Callable[[], AsyncIterator[bytes]],
-        sieve: UnchangedFilter[ChunkPlan] | None,
+        unchanged_filter: UnchangedFilter[ChunkPlan] | None,
     ) -> None:
         self._claim = claim
         self._limits = limits
         self._storage = storage
         self._blocks = blocks
-        self._sieve = sieve
+        self._filter = unchanged_filter
         self._seed = seed_for(claim["load_type"], claim["time_zone"])
-        self._draft = ChunkBuilder()
-        self._presence = SeenProducts()
+        self._builder = ChunkBuilder()
+        self._seen = SeenProducts()
         self._slots = SlotFile()
-        self._stored = 0
+        self._object_count = 0
         self._is_read = False
-        self._new = ChunkBuilder()  # records that differ, taken out of chunks that are settled for the rest
-        self._new_keys = BitMap()
-        self._new_chunks: list[ChunkPlan] = []
+        self._changed = ChunkBuilder()  # records that differ, taken out of chunks that are settled for the rest
+        self._changed_keys = BitMap()
+        self._changed_chunks: list[ChunkPlan] = []
         self.chunks: list[ChunkPlan] = []
         self.items = 0
         self.unreadable = 0
 
-    async def cut(self) -> None:
+    async def run(self) -> None:
         """Every record into chunks, in order. BodyFault when the body is not what it claims to be."""
         async for run in self._runs():
-            await self._gather(run)
+            await self._add(run)
         self._is_read = True
-        if self._draft.records:
-            await self._close()
+        if self._builder.records:
+            await self._close_chunk()
         if not self.items:
             raise BodyError("body_empty", 0)
-        await self._sift(await self._sieve.rest() if self._sieve else [])
-        if self._presence.late:
-            await self._gather_late()
+        await self._settle_unchanged(await self._filter.drain() if self._filter else [])
+        if self._seen.late:
+            await self._store_straddling()
             return
-        if self._new.records:
-            await self._close_new()
-        self.chunks += self._new_chunks
+        if self._changed.records:
+            await self._close_changed()
+        self.chunks += self._changed_chunks
 
     def close(self) -> None:
         """Remove what was kept on the way."""
         self._slots.close()
 
-    async def _gather(self, run: RawRecords) -> None:
+    async def _add(self, run: RawRecords) -> None:
         """A run's records into the draft, which closes when it is full."""
         if any(isinstance(record, OversizeRecord) for record in run.records):
             for record in self._records(run):
-                self._draft.add(*record)
-                if self._draft.is_full(self._limits.chunk_size):
-                    await self._close()
+                self._builder.add(*record)
+                if self._builder.is_full(self._limits.chunk_size):
+                    await self._close_chunk()
             return
         ids, records, hashes = identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
         start = 0
         while start < len(records):
-            end = self._border(ids, start)
+            end = self._chunk_end(ids, start)
             part = slice(start, end)
-            self._draft.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
+            self._builder.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
             start = end
-            if start < len(records) and self._draft.is_full(self._limits.chunk_size):
-                await self._close()
+            if start < len(records) and self._builder.is_full(self._limits.chunk_size):
+                await self._close_chunk()
         self.items += len(records)
         self._count_unreadable(run, ids)
 
-    def _border(self, ids: list[int], start: int) -> int:
+    def _chunk_end(self, ids: list[int], start: int) -> int:
         """Where the draft is full: not between records of one product that follow each other, as promotions do.
 
         So many that they are no promotions straddle chunks, as any product's records that stand apart.
         """
-        size, room = self._limits.chunk_size, self._draft.room(self._limits.chunk_size)
-        end = start if self._draft.is_full(size) else min(len(ids), start + size - len(self._draft.ids))
-        last = ids[end - 1] if end > start else self._draft.ids[-1]
+        size, room = self._limits.chunk_size, self._builder.room(self._limits.chunk_size)
+        end = start if self._builder.is_full(size) else min(len(ids), start + size - len(self._builder.ids))
+        last = ids[end - 1] if end > start else self._builder.ids[-1]
         most = min(len(ids), start + room)
         while end < most and ids[end] == last != 0:
             end += 1
         return end
 
-    async def _close(self) -> None:
-        draft, self._draft = self._draft, ChunkBuilder()
-        chunk, slots = ChunkPlan(), self._presence.close(draft)
+    async def _close_chunk(self) -> None:
+        draft, self._builder = self._builder, ChunkBuilder()
+        chunk, slots = ChunkPlan(), self._seen.close(draft)
         self.chunks.append(chunk)
-        if self._sieve and self._sieve.takes(draft):
-            await self._sift(await self._sieve.ask(chunk, draft))
+        if self._filter and self._filter.should_ask(draft):
+            await self._settle_unchanged(await self._filter.submit(chunk, draft))
         else:
             self._slots.add(chunk, slots)
-            await self._keep(chunk, draft)
+            await self._place(chunk, draft)
 
-    async def _sift(self, answers: list[DiffResult[ChunkPlan]]) -> None:
+    async def _settle_unchanged(self, answers: list[DiffResult[ChunkPlan]]) -> None:
         """Settle what the table holds as sent; what differs goes to chunks of its own."""
         for answer in answers:
             chunk, draft = answer.key, answer.draft
             if answer.is_mostly_new:
                 self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
-                await self._keep(chunk, draft)
+                await self._place(chunk, draft)
                 continue
             chunk.is_settled = True
             for slot in answer.differing:
-                self._new.add(*draft.record(slot))
+                self._changed.add(*draft.record(slot))
                 draft.ids[slot] *= -1
-            self._new_keys |= self._presence.keys(self._new.ids)
+            self._changed_keys |= self._seen.keys(self._changed.ids)
             self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
-            if self._new.is_full(self._limits.chunk_size):
-                await self._close_new()
+            if self._changed.is_full(self._limits.chunk_size):
+                await self._close_changed()
 
-    async def _close_new(self) -> None:
-        draft, self._new = self._new, ChunkBuilder()
-        self._new_chunks.append(await self._stored_apart(draft, ChunkIndex(draft.ids, draft.hashes)))
+    async def _close_changed(self) -> None:
+        draft, self._changed = self._changed, ChunkBuilder()
+        self._changed_chunks.append(await self._store_new_chunk(draft, ChunkIndex(draft.ids, draft.hashes)))
 
-    async def _stored_apart(self, draft: ChunkBuilder, slots: ChunkIndex) -> ChunkPlan:
+    async def _store_new_chunk(self, draft: ChunkBuilder, slots: ChunkIndex) -> ChunkPlan:
         chunk = ChunkPlan(rejection=draft.rejection)
         self._slots.add(chunk, slots)
         await self._store(chunk, draft)
         return chunk
 
-    async def _gather_late(self) -> None:
+    async def _store_straddling(self) -> None:
         """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
-        self._presence.late |= self._new_keys
+        self._seen.late |= self._changed_keys
         late = sum(map(self._defer, self.chunks))
         spool = SpillPartitions(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
         self.items = self.unreadable = 0
         try:
             async for run in self._runs():
                 for record in self._records(run):
-                    if record[3] and self._presence.is_late(record[3]):
+                    if record[3] and self._seen.is_late(record[3]):
                         spool.add(record)
             for draft in spool.drafts():
-                self.chunks.append(await self._stored_apart(draft, SeenProducts().close(draft)))
+                self.chunks.append(await self._store_new_chunk(draft, SeenProducts().close(draft)))
         finally:
             spool.close()
 
     def _defer(self, chunk: ChunkPlan) -> int:
         """Leave products to late chunks; return how many records of the chunk they have."""
         ids = self._slots.ids(chunk)
-        late = self._presence.defer(ids)
+        late = self._seen.defer(ids)
         if late:
             self._slots.replace_ids(chunk, ids)
         return late
@@ -208,12 +208,12 @@ class Chunker:
         return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
 
     async def _runs(self) -> AsyncIterator[RawRecords]:
-        cutter = cutter_for(self._claim["media_type"], self._limits.max_record)
+        reader = cutter_for(self._claim["media_type"], self._limits.max_record)
         async for block in self._blocks():
-            for start in range(0, len(block), _BLOCK):
-                yield cutter.feed(block[start : start + _BLOCK])
+            for start in range(0, len(block), _BLOCK_BYTES):
+                yield reader.feed(block[start : start + _BLOCK_BYTES])
                 await asyncio.sleep(0)  # small bodies are split between blocks of large ones
-        yield cutter.close()
+        yield reader.close()
 
     def _records(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
         ids = identify_all(run.records)
@@ -231,17 +231,17 @@ class Chunker:
 
     def _count_unreadable(self, run: RawRecords, ids: list[int]) -> None:
         self.unreadable += ids.count(0)
-        if self.unreadable > max(_UNREADABLE, self.items // 2):
+        if self.unreadable > max(_MAX_UNREADABLE, self.items // 2):
             raise BodyError(
                 "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
             )
 
-    async def _keep(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
+    async def _place(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
         """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
         if draft.oversize or not self._is_readable_by_parts(draft):
             await self._store(chunk, draft)
             return
-        chunk.location = self._claim["location"] or INLINE
+        chunk.location = self._claim["location"] or BODY_LOCATION
         chunk.start, chunk.length = draft.extent()
         chunk.first = draft.positions[0]
 
@@ -253,6 +253,6 @@ class Chunker:
     async def _store(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
         claim = self._claim
         token: UUID = claim["claim_token"]
-        chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._stored:06d}-{token.hex[:8]}"
-        self._stored += 1
+        chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._object_count:06d}-{token.hex[:8]}"
+        self._object_count += 1
         await store_chunk(self._storage, chunk.location, draft.payload())

@@ -31,7 +31,7 @@ from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import CHUNK_DURATION
 
-_MOST = 64 * 1024  # decoded bytes of a small body
+_MAX_BODY_BYTES = 64 * 1024  # decoded bytes of a small body
 _log = structlog.get_logger()
 
 
@@ -45,25 +45,27 @@ class FastPath:
         self._limits = limits
         self._final: set[UUID] = set()
         # One group at a time keeps the order in which the batches of a pharmacy come.
-        self._gathering = MicroBatcher(self._settle, most=SMALL_BATCHES_PER_TRANSACTION, at_once=1)
+        self._batcher = MicroBatcher(self._run_group, most=SMALL_BATCHES_PER_TRANSACTION, at_once=1)
 
     async def __call__(self, batch_id: UUID) -> bool:
         """Whether the batch went the short way."""
         try:
-            await self._gathering(batch_id)
+            await self._batcher(batch_id)
             return batch_id in self._final
         finally:
             self._final.discard(batch_id)
 
-    async def _settle(self, wanted: list[UUID]) -> None:
-        most = min(_MOST, self._limits.max_record)
+    async def _run_group(self, wanted: list[UUID]) -> None:
+        most = min(_MAX_BODY_BYTES, self._limits.max_record)
         claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
         final = set[UUID]()
         if not claims:
             return
         try:
             async with Lease(lambda: batches.renew_splits(self._database, claims)):
-                final = await self._settled(_plain(claims, [self._whole(claim) for claim in claims]))
+                final = await self._apply_or_halve(
+                    _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
+                )
             self._final |= final
         finally:
             # Also when the group fails: a claim that is kept would hold up its pharmacy until the lease ends.
@@ -71,12 +73,12 @@ class FastPath:
                 if claim["id"] not in final:
                     await batches.retry_split(self._database, claim, 0.0, used=0)
 
-    async def _settled(self, found: list[SmallBatchClaim]) -> set[UUID]:
+    async def _apply_or_halve(self, found: list[SmallBatchClaim]) -> set[UUID]:
         """Those that are final now. Where one is at fault halves are tried, so that it takes few others along."""
         if not found:
             return set()
         try:
-            await self._settle_together(found)
+            await self._apply_together(found)
         except Transient as error:
             _log.warning("small batches go the long way", action="halve_group", of=len(found), error=str(error))
             return set()
@@ -86,20 +88,22 @@ class FastPath:
                 SmallBatchClaim(small.claim | {"has_products": True}, small.draft) for small in found
             ]  # of the other half
             half = len(found) // 2
-            return await self._settled(found[:half]) | await self._settled(found[half:]) if half else set()
+            return (
+                await self._apply_or_halve(found[:half]) | await self._apply_or_halve(found[half:]) if half else set()
+            )
         return {small.claim["id"] for small in found}
 
-    def _whole(self, claim: dict[str, Any]) -> ChunkBuilder | None:
+    def _read_or_none(self, claim: dict[str, Any]) -> ChunkBuilder | None:
         """The records of a body, when they fit one chunk and nothing is wrong with the body."""
         try:
-            return self._draft(claim)
+            return self._read(claim)
         except BodyError:
             return None
         except Exception as error:  # one body must not fail the whole group; the long way tells what is wrong with it
             _log.warning("a small batch could not be read", action="read_small", batch=str(claim["id"]), exc_info=error)
             return None
 
-    def _draft(self, claim: dict[str, Any]) -> ChunkBuilder | None:
+    def _read(self, claim: dict[str, Any]) -> ChunkBuilder | None:
         inflater = inflater_for(claim["encoding"])
         content = b"".join(inflater.feed(claim["body"]))
         inflater.close()
@@ -113,7 +117,7 @@ class FastPath:
         SeenProducts().close(draft)
         return draft
 
-    async def _settle_together(self, found: list[SmallBatchClaim]) -> None:
+    async def _apply_together(self, found: list[SmallBatchClaim]) -> None:
         begun, limits = perf_counter(), self._limits
         with ExitStack() as spans:
             for small in found:
@@ -128,7 +132,7 @@ class FastPath:
             await publish_turn(self._bus, turn)
 
 
-def _plain(claims: list[dict[str, Any]], drafts: list[ChunkBuilder | None]) -> list[SmallBatchClaim]:
+def _exclude_unreadable(claims: list[dict[str, Any]], drafts: list[ChunkBuilder | None]) -> list[SmallBatchClaim]:
     """Batches of pharmacies none of whose bodies is at fault: no batch may overtake an earlier one."""
     read = list(zip(claims, drafts, strict=True))
     odd = {claim["pharmacy_id"] for claim, draft in read if draft is None}

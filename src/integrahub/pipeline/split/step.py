@@ -31,7 +31,7 @@ from integrahub.telemetry import tracing as traces
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import ERRORS
 
-_AT_ONCE = 4  # bodies being cut
+_MAX_SPLITS = 4  # bodies being cut
 _log = structlog.get_logger()
 
 
@@ -56,39 +56,39 @@ class Split:
         self._limits = limits
         self._retries = retries
         self._fuse = fuse
-        self._small = FastPath(database, bus, worker_id=worker_id, limits=limits)
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._fast_path = FastPath(database, bus, worker_id=worker_id, limits=limits)
+        self._slots = asyncio.Semaphore(_MAX_SPLITS)
         self._alone = asyncio.Lock()
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
         event = msgspec.json.decode(message, type=BatchReceived)
-        if event.load_type == "delta" and await self._small(event.batch_id):
+        if event.load_type == "delta" and await self._fast_path(event.batch_id):
             self._fuse.succeeded()
             return
-        async with self._at_once:
-            is_taken = await self._take(event)
-        if not is_taken and await batches.is_suspected(self._database, event.batch_id):
-            async with self._splitting_alone():
-                await self._take(event, alone=True)
+        async with self._slots:
+            is_taken = await self._claim_and_split(event)
+        if not is_taken and await batches.is_suspected_of_crash(self._database, event.batch_id):
+            async with self._split_alone():
+                await self._claim_and_split(event, alone=True)
 
-    async def _take(self, event: BatchReceived, *, alone: bool = False) -> bool:
+    async def _claim_and_split(self, event: BatchReceived, *, alone: bool = False) -> bool:
         """Whether the batch was ours to split."""
         claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
         if claim is not None:
             with traces.bind_trace(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
-                await self._claimed(claim)
+                await self._run(claim)
         return claim is not None
 
     @asynccontextmanager
-    async def _splitting_alone(self) -> AsyncIterator[None]:
+    async def _split_alone(self) -> AsyncIterator[None]:
         """Nothing else is cut in this process meanwhile, so that a crash is of what is cut."""
         async with self._alone, AsyncExitStack() as held:
-            for _ in range(_AT_ONCE):
-                await held.enter_async_context(self._at_once)
+            for _ in range(_MAX_SPLITS):
+                await held.enter_async_context(self._slots)
             yield
 
-    async def _claimed(self, claim: dict[str, Any]) -> None:
+    async def _run(self, claim: dict[str, Any]) -> None:
         if claim["crashes"] >= self._retries.crashes:
             _log.error("a body crashes whoever splits it", action="fail_crashing", crashes=claim["crashes"])
             await self._fail(claim, BodyError("worker_crashed", 0, crashes=claim["crashes"]))
@@ -104,7 +104,7 @@ class Split:
             missing = BodyError("body_missing", 0)
             await self._fail(claim, missing)
         except Exception as error:
-            await self._hand_back(claim, error)
+            await self._retry_or_fail(claim, error)
 
     async def _fail(self, claim: dict[str, Any], fault: BodyError) -> None:
         ERRORS.add("split", fault.code)
@@ -114,7 +114,7 @@ class Split:
             await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
             await publish_turn(self._bus, turn)
 
-    async def _hand_back(self, claim: dict[str, Any], error: Exception) -> None:
+    async def _retry_or_fail(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
         if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["pharmacy_id"]):
             _log.error(
@@ -130,23 +130,27 @@ class Split:
 
     async def _split(self, claim: dict[str, Any]) -> None:
         body = None if claim["body"] is None else bytes(claim["body"])
-        sieve = UnchangedFilter[ChunkPlan](self._database, claim["pharmacy_id"]) if _is_sifted(claim) else None
-        cutting = Chunker(claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), sieve)
+        unchanged_filter = (
+            UnchangedFilter[ChunkPlan](self._database, claim["pharmacy_id"]) if _is_filtered(claim) else None
+        )
+        chunker = Chunker(
+            claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), unchanged_filter
+        )
         try:
-            await cutting.cut()
+            await chunker.run()
             turn = await batches.end_split(
-                self._database, claim, cutting.rows(), cutting.items, cutting.unreadable, self._limits.window
+                self._database, claim, chunker.rows(), chunker.items, chunker.unreadable, self._limits.window
             )
         finally:
-            cutting.close()
-            if sieve:
-                await sieve.close()
+            chunker.close()
+            if unchanged_filter:
+                await unchanged_filter.close()
         if turn:
-            _count_settled(cutting.chunks)
+            _count_settled(chunker.chunks)
             await publish_turn(self._bus, turn)
 
 
-def _is_sifted(claim: dict[str, Any]) -> bool:
+def _is_filtered(claim: dict[str, Any]) -> bool:
     """A DELTA is sent because something changed; a FULL mostly repeats what is known."""
     return bool(
         claim["kind"] == "load" and claim["load_type"] == "full" and claim["has_products"] and claim["has_turn"]

@@ -14,9 +14,9 @@ from integrahub.db.products.diff import differing
 from integrahub.domain.chunks.builder import ChunkBuilder
 
 Key = TypeVar("Key")
-_TOGETHER = 2  # drafts a question
-_AT_ONCE = 2  # questions under way, besides the one that gathers
-_PASSING = 8  # drafts that pass unasked after one that was mostly new
+_BUILDERS_PER_QUERY = 2  # drafts a question
+_MAX_QUERIES = 2  # questions under way, besides the one that gathers
+_SKIP_AFTER_MOSTLY_NEW = 8  # drafts that pass unasked after one that was mostly new
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,56 +39,56 @@ class UnchangedFilter(Generic[Key]):
     def __init__(self, database: Database, pharmacy_id: int) -> None:
         self._database = database
         self._pharmacy_id = pharmacy_id
-        self._gathered: list[tuple[Key, ChunkBuilder]] = []
-        self._asked: deque[tuple[list[tuple[Key, ChunkBuilder]], asyncio.Task[list[int]]]] = deque()
-        self._passing = 0
+        self._pending: list[tuple[Key, ChunkBuilder]] = []
+        self._queries: deque[tuple[list[tuple[Key, ChunkBuilder]], asyncio.Task[list[int]]]] = deque()
+        self._skips_left = 0
 
-    def takes(self, draft: ChunkBuilder) -> bool:
+    def should_ask(self, draft: ChunkBuilder) -> bool:
         """Whether it is worth asking about this draft, and all its records can be told apart by product."""
-        if self._passing:
-            self._passing -= 1
+        if self._skips_left:
+            self._skips_left -= 1
             return False
         return not draft.oversize and 0 not in draft.ids
 
-    async def ask(self, key: Key, draft: ChunkBuilder) -> list[DiffResult[Key]]:
+    async def submit(self, key: Key, draft: ChunkBuilder) -> list[DiffResult[Key]]:
         """Ask about a draft in time; gives what was answered of those before."""
-        self._gathered.append((key, draft))
-        if len(self._gathered) >= _TOGETHER:
+        self._pending.append((key, draft))
+        if len(self._pending) >= _BUILDERS_PER_QUERY:
             self._send()
-        return await self._answer() if len(self._asked) > _AT_ONCE else []
+        return await self._next_result() if len(self._queries) > _MAX_QUERIES else []
 
-    async def rest(self) -> list[DiffResult[Key]]:
+    async def drain(self) -> list[DiffResult[Key]]:
         """The answers still due."""
-        if self._gathered:
+        if self._pending:
             self._send()
         found = []
-        while self._asked:
-            found += await self._answer()
+        while self._queries:
+            found += await self._next_result()
         return found
 
     async def close(self) -> None:
         """Give up what is still asked."""
-        answers = [answer for _, answer in self._asked]
+        answers = [answer for _, answer in self._queries]
         for answer in answers:
             answer.cancel()
         await asyncio.gather(*answers, return_exceptions=True)
 
     def _send(self) -> None:
-        drafts, self._gathered = self._gathered, []
+        drafts, self._pending = self._pending, []
         ids, hashes = array("q"), array("q")
         for _, draft in drafts:
             ids += draft.ids
             hashes += draft.hashes
-        self._asked.append((drafts, asyncio.create_task(differing(self._database, self._pharmacy_id, ids, hashes))))
+        self._queries.append((drafts, asyncio.create_task(differing(self._database, self._pharmacy_id, ids, hashes))))
 
-    async def _answer(self) -> list[DiffResult[Key]]:
-        drafts, answer = self._asked[0]
+    async def _next_result(self) -> list[DiffResult[Key]]:
+        drafts, answer = self._queries[0]
         places = await answer
-        self._asked.popleft()
+        self._queries.popleft()
         found, first = [], 0
         for key, draft in drafts:
             end = first + len(draft.ids)
             found.append(DiffResult(key, draft, [place - first for place in places if first <= place < end]))
             first = end
-        self._passing = _PASSING if found[-1].is_mostly_new else self._passing
+        self._skips_left = _SKIP_AFTER_MOSTLY_NEW if found[-1].is_mostly_new else self._skips_left
         return found
