@@ -36,7 +36,7 @@ class SplitLimits:
 
 
 class Chunker:
-    """Cut one body into chunks. Without a filter every chunk is left to be applied. Memory does not grow with the body."""
+    """Cut one body into chunks, in bounded memory. Without a filter every chunk is left to be applied."""
 
     def __init__(
         self,
