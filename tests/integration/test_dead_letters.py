@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.db.products.merge import apply
+from integrahub.db.products.merge import merge_chunks
 from integrahub.domain.events import CHUNKS_READY
 from integrahub.resilience.retry_policy import RetryPolicy
 from tests.integration.conftest import Client
@@ -25,10 +25,10 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     async def failing(connection: Any, parts: Any, *more: Any) -> Any:
         if any(b'"PRODUCTID": 7,' in record for part in parts for record in part.chunk.cut().records):
             raise ZeroDivisionError("seven is poison")
-        return await apply(connection, parts, *more)
+        return await merge_chunks(connection, parts, *more)
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", failing)
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", failing)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", failing)
 
 
 async def _letters(client: Client, count: int) -> list[dict[str, Any]]:

@@ -87,14 +87,14 @@ async def test_what_is_wrong_with_one_small_batch_costs_no_other(client: Client)
 async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply = small_batches.apply
+    merge = small_batches.merge_chunks
 
     async def refused(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(7 in part.claim["ids"] for part in parts):
             raise InvalidData("a row PostgreSQL refuses")
-        return await apply(connection, parts, *rest)
+        return await merge(connection, parts, *rest)
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refused)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", refused)
     answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 21)))
     batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
     assert {batch["status"] for batch in batches} == {"COMPLETED"}
@@ -110,7 +110,7 @@ async def test_small_batches_that_fail_together_go_the_long_way(
     async def refused(*_: Any) -> Any:
         raise InvalidData("a row PostgreSQL refuses")
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refused)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", refused)
     answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 9)))
     batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
     assert {(batch["status"], batch["inserted"]) for batch in batches} == {("COMPLETED", 1)}
@@ -176,13 +176,13 @@ async def test_halves_of_a_group_know_what_the_other_half_inserted(
 async def test_a_small_batch_that_is_cancelled_while_it_is_applied_leaves_nothing(
     splitting: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply = small_batches.apply
+    merge = small_batches.merge_chunks
 
     async def cancelled_meanwhile(connection: Any, parts: Any, *rest: Any) -> Any:
-        found = await apply(connection, parts, *rest)
+        found = await merge(connection, parts, *rest)
         await splitting.hub.decide().cancel(UUID(str(parts[0].claim["id"])))
         return found
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", cancelled_meanwhile)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", cancelled_meanwhile)
     batch = await splitting.load([product(1)], "delta")
     assert (batch["status"], await splitting.products()) == ("CANCELLED", {})

@@ -104,7 +104,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
         claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
         payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            await merging.apply(connection, [merging.ChunkToApply(claim, payload)], 65536)
+            await merging.merge_chunks(connection, [merging.ChunkToApply(claim, payload)], 65536)
 
 
 @pytest.fixture

@@ -43,16 +43,16 @@ async def refused(client: Client, path: str) -> dict[str, Any]:
 
 async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[Any], load_type: str) -> dict[str, Any]:
     """A load whose chunks that hold product 1 die: the merge itself fails for them."""
-    apply = merging.apply
+    merge = merging.merge_chunks
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.chunk.cut().records):
             raise Poison("a fault of this chunk's own")
-        return await apply(connection, parts, *rest)
+        return await merge(connection, parts, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("integrahub.pipeline.upsert.step.apply", failing)
-        patch.setattr("integrahub.db.batches.fast_path.apply", failing)
+        patch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
+        patch.setattr("integrahub.db.batches.fast_path.merge_chunks", failing)
         patch.setattr("integrahub.resilience.retry_policy.RetryPolicy.decide", lambda *_, **__: None)
         batch = await client.load(body, load_type)
     assert batch["dead"] > 0

@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.products.bisect import put_isolating
+from integrahub.db.products.bisect import write_bisecting
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
@@ -50,7 +50,7 @@ async def test_one_refused_row_costs_at_most_2_log2_n_writes_more(database: Data
             ids = [0 if row == poison else row + 1 for row in part]  # type: ignore[attr-defined]
             await connection.execute("INSERT INTO taken SELECT unnest(%s::int[])", [ids])
 
-        refused = await put_isolating(connection, rows, write)
+        refused = await write_bisecting(connection, rows, write)
         counted = await _count(connection)
     assert (refused, counted) == ([poison], 999)
     assert writes - 1 <= 2 * math.ceil(math.log2(len(rows)))

@@ -67,14 +67,14 @@ async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
 ) -> None:
     key = (await idle.admin("POST", f"/admin/pharmacies/{OTHER}/api-key"))["api_key"]
     cancelled, kept = [*await _posted(idle, [product(1)]), *await _posted(idle, [product(2, CNPJ=OTHER)], key=key)]
-    apply = small_batches.apply
+    merge = small_batches.merge_chunks
 
     async def cancelled_meanwhile(*given: Any) -> Any:
-        found = await apply(*given)
+        found = await merge(*given)
         await idle.hub.decide().cancel(cancelled)
         return found
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", cancelled_meanwhile)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", cancelled_meanwhile)
     assert await _settled(idle, [cancelled, kept]) == [False, False]
     assert await idle.products() == {} == await _products(idle, key)
     assert (await idle.finished(str(cancelled)))["status"] == "CANCELLED"

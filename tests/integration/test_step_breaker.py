@@ -22,15 +22,15 @@ async def chunks(client: Client, status: str) -> int:
 async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_is_mended(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply, fuse = merging.apply, client.hub.fuses["upsert"]
+    merge, fuse = merging.merge_chunks, client.hub.fuses["upsert"]
     mended = False
 
     async def failing(*given: Any) -> Any:
         if not mended:
             raise Poison("whatever it is given")
-        return await apply(*given)
+        return await merge(*given)
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", failing)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
     monkeypatch.setattr(fuse, "pause", 3.0)
     keys = {}
     for cnpj in ("11222333000181", "33000167000101", "60746948000112", "00000000000191"):
@@ -53,14 +53,14 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
 async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply, fuse = merging.apply, client.hub.fuses["upsert"]
+    merge, fuse = merging.merge_chunks, client.hub.fuses["upsert"]
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(part.claim["cnpj"] == CNPJ for part in parts):
             raise Poison("whatever this pharmacy sends")
-        return await apply(connection, parts, *rest)
+        return await merge(connection, parts, *rest)
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", failing)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
     monkeypatch.setattr("integrahub.resilience.retry_policy.RetryPolicy.decide", lambda *_, **__: None)
     for price in range(1, 5):
         batch = await client.load(catalogue(500, PRICE=price))

@@ -57,16 +57,16 @@ async def test_a_batch_all_of_whose_dates_are_unreadable_says_so(client: Client)
 async def test_warnings_of_chunks_that_are_tried_again_count_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    apply, tries = upsert.apply, 0
+    merge, tries = upsert.merge_chunks, 0
 
     async def fails_once(*asked: Any) -> Any:
         nonlocal tries
         tries += 1
-        done = await apply(*asked)
+        done = await merge(*asked)
         if tries < 3:
             raise ZeroDivisionError
         return done
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply", fails_once)
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", fails_once)
     batch = await client.load([product(n, QUANTITY="?") for n in range(1, 121)])
     assert (batch["status"], batch["warnings"], tries >= 4) == ("COMPLETED", 120, True)

@@ -178,14 +178,14 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
     idle: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = [(await idle.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 30)]
-    apply = small_batches.apply
+    merge = small_batches.merge_chunks
 
     async def refusing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(str(part.claim["id"]) == posted[2] for part in parts):
             raise ArithmeticError("whatever is done to the third")
-        return await apply(connection, parts, *rest)
+        return await merge(connection, parts, *rest)
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.apply", refusing)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", refusing)
     async with running(settings, list(STEPS)):
         ended = [await idle.finished(batch_id) for batch_id in posted]
     assert {batch["status"] for batch in ended} == {"COMPLETED"}

@@ -43,7 +43,7 @@ class Sweep:
                 await publish_upserted(self._bus, batch_id)
         await self._splits()
         again = await self._doubt(CHUNKS_READY)
-        await publish_ready(self._bus, await chunks.due(self._database, again, self._window))
+        await publish_ready(self._bus, await chunks.dispatch_due(self._database, again, self._window))
         again = await self._doubt(BATCHES_UPSERTED)
         for batch_id in await batches.due_finishes(self._database, again):
             await publish_upserted(self._bus, batch_id)
@@ -51,7 +51,7 @@ class Sweep:
             await publish_turn(self._bus, turn)
         for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
             await publish_turn(self._bus, turn)
-        for letter in await dead_letters.ungrouped(self._database):
+        for letter in await dead_letters.list_ungrouped(self._database):
             await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])
 
     async def _leases_count(self) -> bool:

@@ -28,7 +28,7 @@ class Replay:
         self._storage = storage
         self._bus = bus
 
-    async def batch(self, batch_id: UUID) -> Row:
+    async def replay_batch(self, batch_id: UUID) -> Row:
         """Queue a final batch to be applied again: the new batch."""
         batch = await self._origin(batch_id)
         if batch["body"] is None and not await is_kept(self._storage, batch["location"]):
@@ -39,12 +39,12 @@ class Replay:
         await publish(self._bus, BATCHES_RECEIVED, [event])
         return queued
 
-    async def letters(self, wanted: Row) -> Row:
+    async def replay_dead_letters(self, wanted: Row) -> Row:
         """Ask for the letters of a filter to be applied again: how many were, and the batches refused, with why.
 
         Chunks are released by sweep at its rate; messages are sent again at once.
         """
-        found = await dead_letters.unsettled(self._database, wanted)
+        found = await dead_letters.list_unresolved(self._database, wanted)
         refused = [
             told for batch in {row["batch_id"] for row in found} if batch and (told := await self._refusal(batch))
         ]
@@ -53,11 +53,11 @@ class Replay:
         refused += [_refused(Conflict("replay_records_gone", **_place(row)), row["batch_id"]) for row in lost]
         kept = [row for row in found if row["batch_id"] not in gone and row not in lost]
         asked = [row["id"] for row in kept if row["batch_id"]]
-        await dead_letters.ask_replay(self._database, asked)
+        await dead_letters.request_replay(self._database, asked)
         messages = [row for row in found if row["topic"]]
         for row in messages:
             await self._bus.publish(row["topic"], [bytes(row["body"])])
-            await dead_letters.settle(self._database, row["id"])
+            await dead_letters.resolve(self._database, row["id"])
         return {"asked": len(asked) + len(messages), "refused": refused}
 
     async def _refusal(self, batch_id: UUID) -> Row | None:

@@ -31,12 +31,12 @@ class Verify:
         self._max_record = max_record
 
     async def __call__(self, cnpj: str, begun: Callable[[int, int], None]) -> Row:
-        """`batches` read, of `all_batches`; `judged`, `unjudged`, `found` and `differences` as `verifying.judge` tells.
+        """Return `batches` read, of `all_batches`, and the result of `verifying.compare`.
 
-        `begun` is told which batch of how many is read. NotFound when nothing was ever applied.
+        Calls `begun` with the batch being read and the number of batches. Raises NotFound if no batch was ever applied.
         """
         async with self._database.transaction() as connection:
-            loads = await verifying.begin(connection, cnpj)
+            loads = await verifying.take_snapshot(connection, cnpj)
             if not loads:
                 raise NotFound("verify_nothing", cnpj=cnpj)
             kept = await self._kept(loads)
@@ -44,10 +44,10 @@ class Verify:
             for number, load in enumerate(kept):
                 begun(number, len(kept))
                 await self._stage(connection, load)
-                await verifying.fold(connection, load, from_start=from_start)
+                await verifying.merge_staged(connection, load, from_start=from_start)
             begun(len(kept), len(kept))
             told = {"batches": len(kept), "all_batches": len(loads)}
-            return told | await verifying.judge(connection, cnpj, from_start=from_start)
+            return told | await verifying.compare(connection, cnpj, from_start=from_start)
 
     async def _kept(self, loads: list[Row]) -> list[Row]:
         """The latest loads without a gap in what is kept."""
@@ -59,15 +59,15 @@ class Verify:
 
     async def _stage(self, connection: Connection, load: Row) -> None:
         """The load's applied records, a part of its products at a time."""
-        applied = await verifying.applied_ids(connection, load)
+        applied = await verifying.read_applied_ids(connection, load)
         spool = SpillPartitions(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
-        body = await verifying.body_of(connection, load) if load["is_inline"] else None
+        body = await verifying.read_body(connection, load) if load["is_inline"] else None
         try:
             async for position, run in runs_of(self._storage, load, body, self._max_record):
                 for record in _records(position, run, applied):
                     spool.add(record)
             for draft in spool.drafts():
-                await verifying.stage(connection, self._normal(load, draft))
+                await verifying.stage_products(connection, self._normal(load, draft))
         finally:
             spool.close()
 

@@ -45,13 +45,13 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         cursor: str | None = None,
     ) -> Row:
         wanted = {"cnpj": unmask(cnpj) if cnpj else None, "batch_id": batch_id, "error": error, "settled": settled}
-        rows = await dead_letters.page(database, wanted, _after(cursor), limit)
+        rows = await dead_letters.list_page(database, wanted, _after(cursor), limit)
         following = cursors.encode(rows[-1]["id"]) if len(rows) == limit else None
         return {"items": [view(row) for row in rows], "next_cursor": following}
 
     @routes.get("/v1/dead-letters/groups", summary="Failures by fingerprint: how often, since when, a sample")
     async def groups() -> Row:
-        return {"items": await dead_letters.groups(database)}
+        return {"items": await dead_letters.list_groups(database)}
 
     @routes.get("/v1/dead-letters/{letter_id:int}", summary="One dead letter, with its stack and its attempts")
     async def show(letter_id: int) -> Row:

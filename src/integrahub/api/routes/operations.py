@@ -52,7 +52,7 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
     @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")
     async def batch(batch_id: UUID, caller: Operator) -> Row:
         async with audit.on_batch(caller, "batch.replay", batch_id) as entry:
-            queued = await replay.batch(batch_id)
+            queued = await replay.replay_batch(batch_id)
             shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
             entry.after = {"batch_id": queued["id"], **shown}
         return {"batch_id": queued["id"], **shown}
@@ -61,7 +61,7 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
     async def letters(wanted: ReplayRequest, caller: Operator, language: Spoken) -> Row:
         asked = wanted.values()
         async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
-            entry.after = answer = await replay.letters(asked)
+            entry.after = answer = await replay.replay_dead_letters(asked)
         return answer | {"refused": [_spoken(refused, language) for refused in answer["refused"]]}
 
     return routes

@@ -129,7 +129,7 @@ def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
 
 def _cursor(row: dict[str, Any], sort: str, settled_until: datetime | None) -> str:
     until = settled_until.isoformat() if settled_until else ""
-    return cursors.encode(sort, catalogue.sort_key(row, sort), row["product_id"], until)
+    return cursors.encode(sort, catalogue.cursor_key(row, sort), row["product_id"], until)
 
 
 def _encode(rows: list[dict[str, Any]], cnpj: str) -> tuple[list[msgspec.Raw], bool]:
@@ -157,7 +157,7 @@ class Catalogue:
         wanted = read(query)
         pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
         after, settled_until = self._after(wanted)
-        count, rows, settled_until = await catalogue.page(
+        count, rows, settled_until = await catalogue.search(
             self._database.within(TenantContext(ids=(pharmacy["id"],))),
             pharmacy["id"],
             wanted.filters,

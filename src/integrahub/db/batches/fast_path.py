@@ -12,7 +12,7 @@ from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
-from integrahub.db.products.merge import ChunkToApply, apply
+from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
@@ -44,7 +44,7 @@ class FastPathResult:
 
 async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUID, most: int) -> list[Row]:
     """Take the small DELTAs among the batches, of up to `most` decoded bytes; ordered as they were received."""
-    asked = {"ids": wanted, "token": token, "worker": worker, "lease": chunks.LEASE, "most": most}
+    asked = {"ids": wanted, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "most": most}
     async with database.transaction() as connection:
         claims = await (await connection.execute(_SQL["claim_if_free"], asked, binary=True)).fetchall()
     return sorted(claims, key=lambda claim: (claim["pharmacy_id"], claim["received_seq"]))
@@ -73,7 +73,7 @@ async def _apply(connection: Connection, batches: Sequence[SmallBatchClaim], max
     counters: dict[UUID, Row] = {}
     for number in range(max(numbers) + 1):
         mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
-        found = await apply(connection, [_part(small, number) for small in mine], max_record)
+        found = await merge_chunks(connection, [_part(small, number) for small in mine], max_record)
         counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
     ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
     return [FastPathResult(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]

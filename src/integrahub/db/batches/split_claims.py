@@ -31,7 +31,7 @@ async def claim_split(
     After a crash only an `alone` worker gets it, one that splits nothing beside it: a crash is then its own.
     """
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE, "alone": alone}
+        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "alone": alone}
         return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
 
 
@@ -43,7 +43,11 @@ async def is_suspected_of_crash(database: Database, batch_id: UUID) -> bool:
 
 async def renew_splits(database: Database, claims: list[Row]) -> bool:
     """Whether some of the splits taken under one token are still ours, or all have ended: nothing is lost then."""
-    values = {"ids": [claim["id"] for claim in claims], "token": claims[0]["claim_token"], "lease": chunks.LEASE}
+    values = {
+        "ids": [claim["id"] for claim in claims],
+        "token": claims[0]["claim_token"],
+        "lease": chunks.LEASE_SECONDS,
+    }
     async with database.transaction() as connection:
         if await (await connection.execute(_SQL["renew_splits_if_held"], values)).fetchone():
             return True

@@ -13,7 +13,7 @@ from integrahub.domain.products import COUNTERS
 
 _SQL = load_queries("batch_chunks")
 _BATCHES = load_queries("batches")
-LEASE = 15.0  # seconds
+LEASE_SECONDS = 15.0
 Row = dict[str, Any]
 
 
@@ -46,19 +46,19 @@ async def claim(
     A chunk whose worker crashed is taken only when asked for, and alone: it may have been the cause.
     """
     values = {"batches": [batch for batch, _ in wanted], "numbers": [number for _, number in wanted]}
-    values |= {"token": token, "worker": worker, "lease": LEASE, "crashed": crashed}
+    values |= {"token": token, "worker": worker, "lease": LEASE_SECONDS, "crashed": crashed}
     async with database.transaction() as connection:
         claims = await (await connection.execute(_SQL["claim_free"], values)).fetchall()
     return sorted(claims, key=lambda claim: (claim["batch_id"], claim["number"]))
 
 
-def _key(claim: Row) -> Row:
+def _claim_key(claim: Row) -> Row:
     return {"batch_id": claim["batch_id"], "number": claim["number"], "token": claim["claim_token"]}
 
 
 async def renew(database: Database, claims: list[Row]) -> bool:
     """Whether any chunk taken under one token is still ours, or all are settled: nothing is lost then."""
-    values = keys(claims) | {"token": claims[0]["claim_token"], "lease": LEASE}
+    values = _chunk_keys(claims) | {"token": claims[0]["claim_token"], "lease": LEASE_SECONDS}
     async with database.transaction() as connection:
         if await (await connection.execute(_SQL["renew_if_held"], values)).fetchone():
             return True
@@ -69,18 +69,18 @@ async def renew(database: Database, claims: list[Row]) -> bool:
 async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
     """The effect's guard: claims still ours until the transaction ends, with their `ids` and `hashes`."""
     known = {(claim["batch_id"], claim["number"]): claim for claim in claims}
-    values = keys(claims) | {"token": claims[0]["claim_token"]}
+    values = _chunk_keys(claims) | {"token": claims[0]["claim_token"]}
     found = await (await connection.execute(_SQL["lock_if_claimed"], values, binary=True)).fetchall()
     return [known[row["batch_id"], row["number"]] | row for row in found]
 
 
 async def complete(connection: Connection, claims: list[Row], counters: list[Row]) -> None:
     """Settle applied chunks with their counters."""
-    values = keys(claims)
+    values = _chunk_keys(claims)
     await connection.execute(_SQL["complete"], values | {name: [row[name] for row in counters] for name in COUNTERS})
 
 
-def keys(claims: list[Row]) -> Row:
+def _chunk_keys(claims: list[Row]) -> Row:
     """Which chunks these are, by column."""
     return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
 
@@ -92,26 +92,26 @@ async def decrement_chunks_left(connection: Connection, done: Mapping[UUID, int]
     return {row["id"]: row["chunks_left"] for row in left}
 
 
-def _told(failure: Failure) -> Row:
+def _to_columns(failure: Failure) -> Row:
     return {"error": f"{failure.error_class}: {failure.message}", "culprit": failure.culprit}
 
 
 async def release(database: Database, claim: Row, error: str, delay: float) -> None:
     """Hand a chunk back without using up an attempt."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["release_if_claimed"], _key(claim) | {"error": error, "delay": delay})
+        await connection.execute(_SQL["release_if_claimed"], _claim_key(claim) | {"error": error, "delay": delay})
 
 
 async def retry(database: Database, claim: Row, failure: Failure, delay: float) -> None:
     """The chunk's own fault used up an attempt."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["retry_if_claimed"], _key(claim) | _told(failure) | {"delay": delay})
+        await connection.execute(_SQL["retry_if_claimed"], _claim_key(claim) | _to_columns(failure) | {"delay": delay})
 
 
 async def dead_letter(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
     """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
     async with database.transaction() as connection:
-        buried = await connection.execute(_SQL["dead_letter_if_claimed"], _key(claim) | _told(failure))
+        buried = await connection.execute(_SQL["dead_letter_if_claimed"], _claim_key(claim) | _to_columns(failure))
         if not await buried.fetchone():
             return None
         await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
@@ -134,7 +134,7 @@ async def release_expired(database: Database, crashes: int) -> list[UUID]:
     return done
 
 
-async def due(database: Database, again: float, window: InFlightLimit) -> list[Row]:
+async def dispatch_due(database: Database, again: float, window: InFlightLimit) -> list[Row]:
     """Chunks to announce (again): due retries, lost dispatches, and the first of batches with none in flight."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()

@@ -21,7 +21,7 @@ async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure
     assert chunk is not None
     letter = {"batch_id": batch_id, "chunk": number, "cnpj": chunk["cnpj"]}
     kept = {"location": location, "records": chunk["records"], "attempts": Jsonb(chunk["attempt_log"])}
-    await connection.execute(_SQL["insert_unless_known"], letter | kept | _told(failure))
+    await connection.execute(_SQL["insert_unless_known"], letter | kept | _to_columns(failure))
 
 
 async def add_message(database: Database, dead: DeadMessage) -> None:
@@ -30,10 +30,10 @@ async def add_message(database: Database, dead: DeadMessage) -> None:
     letter = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}
     letter |= {"trace_id": dead.trace_id or None}
     async with database.transaction() as connection:
-        await connection.execute(_SQL["insert_message_unless_known"], letter | _told(failure))
+        await connection.execute(_SQL["insert_message_unless_known"], letter | _to_columns(failure))
 
 
-def _told(failure: Failure) -> Row:
+def _to_columns(failure: Failure) -> Row:
     return {name: getattr(failure, name) for name in (*Failure.__slots__, "fingerprint")}
 
 
@@ -44,14 +44,14 @@ async def group_new(database: Database) -> dict[str, int]:
     return {row["fingerprint"]: row["count"] for row in rows}
 
 
-async def ungrouped(database: Database) -> list[Row]:
+async def list_ungrouped(database: Database) -> list[Row]:
     """Letters of chunks to announce again."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["ungrouped"])).fetchall()
     return [row for row in rows if row["batch_id"]]
 
 
-async def page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:
+async def list_page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:
     """Return letters, newest first, of the `cnpj`, `batch_id`, `error` and `settled` wanted.
 
     `error` is a class, a code or a fingerprint; None wants any.
@@ -61,19 +61,19 @@ async def page(database: Database, wanted: Row, after: int | None, limit: int) -
         return await (await connection.execute(_SQL["page"], values)).fetchall()
 
 
-async def unsettled(database: Database, wanted: Row) -> list[Row]:
+async def list_unresolved(database: Database, wanted: Row) -> list[Row]:
     """Letters that wait for a person, by `ids`, `batch_id`, `cnpj`, `error` (None asking nothing), at most `limit`."""
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["list_unresolved"], wanted)).fetchall()
 
 
-async def ask_replay(database: Database, letters: list[int]) -> None:
+async def request_replay(database: Database, letters: list[int]) -> None:
     """Have sweep release the chunks of these letters."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["request_replay"], {"letters": letters})
 
 
-async def settle(database: Database, letter_id: int) -> None:
+async def resolve(database: Database, letter_id: int) -> None:
     """Nothing is left to do about a letter."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["resolve"], {"id": letter_id})
@@ -85,7 +85,7 @@ async def find(database: Database, letter_id: int) -> Row | None:
         return await (await connection.execute(_SQL["find"], {"id": letter_id})).fetchone()
 
 
-async def groups(database: Database) -> list[Row]:
+async def list_groups(database: Database) -> list[Row]:
     """Failures by fingerprint, latest first."""
     async with database.transaction() as connection:
         return await (await connection.execute(_SQL["groups"])).fetchall()

@@ -17,5 +17,5 @@ async def reject_all(connection: Connection, claim: Row, chunk: Chunk) -> dict[s
         RecordIssue(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), "PRODUCTID", code, "")
         for slot, product_id in enumerate(ids)
     ]
-    await record_issues.add(connection, claim["batch_id"], claim["number"], faults)
+    await record_issues.insert(connection, claim["batch_id"], claim["number"], faults)
     return dict.fromkeys(COUNTERS, 0) | {"rejected": len(ids)}

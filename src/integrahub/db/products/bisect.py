@@ -9,17 +9,17 @@ from integrahub.db.database import Connection
 
 Rows = Sequence[Any]
 Write = Callable[[Rows], Awaitable[None]]
-Put = Callable[[Connection, Rows, Write], Awaitable[list[Any]]]
+WriteRows = Callable[[Connection, Rows, Write], Awaitable[list[Any]]]
 
 
-async def put_whole(connection: Connection, rows: Rows, write: Write) -> list[Any]:
+async def write_all(connection: Connection, rows: Rows, write: Write) -> list[Any]:
     """Write all rows at once; a row that is refused fails the transaction."""
     if rows:
         await write(rows)
     return []
 
 
-async def put_isolating(connection: Connection, rows: Rows, write: Write) -> list[Any]:
+async def write_bisecting(connection: Connection, rows: Rows, write: Write) -> list[Any]:
     """Write every row that is taken, each part under a savepoint, and give those refused.
 
     One refused row among n costs at most 2 log2(n) writes more than none would.
@@ -34,5 +34,5 @@ async def put_isolating(connection: Connection, rows: Rows, write: Write) -> lis
         if len(rows) == 1:
             return list(rows)
     half = len(rows) // 2
-    refused = await put_isolating(connection, rows[:half], write)
-    return refused + await put_isolating(connection, rows[half:], write)
+    refused = await write_bisecting(connection, rows[:half], write)
+    return refused + await write_bisecting(connection, rows[half:], write)

@@ -9,7 +9,7 @@ from integrahub.db.queries import load_queries
 _SQL = load_queries("products")
 
 
-async def differing(database: Database, pharmacy_id: int, ids: "array[int]", hashes: "array[int]") -> list[int]:
+async def find_differing(database: Database, pharmacy_id: int, ids: "array[int]", hashes: "array[int]") -> list[int]:
     """Places of products that are new, inactive or known by another hash, ascending."""
     asked = {"pharmacy_id": pharmacy_id, "ids": BigintArray(ids), "hashes": BigintArray(hashes)}
     async with database.transaction() as connection:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues as record_issues
-from integrahub.db.products.bisect import Put, put_whole
+from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import Chunk
 from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
@@ -27,20 +27,20 @@ class ChunkToApply:
     chunk: Chunk
 
 
-async def apply(
-    connection: Connection, parts: Sequence[ChunkToApply], max_record: int, put: Put = put_whole
+async def merge_chunks(
+    connection: Connection, parts: Sequence[ChunkToApply], max_record: int, write_rows: WriteRows = write_all
 ) -> list[dict[str, int]]:
-    """Write what chunks change and give the counters of each; the caller holds the chunks' locks and commits.
+    """Write the changes of chunks and return the counters of each. The caller holds the chunks' locks and commits.
 
-    No product is in two of the chunks; `put` isolates only where there is one. UnfitValue when PostgreSQL refuses a row
-    and `put` does not isolate it, also when a product is there that was thought to be a pharmacy's first.
+    No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raises InvalidData if PostgreSQL
+    refuses a row that `write_rows` does not bisect, also if a chunk without known products meets an existing product.
     """
     await connection.execute(_SQL["force_index_plan"])
     found = await _probe(connection, [part.claim for part in parts])
     changes = [ChunkMerge(part, one, max_record) for part, one in zip(parts, found, strict=True)]
-    await _insert(connection, changes, put)
+    await _insert(connection, changes, write_rows)
     for load_type in ("full", "delta"):
-        await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], put)
+        await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], write_rows)
     return [await change.end(connection) for change in changes]
 
 
@@ -117,7 +117,7 @@ class ChunkMerge:
     async def end(self, connection: Connection) -> dict[str, int]:
         """Report the faults; ArithmeticError unless every record is accounted for."""
         self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
-        await record_issues.add(connection, self._claim["batch_id"], self._claim["number"], self._faults)
+        await record_issues.insert(connection, self._claim["batch_id"], self._claim["number"], self._faults)
         ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
         if len(self._differing) < len(ids):
             differing = {self._claim["ids"][slot] for slot in self._differing} - {0}
@@ -137,16 +137,16 @@ def _refuse_repeats(lines: Sequence[Line]) -> None:
         raise ArithmeticError(f"more than one row of these products: {[i for i in times if times[i] > 1][:10]}")
 
 
-async def _insert(connection: Connection, changes: Sequence[ChunkMerge], put: Put) -> None:
+async def _insert(connection: Connection, changes: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
     async def write(lines: Sequence[Line]) -> None:
         await _copy(connection, "copy_new", [line[1] for line in lines])
 
-    refused = await put(connection, [line for change in changes for line in change.titled()], write)
+    refused = await write_rows(connection, [line for change in changes for line in change.titled()], write)
     changes[0].reject(refused, "", "record_refused")  # only a chunk by itself is isolated
     changes[0].counters["inserted"] -= len(refused)
 
 
-async def _merge(connection: Connection, load_type: str, changes: Sequence[ChunkMerge], put: Put) -> None:
+async def _merge(connection: Connection, load_type: str, changes: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
     async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
@@ -155,7 +155,7 @@ async def _merge(connection: Connection, load_type: str, changes: Sequence[Chunk
             changes[row["place"]].counters["updated"] += row["updated"]
 
     staged = [(place, line) for place, change in enumerate(changes) for line in change.known]
-    refused = await put(connection, staged, write)
+    refused = await write_rows(connection, staged, write)
     for place, change in enumerate(changes):
         mine = [line for number, line in refused if number == place]
         change.reject(mine, "", "record_refused")

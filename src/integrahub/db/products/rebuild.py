@@ -20,7 +20,7 @@ _SHOWN = 1000  # differences
 Row = dict[str, Any]
 
 
-async def begin(connection: Connection, cnpj: str) -> list[Row]:
+async def take_snapshot(connection: Connection, cnpj: str) -> list[Row]:
     """Take the snapshot; the pharmacy's applied loads and replays in the order in which they count."""
     connection.answer = None  # statements over a whole catalogue take as long as they take
     await connection.execute(_SQL["begin"])
@@ -30,14 +30,14 @@ async def begin(connection: Connection, cnpj: str) -> list[Row]:
     return await (await connection.execute(_SQL["loads"], {"cnpj": cnpj})).fetchall()
 
 
-async def body_of(connection: Connection, load: Row) -> bytes:
+async def read_body(connection: Connection, load: Row) -> bytes:
     """A small body, which lives in its row."""
     row = await (await connection.execute(_SQL["body"], load)).fetchone()
     assert row is not None
     return bytes(row["body"])
 
 
-async def applied_ids(connection: Connection, load: Row) -> BitMap64:
+async def read_applied_ids(connection: Connection, load: Row) -> BitMap64:
     """The products of which the load wrote, or found written, what its records say."""
     found = BitMap64()
     async for chunk in await connection.execute(_SQL["applied_ids"], load):
@@ -47,20 +47,20 @@ async def applied_ids(connection: Connection, load: Row) -> BitMap64:
     return found
 
 
-async def stage(connection: Connection, products: Sequence[Any]) -> None:
+async def stage_products(connection: Connection, products: Sequence[Any]) -> None:
     """Rows of the dialect: product id, columns as COPY text."""
     async with connection.cursor().copy(_SQL["copy_stage"]) as copy:
         await copy.write(copy_text([(str(row[0]), _columns(row)) for row in products]))
 
 
-async def fold(connection: Connection, load: Row, *, from_start: bool) -> None:
+async def merge_staged(connection: Connection, load: Row, *, from_start: bool) -> None:
     """What is staged of a load becomes part of the catalogue."""
     folding = _SQL["fold_full"] if load["load_type"] == "full" else _SQL["fold_delta"]
     await connection.execute(folding, {"origin": load["origin"], "from_start": from_start})
     await connection.execute(_SQL["clear_stage"])
 
 
-async def judge(connection: Connection, cnpj: str, *, from_start: bool) -> Row:
+async def compare(connection: Connection, cnpj: str, *, from_start: bool) -> Row:
     """`judged` and `unjudged` products, how many differ (`found`), and the first of these (`differences`)."""
     asked = {"cnpj": cnpj, "from_start": from_start, "blank": Jsonb(_BLANK), "names": _NAMES, "limit": _SHOWN}
     await connection.execute(_SQL["force_hash_antijoin"])

@@ -11,7 +11,7 @@ from integrahub.domain.products import RecordIssue
 _SQL = load_queries("record_issues")
 
 
-async def add(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:
+async def insert(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:
     """Faults of one chunk, in its transaction."""
     if not faults:
         return

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues as record_issues
-from integrahub.db.products.bisect import Put
+from integrahub.db.products.bisect import WriteRows
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import ChunkObject
 from integrahub.domain.dialects.inovafarma.identify import copy_text, normalise
@@ -19,19 +19,19 @@ _TITLE = COLUMNS.index("title")
 Row = dict[str, Any]
 
 
-async def apply_replay(
-    connection: Connection, claim: Row, payload: ChunkObject, later: LaterWrites, max_record: int, put: Put
+async def merge_replay(
+    connection: Connection, claim: Row, payload: ChunkObject, later: LaterWrites, max_record: int, write_rows: WriteRows
 ) -> dict[str, int]:
     """Write what is left of a chunk and give its counters; the caller holds the chunk's lock and commits.
 
-    Counters as those of `merging.apply`, with `superseded`: records that later batches made void.
+    Counters as those of `merging.merge_chunks`, with `superseded`: records that later batches made void.
     """
     asked = {"batch_id": claim["batch_id"], "number": claim["number"]}
     slots = await (await connection.execute(_SQL["chunk_records"], asked)).fetchall()
     replay = _Replay(claim, later)
     replay.read(slots, payload, max_record)
-    await replay.write(connection, put)
-    await record_issues.add(connection, claim["batch_id"], claim["number"], replay.faults)
+    await replay.write(connection, write_rows)
+    await record_issues.insert(connection, claim["batch_id"], claim["number"], replay.faults)
     settled = sum(replay.counters[name] for name in SETTLED)
     if settled != len(slots):
         raise ArithmeticError(f"{len(slots)} records, {settled} accounted for: {replay.counters}")
@@ -69,7 +69,7 @@ class _Replay:
         carried = self._later.carried.get(row[0])
         return self._claim["load_type"] == "delta" and carried is not None and carried.covers(row)
 
-    async def write(self, connection: Connection, put: Put) -> None:
+    async def write(self, connection: Connection, write_rows: WriteRows) -> None:
         """Fold every row with its product as it stands, and merge."""
         asked = {"pharmacy_id": self._claim["pharmacy_id"], "ids": [row[0] for row in self._rows]}
         found = await (await connection.execute(_SQL["current_products"], asked)).fetchall()
@@ -78,7 +78,7 @@ class _Replay:
         untitled = [row for row, line in zip(self._rows, lines, strict=True) if not line[2 + _TITLE]]
         self._reject(untitled, "TITLE", "title_missing")
         titled = [(row, line) for row, line in zip(self._rows, lines, strict=True) if line[2 + _TITLE]]
-        refused = await put(connection, titled, lambda part: self._merge(connection, part))
+        refused = await write_rows(connection, titled, lambda part: self._merge(connection, part))
         self._reject([row for row, _ in refused], "", "record_refused")
         self._count(titled, refused, current)
 

@@ -26,7 +26,7 @@ class Page(NamedTuple):
     settled_until: datetime | None
 
 
-def sort_key(row: Row, sort: str) -> str:
+def cursor_key(row: Row, sort: str) -> str:
     """Return the row's place in the order `sort`, as a cursor keeps it; '' for a title too long for a cursor."""
     value = row[_KEYS[sort.lstrip("-")]]
     if sort == "title" and len(json.dumps(value)) > _MAX_CURSOR_TITLE:
@@ -34,7 +34,7 @@ def sort_key(row: Row, sort: str) -> str:
     return value.isoformat() if sort == "-updated" else str(0 if value is None else value)
 
 
-async def page(
+async def search(
     database: Database,
     pharmacy_id: int,
     filters: Row,

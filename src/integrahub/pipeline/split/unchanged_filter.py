@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from integrahub.db.database import Database
-from integrahub.db.products.diff import differing
+from integrahub.db.products.diff import find_differing
 from integrahub.domain.chunks.builder import ChunkBuilder
 
 Key = TypeVar("Key")
@@ -79,7 +79,8 @@ class UnchangedFilter(Generic[Key]):
         for _, draft in drafts:
             ids += draft.ids
             hashes += draft.hashes
-        self._queries.append((drafts, asyncio.create_task(differing(self._database, self._pharmacy_id, ids, hashes))))
+        query = find_differing(self._database, self._pharmacy_id, ids, hashes)
+        self._queries.append((drafts, asyncio.create_task(query)))
 
     async def _next_result(self) -> list[DiffResult[Key]]:
         drafts, answer = self._queries[0]

@@ -16,9 +16,9 @@ from integrahub.bus.publisher import publish_failed, publish_ready, publish_upse
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks.reject import reject_all
 from integrahub.db.database import Connection, Database
-from integrahub.db.products.bisect import Put, put_isolating, put_whole
-from integrahub.db.products.merge import ChunkToApply, apply
-from integrahub.db.products.replay_merge import apply_replay
+from integrahub.db.products.bisect import WriteRows, write_all, write_bisecting
+from integrahub.db.products.merge import ChunkToApply, merge_chunks
+from integrahub.db.products.replay_merge import merge_replay
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.errors import InvalidData, Transient
 from integrahub.domain.events import ChunkReady
@@ -37,7 +37,7 @@ from integrahub.telemetry.metrics.registry import CHUNK_DURATION, CHUNK_RETRIES,
 
 Row = dict[str, Any]
 Counters = dict[str, int]
-Write = Callable[[Connection, list[Row], Put], Awaitable[list[Counters]]]
+Write = Callable[[Connection, list[Row], WriteRows], Awaitable[list[Counters]]]
 _log = structlog.get_logger()
 _HAND_BACK = 2.0  # seconds until a chunk whose dependencies were away is tried again
 
@@ -103,7 +103,7 @@ class Upsert:
             async with Lease(lambda: chunks.renew(self._database, claims)):
                 apart = await self._apply_together(together)
                 for claim in [*apart, *(claim for claim in claims if claim not in together)]:
-                    await self._apply_apart(claim)
+                    await self._apply_separately(claim)
         except Transient as error:
             ERRORS.add("upsert", cause_of(error))
             for claim in claims:
@@ -119,7 +119,7 @@ class Upsert:
             with ExitStack() as spans:
                 for claim in claims:
                     spans.enter_context(_span(claim))
-                await self._effect(claims, await self._write(claims), put_whole)
+                await self._apply_in_transaction(claims, await self._write(claims), write_all)
         except Transient:
             raise
         except Exception as error:
@@ -130,7 +130,7 @@ class Upsert:
             CHUNK_DURATION.observe((perf_counter() - begun) / len(claims))
         return []
 
-    async def _apply_apart(self, claim: Row) -> None:
+    async def _apply_separately(self, claim: Row) -> None:
         about = {"batch": claim["batch_id"], "chunk": claim["number"], "cnpj": claim["cnpj"]}
         with traces.bind_trace(claim["batch_id"], step="upsert", **about):
             try:
@@ -146,10 +146,10 @@ class Upsert:
         begun = perf_counter()
         write = await self._write_alone(claim)
         try:
-            await self._effect([claim], write, put_whole)
+            await self._apply_in_transaction([claim], write, write_all)
         except InvalidData as error:
             _log.warning("PostgreSQL refused a record; it is sought out", action="bisect_rows", error=str(error))
-            await self._effect([claim | {"has_products": True}], write, put_isolating)
+            await self._apply_in_transaction([claim | {"has_products": True}], write, write_bisecting)
         CHUNK_DURATION.observe(perf_counter() - begun)
 
     async def _write_alone(self, claim: Row) -> Write:
@@ -162,7 +162,7 @@ class Upsert:
         """What a chunk all of whose records are rejected does: nothing to the products."""
         chunk = await read_chunk(self._storage, claim)
 
-        async def write(connection: Connection, held: list[Row], _put: Put) -> list[Counters]:
+        async def write(connection: Connection, held: list[Row], _write_rows: WriteRows) -> list[Counters]:
             return [await reject_all(connection, one, chunk) for one in held]
 
         return write
@@ -171,9 +171,9 @@ class Upsert:
         """What chunks of loads do to the products."""
         read = {_key(claim): await read_chunk(self._storage, claim) for claim in claims}
 
-        async def write(connection: Connection, held: list[Row], put: Put) -> list[Counters]:
+        async def write(connection: Connection, held: list[Row], write_rows: WriteRows) -> list[Counters]:
             parts = [ChunkToApply(claim, read[_key(claim)]) for claim in held]
-            return await apply(connection, parts, self._max_record, put)
+            return await merge_chunks(connection, parts, self._max_record, write_rows)
 
         return write
 
@@ -182,19 +182,21 @@ class Upsert:
         chunk = await read_chunk(self._storage, claim)
         later = await self._later.of(claim)
 
-        async def write(connection: Connection, held: list[Row], put: Put) -> list[Counters]:
-            return [await apply_replay(connection, one, chunk.cut(), later, self._max_record, put) for one in held]
+        async def write(connection: Connection, held: list[Row], write_rows: WriteRows) -> list[Counters]:
+            return [
+                await merge_replay(connection, one, chunk.cut(), later, self._max_record, write_rows) for one in held
+            ]
 
         return write
 
-    async def _effect(self, claims: list[Row], write: Write, put: Put) -> None:
+    async def _apply_in_transaction(self, claims: list[Row], write: Write, write_rows: WriteRows) -> None:
         """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
         ready: list[Row] = []
         async with self._database.transaction() as connection:
             held = await chunks.lock_claimed(connection, claims)
             if not held:
                 return
-            counters = await write(connection, held, put)
+            counters = await write(connection, held, write_rows)
             await chunks.complete(connection, held, counters)
             done = Counter(claim["batch_id"] for claim in held)
             for batch in sorted({c["batch_id"] for c in held if c["chunks_total"] > done[c["batch_id"]]}):
