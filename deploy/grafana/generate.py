@@ -120,7 +120,7 @@ WORKERS = Dashboard(
         ),
         Panel("Unaccounted records", {"records": "max(integrahub_unaccounted_records)"}, kind="stat", width=4),
         Panel("Dead letters", {"letters": "max(integrahub_dead_letters)"}, kind="stat", width=4),
-        Panel("Figures counted ago", {"age": "max(integrahub_census_age_seconds)"}, "s", "stat"),
+        Panel("Figures counted ago", {"age": "max(integrahub_statistics_age_seconds)"}, "s", "stat"),
     ),
 )
 

@@ -132,4 +132,4 @@ def test_a_refusal_speaks_the_language_the_client_prefers(hub: Installation) -> 
     english = hub.post(GOOD, "half").json()
     assert "esperava-se" in portuguese["message"] and "expected" in english["message"]
     assert portuguese["message_pt"] == portuguese["message"] and portuguese["message_en"] == english["message"]
-    assert portuguese["code"] == english["code"] == "load_type_unknown"
+    assert portuguese["code"] == english["code"] == "load_type_invalid"

@@ -104,7 +104,7 @@ async def test_a_disk_that_takes_nothing_is_a_503_and_leaves_nothing(client: Cli
     objects.write_text("a file where the folder should be")
     large = json.dumps(catalogue(3000)).encode()
     answer = await client.post(large)
-    assert (answer.status_code, answer.json()["code"]) == (503, "dependency_away")
+    assert (answer.status_code, answer.json()["code"]) == (503, "dependency_unavailable")
     assert (await client.get("/v1/batches"))["items"] == []
     objects.unlink()
     async with asyncio.timeout(60):

@@ -53,4 +53,4 @@ async def test_a_batch_that_was_never_split_is_refused_once_a_later_delta_is_gon
     for folder in ("chunks", "batches"):
         shutil.rmtree(objects / folder)
     told = await refused(client, f"/v1/batches/{first['batch_id']}/replay")
-    assert (told["code"], told["batch_id"]) == ("replay_later_gone", later["batch_id"])
+    assert (told["code"], told["batch_id"]) == ("replay_later_expired", later["batch_id"])

@@ -193,7 +193,7 @@ async def test_a_key_that_has_ended_is_neither_made_nor_rotated(client: Client) 
     async with client.hub.database.transaction() as connection:
         await connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", [made["id"]])
     answer = await client.http.post(f"/admin/keys/{made['id']}/rotate", headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (404, "key_unknown")
+    assert (answer.status_code, answer.json()["code"]) == (404, "key_not_found")
 
 
 async def test_the_id_of_a_key_with_another_secret_opens_nothing(client: Client) -> None:

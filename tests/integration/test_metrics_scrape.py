@@ -1,4 +1,4 @@
-"""/metrics tells every metric of the reference, and what it can while the database is away; the census behind it."""
+"""Test /metrics: every metric of the reference, what it answers without the database, and the statistics."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.db.monitoring import statistics as census
+from integrahub.db.monitoring import statistics
 from integrahub.settings.model import Settings
 from integrahub.telemetry.metrics.registry import ALL, BATCH_DURATION, STORAGE_CAPACITY
 from tests.integration.conftest import CNPJ, Client, running
@@ -24,13 +24,13 @@ async def _metrics(client: Client) -> dict[str, float]:
 
 
 async def _count(client: Client) -> dict[str, float]:
-    await client.hub.census()()
+    await client.hub.statistics()()
     return await _metrics(client)
 
 
 async def test_every_metric_of_the_reference_is_told(client: Client) -> None:
     await client.load([*catalogue(60), product(61, PRICE="x")])
-    await client.hub.census()()
+    await client.hub.statistics()()
     told = {family.name for family in text_string_to_metric_families((await client.http.get("/metrics")).text)}
     assert {metric.name.removesuffix("_total") for metric in ALL} - told - {
         n.removesuffix("_total") for n in _LATER
@@ -96,7 +96,7 @@ async def test_history_counts_each_batch_once_over_closed_and_open_hours(client:
             "WHERE id = o.of"
         )
     for _ in range(2):
-        totals, windows = await census.history(hub.database, BATCH_DURATION.bounds)
+        totals, windows = await statistics.history(hub.database, BATCH_DURATION.bounds)
         assert totals["batches COMPLETED"] == 3 and totals["products inserted"] == 10
         assert {w: t["batches COMPLETED"] for w, t in windows.items()} == {"24h": 1, "7d": 3, "30d": 3}
         assert sum(value for name, value in totals.items() if name.startswith("bucket")) == 3

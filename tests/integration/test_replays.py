@@ -178,9 +178,9 @@ async def test_a_replay_is_refused_while_it_could_undo_what_is_no_longer_known(c
     (body_file,) = (path for path in (objects / "batches").rglob("*") if later["batch_id"] in path.name)
     body_file.unlink()
     told = await refused(client, f"/v1/batches/{first['batch_id']}/replay")
-    assert (told["code"], told["batch_id"]) == ("replay_later_gone", later["batch_id"])
+    assert (told["code"], told["batch_id"]) == ("replay_later_expired", later["batch_id"])
     told = await refused(client, f"/v1/batches/{later['batch_id']}/replay")
-    assert told["code"] == "replay_body_gone"
+    assert told["code"] == "replay_body_expired"
 
 
 async def _cancelled(client: Client, body: list[Any], load_type: str) -> dict[str, Any]:

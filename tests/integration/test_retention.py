@@ -204,7 +204,7 @@ async def test_a_replay_of_letters_whose_records_are_lost_is_refused_and_the_let
             await client.hub.storage.delete(name)
         asked = await _replay_letters(client, batch["batch_id"])
         assert asked["asked"] == 0
-        assert {told["code"] for told in asked["refused"]} == {"replay_records_gone"}
+        assert {told["code"] for told in asked["refused"]} == {"replay_records_expired"}
         letters = (await client.admin("GET", "/v1/dead-letters"))["items"]
         assert letters and not any(letter["settled_at"] or letter["replay_asked_at"] for letter in letters)
 

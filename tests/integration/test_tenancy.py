@@ -47,7 +47,7 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         await connection.execute(
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
         )
-    await client.hub.census()()
+    await client.hub.statistics()()
     database = Database(url_as(database_url, DatabaseRole.API), size=2, role=DatabaseRole.API)
     await database.open()
     yield database

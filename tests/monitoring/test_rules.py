@@ -98,7 +98,7 @@ CASES = [
     ),
     _gauge("integrahub_deactivations_held", 1, 0, "DeactivationHeld"),
     _gauge("integrahub_pharmacies_silent", 2, 0, "PharmacySilent"),
-    _gauge("integrahub_census_age_seconds", 1900, 1700, "CensusStale"),
+    _gauge("integrahub_statistics_age_seconds", 1900, 1700, "StatisticsStale"),
     *(
         Case(f"{name}{speed}", series(1.1 * factor * budget), series(0.9 * factor * budget), at)
         for name, series, budget in _BUDGETS

@@ -53,7 +53,7 @@ async def _transient(request: Request, fault: Exception) -> Response:
     ERRORS.add("ingest", cause_of(fault))
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
     wait = math.ceil(fault.retry_after if isinstance(fault, CircuitOpen) else _SHORTLY)
-    answer = render(request, 503, "Service Unavailable", "dependency_away", wait=wait)
+    answer = render(request, 503, "Service Unavailable", "dependency_unavailable", wait=wait)
     answer.headers["Retry-After"] = str(wait)
     return answer
 
@@ -68,7 +68,7 @@ async def _http(request: Request, fault: Exception) -> Response:
         answer.headers["Allow"] = methods
         return answer
     if fault.status_code == HTTPStatus.NOT_FOUND:
-        return render(request, fault.status_code, error, "route_unknown", **facts)
+        return render(request, fault.status_code, error, "route_not_found", **facts)
     # The framework could not read the body.
     return render(request, fault.status_code, error, "request_unreadable", told=FIELDS["json_invalid"])
 
@@ -86,7 +86,7 @@ async def _invalid(request: Request, fault: Exception) -> Response:
 
 
 async def _unfit(request: Request, fault: Exception) -> Response:
-    return render(request, 400, "Bad Request", "value_unfit")
+    return render(request, 400, "Bad Request", "value_invalid")
 
 
 async def _gone(request: Request, fault: Exception) -> Response:
@@ -97,7 +97,7 @@ async def _gone(request: Request, fault: Exception) -> Response:
 async def _unexpected(request: Request, fault: Exception) -> Response:
     ERRORS.add("ingest", cause_of(fault))
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
-    return render(request, 500, "Internal Server Error", "hub_failed")
+    return render(request, 500, "Internal Server Error", "internal_error")
 
 
 _ANSWERS: dict[type[Exception], Any] = {

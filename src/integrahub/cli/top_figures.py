@@ -81,7 +81,7 @@ class Rates:
 def figures(rates: Rates) -> dict[str, Any]:
     """Rates over the window, and what is now; `as_of` is when the costly figures were last counted."""
     now = rates.looks[-1]
-    age = now.sum(metrics.CENSUS_AGE) if metrics.CENSUS_AGE.name in now.values else None
+    age = now.sum(metrics.STATISTICS_AGE) if metrics.STATISTICS_AGE.name in now.values else None
     return {
         "per_second": {
             "products": rates.of(metrics.PRODUCTS_SETTLED),

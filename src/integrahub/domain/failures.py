@@ -44,7 +44,7 @@ def failure_of(error: BaseException) -> Failure:
 def cause_of(error: BaseException) -> str:
     """What went wrong, in one word of few: a code of ours, an SQLSTATE, or the name of the class."""
     if isinstance(error, Transient):
-        return "dependency_away"
+        return "dependency_unavailable"
     failure = failure_of(error)
     return failure.error_code or failure.error_class
 

@@ -126,7 +126,7 @@ class Hub:
         """What proves that nothing vanished."""
         return Reconciliation(self.database)
 
-    def census(self) -> StatisticsCollector:
+    def statistics(self) -> StatisticsCollector:
         """What counts aside what dashboards ask."""
         return StatisticsCollector(self.database, adapters.objects_folder(self.settings), self.settings.storage_quota)
 

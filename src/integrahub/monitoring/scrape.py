@@ -8,9 +8,8 @@ from prometheus_client.metrics_core import Metric as Family
 
 from integrahub.bus.base import Bus
 from integrahub.db.database import Database
-from integrahub.db.monitoring import backlog, workers
+from integrahub.db.monitoring import backlog, statistics, workers
 from integrahub.db.monitoring import reconciliation as reconciliations
-from integrahub.db.monitoring import statistics as census
 from integrahub.domain.events import GROUPS
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.telemetry import exposition
@@ -22,7 +21,7 @@ from integrahub.telemetry.snapshots import Counts
 
 _SHARE = 0.4  # of the time a scraper waits, the database and the bus may take
 _DEGREES = {CircuitState.CLOSED: 0.0, CircuitState.HALF_OPEN: 1.0, CircuitState.OPEN: 2.0}
-_STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "census")
+_STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "statistics")
 _log = structlog.get_logger()
 
 
@@ -86,7 +85,7 @@ class MetricsScrape:
         yield metrics.LAG, {(topic, group): [await self._bus.lag(topic)] for topic, group in GROUPS.items()}
 
     async def _figures(self) -> AsyncIterator[tuple[Metric, Values]]:
-        figures, ages = await census.kept(self._database)
+        figures, ages = await statistics.kept(self._database)
         by_name = {metric.name: metric for metric in metrics.ALL}
         values: dict[str, Values] = {}
         for (name, labels), value in figures.items():
@@ -98,7 +97,7 @@ class MetricsScrape:
             if name in by_name:
                 yield by_name[name], of_it
         if metrics.PRODUCTS.name in ages:  # what is costly is counted last
-            yield metrics.CENSUS_AGE, {(): [ages[metrics.PRODUCTS.name]]}
+            yield metrics.STATISTICS_AGE, {(): [ages[metrics.PRODUCTS.name]]}
 
 
 async def _answered(ask: Callable[[], AsyncIterator[tuple[Metric, Values]]], found: dict[Metric, Values]) -> None:

@@ -1,4 +1,4 @@
-"""Census: what dashboards and alerts ask of the whole hub is counted aside, so that no scrape pays for it."""
+"""Count periodically what dashboards and alerts need of the whole hub, so that a scrape stays cheap."""
 
 import asyncio
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from integrahub.db.database import Database
-from integrahub.db.monitoring import statistics as census
+from integrahub.db.monitoring import statistics
 from integrahub.db.monitoring.statistics import Figures, Totals
 from integrahub.domain.batches import FINAL
 from integrahub.domain.errors import Transient
@@ -36,17 +36,17 @@ class StatisticsCollector:
 
     async def __call__(self) -> None:
         """One round."""
-        await census.keep(self._database, await self._cheap())
+        await statistics.keep(self._database, await self._cheap())
         begun = monotonic()
         if begun >= self._due:
-            await census.keep(self._database, await self._costly())
+            await statistics.keep(self._database, await self._costly())
             took = monotonic() - begun
             self._due = begun + max(_SELDOM, _SHARE * took)
 
     async def _cheap(self) -> Figures:
-        waiting = await census.waiting(self._database)
-        connections = await census.connections(self._database)
-        totals, windows = await census.history(self._database, metrics.BATCH_DURATION.bounds)
+        waiting = await statistics.waiting(self._database)
+        connections = await statistics.connections(self._database)
+        totals, windows = await statistics.history(self._database, metrics.BATCH_DURATION.bounds)
         return {
             (metrics.CHUNKS_PENDING.name, ()): waiting["chunks"],
             (metrics.DEACTIVATIONS_HELD.name, ()): waiting["held"],
@@ -58,8 +58,8 @@ class StatisticsCollector:
         }
 
     async def _costly(self) -> Figures:
-        products = await census.products(self._database)
-        pharmacies = await census.pharmacies(self._database)
+        products = await statistics.products(self._database)
+        pharmacies = await statistics.pharmacies(self._database)
         used, capacity = await self._room()
         return {
             **{(metrics.PRODUCTS.name, (state,)): products[state] for state in ("active", "inactive")},
@@ -72,7 +72,7 @@ class StatisticsCollector:
     async def _room(self) -> tuple[float, float | None]:
         """Bytes used and bytes there is room for: by the quota where one is set, else of the disk."""
         if self._quota or self._folder is None:
-            return await census.stored(self._database), self._quota
+            return await statistics.stored(self._database), self._quota
         asked = asyncio.get_running_loop().run_in_executor(self._thread, _disk_usage, self._folder)
         try:
             return await asyncio.wait_for(asked, _PATIENCE)

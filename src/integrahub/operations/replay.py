@@ -32,7 +32,7 @@ class Replay:
         """Queue a final batch to be applied again: the new batch."""
         batch = await self._origin(batch_id)
         if batch["body"] is None and not await is_kept(self._storage, batch["location"]):
-            raise Conflict("replay_body_gone", batch_id=batch["id"])
+            raise Conflict("replay_body_expired", batch_id=batch["id"])
         await self._check_later(batch)
         queued = await replays.queue_batch(self._database, batch["id"])
         event = BatchReceived(queued["id"], queued["cnpj"], queued["load_type"], queued["received_at"])
@@ -50,7 +50,7 @@ class Replay:
         ]
         gone = {told["batch_id"] for told in refused}
         lost = [row for row in found if row["batch_id"] not in gone and await self._is_lost(row)]
-        refused += [_refused(Conflict("replay_records_gone", **_place(row)), row["batch_id"]) for row in lost]
+        refused += [_refused(Conflict("replay_records_expired", **_place(row)), row["batch_id"]) for row in lost]
         kept = [row for row in found if row["batch_id"] not in gone and row not in lost]
         asked = [row["id"] for row in kept if row["batch_id"]]
         await dead_letters.request_replay(self._database, asked)
@@ -80,7 +80,7 @@ class Replay:
         async with self._database.transaction() as connection:
             batch = await batches.find(connection, batch_id)
         if batch is None:
-            raise NotFound("batch_unknown", batch_id=batch_id)
+            raise NotFound("batch_not_found", batch_id=batch_id)
         return batch
 
     async def _origin(self, batch_id: UUID) -> Row:
@@ -98,7 +98,9 @@ class Replay:
                 self._storage, needed["body_location"]
             )
             if not kept:
-                raise Conflict("replay_later_gone", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"])
+                raise Conflict(
+                    "replay_later_expired", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"]
+                )
 
 
 def _refused(problem: Problem, batch_id: UUID) -> Row:

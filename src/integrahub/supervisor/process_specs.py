@@ -8,7 +8,7 @@ from integrahub.db.tenancy import DatabaseRole as Login
 from integrahub.settings.model import Settings
 from integrahub.supervisor.autoscaler import ReplicaRange
 
-REST = "finish,sweep,failures,reconcile,census"
+REST = "finish,sweep,failures,reconcile,statistics"
 
 
 # What a process of a login never needs: others of the same account may read its environment (/proc/PID/environ).

@@ -23,9 +23,9 @@ async def run_periodically(
         try:
             await task()
         except IntegraHubError as error:
-            ERRORS.add("round", cause_of(error))
+            ERRORS.add("periodic", cause_of(error))
             _log.warning("periodic task failed", action="run_periodically", task=name, error=str(error))
         except Exception as error:
-            ERRORS.add("round", cause_of(error))
+            ERRORS.add("periodic", cause_of(error))
             _log.error("periodic task failed", action="run_periodically", task=name, exc_info=error)
         await sleep_until_stop(stop, interval)

@@ -45,7 +45,7 @@ def build_loops(
         "failures": lambda: _consume_failures(hub, stop, dog),
         "sweep": lambda: _run_maintenance(hub, stop, dog),
         "reconcile": lambda: run_periodically("reconcile", hub.reconcile(), stop, _RECONCILE_INTERVAL_SECONDS, dog),
-        "census": lambda: run_periodically("census", hub.census(), stop, _STATISTICS_INTERVAL_SECONDS, dog),
+        "statistics": lambda: run_periodically("statistics", hub.statistics(), stop, _STATISTICS_INTERVAL_SECONDS, dog),
     }
     return [builders[step]() for step in steps]
 

@@ -63,7 +63,7 @@ class Door:
                     if len(body) > MAX_BODY_BYTES:
                         raise _too_large()
         except TimeoutError:
-            raise RequestTimeout("body_slow", received=len(body)) from None
+            raise RequestTimeout("body_timeout", received=len(body)) from None
         return bytes(body)
 
 

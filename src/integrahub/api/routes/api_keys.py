@@ -132,7 +132,7 @@ class ApiKeyAdmin:
         before = await self._live(key_id)
         async with self._audit.action(caller, "key.revoke", str(key_id), before) as entry:
             if not await api_keys.revoke(self._database, key_id):
-                raise NotFound("key_unknown")
+                raise NotFound("key_not_found")
             self._known.forget()
             entry.after = await api_keys.find(self._database, key_id)
         return {"id": key_id, "revoked": True}
@@ -140,7 +140,7 @@ class ApiKeyAdmin:
     async def _live(self, key_id: UUID) -> Row:
         row = await api_keys.find(self._database, key_id)
         if row is None or row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= datetime.now(UTC)):
-            raise NotFound("key_unknown")
+            raise NotFound("key_not_found")
         return row
 
     async def _create(self, caller: Caller, action: str, grant: Grant) -> Row:

@@ -93,4 +93,4 @@ def _after(cursor: str | None) -> int | None:
     try:
         return int(cursors.decode(cursor, int)[0]) if cursor else None
     except cursors.InvalidCursor:
-        raise BadRequest("cursor_unknown") from None
+        raise BadRequest("cursor_invalid") from None

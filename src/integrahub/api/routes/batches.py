@@ -142,12 +142,12 @@ class Reports:
         """Raise NotFound when rejected records can no longer be found, or as `show` does."""
         row = await self._find(caller, batch_id)
         if row["rows_removed_at"] and row["rejected"]:
-            raise NotFound("records_gone")
+            raise NotFound("records_expired")
 
     async def _find(self, caller: Caller, batch_id: UUID) -> Row:
         row = await reports.show(self.of(caller), batch_id)
         if row is None or not caller.may_see(row["cnpj"]):
-            raise NotFound("batch_unknown", batch_id=batch_id)
+            raise NotFound("batch_not_found", batch_id=batch_id)
         return row
 
     def cnpjs(self, caller: Caller, asked: str | None) -> list[str] | None:
@@ -185,7 +185,7 @@ def _decoded(cursor: str | None, *kinds: type) -> Any:
     try:
         return tuple(cursors.decode(cursor, *kinds))
     except cursors.InvalidCursor:
-        raise BadRequest("cursor_unknown") from None
+        raise BadRequest("cursor_invalid") from None
 
 
 async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
@@ -276,7 +276,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         try:
             first = await anext(body)
         except ObjectMissing:
-            raise NotFound("records_gone") from None
+            raise NotFound("records_expired") from None
         return StreamingResponse(_joined(first, body), media_type="application/json")
 
     return routes

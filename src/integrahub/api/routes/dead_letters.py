@@ -28,7 +28,7 @@ def _after(cursor: str | None) -> int | None:
     try:
         return int(cursors.decode(cursor, int)[0]) if cursor else None
     except cursors.InvalidCursor:
-        raise BadRequest("cursor_unknown") from None
+        raise BadRequest("cursor_invalid") from None
 
 
 def router(database: Database, viewer: Authenticate) -> APIRouter:
@@ -57,7 +57,7 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
     async def show(letter_id: int) -> Row:
         row = await dead_letters.find(database, letter_id)
         if row is None:
-            raise NotFound("letter_unknown", letter_id=letter_id)
+            raise NotFound("dead_letter_not_found", letter_id=letter_id)
         return view(row)
 
     return routes

@@ -158,7 +158,7 @@ def _load_type(request: Request) -> str:
     if not value:
         raise BadRequest("load_type_missing", {"required": ["X-Inova-Load-Type"]})
     if value not in _LOAD_TYPES:
-        raise BadRequest("load_type_unknown", value=value[:40])
+        raise BadRequest("load_type_invalid", value=value[:40])
     return value
 
 
@@ -166,7 +166,7 @@ def _content(request: Request) -> tuple[str, str, Transcoder | None]:
     kind, *parameters = request.headers.get("content-type", "application/json").lower().split(";")
     kind = kind.strip()
     if kind not in _MEDIA:
-        raise UnsupportedMediaType("content_type_unknown", value=kind[:80])
+        raise UnsupportedMediaType("content_type_invalid", value=kind[:80])
     return _MEDIA[kind], _encoding(request.headers.getlist("content-encoding")), _transcoder(parameters)
 
 
@@ -175,7 +175,7 @@ def _encoding(headers: list[str]) -> str:
     names = [name.strip().lower() for header in headers for name in header.split(",")]
     found = [_ENCODINGS.get(name, name) for name in names if name not in _NO_ENCODING and not is_charset(name)]
     if len(found) > 1 or not set(found) <= {"gzip", "zstd"}:
-        raise UnsupportedMediaType("content_encoding_unknown", value=", ".join(names)[:80])
+        raise UnsupportedMediaType("content_encoding_invalid", value=", ".join(names)[:80])
     return found[0] if found else ""
 
 

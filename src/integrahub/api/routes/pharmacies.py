@@ -145,7 +145,7 @@ def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate,
     async def show(cnpj: str, _: Viewer) -> dict[str, Any]:
         found = await pharmacies.find(database, readable_cnpj(cnpj, verify_cnpj))
         if found is None:
-            raise NotFound("pharmacy_unknown", cnpj=cnpj)
+            raise NotFound("pharmacy_not_found", cnpj=cnpj)
         return found
 
 

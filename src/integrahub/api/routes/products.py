@@ -190,7 +190,7 @@ class Catalogue:
         except ValueError:
             sort, settled_until = "", None
         if sort != wanted.sort or (settled_until and settled_until.tzinfo is None):
-            raise BadRequest("cursor_unknown")
+            raise BadRequest("cursor_invalid")
         return (key, product_id), settled_until
 
     async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
@@ -206,7 +206,7 @@ class Catalogue:
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         found = await pharmacies.find(self._database.within(TenantContext(cnpjs=(cnpj,))), cnpj)
         if found is None:
-            raise NotFound("pharmacy_unknown", cnpj=cnpj)
+            raise NotFound("pharmacy_not_found", cnpj=cnpj)
         return found
 
 

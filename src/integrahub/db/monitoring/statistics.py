@@ -1,4 +1,4 @@
-"""The census: figures too costly for every scrape, counted aside and kept; and the history of batches by the hour."""
+"""Statistics too costly for every scrape, counted periodically and stored; and batches finished by the hour."""
 
 from collections import Counter
 from collections.abc import Sequence

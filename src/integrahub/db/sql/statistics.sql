@@ -1,6 +1,6 @@
 -- lock --
--- One census at a time; until the transaction ends.
-SELECT pg_advisory_xact_lock(hashtextextended('integrahub census', 0))
+-- One statistics run at a time; until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended('integrahub statistics', 0))
 
 -- save --
 -- A figure as it is now.
@@ -8,7 +8,7 @@ INSERT INTO statistics (name, labels, value, counted_at) VALUES (%(name)s, %(lab
 ON CONFLICT (name, labels) DO UPDATE SET value = excluded.value, counted_at = excluded.counted_at
 
 -- load --
--- What the census counted last.
+-- What the last statistics run counted.
 SELECT name, labels, value, extract(epoch FROM now() - counted_at)::float8 AS age FROM statistics
 
 -- products --

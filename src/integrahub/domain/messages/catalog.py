@@ -15,15 +15,15 @@ MESSAGES: dict[str, Message] = BODIES | {
         "Falta o cabeçalho X-Inova-Load-Type: informe `full` para o catálogo inteiro ou `delta` para alterações.",
         "The header X-Inova-Load-Type is missing: say `full` for a whole catalogue or `delta` for changes.",
     ),
-    "load_type_unknown": Message(
+    "load_type_invalid": Message(
         "X-Inova-Load-Type é {value!r}; esperava-se `full` ou `delta`.",
         "X-Inova-Load-Type is {value!r}; expected `full` or `delta`.",
     ),
-    "content_type_unknown": Message(
+    "content_type_invalid": Message(
         "Content-Type é {value!r}; esperava-se application/json ou application/x-ndjson.",
         "Content-Type is {value!r}; expected application/json or application/x-ndjson.",
     ),
-    "content_encoding_unknown": Message(
+    "content_encoding_invalid": Message(
         "Content-Encoding é {value!r}; esperava-se gzip, zstd ou nenhum.",
         "Content-Encoding is {value!r}; expected gzip, zstd or none.",
     ),
@@ -75,19 +75,19 @@ MESSAGES: dict[str, Message] = BODIES | {
         "A consulta contém o caractere NUL; remova-o.",
         "The query holds the character NUL; remove it.",
     ),
-    "cursor_unknown": Message(
+    "cursor_invalid": Message(
         "O cursor não é um que esta consulta forneceu; recomece sem ele.",
         "The cursor is not one this query gave; begin again without it.",
     ),
-    "pharmacy_unknown": Message(
+    "pharmacy_not_found": Message(
         "Não há farmácia {cnpj} aqui; nada foi enviado por ela ainda.",
         "There is no pharmacy {cnpj} here; nothing was posted for it yet.",
     ),
-    "batch_unknown": Message(
+    "batch_not_found": Message(
         "Não há lote {batch_id} entre os que esta chave pode ver.",
         "There is no batch {batch_id} among those this key may see.",
     ),
-    "records_gone": Message(
+    "records_expired": Message(
         "Os registros deste lote não estão mais guardados.",
         "The records of this batch are no longer kept.",
     ),
@@ -95,7 +95,7 @@ MESSAGES: dict[str, Message] = BODIES | {
         "O relatório do lote {batch_id} passou do prazo em que fica guardado e foi removido.",
         "The report of the batch {batch_id} is past the time it is kept and was removed.",
     ),
-    "letter_unknown": Message(
+    "dead_letter_not_found": Message(
         "Não há falha definitiva {letter_id}.",
         "There is no dead letter {letter_id}.",
     ),
@@ -119,15 +119,15 @@ MESSAGES: dict[str, Message] = BODIES | {
         "O lote {batch_id} é uma decisão, não uma carga: não tem registros a reprocessar.",
         "The batch {batch_id} is a decision, not a load: it has no records to replay.",
     ),
-    "replay_body_gone": Message(
+    "replay_body_expired": Message(
         "O corpo do lote {batch_id} não está mais guardado. Envie o catálogo de novo.",
         "The body of the batch {batch_id} is no longer kept. Post the catalogue again.",
     ),
-    "replay_records_gone": Message(
+    "replay_records_expired": Message(
         "Os registros do bloco {chunk} do lote {batch_id} não estão mais guardados. Envie o catálogo de novo.",
         "The records of chunk {chunk} of the batch {batch_id} are no longer kept. Post the catalogue again.",
     ),
-    "replay_later_gone": Message(
+    "replay_later_expired": Message(
         "O lote {batch_id}, recebido depois, falou dos mesmos produtos e não está mais guardado: sem ele o "
         "reprocessamento poderia desfazer o que ele disse. Envie o catálogo de novo.",
         "The batch {batch_id}, received later, spoke of the same products and is no longer kept: without it a replay "
@@ -141,11 +141,11 @@ MESSAGES: dict[str, Message] = BODIES | {
         "A requisição não pode ser lida: {told}.",
         "The request cannot be read: {told}.",
     ),
-    "value_unfit": Message(
+    "value_invalid": Message(
         "Um valor da requisição não pode ser usado: está fora da faixa, tem o caractere NUL ou não é do tipo esperado.",
         "A value of the request cannot be used: it is out of range, holds the character NUL, or is of another kind.",
     ),
-    "route_unknown": Message(
+    "route_not_found": Message(
         "{method} {path} não existe. Veja em /docs o que existe.",
         "{method} {path} does not exist. See /docs for what there is.",
     ),
@@ -157,7 +157,7 @@ MESSAGES: dict[str, Message] = BODIES | {
         "Guarde a chave: ela só aparece uma vez.",
         "Keep the key: it is shown once.",
     ),
-    "dependency_away": Message(
+    "dependency_unavailable": Message(
         "Uma dependência do hub (banco de dados ou armazenamento) está indisponível. Tente de novo em {wait} s; um "
         "envio que já tenha sido recebido é reconhecido.",
         "A dependency of the hub (database or storage) is unavailable. Try again in {wait} s; a post that was received "
@@ -180,7 +180,7 @@ MESSAGES: dict[str, Message] = BODIES | {
         "The hub is ending another batch of this pharmacy and could not store this one in time. Nothing was taken in; "
         "send it again after the time in Retry-After.",
     ),
-    "hub_failed": Message(
+    "internal_error": Message(
         "O hub falhou nesta requisição; o operador encontra o motivo nos logs.",
         "The hub failed on this request; the operator finds why in the logs.",
     ),

@@ -125,7 +125,7 @@ MESSAGES: dict[str, Message] = {
         "The scopes {scopes} do not go together: a key has one of `viewer`, `operator` and `admin`, and is for all "
         "pharmacies; `ingest` and `read` are for the others.",
     ),
-    "key_unknown": Message(
+    "key_not_found": Message(
         "Não há chave ativa com esse id.",
         "There is no live key by that id.",
     ),
@@ -193,7 +193,7 @@ MESSAGES: dict[str, Message] = {
         "The hub accepts no more connections now, in all or from this address. Try again in {wait} s, and reuse "
         "connections.",
     ),
-    "body_slow": Message(
+    "body_timeout": Message(
         "O corpo parou de chegar depois de {received} bytes, ou chega devagar demais. Confira a rede e envie de novo.",
         "The body stopped coming after {received} bytes, or comes too slowly. Check the line and send it again.",
     ),

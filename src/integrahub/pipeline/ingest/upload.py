@@ -109,11 +109,11 @@ class Upload:
             async with asyncio.timeout(self.patience):
                 block = await anext(self.blocks, None)
         except TimeoutError:
-            raise RequestTimeout("body_slow", received=self.received) from None
+            raise RequestTimeout("body_timeout", received=self.received) from None
         self.waited += monotonic() - begun
         self.received += len(block or b"")
         if self.waited > _RATE_GRACE_SECONDS and self.received < self.waited * _MIN_BYTES_PER_SECOND:
-            raise RequestTimeout("body_slow", received=self.received)
+            raise RequestTimeout("body_timeout", received=self.received)
         # Encoded bytes that come to nothing are bytes too.
         if self.received > self.limit + _FREE_INFLATION_BYTES:
             raise too_large(self.limit)

@@ -99,9 +99,11 @@ ERRORS = Counter(
     name="integrahub_errors_total",
     unit="failures",
     labels=("step", "code"),
-    known=[(step, "dependency_away") for step in ("ingest", "split", "upsert", "finish", "failures", "round")],
+    known=[
+        (step, "dependency_unavailable") for step in ("ingest", "split", "upsert", "finish", "failures", "periodic")
+    ],
     meaning="Work that failed, by step and cause: a refusal's code, an SQLSTATE, or the class of the fault",
-    remedy="`dependency_away`: /health. Other codes: the log's lines with `action` of that step.",
+    remedy="`dependency_unavailable`: /health. Other codes: the log's lines with `action` of that step.",
 )
 DEAD_MESSAGES = Counter(
     name="integrahub_dead_messages_total",
@@ -285,12 +287,12 @@ HISTORY_BATCHES = Gauge(
     meaning="Batches that became final within the last 24 hours, 7 and 30 days, from the hub's own history",
     remedy="As for batches finished.",
 )
-CENSUS_AGE = Gauge(
-    name="integrahub_census_age_seconds",
+STATISTICS_AGE = Gauge(
+    name="integrahub_statistics_age_seconds",
     unit="seconds",
     scope=MetricSource.HUB,
     meaning="Since the figures that are costly to count were last counted",
-    remedy="Growing: no worker runs the step `census`, or PostgreSQL is overloaded.",
+    remedy="Growing: no worker runs the step `statistics`, or PostgreSQL is overloaded.",
 )
 
 ALL: tuple[Metric, ...] = (*(value for value in list(globals().values()) if isinstance(value, Metric)), *GUARDS)
