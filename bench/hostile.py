@@ -24,7 +24,8 @@ from integrahub.db.accounts import pharmacies
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.events import BatchReceived
-from integrahub.hub.hub import Hub, open_hub
+from integrahub.hub.bootstrap import open_hub
+from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.step import IngestRequest
 from integrahub.pipeline.ingest.upload import Upload
 from integrahub.settings.model import Settings

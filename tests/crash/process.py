@@ -11,7 +11,8 @@ import uvicorn
 
 from integrahub.api.app import create
 from integrahub.db.monitoring import workers
-from integrahub.hub.hub import Hub, open_hub
+from integrahub.hub.bootstrap import open_hub
+from integrahub.hub.hub import Hub
 from integrahub.settings.model import Settings
 from integrahub.telemetry import logs
 from integrahub.worker.process import build_loops

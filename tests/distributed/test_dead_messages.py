@@ -104,7 +104,7 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
     good = b'{"batchId":"%s"}' % str(batch).encode()
     await worker.bus.publish(BATCHES_RECEIVED, [bad, good])
     consuming = asyncio.create_task(consume(worker, BATCHES_RECEIVED, step, stop, 4))
-    keeping = asyncio.create_task(consume(worker, MESSAGES_DEAD, worker.letters(), stop, 1))
+    keeping = asyncio.create_task(consume(worker, MESSAGES_DEAD, worker.dead_letters(), stop, 1))
     (letter,) = await letters(client, lambda rows: len(rows) == 1)
     assert (letter["topic"], letter["error"]["class"]) == (BATCHES_RECEIVED, "ZeroDivisionError")
     assert letter["trace_id"] == UUID(msgspec.json.decode(bad)["batchId"]).hex

@@ -14,7 +14,8 @@ import pytest
 from integrahub.api.app import create
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.steps import STEPS
-from integrahub.hub.hub import Hub, open_hub
+from integrahub.hub.bootstrap import open_hub
+from integrahub.hub.hub import Hub
 from integrahub.resilience.deadlines import Deadlines
 from integrahub.settings.model import Settings
 from integrahub.worker.process import build_loops
@@ -94,7 +95,7 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
         app = create(api, ingest)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
-            yield Client(http, replace(hub, breakers=api.breakers, fuses=worker.fuses), app=app)
+            yield Client(http, replace(hub, breakers=api.breakers, step_breakers=worker.step_breakers), app=app)
         stop.set()
         await asyncio.gather(*loops_running)
         await ingest.close()

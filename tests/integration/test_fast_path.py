@@ -180,7 +180,7 @@ async def test_a_small_batch_that_is_cancelled_while_it_is_applied_leaves_nothin
 
     async def cancelled_meanwhile(connection: Any, parts: Any, *rest: Any) -> Any:
         found = await merge(connection, parts, *rest)
-        await splitting.hub.decide().cancel(UUID(str(parts[0].claim["id"])))
+        await splitting.hub.decisions().cancel(UUID(str(parts[0].claim["id"])))
         return found
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", cancelled_meanwhile)

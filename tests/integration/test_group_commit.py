@@ -128,7 +128,7 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
 
     async def cancelled_meanwhile(connection: Any, asked: Any) -> Any:
         found = await count(connection, asked)
-        await client.hub.decide().cancel(asked["batch_id"])
+        await client.hub.decisions().cancel(asked["batch_id"])
         return found
 
     monkeypatch.setattr("integrahub.db.batches.decisions.count_candidates", cancelled_meanwhile)

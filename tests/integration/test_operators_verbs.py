@@ -97,7 +97,7 @@ async def test_silent_pharmacies_are_listed(client: Client, verb: CommandLine) -
     assert (await verb("pharmacy", "list", "--silent")).out == "No pharmacy is silent.\n"
     for number in range(5):
         await client.load([product(number + 1)], "delta")
-    async with client.hub.everything.transaction() as connection:
+    async with client.hub.all_tenants.transaction() as connection:
         await connection.execute("UPDATE batches SET received_at = received_at - interval '30 hours'")
     shown = await verb("pharmacy", "list", "--silent", columns=80)
     assert len(shown.lines) == 2 and CNPJ in shown.out and "1 day, 6:00" in shown.out

@@ -10,7 +10,7 @@ import pytest
 from integrahub.db.products import search as catalogue
 from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import DatabaseRole, TenantContext
-from integrahub.hub.hub import open_hub
+from integrahub.hub.bootstrap import open_hub
 from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running

@@ -56,13 +56,13 @@ async def test_chunks_go_after_a_week_and_bodies_after_a_month_and_replays_say_s
     small = await client.load([{"PRODUCTID": 1, "TITLE": "small"}], "delta")
     before = await _names(client)
     assert "chunks" in before and before.count("batches") == 1
-    await client.hub.retain()()
+    await client.hub.retention()()
     assert await _names(client) == before
     await _age(client, 8)
-    await client.hub.retain()()
+    await client.hub.retention()()
     assert await _names(client) == ["batches"]
     await _age(client, 23)
-    await client.hub.retain()()
+    await client.hub.retention()()
     assert await _names(client) == []
     for batch in (large, small):
         answer = await client.http.post(
@@ -78,7 +78,7 @@ async def test_a_batch_that_is_not_final_keeps_everything_however_old(settings: 
         await client.post(STRADDLING)
         async with client.hub.database.transaction() as connection:
             await connection.execute("UPDATE batches SET received_at = received_at - interval '90 days'")
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert "batches" in await _names(client)
 
 
@@ -94,7 +94,7 @@ async def test_the_whole_flow_runs_on_s3_and_its_bodies_go_too(
         assert (await client.load(RECORDS))["inserted"] == 99
         assert "chunks" in await _names(client)
         await _age(client, 31)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert await _names(client) == []
     assert not (tmp_path / "objects").exists()
 
@@ -102,7 +102,7 @@ async def test_the_whole_flow_runs_on_s3_and_its_bodies_go_too(
 @pytest.mark.parametrize("url", ["ftp://x", "file://relative", "s3://"])
 async def test_a_storage_nobody_has_is_refused_before_anything_is_opened(settings: Settings, url: str) -> None:
     from integrahub.domain.errors import ConfigurationError
-    from integrahub.hub.hub import check_settings
+    from integrahub.hub.bootstrap import check_settings
 
     with pytest.raises(ConfigurationError, match="STORAGE_URL"):
         check_settings(settings.model_copy(update={"storage_url": url}))
@@ -131,10 +131,10 @@ async def test_records_of_a_chunk_dead_by_crashes_outlive_retention_and_can_be_r
         batch = await client.finished(answer.json()["batch_id"])
         assert batch["dead"] == len(records)
         await _age(client, 400)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert set(await _names(client)) == {"dead"}
         await _age(client, 400)
-        await client.hub.retain()()
+        await client.hub.retention()()
     async with running(settings, list(STEPS)) as client:
         client.key = await _key(client)
         asked = await _replay_letters(client, batch["batch_id"])
@@ -164,7 +164,7 @@ async def test_objects_of_an_open_letter_stay_while_its_records_cannot_be_copied
         await client.finished(answer.json()["batch_id"])
         await _age(client, 400)
         monkeypatch.setattr("integrahub.maintenance.retention.copy_dead", failing)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert await _names(client) == before
 
 
@@ -216,15 +216,15 @@ async def test_reports_chunk_rows_and_batches_go_each_in_its_time(settings: Sett
         batch = await client.load([*RECORDS, {"PRODUCTID": 1000, "PRICE": "no price", "TITLE": "x"}])
         path = f"/v1/batches/{batch['batch_id']}"
         await _age(client, 29)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert await _count(client, "batch_chunks") and await _count(client, "record_issues")
         await _age(client, 2)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert not await _count(client, "batch_chunks")
         assert (await client.http.get(f"{path}/rejected", headers={"X-Api-Key": client.key})).status_code == 404
         assert len((await client.get(f"{path}/errors"))["items"]) == 1
         await _age(client, 60)
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert not await _count(client, "record_issues")
         answer = await client.http.get(f"{path}/errors", headers={"X-Api-Key": client.key})
         assert (answer.status_code, answer.json()["code"]) == (410, "report_expired")
@@ -232,11 +232,11 @@ async def test_reports_chunk_rows_and_batches_go_each_in_its_time(settings: Sett
         await _age(client, 110)
         async with client.hub.database.transaction() as connection:
             await connection.execute("UPDATE pharmacy_turns SET last_seq = last_seq + 99")
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert await _count(client, "batches") == 1, "the newest hundred stay"
         async with client.hub.database.transaction() as connection:
             await connection.execute("UPDATE pharmacy_turns SET last_seq = last_seq + 1")
-        await client.hub.retain()()
+        await client.hub.retention()()
         assert not await _count(client, "batches")
         assert len(await client.products()) == 499
         assert (await client.load([*RECORDS]))["deactivated"] == 0
@@ -249,7 +249,7 @@ async def test_rows_stay_while_an_older_decision_or_letter_of_the_pharmacy_needs
     await client.load([{"PRODUCTID": 400, "TITLE": "present in a later load"}], "delta")
     await _age(client, 300)
     for _ in range(2):
-        await client.hub.retain()()
+        await client.hub.retention()()
     assert await _count(client, "batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.received_seq > 1")
     assert not await _count(client, "batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.received_seq = 1")
     headers = {"X-Admin-Api-Key": ADMIN}
@@ -262,7 +262,7 @@ async def test_rows_stay_while_an_older_decision_or_letter_of_the_pharmacy_needs
     assert set(await client.products()) == {1, 2, 3, 4, 5, 400}
     await _age(client, 300)
     for _ in range(3):
-        await client.hub.retain()()
+        await client.hub.retention()()
     assert not await _count(client, "batch_chunks")
 
 
@@ -278,7 +278,7 @@ async def test_a_queued_revival_keeps_the_body_it_reads(settings: Settings) -> N
             while not await _count(client, "batches WHERE kind = 'chunk_replay'"):
                 await asyncio.sleep(0.05)
         await _age(client, 400)
-        await client.hub.retain()()
+        await client.hub.retention()()
     async with running(settings, list(STEPS)) as client:
         client.key = await _key(client)
         assert (await _revival(client, batch["batch_id"]))["dead"] == 0

@@ -10,7 +10,7 @@ from psycopg import sql
 from integrahub.db.schema import version as schema
 from integrahub.db.schema.migrate import available, migrate
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.hub import open_hub
+from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
 from integrahub.supervisor import embedded_database as embedded
 from tests.conftest import Server

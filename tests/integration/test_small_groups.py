@@ -71,7 +71,7 @@ async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
 
     async def cancelled_meanwhile(*given: Any) -> Any:
         found = await merge(*given)
-        await idle.hub.decide().cancel(cancelled)
+        await idle.hub.decisions().cancel(cancelled)
         return found
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", cancelled_meanwhile)

@@ -22,7 +22,7 @@ async def chunks(client: Client, status: str) -> int:
 async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_is_mended(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, fuse = merging.merge_chunks, client.hub.fuses["upsert"]
+    merge, fuse = merging.merge_chunks, client.hub.step_breakers["upsert"]
     mended = False
 
     async def failing(*given: Any) -> Any:
@@ -53,7 +53,7 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
 async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, fuse = merging.merge_chunks, client.hub.fuses["upsert"]
+    merge, fuse = merging.merge_chunks, client.hub.step_breakers["upsert"]
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(part.claim["cnpj"] == CNPJ for part in parts):

@@ -56,7 +56,7 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     limiter = RateLimiter(hub.database)
     rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
     limits = RateLimits(limiter, *map(parse_rate, rates))
-    known = ApiKeyAuthenticator(hub.everything, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
+    known = ApiKeyAuthenticator(hub.all_tenants, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
     errors.install(app)
     post = _post_route(hub, ingest, known, limits, limiter)
     app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
@@ -88,19 +88,19 @@ def _post_route(
 
 
 def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
-    verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.everything), hub.everything
+    verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.all_tenants), hub.all_tenants
     reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     insight = Insight(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(hub.reads, hub.storage, reader),
         catalogue.router(hub.reads, reader, verify),
-        admin.router(everything, hub.decide(), noted, viewer, operator, verify),
+        admin.router(everything, hub.decisions(), noted, viewer, operator, verify),
         keys.router(everything, known, noted, hub.pepper, keys.KeyRules(verify, hub.settings.allow_weak_keys)),
         audit.router(everything, viewer),
         schemas.router(),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
-        metrics.router(hub.gauges(), hub.settings.fleet_port, insight),
+        metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, insight),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers, insight),
     ]
 

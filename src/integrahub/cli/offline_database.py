@@ -11,7 +11,7 @@ from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
-from integrahub.hub.credentials import with_login
+from integrahub.hub.credentials import resolve_login
 from integrahub.settings.model import Settings
 
 
@@ -19,7 +19,7 @@ from integrahub.settings.model import Settings
 async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
     """The settings with a DATABASE_URL that answers: as set, of the hub that runs on DATA_DIR, or started for now."""
     if settings.database_url:
-        known = with_login(settings)
+        known = resolve_login(settings)
         await _answering(known.database_url or "")
         yield known
         return

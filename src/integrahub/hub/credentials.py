@@ -1,4 +1,4 @@
-"""Credentials that change while a process runs: read again now and then, and as soon as they are refused."""
+"""Rotation of credentials: read them again at an interval, and as soon as they are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,98 +9,106 @@ import structlog
 from pydantic import ValidationError
 
 from integrahub.domain.errors import ConfigurationError
-from integrahub.settings.model import Settings, keeper
+from integrahub.settings.model import Settings
+from integrahub.settings.secret_sources import open_secret_store
 
 ROTATING = ("database_url", "storage_access_key", "storage_secret_key", "kafka_username", "kafka_password")
-_SPACING = 1.0  # seconds between two reads at least
-_PATIENCE = 20.0  # seconds a read may take, whatever its keeper does
+_MIN_READ_INTERVAL_SECONDS = 1.0
+_READ_TIMEOUT_SECONDS = 20.0  # for the whole read, also if the client of the secret store has no timeout
 _log = structlog.get_logger()
 
 
-def with_login(settings: Settings) -> Settings:
-    """The settings with the login that DATABASE_LOGIN names put into DATABASE_URL. Blocks; SecretUnread."""
+def resolve_login(settings: Settings) -> Settings:
+    """Return the settings with the login that DATABASE_LOGIN names inserted into DATABASE_URL.
+
+    Blocks. Raises SecretUnavailable.
+    """
     if not settings.database_login:
         return settings
-    kept = keeper(settings)
-    if kept is None or not settings.database_url:
+    store = open_secret_store(settings)
+    if store is None or not settings.database_url:
         raise ConfigurationError("DATABASE_LOGIN is set; it needs DATABASE_URL, and SECRETS to be `aws` or `vault`.")
-    login = kept.login(settings.database_login)
+    login = store.login(settings.database_login)
     return settings.model_copy(update={"database_url": login.put_into(settings.database_url)})
 
 
-def renewed(settings: Settings) -> Settings:
-    """The settings with the credentials of this moment. Blocks; SecretUnread, ValidationError."""
-    fresh = Settings()
-    found = {name: getattr(fresh, name) for name in ROTATING}
-    known = {name: value for name, value in found.items() if value is not None}
-    return with_login(settings.model_copy(update=known))
+def read_credentials(settings: Settings) -> Settings:
+    """Return the settings with the current credentials. Blocks. Raises SecretUnavailable or ValidationError."""
+    current = Settings()
+    values = {name: value for name in ROTATING if (value := getattr(current, name)) is not None}
+    return resolve_login(settings.model_copy(update=values))
 
 
 class CredentialRotation:
-    """The newest credentials of a process, handed to whoever uses them.
+    """The current credentials of a process, handed to its connections whenever they change.
 
-    Where all settings come from the environment nothing can change, and nothing is read.
+    If all settings come from the environment, no credential can change and nothing is read again.
     """
 
     def __init__(
-        self, settings: Settings, read: Callable[[Settings], Settings] = renewed, patience: float = _PATIENCE
+        self,
+        settings: Settings,
+        read: Callable[[Settings], Settings] = read_credentials,
+        read_timeout: float = _READ_TIMEOUT_SECONDS,
     ) -> None:
         self.settings = settings
-        self._patience = patience
-        # A thread of its own: a keeper that hangs holds this one alone.
+        self._read_timeout = read_timeout
+        # A thread of its own, so that a secret store that hangs blocks no other work of the process.
         self._thread = ThreadPoolExecutor(1, "secrets")
         self._read = read
-        self._read_at = self._forgot_at = float("-inf")
-        self._one = asyncio.Lock()
-        self._hand_on: Callable[[Settings], Awaitable[None]] | None = None
+        self._read_at = self._invalidated_at = float("-inf")
+        self._lock = asyncio.Lock()
+        self._on_change: Callable[[Settings], Awaitable[None]] | None = None
 
     @property
     def is_possible(self) -> bool:
-        """Whether credentials come from where they may change."""
+        """Whether credentials come from a source that can change."""
         return self.settings.secrets != "env" or self.settings.secrets_dir is not None
 
-    async def refused(self) -> None:
-        """Credentials were refused: what is kept now is used from here on. Refusals close together are one."""
+    async def on_refused(self) -> None:
+        """Read the credentials again after a dependency refused them. Calls within a second share one read."""
         if self.is_possible:
-            await self._again(anew=True)
+            await self._refresh(invalidate=True)
 
-    async def watch(self, hand_on: Callable[[Settings], Awaitable[None]]) -> None:
-        """Look every SECRETS_REFRESH seconds, for as long as the process runs."""
-        self._hand_on = hand_on
+    async def watch(self, on_change: Callable[[Settings], Awaitable[None]]) -> None:
+        """Read the credentials every SECRETS_REFRESH seconds until cancelled."""
+        self._on_change = on_change
         while self.is_possible:
             await asyncio.sleep(self.settings.secrets_refresh)
-            await self._again()
+            await self._refresh()
 
-    async def _again(self, anew: bool = False) -> None:
-        async with self._one:
-            if monotonic() - self._read_at < _SPACING:
+    async def _refresh(self, *, invalidate: bool = False) -> None:
+        async with self._lock:
+            if monotonic() - self._read_at < _MIN_READ_INTERVAL_SECONDS:
                 return
             try:
-                if anew:
-                    self._forget()
-                asked = asyncio.get_running_loop().run_in_executor(self._thread, self._read, self.settings)
-                found = await asyncio.wait_for(asked, self._patience)
-                if found != self.settings and self._hand_on:
-                    await self._hand_on(found)
-                    _log.info("credentials were renewed", action="renew_credentials")
-                self.settings = found
+                if invalidate:
+                    self._invalidate()
+                read = asyncio.get_running_loop().run_in_executor(self._thread, self._read, self.settings)
+                current = await asyncio.wait_for(read, self._read_timeout)
+                if current != self.settings and self._on_change:
+                    await self._on_change(current)
+                    _log.info("credentials renewed", action="renew_credentials")
+                self.settings = current
             except TimeoutError:
-                told = f"no answer within {self._patience:g} s"
-                _log.warning("credentials could not be renewed", action="renew_credentials", error=told)
-            except Exception as error:  # whatever it was, the credentials in use go on, and the next look comes
-                _log.warning("credentials could not be renewed", action="renew_credentials", error=_told(error))
+                reason = f"no answer within {self._read_timeout:g} s"
+                _log.warning("cannot renew credentials", action="renew_credentials", error=reason)
+            except Exception as error:  # on any error, keep the credentials in use until the next read
+                _log.warning("cannot renew credentials", action="renew_credentials", error=_describe(error))
             finally:
                 self._read_at = monotonic()
 
-    def _forget(self) -> None:
-        """Take no refused login again; seldom, lest a database that refuses everybody costs a login a second."""
-        if monotonic() - self._forgot_at >= self.settings.secrets_refresh and (kept := keeper(self.settings)):
-            kept.forget()
-            self._forgot_at = monotonic()
+    def _invalidate(self) -> None:
+        # At most once per refresh interval: a database that refuses every login must not cost a login per second.
+        if monotonic() - self._invalidated_at < self.settings.secrets_refresh:
+            return
+        if store := open_secret_store(self.settings):
+            store.forget()
+            self._invalidated_at = monotonic()
 
 
-def _told(error: Exception) -> str:
-    """What went wrong, without the values that a wrong setting would quote."""
-    return (
-        ", ".join(str(fault["loc"]) for fault in error.errors()) if isinstance(error, ValidationError) else str(error)
-    )
+def _describe(error: Exception) -> str:
+    """Return the message of an error; for a validation error the settings' names alone, since values may be secret."""
+    if isinstance(error, ValidationError):
+        return ", ".join(str(detail["loc"]) for detail in error.errors())
+    return str(error)

@@ -6,7 +6,7 @@ from integrahub.domain.addresses import is_loopback
 from integrahub.domain.errors import ConfigurationError
 
 
-def check_exposure(host: str, certificate: Path | None, key: Path | None, *, plain_http: bool) -> None:
+def check_bind_address(host: str, certificate: Path | None, key: Path | None, *, plain_http: bool) -> None:
     """ConfigurationError when keys would cross a network in the clear that nobody asked for by name."""
     if bool(certificate) != bool(key):
         raise ConfigurationError("TLS_CERT and TLS_KEY go together: set both, or neither.")

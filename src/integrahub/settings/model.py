@@ -25,14 +25,11 @@ from integrahub.settings.pool_sizes import parse_pool_size
 from integrahub.settings.secret_sources import (
     SecretsSettings,
     Sources,
-    keeper,
-    kept_values,
+    find_unknown_names,
+    list_store_sources,
+    map_names_to_fields,
     named,
-    names_of,
-    unknown_names,
 )
-
-__all__ = ["SecretsSettings", "Settings", "keeper"]
 
 
 def _checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -188,14 +185,14 @@ class Settings(SecretsSettings):
         """As SecretsPlace, then whoever keeps the secrets."""
         given = (init_settings, env_settings, dotenv_settings, file_secret_settings)
         own = super().settings_customise_sources(settings_cls, *given)
-        return (*own, *(kept_values(settings_cls) if cls.reads_secrets else ()))
+        return (*own, *(list_store_sources(settings_cls) if cls.reads_secrets else ()))
 
     @model_validator(mode="wrap")
     @classmethod
     def _all_at_once(cls, given: Any, handler: ModelWrapValidatorHandler["Settings"]) -> "Settings":
         """Refuse every setting that cannot be used in one error, misspelt names and pairs that contradict included."""
-        known = names_of(Settings)
-        faults = [_fault(name, "", told) for name, told in unknown_names(known).items()] if cls.is_strict else []
+        known = map_names_to_fields(Settings)
+        faults = [_fault(name, "", told) for name, told in find_unknown_names(known).items()] if cls.is_strict else []
         try:
             made = handler(given)
         except ValidationError as error:

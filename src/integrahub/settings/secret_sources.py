@@ -50,7 +50,7 @@ class _Files(EnvSettingsSource):
         super().__init__(settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in files_of(self._folder).items()}
+        return {name.lower(): value for name, value in read_secret_files(self._folder).items()}
 
 
 class SecretStoreSource(EnvSettingsSource):
@@ -99,7 +99,7 @@ class SecretsSettings(BaseSettings):
         return (init_settings, environment, *((_Files(settings_cls, Path(folder)),) if folder else ()))
 
 
-def files_of(folder: Path) -> dict[str, str]:
+def read_secret_files(folder: Path) -> dict[str, str]:
     """Return the values of the files whose names begin as settings do; ConfigurationError when one holds none."""
     found: dict[str, str] = {}
     try:
@@ -122,7 +122,7 @@ def _content(path: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "SecretStore":
+def _open_secret_store_once(place: tuple[str, str | None], **vault: str | Path | None) -> "SecretStore":
     """Return one keeper a process, so that what it was lent is used until it ends."""
     kind, name = place
     if kind == "aws":
@@ -140,26 +140,26 @@ def _keeper(place: tuple[str, str | None], **vault: str | Path | None) -> "Secre
     return Vault(VaultConfig(path=name or "secret/integrahub", **vault))  # type: ignore[arg-type]
 
 
-def keeper(place: SecretsSettings) -> "SecretStore | None":
+def open_secret_store(place: SecretsSettings) -> "SecretStore | None":
     """Return who keeps the secrets; None for the environment. ConfigurationError when the keeper cannot be asked."""
     if place.secrets == "env":
         return None
     given = place.model_dump(include={name for name in SecretsSettings.model_fields if name.startswith("vault_")})
     own = {"vault_addr": "address", "vault_cacert": "authority"}
     vault = {own.get(name, name.removeprefix("vault_")): value for name, value in given.items()}
-    return _keeper((place.secrets, place.secrets_name), **vault)
+    return _open_secret_store_once((place.secrets, place.secrets_name), **vault)
 
 
-def kept_values(settings: type[BaseSettings]) -> Sources:
+def list_store_sources(settings: type[BaseSettings]) -> Sources:
     """Return the keeper of secrets as a source; none when there is no keeper."""
     try:
-        kept = keeper(SecretsSettings())
+        kept = open_secret_store(SecretsSettings())
     except ValidationError:  # refused together with all other settings
         return ()
     return (SecretStoreSource(settings, kept),) if kept else ()
 
 
-def names_of(settings: type[BaseSettings]) -> dict[str, str]:
+def map_names_to_fields(settings: type[BaseSettings]) -> dict[str, str]:
     """Return each name that a setting may have in the environment, with its field."""
     found: dict[str, str] = {}
     for field, known in settings.model_fields.items():
@@ -169,11 +169,11 @@ def names_of(settings: type[BaseSettings]) -> dict[str, str]:
     return found
 
 
-def unknown_names(known: Iterable[str]) -> dict[str, str]:
+def find_unknown_names(known: Iterable[str]) -> dict[str, str]:
     """Return names of the environment and of SECRETS_DIR that begin as settings do and are none, with advice."""
     given = {name.upper() for name, value in os.environ.items() if not value.startswith(_LINKED)}
     folder = os.environ.get(f"{PREFIX}SECRETS_DIR", "").strip()
-    given |= set(files_of(Path(folder))) if folder else set()
+    given |= set(read_secret_files(Path(folder))) if folder else set()
     names = [name for name in known if name.startswith(PREFIX)]
     unknown = {name for name in given if name.startswith(PREFIX) and not _SERVICE_LINK.fullmatch(name)} - set(names)
     return {name: _advice(name, names) for name in sorted(unknown)}

@@ -10,7 +10,7 @@ from integrahub.db.embedded.reset_leases import expire_leases
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.credentials import with_login
+from integrahub.hub.credentials import resolve_login
 from integrahub.settings.model import Settings
 from integrahub.storage.private_folder import make_private_folder
 
@@ -22,7 +22,7 @@ async def database(settings: Settings) -> AsyncIterator[str]:
     """The URL of a database with our schema: the one set, else the folder's own, kept alive and stopped here."""
     make_folder(settings)
     if settings.database_url:
-        await migrate((await asyncio.to_thread(with_login, settings)).database_url or "")
+        await migrate((await asyncio.to_thread(resolve_login, settings)).database_url or "")
         yield settings.database_url
         return
     postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin, settings.postgres_password)

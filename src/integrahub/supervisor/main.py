@@ -14,9 +14,10 @@ from integrahub.db.embedded.logins import url_as
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.hub import open_hub, secrets_of
+from integrahub.hub.bootstrap import open_hub
+from integrahub.hub.local_secrets import load_secrets
 from integrahub.secrets.local import FOLDER, show_new_key
-from integrahub.settings.bind_policy import check_exposure
+from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.supervisor import embedded_database as embedded
 from integrahub.supervisor import state_file as place
@@ -90,7 +91,7 @@ def _hang_up(settings: Settings, orders: _Orders, running: "asyncio.Task[None]",
 
 
 async def _start(settings: Settings, orders: _Orders) -> None:
-    check_exposure(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
+    check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     with await _listen(settings) as shared:
         async with embedded.database(settings) as url:
             known = settings.model_copy(update={"database_url": url})
@@ -106,7 +107,7 @@ async def _run(
     own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
     known = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
-    show_new_key(secrets_of(settings)[1])
+    show_new_key(load_secrets(settings)[1])
     async with open_hub(known, "integrahub fleet", DatabaseRole.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):

@@ -39,7 +39,7 @@ class Supervisor:
         self.groups = {role.step: ProcessGroup(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
         self._upserts, self._apis = self._scalings()
         self._totals, self._usage = (
-            MetricsAggregator(hub.gauges(), hub.settings.data_dir),
+            MetricsAggregator(hub.metrics_scrape(), hub.settings.data_dir),
             ApiUsage(hub.settings.api_memory),
         )
         self._seen: dict[str, Any] = {}

@@ -64,7 +64,7 @@ async def consume(
 
 def _seconds_until_closed(hub: Hub, topic: str) -> float:
     """Return the seconds until all breakers that concern the topic allow work."""
-    step_breaker = hub.fuses.get(_STEP_OF[topic])
+    step_breaker = hub.step_breakers.get(_STEP_OF[topic])
     own = step_breaker.remaining() if step_breaker else 0.0
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), own)
 

@@ -12,7 +12,8 @@ import uvloop
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, SMALL_BATCHES_PER_TRANSACTION, UPSERT_CONCURRENCY
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
-from integrahub.hub.hub import Hub, open_hub
+from integrahub.hub.bootstrap import open_hub
+from integrahub.hub.hub import Hub
 from integrahub.settings.model import Settings
 from integrahub.telemetry import probe_server
 from integrahub.telemetry.probe_server import Probes
@@ -25,12 +26,13 @@ from integrahub.worker.watchdog import LoopWatchdog
 _SPLIT_CONCURRENCY = 2 * SMALL_BATCHES_PER_TRANSACTION
 _UPSERT_MESSAGES_IN_FLIGHT = UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION
 _FINISH_CONCURRENCY = 4
-_SWEEP_INTERVAL_SECONDS = 1.0
-_RECONCILE_INTERVAL_SECONDS = 30.0
-_RETENTION_INTERVAL_SECONDS = 600.0
-_ORPHANS_INTERVAL_SECONDS = 6 * 3600.0
+# Intervals of the periodic tasks.
+_SWEEP_SECONDS = 1.0
+_RECONCILE_SECONDS = 30.0
+_RETENTION_SECONDS = 600.0
+_ORPHANS_SECONDS = 6 * 3600.0
 _ORPHANS_START_DELAY_SECONDS = 120.0
-_STATISTICS_INTERVAL_SECONDS = 10.0
+_STATISTICS_SECONDS = 10.0
 
 
 def build_loops(
@@ -44,8 +46,8 @@ def build_loops(
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, _FINISH_CONCURRENCY, dog),
         "failures": lambda: _consume_failures(hub, stop, dog),
         "sweep": lambda: _run_maintenance(hub, stop, dog),
-        "reconcile": lambda: run_periodically("reconcile", hub.reconcile(), stop, _RECONCILE_INTERVAL_SECONDS, dog),
-        "statistics": lambda: run_periodically("statistics", hub.statistics(), stop, _STATISTICS_INTERVAL_SECONDS, dog),
+        "reconcile": lambda: run_periodically("reconcile", hub.reconciliation(), stop, _RECONCILE_SECONDS, dog),
+        "statistics": lambda: run_periodically("statistics", hub.statistics(), stop, _STATISTICS_SECONDS, dog),
     }
     return [builders[step]() for step in steps]
 
@@ -53,20 +55,20 @@ def build_loops(
 async def _consume_failures(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
     """Consume failed chunks and dead-lettered messages."""
     chunks = consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, watchdog)
-    await asyncio.gather(chunks, consume(hub, MESSAGES_DEAD, hub.letters(), stop, 1, watchdog))
+    await asyncio.gather(chunks, consume(hub, MESSAGES_DEAD, hub.dead_letters(), stop, 1, watchdog))
 
 
 async def _run_maintenance(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
     """Run the sweep, retention and removal of orphaned objects, each at its own interval."""
-    sweep = run_periodically("sweep", hub.sweep(), stop, _SWEEP_INTERVAL_SECONDS, watchdog)
-    retention = run_periodically("retention", hub.retain(), stop, _RETENTION_INTERVAL_SECONDS, watchdog)
+    sweep = run_periodically("sweep", hub.sweep(), stop, _SWEEP_SECONDS, watchdog)
+    retention = run_periodically("retention", hub.retention(), stop, _RETENTION_SECONDS, watchdog)
     await asyncio.gather(sweep, retention, _remove_orphans(hub, stop))
 
 
 async def _remove_orphans(hub: Hub, stop: asyncio.Event) -> None:
     # A listing of all objects may take longer than the watchdog allows, and must not slow the start down.
     await sleep_until_stop(stop, _ORPHANS_START_DELAY_SECONDS)
-    await run_periodically("orphans", hub.orphans(), stop, _ORPHANS_INTERVAL_SECONDS, LoopWatchdog())
+    await run_periodically("orphans", hub.orphans(), stop, _ORPHANS_SECONDS, LoopWatchdog())
 
 
 async def work(settings: Settings, steps: list[str]) -> None:
@@ -77,8 +79,8 @@ async def work(settings: Settings, steps: list[str]) -> None:
     listener = probe_server.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
     async with open_hub(settings, f"integrahub {','.join(steps)}", DatabaseRole.WORKER) as hub:
         worker_id, watchdog = uuid4(), LoopWatchdog()
-        async with hub.presence(worker_id, steps) as heartbeat:
-            scrape = hub.gauges()
+        async with hub.heartbeat(worker_id, steps) as heartbeat:
+            scrape = hub.metrics_scrape()
             probes = Probes(
                 watchdog.stuck, lambda: _unready(hub, stop, heartbeat.known), scrape, {"/counts": scrape.counts}
             )

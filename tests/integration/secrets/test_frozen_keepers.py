@@ -35,8 +35,8 @@ async def test_a_read_that_hangs_leaves_the_credentials_that_are_in_use(tmp_path
         return settings.model_copy(update={"database_url": "postgresql://other"})
 
     settings = Settings(secrets_dir=tmp_path, database_url="postgresql://first")
-    rotation = CredentialRotation(settings, hang, patience=0.1)
+    rotation = CredentialRotation(settings, hang, read_timeout=0.1)
     async with asyncio.timeout(5):
-        await rotation.refused()
+        await rotation.on_refused()
     assert rotation.settings is settings
     released.set()

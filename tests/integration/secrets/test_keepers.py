@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.credentials import renewed, with_login
+from integrahub.hub.credentials import read_credentials, resolve_login
 from integrahub.secrets.base import SecretUnavailable
 from integrahub.settings import secret_sources as reading
 from integrahub.settings.model import Settings
@@ -18,9 +18,9 @@ from tests.integration.secrets.guarded_postgres import Guarded
 
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered() -> Iterator[None]:
-    reading._keeper.cache_clear()
+    reading._open_secret_store_once.cache_clear()
     yield
-    reading._keeper.cache_clear()
+    reading._open_secret_store_once.cache_clear()
 
 
 def _kept(**values: str) -> str:
@@ -46,10 +46,10 @@ def test_a_database_login_that_aws_rotates_is_put_into_the_address(aws: Any, env
     )
     aws.create_secret(Name="hub/settings", SecretString="{}")
     aws.create_secret(Name="rds", SecretString=_kept(username="hub", password="p@ss/1", engine="postgres"))
-    settings = with_login(Settings())
+    settings = resolve_login(Settings())
     assert settings.database_url == "postgresql://hub:p%40ss%2F1@db:5432/hub"
     aws.put_secret_value(SecretId="rds", SecretString=_kept(username="hub_clone", password="2"))
-    assert renewed(settings).database_url == "postgresql://hub_clone:2@db:5432/hub"
+    assert read_credentials(settings).database_url == "postgresql://hub_clone:2@db:5432/hub"
 
 
 @pytest.mark.parametrize("text", ["not json", "[1]", '{"A": {"B": 1}}'])
@@ -85,7 +85,7 @@ def test_an_approle_logs_in_and_again_when_its_token_is_revoked(vault: VaultServ
     environment(SECRETS="vault", VAULT_ADDR=vault.address, VAULT_ROLE_ID=role_id, VAULT_SECRET_ID=secret_id)
     settings = Settings()
     assert settings.key_pepper == "behind-a-role"
-    kept: Any = reading.keeper(settings)
+    kept: Any = reading.open_secret_store(settings)
     vault.tell("auth/token/revoke", token=kept._token.what)
     assert Settings().key_pepper == "behind-a-role"
     assert "behind-a-role" not in repr(settings) and secret_id not in repr(settings)
@@ -108,14 +108,14 @@ def test_a_login_that_vault_lends_is_used_until_most_of_its_time_has_passed(
     vault.lend(guarded, 3600)
     environment(SECRETS="vault", VAULT_ADDR=vault.address, VAULT_TOKEN=vault.token)
     environment(DATABASE_LOGIN="database/creds/hub")
-    settings = with_login(Settings())
+    settings = resolve_login(Settings())
     first = settings.database_url
     assert first and "v-token-hub-" in first
-    assert renewed(settings).database_url == first
-    kept: Any = reading.keeper(settings)
+    assert read_credentials(settings).database_url == first
+    kept: Any = reading.open_secret_store(settings)
     later = kept._clock() + 3600
     kept._clock = lambda: later
-    assert renewed(settings).database_url not in (first, None)
+    assert read_credentials(settings).database_url not in (first, None)
 
 
 @pytest.mark.parametrize(
@@ -129,4 +129,4 @@ def test_a_login_that_vault_lends_is_used_until_most_of_its_time_has_passed(
 def test_what_is_missing_is_named(environment: Environment, given: dict[str, str], told: str) -> None:
     environment(**given)
     with pytest.raises((ConfigurationError, SecretUnavailable), match=told):
-        with_login(Settings())
+        resolve_login(Settings())

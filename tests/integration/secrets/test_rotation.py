@@ -16,8 +16,8 @@ import pytest
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
 from integrahub.domain.steps import STEPS
+from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.credentials import CredentialRotation
-from integrahub.hub.hub import open_hub
 from integrahub.settings import secret_sources as reading
 from integrahub.settings.model import Settings
 from integrahub.storage.s3.objects import S3Storage
@@ -118,7 +118,7 @@ async def test_a_refused_password_is_read_again_at_once_and_the_connection_made(
     kept = Settings(database_url=urls["first"], secrets_dir=Path("/nowhere"))
     newest = {"database_url": urls["first"]}
     rotation = CredentialRotation(kept, lambda settings: settings.model_copy(update=newest))
-    database = Database(urls["first"], size=2, refused=rotation.refused)
+    database = Database(urls["first"], size=2, refused=rotation.on_refused)
     watching = asyncio.create_task(rotation.watch(lambda found: database.renew(found.database_url or "")))
     await asyncio.sleep(0)
     guarded.set_password(owner, "second")
@@ -150,7 +150,7 @@ async def test_a_new_login_the_database_does_not_take_yet_leaves_the_old_one_in_
 async def test_logins_vault_lends_follow_each_other_while_batches_are_applied(
     guarded: Guarded, vault: VaultServer, environment: Environment, tmp_path: Path
 ) -> None:
-    reading._keeper.cache_clear()
+    reading._open_secret_store_once.cache_clear()
     vault.keep(DATABASE_URL=guarded.place, ADMIN_API_KEY=ADMIN)
     vault.lend(guarded, 6)
     environment(SECRETS="vault", VAULT_ADDR=vault.address, VAULT_TOKEN=vault.token, DATA_DIR=str(tmp_path))
@@ -164,7 +164,7 @@ async def test_logins_vault_lends_follow_each_other_while_batches_are_applied(
                 batch: dict[str, Any] = await client.load([{"PRODUCTID": 10**9 + number, "TITLE": "P"}], "delta")
                 assert (batch["status"], batch["inserted"]) == ("COMPLETED", 1)
                 seen |= {row[0] for row in guarded.ask("SELECT usename FROM pg_stat_activity WHERE usename ~ '^v-'")}
-    reading._keeper.cache_clear()
+    reading._open_secret_store_once.cache_clear()
 
 
 async def test_a_refused_database_login_keeps_no_other_credential_from_being_used(
@@ -176,7 +176,7 @@ async def test_a_refused_database_login_keeps_no_other_credential_from_being_use
         newer = {"database_url": guarded.url_of(owner, "wrong"), "storage_secret_key": "new"}
         with pytest.raises(psycopg.OperationalError):
             await hub.renew(settings.model_copy(update=newer))
-        assert isinstance(hub.chosen[0], S3Storage) and hub.chosen[0]._place.secret_key == "new"
+        assert isinstance(hub.adapters[0], S3Storage) and hub.adapters[0]._place.secret_key == "new"
         await hub.database.check()
 
 
@@ -187,5 +187,5 @@ async def test_a_keeper_that_is_away_changes_nothing(environment: Environment) -
         raise Transient("away")
 
     rotation = CredentialRotation(settings, away)
-    await rotation.refused()
+    await rotation.on_refused()
     assert rotation.settings == settings

@@ -9,10 +9,10 @@ import typer
 from integrahub.api.app import create
 from integrahub.cli.app import app
 from integrahub.supervisor.main import up
-from integrahub.hub.hub import unopened
+from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 from integrahub.worker.process import work
-hub = unopened(Settings(database_url="postgresql://", data_dir="/nowhere"))
+hub = compose_hub(Settings(database_url="postgresql://", data_dir="/nowhere"))
 create(hub, hub.ingest())
 assert len(dict(typer.main.get_command(app).commands)) > 15  # which imports every verb
 clients = ("confluent_kafka", "obstore", "boto3", "botocore", "opentelemetry.sdk", "opentelemetry.exporter")

@@ -4,7 +4,7 @@ import pytest
 
 from integrahub.cli.diagnostics import running_hub as hub_check
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.hub import check_settings
+from integrahub.hub.bootstrap import check_settings
 from integrahub.settings.model import Settings
 
 _STRONG = "9f3c1a77e0b24d58a6c2"

@@ -7,7 +7,7 @@ import pytest
 
 from integrahub.domain.api_keys import key_hash
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.hub import pepper, secrets_of
+from integrahub.hub.local_secrets import load_pepper, load_secrets
 from integrahub.secrets.local import OperatorKey, readable_operator_key
 from integrahub.secrets.secret_files import kept_secret
 from integrahub.settings.model import Settings
@@ -15,8 +15,8 @@ from integrahub.settings.model import Settings
 
 def test_a_secret_is_made_once(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "kept")
-    made = pepper(settings)
-    assert len(made) >= 32 and pepper(settings) == made
+    made = load_pepper(settings)
+    assert len(made) >= 32 and load_pepper(settings) == made
     assert [path.name for path in (tmp_path / "kept").rglob("*")] == ["secrets", "pepper.key"]
     assert (tmp_path / "kept" / "secrets").stat().st_mode & 0o777 == 0o700
     assert (tmp_path / "kept" / "secrets" / "pepper.key").stat().st_mode & 0o777 == 0o600
@@ -27,42 +27,42 @@ def test_a_damaged_secret_is_refused_and_left_as_it_is(tmp_path: Path, content: 
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "pepper.key").write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"pepper\.key is empty or damaged"):
-        pepper(Settings(data_dir=tmp_path))
+        load_pepper(Settings(data_dir=tmp_path))
     assert (tmp_path / "secrets" / "pepper.key").read_bytes() == content
 
 
 def test_a_secret_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="cannot be read or made"):
-        pepper(Settings(data_dir=tmp_path / "file" / "kept"))
+        load_pepper(Settings(data_dir=tmp_path / "file" / "kept"))
 
 
 def test_the_operators_key_is_shown_once_and_kept_as_its_hash(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    spice, made = secrets_of(settings)
+    spice, made = load_secrets(settings)
     assert made.text and made.digest == key_hash(made.text, spice)
     kept = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert made.text not in kept and made.text.rpartition("_")[2] not in kept
     assert made.text not in repr(made)
-    assert secrets_of(settings)[1] == OperatorKey(made.digest)
+    assert load_secrets(settings)[1] == OperatorKey(made.digest)
     assert readable_operator_key(tmp_path) == ""
 
 
 def test_a_lost_operators_key_is_replaced_by_removing_its_hash(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    first = secrets_of(settings)[1]
+    first = load_secrets(settings)[1]
     (tmp_path / "secrets" / "admin.hmac").unlink()
-    second = secrets_of(settings)[1]
+    second = load_secrets(settings)[1]
     assert second.text and second.digest != first.digest
 
 
 def test_a_key_kept_for_development_is_found_and_goes_when_it_is_not_to_be_kept(tmp_path: Path) -> None:
     keeping = Settings(data_dir=tmp_path, keep_admin_key=True)
-    made = secrets_of(keeping)[1]
+    made = load_secrets(keeping)[1]
     assert readable_operator_key(tmp_path) == made.text
     assert (tmp_path / "secrets" / "admin.key").stat().st_mode & 0o777 == 0o600
-    assert secrets_of(keeping)[1] == OperatorKey(made.digest)
-    assert secrets_of(Settings(data_dir=tmp_path))[1] == OperatorKey(made.digest)
+    assert load_secrets(keeping)[1] == OperatorKey(made.digest)
+    assert load_secrets(Settings(data_dir=tmp_path))[1] == OperatorKey(made.digest)
     assert not (tmp_path / "secrets" / "admin.key").exists()
 
 
@@ -70,11 +70,11 @@ def test_secrets_of_an_earlier_version_go_on_working_from_their_new_place(tmp_pa
     (tmp_path / "pepper.key").write_text("spice-of-an-earlier-version")
     (tmp_path / "admin.key").write_text("key-of-an-earlier-version")
     assert readable_operator_key(tmp_path) == "key-of-an-earlier-version"
-    spice, found = secrets_of(Settings(data_dir=tmp_path))
+    spice, found = load_secrets(Settings(data_dir=tmp_path))
     assert spice == b"spice-of-an-earlier-version"
     assert found == OperatorKey(key_hash("key-of-an-earlier-version", spice), "key-of-an-earlier-version")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["admin.hmac", "pepper.key", "secrets"]
-    assert secrets_of(Settings(data_dir=tmp_path))[1] == OperatorKey(found.digest)
+    assert load_secrets(Settings(data_dir=tmp_path))[1] == OperatorKey(found.digest)
 
 
 def test_a_secret_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

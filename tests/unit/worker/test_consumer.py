@@ -27,7 +27,9 @@ class Work:
 
     async def run(self) -> None:
         """Consume until the step was run so often, or consuming paused."""
-        hub: Any = SimpleNamespace(bus=self.bus, fuses={"upsert": self.fuse}, breakers={"storage": self.breaker})
+        hub: Any = SimpleNamespace(
+            bus=self.bus, step_breakers={"upsert": self.fuse}, breakers={"storage": self.breaker}
+        )
         await self.bus.publish(self._topic, [b"{}"])
         await asyncio.wait_for(consumer.consume(hub, self._topic, self._step, self.stop, 1), 20)
 

@@ -88,9 +88,9 @@ def migrate() -> int:
     Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
     """
     from integrahub.db.schema import migrate as migrations
-    from integrahub.hub.credentials import with_login
+    from integrahub.hub.credentials import resolve_login
 
-    url = with_login(Settings()).database_url
+    url = resolve_login(Settings()).database_url
     if not url:
         raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
     applied = asyncio.run(migrations.migrate(url))
@@ -119,8 +119,8 @@ def openapi() -> int:
     Example: integrahub openapi > openapi.json
     """
     from integrahub.api.app import create, describe
-    from integrahub.hub.hub import unopened
+    from integrahub.hub.bootstrap import compose_hub
 
-    hub = unopened(Settings())
+    hub = compose_hub(Settings())
     show_json(describe(create(hub, hub.ingest())))
     return 0

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from integrahub.db.embedded import binaries
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.domain.errors import ConfigurationError
-from integrahub.hub.credentials import with_login
+from integrahub.hub.credentials import resolve_login
 from integrahub.settings.model import Settings
 
 
@@ -51,7 +51,7 @@ def _program(settings: Settings) -> str:
 
 async def _url(settings: Settings) -> str:
     if settings.database_url:
-        return with_login(settings).database_url or ""
+        return resolve_login(settings).database_url or ""
     postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
     if url := await postgres.url_of_running():
         return url

@@ -9,7 +9,7 @@ import typer
 from integrahub.cli.offline_database import kept_database
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.pharmacies import parse_cnpj
-from integrahub.hub.hub import open_hub
+from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import say, show_json, show_rows
 from integrahub.tools.terminal.progress import bars

@@ -19,12 +19,12 @@ from integrahub.db.schema import migrate as migrations
 from integrahub.db.schema.version import check_schema
 from integrahub.db.urls import first_line, shown_database
 from integrahub.hub import adapters
-from integrahub.hub.credentials import with_login
-from integrahub.hub.hub import check_settings
+from integrahub.hub.bootstrap import check_settings
+from integrahub.hub.credentials import resolve_login
 from integrahub.secrets.secret_files import kept_secret
-from integrahub.settings.bind_policy import check_exposure
+from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
-from integrahub.settings.secret_sources import files_of, keeper
+from integrahub.settings.secret_sources import open_secret_store, read_secret_files
 from integrahub.storage.private_folder import excess_mode
 from integrahub.web.tls import Certificate
 
@@ -50,7 +50,7 @@ def python(settings: Settings) -> str:
 def choices(settings: Settings) -> str:
     """Check that the settings name a bus, a storage and an address that this version has and may use."""
     check_settings(settings)
-    check_exposure(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
+    check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}"
 
 
@@ -77,8 +77,12 @@ def secrets(settings: Settings) -> str:
     for name in _SECRET_FILES:
         if (settings.data_dir / name).exists():
             kept_secret(settings.data_dir / name)
-    told = [f"{settings.secrets_dir} ({', '.join(files_of(settings.secrets_dir))})"] if settings.secrets_dir else []
-    if kept := keeper(settings):
+    told = (
+        [f"{settings.secrets_dir} ({', '.join(read_secret_files(settings.secrets_dir))})"]
+        if settings.secrets_dir
+        else []
+    )
+    if kept := open_secret_store(settings):
         names = (name.removeprefix("INTEGRAHUB_") for name in kept.values())
         told.append(f"{settings.secrets} answers ({', '.join(names)})")
         if settings.database_login:
@@ -92,7 +96,7 @@ def postgresql(settings: Settings) -> str:
 
 
 async def _postgresql(settings: Settings) -> str:
-    url = with_login(settings).database_url
+    url = resolve_login(settings).database_url
     if not url:
         programs = binaries.find(settings.postgres_bin)
         place = settings.data_dir / "postgres"
