@@ -5,17 +5,14 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from importlib.resources import files
 from typing import Any
 
 from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import TenantContext
+from tests.query_files import QUERY_FILES
 
 NAMES = {
-    text: f"{path.name.removesuffix('.sql')}.{name}"
-    for path in (files("integrahub.db") / "sql").iterdir()
-    if path.name.endswith(".sql")
-    for name, text in load_queries(path.name.removesuffix(".sql")).items()  # type: ignore[arg-type]
+    text: f"{module.rpartition('.')[2]}.{name}" for module in QUERY_FILES for name, text in load_queries(module).items()
 }
 
 

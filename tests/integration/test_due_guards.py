@@ -130,7 +130,7 @@ def _goes(connection: psycopg.Connection[Any], case: Case, state: str) -> bool:
     with connection.transaction(force_rollback=True), psycopg.ClientCursor(connection) as cursor:
         for statement in (ROWS, case.ready, state):
             cursor.execute(cast(LiteralString, statement), GIVEN)
-        found = cursor.execute(load_queries("retention")[f"{case.block}"], GIVEN).fetchall()
+        found = cursor.execute(load_queries("integrahub.db.batches.retention")[f"{case.block}"], GIVEN).fetchall()
         return bool(found) if case.block in ("letters_due", "notes_due") else BATCH in {row[0] for row in found}
 
 

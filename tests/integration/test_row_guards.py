@@ -1,8 +1,6 @@
 """Each `..._if_...` statement leaves rows alone where one of its conditions does not hold, whoever runs it."""
 
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -10,6 +8,7 @@ import psycopg
 import pytest
 
 from integrahub.db.queries import load_queries
+from tests.query_files import QUERY_FILES
 
 BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
 GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}
@@ -58,7 +57,7 @@ class Case:
 
 CASES = (
     Case(
-        "batches",
+        "batches.split_claims",
         "claim_split_if_free",
         "batches",
         "stage = 'received'",
@@ -78,17 +77,17 @@ CASES = (
         ),
     ),
     Case(
-        "batches",
+        "batches.split_claims",
         "claim_split_if_free",
         "batches",
         "stage = 'received'",
         ("crashes = 1", "stage = 'splitting', lease_until = now() - interval '1 second'"),
         given={"alone": False},
     ),
-    Case("batches", "renew_splits_if_held", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
-    Case("batches", "lock_if_claimed", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
+    Case("batches.split_claims", "renew_splits_if_held", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
+    Case("batches.split_claims", "lock_if_claimed", "batches", CLAIMED, (OTHERS, "stage = 'waiting'")),
     Case(
-        "batches",
+        "batches.turns",
         "grant_turns_if_free",
         "batches",
         "stage = 'waiting'",
@@ -99,35 +98,41 @@ CASES = (
         ),
         (f"{OTHER_WAS_FIRST}, stage = CASE WHEN id = %(other)s THEN 'done' ELSE 'waiting' END",),
     ),
-    Case("batches", "lock_if_finishing", "batches", "stage = 'finishing'", ("stage = 'upserting'", ENDED)),
-    Case("batches", "decide_if_held", "batches", "deactivation_state = 'held'", ("deactivation_state = 'superseded'",)),
+    Case("batches.finish", "lock_if_finishing", "batches", "stage = 'finishing'", ("stage = 'upserting'", ENDED)),
     Case(
+        "batches.decisions",
+        "decide_if_held",
         "batches",
+        "deactivation_state = 'held'",
+        ("deactivation_state = 'superseded'",),
+    ),
+    Case(
+        "batches.decisions",
         "decide_if_waiting",
         "batches",
         "deactivation_state = 'waiting'",
         ("deactivation_state = 'superseded'",),
     ),
     Case(
-        "batch_chunks",
+        "chunks.claims",
         "renew_if_held",
         "batch_chunks",
         TAKEN,
         (OTHERS, "status = 'RETRYING'", "finished_at = now()"),
     ),
     *(
-        Case("batch_chunks", block, "batch_chunks", TAKEN, (OTHERS, "status = 'RETRYING'", "status = 'CANCELLED'"))
+        Case("chunks.claims", block, "batch_chunks", TAKEN, (OTHERS, "status = 'RETRYING'", "status = 'CANCELLED'"))
         for block in ("lock_if_claimed", "release_if_claimed", "retry_if_claimed", "dead_letter_if_claimed")
     ),
     Case(
-        "batch_chunks",
+        "chunks.claims",
         "dead_letter_if_crash_limit",
         "batch_chunks",
         "status = 'RETRYING', crashes = 5",
         ("crashes = 4", "status = 'PROCESSING'"),
     ),
     Case(
-        "small_batches",
+        "batches.fast_path",
         "claim_if_free",
         "batches",
         "stage = 'received'",
@@ -143,16 +148,16 @@ CASES = (
         ),
     ),
     Case(
-        "small_batches",
+        "batches.fast_path",
         "claim_if_free",
         "batches",
         OTHER_IS_LONG,
         (OTHER_IS_FIRST,),
         (OTHER_WAS_FIRST,),
     ),
-    Case("small_batches", "claim_if_free", "batches", OTHER_IS_FIRST, (), (), {"ids": [BATCH, OTHER]}, 2),
+    Case("batches.fast_path", "claim_if_free", "batches", OTHER_IS_FIRST, (), (), {"ids": [BATCH, OTHER]}, 2),
     Case(
-        "small_batches",
+        "batches.fast_path",
         "lock_if_next",
         "batches",
         CLAIMED,
@@ -160,21 +165,55 @@ CASES = (
         (OTHER_WAS_FIRST,),
     ),
     Case(
-        "small_batches", "lock_if_next", "batches", f"{CLAIMED}, {OTHER_IS_FIRST}", (), (), {"ids": [BATCH, OTHER]}, 2
+        "batches.fast_path",
+        "lock_if_next",
+        "batches",
+        f"{CLAIMED}, {OTHER_IS_FIRST}",
+        (),
+        (),
+        {"ids": [BATCH, OTHER]},
+        2,
     ),
-    Case("full_uploads", "start_if_windowed", "pharmacies", "full_window_minutes = NULL", ("full_window_minutes = 0",)),
     Case(
-        "full_uploads",
+        "batches.full_uploads",
+        "start_if_windowed",
+        "pharmacies",
+        "full_window_minutes = NULL",
+        ("full_window_minutes = 0",),
+    ),
+    Case(
+        "batches.full_uploads",
         "start_if_windowed",
         "pharmacies",
         "full_window_minutes = 5",
         ("full_window_minutes = NULL",),
         given={"window": 0},
     ),
-    Case("pharmacies", "create_if_absent", "pharmacies", "cnpj = '1'", ("cnpj = '2'",)),
-    Case("api_keys", "revoke_if_live", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
-    Case("api_keys", "expire_if_later", "api_keys", "revoked_at = NULL", ("revoked_at = now()",), given={"id": KEY}),
-    Case("audit_log", "complete_if_open", "audit_log", "outcome = NULL", ("outcome = 'refused'",), given={"id": 77}),
+    Case("accounts.pharmacies", "create_if_absent", "pharmacies", "cnpj = '1'", ("cnpj = '2'",)),
+    Case(
+        "accounts.api_keys",
+        "revoke_if_live",
+        "api_keys",
+        "revoked_at = NULL",
+        ("revoked_at = now()",),
+        given={"id": KEY},
+    ),
+    Case(
+        "accounts.api_keys",
+        "expire_if_later",
+        "api_keys",
+        "revoked_at = NULL",
+        ("revoked_at = now()",),
+        given={"id": KEY},
+    ),
+    Case(
+        "accounts.audit_log",
+        "complete_if_open",
+        "audit_log",
+        "outcome = NULL",
+        ("outcome = 'refused'",),
+        given={"id": 77},
+    ),
 )
 
 
@@ -185,7 +224,7 @@ def _found(connection: psycopg.Connection[Any], case: Case, *states: str) -> int
         cursor.execute(ROWS, given)
         for state in states:
             cursor.execute(cast(LiteralString, f"UPDATE {case.table} SET {state}"), given)
-        return cursor.execute(load_queries(cast(LiteralString, case.file))[case.block], given).rowcount
+        return cursor.execute(load_queries(f"integrahub.db.{case.file}")[case.block], given).rowcount
 
 
 @pytest.mark.parametrize("file", sorted({case.file for case in CASES}))
@@ -205,13 +244,13 @@ def test_a_key_that_is_replaced_ends_no_later_than_it_would_have(database_url: s
         cursor.execute(ROWS, GIVEN)
         for soon, expected in (("now() + interval '10 minutes'", True), ("now() + interval '9 hours'", False)):
             cursor.execute(cast(LiteralString, f"UPDATE api_keys SET expires_at = {soon}"))
-            cursor.execute(load_queries("api_keys")["expire_if_later"], GIVEN | {"id": KEY})
+            cursor.execute(load_queries("integrahub.db.accounts.api_keys")["expire_if_later"], GIVEN | {"id": KEY})
             assert cursor.execute(ends).fetchone() == (expected,)
             assert cursor.execute("SELECT expires_at <= now() + interval '1 hour' FROM api_keys").fetchone() == (True,)
 
 
 def test_every_such_statement_is_tried_here() -> None:
-    tried = {(case.file, case.block) for case in CASES} | {("batches", "lock_turns_if_free")}
-    sql = [Path(str(file)).stem for file in (files("integrahub.db") / "sql").iterdir()]
-    named = {(file, block) for file in sql for block in load_queries(cast(LiteralString, file)) if "_if_" in block}
+    tried = {(case.file, case.block) for case in CASES} | {("batches.turns", "lock_turns_if_free")}
+    blocks = {(module, block) for module in QUERY_FILES for block in load_queries(module)}
+    named = {(module.removeprefix("integrahub.db."), block) for module, block in blocks if "_if_" in block}
     assert named == tried

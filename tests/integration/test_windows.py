@@ -139,7 +139,7 @@ async def test_a_window_waits_for_no_upload_that_is_silent_lasts_an_hour_or_bega
 
 
 def _closed() -> Any:
-    return operations._BATCHES["closed_windows"]
+    return operations._SQL["closed_windows"]
 
 
 async def test_a_window_stays_open_half_a_minute_for_a_part_whose_pharmacy_is_not_known_yet(unswept: Client) -> None:

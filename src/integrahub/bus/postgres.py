@@ -14,7 +14,7 @@ from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.resilience.micro_batcher import MicroBatcher
 
-_SQL = load_queries("bus_messages")
+_SQL = load_queries(__name__)
 _TOGETHER = 1000  # calls that may share a transaction
 _ANSWER = 5.0  # seconds that answer may take
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("roles")
+_SQL = load_queries(__name__)
 
 
 class DatabaseRole(StrEnum):

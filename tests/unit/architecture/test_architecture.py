@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.query_files import QUERY_FILES
+
 import integrahub
 
 SOURCE = Path(integrahub.__file__).parent
@@ -49,9 +51,9 @@ def test_every_module_is_described() -> None:
 def test_every_statement_is_used_and_every_one_that_is_used_exists() -> None:
     source = "".join(path.read_text("utf-8") for path, _ in _modules())
     names = set()
-    for path in (SOURCE / "db" / "sql").glob("*.sql"):
+    for path in QUERY_FILES.values():
         names |= set(re.findall(r"^-- ([-a-z_0-9]+) --$", path.read_text("utf-8"), re.MULTILINE))
-    holders = r"(?:_SQL|_BATCHES|_PRODUCTS|_CHUNKS|load_queries\(\"\w+\"\))"
+    holders = r"(?:_SQL|_DEACTIVATION|_MERGE|load_queries\(\"[\w.]+\"\))"
     looked_up = set(re.findall(holders + r"\[f?\"([-a-z_]+)\"\]", source))
     assert looked_up - names == set()
     chosen = {"merge_full", "merge_delta", "-updated", "product_id", "title", "price", "-price", "stock", "-stock"}

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from tests.mutations.catalog import ROOT, Mutation, load
+from tests.query_files import QUERY_FILES
 
 MUTATIONS = load()
 
@@ -28,10 +29,9 @@ def test_no_name_and_no_change_stands_twice() -> None:
 
 def test_every_statement_that_asks_if_has_an_entry() -> None:
     known = {(mutation.file, mutation.block) for mutation in MUTATIONS}
-    files = (ROOT / "src" / "integrahub" / "db" / "sql").glob("*.sql")
     asking = {
         (path.relative_to(ROOT).as_posix(), block)
-        for path in files
+        for path in QUERY_FILES.values()
         for block in re.findall(r"^-- ([-a-z_0-9]*_if_[-a-z_0-9]*) --$", path.read_text("utf-8"), re.MULTILINE)
     }
     assert asking and not asking - known

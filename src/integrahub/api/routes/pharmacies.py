@@ -114,7 +114,9 @@ def router(
     @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
     async def written(_: Annotated[Caller, Depends(viewer)]) -> Any:
         async with database.transaction() as connection:
-            return await (await connection.execute(load_queries("products")["rows_written"])).fetchone()
+            return await (
+                await connection.execute(load_queries("integrahub.db.products.search")["rows_written"])
+            ).fetchone()
 
     return routes
 

@@ -11,7 +11,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.api_keys import CLIENT, Scope, generate_key, key_hash, key_hint
 from integrahub.domain.chosen_keys import is_weak
 
-_SQL = load_queries("api_keys")
+_SQL = load_queries(__name__)
 _NOBODY = bytes(32)
 Row = dict[str, Any]
 

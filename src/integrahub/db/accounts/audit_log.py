@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("audit_log")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.resilience.rate_limit import RateLimit, WindowUsage
 
-_SQL = load_queries("rate_windows")
+_SQL = load_queries(__name__)
 
 
 async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) -> dict[str, tuple[int, WindowUsage]]:

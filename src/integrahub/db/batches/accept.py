@@ -13,7 +13,7 @@ from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain.errors import Problem, Unprocessable
 
-_SQL = load_queries("receipts")
+_SQL = load_queries(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import DeactivationEvidence, HoldReason, doubt, hold_reason
 from integrahub.domain.ids import uuid7
 
-_BATCHES = load_queries("batches")
-_PRODUCTS = load_queries("products")
+_SQL = load_queries(__name__)
+_DEACTIVATION = load_queries("integrahub.db.batches.deactivation")
 Row = dict[str, Any]
 
 
@@ -38,7 +38,7 @@ async def reject(database: Database, batch_id: UUID) -> bool:
         if await _lock_held(connection, batch_id) is None or await _is_pending(connection, batch_id):
             return False
         values = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
-        return await (await connection.execute(_BATCHES["decide_if_held"], values)).fetchone() is not None
+        return await (await connection.execute(_SQL["decide_if_held"], values)).fetchone() is not None
 
 
 async def _lock_held(connection: Connection, batch_id: UUID) -> Row | None:
@@ -52,13 +52,13 @@ async def _lock_held(connection: Connection, batch_id: UUID) -> Row | None:
 
 
 async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
-    return await (await connection.execute(_BATCHES["pending_operation"], {"id": batch_id})).fetchone() is not None
+    return await (await connection.execute(_SQL["pending_operation"], {"id": batch_id})).fetchone() is not None
 
 
 async def _queue_operation(connection: Connection, parent: Row, kind: str, window: InFlightLimit) -> NextWork:
     number = await turns.next_received_seq(connection, parent["pharmacy_id"])
     operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
-    await connection.execute(_BATCHES["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
+    await connection.execute(_SQL["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
     return await turns.grant_next_turn(connection, parent["pharmacy_id"], window)
 
 
@@ -67,13 +67,13 @@ async def close_windows(database: Database, window_minutes: int, window: InFligh
     asked: Row = {"window": window_minutes, "pharmacy_id": None}
     async with database.transaction() as connection:
         await full_uploads.prune(connection)
-        closed = await (await connection.execute(_BATCHES["closed_windows"], asked)).fetchall()
+        closed = await (await connection.execute(_SQL["closed_windows"], asked)).fetchall()
     passed = []
     for found in closed:
         async with database.transaction() as connection:
             await turns.lock(connection, found["pharmacy_id"])
             again = asked | {"pharmacy_id": found["pharmacy_id"]}
-            last = await (await connection.execute(_BATCHES["closed_windows"], again)).fetchone()
+            last = await (await connection.execute(_SQL["closed_windows"], again)).fetchone()
             if last:
                 passed.append(await _queue_operation(connection, last, "window", window))
     return passed
@@ -83,7 +83,7 @@ async def execute(connection: Connection, operation: Row, limit: float, window_m
     """Do what was queued, when it is still asked for; the operation has the turn."""
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
-    await connection.execute(_PRODUCTS["force_hash_antijoin"])
+    await connection.execute(_DEACTIVATION["force_hash_antijoin"])
     if operation["kind"] == "approval" and parent["deactivation_state"] == DeactivationState.HELD:
         await _approved(connection, parent, operation)
     if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
@@ -95,7 +95,7 @@ async def cancel(connection: Connection, operation: Row, window_minutes: int) ->
     parent = await batches.find(connection, operation["parent_id"])
     assert parent is not None
     if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
-        await connection.execute(_PRODUCTS["force_hash_antijoin"])
+        await connection.execute(_DEACTIVATION["force_hash_antijoin"])
         cancelled = HoldReason("window_cancelled", {})
         await _close_window(connection, parent, operation, 0.0, window_minutes, cancelled)
 
@@ -103,11 +103,11 @@ async def cancel(connection: Connection, operation: Row, window_minutes: int) ->
 async def _approved(connection: Connection, parent: Row, operation: Row) -> None:
     first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
     asked = _absent_from(operation, await loads_since(connection, operation, first))
-    gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
+    gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
     seen = {"pharmacy_id": parent["pharmacy_id"], "received_seq": first}
-    await connection.execute(_BATCHES["mark_full_seen"], seen)
+    await connection.execute(_DEACTIVATION["mark_full_seen"], seen)
     decision = {"id": parent["id"], "state": DeactivationState.APPROVED, "deactivated": gone}
-    await connection.execute(_BATCHES["decide_if_held"], decision)
+    await connection.execute(_SQL["decide_if_held"], decision)
 
 
 async def _close_window(
@@ -121,7 +121,7 @@ async def _close_window(
     """Deactivate what no part has, or hold that; for the `reason` given, if any."""
     wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
     wanted["until"] = operation["received_seq"]
-    parts = await (await connection.execute(_BATCHES["full_window_parts"], wanted)).fetchall()
+    parts = await (await connection.execute(_SQL["full_window_parts"], wanted)).fetchall()
     loads = await loads_since(connection, operation, parts[0]["received_seq"])
     asked = _absent_from(operation, loads)
     counted = await count_candidates(connection, asked)
@@ -132,19 +132,19 @@ async def _close_window(
         reason = reason or uncertain or hold_reason(known, limit_of(last, limit))
     gone = 0
     if reason is None:
-        gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
-        await connection.execute(_BATCHES["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
+        gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
+        await connection.execute(_DEACTIVATION["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
     state = DeactivationState.HELD if reason else DeactivationState.APPLIED if gone else DeactivationState.NONE
     decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | reason_columns(reason)
     told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
     told["proven"] = reason is None and uncertain is None
-    await connection.execute(_BATCHES["decide_if_waiting"], told)
-    await connection.execute(_BATCHES["supersede_held"], last)
+    await connection.execute(_SQL["decide_if_waiting"], told)
+    await connection.execute(_DEACTIVATION["supersede_held"], last)
 
 
 async def count_candidates(connection: Connection, asked: Row) -> Row:
     """The pharmacy's `active` products, and the `candidates` among them; the plan is pinned already."""
-    counted = await (await connection.execute(_PRODUCTS["count_candidates"], asked)).fetchone()
+    counted = await (await connection.execute(_DEACTIVATION["count_candidates"], asked)).fetchone()
     assert counted is not None
     return counted
 
@@ -152,7 +152,7 @@ async def count_candidates(connection: Connection, asked: Row) -> Row:
 async def loads_since(connection: Connection, decided: Row, first: int) -> list[Row]:
     """The loads from a number on, and the replays that count among them, none received after what is `decided` now."""
     asked = {"pharmacy_id": decided["pharmacy_id"], "first": first, "until": decided["received_seq"]}
-    return await (await connection.execute(_PRODUCTS["later_loads"], asked)).fetchall()
+    return await (await connection.execute(_DEACTIVATION["later_loads"], asked)).fetchall()
 
 
 def _absent_from(operation: Row, loads: list[Row]) -> Row:

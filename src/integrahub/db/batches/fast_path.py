@@ -21,7 +21,7 @@ from integrahub.domain.conflicts import rounds
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import COUNTERS
 
-_SQL = load_queries("small_batches")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

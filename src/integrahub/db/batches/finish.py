@@ -17,9 +17,8 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import HoldReason, doubt, hold_reason
 from integrahub.domain.replays import KINDS
 
-_BATCHES = load_queries("batches")
-_CHUNKS = load_queries("batch_chunks")
-_PRODUCTS = load_queries("products")
+_SQL = load_queries(__name__)
+_DEACTIVATION = load_queries("integrahub.db.batches.deactivation")
 Row = dict[str, Any]
 _APPLIED = ("inserted", "updated", "unchanged", "superseded")
 _UNDECIDED: Row = {
@@ -62,7 +61,7 @@ async def finish(
         totals = await totals_of(connection, batch_id)
         counted = await _count(connection, batch, totals, window_minutes)
         await turns.lock(connection, batch["pharmacy_id"])
-        if not await (await connection.execute(_BATCHES["lock_if_finishing"], {"id": batch_id})).fetchone():
+        if not await (await connection.execute(_SQL["lock_if_finishing"], {"id": batch_id})).fetchone():
             return None
         if batch["kind"] in KINDS:
             status = await _finish_replay(connection, batch, totals, limit, window_minutes)
@@ -82,10 +81,10 @@ async def cancel(database: Database, batch_id: UUID, *, window_minutes: int, win
         if batch is None:
             return None
         await turns.lock(connection, batch["pharmacy_id"])
-        await connection.execute(_CHUNKS["lock_all"], {"batch_id": batch_id})
-        if not await (await connection.execute(_BATCHES["lock_unfinished"], {"id": batch_id})).fetchone():
+        await connection.execute(_SQL["lock_chunks"], {"batch_id": batch_id})
+        if not await (await connection.execute(_SQL["lock_unfinished"], {"id": batch_id})).fetchone():
             return None
-        await connection.execute(_CHUNKS["cancel_all"], {"batch_id": batch_id})
+        await connection.execute(_SQL["cancel_chunks"], {"batch_id": batch_id})
         totals = await totals_of(connection, batch_id)
         status = await _close(connection, batch, totals, BatchStatus.CANCELLED)
         await _undo(connection, batch, window_minutes)
@@ -103,7 +102,7 @@ async def _undo(connection: Connection, batch: Row, window_minutes: int) -> None
 
 async def totals_of(connection: Connection, batch_id: UUID) -> Row:
     """What the chunks of a batch came to."""
-    totals = await (await connection.execute(_BATCHES["totals"], {"id": batch_id})).fetchone()
+    totals = await (await connection.execute(_SQL["totals"], {"id": batch_id})).fetchone()
     assert totals is not None
     return totals
 
@@ -113,7 +112,7 @@ async def _close(
 ) -> str:
     error = _error_of(totals, status)
     final = {"id": batch["id"], "status": status}
-    await connection.execute(_BATCHES["finish"], final | totals | (decision or _UNDECIDED) | error)
+    await connection.execute(_SQL["finish"], final | totals | (decision or _UNDECIDED) | error)
     if totals["inserted"]:
         await batches.set_has_products(connection, [batch["pharmacy_id"]])
     return str(status)
@@ -171,20 +170,20 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, counted: 
 
 async def _count_candidates(connection: Connection, asked: Row, applied: int) -> Row:
     """`active` products and the `candidates` among them; every product the batch `applied` is active."""
-    await connection.execute(_PRODUCTS["force_hash_antijoin"])
-    counted = await (await connection.execute(_PRODUCTS["count_active"], asked)).fetchone()
+    await connection.execute(_DEACTIVATION["force_hash_antijoin"])
+    counted = await (await connection.execute(_DEACTIVATION["count_active"], asked)).fetchone()
     if counted and counted["active"] == applied:
         return counted | {"candidates": 0}
     return await operations.count_candidates(connection, asked)
 
 
 async def _decided(connection: Connection, batch: Row, asked: Row, judged: Row, reason: HoldReason | None) -> Row:
-    await connection.execute(_BATCHES["supersede_held"], batch)
+    await connection.execute(_DEACTIVATION["supersede_held"], batch)
     gone = 0
     if reason is None:
         if judged["candidates"]:
-            gone = (await connection.execute(_PRODUCTS["deactivate_absent"], asked)).rowcount
-        await connection.execute(_BATCHES["mark_full_seen"], batch)
+            gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
+        await connection.execute(_DEACTIVATION["mark_full_seen"], batch)
     state = DeactivationState.HELD if reason else DeactivationState.APPLIED
     return {
         "state": state if judged["candidates"] else DeactivationState.NONE,
@@ -209,7 +208,7 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     loads = await operations.loads_since(connection, batch, batch["origin_seq"])
     present = {*(load["id"] for load in loads), batch["id"]}
     asked = {"batches": list(present), "pharmacy_id": batch["pharmacy_id"], "batch_id": batch["id"]}
-    await connection.execute(_PRODUCTS["force_hash_antijoin"])
+    await connection.execute(_DEACTIVATION["force_hash_antijoin"])
     counted = await operations.count_candidates(connection, asked)
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)

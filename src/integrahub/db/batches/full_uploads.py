@@ -6,7 +6,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import TenantContext
 
-_SQL = load_queries("full_uploads")
+_SQL = load_queries(__name__)
 
 
 async def start(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:

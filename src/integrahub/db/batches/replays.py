@@ -12,7 +12,7 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import Conflict
 from integrahub.domain.ids import uuid7
 
-_SQL = load_queries("replays")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

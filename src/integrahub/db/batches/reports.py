@@ -7,7 +7,7 @@ from uuid import UUID
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("reports")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

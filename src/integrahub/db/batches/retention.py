@@ -7,7 +7,7 @@ from uuid import UUID
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("retention")
+_SQL = load_queries(__name__)
 Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
 Row = dict[str, Any]
 _DUE = {

@@ -14,7 +14,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
 
-_SQL = load_queries("batches")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

@@ -12,7 +12,7 @@ from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.domain.concurrency import InFlightLimit
 
-_SQL = load_queries("batches")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

@@ -11,8 +11,7 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.failures import Failure, silent_worker
 from integrahub.domain.products import COUNTERS
 
-_SQL = load_queries("batch_chunks")
-_BATCHES = load_queries("batches")
+_SQL = load_queries(__name__)
 LEASE_SECONDS = 15.0
 Row = dict[str, Any]
 
@@ -88,7 +87,7 @@ def _chunk_keys(claims: list[Row]) -> Row:
 async def decrement_chunks_left(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
     """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
     values = {"ids": list(done), "counts": list(done.values())}
-    left = await (await connection.execute(_BATCHES["decrement_chunks_left"], values)).fetchall()
+    left = await (await connection.execute(_SQL["decrement_chunks_left"], values)).fetchall()
     return {row["id"]: row["chunks_left"] for row in left}
 
 

@@ -10,7 +10,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.events import DeadMessage
 from integrahub.domain.failures import Failure
 
-_SQL = load_queries("dead_letters")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

@@ -6,7 +6,7 @@ from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.resilience.backlog import ESTIMATE
 
-_SQL = load_queries("backlog")
+_SQL = load_queries(__name__)
 
 
 async def by_step(database: Database) -> dict[str, int]:

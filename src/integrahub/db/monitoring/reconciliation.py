@@ -5,7 +5,7 @@ from typing import Any
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("reconciliations")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

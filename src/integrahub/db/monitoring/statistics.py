@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("statistics")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 Totals = Counter[str]  # `batches STATUS`, `products RESULT`, `bucket NUMBER`, `seconds` -> how many
 Figures = dict[tuple[str, tuple[str, ...]], float]  # metric and label values -> value

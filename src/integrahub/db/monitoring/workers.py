@@ -7,7 +7,7 @@ from uuid import UUID
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("workers")
+_SQL = load_queries(__name__)
 SILENT = 20.0  # seconds without a heartbeat after which a worker counts as gone
 Row = dict[str, Any]
 

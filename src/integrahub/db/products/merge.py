@@ -15,7 +15,7 @@ from integrahub.domain.chunks.builder import Chunk
 from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
 from integrahub.domain.products import COUNTERS, SETTLED, RecordIssue
 
-_SQL = load_queries("products")
+_SQL = load_queries(__name__)
 Row = dict[str, Any]
 
 

@@ -12,7 +12,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.dialects.inovafarma.identify import copy_text
 from integrahub.domain.products import COLUMNS, TEXTS
 
-_SQL = load_queries("verifying")
+_SQL = load_queries(__name__)
 _BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
 # INDICE moves with a record's place in the body; alone it is no change and is not written.
 _NAMES = [name for name in COLUMNS if name != "indice"] + ["is_active"]

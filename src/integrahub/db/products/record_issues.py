@@ -8,7 +8,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.dialects.inovafarma.identify import copy_text
 from integrahub.domain.products import RecordIssue
 
-_SQL = load_queries("record_issues")
+_SQL = load_queries(__name__)
 
 
 async def insert(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:

@@ -14,7 +14,7 @@ from integrahub.domain.dialects.inovafarma.identify import copy_text, normalise
 from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, RecordIssue
 from integrahub.domain.replays import LaterFields, LaterWrites, fold
 
-_SQL = load_queries("replays")
+_SQL = load_queries(__name__)
 _TITLE = COLUMNS.index("title")
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 
-_SQL = load_queries("catalogue")
+_SQL = load_queries(__name__)
 SORTS = ("-updated", "product_id", "title", "price", "-price", "stock", "-stock")
 FILTERS = (
     *("q", "ean", "category", "brand", "price_min", "price_max", "stock_min", "in_stock", "promo", "updated_since"),

@@ -15,7 +15,7 @@ from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
 
 _ANSWER = 3600.0  # seconds for one statement: an index of a large table, or the migration of another process
-_SQL = load_queries("schema")
+_SQL = load_queries(__name__)
 _LOCK = 0x1A7E62A  # any number nobody else locks
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, applied_at timestamptz DEFAULT now())"
 

@@ -15,7 +15,7 @@ from integrahub.db.connections import connect
 from integrahub.db.queries import load_queries
 from integrahub.domain.errors import ConfigurationError
 
-_SQL = load_queries("schema")
+_SQL = load_queries(__name__)
 _ANSWER = 5.0  # seconds a database may take; then the start goes on without it
 _AGAIN = 5.0  # seconds until a database that did not answer is asked again
 _log = structlog.get_logger()

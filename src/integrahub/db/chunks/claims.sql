@@ -134,11 +134,13 @@ UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent 
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s
 RETURNING number, location
 
--- lock_all --
--- Every unfinished chunk of a batch, before it is cancelled.
-SELECT number FROM batch_chunks WHERE batch_id = %(batch_id)s AND finished_at IS NULL ORDER BY number FOR UPDATE
-
--- cancel_all --
--- What has not been applied will not be.
-UPDATE batch_chunks SET status = 'CANCELLED', finished_at = now(), claim_token = NULL, lease_until = NULL
-WHERE batch_id = %(batch_id)s AND finished_at IS NULL
+-- decrement_chunks_left --
+-- So many chunks less; whoever reads 0 has the batch finished.
+WITH done AS MATERIALIZED (
+  SELECT b.id, k.count FROM unnest(%(ids)s::uuid[], %(counts)s::int[]) AS k (id, count) JOIN batches b ON b.id = k.id
+  ORDER BY b.id FOR UPDATE OF b)
+UPDATE batches b SET chunks_left = b.chunks_left - done.count,
+  stage = CASE WHEN b.chunks_left = done.count THEN 'finishing' ELSE b.stage END,
+  dispatched_at = CASE WHEN b.chunks_left = done.count THEN now() ELSE b.dispatched_at END,
+  dispatches = CASE WHEN b.chunks_left = done.count THEN 0 ELSE b.dispatches END
+FROM done WHERE b.id = done.id RETURNING b.id, b.chunks_left

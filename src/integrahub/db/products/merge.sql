@@ -25,13 +25,6 @@ CROSS JOIN LATERAL (
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
 ORDER BY k.place
 
--- diff --
--- Of records sent, those whose product is new, inactive or known by another hash, by their place.
-SELECT coalesce(array_agg(s.place::int - 1), '{}') AS differing
-FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[]) WITH ORDINALITY AS s (product_id, hash, place)
-LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
-WHERE p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash
-
 -- copy_new --
 -- New products go straight into the table.
 COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
@@ -108,46 +101,3 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
       CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
 RETURNING s.place)
 SELECT place, count(*) AS updated FROM merged GROUP BY place
-
--- force_hash_antijoin --
--- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
-SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
-  set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
-
--- count_active --
--- The pharmacy's active products: all less the inactive ones, since both are counted without a look at the rows where
--- the table was vacuumed since.
-SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
-  - (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) AS active
-
--- count_candidates --
--- Active products, and those of them that no listed batch has.
-WITH present AS (
-  SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
-  WHERE c.batch_id = ANY(%(batches)s::uuid[])
-)
-SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is_active) AS active,
-  (SELECT count(*) FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
-    AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
-
--- deactivate_absent --
--- Products that no listed batch has are no longer sold.
-WITH present AS (
-  SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
-  WHERE c.batch_id = ANY(%(batches)s::uuid[])
-)
-UPDATE products p SET is_active = false, deactivated_at = now(), record_hash = NULL, batch_id = %(batch_id)s,
-  last_seen_at = greatest(p.updated_at, (SELECT full_seen_at FROM pharmacies WHERE id = %(pharmacy_id)s)),
-  updated_at = clock_timestamp()
-WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
-  AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
-
--- later_loads --
--- The loads of a pharmacy from a number on, and the replays that count among them, as far as they were received.
-SELECT id, inserted, reactivated FROM batches
-WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'chunk_replay')
-  AND coalesce(origin_seq, received_seq) >= %(first)s AND received_seq <= %(until)s
-
--- rows_written --
--- The table's own count of rows ever written.
-SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'products'

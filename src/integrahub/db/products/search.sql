@@ -66,3 +66,7 @@ ORDER BY coalesce(p.stock, 0), p.product_id LIMIT %(limit)s OFFSET %(offset)s
 -- Most stock first.
 AND (%(after)s::text IS NULL OR (coalesce(p.stock, 0), p.product_id) < (%(after)s::numeric, %(after_id)s))
 ORDER BY coalesce(p.stock, 0) DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
+
+-- rows_written --
+-- The table's own count of rows ever written.
+SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'products'

@@ -12,9 +12,3 @@ ORDER BY 1 LIMIT 4;
 -- applied --
 -- By way of JSON, since a table that an older version made has no `kind`.
 SELECT to_jsonb(m) ->> 'name' AS name, to_jsonb(m) ->> 'kind' AS kind FROM schema_migrations m;
-
--- record --
-INSERT INTO schema_migrations (name, kind) VALUES (%(name)s, %(kind)s);
-
--- set_kind --
-UPDATE schema_migrations SET kind = %(kind)s WHERE name = %(name)s AND kind IS NULL;

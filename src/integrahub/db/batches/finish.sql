@@ -1,0 +1,37 @@
+-- lock_chunks --
+-- Every unfinished chunk of a batch, before it is cancelled.
+SELECT number FROM batch_chunks WHERE batch_id = %(batch_id)s AND finished_at IS NULL ORDER BY number FOR UPDATE
+
+-- cancel_chunks --
+-- What has not been applied will not be.
+UPDATE batch_chunks SET status = 'CANCELLED', finished_at = now(), claim_token = NULL, lease_until = NULL
+WHERE batch_id = %(batch_id)s AND finished_at IS NULL
+
+-- lock_if_finishing --
+-- The batch, when all its chunks are settled and it is not final.
+SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at IS NULL FOR UPDATE
+
+-- lock_unfinished --
+-- The batch, when it is not final.
+SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
+
+-- totals --
+-- What the chunks of a batch came to.
+SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)::bigint AS updated,
+  coalesce(sum(unchanged), 0)::bigint AS unchanged, coalesce(sum(merged), 0)::bigint AS merged,
+  coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(superseded), 0)::bigint AS superseded,
+  coalesce(sum(reactivated), 0)::bigint AS reactivated, coalesce(sum(warnings), 0)::bigint AS warnings,
+  coalesce(sum(records) FILTER (WHERE status = 'FAILED'), 0)::bigint AS dead,
+  coalesce(sum(records) FILTER (WHERE status = 'CANCELLED'), 0)::bigint AS cancelled
+FROM batch_chunks WHERE batch_id = %(id)s
+
+-- finish --
+-- Final: totals, deactivation and status at once.
+UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), claim_token = NULL, lease_until = NULL,
+  inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
+  rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s, dead = %(dead)s,
+  cancelled = %(cancelled)s, deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
+  deactivation_active = %(active)s, deactivation_reason = %(reason)s,
+  deactivation_facts = %(facts)s, absence_proven = %(proven)s, error_code = coalesce(%(error_code)s, error_code),
+  error_facts = coalesce(%(error_facts)s, error_facts)
+WHERE id = %(id)s

@@ -1,0 +1,109 @@
+-- find --
+-- A batch with what its steps need of the pharmacy.
+SELECT b.*, p.cnpj, p.time_zone, p.deactivation_limit, p.full_window_minutes
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
+
+-- claim_split_if_free --
+-- Take a batch for splitting unless another worker's lease runs. A lease that ended is a crash; after a crash only who
+-- splits nothing beside it may take the batch.
+UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
+  crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
+  read_zone = p.time_zone
+FROM pharmacies p
+WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
+  AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
+  AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
+  AND (%(alone)s OR b.stage = 'received' AND b.crashes = 0)
+RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media_type, b.encoding, b.body,
+  b.location, b.attempts, b.crashes, b.claim_token, p.has_products, NOT EXISTS (
+    SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+      AND e.finished_at IS NULL) AS has_turn
+
+-- suspected_split --
+-- The batch, when a worker that split it crashed and it is to be split again.
+SELECT id FROM batches
+WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
+  AND (stage = 'received' AND crashes > 0
+    OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
+
+-- renew_splits_if_held --
+-- Keep the leases of splits taken together.
+UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
+WHERE id = ANY(%(ids)s::uuid[]) AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+
+-- find_unfinished --
+-- A batch whose split did not end well: it is another's, or for nothing.
+SELECT id FROM batches
+WHERE id = ANY(%(ids)s::uuid[]) AND (stage IN ('received', 'splitting') OR status IN ('FAILED', 'CANCELLED')) LIMIT 1
+
+-- lock_if_claimed --
+-- The batch, when the split is still ours.
+SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' FOR UPDATE
+
+-- end_split --
+-- All chunks are known: what follows is this batch's turn, or waiting for it.
+UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(left)s, items_total = %(items)s,
+  unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL, dispatched_at = now(),
+  dispatches = 0,
+  stage = CASE WHEN EXISTS (
+      SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+        AND e.finished_at IS NULL) THEN 'waiting'
+    WHEN %(left)s = 0 THEN 'finishing' ELSE 'upserting' END
+WHERE b.id = %(id)s RETURNING b.stage
+
+-- fail --
+-- The body is at fault: nothing of it is applied.
+UPDATE batches SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
+  chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_facts = %(facts)s,
+  error_offset = %(offset)s
+WHERE id = %(id)s AND finished_at IS NULL RETURNING id
+
+-- retry_split --
+-- Hand a split back, to be tried again later.
+UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, attempts = attempts + %(used)s,
+  next_attempt_at = now() + make_interval(secs => %(delay)s), dispatched_at = NULL
+WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
+
+-- final --
+-- What the log tells of a batch that is final; of an operation, what it decided for its batch.
+SELECT b.id, p.cnpj, b.kind, b.parent_id, b.status, b.error_code, b.bytes, b.inserted, b.updated, b.unchanged, b.merged,
+  b.rejected, b.superseded, b.cancelled, b.dead, coalesce(o.load_type, b.load_type) AS load_type, b.items_total AS items,
+  coalesce(o.deactivated, b.deactivated) AS deactivated,
+  coalesce(o.deactivation_state, b.deactivation_state) AS deactivation,
+  coalesce(o.deactivation_candidates, b.deactivation_candidates) AS candidates,
+  coalesce(o.deactivation_active, b.deactivation_active) AS active,
+  coalesce(o.deactivation_reason, b.deactivation_reason) AS reason,
+  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS seconds
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+  LEFT JOIN batches o ON o.id = b.parent_id AND b.kind IN ('approval', 'window')
+WHERE b.id = %(id)s
+
+-- set_has_products --
+-- From now on loads look at what is there.
+UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
+
+-- due_splits --
+-- Received and not being split: never announced, announced long ago, or their worker is gone.
+WITH due AS MATERIALIZED (
+  SELECT id FROM batches
+  WHERE kind IN ('load', 'replay') AND finished_at IS NULL
+    AND coalesce(next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
+    AND (stage = 'received' OR (stage = 'splitting' AND lease_until NOT BETWEEN now() AND now() + interval '1 minute'))
+    AND (dispatched_at IS NULL OR dispatched_at
+        NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(dispatches, 8))) AND now()
+      OR (stage = 'splitting' AND dispatched_at < lease_until))
+  ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+UPDATE batches b SET dispatched_at = now(), dispatches = b.dispatches + 1
+FROM due, pharmacies p WHERE b.id = due.id AND p.id = b.pharmacy_id
+RETURNING b.id, b.load_type, b.received_at, p.cnpj
+
+-- due_finishes --
+-- All chunks settled, announced long ago, and nobody finished them.
+WITH due AS MATERIALIZED (
+  SELECT id FROM batches
+  WHERE finished_at IS NULL AND stage = 'finishing'
+    AND dispatched_at NOT BETWEEN now() - make_interval(secs => least(600, %(again)s * 2 ^ least(dispatches, 8))) AND now()
+  ORDER BY received_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+UPDATE batches b SET dispatched_at = now(), dispatches = b.dispatches + 1
+FROM due WHERE b.id = due.id
+RETURNING b.id
