@@ -43,8 +43,8 @@ async def test_messages_arrive_once_in_order_and_by_topic(bus: Bus) -> None:
 async def test_a_message_not_settled_comes_again_and_a_settled_one_does_not(bus: Bus) -> None:
     await bus.publish("a", [b"done", b"lost"])
     done, _ = await bus.receive("a", 2, 15)
-    await bus.settle([done])
-    await bus.settle([done])
+    await bus.ack([done])
+    await bus.ack([done])
     assert [delivery.body for delivery in await bus.receive("a", 2, 5)] == [b"lost"]
 
 
@@ -53,7 +53,7 @@ async def test_lag_counts_messages_that_wait_and_at_most_those_being_worked_on_t
     assert (await bus.lag("a"), await bus.lag("b")) == (2, 0)
     taken = await bus.receive("a", 1, 15)
     assert await bus.lag("a") in (1, 2)
-    await bus.settle(taken)
+    await bus.ack(taken)
     assert await bus.lag("a") == 1
 
 

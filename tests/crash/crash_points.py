@@ -143,9 +143,9 @@ class WatchedBus(_Watched):
             self._points.reach(f"after receive from {topic}")
         return found
 
-    async def settle(self, deliveries: list[Any]) -> None:
+    async def ack(self, deliveries: list[Any]) -> None:
         self._points.reach(f"before settle in {deliveries[0].topic}")
-        await self._inner.settle(deliveries)
+        await self._inner.ack(deliveries)
         self._points.reach(f"after settle in {deliveries[0].topic}")
 
 

@@ -71,7 +71,7 @@ async def test_a_consumer_that_joins_or_leaves_moves_work_and_loses_none(kafka_a
             while len(seen) < until:
                 deliveries = await bus.receive("a", 10, 0.5)
                 seen.update(delivery.body for delivery in deliveries)
-                await bus.settle(deliveries)
+                await bus.ack(deliveries)
 
     await first.publish("a", [str(n).encode() for n in range(500)])
     await work(first, 200)

@@ -45,15 +45,15 @@ async def test_a_consumer_that_was_held_back_goes_on_after_another_joined(kafka_
     async with asyncio.timeout(40):
         while not (others := await second.receive("a", 50, 0.5)):
             pass
-        await second.settle(others)
-        await first.settle(held)
+        await second.ack(others)
+        await first.ack(held)
         seen.update(delivery.body for delivery in [*held, *others])
 
         async def work(bus: KafkaBus) -> None:
             while len(seen) < 1000:
                 deliveries = await bus.receive("a", 50, 0.5)
                 seen.update(delivery.body for delivery in deliveries)
-                await bus.settle(deliveries)
+                await bus.ack(deliveries)
 
         await asyncio.gather(work(first), work(second))
     await asyncio.gather(first.close(), second.close())
@@ -65,7 +65,7 @@ async def test_a_topic_that_vanishes_is_made_again_by_who_used_it(kafka_address:
     options = options_of(kafka_address, partitions=1)
     bus, admin = KafkaBus(options), AdminClient({"bootstrap.servers": kafka_address})
     await bus.publish("a", [b"before"] * 30)
-    await bus.settle(await taken(bus, 30))
+    await bus.ack(await taken(bus, 30))
     assert await bus.lag("a") == 0
     await done(admin.delete_topics([options.topic("a")]))
     if made_again:
@@ -77,7 +77,7 @@ async def test_a_topic_that_vanishes_is_made_again_by_who_used_it(kafka_address:
             except Transient:
                 continue
             found = await bus.receive("a", 10, 2)
-            await bus.settle(found)
+            await bus.ack(found)
             if b"after" in [delivery.body for delivery in found]:
                 break
         while True:
@@ -86,7 +86,7 @@ async def test_a_topic_that_vanishes_is_made_again_by_who_used_it(kafka_address:
                     break
             except Transient:
                 pass
-            await bus.settle(await bus.receive("a", 100, 0.2))
+            await bus.ack(await bus.receive("a", 100, 0.2))
     await bus.close()
 
 

@@ -140,7 +140,7 @@ async def test_a_changed_password_of_kafka_is_used_by_the_clients_that_run(
                 continue
         (first, *_) = await bus.receive("a", 1, 30)
         assert first.body == b"1"
-        await bus.settle([first])
+        await bus.ack([first])
     finally:
         await bus.close()
 

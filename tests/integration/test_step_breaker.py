@@ -1,4 +1,4 @@
-"""The fuse in a running hub: a fault that hits every chunk costs few of them, and all go through once it is mended."""
+"""The step breaker in a running hub: a fault of every chunk costs few chunks; all are applied once it is repaired."""
 
 import asyncio
 from typing import Any
@@ -22,7 +22,7 @@ async def chunks(client: Client, status: str) -> int:
 async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_is_mended(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, fuse = merging.merge_chunks, client.hub.step_breakers["upsert"]
+    merge, step_breaker = merging.merge_chunks, client.hub.step_breakers["upsert"]
     mended = False
 
     async def failing(*given: Any) -> Any:
@@ -31,13 +31,13 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
         return await merge(*given)
 
     monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
-    monkeypatch.setattr(fuse, "pause", 3.0)
+    monkeypatch.setattr(step_breaker, "pause", 3.0)
     keys = {}
     for cnpj in ("11222333000181", "33000167000101", "60746948000112", "00000000000191"):
         keys[cnpj] = (await client.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
     posted = [await client.post(catalogue(4000), **{"X-Api-Key": key}) for key in keys.values()]
     async with asyncio.timeout(60):
-        while not fuse.blown_by:
+        while not step_breaker.open_reason:
             await asyncio.sleep(0.02)
     mended = True
     dead = await chunks(client, "FAILED")
@@ -47,13 +47,13 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
     ]
     assert sum(batch["dead"] for batch in ended) == 50 * await chunks(client, "FAILED") < 50 * 40
     assert sum(batch["inserted"] + batch["dead"] for batch in ended) == 16_000
-    assert fuse.blown_by == ""
+    assert step_breaker.open_reason == ""
 
 
 async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, fuse = merging.merge_chunks, client.hub.step_breakers["upsert"]
+    merge, step_breaker = merging.merge_chunks, client.hub.step_breakers["upsert"]
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(part.claim["cnpj"] == CNPJ for part in parts):
@@ -65,4 +65,4 @@ async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
     for price in range(1, 5):
         batch = await client.load(catalogue(500, PRICE=price))
         assert (batch["status"], batch["dead"]) == ("FAILED", 500)
-    assert (fuse.blown_by, fuse.remaining()) == ("", 0.0)
+    assert (step_breaker.open_reason, step_breaker.retry_after()) == ("", 0.0)

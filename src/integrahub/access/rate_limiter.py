@@ -13,7 +13,7 @@ from integrahub.db.accounts import rate_limits as rate_windows
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.errors import TooManyRequests
-from integrahub.resilience.rate_limit import RateLimit, WindowUsage, neighbourhood, parse_rate
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage, client_network, parse_rate
 from integrahub.telemetry.metrics.registry import LIMITER_FAILURES
 
 _PATIENCE = 1.0  # seconds a request waits for the limiter before it is let through
@@ -116,7 +116,7 @@ class RateLimits:
 
     def is_blocked(self, address: str) -> bool:
         """Return whether the address offered too many wrong keys."""
-        place = neighbourhood(address)
+        place = client_network(address)
         is_over = self._blocked.get(place, 0.0) <= monotonic()
         if is_over:
             self._blocked.pop(place, None)
@@ -128,20 +128,20 @@ class RateLimits:
         TooManyRequests when there is no room: few are looked up at once, and of keys that people choose few a minute.
         """
         try:
-            return await self._second_looks(neighbourhood(address), look, is_chosen=is_chosen)
+            return await self._second_looks(client_network(address), look, is_chosen=is_chosen)
         except NoRoom:
             raise self.too_many_keys(address) from None
 
     def too_many_keys(self, address: str) -> TooManyRequests:
         """Return the refusal of a blocked address."""
         limit = self._failed_keys or RateLimit(1, 1)
-        return _too_many_keys(limit, max(0.001, self._blocked.get(neighbourhood(address), 0.0) - monotonic()))
+        return _too_many_keys(limit, max(0.001, self._blocked.get(client_network(address), 0.0) - monotonic()))
 
     async def failed_key(self, address: str) -> None:
         """Count a key that is nobody's; TooManyRequests when it was one too many."""
         if self._failed_keys is None:
             return
-        place = neighbourhood(address)
+        place = client_network(address)
         taken = await self._limiter.take(f"address:{place}", self._failed_keys)
         if isinstance(taken, float):
             if len(self._blocked) > 100_000:

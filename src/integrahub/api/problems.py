@@ -21,7 +21,7 @@ from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.fields import FIELDS, describe
 from integrahub.domain.messages.security import Message
 from integrahub.resilience.circuit_breaker import CircuitOpen
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.registry import ERRORS
 
 _SHORTLY = 5.0  # seconds
@@ -35,7 +35,7 @@ def render(
     told = render_message(code, facts)
     request.scope["refusal"] = code  # for the log
     language = language_of(request)
-    body = problem_body(status, error, code, told, language, traces.current())
+    body = problem_body(status, error, code, told, language, tracing.current_trace_id())
     answer = JSONResponse(body | dict(members or {}), status, media_type=MEDIA_TYPE)
     mark(answer, language)
     return answer

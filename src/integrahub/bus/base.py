@@ -29,7 +29,7 @@ class Bus(Protocol):
         """Up to `limit` messages, or none after `timeout` seconds. A message not settled comes again later."""
         ...
 
-    async def settle(self, deliveries: list[Delivery]) -> None:
+    async def ack(self, deliveries: list[Delivery]) -> None:
         """These are done and must not come again. Settling twice is no error."""
         ...
 

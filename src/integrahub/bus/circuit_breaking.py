@@ -19,18 +19,18 @@ class CircuitBreakingBus:
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
         """As the inner bus."""
-        self._breaker.enter()
+        self._breaker.check()
         await self._told(self._inner.publish(topic, bodies))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
         """As the inner bus."""
-        self._breaker.enter()
+        self._breaker.check()
         return await self._told(self._inner.receive(topic, limit, timeout))
 
-    async def settle(self, deliveries: list[Delivery]) -> None:
+    async def ack(self, deliveries: list[Delivery]) -> None:
         """As the inner bus."""
-        self._breaker.enter()
-        await self._told(self._inner.settle(deliveries))
+        self._breaker.check()
+        await self._told(self._inner.ack(deliveries))
 
     async def lag(self, topic: str) -> int:
         """Always tried: health shows what is, and an answer closes the breaker."""
@@ -47,9 +47,9 @@ class CircuitBreakingBus:
         except CircuitOpen:
             raise  # something below the bus is away, and has a breaker of its own
         except (OSError, Transient) as error:
-            self._breaker.failed(error)
+            self._breaker.record_failure(error)
             raise Transient(f"the bus did not do what was asked: {error}") from error
         finally:
-            self._breaker.left()
-        self._breaker.succeeded()
+            self._breaker.release()
+        self._breaker.record_success()
         return answer

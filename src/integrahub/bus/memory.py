@@ -35,7 +35,7 @@ class MemoryBus:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._published.wait(), min(remaining, self._visibility))
 
-    async def settle(self, deliveries: list[Delivery]) -> None:
+    async def ack(self, deliveries: list[Delivery]) -> None:
         """Forget the messages."""
         for delivery in deliveries:
             assert isinstance(delivery.token, int)

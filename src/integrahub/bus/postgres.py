@@ -31,7 +31,7 @@ class PostgresBus:
         self._unread = unread  # topics without readers: what is sent there is not kept
         # What is asked while a transaction is under way shares the next one.
         self._publishing = MicroBatcher(self._publish, most=_TOGETHER, at_once=1)
-        self._settling = MicroBatcher(self._settle, most=_TOGETHER, at_once=1)
+        self._acking = MicroBatcher(self._ack, most=_TOGETHER, at_once=1)
         self._visibility = visibility  # seconds until a message not settled comes again
         self._silence = silence  # seconds without a notice after which the listener asks whether its server is there
         self._woken: dict[str, asyncio.Event] = {}
@@ -56,10 +56,10 @@ class PostgresBus:
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), min(remaining, self._visibility))
 
-    async def settle(self, deliveries: list[Delivery]) -> None:
+    async def ack(self, deliveries: list[Delivery]) -> None:
         """Remove the rows."""
         if deliveries:
-            await self._settling(deliveries)
+            await self._acking(deliveries)
 
     async def lag(self, topic: str) -> int:
         """Rows of the topic that are due."""
@@ -87,7 +87,7 @@ class PostgresBus:
         async with self._database.transaction() as connection:
             await connection.execute(_SQL["publish"], asked)
 
-    async def _settle(self, done: list[list[Delivery]]) -> None:
+    async def _ack(self, done: list[list[Delivery]]) -> None:
         ids = [delivery.token for deliveries in done for delivery in deliveries]
         async with self._database.transaction() as connection:
             await connection.execute(_SQL["ack"], {"ids": ids})

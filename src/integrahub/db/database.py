@@ -188,25 +188,25 @@ class Database:
     @asynccontextmanager
     async def _guarded(self) -> AsyncIterator[None]:
         """Faults as the hub knows them; the breaker learns how it went."""
-        self.breaker.enter()
+        self.breaker.check()
         try:
             yield
         except PoolTimeout as error:
             # With connections in use, the pool is busy; only where none can be had is PostgreSQL at fault.
             if not self._lent.count:
-                self.breaker.failed(error)
+                self.breaker.record_failure(error)
             raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
         except QueryCanceled as error:
             raise StatementTimeout(f"PostgreSQL ended a statement: {error}") from error
         except (OperationalError, InterfaceError, *_ENDED) as error:
             if not isinstance(error, _OURS):
-                self.breaker.failed(error, _HUNG if isinstance(error, Unanswered) else 1)
+                self.breaker.record_failure(error, _HUNG if isinstance(error, Unanswered) else 1)
             raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
         except (DataError, IntegrityError) as error:
             raise InvalidData(f"PostgreSQL cannot take a value: {error}") from error
         finally:
-            self.breaker.left()
-        self.breaker.succeeded()
+            self.breaker.release()
+        self.breaker.record_success()
 
     async def check(self) -> None:
         """Prove that a statement can be run."""

@@ -28,7 +28,7 @@ def resolve_login(settings: Settings) -> Settings:
     store = open_secret_store(settings)
     if store is None or not settings.database_url:
         raise ConfigurationError("DATABASE_LOGIN is set; it needs DATABASE_URL, and SECRETS to be `aws` or `vault`.")
-    login = store.login(settings.database_login)
+    login = store.credentials(settings.database_login)
     return settings.model_copy(update={"database_url": login.put_into(settings.database_url)})
 
 
@@ -103,7 +103,7 @@ class CredentialRotation:
         if monotonic() - self._invalidated_at < self.settings.secrets_refresh:
             return
         if store := open_secret_store(self.settings):
-            store.forget()
+            store.invalidate()
             self._invalidated_at = monotonic()
 
 

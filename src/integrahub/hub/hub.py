@@ -89,7 +89,7 @@ class Hub:
             worker_id=worker_id,
             limits=limits,
             retries=self._retry_policy(),
-            fuse=self.step_breakers["split"],
+            step_breaker=self.step_breakers["split"],
         )
 
     def upsert(self, worker_id: UUID) -> Upsert:
@@ -102,7 +102,7 @@ class Hub:
             window=self._in_flight_limit(),
             max_record=self.settings.max_record_size,
             retries=self._retry_policy(),
-            fuse=self.step_breakers["upsert"],
+            step_breaker=self.step_breakers["upsert"],
         )
 
     def finish(self) -> Finish:

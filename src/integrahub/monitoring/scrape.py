@@ -12,8 +12,7 @@ from integrahub.db.monitoring import backlog, statistics, workers
 from integrahub.db.monitoring import reconciliation as reconciliations
 from integrahub.domain.events import GROUPS
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
-from integrahub.telemetry import exposition
-from integrahub.telemetry import snapshots as counts
+from integrahub.telemetry import exposition, snapshots
 from integrahub.telemetry.instruments import Metric, Values
 from integrahub.telemetry.metrics import registry as metrics
 from integrahub.telemetry.probe_server import SCRAPE, Answer
@@ -45,13 +44,13 @@ class MetricsScrape:
 
     async def counts(self) -> Answer:
         """What this process counts itself, for whoever adds processes up."""
-        return 200, "application/json", counts.encoded(self.own())
+        return 200, "application/json", snapshots.encode(self.own())
 
     def own(self) -> Counts:
         """What this process counts itself."""
         for dependency, breaker in self._breakers.items():
             metrics.BREAKER_STATE.set(_DEGREES[breaker.state], dependency)
-        return counts.own()
+        return snapshots.capture()
 
     async def told(self, counted: Counts, more: list[Family], waits: float) -> bytes:
         """These counts, and of the hub's figures those that answer; a breaker or the log tells why others do not."""

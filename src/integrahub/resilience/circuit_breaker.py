@@ -58,7 +58,7 @@ class CircuitBreaker:
         """Return how long ago the last failure was, infinity when there was none."""
         return self.clock() - self._failed_at
 
-    def enter(self) -> None:
+    def check(self) -> None:
         """Before each call; BreakerOpen when it must wait."""
         if self._until is None:
             return
@@ -66,12 +66,12 @@ class CircuitBreaker:
             raise CircuitOpen(self.dependency, max(self.retry_after(), self.pause), self.last_error)
         self._trying = True
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The dependency answered, whatever it said."""
         self._failures = self._openings = 0
         self._until, self._trying = None, False
 
-    def failed(self, error: BaseException, weight: int = 1) -> None:
+    def record_failure(self, error: BaseException, weight: int = 1) -> None:
         """Count a failure of the dependency; one that cost a whole deadline weighs more than a quick refusal."""
         self._failed_at = self.clock()
         self._failures += weight
@@ -83,6 +83,6 @@ class CircuitBreaker:
             self._openings += 1
             self._trying = False
 
-    def left(self) -> None:
+    def release(self) -> None:
         """The call was abandoned: nothing is known; another may try."""
         self._trying = False

@@ -51,7 +51,7 @@ def parse_rate(text: str) -> RateLimit | None:
     return RateLimit(int(match[1]), _UNITS[match[2]])
 
 
-def neighbourhood(address: str) -> str:
+def client_network(address: str) -> str:
     """What a limit by address counts: an IPv4 address, the /64 of an IPv6 one."""
     try:
         known = ipaddress.ip_address(address)

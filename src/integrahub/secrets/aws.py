@@ -27,11 +27,11 @@ class AwsSecrets:
         """Settings by name."""
         return as_settings(self._read(self._name), self._name)
 
-    def login(self, name: str) -> DatabaseCredentials:
+    def credentials(self, name: str) -> DatabaseCredentials:
         """The secret's `username` and `password`, as its rotation last set them."""
         return as_login(self._read(name), name)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Nothing is remembered."""
 
     def _read(self, name: str) -> Any:

@@ -32,11 +32,11 @@ class SecretStore(Protocol):
         """Settings by name as they are now. Must not remember what was read before."""
         ...
 
-    def login(self, name: str) -> DatabaseCredentials:
+    def credentials(self, name: str) -> DatabaseCredentials:
         """The login kept or made under `name`; one that was lent for a time is given until most of it has passed."""
         ...
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """What was lent was refused: the next login is asked for anew."""
         ...
 

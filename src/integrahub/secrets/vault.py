@@ -56,7 +56,7 @@ class Vault:
         mount, _, secret = self._place.path.partition("/")
         return as_settings(self._read(f"{mount}/data/{secret}")["data"].get("data"), self._place.path)
 
-    def login(self, name: str) -> DatabaseCredentials:
+    def credentials(self, name: str) -> DatabaseCredentials:
         """Of `database/creds/ROLE` (lent) or `database/static-creds/ROLE` (rotated by Vault itself)."""
         lent = self._lent.get(name)
         if lent is None or lent.until is None or lent.until <= self._clock():
@@ -65,7 +65,7 @@ class Vault:
         login: DatabaseCredentials = lent.what
         return login
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Neither logins nor the token are used again."""
         self._lent.clear()
         self._token = None

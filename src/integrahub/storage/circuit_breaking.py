@@ -32,47 +32,47 @@ class CircuitBreakingStorage:
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
         """As the inner storage; faults of `blocks` themselves, and the time they take, are none of its own."""
         source = _Source(blocks)
-        self._breaker.enter()
+        self._breaker.check()
         try:
             size = await self._put(name, source)
         except (OSError, Transient) as error:
             if source.fault is error:
-                self._breaker.left()
+                self._breaker.release()
                 raise
             raise self._failed(error) from error
         except BaseException:
-            self._breaker.left()
+            self._breaker.release()
             raise
-        self._breaker.succeeded()
+        self._breaker.record_success()
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """As the inner storage."""
-        self._breaker.enter()
+        self._breaker.check()
         try:
             async with aclosing(self._in_time(self._inner.get(name, start, length))) as blocks:
                 async for block in blocks:
-                    self._breaker.succeeded()
+                    self._breaker.record_success()
                     yield block
         except ObjectMissing:
-            self._breaker.succeeded()
+            self._breaker.record_success()
             raise
         except (OSError, Transient) as error:
             raise self._failed(error) from error
         finally:
-            self._breaker.left()
+            self._breaker.release()
 
     async def delete(self, name: str) -> None:
         """As the inner storage."""
-        self._breaker.enter()
+        self._breaker.check()
         try:
             async with _deadline(self._patience):
                 await self._inner.delete(name)
         except (OSError, Transient) as error:
             raise self._failed(error) from error
         finally:
-            self._breaker.left()
-        self._breaker.succeeded()
+            self._breaker.release()
+        self._breaker.record_success()
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         """As the inner storage."""
@@ -90,7 +90,7 @@ class CircuitBreakingStorage:
                 await self._inner.check()
         except (OSError, Transient) as error:
             raise self._failed(error) from error
-        self._breaker.succeeded()
+        self._breaker.record_success()
 
     async def _put(self, name: str, source: "_Source") -> int:
         """The inner put in a task of its own: one that hangs cannot always be cancelled at once."""
@@ -128,7 +128,7 @@ class CircuitBreakingStorage:
                 await items.aclose()
 
     def _failed(self, error: BaseException) -> Transient:
-        self._breaker.failed(error, _HUNG if isinstance(error, Hung) else 1)
+        self._breaker.record_failure(error, _HUNG if isinstance(error, Hung) else 1)
         return Transient(f"storage did not do what was asked: {error}")
 
 

@@ -25,7 +25,7 @@ from integrahub.supervisor.hangups import Terminal
 from integrahub.supervisor.port_listeners import Listener, listener_on, may_let_go
 from integrahub.supervisor.process_specs import light
 from integrahub.supervisor.supervisor import DRAIN, Supervisor
-from integrahub.telemetry import probe_server as probes
+from integrahub.telemetry import probe_server
 from integrahub.telemetry.setup import telemetry_for
 
 _LOOK = 0.3  # seconds between looks at the port
@@ -104,14 +104,14 @@ async def _start(settings: Settings, orders: _Orders) -> None:
 async def _run(
     settings: Settings, shared: socket.socket, url_of: Callable[[DatabaseRole], str | None], orders: _Orders
 ) -> None:
-    own = probes.listening(None, settings.probe_host, settings.probe_port or 0)
+    own = probe_server.open_probe_socket(None, settings.probe_host, settings.probe_port or 0)
     assert own is not None
     known = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
     show_new_key(load_secrets(settings)[1])
     async with open_hub(known, "integrahub fleet", DatabaseRole.WORKER) as hub:
         supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
         with place.announced(settings, own):
-            async with probes.serving(supervisor.probes(), own):
+            async with probe_server.serve_probes(supervisor.probes(), own):
                 welcoming = asyncio.create_task(_welcome(settings, supervisor, orders.stop))
                 await supervisor.run(orders.stop, orders.again)
                 welcoming.cancel()

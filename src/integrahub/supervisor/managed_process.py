@@ -12,7 +12,7 @@ import httpx
 import structlog
 
 from integrahub.supervisor.restart_policy import RestartPolicy
-from integrahub.telemetry.snapshots import Counts, decoded
+from integrahub.telemetry.snapshots import Counts, decode
 
 _PATIENCE = 5.0  # seconds a probe may take
 _GRACE = 60.0  # seconds after a start in which silence is no sign of death
@@ -147,7 +147,7 @@ class ManagedProcess:
 
     async def counts(self, http: httpx.AsyncClient) -> Counts:
         """What the process counted since it started."""
-        return decoded((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PATIENCE)).content)
+        return decode((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PATIENCE)).content)
 
     async def restart(self) -> None:
         """Let the process end what it began, and start another in its place; ends a crash loop too."""

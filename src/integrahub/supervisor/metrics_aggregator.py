@@ -10,8 +10,7 @@ import structlog
 
 from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.supervisor.managed_process import ManagedProcess
-from integrahub.telemetry import exposition, instruments
-from integrahub.telemetry import snapshots as counts
+from integrahub.telemetry import exposition, instruments, snapshots
 from integrahub.telemetry.metrics.registry import PRODUCTS_SETTLED
 from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
@@ -31,15 +30,15 @@ class MetricsAggregator:
 
     async def look(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
         """Ask all; of one that does not answer what it told before stands, of one that is gone it stays."""
-        if instruments.is_muted():
+        if instruments.is_disabled():
             return
         self._looked_at = monotonic()
         asked = {_name(child): child.counts(http) for child in children if child.alive}
         for name, told in zip(asked, await asyncio.gather(*asked.values(), return_exceptions=True), strict=True):
             if not isinstance(told, BaseException):
-                self._together.take(name, told)
-        self._together.take(f"fleet {os.getpid()}", self._gauges.own())
-        self._together.part([*map(_name, (child for child in children if child.alive)), f"fleet {os.getpid()}"])
+                self._together.update(name, told)
+        self._together.update(f"fleet {os.getpid()}", self._gauges.own())
+        self._together.keep_only([*map(_name, (child for child in children if child.alive)), f"fleet {os.getpid()}"])
 
     async def glance(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
         """Ask all, unless that was done a moment ago."""
@@ -60,7 +59,7 @@ class MetricsAggregator:
         """Write what a successor begins with."""
         fresh = self._file.with_suffix(".fresh")
         try:
-            fresh.write_bytes(counts.encoded(self._together.lasting()))
+            fresh.write_bytes(snapshots.encode(self._together.counters()))
             fresh.replace(self._file)
         except OSError as error:
             _log.warning("the counts could not be kept; a restart begins at 0", action="keep_counts", error=str(error))
@@ -73,7 +72,7 @@ def _name(child: ManagedProcess) -> str:
 
 def _read(file: Path) -> Counts:
     try:
-        return counts.decoded(file.read_bytes())
+        return snapshots.decode(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:

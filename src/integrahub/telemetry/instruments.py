@@ -27,20 +27,23 @@ class MetricSource(StrEnum):
 
 @dataclass(eq=False, kw_only=True)
 class Metric:
-    """`known` are label values that are told from the start, so that the first event already counts as an increase."""
+    """A metric and its values.
+
+    `initial_labels` are exposed with zero from the start, so the first event already counts as an increase.
+    """
 
     name: str
     meaning: str
     remedy: str
     unit: str = ""
     labels: Labels = ()
-    known: Iterable[Labels] = ()
-    scope: MetricSource = MetricSource.PROCESS
+    initial_labels: Iterable[Labels] = ()
+    source: MetricSource = MetricSource.PROCESS
     values: Values = field(default_factory=dict)
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
-        self.values |= {labels: self.nothing() for labels in self.known}
+        self.values |= {labels: self.nothing() for labels in self.initial_labels}
 
     def nothing(self) -> list[float]:
         """The vector before anything was counted."""
@@ -121,12 +124,12 @@ class Histogram(Metric):
 _counting = True
 
 
-def is_muted() -> bool:
+def is_disabled() -> bool:
     """Whether nothing is counted."""
     return not _counting
 
 
-def mute() -> None:
+def disable() -> None:
     """Count nothing from now on: for measuring what counting costs."""
     global _counting
     _counting = False

@@ -59,7 +59,7 @@ def as_json(value: object, status: int = 200) -> Answer:
 
 
 @asynccontextmanager
-async def serving(probes: Probes, place: socket.socket | None) -> AsyncIterator[None]:
+async def serve_probes(probes: Probes, place: socket.socket | None) -> AsyncIterator[None]:
     """Answer on a listening socket while the block runs; None: nobody asked for a port."""
     if place is None:
         yield
@@ -118,7 +118,7 @@ async def _safely(probes: Probes, path: str, waits: float) -> Answer:
         return as_json({"status": "down", "problems": [f"{type(error).__name__}: {error}"]}, 503)
 
 
-def listening(fd: int | None, host: str, port: int | None) -> socket.socket | None:
+def open_probe_socket(fd: int | None, host: str, port: int | None) -> socket.socket | None:
     """The socket inherited as `fd`, else one bound to host and port (0: any), else none."""
     if fd is not None:
         return socket.socket(fileno=fd)

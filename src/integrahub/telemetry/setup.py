@@ -8,8 +8,7 @@ from typing import Protocol
 import structlog
 
 from integrahub.domain.errors import IntegraHubError
-from integrahub.telemetry import foreign_logs, instruments, logs
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import foreign_logs, instruments, logs, tracing
 
 _log = structlog.get_logger()
 
@@ -50,11 +49,11 @@ def telemetry_for(asked: TelemetryConfig, process: str, steps: str = "") -> Iter
     told = {"process": process, "step": steps or process}
     logs.configure(asked.log_level, asked.log_format, asked.known_secrets, told)
     if not asked.metrics:
-        instruments.mute()
+        instruments.disable()
     with (
         foreign_logs.captured(asked.log_level),
         _logging_its_end(asked),
-        traces.exporting(asked.traces_url, asked.traces_share, "integrahub"),
+        tracing.export_spans(asked.traces_url, asked.traces_share, "integrahub"),
     ):
         yield
 

@@ -10,17 +10,17 @@ Counts = dict[str, Values]  # metric -> label values -> vector
 _METRICS: dict[str, Metric] = {metric.name: metric for metric in OWN}
 
 
-def own() -> Counts:
+def capture() -> Counts:
     """What this process counted."""
     return {metric.name: metric.values for metric in OWN}
 
 
-def encoded(counts: Counts) -> bytes:
+def encode(counts: Counts) -> bytes:
     """As JSON."""
     return json.dumps({name: list(map(list, values.items())) for name, values in counts.items()}).encode()
 
 
-def decoded(text: bytes) -> Counts:
+def decode(text: bytes) -> Counts:
     """From JSON, or ValueError. Metrics this version does not have, or has in another shape, are left out."""
     read = {name: [(tuple(labels), vector) for labels, vector in rows] for name, rows in json.loads(text).items()}
     return {
@@ -41,11 +41,11 @@ class SnapshotAggregator:
         self._gone: Counts = gone or {}
         self._latest: dict[str, Counts] = {}
 
-    def take(self, process: str, counts: Counts) -> None:
+    def update(self, process: str, counts: Counts) -> None:
         """What a process tells now; a process that starts anew under an old name needs a new one here."""
         self._latest[process] = counts
 
-    def part(self, living: Iterable[str]) -> None:
+    def keep_only(self, living: Iterable[str]) -> None:
         """All but these have ended: what they counted stays."""
         for process in self._latest.keys() - set(living):
             self._gone = _sum([self._gone, _lasting(self._latest.pop(process))])
@@ -54,7 +54,7 @@ class SnapshotAggregator:
         """Of all there are and were; of gauges the largest of those there are."""
         return _sum([self._gone, *self._latest.values()])
 
-    def lasting(self) -> Counts:
+    def counters(self) -> Counts:
         """What a successor begins with."""
         return _lasting(self.total())
 

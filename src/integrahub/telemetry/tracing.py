@@ -54,24 +54,24 @@ class bind_trace:
         reset_contextvars(**self._tokens)
 
 
-def current() -> str:
+def current_trace_id() -> str:
     """The trace of what is being done, or ''."""
     return str(get_contextvars().get("trace_id", ""))
 
 
-def traceparent(trace: UUID) -> str:
+def format_traceparent(trace: UUID) -> str:
     """How a message tells its trace to whoever reads it (W3C Trace Context): its parent is the span of the post."""
     sampled = _exporter is not None and _exporter.wanted(trace)
     return f"00-{trace.hex}-{trace.hex[16:]}-{'01' if sampled else '00'}"
 
 
-def trace_of(traceparent: str) -> UUID | None:
+def parse_traceparent(traceparent: str) -> UUID | None:
     """The trace a message tells; None where it tells none that can be read."""
     found = _TRACEPARENT.fullmatch(traceparent)
     return UUID(found[1]) if found and int(found[1], 16) else None
 
 
-def root(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
+def root_span(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
     """The span of the post, or of another request."""
     return _exporter.root(name, trace, _told(facts)) if _exporter else _NOTHING
 
@@ -86,7 +86,7 @@ def _told(facts: dict[str, object]) -> dict[str, str]:
 
 
 @contextmanager
-def exporting(url: str | None, share: float, service: str) -> Iterator[None]:
+def export_spans(url: str | None, share: float, service: str) -> Iterator[None]:
     """Send spans of a `share` of traces to the OTLP collector at `url` while the block runs; None: to nobody.
 
     ConfigurationError when the extra `traces` is not installed.

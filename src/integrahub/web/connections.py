@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from integrahub.resilience.rate_limit import neighbourhood
+from integrahub.resilience.rate_limit import client_network
 from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED, CONNECTIONS_OPEN
 
 _MAX_STRANGERS_STALLED = 50  # connections without a key whose answers may wait to be taken
@@ -78,7 +78,7 @@ class Connections:
 
     def add(self, connection: Connection) -> bool:
         """Take a new connection in, closing an idle one when a bound is reached; False when there is none to close."""
-        place = neighbourhood(connection.address)
+        place = client_network(connection.address)
         if self._counts[place] >= self._bounds.per_address and not self.is_proxy(connection.address):
             if not self._make_room("address", place):
                 return False

@@ -19,7 +19,7 @@ from integrahub.hub.bootstrap import open_hub
 from integrahub.secrets.local import show_new_key
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
-from integrahub.telemetry import probe_server as probes
+from integrahub.telemetry import probe_server
 from integrahub.telemetry.probe_server import Probes
 from integrahub.telemetry.setup import raise_descriptor_limit, telemetry_for
 from integrahub.web.connections import Bounds, Connections
@@ -37,7 +37,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, on the socket a fleet shares between its APIs, else on one of its own."""
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    place = probes.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
+    place = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
         show_new_key(hub.operator)
@@ -47,7 +47,11 @@ async def serve(settings: Settings) -> None:
         gauges = hub.metrics_scrape()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
         own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
-        async with hub.heartbeat(uuid4(), ["api"]), probes.serving(own, place), _beside(settings, certificate):
+        async with (
+            hub.heartbeat(uuid4(), ["api"]),
+            probe_server.serve_probes(own, place),
+            _beside(settings, certificate),
+        ):
             for number in (signal.SIGTERM, signal.SIGINT):
                 # The server hears them itself, and raises them again in the end, when there is more to close.
                 signal.signal(number, signal.SIG_IGN)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from integrahub.resilience.rate_limit import neighbourhood
+from integrahub.resilience.rate_limit import client_network
 from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED
 from integrahub.web.connections import Connections
 
@@ -38,7 +38,7 @@ class Arrival:
 
     def __init__(self, gate: "TlsGate", own: socket.socket, address: str) -> None:
         self.address = address
-        self.place = neighbourhood(address)
+        self.place = client_network(address)
         self.own: socket.socket | None = own  # None once it is its transport's
         self.begun = 0.0
         self.work: asyncio.Task[None] | None = None

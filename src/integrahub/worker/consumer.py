@@ -65,7 +65,7 @@ async def consume(
 def _seconds_until_closed(hub: Hub, topic: str) -> float:
     """Return the seconds until all breakers that concern the topic allow work."""
     step_breaker = hub.step_breakers.get(_STEP_OF[topic])
-    own = step_breaker.remaining() if step_breaker else 0.0
+    own = step_breaker.retry_after() if step_breaker else 0.0
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), own)
 
 
@@ -73,7 +73,7 @@ async def _process_and_ack(hub: Hub, step: Step, delivery: Delivery, stop: async
     with tracing.bind_trace(delivery.trace) if delivery.trace else nullcontext():
         try:
             if await _process(hub, step, delivery, limit):
-                await hub.bus.settle([delivery])
+                await hub.bus.ack([delivery])
         except Transient as error:
             ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
             _log.warning("dependency unavailable, message will be redelivered", action="process", error=str(error))

@@ -21,7 +21,7 @@ async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) ->
         letter_id=uuid4(),
         topic=delivery.topic,
         body=delivery.body,
-        trace_id=tracing.current(),
+        trace_id=tracing.current_trace_id(),
         failed_at=datetime.now(UTC),
         error_class=failure.error_class,
         error_code=failure.error_code,

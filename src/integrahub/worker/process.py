@@ -76,7 +76,7 @@ async def work(settings: Settings, steps: list[str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    listener = probe_server.listening(settings.probe_fd, settings.probe_host, settings.probe_port)
+    listener = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
     async with open_hub(settings, f"integrahub {','.join(steps)}", DatabaseRole.WORKER) as hub:
         worker_id, watchdog = uuid4(), LoopWatchdog()
         async with hub.heartbeat(worker_id, steps) as heartbeat:
@@ -84,7 +84,7 @@ async def work(settings: Settings, steps: list[str]) -> None:
             probes = Probes(
                 watchdog.stuck, lambda: _unready(hub, stop, heartbeat.known), scrape, {"/counts": scrape.counts}
             )
-            async with probe_server.serving(probes, listener):
+            async with probe_server.serve_probes(probes, listener):
                 await asyncio.gather(*build_loops(hub, steps, stop, worker_id, watchdog))
 
 

@@ -65,7 +65,7 @@ def test_every_metric_is_described_as_the_code_does_and_nothing_else_is() -> Non
 
 def _row(metric: Metric) -> str:
     labels = "{" + ",".join(metric.labels) + "}" if metric.labels else ""
-    told = f"{metric.kind} | {metric.unit} | {metric.scope} | {metric.meaning} | {metric.remedy}"
+    told = f"{metric.kind} | {metric.unit} | {metric.source} | {metric.meaning} | {metric.remedy}"
     return f"| `{metric.name}{labels}` | {told} |"
 
 

@@ -17,8 +17,8 @@ class Clock:
 def opened(clock: Clock) -> CircuitBreaker:
     breaker = CircuitBreaker("storage", clock, threshold=3, pause=1.0, longest=8.0)
     for _ in range(3):
-        breaker.enter()
-        breaker.failed(OSError("disk full"))
+        breaker.check()
+        breaker.record_failure(OSError("disk full"))
     return breaker
 
 
@@ -26,17 +26,17 @@ def test_failures_in_a_row_open_it_and_an_answer_between_them_does_not() -> None
     clock = Clock()
     breaker = CircuitBreaker("storage", clock, threshold=3)
     for _ in range(10):
-        breaker.failed(OSError())
-        breaker.failed(OSError())
+        breaker.record_failure(OSError())
+        breaker.record_failure(OSError())
         assert breaker.state is CircuitState.CLOSED
-        breaker.succeeded()
+        breaker.record_success()
     assert opened(clock).state is CircuitState.OPEN
 
 
 def test_while_open_calls_are_refused_at_once_with_when_to_come_again() -> None:
     breaker = opened(Clock())
     with pytest.raises(CircuitOpen, match="disk full") as caught:
-        breaker.enter()
+        breaker.check()
     assert caught.value.retry_after == 1.0
 
 
@@ -45,11 +45,11 @@ def test_after_the_pause_one_call_tries_and_decides() -> None:
     breaker = opened(clock)
     clock.now = 1.0
     assert breaker.state is CircuitState.HALF_OPEN
-    breaker.enter()
+    breaker.check()
     with pytest.raises(CircuitOpen):
-        breaker.enter()
-    breaker.succeeded()
-    breaker.enter()
+        breaker.check()
+    breaker.record_success()
+    breaker.check()
     assert breaker.state is CircuitState.CLOSED
 
 
@@ -57,9 +57,9 @@ def test_an_abandoned_trial_lets_another_try() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now = 1.0
-    breaker.enter()
-    breaker.left()
-    breaker.enter()
+    breaker.check()
+    breaker.release()
+    breaker.check()
 
 
 def test_failing_trials_double_the_pause_up_to_the_longest_and_an_answer_ends_that() -> None:
@@ -68,13 +68,13 @@ def test_failing_trials_double_the_pause_up_to_the_longest_and_an_answer_ends_th
     for _ in range(6):
         pauses.append(breaker.retry_after())
         clock.now += breaker.retry_after()
-        breaker.enter()
-        breaker.failed(OSError())
+        breaker.check()
+        breaker.record_failure(OSError())
     assert pauses == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     clock.now += 8.0
-    breaker.succeeded()
+    breaker.record_success()
     for _ in range(3):
-        breaker.failed(OSError())
+        breaker.record_failure(OSError())
     assert breaker.retry_after() == 1.0
 
 
@@ -87,27 +87,29 @@ def test_whatever_happens_a_call_gets_through_after_the_longest_pause(happenings
             clock.now += 0.7
         elif happening == "enter":
             try:
-                breaker.enter()
+                breaker.check()
             except CircuitOpen:
                 continue
         else:
-            {"ok": breaker.succeeded, "fail": lambda: breaker.failed(OSError()), "left": breaker.left}[happening]()
-    breaker.left()
+            {"ok": breaker.record_success, "fail": lambda: breaker.record_failure(OSError()), "left": breaker.release}[
+                happening
+            ]()
+    breaker.release()
     clock.now += 8.0
-    breaker.enter()
+    breaker.check()
 
 
 def test_calls_that_began_before_it_opened_do_not_lengthen_the_pause() -> None:
     clock = Clock()
     breaker = opened(clock)
     for _ in range(20):
-        breaker.failed(OSError("another of those that hung"))
+        breaker.record_failure(OSError("another of those that hung"))
     assert breaker.retry_after() == 1.0
 
 
 def test_a_failure_may_weigh_more_than_one() -> None:
     breaker = CircuitBreaker("PostgreSQL", Clock(), threshold=5)
-    breaker.failed(OSError(), weight=3)
+    breaker.record_failure(OSError(), weight=3)
     assert breaker.state is CircuitState.CLOSED
-    breaker.failed(OSError(), weight=3)
+    breaker.record_failure(OSError(), weight=3)
     assert breaker.state is CircuitState.OPEN

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.resilience.rate_limit import RateLimit, WindowUsage, neighbourhood, parse_rate
+from integrahub.resilience.rate_limit import RateLimit, WindowUsage, client_network, parse_rate
 
 
 def test_rates_are_read_as_people_write_them() -> None:
@@ -33,6 +33,6 @@ def test_after_the_wait_one_more_is_granted_and_not_long_before(
 
 
 def test_an_address_is_counted_with_its_neighbours_where_one_client_has_many() -> None:
-    assert neighbourhood("2001:db8:1:2:3::4") == neighbourhood("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
-    assert neighbourhood("::ffff:10.0.0.1") == neighbourhood("10.0.0.1") == "10.0.0.1"
-    assert neighbourhood("") == "" and neighbourhood("no address") == "no address"
+    assert client_network("2001:db8:1:2:3::4") == client_network("2001:db8:1:2:ffff::1") == "2001:db8:1:2::/64"
+    assert client_network("::ffff:10.0.0.1") == client_network("10.0.0.1") == "10.0.0.1"
+    assert client_network("") == "" and client_network("no address") == "no address"

@@ -9,7 +9,7 @@ import pytest
 _PROCESS = """
 import asyncio, gc, logging, threading, warnings
 from integrahub.settings.model import Settings
-from integrahub.telemetry.setup import watched
+from integrahub.telemetry.setup import telemetry_for
 from integrahub.domain.errors import ConfigurationError
 
 class Broken:
@@ -20,7 +20,7 @@ async def main():
     asyncio.get_running_loop().call_soon(lambda: 1 / 0)
     await asyncio.sleep(0)
 
-with watched(Settings(), "worker", "split"):
+with telemetry_for(Settings(), "worker", "split"):
     logging.getLogger("psycopg.pool").warning("discarding closed connection: %s", "<[BAD]>\\x1b[2J")
     logging.getLogger("uvicorn.error").info("not worth a line")
     logging.getLogger("librdkafka").error("FAIL %s", "one", "argument too many")

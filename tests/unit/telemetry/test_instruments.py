@@ -2,8 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.telemetry import exposition, instruments
-from integrahub.telemetry import snapshots as counts
+from integrahub.telemetry import exposition, instruments, snapshots
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric
 from integrahub.telemetry.metrics.registry import ALL
 
@@ -15,7 +14,7 @@ def _read(metric: Metric) -> dict[tuple[str, ...], float]:
 
 
 def test_what_is_known_from_the_start_is_told_as_nothing_and_then_grows() -> None:
-    eaten = Counter(name="apples_total", meaning="Apples", remedy="", labels=("kind",), known=[("red",)])
+    eaten = Counter(name="apples_total", meaning="Apples", remedy="", labels=("kind",), initial_labels=[("red",)])
     assert _read(eaten) == {("apples_total", "red"): 0}
     eaten.add("red")
     eaten.add("green", by=2)
@@ -35,7 +34,7 @@ def test_an_observation_is_in_its_bucket_and_in_all_above_it() -> None:
 def test_a_muted_process_counts_nothing(monkeypatch: object) -> None:
     level, was = Gauge(name="level", meaning="Level", remedy=""), instruments._counting
     try:
-        instruments.mute()
+        instruments.disable()
         level.set(3.0)
     finally:
         instruments._counting = was
@@ -50,7 +49,7 @@ def test_every_metric_has_a_name_a_unit_a_meaning_and_a_remedy_of_its_own() -> N
 
 
 def test_counts_are_the_same_after_a_journey_and_strangers_are_left_behind() -> None:
-    told = counts.decoded(counts.encoded(counts.own()))
-    assert told == counts.own()
-    assert counts.decoded(b'{"of_another_version_total": [[[], [1.0]]]}') == {}
-    assert counts.decoded(b'{"integrahub_upload_bytes": [[[], [1.0]]]}') == {"integrahub_upload_bytes": {}}
+    told = snapshots.decode(snapshots.encode(snapshots.capture()))
+    assert told == snapshots.capture()
+    assert snapshots.decode(b'{"of_another_version_total": [[[], [1.0]]]}') == {}
+    assert snapshots.decode(b'{"integrahub_upload_bytes": [[[], [1.0]]]}') == {"integrahub_upload_bytes": {}}

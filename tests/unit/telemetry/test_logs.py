@@ -10,8 +10,7 @@ import structlog
 
 from integrahub.domain.api_keys import CLIENT, Scope, generate_key
 from integrahub.settings.model import Settings
-from integrahub.telemetry import logs
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import logs, tracing
 
 Logger = structlog.typing.FilteringBoundLogger
 _TRACE = UUID("0192f3a1-0000-7000-8000-00000000abcd")
@@ -39,7 +38,7 @@ def test_a_line_tells_what_happened_to_what_and_under_which_trace(
     capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger]
 ) -> None:
     log = make_log()
-    with traces.bind_trace(_TRACE, batch=_TRACE, chunk=3, cnpj="05927228000145"):
+    with tracing.bind_trace(_TRACE, batch=_TRACE, chunk=3, cnpj="05927228000145"):
         log.warning("a chunk failed and will be tried again", action="retry_chunk")
     line = _line(capsys)
     assert line["event"] == "a chunk failed and will be tried again"
@@ -55,8 +54,8 @@ def test_a_line_tells_what_happened_to_what_and_under_which_trace(
 
 
 def traces_of(trace: UUID) -> str:
-    with traces.bind_trace(trace):
-        return traces.current()
+    with tracing.bind_trace(trace):
+        return tracing.current_trace_id()
 
 
 @pytest.mark.parametrize("form", ["json", "text"])
@@ -125,7 +124,7 @@ def test_lines_of_several_processes_can_be_told_apart(capsys: pytest.CaptureFixt
     try:
         logs.configure("INFO", "json", (), {"process": "worker", "step": "split,upsert"})
         structlog.get_logger().info("a sentence", action="look")
-        with traces.bind_trace(_TRACE, step="split"):
+        with tracing.bind_trace(_TRACE, step="split"):
             structlog.get_logger().info("a sentence", action="look")
     finally:
         structlog.configure(**before)

@@ -16,8 +16,8 @@ def _counts(products: float, breaker: float = 0.0) -> Counts:
 
 def test_processes_are_added_up_and_of_gauges_the_largest_is_told() -> None:
     together = SnapshotAggregator()
-    together.take("a", _counts(3, breaker=2))
-    together.take("b", _counts(4))
+    together.update("a", _counts(3, breaker=2))
+    together.update("b", _counts(4))
     total = together.total()
     assert total[_PRODUCTS] == {("inserted",): [7]}
     assert (total[_SECONDS][()][0], total[_SECONDS][()][-1]) == (7, 14)
@@ -26,11 +26,11 @@ def test_processes_are_added_up_and_of_gauges_the_largest_is_told() -> None:
 
 def test_what_a_process_counted_stays_when_it_is_gone_but_not_its_gauges() -> None:
     together = SnapshotAggregator()
-    together.take("a", _counts(3, breaker=2))
-    together.part([])
+    together.update("a", _counts(3, breaker=2))
+    together.keep_only([])
     assert together.total() == {_PRODUCTS: {("inserted",): [3]}, _SECONDS: together.total()[_SECONDS]}
-    successor = SnapshotAggregator(together.lasting())
-    successor.take("b", _counts(1))
+    successor = SnapshotAggregator(together.counters())
+    successor.update("b", _counts(1))
     assert successor.total()[_PRODUCTS] == {("inserted",): [4]}
 
 
@@ -41,10 +41,10 @@ def test_the_sum_never_goes_backwards_and_misses_nothing_that_was_told(events: l
     for name, more, dies in events:
         counted[name] += more
         told += more
-        together.take(f"{name} {lives[name]}", _counts(counted[name]))
+        together.update(f"{name} {lives[name]}", _counts(counted[name]))
         if dies:
             lives[name], counted[name] = lives[name] + 1, 0
-            together.part([f"{other} {life}" for other, life in lives.items()])
+            together.keep_only([f"{other} {life}" for other, life in lives.items()])
         now = together.total()[_PRODUCTS][("inserted",)][0]
         assert now >= before and now == told
         before = now

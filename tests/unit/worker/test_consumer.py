@@ -21,14 +21,17 @@ class Work:
 
     def __init__(self, behave: Callable[[], None] = lambda: None, times: int = 1, topic: str = CHUNKS_READY) -> None:
         self.bus = MemoryBus(visibility=0.0)
-        self.fuse, self.breaker = StepBreaker(lambda: 100.0), CircuitBreaker("storage", lambda: 100.0, threshold=1)
+        self.step_breaker, self.breaker = (
+            StepBreaker(lambda: 100.0),
+            CircuitBreaker("storage", lambda: 100.0, threshold=1),
+        )
         self.stop, self.done, self.paused = asyncio.Event(), 0, list[float]()
         self._behave, self._times, self._topic = behave, times, topic
 
     async def run(self) -> None:
         """Consume until the step was run so often, or consuming paused."""
         hub: Any = SimpleNamespace(
-            bus=self.bus, step_breakers={"upsert": self.fuse}, breakers={"storage": self.breaker}
+            bus=self.bus, step_breakers={"upsert": self.step_breaker}, breakers={"storage": self.breaker}
         )
         await self.bus.publish(self._topic, [b"{}"])
         await asyncio.wait_for(consumer.consume(hub, self._topic, self._step, self.stop, 1), 20)
@@ -74,14 +77,14 @@ def _raising(error: Exception) -> Callable[[], None]:
 async def test_nothing_is_received_while_the_fuse_of_the_step_is_blown(made: Callable[..., Work]) -> None:
     work = made()
     for number in range(20):
-        work.fuse.failed("one cause", number)
+        work.step_breaker.record_failure("one cause", number)
     await work.run()
     assert (work.done, work.paused, await work.bus.lag(CHUNKS_READY)) == (0, [30.0], 1)
 
 
 async def test_nothing_is_received_while_a_breaker_is_open(made: Callable[..., Work]) -> None:
     work = made()
-    work.breaker.failed(OSError("the disk is full"))
+    work.breaker.record_failure(OSError("the disk is full"))
     await work.run()
     assert (work.done, work.paused, await work.bus.lag(CHUNKS_READY)) == (0, [1.0], 1)
 

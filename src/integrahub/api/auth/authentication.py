@@ -17,7 +17,7 @@ from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
 from integrahub.domain.errors import Forbidden, Unauthorized
 from integrahub.resilience.micro_batcher import SingleFlight
-from integrahub.resilience.rate_limit import neighbourhood
+from integrahub.resilience.rate_limit import client_network
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
@@ -80,7 +80,7 @@ class ApiKeyAuthenticator:
         if digest in self._known:
             return await self._judged(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
-            async with self._first_looks(neighbourhood(address)):
+            async with self._first_looks(client_network(address)):
                 # Those before it may have been of the same key, or one too many.
                 if fresh := self._fresh(digest):
                     return fresh

@@ -6,7 +6,7 @@ from time import monotonic
 
 import structlog
 
-from integrahub.resilience.rate_limit import neighbourhood
+from integrahub.resilience.rate_limit import client_network
 
 _SPACING = 60.0  # seconds between two lines about one address
 _MOST = 10_000  # addresses remembered
@@ -28,7 +28,7 @@ class RefusedLogins:
 
     def note(self, address: str) -> None:
         """Log the first refusal of an address, then once a minute how many there were."""
-        place, now = neighbourhood(address), self._clock()
+        place, now = client_network(address), self._clock()
         if place not in self._seen and len(self._seen) >= _MOST:
             self._seen.clear()
         seen = self._seen.setdefault(place, _Seen(float("-inf")))

@@ -6,7 +6,7 @@ from typing import Any
 from integrahub.api.middleware.refusal_log import RefusalLog
 from integrahub.api.middleware.unauthenticated_limit import Strangers
 from integrahub.domain.ids import uuid7
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.registry import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
 
 _BLOCK_BYTES = 64 * 1024
@@ -38,7 +38,7 @@ class TelemetryMiddleware:
             await _send_in_blocks(send, message)
 
         try:
-            with traces.bind_trace(trace), traces.root(f"{scope['method']} request", trace, path=scope["path"]):
+            with tracing.bind_trace(trace), tracing.root_span(f"{scope['method']} request", trace, path=scope["path"]):
                 await self._to(scope)(scope, receive, sent)
                 if "refusal" in scope:
                     self._refusals.add(scope, _known(scope)[1], status)

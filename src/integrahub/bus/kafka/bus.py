@@ -57,10 +57,10 @@ class KafkaBus:
             )
         return await self._inboxes[topic].receive(limit, timeout)
 
-    async def settle(self, deliveries: list[Delivery]) -> None:
+    async def ack(self, deliveries: list[Delivery]) -> None:
         """Their offsets are committed once all before them are settled too."""
         for delivery in deliveries:
-            self._inboxes[delivery.topic].settle(delivery)
+            self._inboxes[delivery.topic].ack(delivery)
 
     async def lag(self, topic: str) -> int:
         """Messages past the group's commits, those being worked on among them."""

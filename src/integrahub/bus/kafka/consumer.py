@@ -16,7 +16,7 @@ from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.bus.kafka.errors import UNKNOWN
 from integrahub.bus.kafka.offset_tracker import MessagePosition, OffsetTracker
 from integrahub.domain.errors import Transient
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 
 _HELD = 200  # messages over which no more are fetched
 _POLL = 0.1  # seconds
@@ -71,11 +71,11 @@ class TopicConsumer:
             raise Transient(self._away)
         return [Delivery(self._topic, body, place, trace) for place, (body, trace) in found]
 
-    def settle(self, delivery: Delivery) -> None:
+    def ack(self, delivery: Delivery) -> None:
         """Commit it soon."""
         assert isinstance(delivery.token, MessagePosition)
         with self._lock:
-            self._tracking.settle(delivery.token)
+            self._tracking.ack(delivery.token)
 
     async def commit(self) -> None:
         """Commit what is settled, now; Transient when the brokers do not take it within seconds."""
@@ -200,7 +200,7 @@ class TopicConsumer:
 def _trace(message: Message) -> UUID | None:
     """What the message says it is done for."""
     told = dict(message.headers() or ()).get("traceparent")
-    return traces.trace_of(told.decode("ascii", "replace")) if isinstance(told, bytes) else None
+    return tracing.parse_traceparent(told.decode("ascii", "replace")) if isinstance(told, bytes) else None
 
 
 def _resolve(done: "asyncio.Future[None]") -> None:

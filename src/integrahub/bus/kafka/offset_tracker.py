@@ -81,7 +81,7 @@ class OffsetTracker(Generic[_Held]):
             self._partitions[place.partition].held[place.offset].due_at = now + self._visibility
         return found
 
-    def settle(self, place: MessagePosition) -> None:
+    def ack(self, place: MessagePosition) -> None:
         """Done; settling twice, or after the partition went, is no error."""
         partition = self._partitions.get(place.partition)
         if partition is not None and partition.assignment == place.assignment:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.errors import Transient
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 
 _POLL = 0.1  # seconds
 _FLUSH = 5.0  # seconds a close waits for what is under way
@@ -32,10 +32,10 @@ class MessageKey(msgspec.Struct, rename="camel"):
     def headers(self) -> list[tuple[str, str | bytes | None]]:
         """The trace: a batch's is its id; of what is about none, that of whatever is being done."""
         try:
-            trace = UUID(self.batch_id or self.trace_id or traces.current())
+            trace = UUID(self.batch_id or self.trace_id or tracing.current_trace_id())
         except ValueError:
             return []
-        return [("traceparent", traces.traceparent(trace))]
+        return [("traceparent", tracing.format_traceparent(trace))]
 
 
 class BackgroundProducer:

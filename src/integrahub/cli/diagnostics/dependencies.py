@@ -86,7 +86,7 @@ def secrets(settings: Settings) -> str:
         names = (name.removeprefix("INTEGRAHUB_") for name in kept.values())
         told.append(f"{settings.secrets} answers ({', '.join(names)})")
         if settings.database_login:
-            kept.login(settings.database_login)
+            kept.credentials(settings.database_login)
     return f"from {'; '.join([*told, 'the environment', str(settings.data_dir)])}"
 
 

@@ -11,7 +11,7 @@ from integrahub.db.batches import finish as finishing
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BatchUpserted
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 
 
 class Finish:
@@ -33,8 +33,8 @@ class Finish:
     async def finish(self, batch_id: UUID) -> None:
         """Finish one batch, unless somebody else was first."""
         with (
-            traces.bind_trace(batch_id, batch=batch_id, step="finish"),
-            traces.span("finish", batch_id, batch=batch_id),
+            tracing.bind_trace(batch_id, batch=batch_id, step="finish"),
+            tracing.span("finish", batch_id, batch=batch_id),
         ):
             ended = await finishing.finish(
                 self._database,

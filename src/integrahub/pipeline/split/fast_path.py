@@ -27,7 +27,7 @@ from integrahub.domain.parsing.reader import OversizeRecord, read_all
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.micro_batcher import MicroBatcher
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import CHUNK_DURATION
 
@@ -121,7 +121,7 @@ class FastPath:
         begun, limits = perf_counter(), self._limits
         with ExitStack() as spans:
             for small in found:
-                spans.enter_context(traces.span("settle", small.claim["id"], batch=small.claim["id"]))
+                spans.enter_context(tracing.span("settle", small.claim["id"], batch=small.claim["id"]))
             settled, passed = await small_batches.settle(
                 self._database, found, self._worker_id, limits.max_record, limits.window
             )

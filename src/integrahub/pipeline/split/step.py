@@ -27,7 +27,7 @@ from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import decoded
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import ERRORS
 
@@ -47,7 +47,7 @@ class Split:
         worker_id: UUID,
         limits: SplitLimits,
         retries: RetryPolicy,
-        fuse: StepBreaker,
+        step_breaker: StepBreaker,
     ) -> None:
         self._database = database
         self._storage = storage
@@ -55,7 +55,7 @@ class Split:
         self._worker_id = worker_id
         self._limits = limits
         self._retries = retries
-        self._fuse = fuse
+        self._step_breaker = step_breaker
         self._fast_path = FastPath(database, bus, worker_id=worker_id, limits=limits)
         self._slots = asyncio.Semaphore(_MAX_SPLITS)
         self._alone = asyncio.Lock()
@@ -64,7 +64,7 @@ class Split:
         """Split the batch a `batches.received` names, unless it is done or in other hands."""
         event = msgspec.json.decode(message, type=BatchReceived)
         if event.load_type == "delta" and await self._fast_path(event.batch_id):
-            self._fuse.succeeded()
+            self._step_breaker.record_success()
             return
         async with self._slots:
             is_taken = await self._claim_and_split(event)
@@ -76,7 +76,7 @@ class Split:
         """Whether the batch was ours to split."""
         claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
         if claim is not None:
-            with traces.bind_trace(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
+            with tracing.bind_trace(claim["id"], batch=claim["id"], cnpj=event.cnpj, step="split"):
                 await self._run(claim)
         return claim is not None
 
@@ -94,10 +94,10 @@ class Split:
             await self._fail(claim, BodyError("worker_crashed", 0, crashes=claim["crashes"]))
             return
         try:
-            with traces.span("split", claim["id"], batch=claim["id"]):
+            with tracing.span("split", claim["id"], batch=claim["id"]):
                 async with Lease(lambda: batches.renew_splits(self._database, [claim])):
                     await self._split(claim)
-            self._fuse.succeeded()
+            self._step_breaker.record_success()
         except BodyError as fault:
             await self._fail(claim, fault)
         except ObjectMissing:
@@ -116,7 +116,7 @@ class Split:
 
     async def _retry_or_fail(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
-        if own_fault and self._fuse.failed(failure_of(error).fingerprint, claim["pharmacy_id"]):
+        if own_fault and self._step_breaker.record_failure(failure_of(error).fingerprint, claim["pharmacy_id"]):
             _log.error(
                 "batch after batch fails for one cause; splitting pauses", action="open_step_breaker", cause=str(error)
             )

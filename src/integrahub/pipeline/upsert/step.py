@@ -31,7 +31,7 @@ from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead, read_chunk
-from integrahub.telemetry import tracing as traces
+from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline_counters import count_completed
 from integrahub.telemetry.metrics.registry import CHUNK_DURATION, CHUNK_RETRIES, CHUNKS_PROCESSED, ERRORS
 
@@ -55,7 +55,7 @@ class Upsert:
         window: InFlightLimit,
         max_record: int,
         retries: RetryPolicy,
-        fuse: StepBreaker,
+        step_breaker: StepBreaker,
         token: Callable[[], UUID] = uuid4,
     ) -> None:
         self._database = database
@@ -65,7 +65,7 @@ class Upsert:
         self._window = window
         self._max_record = max_record
         self._retries = retries
-        self._fuse = fuse
+        self._step_breaker = step_breaker
         self._token = token
         self._later = LaterWritesReader(database, storage, max_record)
         self._alone = asyncio.Lock()
@@ -125,18 +125,18 @@ class Upsert:
         except Exception as error:
             _log.warning("chunks failed together and are tried apart", action="apply_separately", error=str(error))
             return claims
-        self._fuse.succeeded()
+        self._step_breaker.record_success()
         for _ in claims:
             CHUNK_DURATION.observe((perf_counter() - begun) / len(claims))
         return []
 
     async def _apply_separately(self, claim: Row) -> None:
         about = {"batch": claim["batch_id"], "chunk": claim["number"], "cnpj": claim["cnpj"]}
-        with traces.bind_trace(claim["batch_id"], step="upsert", **about):
+        with tracing.bind_trace(claim["batch_id"], step="upsert", **about):
             try:
                 with _span(claim):
                     await self._upsert(claim)
-                self._fuse.succeeded()
+                self._step_breaker.record_success()
             except Transient:
                 raise
             except Exception as error:
@@ -212,7 +212,7 @@ class Upsert:
     async def _attempt_failed(self, claim: Row, error: Exception) -> None:
         failure = failure_of(error)
         ERRORS.add("upsert", cause_of(error))
-        if self._fuse.failed(failure.fingerprint, claim["pharmacy_id"]):
+        if self._step_breaker.record_failure(failure.fingerprint, claim["pharmacy_id"]):
             _log.error(
                 "chunk after chunk fails for one cause; upserting pauses",
                 action="open_step_breaker",
@@ -255,4 +255,4 @@ def _count(claim: Row, counters: Counters) -> None:
 
 
 def _span(claim: Row) -> AbstractContextManager[None]:
-    return traces.span("upsert", claim["batch_id"], batch=claim["batch_id"], chunk=claim["number"])
+    return tracing.span("upsert", claim["batch_id"], batch=claim["batch_id"], chunk=claim["number"])

@@ -5,7 +5,7 @@ from integrahub.telemetry.instruments import Counter, Gauge, Metric
 CONNECTIONS_OPEN = Gauge(
     name="integrahub_http_connections",
     unit="connections",
-    known=[()],
+    initial_labels=[()],
     meaning="Open connections of an API process",
     remedy="Near MAX_CONNECTIONS: find the addresses that hold them, for example with `ss`.",
 )
@@ -13,7 +13,7 @@ CONNECTIONS_CLOSED = Counter(
     name="integrahub_http_connections_closed_total",
     unit="connections",
     labels=("reason",),
-    known=[
+    initial_labels=[
         *(("idle_total",), ("idle_address",), ("refused_total",), ("refused_address",), ("slow_head",)),
         *(("large_head",), ("pipelined",), ("slow_reader",), ("stalled",)),
         *(("handshake_total",), ("handshake_address",), ("slow_handshake",), ("strangers",)),
@@ -25,7 +25,7 @@ CONNECTIONS_CLOSED = Counter(
 PHARMACIES_CREATED = Counter(
     name="integrahub_pharmacies_created_total",
     unit="pharmacies",
-    known=[()],
+    initial_labels=[()],
     meaning="Pharmacies made by the first post for a CNPJ that was not known",
     remedy="Many at once: a vendor's key posts CNPJs nobody expects. See NEW_PHARMACY_LIMIT, AUTO_CREATE_PHARMACIES.",
 )

@@ -19,7 +19,7 @@ HTTP_REQUESTS = Counter(
     name="integrahub_http_requests_total",
     unit="requests",
     labels=("method", "route", "status"),
-    known=[("POST", POST_ROUTE, "202"), ("POST", POST_ROUTE, "503")],
+    initial_labels=[("POST", POST_ROUTE, "202"), ("POST", POST_ROUTE, "503")],
     meaning="Requests answered, by the route's template; what matches no route is `unmatched`",
     remedy="Many 5xx: /health tells which dependency is away. Many 4xx: read the answers' `code`; a client changed.",
 )
@@ -27,7 +27,7 @@ HTTP_DURATION = Histogram(
     name="integrahub_http_request_duration_seconds",
     unit="seconds",
     labels=("method", "route"),
-    known=[("POST", POST_ROUTE)],
+    initial_labels=[("POST", POST_ROUTE)],
     bounds=_SECONDS,
     meaning="From the request's head to the end of its answer, the client's sending included",
     remedy="Slow with free CPU: PostgreSQL or storage is slow, see /health. Slow with busy CPU: more API processes.",
@@ -35,7 +35,7 @@ HTTP_DURATION = Histogram(
 UPLOAD_DURATION = Histogram(
     name="integrahub_upload_duration_seconds",
     unit="seconds",
-    known=[()],
+    initial_labels=[()],
     bounds=_SECONDS,
     meaning="Of accepted posts: from the head to the moment body and batch are durable",
     remedy="As for requests; large bodies take as long as the client's line needs.",
@@ -43,7 +43,7 @@ UPLOAD_DURATION = Histogram(
 UPLOAD_BYTES = Histogram(
     name="integrahub_upload_bytes",
     unit="bytes",
-    known=[()],
+    initial_labels=[()],
     bounds=_BYTES,
     meaning="Decoded size of accepted bodies",
     remedy="Bodies near MAX_PAYLOAD_SIZE: raise it, or ask for several DELTAs.",
@@ -51,7 +51,7 @@ UPLOAD_BYTES = Histogram(
 UPLOAD_LAST_BYTES = Gauge(
     name="integrahub_upload_last_bytes",
     unit="bytes",
-    known=[()],
+    initial_labels=[()],
     meaning="Decoded size of the latest accepted body",
     remedy="None; it shows that posts come in.",
 )
@@ -59,7 +59,7 @@ BATCHES_CREATED = Counter(
     name="integrahub_batches_created_total",
     unit="batches",
     labels=("load_type",),
-    known=[(load_type.value,) for load_type in LoadType],
+    initial_labels=[(load_type.value,) for load_type in LoadType],
     meaning="Posts that became a batch; repeats of an earlier one are not counted",
     remedy="None created for long: pharmacies cannot reach the hub, or their keys ended.",
 )
@@ -67,7 +67,7 @@ CHUNKS_PROCESSED = Counter(
     name="integrahub_chunks_processed_total",
     unit="chunks",
     labels=("result",),
-    known=[("completed",), ("dead",), ("released",)],
+    initial_labels=[("completed",), ("dead",), ("released",)],
     meaning="Chunks a worker was done with: applied, given up, or handed back since a dependency was away",
     remedy="Dead: `integrahub dead groups`. Released: /health.",
 )
@@ -75,14 +75,14 @@ CHUNK_RETRIES = Counter(
     name="integrahub_chunk_retries_total",
     unit="attempts",
     labels=("outcome",),
-    known=[("scheduled",), ("succeeded",), ("exhausted",)],
+    initial_labels=[("scheduled",), ("succeeded",), ("exhausted",)],
     meaning="Chunks that failed and are tried again, that succeeded after having failed, or that used up all attempts",
     remedy="Scheduled without succeeded: one cause for all, see `integrahub dead groups` and the log.",
 )
 CHUNK_DURATION = Histogram(
     name="integrahub_chunk_duration_seconds",
     unit="seconds",
-    known=[()],
+    initial_labels=[()],
     bounds=_SECONDS,
     meaning="From the claim of a chunk to the commit of its effect",
     remedy="Growing: PostgreSQL waits for disk or locks; look at its log and at autovacuum of `products`.",
@@ -91,7 +91,7 @@ PRODUCTS_SETTLED = Counter(
     name="integrahub_products_total",
     unit="products",
     labels=("result",),
-    known=[(result,) for result in SETTLED],
+    initial_labels=[(result,) for result in SETTLED],
     meaning="Products settled by committed chunks, by what became of them",
     remedy="Rejected growing: `integrahub batch errors ID` of the latest PARTIAL_FAIL.",
 )
@@ -99,7 +99,7 @@ ERRORS = Counter(
     name="integrahub_errors_total",
     unit="failures",
     labels=("step", "code"),
-    known=[
+    initial_labels=[
         (step, "dependency_unavailable") for step in ("ingest", "split", "upsert", "finish", "failures", "periodic")
     ],
     meaning="Work that failed, by step and cause: a refusal's code, an SQLSTATE, or the class of the fault",
@@ -109,7 +109,7 @@ DEAD_MESSAGES = Counter(
     name="integrahub_dead_messages_total",
     unit="messages",
     labels=("topic",),
-    known=[(topic,) for topic in GROUPS],
+    initial_labels=[(topic,) for topic in GROUPS],
     meaning="Messages that left their topic since no step can work on them",
     remedy="`integrahub dead list`, `dead show ID`: its message and why; then `dead replay ID`.",
 )
@@ -123,7 +123,7 @@ BREAKER_STATE = Gauge(
 LIMITER_FAILURES = Counter(
     name="integrahub_rate_limiter_failures_total",
     unit="requests",
-    known=[()],
+    initial_labels=[()],
     meaning="Requests let through uncounted since the limiter was away",
     remedy="As for PostgreSQL: /health; a limit is worth less than a catalogue.",
 )
@@ -131,7 +131,7 @@ WEBHOOK_DELIVERIES = Counter(
     name="integrahub_webhook_deliveries_total",
     unit="deliveries",
     labels=("result",),
-    known=[("delivered",), ("failed",)],
+    initial_labels=[("delivered",), ("failed",)],
     meaning="Webhook calls by result",
     remedy="Failed: the receiver's address or certificate; see the delivery's last answer.",
 )
@@ -139,7 +139,7 @@ WORKERS_ACTIVE = Gauge(
     name="integrahub_workers_active",
     unit="workers",
     labels=("step",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Workers that tell they live",
     remedy="0: start that role; see the log for why it ended.",
 )
@@ -147,7 +147,7 @@ WORKERS_MAX = Gauge(
     name="integrahub_workers_max",
     unit="workers",
     labels=("step",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="The most workers a step may have",
     remedy="Active stays at the most while the backlog grows: raise MAX_UPSERT_WORKERS.",
 )
@@ -155,14 +155,14 @@ WORKER_RESTARTS = Counter(
     name="integrahub_worker_restarts_total",
     unit="restarts",
     labels=("step",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Workers started again that nobody had stopped",
     remedy="Growing: the process crashes; its last lines in the log tell why, often memory.",
 )
 CHUNKS_PENDING = Gauge(
     name="integrahub_chunks_pending",
     unit="chunks",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Chunks that are not settled",
     remedy="Growing for long: more upsert workers, or see what a batch waits for.",
 )
@@ -170,7 +170,7 @@ BACKLOG_RECORDS = Gauge(
     name="integrahub_backlog_records",
     unit="records",
     labels=("step",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Records that wait for a step; before the split, estimated from bytes",
     remedy="`upsert` long: more upsert workers. `split` long: more split workers.",
 )
@@ -178,7 +178,7 @@ LAG = Gauge(
     name="integrahub_lag",
     unit="messages",
     labels=("topic", "group"),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Messages waiting on the bus",
     remedy="As for the backlog; lag without backlog is drained by itself.",
 )
@@ -186,8 +186,8 @@ BATCHES_FINISHED = Counter(
     name="integrahub_batches_finished_total",
     unit="batches",
     labels=("status",),
-    known=_FINAL,
-    scope=MetricSource.HUB,
+    initial_labels=_FINAL,
+    source=MetricSource.HUB,
     meaning="Batches that became final, by status",
     remedy="FAILED growing: `integrahub batch list --status FAILED`; the batch's error tells the byte.",
 )
@@ -195,7 +195,7 @@ BATCH_DURATION = Histogram(
     name="integrahub_batch_duration_seconds",
     unit="seconds",
     bounds=_LONG,
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="From a batch's receipt to its final status",
     remedy="Long with a backlog: more workers. Long without: batches of one pharmacy take turns.",
 )
@@ -203,7 +203,7 @@ PRODUCTS = Gauge(
     name="integrahub_products",
     unit="products",
     labels=("state",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Products of all catalogues",
     remedy="A fall of `active`: a FULL deactivated much; `integrahub batch list` shows which.",
 )
@@ -211,63 +211,63 @@ PHARMACIES_SEEN = Gauge(
     name="integrahub_pharmacies_seen",
     unit="pharmacies",
     labels=("window",),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Pharmacies that posted within the last 24 hours, 7 and 30 days",
     remedy="Falling: `integrahub pharmacy list --silent`.",
 )
 PHARMACIES_SILENT = Gauge(
     name="integrahub_pharmacies_silent",
     unit="pharmacies",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Pharmacies that have been silent for half as long again as ever between their last 50 posts",
     remedy="`integrahub pharmacy list --silent`; ask the pharmacy whether its ERP runs.",
 )
 DEACTIVATIONS_HELD = Gauge(
     name="integrahub_deactivations_held",
     unit="batches",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="FULLs whose deactivation waits for a person",
     remedy="`integrahub batch list`, `batch show ID`, then `batch approve` or `batch reject`.",
 )
 UNACCOUNTED_RECORDS = Gauge(
     name="integrahub_unaccounted_records",
     unit="records",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Records that counts made apart do not agree on; anything but 0 is a fault of the hub",
     remedy="Keep the data, report it; the log names the batch (`action` is `reconcile`).",
 )
 DEAD_LETTERS = Gauge(
     name="integrahub_dead_letters",
     unit="letters",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Dead letters nobody has settled",
     remedy="`integrahub dead groups`; mend the cause, then `integrahub dead replay`.",
 )
 POSTGRESQL_CONNECTIONS = Gauge(
     name="integrahub_postgresql_connections",
     unit="connections",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Connections of clients to PostgreSQL",
     remedy="Near the most: lower POOL_MAX_SIZE or the number of processes, or raise `max_connections`.",
 )
 POSTGRESQL_CONNECTIONS_MAX = Gauge(
     name="integrahub_postgresql_connections_max",
     unit="connections",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Connections clients may have, those reserved for superusers left out",
     remedy="`max_connections` of PostgreSQL.",
 )
 STORAGE_USED = Gauge(
     name="integrahub_storage_used_bytes",
     unit="bytes",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Bytes used where bodies are kept: of the disk, or of the bucket by what the batches hold",
     remedy="Near capacity: a larger disk or quota, or a shorter retention.",
 )
 STORAGE_CAPACITY = Gauge(
     name="integrahub_storage_capacity_bytes",
     unit="bytes",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Bytes there is room for: the disk, or STORAGE_QUOTA; absent where neither is known",
     remedy="Set STORAGE_QUOTA for a bucket.",
 )
@@ -275,7 +275,7 @@ HISTORY_PRODUCTS = Gauge(
     name="integrahub_history_products",
     unit="products",
     labels=("window", "result"),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Products of batches that became final within the last 24 hours, 7 and 30 days, from the hub's own history",
     remedy="None; it does not depend on how long Prometheus keeps.",
 )
@@ -283,17 +283,17 @@ HISTORY_BATCHES = Gauge(
     name="integrahub_history_batches",
     unit="batches",
     labels=("window", "status"),
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Batches that became final within the last 24 hours, 7 and 30 days, from the hub's own history",
     remedy="As for batches finished.",
 )
 STATISTICS_AGE = Gauge(
     name="integrahub_statistics_age_seconds",
     unit="seconds",
-    scope=MetricSource.HUB,
+    source=MetricSource.HUB,
     meaning="Since the figures that are costly to count were last counted",
     remedy="Growing: no worker runs the step `statistics`, or PostgreSQL is overloaded.",
 )
 
 ALL: tuple[Metric, ...] = (*(value for value in list(globals().values()) if isinstance(value, Metric)), *GUARDS)
-OWN: tuple[Metric, ...] = tuple(metric for metric in ALL if metric.scope is MetricSource.PROCESS)
+OWN: tuple[Metric, ...] = tuple(metric for metric in ALL if metric.source is MetricSource.PROCESS)

@@ -16,11 +16,11 @@ def test_only_what_lies_below_the_first_unsettled_message_is_committed() -> None
     tracking = _tracking(5, 6, 7)
     first, second, third = [place for place, _ in tracking.take(3, 0)]
     tracking.commits()
-    tracking.settle(second)
+    tracking.ack(second)
     assert tracking.commits() == {}
-    tracking.settle(first)
+    tracking.ack(first)
     assert tracking.commits() == {0: 7}
-    tracking.settle(third)
+    tracking.ack(third)
     assert tracking.commits() == {0: 8}
     assert tracking.commits() == {}
 
@@ -45,7 +45,7 @@ def test_a_revoked_partition_is_forgotten_and_its_old_places_settle_nothing() ->
     assert len(tracking) == 0 and tracking.commits() == {}
     tracking.assign([0])
     tracking.add(0, 1, b"again")
-    tracking.settle(old)
+    tracking.ack(old)
     assert [body for _, body in tracking.take(1, 0)] == [b"again"]
 
 
@@ -55,7 +55,7 @@ def test_what_comes_twice_from_the_broker_or_for_another_is_held_once_or_not_at_
     tracking.add(7, 1, b"not ours")
     assert len(tracking) == 2
     (first, told), _ = tracking.take(2, 0)
-    tracking.settle(first)
+    tracking.ack(first)
     for offset in (1, 2):  # one is settled, and one is being worked on
         tracking.add(0, offset, b"repeated")
     assert (told, len(tracking), tracking.take(9, 0)) == (b"0/1", 1, [])
@@ -64,7 +64,7 @@ def test_what_comes_twice_from_the_broker_or_for_another_is_held_once_or_not_at_
 def test_a_commit_the_brokers_did_not_take_is_made_again() -> None:
     tracking = _tracking(1)
     ((place, _),) = tracking.take(1, 0)
-    tracking.settle(place)
+    tracking.ack(place)
     assert tracking.commits() == {0: 2}
     tracking.commit_again([0])
     assert tracking.commits() == {0: 2}
@@ -73,23 +73,23 @@ def test_a_commit_the_brokers_did_not_take_is_made_again() -> None:
 def test_a_log_that_begins_from_the_start_is_read_from_the_start() -> None:
     tracking = _tracking(5, 6, 7)
     for place, _ in tracking.take(3, 0):
-        tracking.settle(place)
+        tracking.ack(place)
     assert tracking.commits() == {0: 8}
     for offset in (0, 1):
         tracking.add(0, offset, b"after")
     taken = tracking.take(9, 0)
     assert [(place.offset, told) for place, told in taken] == [(0, b"after"), (1, b"after")]
-    tracking.settle(taken[0][0])
+    tracking.ack(taken[0][0])
     assert tracking.commits() == {0: 1}
 
 
 def test_a_place_from_before_a_log_began_from_the_start_settles_nothing_of_it() -> None:
     tracking = _tracking(5, 6)
     (first, _), (old, _) = tracking.take(2, 0)
-    tracking.settle(first)
+    tracking.ack(first)
     assert tracking.commits() == {0: 6}
     for offset in range(7):
         tracking.add(0, offset, b"after")
     assert len(tracking.take(9, 0)) == 7
-    tracking.settle(old)
+    tracking.ack(old)
     assert len(tracking.take(9, 10)) == 7
