@@ -193,8 +193,8 @@ def test_every_record_has_its_value(tools: Path, tmp_path: Path) -> None:
 
 def test_every_alert_has_its_page_in_both_languages_and_every_page_its_alert() -> None:
     text = "".join(path.read_text("utf-8") for path in sorted((RULES / "rules").glob("*.yml")))
-    linked = {anchor.lower() for anchor in re.findall(r"runbook_url: docs/runbook/alerts.en.md#(\S+)", text)}
+    linked = {anchor.lower() for anchor in re.findall(r"runbook_url: docs/runbook/alerts.md#(\S+)", text)}
     assert len(re.findall("runbook_url", text)) == len(_named("alert")) == len(re.findall("summary_pt", text))
-    for page in ("alerts.en.md", "alerts.pt-BR.md"):
+    for page in ("alerts.md", "alerts.pt-BR.md"):
         sections = re.findall(r"^## (\w+)$", (RULES.parents[1] / "docs" / "runbook" / page).read_text("utf-8"), re.M)
         assert {section.lower() for section in sections} == linked

@@ -1,0 +1,12 @@
+"""The code map names files that exist."""
+
+import re
+
+from tests.code_map import MARK, PAGE, SOURCE
+
+
+def test_every_file_that_the_code_map_names_exists() -> None:
+    written = PAGE.read_text("utf-8").partition(MARK)[0]
+    named = set(re.findall(r"`([a-z_0-9]+/[a-z_0-9/]*(?:\.py|\.sql)?)`", written))
+    assert len(named) > 40
+    assert [path for path in sorted(named) if not (SOURCE / path).exists()] == []
