@@ -23,6 +23,7 @@ from bench.hostile_bodies import BODIES, LINES
 from integrahub.db.accounts import pharmacies
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
+from integrahub.domain.batches import LoadType
 from integrahub.domain.events import BatchReceived
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
@@ -54,7 +55,7 @@ async def _taken_in(hub: Hub, name: str, size: int) -> BatchReceived:
 
     ingest = hub.ingest()
     pharmacy = await pharmacies.find_or_create(hub.database, _CNPJ, "")
-    envelope = IngestRequest(pharmacy["id"], _CNPJ, "full", media_type, "", str(uuid4()), None, monotonic())
+    envelope = IngestRequest(pharmacy["id"], _CNPJ, LoadType.FULL, media_type, "", str(uuid4()), None, monotonic())
     receipt = await ingest(envelope, Upload(blocks(), "", _ROOM))
     await ingest.close()
     return BatchReceived(receipt.batch_id, _CNPJ, "full", receipt.received_at)

@@ -23,7 +23,7 @@ _PACKED = {"gzip": gzip.compress(_LARGE, 6), "zstd": zstandard.compress(_LARGE)}
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(decoding, "_SLOT_TIMEOUT_SECONDS", 0.2)
 
 
 async def _blocks(body: bytes) -> AsyncIterator[bytes]:
@@ -69,20 +69,20 @@ async def test_others_run_between_the_slices_of_encoded_bodies(encoding: str, mo
 
 async def test_few_bodies_of_one_client_and_of_all_are_decoded_at_once() -> None:
     shared = Decoding(2, 3)
-    seats = [await shared.acquire_seat("a"), await shared.acquire_seat("a")]
+    seats = [await shared.acquire_slot("a"), await shared.acquire_slot("a")]
     with pytest.raises(TooManyRequests):
-        await shared.acquire_seat("a")
-    seats.append(await shared.acquire_seat("b"))
+        await shared.acquire_slot("a")
+    seats.append(await shared.acquire_slot("b"))
     with pytest.raises(Unavailable):
-        await shared.acquire_seat("c")
-    waiting = asyncio.create_task(shared.acquire_seat("a"))
+        await shared.acquire_slot("c")
+    waiting = asyncio.create_task(shared.acquire_slot("a"))
     await asyncio.sleep(0)
     await seats[0].aclose()
     seats[0] = await waiting
     for seat in seats:
         await seat.aclose()
     for client in ("a", "b", "c"):
-        await (await shared.acquire_seat(client)).aclose()
+        await (await shared.acquire_slot(client)).aclose()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def _post(pharmacy_id: int, number: int) -> Submission:
     body = b'[{"PRODUCTID":%d}]' % number
     given = {"media_type": "application/json", "encoding": "", "idempotency_key": None, "item_count": None}
     of_body = {"body": body, "location": None, "sha256": number.to_bytes(32), "bytes": len(body)}
-    return Submission(uuid4(), pharmacy_id, CNPJ, "delta", begun=monotonic(), **given, **of_body)  # type: ignore[arg-type]
+    return Submission(uuid4(), pharmacy_id, CNPJ, "delta", started=monotonic(), **given, **of_body)  # type: ignore[arg-type]
 
 
 async def test_a_pharmacy_whose_turn_is_held_delays_no_other_and_is_answered_once_it_is_free(idle: Client) -> None:

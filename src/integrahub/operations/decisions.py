@@ -24,7 +24,7 @@ class BatchDecisions:
         """Deactivate what the held FULL no longer has, in the pharmacy's order."""
         turn = await operations.approve(self._database, batch_id, self._window)
         if turn:
-            batch_log.decided(batch_id, "approved")
+            batch_log.log_decision(batch_id, "approved")
             await publish_turn(self._bus, turn)
         return turn is not None
 
@@ -32,7 +32,7 @@ class BatchDecisions:
         """Leave everything active."""
         rejected = await operations.reject(self._database, batch_id)
         if rejected:
-            batch_log.decided(batch_id, "rejected")
+            batch_log.log_decision(batch_id, "rejected")
         return rejected
 
     async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
@@ -41,7 +41,7 @@ class BatchDecisions:
             self._database, batch_id, window_minutes=self._window_minutes, window=self._window
         )
         if ended:
-            batch_log.final(ended.final)
+            batch_log.log_final(ended.final)
             await publish_finished(self._bus, batch_id, ended.status)
             await publish_turn(self._bus, ended.turn)
         return ended.totals if ended else None

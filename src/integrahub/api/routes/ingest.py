@@ -16,6 +16,7 @@ from integrahub.db.batches.accept import Receipt
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller
+from integrahub.domain.batches import LoadType
 from integrahub.domain.dialects.inovafarma.identify import FirstRecord, first_record_facts
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
@@ -97,12 +98,12 @@ class IngestRoute:
         envelope = IngestRequest(
             pharmacy_id=pharmacy["id"],
             cnpj=pharmacy["cnpj"],
-            load_type=load_type,
+            load_type=LoadType(load_type),
             media_type=media_type,
             encoding="" if upload.transcoder else upload.encoding,
             idempotency_key=_idempotency_key(request),
             item_count=_item_count(request),
-            begun=begun,
+            started=begun,
             batch_id=request.scope["trace"],
         )
         headers = await self._limits.post(caller, pharmacy["cnpj"], pharmacy["rate_limit"])

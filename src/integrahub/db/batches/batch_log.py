@@ -17,7 +17,7 @@ _COUNTERS = (*COUNTERS[:6], "dead", "cancelled", "deactivated")
 Row = dict[str, Any]
 
 
-def accepted(post: Submission) -> None:
+def log_accepted(post: Submission) -> None:
     """Log a batch whose body and row are durable."""
     _log.info(
         "batch accepted",
@@ -29,18 +29,18 @@ def accepted(post: Submission) -> None:
     )
 
 
-def final(found: Row) -> None:
+def log_final(found: Row) -> None:
     """Log the end of a batch as the database tells it, and what its deactivation waits for."""
     known = {"cnpj": found["cnpj"], "load_type": found["load_type"], "kind": found["kind"]}
     if found["parent_id"]:
         known["parent"] = str(found["parent_id"])
     counts = {"items": found["items"] or 0} | {name: found[name] for name in _COUNTERS if found[name]}
-    _end(found["id"], found["status"], found["error_code"], known | counts, found["seconds"])
+    _log_end(found["id"], found["status"], found["error_code"], known | counts, found["seconds"])
     if found["deactivation"] == DeactivationState.HELD:
-        _held(found)
+        _log_held(found)
 
 
-def settled(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathResult], seconds: float) -> None:
+def log_fast_path(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathResult], seconds: float) -> None:
     """Log small batches that one transaction made final."""
     claims = {small.claim["id"]: small for small in batches}
     for one in ended:
@@ -49,21 +49,21 @@ def settled(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathResult],
         counts = {"items": len(claims[one.batch_id].draft.ids)}
         counts |= {name: count for name in COUNTERS[:6] if (count := one.counters[name])}
         code = "nothing_applied" if one.status is BatchStatus.FAILED else None
-        _end(one.batch_id, one.status, code, known | counts, claim["waited"] + seconds)
+        _log_end(one.batch_id, one.status, code, known | counts, claim["waited"] + seconds)
 
 
-def failed(claim: Row, fault: BodyError) -> None:
+def log_failed(claim: Row, fault: BodyError) -> None:
     """Log a batch whose body cannot be read."""
     known = {"cnpj": claim["cnpj"], "load_type": claim["load_type"], "kind": claim["kind"], "offset": fault.offset}
-    _end(claim["id"], BatchStatus.FAILED, fault.code, known, None)
+    _log_end(claim["id"], BatchStatus.FAILED, fault.code, known, None)
 
 
-def decided(batch_id: UUID, decision: str) -> None:
+def log_decision(batch_id: UUID, decision: str) -> None:
     """Log what a person decided of a held deactivation."""
     _log.info(f"deactivation {decision}", action="decide_deactivation", **_named(batch_id), decision=decision)
 
 
-def _held(found: Row) -> None:
+def _log_held(found: Row) -> None:
     batch_id = found["parent_id"] if found["kind"] == "window" else found["id"]
     _log.info(
         "deactivation held: a person decides, see `integrahub batch list --held`",
@@ -76,7 +76,7 @@ def _held(found: Row) -> None:
     )
 
 
-def _end(batch_id: UUID, status: str, code: str | None, facts: Row, seconds: float | None) -> None:
+def _log_end(batch_id: UUID, status: str, code: str | None, facts: Row, seconds: float | None) -> None:
     told = facts | {"status": str(status), "action": "finish_batch"} | _named(batch_id)
     if seconds is not None:
         told["seconds"] = round(seconds, 3)

@@ -10,6 +10,7 @@ from psycopg import AsyncCursor
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import values_of
 from integrahub.domain.concurrency import InFlightLimit
 
 _SQL = load_queries(__name__)
@@ -34,9 +35,10 @@ async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
     await connection.execute(_SQL["lock_turns"], {"pharmacies": sorted(pharmacies)})
 
 
-async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> AsyncCursor[Row]:
-    """As `lock_all` of those turns that nobody holds; the cursor gives the `pharmacy_id` of each."""
-    return await connection.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
+async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> AsyncCursor[int]:
+    """Lock those of the turns that are free. The cursor gives the id of each pharmacy whose turn is now locked."""
+    cursor = connection.cursor(row_factory=values_of(int))
+    return await cursor.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
 
 
 async def grant_next_turn(connection: Connection, pharmacy_id: int, window: InFlightLimit) -> NextWork:

@@ -44,6 +44,6 @@ class Finish:
                 window=self._window,
             )
             if ended:
-                batch_log.final(ended.final)
+                batch_log.log_final(ended.final)
                 await publish_finished(self._bus, batch_id, ended.status)
                 await publish_turn(self._bus, ended.turn)

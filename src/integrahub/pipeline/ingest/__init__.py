@@ -1,1 +1,1 @@
-"""Ingest: accept a body, store it and record the batch."""
+"""Ingest step: accept a body, store it and commit its batch."""

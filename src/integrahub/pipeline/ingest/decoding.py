@@ -1,4 +1,4 @@
-"""Bodies that must be decoded: few at once, and one slice of one body a turn of the event loop."""
+"""Decoding slots: limits on the encoded bodies that one process decodes at the same time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,38 +7,44 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from integrahub.domain.errors import TooManyRequests, Unavailable
 from integrahub.resilience.bulkhead import Crowded, Seats
 
-_MAX_WAITING_PER_CLIENT, _MAX_WAITING = 8, 24  # bodies that wait for a seat, of one client and of all
-_SEAT_TIMEOUT_SECONDS = 10.0  # that one waits
+_MAX_WAITING_PER_CLIENT, _MAX_WAITING = 8, 24  # bodies that may wait for a slot
+_SLOT_TIMEOUT_SECONDS = 10.0
 _RETRY_AFTER_SECONDS = 5.0
 
 
 class Decoding:
-    """What the encoded bodies of a process share. Small ones need neither seat nor turn."""
+    """Share the event loop among encoded bodies. Small bodies take no slot and no turn.
+
+    A slot lasts for the whole body, a turn for one slice of it.
+    """
 
     def __init__(self, per_client: int, total: int) -> None:
         self._per_client = per_client
         self._total = total
-        self._clients = Seats(per_client, waiting=_MAX_WAITING_PER_CLIENT, seconds=_SEAT_TIMEOUT_SECONDS)
-        self._all = Seats(total, waiting=_MAX_WAITING, seconds=_SEAT_TIMEOUT_SECONDS)
+        self._client_slots = Seats(per_client, waiting=_MAX_WAITING_PER_CLIENT, seconds=_SLOT_TIMEOUT_SECONDS)
+        self._slots = Seats(total, waiting=_MAX_WAITING, seconds=_SLOT_TIMEOUT_SECONDS)
         self._turn = asyncio.Lock()
 
-    async def acquire_seat(self, client: str) -> AsyncExitStack:
-        """Return the seat of a body, to be closed at its end; TooManyRequests or Unavailable when there is none."""
+    async def acquire_slot(self, client: str) -> AsyncExitStack:
+        """Return a slot for one body; the caller closes it after the body.
+
+        Raise TooManyRequests if the client has no free slot in time, Unavailable if the process has none.
+        """
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self._clients(client))
+                await stack.enter_async_context(self._client_slots(client))
             except Crowded:
                 facts = {"at_once": self._per_client}
                 raise TooManyRequests("encoded_uploads_at_once", _RETRY_AFTER_SECONDS, {}, **facts) from None
             try:
-                await stack.enter_async_context(self._all(""))
+                await stack.enter_async_context(self._slots(""))
             except Crowded:
                 raise Unavailable("hub_decoding", _RETRY_AFTER_SECONDS, at_once=self._total) from None
             return stack.pop_all()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold the turn to decode one slice; all else that is ready runs before the next."""
+        """Hold the turn to decode one slice; every ready task runs before the next slice."""
         async with self._turn:
             yield
             await asyncio.sleep(0)

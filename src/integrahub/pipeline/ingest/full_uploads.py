@@ -1,4 +1,4 @@
-"""While a part of a FULL is uploaded its window stays open: other processes see the upload in the database."""
+"""Uploads of FULLs in parts: keep the pharmacy's window open while a part is being uploaded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,16 +12,19 @@ from integrahub.db.batches import full_uploads
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
 
-_RENEW_INTERVAL_SECONDS = 10.0  # seconds; the window stops waiting for an upload that was silent for 30
+_RENEW_INTERVAL_SECONDS = 10.0  # the window ignores an upload that was not renewed for 30 seconds
 _log = structlog.get_logger()
 
 
 @asynccontextmanager
 async def keep_window_open(
-    database: Database, pharmacy_id: int, batch_id: UUID, *, begun: float, window_minutes: int
+    database: Database, pharmacy_id: int, batch_id: UUID, *, started: float, window_minutes: int
 ) -> AsyncIterator[None]:
-    """Keep the pharmacy's window open meanwhile. `begun`: monotonic seconds, of the first byte."""
-    if not await full_uploads.start(database, pharmacy_id, batch_id, monotonic() - begun, window_minutes):
+    """Register the upload of a FULL and renew it while the block runs, so that no process closes the window.
+
+    `started` is when the first byte came, in monotonic seconds.
+    """
+    if not await full_uploads.start(database, pharmacy_id, batch_id, monotonic() - started, window_minutes):
         yield
         return
     renewing = asyncio.create_task(_renew(database, pharmacy_id, batch_id))
@@ -32,7 +35,7 @@ async def keep_window_open(
         try:
             await full_uploads.finish(database, pharmacy_id, batch_id)
         except Transient as error:
-            _log.warning("a window waits for an upload that ended", action="finish_upload", error=str(error))
+            _log.warning("finished upload still keeps its window open", action="finish_upload", error=str(error))
 
 
 async def _renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
@@ -41,4 +44,4 @@ async def _renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
         try:
             await full_uploads.renew(database, pharmacy_id, batch_id)
         except Transient as error:
-            _log.warning("an upload could not be renewed", action="renew_upload", error=str(error))
+            _log.warning("upload not renewed", action="renew_upload", error=str(error))

@@ -1,4 +1,4 @@
-"""Group commit: posts that wait together share a transaction; those of a busy pharmacy wait aside for its turn."""
+"""Group commit: concurrent posts share one transaction."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,15 +11,15 @@ from integrahub.db.batches.accept import Outcome, Receipt, Submission, accept
 from integrahub.db.database import Database
 from integrahub.domain.errors import Unavailable
 
-_MAX_POSTS_PER_COMMIT, _MAX_BYTES_PER_COMMIT = 1000, 2 << 20  # posts, and bytes of bodies, that share a commit
-_POST_OVERHEAD_BYTES = 2048  # what a post holds beside its body
-_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.005, 0.1  # seconds between looks at turns that are held
-_TURN_TIMEOUT_SECONDS = 7.0  # seconds a post waits for its pharmacy's turn
-_RETRY_AFTER_SECONDS = 5.0  # seconds a client is asked to wait
+_MAX_POSTS_PER_COMMIT, _MAX_BYTES_PER_COMMIT = 1000, 2 << 20
+_POST_OVERHEAD_BYTES = 2048  # memory of a waiting post without its body
+_MIN_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.005, 0.1  # between attempts at locked turns
+_TURN_TIMEOUT_SECONDS = 7.0
+_RETRY_AFTER_SECONDS = 5.0
 
 
 class QueueLimits(NamedTuple):
-    """Bytes that wait for a commit in this process: of all pharmacies, and of one."""
+    """Limits on the bytes that wait for a commit in this process: of all pharmacies, and of one."""
 
     total: int = 64 << 20
     pharmacy: int = 16 << 20
@@ -41,53 +41,57 @@ class _Waiting:
 
 
 class GroupCommit:
-    """Whatever waits when a commit ends is the next one. A turn that is held delays its own pharmacy's posts alone.
+    """Commit the posts that wait when the previous commit ends, in one transaction.
 
-    `committed` is called with the posts of each commit that became batches, and their receipts.
+    Posts of a pharmacy whose turn is locked are retried apart, so they delay no other pharmacy. After each commit
+    `on_committed` gets the posts that became batches, with their receipts.
     """
 
     def __init__(
         self,
         database: Database,
-        committed: Callable[[list[tuple[Submission, Receipt]]], None],
+        on_committed: Callable[[list[tuple[Submission, Receipt]]], None],
         limits: QueueLimits | None = None,
     ) -> None:
         self._database = database
-        self._committed = committed
+        self._on_committed = on_committed
         self._limits = limits or QueueLimits()
         self._waiting: list[_Waiting] = []
-        self._busy: dict[int, list[_Waiting]] = {}  # by pharmacy: posts that wait for its turn, longest untried first
+        self._locked: dict[int, list[_Waiting]] = {}  # by pharmacy; the one tried longest ago comes first
         self._bytes: dict[int, int] = {}  # by pharmacy
-        self._all_bytes = 0
+        self._total_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._flushing = self._retrying = False
+        self._is_flushing = self._is_retrying = False
 
     def check(self, pharmacy_id: int) -> None:
-        """Unavailable when too many posts wait already, of this pharmacy or of all."""
-        of_one = self._bytes.get(pharmacy_id, 0)
-        if self._all_bytes >= self._limits.total or of_one >= self._limits.pharmacy:
+        """Raise Unavailable if the queue of this pharmacy, or of all, is full."""
+        pharmacy_bytes = self._bytes.get(pharmacy_id, 0)
+        if self._total_bytes >= self._limits.total or pharmacy_bytes >= self._limits.pharmacy:
             raise Unavailable("commit_queue_full", _RETRY_AFTER_SECONDS)
 
     async def __call__(self, post: Submission) -> Outcome:
-        """What became of a post, once that is durable; Unavailable when too many wait, or the turn is held too long."""
-        if post.location is None:  # what is durable already takes no room
+        """Return the outcome of a post once it is durable.
+
+        Raise Unavailable if the queue is full or the pharmacy's turn stays locked.
+        """
+        if post.location is None:  # a stored body needs no memory here
             self.check(post.pharmacy_id)
         waiting = _Waiting(post, asyncio.get_running_loop().create_future())
         self._count(post.pharmacy_id, waiting.size)
         waiting.outcome.add_done_callback(lambda _: self._count(post.pharmacy_id, -waiting.size))
         self._waiting.append(waiting)
-        if not self._flushing:
-            self._flushing = True
+        if not self._is_flushing:
+            self._is_flushing = True
             self._start(self._flush())
         return await asyncio.shield(waiting.outcome)
 
     async def close(self) -> None:
-        """Wait for commits under way."""
+        """Wait for running commits."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _count(self, pharmacy_id: int, size: int) -> None:
-        self._all_bytes += size
+        self._total_bytes += size
         self._bytes[pharmacy_id] = self._bytes.get(pharmacy_id, 0) + size
         if not self._bytes[pharmacy_id]:
             del self._bytes[pharmacy_id]
@@ -95,47 +99,48 @@ class GroupCommit:
     async def _flush(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = _first(self._waiting)
-                self._set_aside([one for one in group if one.post.pharmacy_id in self._busy])
-                free = [one for one in group if one.post.pharmacy_id not in self._busy]
+                group, self._waiting = _split_group(self._waiting)
+                self._set_aside([one for one in group if one.post.pharmacy_id in self._locked])
+                free = [one for one in group if one.post.pharmacy_id not in self._locked]
                 self._set_aside(await self._commit(free))
         finally:
-            self._flushing = False
+            self._is_flushing = False
 
     def _set_aside(self, posts: list[_Waiting]) -> None:
         for one in posts:
-            self._busy.setdefault(one.post.pharmacy_id, []).append(one)
-        if posts and not self._retrying:
-            self._retrying = True
+            self._locked.setdefault(one.post.pharmacy_id, []).append(one)
+        if posts and not self._is_retrying:
+            self._is_retrying = True
             self._start(self._retry())
 
     async def _retry(self) -> None:
-        """Try the posts of busy pharmacies again, together: none of them waits for another's turn."""
+        """Retry the posts of all locked pharmacies together until none is left."""
         pause = _MIN_RETRY_SECONDS
         try:
-            while self._busy:
+            while self._locked:
                 await asyncio.sleep(pause)
-                group, _ = _first([one for posts in self._busy.values() for one in posts])
-                still = await self._commit(group)
-                pause = min(2 * pause, _MAX_RETRY_SECONDS) if len(still) == len(group) else _MIN_RETRY_SECONDS
-                self._put_back(group, still)
+                group, _ = _split_group([one for posts in self._locked.values() for one in posts])
+                still_locked = await self._commit(group)
+                is_stuck = len(still_locked) == len(group)
+                pause = min(2 * pause, _MAX_RETRY_SECONDS) if is_stuck else _MIN_RETRY_SECONDS
+                self._put_back(group, still_locked)
         finally:
-            self._retrying = False
+            self._is_retrying = False
 
-    def _put_back(self, group: list[_Waiting], still: list[_Waiting]) -> None:
-        """Forget what is done; pharmacies still busy go behind the others."""
+    def _put_back(self, group: list[_Waiting], still_locked: list[_Waiting]) -> None:
+        """Remove the posts of `group` that are done; move pharmacies that are still locked to the end."""
         tried = {id(one) for one in group}
-        left = {id(one) for one in still if monotonic() - one.since < _TURN_TIMEOUT_SECONDS}
-        for one in still:
-            if id(one) not in left:
+        remaining = {id(one) for one in still_locked if monotonic() - one.since < _TURN_TIMEOUT_SECONDS}
+        for one in still_locked:
+            if id(one) not in remaining:
                 one.refuse(Unavailable("turn_busy", _RETRY_AFTER_SECONDS))
         for pharmacy in {one.post.pharmacy_id: None for one in group}:
-            posts = [one for one in self._busy.pop(pharmacy) if id(one) not in tried or id(one) in left]
+            posts = [one for one in self._locked.pop(pharmacy) if id(one) not in tried or id(one) in remaining]
             if posts:
-                self._busy[pharmacy] = posts
+                self._locked[pharmacy] = posts
 
     async def _commit(self, group: list[_Waiting]) -> list[_Waiting]:
-        """Those whose pharmacy's turn is held by somebody else; the others have their outcome."""
+        """Commit a group, and return the posts whose pharmacy's turn is locked by another transaction."""
         if not group:
             return []
         try:
@@ -147,20 +152,24 @@ class GroupCommit:
         done = [(one, outcome) for one, outcome in zip(group, outcomes, strict=True) if outcome is not None]
         for one, outcome in done:
             one.outcome.set_result(outcome)
-        told = [(one.post, got) for one, got in done if isinstance(got, Receipt) and got.batch_id == one.post.id]
-        if told:
-            self._committed(told)
+        accepted = [
+            (one.post, outcome)
+            for one, outcome in done
+            if isinstance(outcome, Receipt) and outcome.batch_id == one.post.id
+        ]
+        if accepted:
+            self._on_committed(accepted)
         return [one for one, outcome in zip(group, outcomes, strict=True) if outcome is None]
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
-        # Many posts share it: what it logs is of no single trace.
+        # An empty context: many posts share the task, so it must not log under the trace of one of them.
         task = asyncio.create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-def _first(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
-    """Those that go together, at least one, and the rest."""
+def _split_group(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Return the posts of the next commit, at least one, and the rest."""
     size = count = 0
     for one in waiting[:_MAX_POSTS_PER_COMMIT]:
         size += len(one.post.body or b"")

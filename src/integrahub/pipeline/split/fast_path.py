@@ -126,7 +126,7 @@ class FastPath:
                 self._database, found, self._worker_id, limits.max_record, limits.window
             )
         _count(settled, perf_counter() - begun)
-        batch_log.settled(found, settled, perf_counter() - begun)
+        batch_log.log_fast_path(found, settled, perf_counter() - begun)
         await publish_all_finished(self._bus, [(one.batch_id, one.status) for one in settled])
         for turn in passed:
             await publish_turn(self._bus, turn)

@@ -110,7 +110,7 @@ class Split:
         ERRORS.add("split", fault.code)
         turn = await batches.fail(self._database, claim, fault, self._limits.window)
         if turn:
-            batch_log.failed(claim, fault)
+            batch_log.log_failed(claim, fault)
             await publish_finished(self._bus, claim["id"], BatchStatus.FAILED)
             await publish_turn(self._bus, turn)
 
