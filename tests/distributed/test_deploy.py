@@ -22,7 +22,8 @@ from psycopg.errors import InsufficientPrivilege
 from integrahub.db.embedded import binaries
 from integrahub.db.schema.migrate import available, migrate
 from integrahub.db.schema.version import is_proven
-from integrahub.domain.events import CHUNKS_READY, GROUPS
+from integrahub.domain.events import CHUNKS_READY
+from integrahub.domain.steps import GROUPS
 from integrahub.settings.model import Settings
 from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.acceptance.conftest import Installation, installed, on_kafka_and_s3

@@ -9,12 +9,13 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from integrahub.domain.steps import STEP_TABLE
 from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.telemetry.instruments import Metric
 from integrahub.telemetry.metrics import registry as metrics
 
 _STATES = {0.0: CircuitState.CLOSED, 1.0: CircuitState.HALF_OPEN, 2.0: CircuitState.OPEN}
-_TOPIC_OF = {"split": "batches.received", "upsert": "chunks.ready", "finish": "batches.upserted"}
+_TOPIC_OF = {step.name: topic for step in STEP_TABLE for topic in step.groups if len(step.groups) == 1}
 _TROUBLES = {
     "unaccounted_records": metrics.UNACCOUNTED_RECORDS,
     "dead_letters": metrics.DEAD_LETTERS,

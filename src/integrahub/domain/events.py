@@ -11,14 +11,6 @@ CHUNKS_FAILED = "chunks.failed"
 BATCHES_UPSERTED = "batches.upserted"
 BATCHES_FINISHED = "batches.finished"
 MESSAGES_DEAD = "messages.dead"
-# Who consumes a topic: the names that lag is told under.
-GROUPS = {
-    BATCHES_RECEIVED: "chunker-workers",
-    CHUNKS_READY: "upsert-workers",
-    BATCHES_UPSERTED: "finish-workers",
-    CHUNKS_FAILED: "failure-workers",
-    MESSAGES_DEAD: "dead-letter-workers",
-}
 
 
 class BatchReceived(msgspec.Struct, frozen=True, rename="camel"):

@@ -10,7 +10,8 @@ from integrahub.bus.kafka.config import KafkaOptions, client_options
 from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 from integrahub.domain.errors import ConfigurationError
-from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY, GROUPS
+from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY
+from integrahub.domain.steps import GROUPS
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
 from integrahub.storage.files import FileStorage

@@ -10,7 +10,7 @@ from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.db.monitoring import backlog, statistics, workers
 from integrahub.db.monitoring import reconciliation as reconciliations
-from integrahub.domain.events import GROUPS
+from integrahub.domain.steps import GROUPS, STEPS
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.telemetry import exposition, snapshots
 from integrahub.telemetry.instruments import Metric, Values
@@ -20,7 +20,6 @@ from integrahub.telemetry.snapshots import Counts
 
 _SHARE = 0.4  # of the time a scraper waits, the database and the bus may take
 _DEGREES = {CircuitState.CLOSED: 0.0, CircuitState.HALF_OPEN: 1.0, CircuitState.OPEN: 2.0}
-_STEPS = ("api", "split", "upsert", "finish", "sweep", "failures", "reconcile", "statistics")
 _log = structlog.get_logger()
 
 
@@ -70,7 +69,7 @@ class MetricsScrape:
 
     async def _workers(self) -> AsyncIterator[tuple[Metric, Values]]:
         rows = await workers.live_by_step(self._database)
-        live = dict.fromkeys((*_STEPS, *self._most), 0) | {row["step"]: row["live"] for row in rows}
+        live = dict.fromkeys(("api", *STEPS, *self._most), 0) | {row["step"]: row["live"] for row in rows}
         restarts = dict.fromkeys(live, 0) | {row["step"]: row["restarts"] for row in rows}
         yield metrics.WORKERS_ACTIVE, {(step,): [count] for step, count in live.items()}
         yield metrics.WORKERS_MAX, {(step,): [self._most.get(step, 1)] for step in live}

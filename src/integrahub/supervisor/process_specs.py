@@ -5,10 +5,12 @@ import socket
 from dataclasses import dataclass
 
 from integrahub.db.tenancy import DatabaseRole as Login
+from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from integrahub.supervisor.autoscaler import ReplicaRange
 
-REST = "finish,sweep,failures,reconcile,statistics"
+# Light steps that share one process.
+REST = ",".join(step for step in STEPS if step not in ("split", "upsert"))
 
 
 # What a process of a login never needs: others of the same account may read its environment (/proc/PID/environ).

@@ -9,8 +9,9 @@ import structlog
 
 from integrahub.bus.base import Delivery
 from integrahub.domain.errors import IntegraHubError, Transient
-from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
+from integrahub.domain.events import MESSAGES_DEAD
 from integrahub.domain.failures import cause_of, failure_of
+from integrahub.domain.steps import STEP_OF_TOPIC
 from integrahub.hub.hub import Hub
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.registry import ERRORS
@@ -20,13 +21,6 @@ from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
 
 Step = Callable[[bytes], Awaitable[None]]
-_STEP_OF = {
-    BATCHES_RECEIVED: "split",
-    CHUNKS_READY: "upsert",
-    BATCHES_UPSERTED: "finish",
-    CHUNKS_FAILED: "failures",
-    MESSAGES_DEAD: "failures",
-}
 _RECEIVE_TIMEOUT_SECONDS = 1.0  # short, so that the consumer notices `stop`
 _OUTAGE_PAUSE_SECONDS = 1.0
 _log = structlog.get_logger()
@@ -64,7 +58,7 @@ async def consume(
 
 def _seconds_until_closed(hub: Hub, topic: str) -> float:
     """Return the seconds until all breakers that concern the topic allow work."""
-    step_breaker = hub.step_breakers.get(_STEP_OF[topic])
+    step_breaker = hub.step_breakers.get(STEP_OF_TOPIC[topic])
     own = step_breaker.retry_after() if step_breaker else 0.0
     return max(*(breaker.retry_after() for breaker in hub.breakers.values()), own)
 
@@ -75,7 +69,7 @@ async def _process_and_ack(hub: Hub, step: Step, delivery: Delivery, stop: async
             if await _process(hub, step, delivery, limit):
                 await hub.bus.ack([delivery])
         except Transient as error:
-            ERRORS.add(_STEP_OF[delivery.topic], cause_of(error))
+            ERRORS.add(STEP_OF_TOPIC[delivery.topic], cause_of(error))
             _log.warning("dependency unavailable, message will be redelivered", action="process", error=str(error))
             await sleep_until_stop(stop, _OUTAGE_PAUSE_SECONDS)
 
@@ -96,7 +90,7 @@ async def _process(hub: Hub, step: Step, delivery: Delivery, limit: DeliveryLimi
 async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Exception, limit: DeliveryLimit) -> bool:
     """Publish the message to the dead-letter topic if it is unreadable or failed too often; return whether it was."""
     unreadable = isinstance(error, msgspec.MsgspecError)
-    ERRORS.add(_STEP_OF[delivery.topic], "message_unreadable" if unreadable else cause_of(error))
+    ERRORS.add(STEP_OF_TOPIC[delivery.topic], "message_unreadable" if unreadable else cause_of(error))
     if unreadable:
         _log.error("message is not decodable", action="process", topic=delivery.topic, error=str(error))
     else:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from integrahub.domain.errors import ConfigurationError
-from integrahub.domain.events import GROUPS
+from integrahub.domain.steps import GROUPS
 
 LARGEST = 4 << 20  # bytes of a dead message: room for whatever the other topics take, wrapped
 Value = str | int | float | bool

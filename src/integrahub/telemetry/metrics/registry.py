@@ -4,8 +4,8 @@ No label has values without bound: what is of one pharmacy lives in the database
 """
 
 from integrahub.domain.batches import FINAL, LoadType
-from integrahub.domain.events import GROUPS
 from integrahub.domain.products import SETTLED
+from integrahub.domain.steps import CONSUMING_STEPS, GROUPS
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric, MetricSource
 from integrahub.telemetry.metrics.protection import GUARDS
 
@@ -99,9 +99,7 @@ ERRORS = Counter(
     name="integrahub_errors_total",
     unit="failures",
     labels=("step", "code"),
-    initial_labels=[
-        (step, "dependency_unavailable") for step in ("ingest", "split", "upsert", "finish", "failures", "periodic")
-    ],
+    initial_labels=[(step, "dependency_unavailable") for step in ("ingest", *CONSUMING_STEPS, "periodic")],
     meaning="Work that failed, by step and cause: a refusal's code, an SQLSTATE, or the class of the fault",
     remedy="`dependency_unavailable`: /health. Other codes: the log's lines with `action` of that step.",
 )
