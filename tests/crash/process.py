@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import uvicorn
 
-from integrahub.api.app import create
+from integrahub.api.app import create_app
 from integrahub.db.monitoring import workers
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
@@ -21,7 +21,7 @@ from tests.crash.crash_points import Points, WatchedBus, WatchedDatabase, Watche
 
 async def _serve(hub: Hub, stop: asyncio.Event) -> None:
     ingest = hub.ingest()
-    config = uvicorn.Config(create(hub, ingest), port=hub.settings.port, ws="none", log_config=None)
+    config = uvicorn.Config(create_app(hub, ingest), port=hub.settings.port, ws="none", log_config=None)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())
     await stop.wait()

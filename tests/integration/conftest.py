@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from integrahub.api.app import create
+from integrahub.api.app import create_app
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.steps import STEPS
 from integrahub.hub.bootstrap import open_hub
@@ -92,7 +92,7 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()
         loops_running = [asyncio.ensure_future(loop) for loop in build_loops(worker, steps, stop)]
-        app = create(api, ingest)
+        app = create_app(api, ingest)
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
             yield Client(http, replace(hub, breakers=api.breakers, step_breakers=worker.step_breakers), app=app)

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from integrahub.api.middleware.https import SecurityHeaders
 from integrahub.settings.model import Settings
 from integrahub.web.server import server_of
-from integrahub.web.tls import SecurityHeaders
 
 _PATIENCE = 20.0  # seconds
 

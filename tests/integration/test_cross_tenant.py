@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrahub.api.app import create, describe
+from integrahub.api.app import build_openapi, create_app
 from integrahub.domain.api_keys import Scope
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
@@ -25,7 +25,7 @@ _READS = {"GET"}
 
 
 def _routes(client: Client) -> list[tuple[str, str]]:
-    document = describe(create(client.hub, client.hub.ingest()))
+    document = build_openapi(create_app(client.hub, client.hub.ingest()))
     operations = [
         (verb.upper(), path, told) for path, verbs in document["paths"].items() for verb, told in verbs.items()
     ]

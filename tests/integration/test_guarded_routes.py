@@ -13,7 +13,7 @@ import pytest
 
 from integrahub.api import app
 from integrahub.api.auth.guarded_route import MAX_BODY_BYTES
-from integrahub.api.middleware.unauthenticated_limit import Strangers
+from integrahub.api.middleware.unauthenticated_limit import UnauthenticatedLimit
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
@@ -128,7 +128,7 @@ async def test_few_requests_without_a_key_are_worked_on_at_once_and_those_with_o
     async def ask(path: str, *headers: bytes) -> None:
         await gate({"type": "http", "path": path, "headers": [(name, b"k") for name in headers]}, None, None)
 
-    gate = Strangers(inside)
+    gate = UnauthenticatedLimit(inside)
     asked = [asyncio.create_task(ask(path)) for path in ("/docs", "/health") for _ in range(50)]
     asked += [asyncio.create_task(ask("/v1/products", b"x-api-key")) for _ in range(20)]
     for _ in range(30):
@@ -154,7 +154,7 @@ async def test_of_requests_without_a_key_one_begins_in_a_turn_of_the_event_loop(
     async def inside(scope: Any, receive: Any, send: Any) -> None:
         begun.append(turn)
 
-    gate = Strangers(inside)
+    gate = UnauthenticatedLimit(inside)
     count()
     async with asyncio.timeout(20):
         await asyncio.gather(*(gate({"type": "http", "path": "/livez", "headers": []}, None, None) for _ in range(8)))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrahub.access.blocked_lookups import FirstLooks, NoRoom, SecondLooks
+from integrahub.access.blocked_lookups import BlockedLookupLimit, LookupLimit, LookupLimitReached
 from integrahub.access.rate_limiter import RateLimiter
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import generate_key
@@ -117,7 +117,7 @@ async def test_keys_that_people_choose_are_guessed_no_faster_from_a_blocked_addr
 
 
 async def test_look_ups_of_a_blocked_address_are_few_at_once() -> None:
-    looks, under_way, most = SecondLooks(), 0, 0
+    looks, under_way, most = BlockedLookupLimit(), 0, 0
 
     async def look() -> bool:
         nonlocal under_way, most
@@ -129,7 +129,7 @@ async def test_look_ups_of_a_blocked_address_are_few_at_once() -> None:
 
     found = await asyncio.gather(*(looks("a", look, is_chosen=False) for _ in range(300)), return_exceptions=True)
     assert most == 2 and sum(one is True for one in found) == 100
-    assert all(isinstance(one, NoRoom) for one in found if one is not True)
+    assert all(isinstance(one, LookupLimitReached) for one in found if one is not True)
 
 
 async def test_a_key_for_all_pharmacies_is_counted_by_itself_too(settings: Settings) -> None:
@@ -196,7 +196,7 @@ async def test_a_limiter_that_hangs_holds_nobody_up(limited: Client) -> None:
 
 
 async def test_keys_not_seen_before_are_looked_up_two_at_once_for_an_address() -> None:
-    looks, under_way, seen = FirstLooks(), 0, set[int]()
+    looks, under_way, seen = LookupLimit(), 0, set[int]()
     go_on = asyncio.Event()
 
     async def look(place: str) -> None:

@@ -13,11 +13,11 @@ _MAX_ADDRESSES = 10_000
 Found = TypeVar("Found")
 
 
-class NoRoom(Exception):
+class LookupLimitReached(Exception):
     """As many keys are looked up as may be."""
 
 
-class FirstLooks:
+class LookupLimit:
     """Bound the look-ups of keys that are not remembered, by address: a flood of keys leaves the database to others."""
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class FirstLooks:
                 self._of[place] = free, count - 1
 
 
-class SecondLooks:
+class BlockedLookupLimit:
     """Bound the look-ups of blocked addresses.
 
     A key the hub made cannot be guessed, so only the cost of looking counts; one that a person chose might be.
@@ -49,9 +49,9 @@ class SecondLooks:
         self._chosen: dict[str, tuple[float, int]] = {}  # by address: when the count began, and the count
 
     async def __call__(self, place: str, look: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
-        """Return what `look` finds; NoRoom when there is none."""
+        """Return what `look` finds; LookupLimitReached when there is none."""
         if self._waiting >= _MAX_WAITING or (is_chosen and not self._take(place)):
-            raise NoRoom
+            raise LookupLimitReached
         self._waiting += 1
         try:
             async with self._free:

@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 
-from integrahub.access.blocked_lookups import Found, NoRoom, SecondLooks
+from integrahub.access.blocked_lookups import BlockedLookupLimit, Found, LookupLimitReached
 from integrahub.db.accounts import rate_limits as rate_windows
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
@@ -88,7 +88,7 @@ class RateLimits:
         self._failed_keys = failed_keys
         self._vendors = vendors
         self._blocked: dict[str, float] = {}  # address -> monotonic seconds
-        self._second_looks = SecondLooks()
+        self._second_looks = BlockedLookupLimit()
 
     async def post(self, caller: Caller, cnpj: str, own: str | None) -> dict[str, str]:
         """Count a post by its key when that has a limit of its own, else by its pharmacy, whose own limit is `own`.
@@ -129,7 +129,7 @@ class RateLimits:
         """
         try:
             return await self._second_looks(client_network(address), look, is_chosen=is_chosen)
-        except NoRoom:
+        except LookupLimitReached:
             raise self.too_many_keys(address) from None
 
     def too_many_keys(self, address: str) -> TooManyRequests:
@@ -150,7 +150,7 @@ class RateLimits:
             raise _too_many_keys(self._failed_keys, taken)
 
 
-def refuse_over(code: str, limit: RateLimit, taken: WindowUsage | float | None) -> None:
+def raise_if_limited(code: str, limit: RateLimit, taken: WindowUsage | float | None) -> None:
     """Raise TooManyRequests with this code when nothing was granted."""
     if isinstance(taken, float):
         headers = _headers(code.removesuffix("_limited"), limit, 0, taken)

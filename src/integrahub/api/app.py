@@ -10,17 +10,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from integrahub import __version__
+from integrahub.access.audit import Audit
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.api import problems as errors
 from integrahub.api.auth.authentication import ApiKeyAuthenticator
-from integrahub.api.auth.guarded_route import Door
-from integrahub.api.auth.metrics_access import Insight
+from integrahub.api.auth.guarded_route import RequestGuard
+from integrahub.api.auth.metrics_access import MetricsAccess
 from integrahub.api.middleware.methods import Methods
-from integrahub.api.middleware.read_limits import ReadBounds, Reads
+from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST
-from integrahub.api.openapi.problems import PROBLEM, SECURITY, tell_refusals
-from integrahub.api.pharmacy_cache import Creation, KnownPharmacies
+from integrahub.api.openapi.problems import PROBLEM_SCHEMA, SECURITY, add_problem_responses
+from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
 from integrahub.api.routes import api_keys as keys
 from integrahub.api.routes import audit_log as audit
 from integrahub.api.routes import batches, dead_letters, health, metrics, schemas
@@ -28,8 +29,7 @@ from integrahub.api.routes import docs_page as pages
 from integrahub.api.routes import operations as replays
 from integrahub.api.routes import pharmacies as admin
 from integrahub.api.routes import products as catalogue
-from integrahub.api.routes.audit_log import Audit
-from integrahub.api.routes.ingest import PATH, BodyLimits, IngestRoute
+from integrahub.api.routes.ingest import PATH, BodyLimits, IngestHandler
 from integrahub.domain.api_keys import Scope
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
@@ -41,7 +41,7 @@ OPENAPI = "/openapi.json"
 _ABOUT = "Post catalogues, follow batches, query products. Errors are RFC 9457 problem+json."
 
 
-def create(hub: Hub, ingest: Ingest) -> FastAPI:
+def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     """The app over an opened hub."""
     app = FastAPI(
         title="IntegraHub",
@@ -59,19 +59,19 @@ def create(hub: Hub, ingest: Ingest) -> FastAPI:
     known = ApiKeyAuthenticator(hub.all_tenants, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
     errors.install(app)
     post = _post_route(hub, ingest, known, limits, limiter)
-    app.state.door = Door(settings.body_patience, Reads(limiter, _read_bounds(settings)))
+    app.state.guard = RequestGuard(settings.body_patience, ReadLimiter(limiter, _read_bounds(settings)))
     app.router.routes[:0] = [Route(OPENAPI, _openapi), Route(PATH, post, methods=["POST"])]
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
     app.include_router(pages.router(f"{app.title} API"))
     app.add_middleware(Methods)
     app.add_middleware(TelemetryMiddleware, post=post)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     return app
 
 
-def _read_bounds(settings: Settings) -> ReadBounds:
-    return ReadBounds(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
+def _read_bounds(settings: Settings) -> ReadLimits:
+    return ReadLimits(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
 
 
 def _post_route(
@@ -79,18 +79,18 @@ def _post_route(
 ) -> "IngestEndpoint":
     settings = hub.settings
     bounds = BodyLimits(settings.max_payload_size, settings.max_inflation, settings.body_patience)
-    poster = known.allowing(Scope.INGEST)
-    creation = Creation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
-    found = KnownPharmacies(hub.database, limiter, creation)
+    poster = known.require(Scope.INGEST)
+    creation = PharmacyCreation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
+    found = PharmacyCache(hub.database, limiter, creation)
     decoding = Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads)
     own: dict[str, Any] = {"bounds": bounds, "decoding": decoding, "verify_cnpj": settings.verify_cnpj}
-    return IngestEndpoint(IngestRoute(ingest, hub.database, poster, limits, found, **own))
+    return IngestEndpoint(IngestHandler(ingest, hub.database, poster, limits, found, **own))
 
 
 def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
     verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.all_tenants), hub.all_tenants
-    reader, viewer, operator = (known.allowing(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
-    insight = Insight(viewer, is_public=hub.settings.is_insight_public)
+    reader, viewer, operator = (known.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
+    insight = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(hub.reads, hub.storage, reader),
         catalogue.router(hub.reads, reader, verify),
@@ -105,12 +105,12 @@ def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list
     ]
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
+def build_openapi(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document; the hot route, which the framework does not parse, is described by hand."""
     if not app.openapi_schema:
         document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes)
-        document["paths"] = {PATH: {"post": INGEST}} | tell_refusals(document["paths"])
-        document["components"]["schemas"]["Problem"] = PROBLEM
+        document["paths"] = {PATH: {"post": INGEST}} | add_problem_responses(document["paths"])
+        document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
         document["components"]["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in SECURITY]
         app.openapi_schema = document
@@ -121,14 +121,14 @@ async def _openapi(request: Request) -> Response:
     """Answer with the document, encoded once: the framework would encode it for every stranger who asks."""
     app = request.app
     if not hasattr(app.state, "openapi"):
-        app.state.openapi = msgspec.json.encode(describe(app))
+        app.state.openapi = msgspec.json.encode(build_openapi(app))
     return Response(app.state.openapi, media_type="application/json")
 
 
 class IngestEndpoint:
     """An endpoint that is called with the raw request and renders its own refusals."""
 
-    def __init__(self, route: IngestRoute) -> None:
+    def __init__(self, route: IngestHandler) -> None:
         self._route = route
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -136,5 +136,5 @@ class IngestEndpoint:
         try:
             response = await self._route(request)
         except Exception as fault:
-            response = await errors.answer_to(request, fault)
+            response = await errors.render_exception(request, fault)
         await response(scope, receive, send)

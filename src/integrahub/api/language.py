@@ -14,7 +14,7 @@ def language_of(request: Request) -> Language:
     return choose(",".join(request.headers.getlist("accept-language")))
 
 
-def mark(response: Response, language: Language) -> None:
+def set_language_headers(response: Response, language: Language) -> None:
     """Say in an answer which language it has, and that another client may get another."""
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"
@@ -22,8 +22,8 @@ def mark(response: Response, language: Language) -> None:
 
 async def _spoken(request: Request, response: Response) -> Language:
     language = language_of(request)
-    mark(response, language)
+    set_language_headers(response, language)
     return language
 
 
-Spoken = Annotated[Language, Depends(_spoken)]  #: of a route that answers with a dict
+AnswerLanguage = Annotated[Language, Depends(_spoken)]  #: of a route that answers with a dict

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Any, NamedTuple
 
-from integrahub.access.rate_limiter import RateLimiter, refuse_over
+from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
@@ -18,17 +18,17 @@ _FRESH_SECONDS = 5.0  # a pharmacy's settings are remembered
 _MAX_KNOWN = 100_000
 
 
-class Creation(NamedTuple):
+class PharmacyCreation(NamedTuple):
     """Whether a key for all pharmacies may make new ones by posting, and how many (None: any number)."""
 
     is_allowed: bool
     rate: RateLimit | None
 
 
-class KnownPharmacies:
+class PharmacyCache:
     """Find the pharmacy of a post. One that is not known is made, within the bounds of keys that reach all."""
 
-    def __init__(self, database: Database, limiter: RateLimiter, creation: Creation) -> None:
+    def __init__(self, database: Database, limiter: RateLimiter, creation: PharmacyCreation) -> None:
         self._database = database
         self._limiter = limiter
         self._creation = creation
@@ -62,4 +62,4 @@ class KnownPharmacies:
             raise Forbidden("pharmacy_not_registered", cnpj=cnpj)
         if self._creation.rate is not None and caller.rate_limit != "off":
             taken = await self._limiter.take(f"new:{caller.name}", self._creation.rate)
-            refuse_over("pharmacies_limited", self._creation.rate, taken)
+            raise_if_limited("pharmacies_limited", self._creation.rate, taken)

@@ -32,7 +32,7 @@ def problem_body(
     }
 
 
-def bare_refusal(status: HTTPStatus, code: str, *headers: str, **facts: object) -> bytes:
+def raw_problem(status: HTTPStatus, code: str, *headers: str, **facts: object) -> bytes:
     """Return a whole answer that closes its connection, for a request without a readable head: no language is known."""
     told = render_message(code, facts)
     body = msgspec.json.encode(problem_body(status, status.phrase, code, told, DEFAULT, ""))

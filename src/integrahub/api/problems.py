@@ -12,13 +12,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from integrahub.api.language import language_of, mark
+from integrahub.api.language import language_of, set_language_headers
 from integrahub.api.middleware.methods import allowed
 from integrahub.api.problem_body import MEDIA_TYPE, problem_body
 from integrahub.domain.errors import InvalidData, Problem, Transient
 from integrahub.domain.failures import cause_of
 from integrahub.domain.messages.catalog import render_message
-from integrahub.domain.messages.fields import FIELDS, describe
+from integrahub.domain.messages.fields import FIELD_MESSAGES, describe
 from integrahub.domain.messages.security import Message
 from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.telemetry import tracing
@@ -37,7 +37,7 @@ def render(
     language = language_of(request)
     body = problem_body(status, error, code, told, language, tracing.current_trace_id())
     answer = JSONResponse(body | dict(members or {}), status, media_type=MEDIA_TYPE)
-    mark(answer, language)
+    set_language_headers(answer, language)
     return answer
 
 
@@ -70,7 +70,7 @@ async def _http(request: Request, fault: Exception) -> Response:
     if fault.status_code == HTTPStatus.NOT_FOUND:
         return render(request, fault.status_code, error, "route_not_found", **facts)
     # The framework could not read the body.
-    return render(request, fault.status_code, error, "request_unreadable", told=FIELDS["json_invalid"])
+    return render(request, fault.status_code, error, "request_unreadable", told=FIELD_MESSAGES["json_invalid"])
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
@@ -111,7 +111,7 @@ _ANSWERS: dict[type[Exception], Any] = {
 }
 
 
-async def answer_to(request: Request, fault: Exception) -> Response:
+async def render_exception(request: Request, fault: Exception) -> Response:
     """What a request is told that ended in a fault."""
     answer = next(_ANSWERS[kind] for kind in type(fault).__mro__ if kind in _ANSWERS)
     response: Response = await answer(request, fault)

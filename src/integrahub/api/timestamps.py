@@ -6,25 +6,25 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def wire_time(value: datetime) -> str:
+def format_time(value: datetime) -> str:
     """Return a time with an offset as answers have it, for example `2026-03-01T10:00:00.000Z`."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def in_wire_times(value: Any) -> Any:
+def format_times(value: Any) -> Any:
     """Return an answer's value with each time in it as answers have it."""
     if isinstance(value, datetime):
-        return wire_time(value)
+        return format_time(value)
     if isinstance(value, dict):
-        return {name: in_wire_times(item) for name, item in value.items()}
-    return [in_wire_times(item) for item in value] if isinstance(value, list) else value
+        return {name: format_times(item) for name, item in value.items()}
+    return [format_times(item) for item in value] if isinstance(value, list) else value
 
 
-def answering_in_wire_times(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+def with_formatted_times(endpoint: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     """Return a route's endpoint whose answer has the one form of time."""
 
     @functools.wraps(endpoint)
     async def answered(*given: Any, **named: Any) -> Any:
-        return in_wire_times(await endpoint(*given, **named))
+        return format_times(await endpoint(*given, **named))
 
     return answered

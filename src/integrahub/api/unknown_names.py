@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.domain.errors import BadRequest
-from integrahub.domain.messages.fields import UnfitField
+from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.near_names import nearest
 
 NOTICE = "X-Inova-Notice"
 _MOST = 10  # names in one notice
 
 
-def check_query(request: Request, known: set[str]) -> None:
+def reject_unknown_parameters(request: Request, known: set[str]) -> None:
     """Refuse a query parameter that the route does not have."""
     for name in request.query_params:
         if name not in known:
@@ -31,7 +31,7 @@ def add_notice(answer: Response, kind: str, names: Iterable[str]) -> None:
         answer.headers[NOTICE] = "; ".join([*before, f"ignored unknown {kind}: {', '.join(found[:_MOST])}"])
 
 
-class Members(BaseModel):
+class StrictModel(BaseModel):
     """A JSON object of a request, whose unknown members are refused by name."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +42,7 @@ class Members(BaseModel):
         if isinstance(given, dict) and cls.model_config.get("extra") == "forbid":
             for name in given:
                 if name not in cls.model_fields:
-                    raise UnfitField(
+                    raise InvalidField(
                         "member_unknown", name=str(name)[:60], nearest=nearest(str(name), cls.model_fields)
                     )
         return given

@@ -7,8 +7,8 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from integrahub.api.middleware.unauthenticated_limit import shows_key
-from integrahub.api.problem_body import bare_refusal
+from integrahub.api.middleware.unauthenticated_limit import has_key_header
+from integrahub.api.problem_body import raw_problem
 from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED
 from integrahub.web.connections import Connections
 from integrahub.web.tls_accept import Arrival
@@ -20,10 +20,10 @@ _MAX_PIPELINED = 32  # requests behind a body, parsed with it, that may wait for
 _END = b"\r\n\r\n"  # of a head
 _BUFFER = 16 * 1024  # bytes of an answer that may wait in this process for the client to take them
 _RETRY_SECONDS = 5
-_UNREADABLE = bare_refusal(HTTPStatus.BAD_REQUEST, "http_unreadable")
-_SLOW = bare_refusal(HTTPStatus.REQUEST_TIMEOUT, "head_slow", seconds=int(_SECONDS))
-_LARGE = bare_refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", limit=_BYTES)
-_FULL = bare_refusal(
+_UNREADABLE = raw_problem(HTTPStatus.BAD_REQUEST, "http_unreadable")
+_SLOW = raw_problem(HTTPStatus.REQUEST_TIMEOUT, "head_slow", seconds=int(_SECONDS))
+_LARGE = raw_problem(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", limit=_BYTES)
+_FULL = raw_problem(
     HTTPStatus.SERVICE_UNAVAILABLE, "connections_limited", f"retry-after: {_RETRY_SECONDS}", wait=_RETRY_SECONDS
 )
 
@@ -139,7 +139,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep bytes of a body; those of a request without a key are read by no route."""
-        if shows_key(self.headers):
+        if has_key_header(self.headers):
             super().on_body(body)
 
     def on_response_complete(self) -> None:

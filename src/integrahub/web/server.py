@@ -13,7 +13,8 @@ from uuid import uuid4
 import uvicorn
 import uvloop
 
-from integrahub.api.app import create
+from integrahub.api.app import create_app
+from integrahub.api.middleware.https import HTTPSRedirect, SecurityHeaders
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.bootstrap import open_hub
 from integrahub.secrets.local import show_new_key
@@ -24,7 +25,7 @@ from integrahub.telemetry.probe_server import Probes
 from integrahub.telemetry.setup import raise_descriptor_limit, telemetry_for
 from integrahub.web.connections import Bounds, Connections
 from integrahub.web.header_timeout import HeaderTimeoutProtocol
-from integrahub.web.tls import Certificate, HTTPSRedirect, SecurityHeaders
+from integrahub.web.tls import Certificate
 from integrahub.web.tls_accept import Arrival, TlsGate
 
 _ACCEPTED_AT_ONCE = 64  # connections, of those that wait, in a turn of the event loop
@@ -42,7 +43,7 @@ async def serve(settings: Settings) -> None:
     async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
         show_new_key(hub.operator)
         ingest = hub.ingest()
-        app = SecurityHeaders(create(hub, ingest), tls=certificate is not None)
+        app = SecurityHeaders(create_app(hub, ingest), tls=certificate is not None)
         server = server_of(settings, app, settings.port, certificate)
         gauges = hub.metrics_scrape()
         # Without storage or bus it still has answers to give, a 503 with Retry-After among them.

@@ -6,14 +6,14 @@ import sys
 _PROGRAM = """
 import sys
 import typer
-from integrahub.api.app import create
+from integrahub.api.app import create_app
 from integrahub.cli.app import app
 from integrahub.supervisor.main import up
 from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 from integrahub.worker.process import work
 hub = compose_hub(Settings(database_url="postgresql://", data_dir="/nowhere"))
-create(hub, hub.ingest())
+create_app(hub, hub.ingest())
 assert len(dict(typer.main.get_command(app).commands)) > 15  # which imports every verb
 clients = ("confluent_kafka", "obstore", "boto3", "botocore", "opentelemetry.sdk", "opentelemetry.exporter")
 print([client for client in clients if client in sys.modules])

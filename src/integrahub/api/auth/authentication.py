@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.requests import Request
 
-from integrahub.access.blocked_lookups import FirstLooks
+from integrahub.access.blocked_lookups import LookupLimit
 from integrahub.access.rate_limiter import RateLimits
-from integrahub.api.auth.refused_logins import RefusedLogins
-from integrahub.api.timestamps import wire_time
+from integrahub.api.auth.failed_key_log import FailedKeyLog
+from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import api_keys
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
@@ -48,13 +48,13 @@ class ApiKeyAuthenticator:
         self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._known: dict[bytes, tuple[Caller, float]] = {}
-        self._refused = RefusedLogins()
-        self._first_looks = FirstLooks()
+        self._refused = FailedKeyLog()
+        self._first_looks = LookupLimit()
         self._asked = SingleFlight[bytes, Caller | Unauthorized]()
 
-    def allowing(self, scope: Scope) -> "KeyCheck":
+    def require(self, scope: Scope) -> "ScopeCheck":
         """Return the check that a request's key has this scope."""
-        return KeyCheck(self, scope)
+        return ScopeCheck(self, scope)
 
     async def caller(self, request: Request) -> Caller:
         """Return whose key a request carries, looked up once a request; Unauthorized when it is nobody's."""
@@ -121,7 +121,7 @@ class ApiKeyAuthenticator:
         if row is None:
             return Unauthorized("key_invalid")
         if row["is_expired"]:
-            return Unauthorized("key_expired", expired_at=wire_time(row["expires_at"]))
+            return Unauthorized("key_expired", expired_at=format_time(row["expires_at"]))
         if len(self._known) >= _MOST:
             self._known.clear()
         caller = _caller_of(row)
@@ -129,7 +129,7 @@ class ApiKeyAuthenticator:
         return caller
 
 
-class KeyCheck:
+class ScopeCheck:
     """The key of a request, for a route that asks for one scope: Unauthorized without a key, Forbidden without it."""
 
     def __init__(self, keys: ApiKeyAuthenticator, scope: Scope) -> None:

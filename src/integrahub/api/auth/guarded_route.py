@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from integrahub.api.auth.authentication import KeyCheck
-from integrahub.api.middleware.read_limits import Reads
-from integrahub.api.timestamps import answering_in_wire_times
-from integrahub.api.unknown_names import add_notice, check_query
+from integrahub.api.auth.authentication import ScopeCheck
+from integrahub.api.middleware.read_limits import ReadLimiter
+from integrahub.api.timestamps import with_formatted_times
+from integrahub.api.unknown_names import add_notice, reject_unknown_parameters
 from integrahub.domain.api_keys import Scope
 from integrahub.domain.errors import PayloadTooLarge, RequestTimeout
 
@@ -24,17 +24,17 @@ LEGACY = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmac
 Handle = Callable[[Request], Awaitable[Response]]
 
 
-class Door:
+class RequestGuard:
     """Admit requests: authenticate, then read the body, at most MAX_BODY_BYTES of it within `patience` seconds.
 
-    Reads of clients then have the bounds of `reads`.
+    ReadLimiter of clients then have the bounds of `reads`.
     """
 
-    def __init__(self, patience: float, reads: Reads) -> None:
+    def __init__(self, patience: float, reads: ReadLimiter) -> None:
         self._patience = patience
         self._reads = reads
 
-    async def __call__(self, request: Request, check: KeyCheck | None, handle: Handle) -> Response:
+    async def __call__(self, request: Request, check: ScopeCheck | None, handle: Handle) -> Response:
         """Return the route's answer. Problems: those of the key, 413 for a large body, 408 for a slow one."""
         if check is None:
             return await handle(request)
@@ -81,20 +81,20 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-class KeyedRoute(APIRoute):
+class AuthenticatedRoute(APIRoute):
     """A route whose key is checked before the framework reads the body: it would read and parse the body first."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, answering_in_wire_times(endpoint), **options)
+        super().__init__(path, with_formatted_times(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the framework's handler behind the app's door."""
         handle = super().get_route_handler()
 
         async def admitted(request: Request) -> Response:
-            door: Door = request.app.state.door
+            guard: RequestGuard = request.app.state.guard
             check = self._check()
-            answer = await door(request, check, self._known_names_only(handle) if check else handle)
+            answer = await guard(request, check, self._known_names_only(handle) if check else handle)
             if self._is_legacy:
                 add_notice(answer, "parameters", [name for name in request.query_params if name not in self._known])
             return answer
@@ -104,7 +104,7 @@ class KeyedRoute(APIRoute):
     def _known_names_only(self, handle: Handle) -> Handle:
         async def checked(request: Request) -> Response:
             if not self._is_legacy:
-                check_query(request, self._known)
+                reject_unknown_parameters(request, self._known)
             return await handle(request)
 
         return checked
@@ -117,13 +117,13 @@ class KeyedRoute(APIRoute):
     def _known(self) -> set[str]:
         return {field.alias for field in self.dependant.query_params}
 
-    def _check(self) -> KeyCheck | None:
+    def _check(self) -> ScopeCheck | None:
         calls = (dependency.call for dependency in self.dependant.dependencies)
-        return next((call for call in calls if isinstance(call, KeyCheck)), None)
+        return next((call for call in calls if isinstance(call, ScopeCheck)), None)
 
 
-class KeyedRouter(APIRouter):
+class AuthenticatedRouter(APIRouter):
     """A router of such routes."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(route_class=KeyedRoute, **options)
+        super().__init__(route_class=AuthenticatedRoute, **options)

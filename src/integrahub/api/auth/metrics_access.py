@@ -2,14 +2,14 @@
 
 from starlette.requests import Request
 
-from integrahub.api.auth.authentication import KeyCheck, presented_key
+from integrahub.api.auth.authentication import ScopeCheck, presented_key
 from integrahub.domain.errors import IntegraHubError
 
 
-class Insight:
+class MetricsAccess:
     """`is_public`: METRICS_PUBLIC, by default whether only this machine reaches the port."""
 
-    def __init__(self, viewer: KeyCheck, *, is_public: bool) -> None:
+    def __init__(self, viewer: ScopeCheck, *, is_public: bool) -> None:
         self._viewer = viewer
         self._is_public = is_public
 

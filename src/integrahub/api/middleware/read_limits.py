@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from integrahub.access.rate_limiter import RateLimiter, refuse_over
+from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import StatementTimeout, TooManyRequests, Unavailable
 from integrahub.resilience.bulkhead import Crowded, Seats
@@ -20,7 +20,7 @@ _WAIT_SECONDS = 5.0  # that one waits
 Handle = Callable[[Request], Awaitable[Response]]
 
 
-class ReadBounds(NamedTuple):
+class ReadLimits(NamedTuple):
     """Reads of one key: how many in a while (None: any number), how many at once; seconds a statement may take."""
 
     rate: RateLimit | None
@@ -28,10 +28,10 @@ class ReadBounds(NamedTuple):
     timeout: float
 
 
-class Reads:
+class ReadLimiter:
     """Answer reads within the bounds of their keys. A read lasts until its answer is taken."""
 
-    def __init__(self, limiter: RateLimiter, bounds: ReadBounds) -> None:
+    def __init__(self, limiter: RateLimiter, bounds: ReadLimits) -> None:
         self._limiter = limiter
         self._bounds = bounds
         self._seats = Seats(bounds.at_once, waiting=_MAX_WAITING, seconds=_WAIT_SECONDS)
@@ -53,7 +53,7 @@ class Reads:
     async def _count(self, caller: Caller) -> None:
         rate = self._bounds.rate
         if rate is not None and caller.rate_limit != "off":
-            refuse_over("reads_limited", rate, await self._limiter.take(f"reads:{caller.name}", rate))
+            raise_if_limited("reads_limited", rate, await self._limiter.take(f"reads:{caller.name}", rate))
 
 
 async def _unless_gone(request: Request, handle: Handle) -> Response:

@@ -4,7 +4,7 @@ from time import perf_counter
 from typing import Any
 
 from integrahub.api.middleware.refusal_log import RefusalLog
-from integrahub.api.middleware.unauthenticated_limit import Strangers
+from integrahub.api.middleware.unauthenticated_limit import UnauthenticatedLimit
 from integrahub.domain.ids import uuid7
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.registry import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
@@ -20,7 +20,7 @@ class TelemetryMiddleware:
     """
 
     def __init__(self, app: Any, post: Any) -> None:
-        self._app = Strangers(app)
+        self._app = UnauthenticatedLimit(app)
         self._post = post
         self._refusals = RefusalLog()
 

@@ -12,12 +12,12 @@ _SEAT_SECONDS = 1.0  # after which a client that takes its answer slowly holds u
 _KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
 
 
-def shows_key(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def has_key_header(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Return whether a request has a header for a key."""
     return any(name in _KEY_HEADERS for name, _ in headers)
 
 
-class Strangers:
+class UnauthenticatedLimit:
     """The app inside, which requests without a key enter a few at a time; probes have seats of their own."""
 
     def __init__(self, app: Any) -> None:
@@ -28,7 +28,7 @@ class Strangers:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass the request on, once there is a seat for one that shows no key."""
-        if scope["type"] != "http" or shows_key(scope["headers"]):
+        if scope["type"] != "http" or has_key_header(scope["headers"]):
             await self._app(scope, receive, send)
             return
         seats = self._probes if scope["path"] in _PROBES else self._others

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from integrahub.api.openapi.problems import NOTICE_HEADER, REFUSED
+from integrahub.api.openapi.problems import NOTICE_HEADER, PROBLEM_RESPONSE
 
 
 def _header(name: str, about: str, schema: dict[str, Any], required: bool = False) -> dict[str, Any]:
@@ -70,6 +70,6 @@ INGEST: dict[str, Any] = {
             "headers": {"Location": {"schema": {"type": "string"}}} | NOTICE_HEADER,
             "content": {"application/json": {"schema": _RECEIPT}},
         },
-        **{str(status): {"description": about} | REFUSED for status, about in _REFUSALS.items()},
+        **{str(status): {"description": about} | PROBLEM_RESPONSE for status, about in _REFUSALS.items()},
     },
 }

@@ -10,13 +10,13 @@ SECURITY: dict[str, Any] = {
     "adminApiKey": {"type": "apiKey", "in": "header", "name": "X-Admin-Api-Key"},
 }
 _WORDS = ("type", "title", "detail", "error", "message", "message_pt", "message_en", "code", "trace_id")
-PROBLEM: dict[str, Any] = {
+PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": [*_WORDS, "status", "errors"],
     "properties": {name: {"type": "string"} for name in _WORDS}
     | {"status": {"type": "integer"}, "errors": {"type": "array", "items": {"type": "object"}}},
 }
-REFUSED: dict[str, Any] = {
+PROBLEM_RESPONSE: dict[str, Any] = {
     "headers": {"Content-Language": {"schema": {"type": "string", "enum": ["pt-BR", "en"]}}},
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
@@ -30,7 +30,7 @@ _NAMED = {404: "There is nothing by that name that this key may see"}
 _CHANGES = {409: "It is not in a state in which this can be done"}
 
 
-def tell_refusals(paths: dict[str, Any]) -> dict[str, Any]:
+def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
     """The paths with what each operation may refuse."""
     for path, operations in paths.items():
         for verb, operation in operations.items():
@@ -39,7 +39,7 @@ def tell_refusals(paths: dict[str, Any]) -> dict[str, Any]:
             if path in LEGACY:
                 responses["200"].setdefault("headers", {}).update(NOTICE_HEADER)
             for status, about in _refusals(path, verb, operation).items():
-                responses.setdefault(str(status), {"description": about} | REFUSED)
+                responses.setdefault(str(status), {"description": about} | PROBLEM_RESPONSE)
     return paths
 
 

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import ApiKeyAuthenticator
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.language import Spoken
-from integrahub.api.routes.audit_log import Audit
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.language import AnswerLanguage
 from integrahub.api.routes.pharmacies import RateText, readable_cnpj
-from integrahub.api.unknown_names import Members, add_notice
+from integrahub.api.unknown_names import StrictModel, add_notice
 from integrahub.db.accounts import api_keys, pharmacies
 from integrahub.db.accounts.api_keys import Grant
 from integrahub.db.database import Database
@@ -36,7 +36,7 @@ class ChosenApiKey(BaseModel):
     cnpj: str | None = None
 
 
-class ApiKeyRequest(Members):
+class ApiKeyRequest(StrictModel):
     """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
 
     cnpjs: Annotated[list[str], Field(min_length=1, max_length=3_500)] | Literal["all"]
@@ -45,7 +45,7 @@ class ApiKeyRequest(Members):
     rate_limit: RateText | None = None
 
 
-class RotateKey(Members):
+class RotateKey(StrictModel):
     """When the older key ends by itself; absent: it lives until it is revoked."""
 
     old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
@@ -172,11 +172,11 @@ def _check_scopes(grant: Grant) -> None:
 
 def router(database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: KeyRules) -> APIRouter:
     """The routes: the list for a viewer, the rest for an admin."""
-    routes = KeyedRouter(tags=["admin"])
+    routes = AuthenticatedRouter(tags=["admin"])
     desk = ApiKeyAdmin(database, known, audit, pepper, rules)
 
     @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
-    async def keys(_: Annotated[Caller, Depends(known.allowing(Scope.VIEWER))]) -> Row:
+    async def keys(_: Annotated[Caller, Depends(known.require(Scope.VIEWER))]) -> Row:
         return {"items": await api_keys.every(database)}
 
     _key_routes(routes, desk, known)
@@ -185,14 +185,14 @@ def router(database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper:
 
 
 def _key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
-    Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
+    Admin = Annotated[Caller, Depends(known.require(Scope.ADMIN))]
 
     @routes.post("/admin/keys", summary="A key of several pharmacies or of all, or an operator's")
-    async def create(wanted: ApiKeyRequest, caller: Admin, language: Spoken) -> Row:
+    async def create(wanted: ApiKeyRequest, caller: Admin, language: AnswerLanguage) -> Row:
         return _shown(await desk.create(caller, wanted), language)
 
     @routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach; both live")
-    async def rotate(key_id: UUID, caller: Admin, language: Spoken, rotation: RotateKey | None = None) -> Row:
+    async def rotate(key_id: UUID, caller: Admin, language: AnswerLanguage, rotation: RotateKey | None = None) -> Row:
         return _shown(await desk.rotate(caller, key_id, rotation), language)
 
     @routes.delete("/admin/keys/{key_id}", summary="End a key at once")
@@ -201,12 +201,12 @@ def _key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator
 
 
 def _pharmacy_key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
-    Admin = Annotated[Caller, Depends(known.allowing(Scope.ADMIN))]
+    Admin = Annotated[Caller, Depends(known.require(Scope.ADMIN))]
 
     @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
     async def by_body(
         caller: Admin,
-        language: Spoken,
+        language: AnswerLanguage,
         response: Response,
         chosen: ChosenApiKey | None = None,
         cnpj: str | None = None,
@@ -219,7 +219,7 @@ def _pharmacy_key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuth
 
     @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
     async def by_path(
-        cnpj: str, caller: Admin, language: Spoken, response: Response, chosen: ChosenApiKey | None = None
+        cnpj: str, caller: Admin, language: AnswerLanguage, response: Response, chosen: ChosenApiKey | None = None
     ) -> Row:
         _name_ignored(chosen, response)
         return _shown(await desk.of_pharmacy(caller, cnpj, chosen), language)

@@ -13,19 +13,20 @@ from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.language import Spoken
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.cursors import decode_values
+from integrahub.api.language import AnswerLanguage
 from integrahub.db.batches import reports
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
-from integrahub.domain.errors import BadRequest, Forbidden, Gone, NotFound
+from integrahub.domain.errors import Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, ids_with_prefix
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
-from integrahub.domain.messages.fields import UnfitField
+from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import RECORD_MESSAGES
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
@@ -112,7 +113,7 @@ def _fault_cursor(rows: list[Row], limit: int) -> str | None:
 def _written_out(value: Any) -> Any:
     if isinstance(value, str) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
         return value
-    raise UnfitField("datetime_parsing")
+    raise InvalidField("datetime_parsing")
 
 
 Moment = Annotated[datetime, BeforeValidator(_written_out)]
@@ -160,7 +161,7 @@ class Reports:
 
     async def faults(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> Row:
         """One page of the report of errors."""
-        rows = await reports.issues(self.of(caller), batch_id, _decoded(cursor, int, str, str), limit)
+        rows = await reports.issues(self.of(caller), batch_id, decode_values(cursor, int, str, str), limit)
         return {"items": [fault_view(batch_id, row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
 
     async def every_fault(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[Row]]:
@@ -177,15 +178,6 @@ class Reports:
             yield (b",\n" if begun else b"[\n") + record
             begun = True
         yield b"\n]\n" if begun else b"[]\n"
-
-
-def _decoded(cursor: str | None, *kinds: type) -> Any:
-    if not cursor:
-        return None
-    try:
-        return tuple(cursors.decode(cursor, *kinds))
-    except cursors.InvalidCursor:
-        raise BadRequest("cursor_invalid") from None
 
 
 async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
@@ -214,14 +206,14 @@ def _harmless(value: Any) -> Any:
 
 def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
     """The routes."""
-    routes = KeyedRouter(tags=["batches"])
+    routes = AuthenticatedRouter(tags=["batches"])
     answers = Reports(database, storage)
     Known = Annotated[Caller, Depends(authenticate)]
 
     @routes.get("/v1/batches", summary="Batches, newest first")
     async def page(
         caller: Known,
-        language: Spoken,
+        language: AnswerLanguage,
         cnpj: str | None = None,
         status: BatchStatus | None = None,
         load_type: LoadType | None = None,
@@ -241,7 +233,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
             load_type=load_type,
             since=since,
             until=until,
-            after=_decoded(cursor, str, str),
+            after=decode_values(cursor, str, str),
             limit=limit,
         )
         last = rows[-1] if len(rows) == limit else None
@@ -249,7 +241,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         return {"items": [view(row, language) for row in rows], "next_cursor": following}
 
     @routes.get("/v1/batches/{batch_id}", summary="What happened to a batch")
-    async def show(batch_id: UUID, caller: Known, language: Spoken) -> Row:
+    async def show(batch_id: UUID, caller: Known, language: AnswerLanguage) -> Row:
         return await answers.show(caller, batch_id, language)
 
     @routes.get("/v1/batches/{batch_id}/errors", summary="The report of errors")

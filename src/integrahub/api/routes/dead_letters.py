@@ -6,11 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.auth.guarded_route import KeyedRouter
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.cursors import decode_id
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
 from integrahub.domain import cursors
-from integrahub.domain.errors import BadRequest, NotFound
+from integrahub.domain.errors import NotFound
 from integrahub.domain.pharmacies import unmask
 
 Row = dict[str, Any]
@@ -24,16 +25,9 @@ def view(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in names} | trace | {"error": error}
 
 
-def _after(cursor: str | None) -> int | None:
-    try:
-        return int(cursors.decode(cursor, int)[0]) if cursor else None
-    except cursors.InvalidCursor:
-        raise BadRequest("cursor_invalid") from None
-
-
 def router(database: Database, viewer: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = KeyedRouter(dependencies=[Depends(viewer)], tags=["admin"])
+    routes = AuthenticatedRouter(dependencies=[Depends(viewer)], tags=["admin"])
 
     @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
     async def page(
@@ -45,7 +39,7 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         cursor: str | None = None,
     ) -> Row:
         wanted = {"cnpj": unmask(cnpj) if cnpj else None, "batch_id": batch_id, "error": error, "settled": settled}
-        rows = await dead_letters.list_page(database, wanted, _after(cursor), limit)
+        rows = await dead_letters.list_page(database, wanted, decode_id(cursor), limit)
         following = cursors.encode(rows[-1]["id"]) if len(rows) == limit else None
         return {"items": [view(row) for row in rows], "next_cursor": following}
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.auth.metrics_access import Insight
-from integrahub.api.language import language_of, mark
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.auth.metrics_access import MetricsAccess
+from integrahub.api.language import language_of, set_language_headers
 from integrahub.api.routes.dependency_messages import describe_failure
-from integrahub.api.timestamps import wire_time
+from integrahub.api.timestamps import format_time
 from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.domain.events import BATCHES_RECEIVED
@@ -107,10 +107,10 @@ def _since(begun: float) -> float:
 
 
 def router(
-    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, CircuitBreaker], insight: Insight
+    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, CircuitBreaker], insight: MetricsAccess
 ) -> APIRouter:
     """/health, /livez and /readyz."""
-    routes = KeyedRouter(tags=["health"])
+    routes = AuthenticatedRouter(tags=["health"])
 
     async def checks() -> dict[str, Any]:
         names = ("postgresql", "storage", "bus")
@@ -126,11 +126,11 @@ def router(
     async def health(request: Request) -> Response:
         found, language = await look(), language_of(request)
         checks = {name: check | {"message": _message(check, language)} for name, check in found.items()}
-        body: dict[str, Any] = {"status": _status(found), "timestamp": wire_time(datetime.now(UTC))}
+        body: dict[str, Any] = {"status": _status(found), "timestamp": format_time(datetime.now(UTC))}
         if await insight.is_allowed(request):
             body["checks"] = checks
         answer = JSONResponse(body, 200 if body["status"] == "ok" else 503)
-        mark(answer, language)
+        set_language_headers(answer, language)
         return answer
 
     @routes.get("/livez", summary="Whether the process lives", openapi_extra=_OPEN)

@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.pharmacy_cache import KnownPharmacies
-from integrahub.api.timestamps import wire_time
+from integrahub.api.pharmacy_cache import PharmacyCache
+from integrahub.api.timestamps import format_time
 from integrahub.api.unknown_names import add_notice
 from integrahub.db.accounts import pharmacies
 from integrahub.db.batches.accept import Receipt
@@ -48,7 +48,7 @@ class BodyLimits(NamedTuple):
     patience: float
 
 
-class IngestRoute:
+class IngestHandler:
     """Checks in the contract's order, then the step; answers 202 with the receipt."""
 
     def __init__(
@@ -57,7 +57,7 @@ class IngestRoute:
         database: Database,
         authenticate: Authenticate,
         limits: RateLimits,
-        known: KnownPharmacies,
+        known: PharmacyCache,
         *,
         bounds: BodyLimits,
         decoding: Decoding,
@@ -214,7 +214,7 @@ def _answer(receipt: Receipt, limits: dict[str, str]) -> Response:
         "batch_id": str(receipt.batch_id),
         "trace_id": receipt.batch_id.hex,
         "status": receipt.status,
-        "received_at": wire_time(receipt.received_at),
+        "received_at": format_time(receipt.received_at),
     }
     headers = {"Location": f"/v1/batches/{receipt.batch_id}"} | limits
     if receipt.replayed:

@@ -9,8 +9,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.auth.metrics_access import Insight
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.auth.metrics_access import MetricsAccess
 from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.telemetry.probe_server import SCRAPE, SCRAPE_HEADER
 
@@ -19,9 +19,9 @@ _OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schem
 _log = structlog.get_logger()
 
 
-def router(gauges: MetricsScrape, fleet_port: int | None, insight: Insight) -> APIRouter:
+def router(gauges: MetricsScrape, fleet_port: int | None, insight: MetricsAccess) -> APIRouter:
     """The route."""
-    routes = KeyedRouter(tags=["health"])
+    routes = AuthenticatedRouter(tags=["health"])
     tell = gauges if fleet_port is None else SupervisorScrape(fleet_port)
 
     @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)

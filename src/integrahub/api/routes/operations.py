@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import Field, StrictInt
 
+from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.language import Spoken
-from integrahub.api.routes.audit_log import Audit
-from integrahub.api.unknown_names import Members
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.language import AnswerLanguage
+from integrahub.api.unknown_names import StrictModel
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.languages import Language
@@ -21,7 +21,7 @@ from integrahub.operations.replay import Replay
 Row = dict[str, Any]
 
 
-class DeadLetterFilter(Members):
+class DeadLetterFilter(StrictModel):
     """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
 
     ids: list[StrictInt] | None = Field(None, min_length=1, max_length=1000)
@@ -30,7 +30,7 @@ class DeadLetterFilter(Members):
     error: str | None = Field(None, min_length=1, max_length=200)
 
 
-class ReplayRequest(Members):
+class ReplayRequest(StrictModel):
     """A filter, and how many letters at most."""
 
     filter: DeadLetterFilter
@@ -46,7 +46,7 @@ class ReplayRequest(Members):
 
 def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
     """The routes, for the operator alone."""
-    routes = KeyedRouter(tags=["admin"])
+    routes = AuthenticatedRouter(tags=["admin"])
     Operator = Annotated[Caller, Depends(operator)]
 
     @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")
@@ -58,7 +58,7 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
         return {"batch_id": queued["id"], **shown}
 
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
-    async def letters(wanted: ReplayRequest, caller: Operator, language: Spoken) -> Row:
+    async def letters(wanted: ReplayRequest, caller: Operator, language: AnswerLanguage) -> Row:
         asked = wanted.values()
         async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
             entry.after = answer = await replay.replay_dead_letters(asked)

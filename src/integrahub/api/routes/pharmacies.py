@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.routes.audit_log import Audit
-from integrahub.api.unknown_names import Members
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.unknown_names import StrictModel
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
-from integrahub.domain.messages.fields import UnfitField
+from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 from integrahub.operations.decisions import BatchDecisions
 from integrahub.resilience.rate_limit import parse_rate
@@ -25,7 +25,7 @@ from integrahub.resilience.rate_limit import parse_rate
 
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise UnfitField("zone_unknown", value=name[:80])
+        raise InvalidField("zone_unknown", value=name[:80])
     return name
 
 
@@ -33,7 +33,7 @@ def _known_rate(text: str) -> str:
     try:
         parse_rate(text)
     except ValueError:
-        raise UnfitField("rate_unreadable", value=text[:80]) from None
+        raise InvalidField("rate_unreadable", value=text[:80]) from None
     return text
 
 
@@ -49,7 +49,7 @@ class _CnpjConvertor(StringConvertor):
 register_url_convertor("cnpj", _CnpjConvertor())
 
 
-class PharmacyChanges(Members):
+class PharmacyChanges(StrictModel):
     """What may be changed of a pharmacy; absent stays."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
@@ -61,7 +61,7 @@ class PharmacyChanges(Members):
     rate_limit: RateText | None = None
 
 
-class Decision(Members):
+class Decision(StrictModel):
     """approve or reject."""
 
     decision: str = Field(pattern="^(approve|reject)$")
@@ -106,7 +106,7 @@ def router(
     verify_cnpj: bool,
 ) -> APIRouter:
     """The routes: reads for a viewer, changes for an operator."""
-    routes = KeyedRouter(tags=["admin"])
+    routes = AuthenticatedRouter(tags=["admin"])
     _decision_routes(routes, Decisions(decide, audit), operator)
     _pharmacy_reads(routes, database, viewer, verify_cnpj)
     _pharmacy_changes(routes, database, audit, operator, verify_cnpj)

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.api.auth.authentication import Authenticate
-from integrahub.api.auth.guarded_route import KeyedRouter
-from integrahub.api.timestamps import wire_time
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.products import search as catalogue
@@ -103,7 +103,7 @@ def _number(value: Decimal | None) -> float:
 
 
 def _time(value: datetime | None) -> str:
-    return wire_time(value) if value else ""
+    return format_time(value) if value else ""
 
 
 def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Catalogue:
 
 def router(database: Database, authenticate: Authenticate, verify_cnpj: bool) -> APIRouter:
     """The route."""
-    routes = KeyedRouter(tags=["catalogue"])
+    routes = AuthenticatedRouter(tags=["catalogue"])
     answers = Catalogue(database, verify_cnpj)
 
     @routes.get("/v1/products", summary="Products of a pharmacy")

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from integrahub.api.auth.guarded_route import KeyedRouter
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.domain.dialects.inovafarma.json_schema import PATH, product_schema
 
 _OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
@@ -11,7 +11,7 @@ _OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+j
 
 def router() -> APIRouter:
     """The route; no key is needed."""
-    routes = KeyedRouter(tags=["ingest"])
+    routes = AuthenticatedRouter(tags=["ingest"])
     document = product_schema()
 
     @routes.get(PATH, summary="JSON Schema of one record", openapi_extra=_OPEN)

@@ -118,9 +118,9 @@ def openapi() -> int:
 
     Example: integrahub openapi > openapi.json
     """
-    from integrahub.api.app import create, describe
+    from integrahub.api.app import build_openapi, create_app
     from integrahub.hub.bootstrap import compose_hub
 
     hub = compose_hub(Settings())
-    show_json(describe(create(hub, hub.ingest())))
+    show_json(build_openapi(create_app(hub, hub.ingest())))
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from integrahub.domain.messages.security import Message, put
 
 # kind, as pydantic names it -> both languages; {braces} are facts.
-FIELDS: dict[str, Message] = {
+FIELD_MESSAGES: dict[str, Message] = {
     "missing": Message("falta; é obrigatório", "is missing; it is required"),
     "json_invalid": Message("o corpo não é JSON válido", "the body is not valid JSON"),
     "uuid_parsing": Message("esperava-se um UUID", "a UUID was expected"),
@@ -60,20 +60,20 @@ _ALIKE = {
 _OR = re.compile(r", | or ")
 
 
-class UnfitField(ValueError):
-    """A value of a request that one of our own checks refuses: a kind of FIELDS and its facts."""
+class InvalidField(ValueError):
+    """A value of a request that one of our own checks refuses: a kind of FIELD_MESSAGES and its facts."""
 
     def __init__(self, kind: str, **facts: object) -> None:
         self.kind = kind
         self.facts = facts
-        super().__init__(put(FIELDS[kind], facts).en)
+        super().__init__(put(FIELD_MESSAGES[kind], facts).en)
 
 
 def describe(kind: str, facts: Mapping[str, object]) -> Message:
     """Describe a fault that pydantic found, by its kind and what it knows of it."""
     own = facts.get("error")
-    if isinstance(own, UnfitField):
+    if isinstance(own, InvalidField):
         kind, facts = own.kind, own.facts
-    sentence = FIELDS.get(_ALIKE.get(kind, kind), FIELDS["other"])
+    sentence = FIELD_MESSAGES.get(_ALIKE.get(kind, kind), FIELD_MESSAGES["other"])
     known = dict(facts) | {"expected": _OR.sub(" | ", str(facts.get("expected", "")))}
     return put(sentence, known)

@@ -2,12 +2,12 @@
 
 from structlog.testing import capture_logs
 
-from integrahub.api.auth.refused_logins import RefusedLogins
+from integrahub.api.auth.failed_key_log import FailedKeyLog
 
 
 def test_wrong_keys_are_logged_once_a_minute_and_address_with_their_number() -> None:
     now = 0.0
-    refused = RefusedLogins(lambda: now)
+    refused = FailedKeyLog(lambda: now)
     with capture_logs() as lines:
         for second in range(0, 130, 10):
             now = float(second)

@@ -19,7 +19,7 @@ class _Seen:
     since: int = 0
 
 
-class RefusedLogins:
+class FailedKeyLog:
     """Counts refused keys by address. IPv6 addresses of one /64 are one, as its owner has them all."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
