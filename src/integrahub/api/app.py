@@ -16,7 +16,7 @@ from integrahub.api import problems as errors
 from integrahub.api.auth.authentication import ApiKeyAuthenticator
 from integrahub.api.auth.guarded_route import RequestGuard
 from integrahub.api.auth.metrics_access import MetricsAccess
-from integrahub.api.middleware.methods import Methods
+from integrahub.api.middleware.methods import HeadAndOptions
 from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST
@@ -64,7 +64,7 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
     app.include_router(pages.router(f"{app.title} API"))
-    app.add_middleware(Methods)
+    app.add_middleware(HeadAndOptions)
     app.add_middleware(TelemetryMiddleware, post=post)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     return app

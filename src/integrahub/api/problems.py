@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from integrahub.api.language import language_of, set_language_headers
-from integrahub.api.middleware.methods import allowed
+from integrahub.api.middleware.methods import allowed_methods
 from integrahub.api.problem_body import MEDIA_TYPE, problem_body
 from integrahub.domain.errors import InvalidData, Problem, Transient
 from integrahub.domain.failures import cause_of
@@ -63,7 +63,7 @@ async def _http(request: Request, fault: Exception) -> Response:
     error = HTTPStatus(fault.status_code).phrase
     facts = {"method": request.method, "path": request.url.path}
     if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        methods = ", ".join(allowed(request))
+        methods = ", ".join(allowed_methods(request))
         answer = render(request, fault.status_code, error, "method_unknown", allowed=methods, **facts)
         answer.headers["Allow"] = methods
         return answer

@@ -1,4 +1,4 @@
-"""The order at every route but the catalogue's: the key and its scope first, then a small body, then the route."""
+"""Routes that check the key and its scope before the body is read. All routes but the ingest route use them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -17,47 +17,47 @@ from integrahub.api.unknown_names import add_notice, reject_unknown_parameters
 from integrahub.domain.api_keys import Scope
 from integrahub.domain.errors import PayloadTooLarge, RequestTimeout
 
-MAX_BODY_BYTES = 64 * 1024  # of every route but the catalogue's
-_READS = ("GET", "HEAD")
-# The older hub had these: its clients may send whatever was ignored there.
-LEGACY = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmacies/{cnpj}/api-key"})
+MAX_BODY_BYTES = 64 * 1024
+_READ_METHODS = ("GET", "HEAD")
+# Clients of the older hub send parameters to these paths that it ignored.
+LEGACY_PATHS = frozenset({"/v1/products", "/admin/pharmacies/api-key", "/admin/pharmacies/{cnpj}/api-key"})
 Handle = Callable[[Request], Awaitable[Response]]
 
 
 class RequestGuard:
-    """Admit requests: authenticate, then read the body, at most MAX_BODY_BYTES of it within `patience` seconds.
+    """Authenticate a request, then read its body: at most MAX_BODY_BYTES within `body_timeout` seconds.
 
-    ReadLimiter of clients then have the bounds of `reads`.
+    Reads by clients also pass the limits of `reads`; reads by operators do not.
     """
 
-    def __init__(self, patience: float, reads: ReadLimiter) -> None:
-        self._patience = patience
+    def __init__(self, body_timeout: float, reads: ReadLimiter) -> None:
+        self._body_timeout = body_timeout
         self._reads = reads
 
     async def __call__(self, request: Request, check: ScopeCheck | None, handle: Handle) -> Response:
-        """Return the route's answer. Problems: those of the key, 413 for a large body, 408 for a slow one."""
+        """Return the route's answer. Raise what the check raises, 413 for a large body, 408 for a slow one."""
         if check is None:
             return await handle(request)
         caller = await check(request)
         request = await self._with_body(request)
-        if request.method in _READS and not caller.may(Scope.VIEWER):
+        if request.method in _READ_METHODS and not caller.may(Scope.VIEWER):
             return await self._reads(caller, request, handle)
         return await handle(request)
 
     async def _with_body(self, request: Request) -> Request:
-        """Return the request with its body read; one that has none is returned as it is."""
-        announced = request.headers.get("content-length", "")
-        if announced in ("", "0") and "transfer-encoding" not in request.headers:
+        """Return a request whose body is in memory; one without a body is returned unchanged."""
+        content_length = request.headers.get("content-length", "")
+        if content_length in ("", "0") and "transfer-encoding" not in request.headers:
             return request
-        if announced.isdecimal() and int(announced) > MAX_BODY_BYTES:
+        if content_length.isdecimal() and int(content_length) > MAX_BODY_BYTES:
             raise _too_large()
-        body = await self._take(request.stream())
+        body = await self._read(request.stream())
         return Request(request.scope, _replay(body, request.receive))
 
-    async def _take(self, blocks: AsyncIterator[bytes]) -> bytes:
+    async def _read(self, blocks: AsyncIterator[bytes]) -> bytes:
         body = bytearray()
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._body_timeout):
                 async for block in blocks:
                     body += block
                     if len(body) > MAX_BODY_BYTES:
@@ -72,23 +72,23 @@ def _too_large() -> PayloadTooLarge:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body, then whatever the connection gives."""
-    left: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    """Return a `receive` that yields the body first, then the messages of the connection."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replayed() -> Message:
-        return left.pop() if left else await receive()
+    async def receive_body_first() -> Message:
+        return messages.pop() if messages else await receive()
 
-    return replayed
+    return receive_body_first
 
 
 class AuthenticatedRoute(APIRoute):
-    """A route whose key is checked before the framework reads the body: it would read and parse the body first."""
+    """Route whose key is checked first: FastAPI alone would read and parse the body before it."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, with_formatted_times(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the framework's handler behind the app's door."""
+        """Return FastAPI's handler, called only after the app's RequestGuard admitted the request."""
         handle = super().get_route_handler()
 
         async def admitted(request: Request) -> Response:
@@ -96,7 +96,9 @@ class AuthenticatedRoute(APIRoute):
             check = self._check()
             answer = await guard(request, check, self._known_names_only(handle) if check else handle)
             if self._is_legacy:
-                add_notice(answer, "parameters", [name for name in request.query_params if name not in self._known])
+                add_notice(
+                    answer, "parameters", [name for name in request.query_params if name not in self._parameters]
+                )
             return answer
 
         return admitted
@@ -104,17 +106,17 @@ class AuthenticatedRoute(APIRoute):
     def _known_names_only(self, handle: Handle) -> Handle:
         async def checked(request: Request) -> Response:
             if not self._is_legacy:
-                reject_unknown_parameters(request, self._known)
+                reject_unknown_parameters(request, self._parameters)
             return await handle(request)
 
         return checked
 
     @property
     def _is_legacy(self) -> bool:
-        return self.path in LEGACY
+        return self.path in LEGACY_PATHS
 
     @property
-    def _known(self) -> set[str]:
+    def _parameters(self) -> set[str]:
         return {field.alias for field in self.dependant.query_params}
 
     def _check(self) -> ScopeCheck | None:
@@ -123,7 +125,7 @@ class AuthenticatedRoute(APIRoute):
 
 
 class AuthenticatedRouter(APIRouter):
-    """A router of such routes."""
+    """Router whose routes are AuthenticatedRoutes. A route without a ScopeCheck dependency is public."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(route_class=AuthenticatedRoute, **options)

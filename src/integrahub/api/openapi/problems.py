@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from integrahub.api.auth.guarded_route import LEGACY
+from integrahub.api.auth.guarded_route import LEGACY_PATHS
 
 SECURITY: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -36,7 +36,7 @@ def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
         for verb, operation in operations.items():
             responses = operation["responses"]
             responses.pop("422", None)  # unreadable requests are 400 here
-            if path in LEGACY:
+            if path in LEGACY_PATHS:
                 responses["200"].setdefault("headers", {}).update(NOTICE_HEADER)
             for status, about in _refusals(path, verb, operation).items():
                 responses.setdefault(str(status), {"description": about} | PROBLEM_RESPONSE)
