@@ -1,7 +1,6 @@
 """Publishing what the database already knows: a failure here is mended by sweep, never told to anyone."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -24,7 +23,7 @@ from integrahub.domain.events import (
 _log = structlog.get_logger()
 
 
-async def publish(bus: Bus, topic: str, events: list[msgspec.Struct]) -> None:
+async def publish(bus: Bus, topic: str, events: Sequence[msgspec.Struct]) -> None:
     """Send events of one topic."""
     if not events:
         return
@@ -36,23 +35,9 @@ async def publish(bus: Bus, topic: str, events: list[msgspec.Struct]) -> None:
         )
 
 
-async def publish_ready(bus: Bus, rows: list[dict[str, Any]]) -> None:
-    """Announce chunks that may be applied."""
-    events: list[msgspec.Struct] = [
-        ChunkReady(
-            chunk_id=f"{row['batch_id']}/{row['number']}",
-            batch_id=row["batch_id"],
-            pharmacy_id=row["pharmacy_id"],
-            cnpj=row["cnpj"],
-            load_type=row["load_type"],
-            chunk_uri=row["location"],
-            items_count=row["records"],
-            chunk_index=row["number"],
-            total_chunks=row["chunks_total"],
-        )
-        for row in rows
-    ]
-    await publish(bus, CHUNKS_READY, events)
+async def publish_ready(bus: Bus, chunks: Sequence[ChunkReady]) -> None:
+    """Publish chunks that a worker may apply."""
+    await publish(bus, CHUNKS_READY, chunks)
 
 
 async def publish_turn(bus: Bus, turn: NextWork) -> None:

@@ -52,7 +52,7 @@ class Sweep:
         for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
             await publish_turn(self._bus, turn)
         for letter in await dead_letters.list_ungrouped(self._database):
-            await publish_failed(self._bus, letter["batch_id"], letter["chunk"], letter["message"])
+            await publish_failed(self._bus, letter.batch_id, letter.chunk, letter.message)
 
     async def _leases_count(self) -> bool:
         """Tell whether an expired lease means that its worker is gone.

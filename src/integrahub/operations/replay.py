@@ -3,11 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish
 from integrahub.db.batches import replays
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.chunks import dead_letters
+from integrahub.db.chunks.rows import DeadLetterFilters, UnresolvedLetter
 from integrahub.db.database import Database
 from integrahub.domain.errors import Conflict, NotFound, Problem
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
@@ -18,6 +21,22 @@ from integrahub.storage.bodies import is_kept
 from integrahub.storage.chunks import BODY_LOCATION
 
 Row = dict[str, Any]
+
+
+class RefusedReplay(msgspec.Struct, frozen=True):
+    """A batch whose chunks cannot be replayed, with the reason."""
+
+    batch_id: UUID
+    code: str
+    message_pt: str
+    message_en: str
+
+
+class ReplayResult(msgspec.Struct, frozen=True):
+    """Number of dead letters whose replay was requested, and the refused batches."""
+
+    asked: int
+    refused: list[RefusedReplay]
 
 
 class Replay:
@@ -39,42 +58,51 @@ class Replay:
         await publish(self._bus, BATCHES_RECEIVED, [event])
         return queued
 
-    async def replay_dead_letters(self, wanted: Row) -> Row:
-        """Ask for the letters of a filter to be applied again: how many were, and the batches refused, with why.
+    async def replay_dead_letters(self, filters: DeadLetterFilters, limit: int) -> ReplayResult:
+        """Request the replay of up to `limit` open dead letters, oldest first.
 
-        Chunks are released by sweep at its rate; messages are sent again at once.
+        The sweep replays chunks at its own rate. Messages are published again at once.
         """
-        found = await dead_letters.list_unresolved(self._database, wanted)
-        refused = [
-            told for batch in {row["batch_id"] for row in found} if batch and (told := await self._refusal(batch))
-        ]
-        gone = {told["batch_id"] for told in refused}
-        lost = [row for row in found if row["batch_id"] not in gone and await self._is_lost(row)]
-        refused += [_refused(Conflict("replay_records_expired", **_place(row)), row["batch_id"]) for row in lost]
-        kept = [row for row in found if row["batch_id"] not in gone and row not in lost]
-        asked = [row["id"] for row in kept if row["batch_id"]]
-        await dead_letters.request_replay(self._database, asked)
-        messages = [row for row in found if row["topic"]]
-        for row in messages:
-            await self._bus.publish(row["topic"], [bytes(row["body"])])
-            await dead_letters.resolve(self._database, row["id"])
-        return {"asked": len(asked) + len(messages), "refused": refused}
+        letters = await dead_letters.list_unresolved(self._database, filters, limit)
+        batches_of_chunks = {letter.batch_id for letter in letters if letter.batch_id}
+        refused = [refusal for batch_id in batches_of_chunks if (refusal := await self._refusal(batch_id))]
+        refused_batches = {refusal.batch_id for refusal in refused}
+        accepted = []
+        for letter in letters:
+            if letter.batch_id is None or letter.batch_id in refused_batches:
+                continue
+            if await self._is_lost(letter, letter.batch_id):
+                problem = Conflict("replay_records_expired", batch_id=letter.batch_id, chunk=letter.chunk)
+                refused.append(_to_refusal(problem, letter.batch_id))
+            else:
+                accepted.append(letter.id)
+        await dead_letters.request_replay(self._database, accepted)
+        return ReplayResult(len(accepted) + await self._publish_again(letters), refused)
 
-    async def _refusal(self, batch_id: UUID) -> Row | None:
+    async def _publish_again(self, letters: list[UnresolvedLetter]) -> int:
+        """Publish dead messages again and settle their letters; return the number of messages."""
+        count = 0
+        for letter in letters:
+            if letter.topic:
+                await self._bus.publish(letter.topic, [letter.body or b""])
+                await dead_letters.resolve(self._database, letter.id)
+                count += 1
+        return count
+
+    async def _refusal(self, batch_id: UUID) -> RefusedReplay | None:
+        """Return why chunks of a batch cannot be replayed; None if they can."""
         try:
             batch = await self._find(batch_id)
             await self._check_later(batch)
         except Problem as problem:
-            return _refused(problem, batch_id)
+            return _to_refusal(problem, batch_id)
         return None
 
-    async def _is_lost(self, letter: Row) -> bool:
-        """Return whether the records of a chunk's letter are no longer kept."""
-        if not letter["batch_id"]:
-            return False
-        if letter["location"] == BODY_LOCATION:
-            return (await self._find(letter["batch_id"]))["body"] is None
-        return not await is_kept(self._storage, letter["location"])
+    async def _is_lost(self, letter: UnresolvedLetter, batch_id: UUID) -> bool:
+        """Return whether the records of a failed chunk are no longer stored."""
+        if letter.location == BODY_LOCATION:
+            return (await self._find(batch_id))["body"] is None
+        return not await is_kept(self._storage, letter.location)
 
     async def _find(self, batch_id: UUID) -> Row:
         async with self._database.transaction() as connection:
@@ -103,10 +131,6 @@ class Replay:
                 )
 
 
-def _refused(problem: Problem, batch_id: UUID) -> Row:
-    told = render_message(problem.code, problem.facts)
-    return {"batch_id": batch_id, "code": problem.code, "message_pt": told.pt, "message_en": told.en}
-
-
-def _place(letter: Row) -> Row:
-    return {"batch_id": letter["batch_id"], "chunk": letter["chunk"]}
+def _to_refusal(problem: Problem, batch_id: UUID) -> RefusedReplay:
+    message = render_message(problem.code, problem.facts)
+    return RefusedReplay(batch_id, problem.code, message.pt, message.en)

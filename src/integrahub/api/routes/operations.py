@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Depends
 from pydantic import Field, StrictInt
 
@@ -11,6 +12,7 @@ from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.unknown_names import StrictModel
+from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.languages import Language
@@ -36,12 +38,12 @@ class ReplayRequest(StrictModel):
     filter: DeadLetterFilter
     limit: int = Field(1000, ge=1, le=10_000)
 
-    def values(self) -> Row:
-        """The filter as the database asks it; BadRequest when it asks nothing."""
+    def filters(self) -> DeadLetterFilters:
+        """Return the filter for the database. Raises BadRequest if it has no member."""
         given = self.filter.model_dump()
         if all(value is None for value in given.values()):
             raise BadRequest("filter_missing")
-        return given | {"cnpj": unmask(given["cnpj"]) if given["cnpj"] else None, "limit": self.limit}
+        return DeadLetterFilters(**given | {"cnpj": unmask(given["cnpj"]) if given["cnpj"] else None})
 
 
 def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
@@ -59,9 +61,12 @@ def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
 
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
     async def letters(wanted: ReplayRequest, caller: Operator, language: AnswerLanguage) -> Row:
-        asked = wanted.values()
-        async with audit.action(caller, "dead_letters.replay", "", asked) as entry:
-            entry.after = answer = await replay.replay_dead_letters(asked)
+        filters = wanted.filters()
+        recorded = {name: getattr(filters, name) for name in DeadLetterFilter.model_fields} | {"limit": wanted.limit}
+        async with audit.action(caller, "dead_letters.replay", "", recorded) as entry:
+            result = await replay.replay_dead_letters(filters, wanted.limit)
+            answer: Row = msgspec.to_builtins(result)
+            entry.after = answer
         return answer | {"refused": [_spoken(refused, language) for refused in answer["refused"]]}
 
     return routes

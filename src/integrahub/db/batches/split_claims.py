@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import turns
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.concurrency import InFlightLimit
@@ -82,7 +83,7 @@ async def fail(database: Database, claim: Row, fault: BodyError, window: InFligh
 
 
 async def end_split(
-    database: Database, claim: Row, rows: Iterable[Row], items: int, unreadable: int, window: InFlightLimit
+    database: Database, claim: Row, rows: Iterable[NewChunk], items: int, unreadable: int, window: InFlightLimit
 ) -> NextWork | None:
     """Insert the chunks, and take or await the turn. Gives what to announce; None when the claim is lost."""
     async with database.transaction() as connection:

@@ -12,6 +12,7 @@ from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import values_of
 from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.events import ChunkReady
 
 _SQL = load_queries(__name__)
 Row = dict[str, Any]
@@ -21,7 +22,7 @@ Row = dict[str, Any]
 class NextWork:
     """What whoever passed the turn on should announce: chunks of the next batch, or the next batch's end."""
 
-    ready: list[Row]
+    ready: list[ChunkReady]
     finishing: UUID | None = None
 
 

@@ -4,10 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from integrahub.db.chunks import dead_letters
+from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import Failure, silent_worker
 from integrahub.domain.products import COUNTERS
 
@@ -16,25 +21,25 @@ LEASE_SECONDS = 15.0
 Row = dict[str, Any]
 
 
-async def insert(connection: Connection, rows: Iterable[Row]) -> tuple[int, int]:
-    """The chunks of a batch whose split ends: how many there are, and how many of them are left to apply."""
-    count = left = 0
+async def insert(connection: Connection, chunks: Iterable[NewChunk]) -> tuple[int, int]:
+    """Insert the chunks of a batch; return the number of chunks and how many of them must still be applied."""
+    count = unsettled = 0
 
-    def counted() -> Iterator[Row]:
-        nonlocal count, left
-        for row in rows:
+    def params() -> Iterator[Row]:
+        nonlocal count, unsettled
+        for chunk in chunks:
             count += 1
-            left += not row["is_settled"]
-            yield row
+            unsettled += not chunk.is_settled
+            yield msgspec.structs.asdict(chunk)
 
-    await connection.cursor().executemany(_SQL["insert"], counted())
-    return count, left
+    await connection.cursor().executemany(_SQL["insert"], params())
+    return count, unsettled
 
 
-async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlightLimit) -> list[Row]:
-    """Mark the next chunks as announced, as many as the window leaves room for; the caller publishes them."""
-    values = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
-    return await (await connection.execute(_SQL["dispatch_next"], values)).fetchall()
+async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlightLimit) -> list[ChunkReady]:
+    """Mark the next chunks of a batch as dispatched, up to its limit of chunks in flight. The caller publishes them."""
+    params = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
+    return await fetch_all(connection, _SQL["dispatch_next"], params, ChunkReady)
 
 
 async def claim(
@@ -133,10 +138,13 @@ async def release_expired(database: Database, crashes: int) -> list[UUID]:
     return done
 
 
-async def dispatch_due(database: Database, again: float, window: InFlightLimit) -> list[Row]:
-    """Chunks to announce (again): due retries, lost dispatches, and the first of batches with none in flight."""
+async def dispatch_due(database: Database, again: float, window: InFlightLimit) -> list[ChunkReady]:
+    """Mark chunks as dispatched that a worker should hold by now: due retries, lost messages, idle batches.
+
+    `again` is the shortest interval in seconds between two dispatches of a chunk. The caller publishes the chunks.
+    """
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["due"], {"again": again})).fetchall()
-        for batch in await (await connection.execute(_SQL["never_dispatched"])).fetchall():
-            rows += await dispatch_next(connection, batch["batch_id"], window)
-    return rows
+        ready = await fetch_all(connection, _SQL["due"], {"again": again}, ChunkReady)
+        for batch_id in await fetch_column(connection, _SQL["never_dispatched"], {}, UUID):
+            ready += await dispatch_next(connection, batch_id, window)
+    return ready

@@ -93,7 +93,8 @@ UPDATE batch_chunks c SET dispatched_at = now(), dispatches = c.dispatches + 1
 FROM next, batches b, pharmacies p
 WHERE b.id = c.batch_id AND p.id = b.pharmacy_id AND b.stage = 'upserting'
   AND c.batch_id = %(batch_id)s AND c.number = next.number
-RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
+RETURNING c.batch_id || '/' || c.number AS chunk_id, c.batch_id, b.pharmacy_id, p.cnpj, b.load_type,
+  c.location AS chunk_uri, c.records AS items_count, c.number AS chunk_index, b.chunks_total AS total_chunks
 
 -- due --
 -- Chunks that should be worked on and are not: due again, never announced, or announced long ago. Here as elsewhere a
@@ -110,7 +111,8 @@ WITH due AS MATERIALIZED (
 UPDATE batch_chunks c SET dispatched_at = now(), dispatches = c.dispatches + 1
 FROM due, batches b, pharmacies p
 WHERE c.batch_id = due.batch_id AND c.number = due.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
-RETURNING c.batch_id, c.number, c.location, c.records, b.pharmacy_id, b.load_type, b.chunks_total, p.cnpj
+RETURNING c.batch_id || '/' || c.number AS chunk_id, c.batch_id, b.pharmacy_id, p.cnpj, b.load_type,
+  c.location AS chunk_uri, c.records AS items_count, c.number AS chunk_index, b.chunks_total AS total_chunks
 
 -- never_dispatched --
 -- Batches in turn that have pending chunks and none in flight.

@@ -1,91 +1,98 @@
-"""Rows of `dead_letters` and `failure_groups`: work that is given up until a person looks, and why."""
+"""Tables `dead_letters` and `failure_groups`: chunks and messages that no worker retries, grouped by cause."""
 
-from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
 from psycopg.types.json import Jsonb
 
+from integrahub.db.chunks.rows import (
+    DeadLetter,
+    DeadLetterFilters,
+    FailedChunk,
+    FailureGroup,
+    UngroupedLetter,
+    UnresolvedLetter,
+)
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one
 from integrahub.domain.events import DeadMessage
 from integrahub.domain.failures import Failure
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
 async def add_chunk(connection: Connection, batch_id: UUID, number: int, failure: Failure, location: str) -> None:
-    """The letter of a chunk that dies in this transaction; `location` is the object that keeps its records."""
-    asked = {"batch_id": batch_id, "number": number}
-    chunk = await (await connection.execute(_SQL["chunk"], asked)).fetchone()
+    """Insert the dead letter of a chunk that fails for good in this transaction. `location` is that of its records."""
+    chunk = await fetch_one(connection, _SQL["chunk"], {"batch_id": batch_id, "number": number}, FailedChunk)
     assert chunk is not None
-    letter = {"batch_id": batch_id, "chunk": number, "cnpj": chunk["cnpj"]}
-    kept = {"location": location, "records": chunk["records"], "attempts": Jsonb(chunk["attempt_log"])}
-    await connection.execute(_SQL["insert_unless_known"], letter | kept | _to_columns(failure))
+    params = {"batch_id": batch_id, "chunk": number, "cnpj": chunk.cnpj, "location": location}
+    params |= {"records": chunk.records, "attempts": Jsonb(chunk.attempt_log)}
+    await connection.execute(_SQL["insert_unless_known"], params | _to_columns(failure))
 
 
 async def add_message(database: Database, dead: DeadMessage) -> None:
-    """The letter of a message that was given up."""
+    """Insert the dead letter of a message that a worker could not process."""
     failure = Failure(dead.error_class, dead.error_code, dead.culprit, dead.message, dead.stack)
-    letter = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}
-    letter |= {"trace_id": dead.trace_id or None}
+    params: dict[str, object] = {name: getattr(dead, name) for name in ("letter_id", "topic", "body", "failed_at")}
+    params |= {"trace_id": dead.trace_id or None}
     async with database.transaction() as connection:
-        await connection.execute(_SQL["insert_message_unless_known"], letter | _to_columns(failure))
+        await connection.execute(_SQL["insert_message_unless_known"], params | _to_columns(failure))
 
 
-def _to_columns(failure: Failure) -> Row:
+def _to_columns(failure: Failure) -> dict[str, str]:
     return {name: getattr(failure, name) for name in (*Failure.__slots__, "fingerprint")}
 
 
 async def group_new(database: Database) -> dict[str, int]:
-    """Count letters not counted yet; fingerprint -> how many there are now, of those that grew."""
+    """Count new dead letters in their failure groups; return the new count of each group that grew, by fingerprint."""
     async with database.transaction() as connection:
         rows = await (await connection.execute(_SQL["group_new"])).fetchall()
     return {row["fingerprint"]: row["count"] for row in rows}
 
 
-async def list_ungrouped(database: Database) -> list[Row]:
-    """Letters of chunks to announce again."""
+async def list_ungrouped(database: Database) -> list[UngroupedLetter]:
+    """Return dead letters of chunks that no failure group counts some seconds after their insert."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["ungrouped"])).fetchall()
-    return [row for row in rows if row["batch_id"]]
+        return await fetch_all(connection, _SQL["ungrouped"], {}, UngroupedLetter)
 
 
-async def list_page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:
-    """Return letters, newest first, of the `cnpj`, `batch_id`, `error` and `settled` wanted.
-
-    `error` is a class, a code or a fingerprint; None wants any.
-    """
-    values = wanted | {"after": after, "limit": limit}
+async def list_page(
+    database: Database, filters: DeadLetterFilters, *, settled: bool | None, after: int | None, limit: int
+) -> list[DeadLetter]:
+    """Return dead letters, newest first, from the id `after` on. `settled` None returns open and settled ones."""
+    params = asdict(filters) | {"settled": settled, "after": after, "limit": limit}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["page"], values)).fetchall()
+        return await fetch_all(connection, _SQL["page"], params, DeadLetter)
 
 
-async def list_unresolved(database: Database, wanted: Row) -> list[Row]:
-    """Letters that wait for a person, by `ids`, `batch_id`, `cnpj`, `error` (None asking nothing), at most `limit`."""
+async def list_unresolved(database: Database, filters: DeadLetterFilters, limit: int) -> list[UnresolvedLetter]:
+    """Return the oldest dead letters that are neither settled nor waiting for their replay."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["list_unresolved"], wanted)).fetchall()
+        return await fetch_all(
+            connection, _SQL["list_unresolved"], asdict(filters) | {"limit": limit}, UnresolvedLetter
+        )
 
 
-async def request_replay(database: Database, letters: list[int]) -> None:
-    """Have sweep release the chunks of these letters."""
+async def request_replay(database: Database, letter_ids: list[int]) -> None:
+    """Mark dead letters of chunks for replay. The sweep replays them at its own rate."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["request_replay"], {"letters": letters})
+        await connection.execute(_SQL["request_replay"], {"letters": letter_ids})
 
 
 async def resolve(database: Database, letter_id: int) -> None:
-    """Nothing is left to do about a letter."""
+    """Mark the dead letter of a message as settled, after the message was published again."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["resolve"], {"id": letter_id})
 
 
-async def find(database: Database, letter_id: int) -> Row | None:
-    """One letter, with its stack."""
+async def find(database: Database, letter_id: int) -> DeadLetter | None:
+    """Return one dead letter, with its stack and the body of its message."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["find"], {"id": letter_id})).fetchone()
+        return await fetch_one(connection, _SQL["find"], {"id": letter_id}, DeadLetter)
 
 
-async def list_groups(database: Database) -> list[Row]:
-    """Failures by fingerprint, latest first."""
+async def list_groups(database: Database) -> list[FailureGroup]:
+    """Return failure groups, latest failure first."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["groups"])).fetchall()
+        return await fetch_all(connection, _SQL["groups"], {}, FailureGroup)

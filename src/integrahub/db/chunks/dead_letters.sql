@@ -35,7 +35,7 @@ RETURNING fingerprint, count
 -- ungrouped --
 -- Letters nobody counted although they were announced a while ago.
 SELECT batch_id, chunk, message FROM dead_letters
-WHERE grouped_at IS NULL AND created_at < now() - interval '5 seconds' LIMIT 100
+WHERE grouped_at IS NULL AND batch_id IS NOT NULL AND created_at < now() - interval '5 seconds' LIMIT 100
 
 -- page --
 -- Letters, newest first, after the cursor.

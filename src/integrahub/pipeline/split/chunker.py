@@ -10,6 +10,7 @@ from uuid import UUID
 from pyroaring import BitMap
 
 from integrahub.db.arrays import BigintArray
+from integrahub.db.chunks.rows import NewChunk
 from integrahub.domain.chunks.builder import ChunkBuilder, ChunkIndex, SeenProducts, partitions
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.inovafarma.identify import identify_all, identify_and_hash, record_hash, seed_for
@@ -179,27 +180,27 @@ class Chunker:
             self._slots.replace_ids(chunk, ids)
         return late
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[NewChunk]:
         """The chunk rows to insert, one by one: all their ids together would be as large as the body."""
         for number, chunk in enumerate(self.chunks):
             ids = self._slots.ids(chunk)
             own = [product_id for product_id in ids if product_id >= 0]
             chunk.settle(own)
-            yield {
-                "batch_id": self._claim["id"],
-                "number": number,
-                "location": chunk.location,
-                "body_start": chunk.start,
-                "body_bytes": chunk.length,
-                "first_position": chunk.first,
-                "records": len(own),
-                "ids": BigintArray(ids),
-                "hashes": BigintArray(self._hashes(chunk)),
-                "rejection": chunk.rejection or None,
-                "is_settled": chunk.is_settled,
-                "unchanged": chunk.unchanged,
-                "merged": chunk.merged,
-            }
+            yield NewChunk(
+                batch_id=self._claim["id"],
+                number=number,
+                location=chunk.location,
+                body_start=chunk.start,
+                body_bytes=chunk.length,
+                first_position=chunk.first,
+                records=len(own),
+                ids=BigintArray(ids),
+                hashes=BigintArray(self._hashes(chunk)),
+                rejection=chunk.rejection or None,
+                is_settled=chunk.is_settled,
+                unchanged=chunk.unchanged,
+                merged=chunk.merged,
+            )
 
     def _hashes(self, chunk: ChunkPlan) -> "array[int]":
         if chunk.is_settled:

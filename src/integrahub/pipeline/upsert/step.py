@@ -191,7 +191,7 @@ class Upsert:
 
     async def _apply_in_transaction(self, claims: list[Row], write: Write, write_rows: WriteRows) -> None:
         """One transaction: what the chunks do, their counters and status, and what that leaves of their batches."""
-        ready: list[Row] = []
+        ready: list[ChunkReady] = []
         async with self._database.transaction() as connection:
             held = await chunks.lock_claimed(connection, claims)
             if not held:
