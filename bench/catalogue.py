@@ -3,7 +3,7 @@
 import json
 import random
 
-from integrahub.tools.demo.catalogue import sample
+from integrahub.tools.demo.catalogue import load_sample
 
 _FIRST_ID = 10_000_001
 _OWN = ("CNPJ", "PRODUCTID", "PRICE")
@@ -13,7 +13,7 @@ class Catalogue:
     """`products` records in the order of their ids. `raises`: how often each one's price was raised by 1."""
 
     def __init__(self, products: int, first_id: int = _FIRST_ID) -> None:
-        records = sample()[:products]
+        records = load_sample()[:products]
         plain = [{name: value for name, value in record.items() if name not in _OWN} for record in records]
         self._rests = [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[1:] for record in plain]
         self._prices = [float(record.get("PRICE") or 0) for record in records]

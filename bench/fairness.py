@@ -12,8 +12,8 @@ from rich.table import Table
 
 from bench.catalogue import Catalogue
 from integrahub.client.client import Client
-from integrahub.tools.demo.catalogue import encoded
-from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.demo.catalogue import encode_records
+from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.loadtest.payloads import real_cnpjs
 
 _OUT = Console()
@@ -26,7 +26,7 @@ def delta_seconds(client: Client, price: int) -> float:
     records = [{"CNPJ": _SMALL, "PRODUCTID": n, "TITLE": f"P {n}", "PRICE": price} for n in range(1, 11)]
     begun = perf_counter()
     headers = _HEADERS | {"X-Inova-Load-Type": "delta"}
-    batch_id = client.post_body(iter([encoded(records)]), headers, _SMALL).json()["batch_id"]
+    batch_id = client.post_body(iter([encode_records(records)]), headers, _SMALL).json()["batch_id"]
     never = threading.Event()
     while not client.get(f"/v1/batches/{batch_id}")["finished_at"]:
         never.wait(0.01)
@@ -44,7 +44,7 @@ def main(fulls: int, products: int) -> None:
     table = Table(title=f"a DELTA of 10 products, beside {fulls} FULLs of {products:,}")
     for column in ("", "posts", "median s", "p95 s"):
         table.add_column(column, justify="right")
-    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, embedded_run(Path(folder)) as client:
+    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, run_embedded_hub(Path(folder)) as client:
         quiet = [delta_seconds(client, price) for price in range(30)]
         ids = post_large_fulls(client, fulls, products)
         beside: list[float] = []

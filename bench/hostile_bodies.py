@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from integrahub.tools.demo.catalogue import sample
+from integrahub.tools.demo.catalogue import load_sample
 
 _BLOCK = 1 << 20
 Body = Iterator[bytes]
@@ -34,7 +34,7 @@ def _long(size: int, opening: bytes, filling: bytes, end: bytes) -> Body:
 
 def honest(size: int) -> Body:
     """The real catalogue under ever new ids."""
-    catalogue = sample()
+    catalogue = load_sample()
 
     def records() -> Iterator[bytes]:
         for copy in count():

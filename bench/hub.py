@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 
 from integrahub.client.client import Client
-from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 FULL = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"}
 _LOOK = 0.05  # seconds between looks
@@ -43,7 +43,7 @@ def running(settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
     asked = {**(settings or {}), "POSTGRES_PASSWORD": password}
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        embedded_run(Path(folder), settings=asked) as admin,
+        run_embedded_hub(Path(folder), settings=asked) as admin,
     ):
         yield Hub(admin, Path(folder) / "kept", database_of(Path(folder) / "kept", password))
 

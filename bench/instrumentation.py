@@ -23,8 +23,8 @@ from rich.table import Table
 from bench.catalogue import Catalogue
 from bench.hub import applied, seconds
 from integrahub.client.client import Client
-from integrahub.tools.demo.catalogue import CNPJ, encoded
-from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.demo.catalogue import CNPJ, encode_records
+from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 _OUT = Console()
 _HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "delta"}
@@ -83,7 +83,7 @@ def post_small(client: Client, posts: int) -> float:
     begun = perf_counter()
     for number in range(posts):
         records = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": number} for n in range(1, 11)]
-        client.post_body(iter([encoded(records)]), _HEADERS, CNPJ)
+        client.post_body(iter([encode_records(records)]), _HEADERS, CNPJ)
     return posts / (perf_counter() - begun)
 
 
@@ -92,7 +92,7 @@ def hub(counted: bool) -> Iterator[Client]:
     """A hub of its own that has applied a little, and a client with a pharmacy's key."""
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        embedded_run(Path(folder), settings={"METRICS": str(counted).lower()}) as admin,
+        run_embedded_hub(Path(folder), settings={"METRICS": str(counted).lower()}) as admin,
     ):
         key = admin.call("POST", f"/admin/pharmacies/{CNPJ}/api-key")["api_key"]
         with Client(admin.url, key) as client:

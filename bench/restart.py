@@ -16,8 +16,8 @@ from rich.table import Table
 from bench.catalogue import Catalogue
 from integrahub.client.client import ApiError, Client
 from integrahub.supervisor import state_file as place
-from integrahub.tools.devservices.distributed_hub import distributed_run
-from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.devservices.distributed_hub import run_distributed_hub
+from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 _OUT = Console()
 _CNPJS = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")
@@ -83,7 +83,7 @@ def main(products: int, seconds: float, distributed: bool) -> None:
     )
     for column in ("", "seconds", "products/s", "longest pause s"):
         table.add_column(column, justify="right")
-    started = distributed_run if distributed else embedded_run
+    started = run_distributed_hub if distributed else run_embedded_hub
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, started(Path(folder)) as admin:
         threads = [threading.Thread(target=load.post, args=(admin, cnpj)) for cnpj in _CNPJS]
         for thread in threads:

@@ -21,9 +21,12 @@ def lines(sizes: Sizes) -> Iterator[Line]:
     with running() as hub:
         embedded = _rate(hub.admin, sizes.products)
     try:
-        from integrahub.tools.devservices.distributed_hub import distributed_run
+        from integrahub.tools.devservices.distributed_hub import run_distributed_hub
 
-        with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, distributed_run(Path(folder)) as admin:
+        with (
+            tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
+            run_distributed_hub(Path(folder)) as admin,
+        ):
             distributed = _rate(admin, sizes.products)
     except (ServiceMissing, ServiceFailed, ImportError) as reason:
         yield missing(_WORK, str(reason))

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from integrahub.tools.demo.catalogue import sample
+from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation
 
 CNPJS = ("05927228000145", OTHER, "60746948000112", "00000000000191")
@@ -26,7 +26,7 @@ def _upserts(installation: Installation) -> list[dict[str, Any]]:
 
 
 def _body(copies: int) -> bytes:
-    records = [{k: v for k, v in record.items() if k != "CNPJ"} for record in sample()]
+    records = [{k: v for k, v in record.items() if k != "CNPJ"} for record in load_sample()]
     return json.dumps(
         [r | {"PRODUCTID": int(r["PRODUCTID"]) + n * 10_000_000} for n in range(copies) for r in records]
     ).encode()

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from integrahub.tools.demo.catalogue import sample
+from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.conftest import Installation
 
 _STRANGE = {
@@ -28,7 +28,7 @@ _STRANGE = {
 
 def _repeated(copies: int) -> Iterator[dict[str, Any]]:
     """The real catalogue `copies` times, each time under new product ids."""
-    records = sample()
+    records = load_sample()
     for copy in range(copies):
         for record in records:
             yield record | {"PRODUCTID": int(record["PRODUCTID"]) + copy * 10_000_000}

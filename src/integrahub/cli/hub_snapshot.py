@@ -46,13 +46,13 @@ class Looking:
         """Note what is down, by name, with why."""
 
         def take() -> None:
-            checks: Row = self._client.look("/health")[1].get("checks", {})
+            checks: Row = self._client.get_any_status("/health")[1].get("checks", {})
             self._down = {name: _why(check) for name, check in checks.items() if check["status"] != "ok"}
 
         return _faultless(take)
 
     def _metrics(self) -> str:
-        return _faultless(lambda: self._rates.add(MetricsSample.of(self._client.text("/metrics"))))
+        return _faultless(lambda: self._rates.add(MetricsSample.of(self._client.get_text("/metrics"))))
 
     def _newest(self) -> str:
         def take() -> None:

@@ -8,7 +8,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from integrahub.client.client import chosen_hub
+from integrahub.cli.connect import hub_options
+from integrahub.domain.languages import Language
+from integrahub.tools.terminal.language import choose_language
 
 _IDENTIFIER = re.compile(r"[\w-]{1,100}", re.ASCII)
 _MASK = str.maketrans("", "", "./- \t\r\n")
@@ -30,6 +32,17 @@ def unmasked_cnpj(value: str) -> str:
     return text
 
 
+def parse_language(value: str | None) -> str | None:
+    """Choose the language of this run's output: pt or en, with or without a region."""
+    if value is None:
+        return None
+    code = value.lower()[:2]
+    if code not in ("pt", "en"):
+        raise typer.BadParameter(f"{value!r}: expected pt or en")
+    choose_language(Language.PT if code == "pt" else Language.EN)
+    return code
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
 Wide = Annotated[bool, typer.Option("--wide", help="every column, also on a narrow terminal")]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
@@ -37,6 +50,10 @@ Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="rows at m
 OfCnpj = Annotated[str | None, typer.Option(metavar="CNPJ", help="only of this pharmacy")]
 _Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="the hub's address (INTEGRAHUB_URL)")]
 _Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="the API key (INTEGRAHUB_KEY)")]
+Lang = Annotated[
+    str | None,
+    typer.Option("--lang", metavar="pt|en", callback=parse_language, help="language of the output; default: LANG"),
+]
 T = TypeVar("T")
 _HUB = {"hub_url": _Url, "hub_key": _Key}
 
@@ -54,11 +71,11 @@ def client_verb_with_key(verb: Callable[..., T]) -> Callable[..., T]:
 def _with_options(verb: Callable[..., T], options: dict[str, Any]) -> Callable[..., T]:
     @functools.wraps(verb)
     def reaching(*, hub_url: str | None = None, hub_key: str | None = None, **given: Any) -> T:
-        token = chosen_hub.set((hub_url, hub_key))
+        token = hub_options.set((hub_url, hub_key))
         try:
             return verb(**given)
         finally:
-            chosen_hub.reset(token)
+            hub_options.reset(token)
 
     signature, keyword = inspect.signature(verb), inspect.Parameter.KEYWORD_ONLY
     more = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in options.items()]

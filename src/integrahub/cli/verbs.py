@@ -46,8 +46,8 @@ VERBS = {
         "integrahub.cli.commands.processes:up", "Run the embedded hub: PostgreSQL, API and workers, until Ctrl-C."
     ),
     "demo": Verb(
-        "integrahub.tools.demo.run:demo",
-        "The real catalogue as FULL, DELTA and repeats through a hub in a temporary folder; 0 when all adds up.",
+        "integrahub.cli.commands.demo:demo",
+        "Post a real catalogue as FULL, DELTA and repeats to a temporary hub; exit code 0 only if all figures add up.",
     ),
     "send": Verb("integrahub.cli.commands.send:send", "Post a catalogue; with --watch, follow it."),
     "top": Verb(

@@ -1,1 +1,1 @@
-"""Client library: post catalogues and read what became of them."""
+"""Client library: post catalogues, follow batches, read results."""

@@ -1,50 +1,55 @@
-"""A client of a running hub: the address and key from the settings, refusals as errors that say what to do."""
+"""Synchronous client of a running hub. It reads no settings: the caller hands in address, key and trust."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
 import httpx
-import typer
 
-from integrahub.client.language import language
-from integrahub.client.transport import open_http, unreachable
-from integrahub.domain.addresses import parse_http_url
-from integrahub.secrets.local import readable_operator_key
-from integrahub.settings.model import Settings
+from integrahub.client.transport import open_http, trust_authorities, unreachable
+from integrahub.domain.languages import DEFAULT, Language
 
-_PAGE = 500
-#: address and key that the options of a verb name, before any setting
-chosen_hub: ContextVar[tuple[str | None, str | None]] = ContextVar("chosen_hub", default=(None, None))
+_PRODUCTS_PATH = "/v1/inovafarma/products"
+_MAX_ERROR_CHARACTERS = 300
 
 
 class ApiError(Exception):
-    """The hub refused; the text says why, `status` with which answer (None: it was not the hub's).
+    """A request failed; the text says why and what to do.
 
-    `retry_after` is in seconds, None where the hub did not say when to come again.
+    `status` is the status code, None if the hub did not answer. `retry_after` is in seconds, None if the hub gave none.
     """
 
-    def __init__(self, told: str, status: int | None = None, retry_after: float | None = None) -> None:
-        super().__init__(told)
+    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
         self.status = status
         self.retry_after = retry_after
 
 
 class Client:
-    """Requests of one verb; close after use (a context manager).
+    """Connection to the hub at `url`; close it after use (it is a context manager).
 
-    `url` and `key` override the settings. `timeout` is in seconds, of each wait; None: what a large body takes.
+    `trusted` are the certificate authorities; by default those of the system. `timeout` is in seconds and per wait;
+    by default it suits a large body.
     """
 
-    def __init__(self, url: str | None = None, key: str | None = None, timeout: float | None = None) -> None:
-        settings, (chosen_url, chosen_key) = Settings(), chosen_hub.get()
-        url, key = url or chosen_url, key or chosen_key
-        self.url = _checked(url) if url else settings.url or settings.own_url
-        headers = {"Accept-Language": language(), **credentials(settings, key)}
-        patience = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
-        self._http = open_http(self.url, settings, headers, **patience)
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        trusted: ssl.SSLContext | None = None,
+        language: Language = DEFAULT,
+        timeout: float | None = None,
+    ) -> None:
+        self.url = url
+        self._language = language
+        self._trusted = trusted or trust_authorities()
+        self._timeout = timeout
+        headers = {"Accept-Language": language, **authorization(key)}
+        limits = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
+        self._http = open_http(url, self._trusted, headers, **limits)
 
     def __enter__(self) -> "Client":
         return self
@@ -53,62 +58,66 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._http.close()
 
+    def with_key(self, key: str) -> "Client":
+        """Return a client of the same hub with another key."""
+        return Client(self.url, key, trusted=self._trusted, language=self._language, timeout=self._timeout)
+
     def get(self, path: str, **query: Any) -> Any:
-        """The answer's JSON; Refused when it is not 2xx."""
+        """Return the JSON of a GET; query parameters that are None are left out. Raises ApiError."""
         return self.call("GET", path, params={name: value for name, value in query.items() if value is not None})
 
-    def text(self, path: str) -> str:
-        """The answer as text; Refused when it is not 2xx."""
-        with self._reaching():
-            return answered(self._http.get(path)).text
+    def get_text(self, path: str) -> str:
+        """Return the text of a GET. Raises ApiError."""
+        with self._api_errors():
+            return check_status(self._http.get(path)).text
 
-    def look(self, path: str) -> tuple[int, Any]:
-        """Return the answer's status and JSON, whatever the status: /health tells more when it is 503."""
-        with self._reaching():
-            answer = self._http.get(path)
-            return answer.status_code, answer.json()
+    def get_any_status(self, path: str) -> tuple[int, Any]:
+        """Return status and JSON of a GET, whatever the status: /health with 503 has a body too."""
+        with self._api_errors():
+            response = self._http.get(path)
+            return response.status_code, response.json()
 
     def call(self, method: str, path: str, **request: Any) -> Any:
-        """The answer's JSON; Refused when it is not 2xx."""
-        with self._reaching():
-            return answered(self._http.request(method, path, **request)).json()
+        """Return the JSON of a request; `request` are arguments of httpx. Raises ApiError."""
+        with self._api_errors():
+            return check_status(self._http.request(method, path, **request)).json()
 
-    def lines(self, path: str, **query: Any) -> Iterator[str]:
-        """A streamed answer, line by line."""
-        with self._reaching(), self._http.stream("GET", path, params=query) as answer:
-            if answer.is_error:
-                answer.read()
-            answered(answer)
-            yield from answer.iter_lines()
+    def stream_lines(self, path: str, **query: Any) -> Iterator[str]:
+        """Yield the lines of a streamed response. Raises ApiError."""
+        with self._api_errors(), self._http.stream("GET", path, params=query) as response:
+            if response.is_error:
+                response.read()
+            check_status(response)
+            yield from response.iter_lines()
 
     def check_key(self) -> None:
-        """Ask for a batch that no hub has; Refused when the key itself is not taken."""
-        with self._reaching():
-            answer = self._http.get(f"/v1/batches/{UUID(int=0)}")
-        if answer.status_code == 401 or answer.is_redirect:
-            answered(answer)
+        """Raise ApiError if the hub rejects the key. Requests a batch that cannot exist, which needs a valid key."""
+        with self._api_errors():
+            response = self._http.get(f"/v1/batches/{UUID(int=0)}")
+        if response.status_code == 401 or response.is_redirect:
+            check_status(response)
 
     def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx.Response:
-        """Post a catalogue as a stream; Refused when it is not taken."""
+        """Post a catalogue as a stream. Raises ApiError."""
         query = {"cnpj": cnpj} if cnpj else {}
-        with self._reaching():
-            answer = self._http.post("/v1/inovafarma/products", content=blocks, headers=headers, params=query)
-        return answered(answer)
+        with self._api_errors():
+            response = self._http.post(_PRODUCTS_PATH, content=blocks, headers=headers, params=query)
+        return check_status(response)
 
     @contextmanager
-    def _reaching(self) -> Iterator[None]:
+    def _api_errors(self) -> Iterator[None]:
         try:
             yield
         except httpx.TransportError as error:
             raise ApiError(unreachable(self.url, error)) from error
-        except ValueError as error:  # JSON was expected
+        except ValueError as error:  # the response is not JSON
             raise ApiError(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
 
-    def pages(self, path: str, next_of: Callable[[Any], str | None] | None = None, **query: Any) -> Iterator[Any]:
-        """Every item of a listing."""
+    def list_all(self, path: str, next_of: Callable[[Any], str | None] | None = None, **query: Any) -> Iterator[Any]:
+        """Yield every item of a listing, page by page; `next_of` reads the cursor of the next page."""
         cursor: str | None = query.pop("cursor", None)
         while True:
             page = self.get(path, cursor=cursor, **query)
@@ -118,38 +127,27 @@ class Client:
                 return
 
 
-def answered(answer: httpx.Response) -> httpx.Response:
-    """The answer itself when it is 2xx; Refused otherwise."""
-    if answer.is_success:
-        return answer
+def check_status(response: httpx.Response) -> httpx.Response:
+    """Return the response if its status is 2xx, else raise ApiError."""
+    if response.is_success:
+        return response
     try:
-        told = answer.json()["message"]
+        message = response.json()["message"]
     except (ValueError, KeyError, TypeError):
-        told = answer.text[:300] or answer.reason_phrase
-    if answer.is_redirect:
-        told = f"it is at {answer.headers.get('location')}. Set INTEGRAHUB_URL to the address that answers itself."
-    if answer.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in answer.request.headers:
-        told = f"{told} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
-    wait = answer.headers.get("Retry-After", "")
+        message = response.text[:_MAX_ERROR_CHARACTERS] or response.reason_phrase
+    if response.is_redirect:
+        target = response.headers.get("location")
+        message = f"redirected to {target}. Set INTEGRAHUB_URL to the address of the hub itself."
+    if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in response.request.headers:
+        message = f"{message} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
+    wait = response.headers.get("Retry-After", "")
     retry_after = float(wait) if wait.isascii() and wait.isdigit() else None
-    raise ApiError(f"The hub answered {answer.status_code}: {told}", answer.status_code, retry_after)
+    raise ApiError(f"The hub answered {response.status_code}: {message}", response.status_code, retry_after)
 
 
-def _checked(url: str) -> str:
-    try:
-        return parse_http_url(url)
-    except ValueError as error:
-        raise typer.BadParameter(f"{url!r}: {error}", param_hint="--url") from None
-
-
-def credentials(settings: Settings, key: str | None = None) -> dict[str, str]:
-    """Return the header of a key: the one given, that of the settings, or the operator's; none where there is none."""
-    found = (key or settings.key or _admin_key(settings)).strip()
-    if not (found.isascii() and found.isprintable()):
-        raise ApiError("The API key holds characters that no key has. Copy it again: ASCII, without line ends.")
-    return {"Authorization": f"Bearer {found}"} if found else {}
-
-
-def _admin_key(settings: Settings) -> str:
-    """The operator's key of the hub on this machine, when it can be read."""
-    return settings.admin_api_key or readable_operator_key(settings.data_dir)
+def authorization(key: str) -> dict[str, str]:
+    """Return the header of an API key; none for an empty key. Raises ApiError if no header can carry the key."""
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ApiError("The API key contains characters that no key has. Copy it again: ASCII, without line ends.")
+    return {"Authorization": f"Bearer {key}"} if key else {}

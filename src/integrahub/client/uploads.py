@@ -1,4 +1,4 @@
-"""A catalogue file on its way: its form, its encoding, its blocks."""
+"""Catalogue files to post: their media type, encoding and blocks."""
 
 import gzip
 import io
@@ -11,18 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import typer
 import zstandard
 
-_BLOCK = 1 << 18  # bytes
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_BLOCK_BYTES = 1 << 18
+_HEAD_BYTES = 1 << 16
+_ENCODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # by the first bytes of a file
 _STANDARD_INPUT = Path("-")
-_GAPS = b" \t\r\n"
+_WHITESPACE = b" \t\r\n"
+
+
+class InvalidCatalogue(Exception):
+    """A file cannot be read, or is no catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueFile:
-    """A file to post: `media_type` and `encoding` as the headers say them, `size` in bytes as it is."""
+    """A file to post: its media type, its encoding ('' for none) and its size in bytes, as the headers state them."""
 
     path: Path
     media_type: str
@@ -30,78 +34,78 @@ class CatalogueFile:
     size: int
 
     def headers(self, load_type: str) -> dict[str, str]:
-        """What the post says of itself; a FULL of lines also says how many there are, since it has no visible end."""
+        """Return the headers of the post. NDJSON has no visible end, so its headers include the number of records."""
         headers = {"X-Inova-Load-Type": load_type, "Content-Type": self.media_type, "Content-Length": str(self.size)}
         if self.encoding:
             headers["Content-Encoding"] = self.encoding
         if self.media_type == "application/x-ndjson":
-            headers["X-Inova-Item-Count"] = str(self._lines())
+            headers["X-Inova-Item-Count"] = str(self._count_lines())
         return headers
 
-    def blocks(self, seen: Callable[[int], None]) -> Iterator[bytes]:
-        """The bytes as they are; `seen` hears how many each block had."""
+    def blocks(self, on_sent: Callable[[int], None]) -> Iterator[bytes]:
+        """Yield the file in blocks, and call `on_sent` with the size of each block after it."""
         with self.path.open("rb") as file:
-            while block := file.read(_BLOCK):
+            while block := file.read(_BLOCK_BYTES):
                 yield block
-                seen(len(block))
+                on_sent(len(block))
 
-    def _lines(self) -> int:
-        with _decoded(self.path, self.encoding) as file:
+    def _count_lines(self) -> int:
+        with _open_decoded(self.path, self.encoding) as file:
             return sum(1 for line in file if line.strip())
 
 
 @contextmanager
 def open_catalogue(path: Path) -> Iterator[CatalogueFile]:
-    """Look at a file, a pipe or `-`: plain, gzip or zstd; an array or NDJSON. BadParameter when it is neither.
+    """Open a file, a pipe or `-` (standard input): plain, gzip or zstd; a JSON array or NDJSON.
 
-    What comes by a pipe is kept in a temporary file first: a FULL of lines says how many there are before the first.
+    A pipe is copied to a temporary file first, since the headers state the size. Raises InvalidCatalogue.
     """
     if path != _STANDARD_INPUT and path.is_file():
-        yield _looked_at(path, str(path))
+        yield _inspect(path, str(path))
         return
-    with tempfile.NamedTemporaryFile(prefix="integrahub-send-") as kept:
-        with _piped(path) as source:
-            shutil.copyfileobj(source, kept, _BLOCK)
-        kept.flush()
-        yield _looked_at(Path(kept.name), "standard input" if path == _STANDARD_INPUT else str(path))
+    with tempfile.NamedTemporaryFile(prefix="integrahub-send-") as copy:
+        with _open_pipe(path) as source:
+            shutil.copyfileobj(source, copy, _BLOCK_BYTES)
+        copy.flush()
+        yield _inspect(Path(copy.name), "standard input" if path == _STANDARD_INPUT else str(path))
 
 
 @contextmanager
-def _piped(path: Path) -> Iterator[IO[bytes]]:
+def _open_pipe(path: Path) -> Iterator[IO[bytes]]:
     if path != _STANDARD_INPUT:
         try:
             source = path.open("rb")
         except OSError as error:
-            raise typer.BadParameter(f"{path} cannot be read: {error.strerror}") from error
+            raise InvalidCatalogue(f"{path} cannot be read: {error.strerror}") from error
         with source:
             yield source
     elif sys.stdin is None or sys.stdin.isatty():
-        raise typer.BadParameter("nothing comes by standard input; give a file, or a pipe before `integrahub send -`")
+        raise InvalidCatalogue("standard input is empty; give a file, or a pipe before `integrahub send -`")
     else:
         yield sys.stdin.buffer
 
 
-def _looked_at(path: Path, name: str) -> CatalogueFile:
+def _inspect(path: Path, name: str) -> CatalogueFile:
     try:
-        encoding = _encoding_of(path)
-        with _decoded(path, encoding) as file:
-            head = file.read(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip(_GAPS)
+        encoding = _detect_encoding(path)
+        with _open_decoded(path, encoding) as file:
+            head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(_WHITESPACE)
     except (OSError, EOFError, zstandard.ZstdError) as error:
-        raise typer.BadParameter(f"{name} cannot be read: {error}") from error
+        raise InvalidCatalogue(f"{name} cannot be read: {error}") from error
     if head[:1] not in (b"[", b"{"):
-        raise typer.BadParameter(f"{name} holds neither a JSON array of products nor one product a line")
+        raise InvalidCatalogue(f"{name} is neither a JSON array of products nor NDJSON (one product per line)")
     media_type = "application/json" if head[:1] == b"[" else "application/x-ndjson"
     return CatalogueFile(path, media_type, encoding, path.stat().st_size)
 
 
-def _encoding_of(path: Path) -> str:
-    """By its first bytes: a pipe has no name, and a name may be wrong."""
+def _detect_encoding(path: Path) -> str:
+    # By content, not by name: a pipe has no name, and a name may be wrong.
     with path.open("rb") as file:
-        begin = file.read(4)
-    return next((encoding for magic, encoding in _MAGIC.items() if begin.startswith(magic)), "")
+        start = file.read(4)
+    return next((encoding for magic, encoding in _ENCODINGS.items() if start.startswith(magic)), "")
 
 
-def _decoded(path: Path, encoding: str) -> IO[bytes]:
+def _open_decoded(path: Path, encoding: str) -> IO[bytes]:
     if encoding == "gzip":
         return gzip.open(path, "rb")  # type: ignore[return-value]
     if encoding == "zstd":

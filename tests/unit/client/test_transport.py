@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.loopback import keep_loopback_off_proxies
-from integrahub.client.client import ApiError, Client
+from integrahub.client.client import ApiError
 from integrahub.client.transport import proxy_of
 from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.development_certificate import development_certificate
@@ -70,7 +71,7 @@ def test_a_hub_of_this_machine_is_not_asked_through_a_proxy(monkeypatch: pytest.
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy}")
         monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080")
         for host in ("127.0.0.1", "localhost", "LOCALHOST", "[::ffff:127.0.0.1]"):
-            with Client(f"http://{host}:{port}", "a-key") as client:
+            with open_client(f"http://{host}:{port}", "a-key") as client:
                 client.get("/v1/batches")
         assert seen_by_proxy == [] and len(seen_by_hub) == 4
 
@@ -80,13 +81,13 @@ def test_files_that_variables_of_tls_libraries_name_need_not_be_there(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, "/nonexistent/file")
-    with _listening() as (port, _), Client(f"http://127.0.0.1:{port}", "a-key") as client:
+    with _listening() as (port, _), open_client(f"http://127.0.0.1:{port}", "a-key") as client:
         assert client.get("/v1/batches") == {}
 
 
 def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://user:hidden@127.0.0.1:9")
-    with Client("http://hub.example.com", "a-key") as client, pytest.raises(ApiError) as refused:
+    with open_client("http://hub.example.com", "a-key") as client, pytest.raises(ApiError) as refused:
         client.get("/v1/batches")
     assert "http://127.0.0.1:9 (HTTP_PROXY)" in str(refused.value) and "hidden" not in str(refused.value)
     monkeypatch.setenv("NO_PROXY", "hub.example.com")
@@ -97,7 +98,7 @@ def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monke
 def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
     with pytest.raises(ConfigurationError, match="ALL_PROXY"):
-        Client("http://hub.example.com", "a-key")
+        open_client("http://hub.example.com", "a-key")
 
 
 def test_loopback_is_named_in_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,21 +115,25 @@ def test_certificates_and_plain_ports_are_told_apart(
 ) -> None:
     authority, context = certified
     with _listening(context) as (port, _):
-        with Client(f"https://127.0.0.1:{port}", "k") as client, _refused("INTEGRAHUB_CA"):
+        with open_client(f"https://127.0.0.1:{port}", "k") as client, _refused("INTEGRAHUB_CA"):
             client.get("/")
-        with Client(f"http://127.0.0.1:{port}", "k") as client, _refused(r"speaks TLS.*https://"):
+        with open_client(f"http://127.0.0.1:{port}", "k") as client, _refused(r"speaks TLS.*https://"):
             client.get("/")
         monkeypatch.setenv("INTEGRAHUB_CA", str(authority))
-        with Client(f"https://127.0.0.1:{port}", "k") as client:
+        with open_client(f"https://127.0.0.1:{port}", "k") as client:
             assert client.get("/") == {}
-    with _listening() as (port, _), Client(f"https://127.0.0.1:{port}", "k") as client, _refused(r"no TLS.*http://"):
+    with (
+        _listening() as (port, _),
+        open_client(f"https://127.0.0.1:{port}", "k") as client,
+        _refused(r"no TLS.*http://"),
+    ):
         client.get("/")
     monkeypatch.setenv("INTEGRAHUB_CA", str(authority.with_name("key.pem")))
     with pytest.raises(ConfigurationError, match="no certificate of an authority"):
-        Client("https://127.0.0.1:9", "k")
+        open_client("https://127.0.0.1:9", "k")
 
 
 @pytest.mark.parametrize("key", ["chave-ção", "two\nlines", "tab\there"])
 def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_sent(key: str) -> None:
     with pytest.raises(ApiError, match="ASCII"):
-        Client("http://127.0.0.1:9", key)
+        open_client("http://127.0.0.1:9", key)

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.options import Limit, Wide, client_verb
-from integrahub.client.client import Client
 from integrahub.tools.terminal.output import show_rows
 
 _COLUMNS = ("id", "at", "actor", "action", "outcome", "subject", "address")
@@ -24,6 +24,6 @@ def audit(
 
     Example: integrahub audit --action key.revoke
     """
-    with Client() as client:
+    with open_client() as client:
         rows = client.get("/admin/audit", actor=actor, action=action, subject=subject, limit=limit)["items"]
     show_rows(rows, _COLUMNS, as_json=as_json, empty="No action noted.", wide=wide)

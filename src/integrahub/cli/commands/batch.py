@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, identifier
 from integrahub.cli.relative_times import parse_moment
 from integrahub.client.client import ApiError, Client
-from integrahub.client.language import in_both
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
+from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
@@ -48,7 +49,7 @@ def every(
     Example: integrahub batch list --status failed --since 2h
     """
     wanted = {"cnpj": cnpj, "status": status, "load_type": load_type, "since": parse_moment(since), "limit": limit}
-    with Client() as client:
+    with open_client() as client:
         rows = client.get("/v1/batches", deactivation=DeactivationState.HELD.value if held else None, **wanted)["items"]
         if not rows:
             _check_pharmacy(client, cnpj)
@@ -65,7 +66,7 @@ def show(batch_id: BatchId, as_json: AsJson = False) -> None:
 
     Example: integrahub batch show 01a21cf8
     """
-    with Client() as client:
+    with open_client() as client:
         show_facts(client.get(f"/v1/batches/{full_id(client, batch_id)}"), as_json=as_json)
 
 
@@ -76,9 +77,9 @@ def errors(batch_id: BatchId, as_json: AsJson = False, wide: Wide = False) -> No
 
     Example: integrahub batch errors 01a21cf8 > errors.txt
     """
-    with Client() as client:
-        rows = list(client.pages(f"/v1/batches/{full_id(client, batch_id)}/errors", limit=1000))
-    shown = rows if as_json else [row | {"message": in_both(row["message_pt"], row["message_en"])} for row in rows]
+    with open_client() as client:
+        rows = list(client.list_all(f"/v1/batches/{full_id(client, batch_id)}/errors", limit=1000))
+    shown = rows if as_json else [row | {"message": select_text(row["message_pt"], row["message_en"])} for row in rows]
     show_rows(shown, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.", wide=wide)
 
 
@@ -89,7 +90,7 @@ def replay(batch_id: BatchId) -> None:
 
     Example: integrahub batch replay 01a21cf8
     """
-    with Client() as client:
+    with open_client() as client:
         queued = client.call("POST", f"/v1/batches/{full_id(client, batch_id)}/replay")
     say(f"Queued as {queued['batch_id']}. Follow it: integrahub batch show {queued['batch_id']}")
 
@@ -101,7 +102,7 @@ def cancel(batch_id: BatchId) -> None:
 
     Example: integrahub batch cancel 01a21cf8
     """
-    with Client() as client:
+    with open_client() as client:
         told = client.call("POST", f"/v1/batches/{full_id(client, batch_id)}/cancel")
     applied = ", ".join(f"{told[name]:,} {name}" for name in ("inserted", "updated", "unchanged") if told[name])
     say(f"Cancelled. What was applied stays: {applied or 'nothing'}. Left out: {told['cancelled']:,}.")
@@ -114,11 +115,11 @@ def approve(batch_id: BatchId, yes: Yes = False) -> None:
 
     Example: integrahub batch approve 01a21cf8
     """
-    with Client() as client:
+    with open_client() as client:
         batch = client.get(f"/v1/batches/{full_id(client, batch_id)}")
         held = batch["deactivation"]
         if held["state"] == DeactivationState.HELD:
-            say(f"Held because: {in_both(held['reason_pt'], held['reason'])}.")
+            say(f"Held because: {select_text(held['reason_pt'], held['reason'])}.")
             count = f"{held['candidates']:,} of {held['active']:,} active products of {batch['cnpj']}"
             confirm(f"{count} will be deactivated. Go on?", yes=yes)
         _decide(client, batch["batch_id"], "approve")
@@ -132,7 +133,7 @@ def reject(batch_id: BatchId) -> None:
 
     Example: integrahub batch reject 01a21cf8
     """
-    with Client() as client:
+    with open_client() as client:
         _decide(client, full_id(client, batch_id), "reject")
     say("Rejected: everything stays active.")
 
@@ -165,7 +166,11 @@ def _check_pharmacy(client: Client, cnpj: str | None) -> None:
 
 def _readable(row: Row) -> Row:
     held = row["deactivation"]
-    more = {"would go": held["candidates"], "of": held["active"], "reason": in_both(held["reason_pt"], held["reason"])}
+    more = {
+        "would go": held["candidates"],
+        "of": held["active"],
+        "reason": select_text(held["reason_pt"], held["reason"]),
+    }
     return row | more | {"type": row["load_type"], "deactivation": held["state"]}
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.commands.batch import full_id
+from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm
 from integrahub.client.client import ApiError, Client
-from integrahub.client.language import in_both
+from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
 app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
@@ -33,7 +34,7 @@ def every(
     Example: integrahub dead list --error ZeroDivisionError
     """
     wanted = {"error": error, "cnpj": cnpj}
-    with Client() as client:
+    with open_client() as client:
         rows = client.get("/v1/dead-letters", **wanted, settled=False, limit=limit)["items"]
         if everything and len(rows) < limit:
             rows += client.get("/v1/dead-letters", **wanted, settled=True, limit=limit - len(rows))["items"]
@@ -48,7 +49,7 @@ def groups(as_json: AsJson = False, wide: Wide = False) -> None:
 
     Example: integrahub dead groups
     """
-    with Client() as client:
+    with open_client() as client:
         rows = client.get("/v1/dead-letters/groups")["items"]
     show_rows(rows, _GROUPS, as_json=as_json, empty="No work was given up.", wide=wide)
 
@@ -60,7 +61,7 @@ def show(letter_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJso
 
     Example: integrahub dead show 5
     """
-    with Client() as client:
+    with open_client() as client:
         show_facts(client.get(f"/v1/dead-letters/{letter_id}"), as_json=as_json)
 
 
@@ -78,7 +79,7 @@ def replay(
 
     Example: integrahub dead replay --error ZeroDivisionError
     """
-    with Client() as client:
+    with open_client() as client:
         named = {"error": error, "cnpj": cnpj, "batch_id": full_id(client, batch) if batch else None}
         given = {name: value for name, value in named.items() if value} | ({"ids": [letter_id]} if letter_id else {})
         letters = _open_letters(client, letter_id, named, limit) if given else []
@@ -90,7 +91,10 @@ def replay(
         told = client.call("POST", "/v1/dead-letters/replay", json={"filter": given, "limit": limit})
     say(f"{told['asked']:,} letters will be applied again.")
     for refused in told["refused"]:
-        say(f"Batch {refused['batch_id']} is refused: {in_both(refused['message_pt'], refused['message_en'])}", "red")
+        say(
+            f"Batch {refused['batch_id']} is refused: {select_text(refused['message_pt'], refused['message_en'])}",
+            "red",
+        )
     return 1 if told["refused"] else 0
 
 
@@ -101,7 +105,7 @@ def _open_letters(client: Client, letter_id: int | None, named: Row, limit: int)
         matches = all(letter[name] == value for name, value in named.items() if value and name != "error")
         return [letter] if matches and not letter["settled_at"] else []
     found: list[Row] = []
-    for letter in client.pages("/v1/dead-letters", settled=False, limit=min(limit, _PAGE), **named):
+    for letter in client.list_all("/v1/dead-letters", settled=False, limit=min(limit, _PAGE), **named):
         found.append(letter)
         if len(found) == limit:
             break

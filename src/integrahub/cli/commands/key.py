@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Wide, client_verb, client_verb_with_key, identifier
-from integrahub.client.client import Client
 from integrahub.domain.api_keys import Scope
 from integrahub.tools.terminal.output import show_facts, show_rows
 
@@ -43,7 +43,7 @@ def create(
         raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
     if is_chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
         raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end, scopes or limit")
-    with Client() as client:
+    with open_client() as client:
         if is_chosen:
             wanted = {"key": _chosen_key(), "cnpj": (cnpj or [""])[0]}
             made = client.call("POST", "/admin/pharmacies/api-key", json=wanted)
@@ -72,7 +72,7 @@ def every(as_json: AsJson = False, wide: Wide = False) -> None:
 
     Example: integrahub key list
     """
-    with Client() as client:
+    with open_client() as client:
         rows = client.get("/admin/keys")["items"]
     empty = "No key yet. Make one: integrahub key create --cnpj CNPJ"
     show_rows(rows, _COLUMNS, as_json=as_json, empty=empty, wide=wide)
@@ -91,7 +91,7 @@ def rotate(
 
     Example: integrahub key rotate ID --old-ends-in-hours 24
     """
-    with Client() as client:
+    with open_client() as client:
         asked = {"old_ends_in_hours": old_ends_in_hours}
         show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate", json=asked), as_json=as_json)
 
@@ -103,5 +103,5 @@ def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
 
     Example: integrahub key revoke ID
     """
-    with Client() as client:
+    with open_client() as client:
         show_facts(client.call("DELETE", f"/admin/keys/{key_id}"), as_json=as_json)

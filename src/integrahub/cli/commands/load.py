@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from integrahub.cli.connect import load_trusted, open_client
+from integrahub.settings.model import Settings
 from integrahub.tools.loadtest import scenarios
 from integrahub.tools.loadtest.report import accounts, accounts_table, figures, figures_table, told_faults
-from integrahub.tools.loadtest.runner import Scenario, Target, named_hub, own_hub, run
+from integrahub.tools.loadtest.runner import Scenario, Target, open_target, own_hub, run
 from integrahub.tools.loadtest.socket_limits import most_connections
 from integrahub.tools.terminal.output import OUT, complain, notify, show_json
 
@@ -98,7 +100,7 @@ def many(
 
 
 def _hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:
-    return named_hub(url, key) if url else own_hub(workers)
+    return open_target(open_client(url, key), load_trusted(Settings())) if url else own_hub(workers)
 
 
 def _told(scenario: Scenario, hub: AbstractContextManager[Target], *, as_json: bool) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Wide, client_verb, unmasked_cnpj
-from integrahub.client.client import Client
 from integrahub.tools.terminal.output import show_facts, show_rows
 
 app = typer.Typer(help="Pharmacies: add, list, show, set.", no_args_is_help=True)
@@ -33,7 +33,7 @@ def add(cnpj: Cnpj, name: Name = None, city: City = None, state: State = None, a
     Example: integrahub pharmacy add 05.927.228/0001-45 --name 'Farmácia Nova'
     """
     changes = {"name": name, "city": city, "state": state}
-    with Client() as client:
+    with open_client() as client:
         _show(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
 
 
@@ -48,8 +48,8 @@ def every(
 
     Example: integrahub pharmacy list --silent
     """
-    with Client() as client:
-        rows = list(client.pages("/admin/pharmacies", limit=500, silent=silent or None))
+    with open_client() as client:
+        rows = list(client.list_all("/admin/pharmacies", limit=500, silent=silent or None))
     empty = "No pharmacy is silent." if silent else "No pharmacies yet. Add one: integrahub pharmacy add CNPJ"
     shown = rows if as_json else [_readable(row) for row in rows]
     show_rows(shown, _SILENT if silent else _COLUMNS, as_json=as_json, empty=empty, wide=wide)
@@ -62,7 +62,7 @@ def show(cnpj: Cnpj, as_json: AsJson = False) -> None:
 
     Example: integrahub pharmacy show 05927228000145
     """
-    with Client() as client:
+    with open_client() as client:
         _show(client.get(_path(cnpj)), as_json=as_json)
 
 
@@ -88,7 +88,7 @@ def change(
     changes: dict[str, Any] = {"name": name, "city": city, "state": state, "time_zone": time_zone}
     changes |= {"deactivation_limit": _share(deactivation_limit), "full_window_minutes": full_window_minutes}
     changes["rate_limit"] = rate_limit
-    with Client() as client:
+    with open_client() as client:
         client.get(_path(cnpj))
         _show(client.call("PUT", _path(cnpj), json=changes), as_json=as_json)
 

@@ -1,14 +1,16 @@
 """`integrahub send`: a catalogue file to a hub."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from integrahub.client.client import ApiError, Client
-from integrahub.client.uploads import open_catalogue
+from integrahub.cli.connect import open_client
+from integrahub.client.client import ApiError
+from integrahub.client.uploads import CatalogueFile, InvalidCatalogue, open_catalogue
 from integrahub.tools.terminal.output import notify, say, show_facts
 from integrahub.tools.terminal.progress import bars, follow
 
@@ -40,7 +42,7 @@ def send(
     """
     if load_type.lower() not in _LOAD_TYPES:
         raise typer.BadParameter(f"{load_type!r}: expected full or delta", param_hint="--type")
-    with open_catalogue(file) as catalogue, Client(url, key) as client, bars() as progress:
+    with _open_file(file) as catalogue, open_client(url, key) as client, bars() as progress:
         client.check_key()  # a key that is refused must not cost the whole upload
         task = progress.add_task(f"sending {file.name}"[:34], total=catalogue.size)
 
@@ -59,6 +61,15 @@ def send(
     if not watch and not as_json:
         say(f"Follow it: integrahub batch show {answer['batch_id']}")
     return 0 if not watch or batch["status"] in _DONE else 1
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[CatalogueFile]:
+    try:
+        with open_catalogue(path) as catalogue:
+            yield catalogue
+    except InvalidCatalogue as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _post_patiently(post: Callable[[], Row], retries: int) -> Row:

@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from integrahub.cli.connect import open_client
 from integrahub.cli.hub_snapshot import Looking
 from integrahub.cli.options import client_verb
-from integrahub.client.client import Client
 from integrahub.tools.terminal import output
 from integrahub.tools.terminal.tables import cell, lay_out
 
@@ -45,7 +45,7 @@ def top(
 
     Example: integrahub top --once
     """
-    with Client(timeout=_TIMEOUT_SECONDS) as client, closing(Looking(client)) as look:
+    with open_client(timeout=_TIMEOUT_SECONDS) as client, closing(Looking(client)) as look:
         if as_json or once:
             found = _looked(look, interval or _ONCE_SECONDS)
             if as_json:

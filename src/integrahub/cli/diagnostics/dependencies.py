@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from psycopg import OperationalError
 
-from integrahub.client.transport import trusted
+from integrahub.cli.connect import load_trusted
 from integrahub.db.connections import connect
 from integrahub.db.embedded import binaries
 from integrahub.db.embedded.server import EmbeddedPostgres
@@ -135,7 +135,7 @@ def storage(settings: Settings) -> str:
 
 def certificates(settings: Settings) -> str:
     """Check that certificates can be read, fit their keys, and do not end soon."""
-    trusted(settings)
+    load_trusted(settings)
     told = [_certificate(settings.tls_cert, settings.tls_key)] if settings.tls_cert and settings.tls_key else []
     told += [_end_of(path) for path in (settings.ca, settings.storage_ca) if path]
     return "; ".join(told) or "none is set"

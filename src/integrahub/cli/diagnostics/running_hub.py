@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 
+from integrahub.cli.connect import find_key, hub_url, load_trusted, open_client
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
-from integrahub.client.client import ApiError, Client, credentials
+from integrahub.client.client import ApiError, authorization
 from integrahub.client.transport import open_http, unreachable
 from integrahub.domain.addresses import is_local_url
 from integrahub.settings.model import Settings
@@ -18,9 +19,10 @@ _TIMEOUT = 15.0  # seconds
 
 def hub(settings: Settings) -> str:
     """Ask the hub how it is, and tell a hub that does not run from a port that something else has."""
-    url = settings.url or settings.own_url
+    url = hub_url(settings)
     try:
-        with open_http(url, settings, credentials(settings), timeout=httpx.Timeout(_TIMEOUT)) as http:
+        headers, timeout = authorization(find_key(settings)), httpx.Timeout(_TIMEOUT)
+        with open_http(url, load_trusted(settings), headers, timeout) as http:
             answer = http.get("/health")
         found = answer.json()
         status, checks = found["status"], found.get("checks", {})
@@ -49,7 +51,7 @@ def keys(settings: Settings) -> str:
     if weak := settings.weak_keys:
         raise CheckFailed(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
     try:
-        with Client(settings.url or settings.own_url, timeout=_TIMEOUT) as client:
+        with open_client(hub_url(settings), timeout=_TIMEOUT) as client:
             found = [row for row in client.get("/admin/keys")["items"] if row.get("weak") and not row["revoked_at"]]
     except ApiError:
         return "those of the settings are strong; the hub's own were not looked at"

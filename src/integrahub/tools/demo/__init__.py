@@ -1,1 +1,1 @@
-"""Demo: post a real catalogue to a real hub and check every figure."""
+"""Demo: a real catalogue posted to a real hub, every figure checked."""

@@ -14,13 +14,14 @@ from time import monotonic
 
 from integrahub.client.client import ApiError, Client
 from integrahub.db.embedded.server import tie_to_parent
+from integrahub.tools.terminal.language import current_language
 
 _PATIENCE = 90.0  # seconds until the hub must be well
 _DRAIN = 60.0  # seconds it may take to stop
 
 
 @contextmanager
-def embedded_run(folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> Iterator[Client]:
+def run_embedded_hub(folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> Iterator[Client]:
     """`integrahub up` on `folder`, a free port and `settings` by name; gives a client with the operator's key."""
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
@@ -35,7 +36,7 @@ def embedded_run(folder: Path, workers: int = 2, settings: Mapping[str, str] | N
             preexec_fn=tie_to_parent(),
         )
     try:
-        with Client(f"http://127.0.0.1:{port}", admin_key) as client:
+        with Client(f"http://127.0.0.1:{port}", admin_key, language=current_language()) as client:
             _wait_until_well(client, hub, log)
             yield client
     finally:

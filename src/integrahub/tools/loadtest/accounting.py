@@ -76,7 +76,7 @@ def account_for(client: Client, since: str, cnpjs: list[str], tally: Tally, prog
         found.accounts[cnpj].records_posted += records
     task = progress.add_task("accounting for batches", total=len(tally.accepted))
     missing = dict(tally.accepted)
-    for batch in client.pages("/v1/batches", since=since, limit=_PAGE):
+    for batch in client.list_all("/v1/batches", since=since, limit=_PAGE):
         _enter(found, batch, missing.pop(batch["batch_id"], None))
         progress.advance(task)
     found.faults += [f"batch {lost} of {of[0]} was answered 202 and is not listed" for lost, of in missing.items()]

@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import islice
 from urllib.parse import urlsplit
 
-from integrahub.tools.demo.catalogue import Record, sample
+from integrahub.tools.demo.catalogue import Record, load_sample
 
 PATH = "/v1/inovafarma/products"
 _FIRST_ID = 1_000_000_000  # ten digits, and so are all that follow: a template has one size
@@ -72,13 +72,13 @@ def real_cnpjs(count: int) -> list[str]:
 @cache
 def _templates(records: int) -> list[Template]:
     """The sample cut into posts of so many records."""
-    every = _repeated(records) if records > len(sample()) else sample()
+    every = _repeated(records) if records > len(load_sample()) else load_sample()
     starts = range(0, max(1, len(every) - records + 1), records)
     return [Template(every[start : start + records]) for start in starts]
 
 
 def _repeated(records: int) -> list[Record]:
-    every = sample()
+    every = load_sample()
     return (every * -(-records // len(every)))[:records]
 
 
@@ -100,7 +100,7 @@ def one_each(heads: Heads, cnpjs: list[str], records: int) -> Iterator[Post]:
 
 def one_large(heads: Heads, cnpj: str, records: int) -> Iterator[Post]:
     """One post of any size, made while it is sent: no more than one copy of the sample is in memory."""
-    every = sample()
+    every = load_sample()
     copies, rest = divmod(records, len(every))
     parts = [Template(every)] * copies + ([Template(every[:rest])] if rest else [])
     size = sum(part.size - 2 for part in parts) + len(parts) + 1  # without their brackets, with commas and two

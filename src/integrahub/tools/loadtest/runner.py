@@ -13,9 +13,7 @@ from typing import Any
 from rich.progress import Progress
 
 from integrahub.client.client import ApiError, Client
-from integrahub.client.transport import trusted
-from integrahub.settings.model import Settings
-from integrahub.tools.devservices.embedded_hub import embedded_run
+from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.loadtest.accounting import Accounting, account_for, products_held
 from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, Post
@@ -74,15 +72,15 @@ def own_hub(workers: int) -> Iterator[Target]:
     """An embedded hub in a temporary folder, on loopback."""
     with tempfile.TemporaryDirectory(prefix="integrahub-load-") as folder:
         notify("Starting a hub of its own in a temporary folder...")
-        with embedded_run(Path(folder), workers, {"MAX_PAYLOAD_SIZE": _OWN_LIMIT}) as admin:
+        with run_embedded_hub(Path(folder), workers, {"MAX_PAYLOAD_SIZE": _OWN_LIMIT}) as admin:
             yield Target(admin, Path(folder) / "kept")
 
 
 @contextmanager
-def named_hub(url: str, key: str | None) -> Iterator[Target]:
-    """The hub at an address, with an operator's key."""
-    with Client(url, key) as admin:
-        yield Target(admin, trusted=trusted(Settings()))
+def open_target(admin: Client, trusted: ssl.SSLContext) -> Iterator[Target]:
+    """Use a running hub, through a client with the operator's key."""
+    with admin:
+        yield Target(admin, trusted=trusted)
 
 
 def run(target: Target, scenario: Scenario) -> Outcome:
@@ -91,7 +89,7 @@ def run(target: Target, scenario: Scenario) -> Outcome:
         "POST", "/admin/keys", json={"cnpjs": scenario.cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"}
     )
     try:
-        with Client(target.admin.url, made["api_key"]) as client, bars() as progress:
+        with target.admin.with_key(made["api_key"]) as client, bars() as progress:
             return _run(target, client, made["api_key"], scenario, progress)
     finally:
         target.admin.call("DELETE", f"/admin/keys/{made['id']}")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from integrahub.domain.dialects.inovafarma.decode_columns import NULL, usual_lines
 from integrahub.domain.dialects.inovafarma.identify import copy_text, identify, normalise
-from integrahub.tools.demo.catalogue import sample
+from integrahub.tools.demo.catalogue import load_sample
 
 CNPJ = "05927228000145"
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -112,7 +112,7 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(records: list[Any], loa
 
 @pytest.mark.parametrize("load_type", ["full", "delta"])
 def test_the_real_catalogue_is_read_at_once(load_type: str) -> None:
-    records = sample()
+    records = load_sample()
     lines = usual_lines(
         json.dumps(records, ensure_ascii=False).encode(), range(len(records)), cnpj=CNPJ, load_type=load_type
     )
@@ -137,10 +137,10 @@ def test_the_real_catalogue_is_read_at_once(load_type: str) -> None:
     ],
 )
 def test_what_erps_often_send_is_read_at_once(change: dict[str, Any]) -> None:
-    record = sample()[0] | change
+    record = load_sample()[0] | change
     assert usual_lines(json.dumps([record]).encode(), [0], cnpj=CNPJ, load_type="full") is not None
 
 
 @pytest.mark.parametrize("size", [0, 2])
 def test_nothing_and_repeats_are_left_to_the_reader_of_single_records(size: int) -> None:
-    assert usual_lines(json.dumps(sample()[:1] * size).encode(), range(size), cnpj=CNPJ, load_type="full") is None
+    assert usual_lines(json.dumps(load_sample()[:1] * size).encode(), range(size), cnpj=CNPJ, load_type="full") is None

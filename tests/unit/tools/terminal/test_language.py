@@ -4,9 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from integrahub.cli.app import app
-from integrahub.client import language as words
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
+from integrahub.tools.terminal import language as words
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch, variables: dic
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert words.number(16349.5, 1) == expected
-    assert (words.language() is Language.PT) == (expected == "16.349,5")
-    assert words.in_both("sim", "yes") == ("sim" if expected == "16.349,5" else "yes")
+    assert words.format_number(16349.5, 1) == expected
+    assert (words.current_language() is Language.PT) == (expected == "16.349,5")
+    assert words.select_text("sim", "yes") == ("sim" if expected == "16.349,5" else "yes")
 
 
 def test_another_language_is_refused_with_those_there_are() -> None:
