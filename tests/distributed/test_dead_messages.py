@@ -25,7 +25,7 @@ from integrahub.domain.events import (
 from integrahub.domain.ids import uuid7
 from integrahub.hub.hub import Hub
 from integrahub.settings.model import Settings
-from integrahub.telemetry.metrics import registry as metrics
+from integrahub.telemetry.metrics.pipeline import DEAD_MESSAGES
 from integrahub.worker.consumer import consume
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
@@ -73,7 +73,7 @@ async def drained(client: Client, topic: str) -> None:
 async def test_what_cannot_be_read_goes_to_the_topic_of_the_dead_and_to_a_letter_and_work_goes_on(
     client: Client, options: KafkaOptions
 ) -> None:
-    counted = metrics.DEAD_MESSAGES.values[(CHUNKS_READY,)][0]
+    counted = DEAD_MESSAGES.values[(CHUNKS_READY,)][0]
     largest = b"\xff\0" + secrets.token_bytes(900_000)
     await client.hub.bus.publish(CHUNKS_READY, [b"not json", largest])
     assert (await client.load([{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 50)]))["inserted"] == 49
@@ -84,7 +84,7 @@ async def test_what_cannot_be_read_goes_to_the_topic_of_the_dead_and_to_a_letter
     ]
     assert {message.body for message in dead} == {b"not json", largest}
     assert {(message.topic, message.error_class) for message in dead} == {(CHUNKS_READY, "DecodeError")}
-    assert metrics.DEAD_MESSAGES.values[(CHUNKS_READY,)][0] == counted + 2
+    assert DEAD_MESSAGES.values[(CHUNKS_READY,)][0] == counted + 2
     shown = [await client.admin("GET", f"/v1/dead-letters/{letter['id']}") for letter in found]
     assert "not json" in [letter["body"] for letter in shown]
 

@@ -70,7 +70,7 @@ def test_what_is_configured_and_scaled_by_exists() -> None:
     assert names <= {name.upper() for name in Settings.model_fields}
     scaled = (KUBERNETES / "keda" / "upsert-more.yaml").read_text("utf-8")
     assert f"topic: {CHUNKS_READY}" in scaled and f"consumerGroup: {GROUPS[CHUNKS_READY]}" in scaled
-    assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics/registry.py").read_text("utf-8")
+    assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics/pipeline.py").read_text("utf-8")
 
 
 _OF_THE_API = {"ADMIN_API_KEY", "KEY_PEPPER"}

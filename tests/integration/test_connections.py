@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from integrahub.settings.model import Settings
-from integrahub.telemetry.metrics.protection import CONNECTIONS_OPEN
+from integrahub.telemetry.metrics.http import CONNECTIONS_OPEN
 from tests.integration.conftest import CNPJ, PATH, Client, running
 from tests.integration.listening import Wire, listening
 

@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from integrahub.db.monitoring import statistics
 from integrahub.settings.model import Settings
-from integrahub.telemetry.metrics.registry import ALL, BATCH_DURATION, STORAGE_CAPACITY
+from integrahub.telemetry.metrics.infrastructure import STORAGE_CAPACITY
+from integrahub.telemetry.metrics.pipeline import BATCH_DURATION
+from integrahub.telemetry.metrics.registry import ALL_METRICS
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 
@@ -32,7 +34,7 @@ async def test_every_metric_of_the_reference_is_told(client: Client) -> None:
     await client.load([*catalogue(60), product(61, PRICE="x")])
     await client.hub.statistics()()
     told = {family.name for family in text_string_to_metric_families((await client.http.get("/metrics")).text)}
-    assert {metric.name.removesuffix("_total") for metric in ALL} - told - {
+    assert {metric.name.removesuffix("_total") for metric in ALL_METRICS} - told - {
         n.removesuffix("_total") for n in _LATER
     } == set()
 

@@ -14,7 +14,7 @@ from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.errors import TooManyRequests
 from integrahub.resilience.rate_limit import RateLimit, WindowUsage, client_network, parse_rate
-from integrahub.telemetry.metrics.registry import LIMITER_FAILURES
+from integrahub.telemetry.metrics.http import LIMITER_FAILURES
 
 _PATIENCE = 1.0  # seconds a request waits for the limiter before it is let through
 _FORGET = 600.0  # seconds between clearings

@@ -12,7 +12,7 @@ from integrahub.domain.dialects.inovafarma.identify import FirstRecord
 from integrahub.domain.errors import Forbidden
 from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.resilience.rate_limit import RateLimit
-from integrahub.telemetry.metrics.protection import PHARMACIES_CREATED
+from integrahub.telemetry.metrics.catalogue import PHARMACIES_CREATED
 
 _FRESH_SECONDS = 5.0  # a pharmacy's settings are remembered
 _MAX_KNOWN = 100_000

@@ -22,7 +22,7 @@ from integrahub.domain.messages.fields import FIELD_MESSAGES, describe
 from integrahub.domain.messages.security import Message
 from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.registry import ERRORS
+from integrahub.telemetry.metrics.pipeline import ERRORS
 
 _SHORTLY = 5.0  # seconds
 _log = structlog.get_logger()

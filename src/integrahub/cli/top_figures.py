@@ -12,15 +12,27 @@ from prometheus_client.parser import text_string_to_metric_families
 from integrahub.domain.steps import STEP_TABLE
 from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.telemetry.instruments import Metric
-from integrahub.telemetry.metrics import registry as metrics
+from integrahub.telemetry.metrics.catalogue import HISTORY_PRODUCTS, PHARMACIES_SEEN, PHARMACIES_SILENT
+from integrahub.telemetry.metrics.http import HTTP_REQUESTS
+from integrahub.telemetry.metrics.infrastructure import BREAKER_STATE, LAG, STATISTICS_AGE
+from integrahub.telemetry.metrics.pipeline import (
+    BACKLOG_RECORDS,
+    BATCHES_CREATED,
+    CHUNKS_PROCESSED,
+    DEACTIVATIONS_HELD,
+    DEAD_LETTERS,
+    PRODUCTS_SETTLED,
+    UNACCOUNTED_RECORDS,
+)
+from integrahub.telemetry.metrics.workers import WORKER_RESTARTS, WORKERS_ACTIVE, WORKERS_MAX
 
 _STATES = {0.0: CircuitState.CLOSED, 1.0: CircuitState.HALF_OPEN, 2.0: CircuitState.OPEN}
 _TOPIC_OF = {step.name: topic for step in STEP_TABLE for topic in step.groups if len(step.groups) == 1}
 _TROUBLES = {
-    "unaccounted_records": metrics.UNACCOUNTED_RECORDS,
-    "dead_letters": metrics.DEAD_LETTERS,
-    "held_deactivations": metrics.DEACTIVATIONS_HELD,
-    "silent_pharmacies": metrics.PHARMACIES_SILENT,
+    "unaccounted_records": UNACCOUNTED_RECORDS,
+    "dead_letters": DEAD_LETTERS,
+    "held_deactivations": DEACTIVATIONS_HELD,
+    "silent_pharmacies": PHARMACIES_SILENT,
 }
 _WINDOW_SECONDS = 10.0  # of looks, over which rates are taken
 _STEP_SECONDS = 4.0  # a counter that did not move for so long stands still
@@ -82,28 +94,28 @@ class Rates:
 def figures(rates: Rates) -> dict[str, Any]:
     """Rates over the window, and what is now; `as_of` is when the costly figures were last counted."""
     now = rates.looks[-1]
-    age = now.sum(metrics.STATISTICS_AGE) if metrics.STATISTICS_AGE.name in now.values else None
+    age = now.sum(STATISTICS_AGE) if STATISTICS_AGE.name in now.values else None
     return {
         "per_second": {
-            "products": rates.of(metrics.PRODUCTS_SETTLED),
-            "posts": rates.of(metrics.BATCHES_CREATED),
-            "requests": rates.of(metrics.HTTP_REQUESTS),
-            "refused": rates.of(metrics.HTTP_REQUESTS, status="5"),
-            "chunks": rates.of(metrics.CHUNKS_PROCESSED),
+            "products": rates.of(PRODUCTS_SETTLED),
+            "posts": rates.of(BATCHES_CREATED),
+            "requests": rates.of(HTTP_REQUESTS),
+            "refused": rates.of(HTTP_REQUESTS, status="5"),
+            "chunks": rates.of(CHUNKS_PROCESSED),
         },
-        "products_24h": int(sum(now.sum(metrics.HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)),
-        "pharmacies_24h": int(now.sum(metrics.PHARMACIES_SEEN, window="24h")),
+        "products_24h": int(sum(now.sum(HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)),
+        "pharmacies_24h": int(now.sum(PHARMACIES_SEEN, window="24h")),
         "as_of": None if age is None else (datetime.now(UTC) - timedelta(seconds=age)).isoformat(timespec="seconds"),
         "steps": _steps(now),
         "troubles": {name: int(now.sum(metric)) for name, metric in _TROUBLES.items()},
-        "breakers": {name: str(_STATES[state]) for name, state in now.by(metrics.BREAKER_STATE, "dependency").items()},
+        "breakers": {name: str(_STATES[state]) for name, state in now.by(BREAKER_STATE, "dependency").items()},
     }
 
 
 def _steps(now: MetricsSample) -> dict[str, dict[str, int | None]]:
-    active, most = now.by(metrics.WORKERS_ACTIVE, "step"), now.by(metrics.WORKERS_MAX, "step")
-    restarts, waiting = now.by(metrics.WORKER_RESTARTS, "step"), now.by(metrics.BACKLOG_RECORDS, "step")
-    lag = now.by(metrics.LAG, "topic")
+    active, most = now.by(WORKERS_ACTIVE, "step"), now.by(WORKERS_MAX, "step")
+    restarts, waiting = now.by(WORKER_RESTARTS, "step"), now.by(BACKLOG_RECORDS, "step")
+    lag = now.by(LAG, "topic")
     return {
         step: {
             "workers": int(active[step]),

@@ -14,7 +14,11 @@ from integrahub.domain.steps import GROUPS, STEPS
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.telemetry import exposition, snapshots
 from integrahub.telemetry.instruments import Metric, Values
-from integrahub.telemetry.metrics import registry as metrics
+from integrahub.telemetry.metrics.catalogue import PRODUCTS
+from integrahub.telemetry.metrics.infrastructure import BREAKER_STATE, LAG, STATISTICS_AGE
+from integrahub.telemetry.metrics.pipeline import BACKLOG_RECORDS, BATCH_DURATION, UNACCOUNTED_RECORDS
+from integrahub.telemetry.metrics.registry import ALL_METRICS
+from integrahub.telemetry.metrics.workers import WORKER_RESTARTS, WORKERS_ACTIVE, WORKERS_MAX
 from integrahub.telemetry.probe_server import SCRAPE, Answer
 from integrahub.telemetry.snapshots import Counts
 
@@ -48,7 +52,7 @@ class MetricsScrape:
     def own(self) -> Counts:
         """What this process counts itself."""
         for dependency, breaker in self._breakers.items():
-            metrics.BREAKER_STATE.set(_DEGREES[breaker.state], dependency)
+            BREAKER_STATE.set(_DEGREES[breaker.state], dependency)
         return snapshots.capture()
 
     async def told(self, counted: Counts, more: list[Family], waits: float) -> bytes:
@@ -60,42 +64,42 @@ class MetricsScrape:
                     await _answered(ask, found)
         except TimeoutError:
             _log.warning("the hub's figures took too long to be told whole", action="scrape")
-        families = [metric.family(found[metric]) for metric in metrics.ALL if metric in found]
+        families = [metric.family(found[metric]) for metric in ALL_METRICS if metric in found]
         return exposition.text([*exposition.counted(counted), *families, *more])
 
     async def _unaccounted(self) -> AsyncIterator[tuple[Metric, Values]]:
         found = await reconciliations.latest(self._database)
-        yield metrics.UNACCOUNTED_RECORDS, {(): [found["unaccounted"] if found else 0]}
+        yield UNACCOUNTED_RECORDS, {(): [found["unaccounted"] if found else 0]}
 
     async def _workers(self) -> AsyncIterator[tuple[Metric, Values]]:
         rows = await workers.live_by_step(self._database)
         live = dict.fromkeys(("api", *STEPS, *self._most), 0) | {row["step"]: row["live"] for row in rows}
         restarts = dict.fromkeys(live, 0) | {row["step"]: row["restarts"] for row in rows}
-        yield metrics.WORKERS_ACTIVE, {(step,): [count] for step, count in live.items()}
-        yield metrics.WORKERS_MAX, {(step,): [self._most.get(step, 1)] for step in live}
-        yield metrics.WORKER_RESTARTS, {(step,): [count] for step, count in restarts.items()}
+        yield WORKERS_ACTIVE, {(step,): [count] for step, count in live.items()}
+        yield WORKERS_MAX, {(step,): [self._most.get(step, 1)] for step in live}
+        yield WORKER_RESTARTS, {(step,): [count] for step, count in restarts.items()}
 
     async def _backlog(self) -> AsyncIterator[tuple[Metric, Values]]:
         waiting = await backlog.by_step(self._database)
-        yield metrics.BACKLOG_RECORDS, {(step,): [records] for step, records in waiting.items()}
+        yield BACKLOG_RECORDS, {(step,): [records] for step, records in waiting.items()}
 
     async def _lag(self) -> AsyncIterator[tuple[Metric, Values]]:
-        yield metrics.LAG, {(topic, group): [await self._bus.lag(topic)] for topic, group in GROUPS.items()}
+        yield LAG, {(topic, group): [await self._bus.lag(topic)] for topic, group in GROUPS.items()}
 
     async def _figures(self) -> AsyncIterator[tuple[Metric, Values]]:
         figures, ages = await statistics.kept(self._database)
-        by_name = {metric.name: metric for metric in metrics.ALL}
+        by_name = {metric.name: metric for metric in ALL_METRICS}
         values: dict[str, Values] = {}
         for (name, labels), value in figures.items():
             values.setdefault(name, {})[labels] = [value]
-        if duration := values.pop(metrics.BATCH_DURATION.name, None):
-            ends = [*map(str, range(len(metrics.BATCH_DURATION.bounds) + 1)), "sum"]
-            yield metrics.BATCH_DURATION, {(): [duration.get((end,), [0.0])[0] for end in ends]}
+        if duration := values.pop(BATCH_DURATION.name, None):
+            ends = [*map(str, range(len(BATCH_DURATION.bounds) + 1)), "sum"]
+            yield BATCH_DURATION, {(): [duration.get((end,), [0.0])[0] for end in ends]}
         for name, of_it in values.items():
             if name in by_name:
                 yield by_name[name], of_it
-        if metrics.PRODUCTS.name in ages:  # what is costly is counted last
-            yield metrics.STATISTICS_AGE, {(): [ages[metrics.PRODUCTS.name]]}
+        if PRODUCTS.name in ages:  # what is costly is counted last
+            yield STATISTICS_AGE, {(): [ages[PRODUCTS.name]]}
 
 
 async def _answered(ask: Callable[[], AsyncIterator[tuple[Metric, Values]]], found: dict[Metric, Values]) -> None:

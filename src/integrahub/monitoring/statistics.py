@@ -12,7 +12,26 @@ from integrahub.db.monitoring.statistics import Figures, Totals
 from integrahub.domain.batches import FINAL
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import SETTLED
-from integrahub.telemetry.metrics import registry as metrics
+from integrahub.telemetry.metrics.catalogue import (
+    HISTORY_BATCHES,
+    HISTORY_PRODUCTS,
+    PHARMACIES_SEEN,
+    PHARMACIES_SILENT,
+    PRODUCTS,
+)
+from integrahub.telemetry.metrics.infrastructure import (
+    POSTGRESQL_CONNECTIONS,
+    POSTGRESQL_CONNECTIONS_MAX,
+    STORAGE_CAPACITY,
+    STORAGE_USED,
+)
+from integrahub.telemetry.metrics.pipeline import (
+    BATCH_DURATION,
+    BATCHES_FINISHED,
+    CHUNKS_PENDING,
+    DEACTIVATIONS_HELD,
+    DEAD_LETTERS,
+)
 
 _SELDOM = 60.0  # seconds at least between counts of what is costly
 _SHARE = 20.0  # counting what is costly takes at most one part in so many of the time
@@ -46,13 +65,13 @@ class StatisticsCollector:
     async def _cheap(self) -> Figures:
         waiting = await statistics.waiting(self._database)
         connections = await statistics.connections(self._database)
-        totals, windows = await statistics.history(self._database, metrics.BATCH_DURATION.bounds)
+        totals, windows = await statistics.history(self._database, BATCH_DURATION.bounds)
         return {
-            (metrics.CHUNKS_PENDING.name, ()): waiting["chunks"],
-            (metrics.DEACTIVATIONS_HELD.name, ()): waiting["held"],
-            (metrics.DEAD_LETTERS.name, ()): waiting["letters"],
-            (metrics.POSTGRESQL_CONNECTIONS.name, ()): connections["taken"],
-            (metrics.POSTGRESQL_CONNECTIONS_MAX.name, ()): connections["most"],
+            (CHUNKS_PENDING.name, ()): waiting["chunks"],
+            (DEACTIVATIONS_HELD.name, ()): waiting["held"],
+            (DEAD_LETTERS.name, ()): waiting["letters"],
+            (POSTGRESQL_CONNECTIONS.name, ()): connections["taken"],
+            (POSTGRESQL_CONNECTIONS_MAX.name, ()): connections["most"],
             **_finished(totals),
             **{key: value for window, of_it in windows.items() for key, value in _within(window, of_it).items()},
         }
@@ -62,11 +81,11 @@ class StatisticsCollector:
         pharmacies = await statistics.pharmacies(self._database)
         used, capacity = await self._room()
         return {
-            **{(metrics.PRODUCTS.name, (state,)): products[state] for state in ("active", "inactive")},
-            **{(metrics.PHARMACIES_SEEN.name, (window,)): pharmacies[window] for window in ("24h", "7d", "30d")},
-            (metrics.PHARMACIES_SILENT.name, ()): pharmacies["silent"],
-            (metrics.STORAGE_USED.name, ()): used,
-            **({(metrics.STORAGE_CAPACITY.name, ()): capacity} if capacity else {}),
+            **{(PRODUCTS.name, (state,)): products[state] for state in ("active", "inactive")},
+            **{(PHARMACIES_SEEN.name, (window,)): pharmacies[window] for window in ("24h", "7d", "30d")},
+            (PHARMACIES_SILENT.name, ()): pharmacies["silent"],
+            (STORAGE_USED.name, ()): used,
+            **({(STORAGE_CAPACITY.name, ()): capacity} if capacity else {}),
         }
 
     async def _room(self) -> tuple[float, float | None]:
@@ -86,16 +105,16 @@ def _disk_usage(folder: Path) -> tuple[int, int]:
 
 
 def _finished(totals: Totals) -> Figures:
-    buckets = range(len(metrics.BATCH_DURATION.bounds) + 1)
+    buckets = range(len(BATCH_DURATION.bounds) + 1)
     return {
-        **{(metrics.BATCHES_FINISHED.name, (status,)): totals[f"batches {status}"] for status in FINAL},
-        **{(metrics.BATCH_DURATION.name, (str(bucket),)): totals[f"bucket {bucket}"] for bucket in buckets},
-        (metrics.BATCH_DURATION.name, ("sum",)): totals["seconds"],
+        **{(BATCHES_FINISHED.name, (status,)): totals[f"batches {status}"] for status in FINAL},
+        **{(BATCH_DURATION.name, (str(bucket),)): totals[f"bucket {bucket}"] for bucket in buckets},
+        (BATCH_DURATION.name, ("sum",)): totals["seconds"],
     }
 
 
 def _within(window: str, totals: Totals) -> Figures:
     return {
-        **{(metrics.HISTORY_BATCHES.name, (window, status)): totals[f"batches {status}"] for status in FINAL},
-        **{(metrics.HISTORY_PRODUCTS.name, (window, result)): totals[f"products {result}"] for result in _RESULTS},
+        **{(HISTORY_BATCHES.name, (window, status)): totals[f"batches {status}"] for status in FINAL},
+        **{(HISTORY_PRODUCTS.name, (window, result)): totals[f"products {result}"] for result in _RESULTS},
     }

@@ -11,7 +11,7 @@ import structlog
 from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.supervisor.managed_process import ManagedProcess
 from integrahub.telemetry import exposition, instruments, snapshots
-from integrahub.telemetry.metrics.registry import PRODUCTS_SETTLED
+from integrahub.telemetry.metrics.pipeline import PRODUCTS_SETTLED
 from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
 _FILE = "counts.json"

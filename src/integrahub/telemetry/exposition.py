@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from integrahub.telemetry.metrics.registry import OWN
+from integrahub.telemetry.metrics.registry import PROCESS_METRICS
 from integrahub.telemetry.snapshots import Counts
 
 _PROCESS = CollectorRegistry()
@@ -30,7 +30,7 @@ def text(families: Iterable[Family]) -> bytes:
 
 def counted(counts: Counts) -> list[Family]:
     """What processes counted, in the order of the reference."""
-    return [metric.family(counts[metric.name]) for metric in OWN if counts.get(metric.name)]
+    return [metric.family(counts[metric.name]) for metric in PROCESS_METRICS if counts.get(metric.name)]
 
 
 def of_process() -> list[Family]:

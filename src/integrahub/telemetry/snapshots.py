@@ -4,15 +4,15 @@ import json
 from collections.abc import Iterable, Mapping
 
 from integrahub.telemetry.instruments import Gauge, Labels, Metric, Values
-from integrahub.telemetry.metrics.registry import OWN
+from integrahub.telemetry.metrics.registry import PROCESS_METRICS
 
 Counts = dict[str, Values]  # metric -> label values -> vector
-_METRICS: dict[str, Metric] = {metric.name: metric for metric in OWN}
+_METRICS: dict[str, Metric] = {metric.name: metric for metric in PROCESS_METRICS}
 
 
 def capture() -> Counts:
     """What this process counted."""
-    return {metric.name: metric.values for metric in OWN}
+    return {metric.name: metric.values for metric in PROCESS_METRICS}
 
 
 def encode(counts: Counts) -> bytes:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from integrahub.resilience.rate_limit import client_network
-from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED, CONNECTIONS_OPEN
+from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED, CONNECTIONS_OPEN
 
 _MAX_STRANGERS_STALLED = 50  # connections without a key whose answers may wait to be taken
 _MAX_STRANGERS_SECURED = 500  # idle connections over TLS, of fifty kilobytes each, whose clients showed no key

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from integrahub.api.middleware.unauthenticated_limit import has_key_header
 from integrahub.api.problem_body import raw_problem
-from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED
+from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web.connections import Connections
 from integrahub.web.tls_accept import Arrival
 

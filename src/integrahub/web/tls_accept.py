@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from integrahub.resilience.rate_limit import client_network
-from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED
+from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web.connections import Connections
 
 _BACKLOG = 2048

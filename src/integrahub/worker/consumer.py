@@ -14,7 +14,7 @@ from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.steps import STEP_OF_TOPIC
 from integrahub.hub.hub import Hub
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.registry import ERRORS
+from integrahub.telemetry.metrics.pipeline import ERRORS
 from integrahub.worker.dead_letter import publish_dead_letter
 from integrahub.worker.delivery_limit import DeliveryLimit
 from integrahub.worker.stop import sleep_until_stop

@@ -9,7 +9,7 @@ from integrahub.bus.base import Bus, Delivery
 from integrahub.domain.events import MESSAGES_DEAD, DeadMessage
 from integrahub.domain.failures import Failure
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.registry import DEAD_MESSAGES
+from integrahub.telemetry.metrics.pipeline import DEAD_MESSAGES
 
 
 async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:

@@ -7,7 +7,7 @@ import structlog
 
 from integrahub.domain.errors import IntegraHubError
 from integrahub.domain.failures import cause_of
-from integrahub.telemetry.metrics.registry import ERRORS
+from integrahub.telemetry.metrics.pipeline import ERRORS
 from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
 

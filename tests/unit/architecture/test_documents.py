@@ -8,7 +8,7 @@ import typer
 from integrahub.cli.app import app
 from integrahub.settings.model import Settings
 from integrahub.telemetry.instruments import Metric
-from integrahub.telemetry.metrics.registry import ALL
+from integrahub.telemetry.metrics.registry import ALL_METRICS
 
 ROOT = Path(__file__).parents[3]
 _STATE = re.compile(r'^    [A-Z_]+ = "([^"]+)"  #: (.+)$', re.MULTILINE)
@@ -60,7 +60,7 @@ _READMES = ("README.md", "README.pt-BR.md")
 
 def test_every_metric_is_described_as_the_code_does_and_nothing_else_is() -> None:
     described = re.findall(r"^\| `integrahub_.*$", _read("docs/reference/metrics.md"), re.MULTILINE)
-    assert described == [_row(metric) for metric in ALL]
+    assert described == [_row(metric) for metric in ALL_METRICS]
 
 
 def _row(metric: Metric) -> str:
@@ -70,7 +70,7 @@ def _row(metric: Metric) -> str:
 
 
 def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:
-    known = {metric.name.removesuffix("_total") for metric in ALL}
+    known = {metric.name.removesuffix("_total") for metric in ALL_METRICS}
     pages = [path for path in (ROOT / "deploy").rglob("*") if path.suffix in (".yml", ".json")]
     named = {name for path in pages for name in re.findall(r"\bintegrahub_[a-z_]+\b", path.read_text("utf-8"))}
     assert {re.sub(r"_(total|bucket|sum|count)$", "", name) for name in named} - known == set()

@@ -7,9 +7,9 @@ import pytest
 from integrahub.cli.commands.fleet import explain_exit
 from integrahub.cli.commands.top import frame
 from integrahub.cli.top_figures import MetricsSample, Rates, figures
-from integrahub.telemetry.metrics import registry as metrics
+from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED
 
-_POSTS = metrics.BATCHES_CREATED.name
+_POSTS = BATCHES_CREATED.name
 
 
 def _seen(at: float, posts: float) -> MetricsSample:
@@ -27,7 +27,7 @@ def test_a_client_that_posts_without_pause_has_a_steady_rate(interval: float, st
             moved += steps[turn % len(steps)]
             turn += 1
         rates.add(_seen(at, 580 * moved))
-        shown.append(rates.of(metrics.BATCHES_CREATED))
+        shown.append(rates.of(BATCHES_CREATED))
     steady = shown[round(12 / interval) :]
     assert min(steady) > 400 and max(steady) < 760, steady
 
@@ -36,7 +36,7 @@ def test_a_counter_that_stands_still_ends_at_0() -> None:
     rates = Rates()
     for second in range(30):
         rates.add(_seen(second, 100 * min(second, 5)))
-    assert rates.of(metrics.BATCHES_CREATED) == 0
+    assert rates.of(BATCHES_CREATED) == 0
 
 
 def _look(**more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from integrahub.telemetry import exposition, instruments, snapshots
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, Metric
-from integrahub.telemetry.metrics.registry import ALL
+from integrahub.telemetry.metrics.registry import ALL_METRICS
 
 
 def _read(metric: Metric) -> dict[tuple[str, ...], float]:
@@ -42,10 +42,12 @@ def test_a_muted_process_counts_nothing(monkeypatch: object) -> None:
 
 
 def test_every_metric_has_a_name_a_unit_a_meaning_and_a_remedy_of_its_own() -> None:
-    assert len({metric.name for metric in ALL}) == len(ALL) > 30
-    assert [m.name for m in ALL if not (m.name.startswith("integrahub_") and m.unit and m.meaning and m.remedy)] == []
-    assert [m.name for m in ALL if (m.kind == "counter") != m.name.endswith("_total")] == []
-    assert [m.name for m in ALL if {"cnpj", "batch", "pharmacy", "path", "key"} & set(m.labels)] == []
+    assert len({metric.name for metric in ALL_METRICS}) == len(ALL_METRICS) > 30
+    assert [
+        m.name for m in ALL_METRICS if not (m.name.startswith("integrahub_") and m.unit and m.meaning and m.remedy)
+    ] == []
+    assert [m.name for m in ALL_METRICS if (m.kind == "counter") != m.name.endswith("_total")] == []
+    assert [m.name for m in ALL_METRICS if {"cnpj", "batch", "pharmacy", "path", "key"} & set(m.labels)] == []
 
 
 def test_counts_are_the_same_after_a_journey_and_strangers_are_left_behind() -> None:

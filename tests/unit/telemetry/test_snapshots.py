@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.telemetry.metrics.registry import BREAKER_STATE, CHUNK_DURATION, PRODUCTS_SETTLED
+from integrahub.telemetry.metrics.infrastructure import BREAKER_STATE
+from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, PRODUCTS_SETTLED
 from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
 _PRODUCTS, _SECONDS, _BREAKER = PRODUCTS_SETTLED.name, CHUNK_DURATION.name, BREAKER_STATE.name

@@ -15,7 +15,7 @@ import uvloop
 from integrahub.secrets.development_certificate import development_certificate
 from integrahub.secrets.secret_files import AUTHORITY
 from integrahub.settings.model import Settings
-from integrahub.telemetry.metrics.protection import CONNECTIONS_CLOSED
+from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web import tls_accept as arrivals
 from integrahub.web.server import server_of
 from integrahub.web.tls import Certificate

@@ -7,7 +7,7 @@ from integrahub.api.middleware.refusal_log import RefusalLog
 from integrahub.api.middleware.unauthenticated_limit import UnauthenticatedLimit
 from integrahub.domain.ids import uuid7
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.registry import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
+from integrahub.telemetry.metrics.http import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
 
 _BLOCK_BYTES = 64 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -25,13 +25,8 @@ from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large
-from integrahub.telemetry.metrics.registry import (
-    BATCHES_CREATED,
-    POST_ROUTE,
-    UPLOAD_BYTES,
-    UPLOAD_DURATION,
-    UPLOAD_LAST_BYTES,
-)
+from integrahub.telemetry.metrics.http import POST_ROUTE, UPLOAD_BYTES, UPLOAD_DURATION, UPLOAD_LAST_BYTES
+from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED
 
 PATH = POST_ROUTE
 _MEDIA = {"application/json": "application/json", "application/x-ndjson": "application/x-ndjson"}

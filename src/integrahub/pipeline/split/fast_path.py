@@ -28,8 +28,7 @@ from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.micro_batcher import MicroBatcher
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.pipeline_counters import count_completed
-from integrahub.telemetry.metrics.registry import CHUNK_DURATION
+from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, count_completed
 
 _MAX_BODY_BYTES = 64 * 1024  # decoded bytes of a small body
 _log = structlog.get_logger()

@@ -28,8 +28,7 @@ from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import decoded
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.pipeline_counters import count_completed
-from integrahub.telemetry.metrics.registry import ERRORS
+from integrahub.telemetry.metrics.pipeline import ERRORS, count_completed
 
 _MAX_SPLITS = 4  # bodies being cut
 _log = structlog.get_logger()

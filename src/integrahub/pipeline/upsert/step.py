@@ -32,8 +32,13 @@ from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead, read_chunk
 from integrahub.telemetry import tracing
-from integrahub.telemetry.metrics.pipeline_counters import count_completed
-from integrahub.telemetry.metrics.registry import CHUNK_DURATION, CHUNK_RETRIES, CHUNKS_PROCESSED, ERRORS
+from integrahub.telemetry.metrics.pipeline import (
+    CHUNK_DURATION,
+    CHUNK_RETRIES,
+    CHUNKS_PROCESSED,
+    ERRORS,
+    count_completed,
+)
 
 Row = dict[str, Any]
 Counters = dict[str, int]

@@ -1,1 +1,1 @@
-"""Metrics of the hub."""
+"""Definitions of all metrics, grouped by what they measure."""
