@@ -33,8 +33,8 @@ test-long: $(VENV)/.development mutations ## the long versions of property and c
 mutations: $(VENV)/.development ## drop guards one by one in a copy; lists those that no test noticed
 	$(BIN)/python -m tests.mutations
 
-bench: $(VENV)/.development ## what is timed, beside its peers (under an hour); QUICK=1: small; SCENES='full_loads intake': only those
-	$(BIN)/python -m bench $(if $(QUICK),--quick) $(SCENES)
+bench: $(VENV)/.development ## measure the hub and its peers (under an hour); QUICK=1: small; SCENARIOS='full_loads intake': only those
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(SCENARIOS)
 
 performance: $(VENV)/.development ## write docs/reference/performance.md and its plot from the last `make bench`
 	$(BIN)/python -m bench --publish

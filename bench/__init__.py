@@ -1,1 +1,1 @@
-"""What is timed: the hub beside a floor, in the same run, on the same PostgreSQL."""
+"""Benchmarks: the hub and its peers in the same run, on the same PostgreSQL."""

@@ -1,4 +1,4 @@
-"""`make bench`: everything that is timed, beside its peers; each scene's last run is kept in `.bench`."""
+"""`make bench`: run the scenarios and print their table. The last run of each scenario is kept in `.bench`."""
 
 import argparse
 import sys
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 
 from bench import results
-from bench.measurement import Line, missing
-from bench.plot import drawn
-from bench.report import publish, table_of
-from bench.results import Scene
+from bench.measurement import Line, not_measured
+from bench.plot import draw
+from bench.report import build_table, publish
+from bench.results import ScenarioRun
 from bench.scenarios import (
     full_loads,
     intake,
@@ -23,9 +23,9 @@ from bench.scenarios import (
 )
 from bench.sizes import QUICK, Sizes
 
-_WIDE = 170  # columns, where the output is piped
-_OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-_SCENES: dict[str, Callable[[Sizes], Iterator[Line]]] = {
+_PIPE_COLUMNS = 170
+_OUT = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_COLUMNS)
+_SCENARIOS: dict[str, Callable[[Sizes], Iterator[Line]]] = {
     "full_loads": full_loads.lines,
     "slow_peers": slow_peers.lines,
     "sizes_of_batches": sizes_of_batches.lines,
@@ -37,42 +37,44 @@ _SCENES: dict[str, Callable[[Sizes], Iterator[Line]]] = {
 }
 
 
-def measured(name: str, sizes: Sizes) -> Iterator[Line]:
-    """A scene's lines; a scene that breaks is told of, and the others go on."""
+def run_scenario(name: str, sizes: Sizes) -> Iterator[Line]:
+    """Yield the lines of a scenario. A scenario that raises becomes a line with the reason."""
     try:
-        yield from _SCENES[name](sizes)
+        yield from _SCENARIOS[name](sizes)
     except Exception as error:
         _OUT.print_exception()
-        yield missing(name, f"the scene broke: {type(error).__name__}: {error}"[:300])
+        yield not_measured(name, f"the scenario failed: {type(error).__name__}: {error}"[:300])
 
 
 def main(names: list[str], sizes: Sizes, command: str) -> None:
-    """Run the scenes; keep and print what they found."""
-    scenes: list[Scene] = []
+    """Run the scenarios, store their lines and print the table."""
+    runs: list[ScenarioRun] = []
     for name in names:
-        since, lines = results.begun(), []
-        for line in measured(name, sizes):
+        started, lines = results.start(), []
+        for line in run_scenario(name, sizes):
             lines.append(line)
             _OUT.print(
-                f"{line.work}: {'absent' if line.ours is None else f'{line.ours:,.2f} {line.unit}'}", markup=False
+                f"{line.work}: {'not measured' if line.ours is None else f'{line.ours:,.2f} {line.unit}'}", markup=False
             )
-        scenes.append(results.ended(name, lines, command, since))
-        _OUT.print(f"{name} took {scenes[-1].minutes:g} minutes", style="dim")
-    (results.FOLDER / "performance.svg").write_text(drawn([line for scene in scenes for line in scene.lines]))
-    _OUT.print(table_of(scenes))
+        runs.append(results.save(name, lines, command, started))
+        _OUT.print(f"{name} took {runs[-1].minutes:g} minutes", style="dim")
+    (results.FOLDER / "performance.svg").write_text(draw([line for run in runs for line in run.lines]))
+    _OUT.print(build_table(runs))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("scenes", nargs="*", metavar="scene", help=f"of {', '.join(_SCENES)}; absent: all")
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="scenario", help=f"any of {', '.join(_SCENARIOS)}; default: all"
+    )
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     parser.add_argument("--publish", action="store_true", help="write docs/reference/performance.md from the last run")
-    asked = parser.parse_args()
-    if unknown := set(asked.scenes) - _SCENES.keys():
-        parser.error(f"no such scene: {', '.join(sorted(unknown))}")
-    if asked.publish:
-        publish(results.last())
+    arguments = parser.parse_args()
+    if unknown := set(arguments.scenarios) - _SCENARIOS.keys():
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
+    if arguments.publish:
+        publish(results.load())
     else:
-        told = f"make bench{' QUICK=1' if asked.quick else ''}"
-        told += f" SCENES='{' '.join(asked.scenes)}'" if asked.scenes else ""
-        main(asked.scenes or list(_SCENES), QUICK if asked.quick else Sizes(), told)
+        command = f"make bench{' QUICK=1' if arguments.quick else ''}"
+        command += f" SCENARIOS='{' '.join(arguments.scenarios)}'" if arguments.scenarios else ""
+        main(arguments.scenarios or list(_SCENARIOS), QUICK if arguments.quick else Sizes(), command)

@@ -1,4 +1,4 @@
-"""The real catalogue under as many product ids as wanted, encoded once; prices are raised in place."""
+"""Catalogue of any size made from the sample: encoded once, prices are raised in place."""
 
 import json
 import random
@@ -6,15 +6,15 @@ import random
 from integrahub.tools.demo.catalogue import load_sample
 
 _FIRST_ID = 10_000_001
-_OWN = ("CNPJ", "PRODUCTID", "PRICE")
+_OVERWRITTEN_KEYS = ("CNPJ", "PRODUCTID", "PRICE")
 
 
 class Catalogue:
-    """`products` records in the order of their ids. `raises`: how often each one's price was raised by 1."""
+    """Records in the order of their ids. `raises` counts how often each price was raised by 1."""
 
     def __init__(self, products: int, first_id: int = _FIRST_ID) -> None:
         records = load_sample()[:products]
-        plain = [{name: value for name, value in record.items() if name not in _OWN} for record in records]
+        plain = [{name: value for name, value in record.items() if name not in _OVERWRITTEN_KEYS} for record in records]
         self._rests = [json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()[1:] for record in plain]
         self._prices = [float(record.get("PRICE") or 0) for record in records]
         self._bodies = 0
@@ -25,20 +25,20 @@ class Catalogue:
         return len(self.raises)
 
     def price(self, position: int) -> float:
-        """The price of one record as it stands."""
+        """Return the current price of one record."""
         return self._prices[position % len(self._prices)] + self.raises[position]
 
     def raise_all(self) -> None:
-        """Every price changes."""
+        """Raise every price."""
         self.raises = [count + 1 for count in self.raises]
 
     def raise_some(self, share: float) -> None:
-        """A share of the prices changes, spread at random (the same ones in every run)."""
+        """Raise a share of the prices, chosen at random (the same ones in every run)."""
         for position in random.Random(7).sample(range(len(self)), int(len(self) * share)):
             self.raises[position] += 1
 
     def records(self) -> list[bytes]:
-        """The records as they stand, each encoded."""
+        """Return the current records, each encoded."""
         rests, count = self._rests, len(self._rests)
         return [
             b'{"PRODUCTID":%d,"PRICE":%.2f,%s' % (self.first_id + n, self.price(n), rests[n % count])
@@ -46,7 +46,7 @@ class Catalogue:
         ]
 
     def body(self) -> bytes:
-        """A JSON array of the records, each time in another turn: no two bodies are the same bytes."""
-        records, turn = self.records(), self._bodies % len(self)
+        """Return a JSON array of the records, rotated by one each time, so that no two bodies are identical."""
+        records, offset = self.records(), self._bodies % len(self)
         self._bodies += 1
-        return b"[%s]" % b",".join(records[turn:] + records[:turn])
+        return b"[%s]" % b",".join(records[offset:] + records[:offset])

@@ -1,4 +1,4 @@
-"""Bodies built to make the split slow, and an honest one: each as blocks of at most a megabyte, `size` bytes in all."""
+"""Bodies built to slow the split, and an honest one; each is `size` bytes long, in blocks of at most 1 MiB."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ Body = Iterator[bytes]
 
 
 def _filled(size: int, records: Iterator[bytes], opening: bytes = b"[", joint: bytes = b",", end: bytes = b"]") -> Body:
-    """An array of records, closed once `size` bytes are there."""
+    """Yield an array of records, closed after `size` bytes."""
     block, sent, first = bytearray(opening), 0, True
     while sent + len(block) < size:
         block += next(records) if first else joint + next(records)
@@ -24,7 +24,7 @@ def _filled(size: int, records: Iterator[bytes], opening: bytes = b"[", joint: b
 
 
 def _long(size: int, opening: bytes, filling: bytes, end: bytes) -> Body:
-    """One value as long as the body."""
+    """Yield one value as long as the body."""
     yield opening
     whole = filling * (_BLOCK // len(filling))
     for _ in range(size // len(whole)):
@@ -33,7 +33,7 @@ def _long(size: int, opening: bytes, filling: bytes, end: bytes) -> Body:
 
 
 def honest(size: int) -> Body:
-    """The real catalogue under ever new ids."""
+    """Yield the sample catalogue again and again, each time with new ids."""
     catalogue = load_sample()
 
     def records() -> Iterator[bytes]:

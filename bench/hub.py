@@ -1,4 +1,4 @@
-"""The hub that is measured: the real command on a temporary folder, and its PostgreSQL."""
+"""Hub under measurement: the real command on a temporary folder, with access to its PostgreSQL."""
 
 import secrets
 import tempfile
@@ -17,62 +17,62 @@ from integrahub.client.client import Client
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 FULL = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"}
-_LOOK = 0.05  # seconds between looks
+_POLL_INTERVAL_SECONDS = 0.05
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """`admin` has the operator's key; `folder` is the data folder; `database` the URL of its PostgreSQL."""
+    """`admin` uses the operator's key, `folder` is the data folder, `database` the URL of its PostgreSQL."""
 
     admin: Client
     folder: Path
     database: str
 
-    def ready(self) -> None:
-        """Bring table and write-ahead log to the same state before each thing that is timed."""
+    def reset_state(self) -> None:
+        """Bring table and write-ahead log to the same state before each measurement."""
         with psycopg.connect(self.database, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE) products")
             connection.execute("CHECKPOINT")
 
 
 @contextmanager
-def running(settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
-    """A fresh embedded hub with two upsert workers."""
+def running_hub(settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
+    """Run a new embedded hub until the block ends."""
     password = secrets.token_urlsafe(32)
-    asked = {**(settings or {}), "POSTGRES_PASSWORD": password}
+    environment = {**(settings or {}), "POSTGRES_PASSWORD": password}
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        run_embedded_hub(Path(folder), settings=asked) as admin,
+        run_embedded_hub(Path(folder), settings=environment) as admin,
     ):
-        yield Hub(admin, Path(folder) / "kept", database_of(Path(folder) / "kept", password))
+        yield Hub(admin, Path(folder) / "kept", owner_url(Path(folder) / "kept", password))
 
 
-def database_of(kept: Path, password: str) -> str:
-    """The owner's URL of the PostgreSQL that serves a data folder."""
-    parts = urlsplit((kept / "postgres" / "worker.url").read_text("utf-8"))
+def owner_url(data_dir: Path, password: str) -> str:
+    """Return the database owner's URL of the PostgreSQL in a data folder."""
+    parts = urlsplit((data_dir / "postgres" / "worker.url").read_text("utf-8"))
     return urlunsplit(parts._replace(netloc=f"integrahub:{quote(password, safe='')}@"))
 
 
-def applied(admin: Client, cnpj: str, body: bytes, headers: Mapping[str, str] = FULL) -> Row:
-    """Post a body and wait for the end of its batch, which must be a complete one."""
+def apply_full(admin: Client, cnpj: str, body: bytes, headers: Mapping[str, str] = FULL) -> Row:
+    """Post a body and wait for its batch, which must end as COMPLETED."""
     batch_id = admin.post_body(iter([body]), {**headers, "Content-Length": str(len(body))}, cnpj).json()["batch_id"]
-    batch = finished(admin, batch_id)
+    batch = wait_until_final(admin, batch_id)
     assert batch["status"] == "COMPLETED", batch
     return batch
 
 
-def finished(admin: Client, batch_id: str) -> Row:
-    """The batch once it is final."""
-    never = threading.Event()
+def wait_until_final(admin: Client, batch_id: str) -> Row:
+    """Return the batch when it is final."""
+    pause = threading.Event()
     while True:
         batch: Row = admin.get(f"/v1/batches/{batch_id}")
         if batch["finished_at"]:
             return batch
-        never.wait(_LOOK)
+        pause.wait(_POLL_INTERVAL_SECONDS)
 
 
-def seconds(batch: Row) -> float:
-    """From the 202 to the end of the batch, both told by the hub's database."""
-    received, ended = (datetime.fromisoformat(batch[name]) for name in ("received_at", "finished_at"))
-    return (ended - received).total_seconds()
+def processing_seconds(batch: Row) -> float:
+    """Return the seconds from the 202 to the final batch, by the clock of the hub's database."""
+    received, final = (datetime.fromisoformat(batch[name]) for name in ("received_at", "finished_at"))
+    return (final - received).total_seconds()

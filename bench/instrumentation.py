@@ -1,8 +1,8 @@
-"""`python -m bench.instrumentation`: what counting costs, the hub with it against the hub without it (`METRICS=false`).
+"""`python -m bench.instrumentation`: cost of metrics, the hub with them against the hub without (`METRICS=false`).
 
-With it, /metrics is scraped as often as shipped. What is compared is the CPU, user and system, of all the hub's
-processes, PostgreSQL among them, from the first post to the end of the last batch: other work on the machine disturbs
-rates, but not how much a post needs. Runs go in pairs, with and without in turn first, so that a drift cancels out.
+With metrics, /metrics is scraped at the interval of deploy/prometheus. The benchmark compares user and system CPU of
+all processes of the hub, PostgreSQL included, from the first post to the last final batch. Other work on the machine
+disturbs rates, but not the CPU that a post needs. Runs go in pairs with alternating order, so that a drift cancels out.
 """
 
 import argparse
@@ -21,19 +21,19 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from bench.hub import applied, seconds
+from bench.hub import apply_full, processing_seconds
 from integrahub.client.client import Client
 from integrahub.tools.demo.catalogue import CNPJ, encode_records
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 _OUT = Console()
 _HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "delta"}
-_SHIPPED = 15.0  # seconds between scrapes in deploy/prometheus
-_SCRAPES = 50  # for the cost of one
+_INTERVAL_SECONDS = 15.0  # as in deploy/prometheus
+_SCRAPES = 50
 
 
 class Run(NamedTuple):
-    """Products of a FULL a second, posts a second, CPU seconds of both together."""
+    """Products per second of a FULL, posts per second, CPU seconds of both together."""
 
     products: float
     posts: float
@@ -41,25 +41,25 @@ class Run(NamedTuple):
 
 
 def cpu_seconds() -> float:
-    """Of all processes this one started, and those they started, those that ended among them."""
-    parents, spent, me = dict[int, int](), dict[int, float](), os.getpid()
+    """Return the CPU seconds of all descendants of this process, including those that ended."""
+    parents, cpu, me = dict[int, int](), dict[int, float](), os.getpid()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            own = fields[13:15] if int(entry.name) == me else fields[11:15]  # of this process only its children
-            parents[int(entry.name)], spent[int(entry.name)] = int(fields[1]), sum(map(int, own))
+            own = fields[13:15] if int(entry.name) == me else fields[11:15]  # of this process only the children's share
+            parents[int(entry.name)], cpu[int(entry.name)] = int(fields[1]), sum(map(int, own))
     family = {me}
     while more := {process for process, parent in parents.items() if parent in family} - family:
         family |= more
-    return sum(spent[process] for process in family) / os.sysconf("SC_CLK_TCK")
+    return sum(cpu[process] for process in family) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def scraping(url: str, every: float | None) -> Iterator[None]:
-    """Somebody reads /metrics every so many seconds; None: nobody does."""
+    """Scrape /metrics every `every` seconds until the block ends; do nothing if None."""
     done = threading.Event()
 
     def scrape() -> None:
@@ -79,17 +79,17 @@ def scraping(url: str, every: float | None) -> Iterator[None]:
 
 
 def post_small(client: Client, posts: int) -> float:
-    """Posts of ten products a second, one after another; each another batch."""
-    begun = perf_counter()
+    """Post batches of ten products one after another; return the posts per second."""
+    started = perf_counter()
     for number in range(posts):
         records = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": number} for n in range(1, 11)]
         client.post_body(iter([encode_records(records)]), _HEADERS, CNPJ)
-    return posts / (perf_counter() - begun)
+    return posts / (perf_counter() - started)
 
 
 @contextmanager
-def hub(counted: bool) -> Iterator[Client]:
-    """A hub of its own that has applied a little, and a client with a pharmacy's key."""
+def running_hub(*, counted: bool) -> Iterator[Client]:
+    """Run a new hub that has already applied some posts; yield a client with a pharmacy's key."""
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
         run_embedded_hub(Path(folder), settings={"METRICS": str(counted).lower()}) as admin,
@@ -101,53 +101,56 @@ def hub(counted: bool) -> Iterator[Client]:
             yield client
 
 
-def run(products: int, posts: int, every: float, counted: bool) -> Run:
-    """One FULL, then small posts."""
-    with hub(counted) as client, scraping(client.url, every if counted else None):
+def run(products: int, posts: int, every: float, *, counted: bool) -> Run:
+    """Post one FULL, then small posts; return the rates and the CPU."""
+    with running_hub(counted=counted) as client, scraping(client.url, every if counted else None):
         before = cpu_seconds()
-        rate = products / seconds(applied(client, CNPJ, Catalogue(products).body()))
+        rate = products / processing_seconds(apply_full(client, CNPJ, Catalogue(products).body()))
         small = post_small(client, posts)
         _wait_until_done(client)
         return Run(rate, small, cpu_seconds() - before)
 
 
-def one_scrape() -> float:
-    """CPU seconds of one scrape: of many in a row, less what the hub spends in the same time when nobody asks."""
-    never = threading.Event()
-    with hub(counted=True) as client, httpx.Client(base_url=client.url, timeout=30) as http:
-        before, begun = cpu_seconds(), perf_counter()
+def measure_scrape() -> float:
+    """Return the CPU seconds of one scrape: the cost of many, minus what an idle hub uses in the same time."""
+    pause = threading.Event()
+    with running_hub(counted=True) as client, httpx.Client(base_url=client.url, timeout=30) as http:
+        before, started = cpu_seconds(), perf_counter()
         for _ in range(_SCRAPES):
             http.get("/metrics").raise_for_status()
-        asked, took = cpu_seconds() - before, perf_counter() - begun
+        used, took = cpu_seconds() - before, perf_counter() - started
         before = cpu_seconds()
-        never.wait(took)
-        return max(0.0, asked - (cpu_seconds() - before)) / _SCRAPES
+        pause.wait(took)
+        return max(0.0, used - (cpu_seconds() - before)) / _SCRAPES
 
 
 def _wait_until_done(client: Client) -> None:
-    never = threading.Event()
+    pause = threading.Event()
     while client.get("/v1/batches", limit=1)["items"][0]["finished_at"] is None:
-        never.wait(0.1)
+        pause.wait(0.1)
 
 
 def main(products: int, posts: int, pairs: int, every: float) -> None:
-    """Print medians with and without, the ratio of the CPU by pairs, and what a scrape costs."""
-    found: dict[bool, list[Run]] = {True: [], False: []}
+    """Print the medians with and without metrics, the CPU ratio of each pair, and the cost of a scrape."""
+    runs: dict[bool, list[Run]] = {True: [], False: []}
     for number in range(2 * pairs):
         counted = number % 4 in (0, 3)
-        found[counted].append(run(products, posts, every, counted))
+        runs[counted].append(run(products, posts, every, counted=counted))
     table = Table(title=f"{products:,} products and {posts:,} posts, median of {pairs} pairs")
     for column in ("", "products/s", "posts/s", "CPU s"):
         table.add_column(column, justify="right")
-    for counted, told in ((False, "not counted"), (True, f"counted, scraped each {every:g} s")):
-        rate, small, cpu = (statistics.median(column) for column in zip(*found[counted], strict=True))
-        table.add_row(told, f"{rate:,.0f}", f"{small:,.0f}", f"{cpu:.2f}")
+    for counted, label in ((False, "not counted"), (True, f"counted, scraped each {every:g} s")):
+        rate, small, cpu = (statistics.median(column) for column in zip(*runs[counted], strict=True))
+        table.add_row(label, f"{rate:,.0f}", f"{small:,.0f}", f"{cpu:.2f}")
     _OUT.print(table)
-    ratios = sorted(with_it.cpu / without.cpu for with_it, without in zip(found[True], found[False], strict=True))
-    told = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-    _OUT.print(f"CPU with against without, by pairs: {told}; median {statistics.median(ratios):.3f}")
-    scrape = one_scrape()
-    _OUT.print(f"one scrape: {1000 * scrape:.1f} ms of CPU, {scrape / _SHIPPED:.2%} of a core each {_SHIPPED:g} s")
+    ratios = sorted(with_it.cpu / without.cpu for with_it, without in zip(runs[True], runs[False], strict=True))
+    listed = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+    _OUT.print(f"CPU with against without, by pairs: {listed}; median {statistics.median(ratios):.3f}")
+    scrape = measure_scrape()
+    _OUT.print(
+        f"one scrape: {1000 * scrape:.1f} ms of CPU, "
+        f"{scrape / _INTERVAL_SECONDS:.2%} of a core every {_INTERVAL_SECONDS:g} s"
+    )
 
 
 if __name__ == "__main__":
@@ -155,6 +158,6 @@ if __name__ == "__main__":
     parser.add_argument("--products", type=int, default=200_000)
     parser.add_argument("--posts", type=int, default=2_000)
     parser.add_argument("--pairs", type=int, default=4)
-    parser.add_argument("--every", type=float, default=_SHIPPED, help="seconds between scrapes")
+    parser.add_argument("--every", type=float, default=_INTERVAL_SECONDS, help="seconds between scrapes")
     arguments = parser.parse_args()
     main(arguments.products, arguments.posts, arguments.pairs, arguments.every)

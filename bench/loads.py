@@ -1,4 +1,4 @@
-"""`integrahub load`'s scenarios on a hub of the bench's, as figures and as a line that tells whether all added up."""
+"""Scenarios of `integrahub load` on the hub under measurement."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from integrahub.tools.loadtest.report import figures
 from integrahub.tools.loadtest.runner import Scenario, Target, run
 
 
-def loaded(hub: Hub, scenario: Scenario) -> dict[str, Any]:
-    """Its figures, from the same state of the table as everything else that is timed."""
-    hub.ready()
+def run_load(hub: Hub, scenario: Scenario) -> dict[str, Any]:
+    """Run a scenario from the same initial state as every measurement; return its figures."""
+    hub.reset_state()
     return figures(run(Target(hub.admin, hub.folder), scenario))
 
 
-def whole(work: str, found: dict[str, Any]) -> Line:
-    """Posts without a 202, and whatever else is at fault."""
-    refused = found["posts"] - found["statuses"].get("202", 0)
-    lost = refused + len(found["faults"])
-    first = "; ".join(found["faults"][:1])
+def lost_posts(work: str, result: dict[str, Any]) -> Line:
+    """Return the line with the number of posts without a 202 plus all accounting errors."""
+    refused = result["posts"] - result["statuses"].get("202", 0)
+    lost = refused + len(result["faults"])
+    first = "; ".join(result["faults"][:1])
     return Line(f"{work}: lost, doubled or refused", "posts", lost, judged=lost, most=0, note=first)

@@ -1,4 +1,4 @@
-"""Products a second by work and peer, drawn as an SVG: bars in groups, ours first."""
+"""Bar chart of products per second by work and peer, as SVG."""
 
 from collections.abc import Iterator
 from html import escape
@@ -6,28 +6,28 @@ from html import escape
 from bench.measurement import Line
 
 _WIDTH, _LEFT, _RIGHT, _BAR, _GAP, _TOP = 860, 190, 90, 16, 34, 20  # pixels
-_COLOURS = {"integrahub": "#0f766e", "floor": "#94a3b8"}
+_COLOURS = {"integrahub": "#0f766e", "baseline": "#94a3b8"}
 _OTHERS = "#d6b98c"
 _STYLE = "font-family:system-ui,DejaVu Sans,sans-serif;font-size:12px"
 Groups = dict[str, dict[str, float]]
 
 
-def groups(lines: list[Line]) -> Groups:
-    """Work -> contender -> products a second. A work's name ends at its colon."""
-    found: Groups = {}
+def group(lines: list[Line]) -> Groups:
+    """Return products per second by work (the text before the colon), then by peer."""
+    rates: Groups = {}
     for line in lines:
         if line.unit == "products/s" and line.ours and line.theirs and line.work.startswith("FULL"):
-            bars = found.setdefault(line.work.split(":")[0], {"integrahub": line.ours})
+            bars = rates.setdefault(line.work.split(":")[0], {"integrahub": line.ours})
             bars[line.peer] = line.theirs
-    return found
+    return rates
 
 
-def drawn(lines: list[Line]) -> str:
-    """The SVG's text."""
-    found = groups(lines)
-    most = max((rate for bars in found.values() for rate in bars.values()), default=1.0)
-    height = _TOP + sum(len(bars) * _BAR + _GAP for bars in found.values())
-    shapes = "\n".join(_shapes(found, most))
+def draw(lines: list[Line]) -> str:
+    """Return the chart as SVG text."""
+    rates = group(lines)
+    most = max((rate for bars in rates.values() for rate in bars.values()), default=1.0)
+    height = _TOP + sum(len(bars) * _BAR + _GAP for bars in rates.values())
+    shapes = "\n".join(_shapes(rates, most))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
         f'viewBox="0 0 {_WIDTH} {height}" style="{_STYLE}" role="img" '
@@ -36,9 +36,9 @@ def drawn(lines: list[Line]) -> str:
     )
 
 
-def _shapes(found: Groups, most: float) -> Iterator[str]:
+def _shapes(rates: Groups, most: float) -> Iterator[str]:
     down = _TOP
-    for work, bars in found.items():
+    for work, bars in rates.items():
         yield f'<text x="12" y="{down}" font-weight="600" fill="#0f172a">{escape(work)}, products/s</text>'
         down += 8
         for name, rate in bars.items():

@@ -1,4 +1,4 @@
-"""`python -m bench.restart`: what restarting every process in turn costs, while four pharmacies post on and on."""
+"""`python -m bench.restart`: cost of a rolling restart while four pharmacies post continuously."""
 
 import argparse
 import os
@@ -15,27 +15,27 @@ from rich.table import Table
 
 from bench.catalogue import Catalogue
 from integrahub.client.client import ApiError, Client
-from integrahub.supervisor import state_file as place
+from integrahub.supervisor import state_file
 from integrahub.tools.devservices.distributed_hub import run_distributed_hub
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 _OUT = Console()
 _CNPJS = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")
 _HEADERS = {"Content-Type": "application/json", "X-Inova-Load-Type": "full"}
-_LOOK = 0.05  # seconds
+_POLL_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(slots=True)
 class Load:
-    """Clients that post until `done`: when each batch ended and with how many products; what went wrong."""
+    """Clients that post until `done` is set; `ended` has the time and products of each batch."""
 
     products: int
     done: threading.Event = field(default_factory=threading.Event)
     ended: list[tuple[float, int]] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     def post(self, admin: Client, cnpj: str) -> None:
-        """One FULL after another of one pharmacy, every price new each time."""
+        """Post FULLs of one pharmacy one after another, each with new prices."""
         catalogue = Catalogue(self.products)
         with Client(admin.url, admin.call("POST", f"/admin/pharmacies/{cnpj}/api-key")["api_key"]) as client:
             while not self.done.is_set():
@@ -43,19 +43,19 @@ class Load:
                 try:
                     self._one(client, catalogue.body())
                 except ApiError as refused:
-                    self.faults.append(str(refused))
+                    self.errors.append(str(refused))
 
     def _one(self, client: Client, body: bytes) -> None:
         batch_id = client.post_body(iter([body]), _HEADERS).json()["batch_id"]
-        never = threading.Event()
+        pause = threading.Event()
         while not (batch := client.get(f"/v1/batches/{batch_id}"))["finished_at"]:
-            never.wait(_LOOK)
+            pause.wait(_POLL_INTERVAL_SECONDS)
         self.ended.append((perf_counter(), self.products))
         if batch["inserted"] + batch["updated"] != self.products:
-            self.faults.append(f"batch {batch_id}: {batch['inserted']} inserted, {batch['updated']} updated")
+            self.errors.append(f"batch {batch_id}: {batch['inserted']} inserted, {batch['updated']} updated")
 
-    def told(self, since: float, until: float) -> tuple[str, str, str]:
-        """Seconds, products a second and the longest pause between two ends within a time."""
+    def rates_within(self, since: float, until: float) -> tuple[str, str, str]:
+        """Return seconds, products per second and the longest pause between two final batches in an interval."""
         within = sorted((at, count) for at, count in self.ended if since <= at < until)
         ends = [since, *(at for at, _ in within), until]
         longest = max(later - earlier for earlier, later in pairwise(ends))
@@ -64,37 +64,37 @@ class Load:
 
 
 def restart_all(folder: Path) -> None:
-    """Restart every process of the fleet on the folder, and wait until the last is ready."""
-    before = {worker["pid"] for worker in place.status_of(folder)["workers"]}
-    os.kill(place.pid_of(folder), signal.SIGHUP)
-    never = threading.Event()
+    """Restart every process of the supervisor on the folder, and wait until all are ready."""
+    before = {worker["pid"] for worker in state_file.status_of(folder)["workers"]}
+    os.kill(state_file.pid_of(folder), signal.SIGHUP)
+    pause = threading.Event()
     while True:
-        workers = place.status_of(folder)["workers"]
+        workers = state_file.status_of(folder)["workers"]
         if all(worker["state"] == "ready" and worker["pid"] not in before for worker in workers):
             return
-        never.wait(_LOOK)
+        pause.wait(_POLL_INTERVAL_SECONDS)
 
 
-def main(products: int, seconds: float, distributed: bool) -> None:
-    """Print the rates before, while and after, and what went wrong, which should be nothing."""
+def main(products: int, seconds: float, *, distributed: bool) -> None:
+    """Print the rates before, during and after the restart, and all errors."""
     load = Load(products)
     table = Table(
         title=f"FULLs of {products:,} by {len(_CNPJS)} pharmacies, {'Kafka and S3' if distributed else 'embedded'}"
     )
     for column in ("", "seconds", "products/s", "longest pause s"):
         table.add_column(column, justify="right")
-    started = run_distributed_hub if distributed else run_embedded_hub
-    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, started(Path(folder)) as admin:
+    running = run_distributed_hub if distributed else run_embedded_hub
+    with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder, running(Path(folder)) as admin:
         threads = [threading.Thread(target=load.post, args=(admin, cnpj)) for cnpj in _CNPJS]
         for thread in threads:
             thread.start()
-        never = threading.Event()
-        never.wait(seconds)  # the first FULLs are inserts: not counted
+        pause = threading.Event()
+        pause.wait(seconds)  # the first FULLs insert; they do not count
         times = [perf_counter()]
         for act in (
-            lambda: never.wait(seconds),
+            lambda: pause.wait(seconds),
             lambda: restart_all(Path(folder) / "kept"),
-            lambda: never.wait(seconds),
+            lambda: pause.wait(seconds),
         ):
             act()
             times.append(perf_counter())
@@ -102,8 +102,8 @@ def main(products: int, seconds: float, distributed: bool) -> None:
         for thread in threads:
             thread.join()
     for name, (since, until) in zip(("before", "while all restart", "after"), pairwise(times), strict=True):
-        table.add_row(name, *load.told(since, until))
-    _OUT.print(table, f"What went wrong: {load.faults or 'nothing'}.")
+        table.add_row(name, *load.rates_within(since, until))
+    _OUT.print(table, f"Errors: {load.errors or 'none'}.")
 
 
 if __name__ == "__main__":
@@ -112,4 +112,4 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=15.0, help="before and after")
     parser.add_argument("--distributed", action="store_true", help="on Kafka and S3, started for it")
     arguments = parser.parse_args()
-    main(arguments.products, arguments.seconds, arguments.distributed)
+    main(arguments.products, arguments.seconds, distributed=arguments.distributed)

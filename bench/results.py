@@ -1,4 +1,4 @@
-"""Each scene's last run, kept as JSON: on which machine, when, by which command, and every line."""
+"""Store of the last run of each scenario, as JSON: machine, time, command and lines."""
 
 import json
 import os
@@ -16,8 +16,8 @@ _FILE = FOLDER / "results.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """One scene's last run. `busy`: the load average before it began; `commit`: of the code that was measured."""
+class ScenarioRun:
+    """The last run of one scenario. `busy` is the load average before it, `commit` that of the measured code."""
 
     name: str
     lines: list[Line]
@@ -29,30 +29,30 @@ class Scene:
     machine: str
 
 
-def begun() -> tuple[float, float]:
-    """The clock and the load average as a scene begins."""
+def start() -> tuple[float, float]:
+    """Return the clock and the load average at the start of a scenario."""
     return perf_counter(), os.getloadavg()[0]
 
 
-def ended(name: str, lines: list[Line], command: str, since: tuple[float, float]) -> Scene:
-    """Write a scene's run down in the place of its run before; the other scenes' last runs stay."""
-    minutes, busy = (perf_counter() - since[0]) / 60, since[1]
+def save(name: str, lines: list[Line], command: str, started: tuple[float, float]) -> ScenarioRun:
+    """Store the run of a scenario in place of its previous run."""
+    minutes, busy = (perf_counter() - started[0]) / 60, started[1]
     date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    scene = Scene(name, lines, command, date, round(minutes, 1), round(busy, 1), _commit(), machine())
-    kept = {known.name: known for known in last()} | {name: scene}
+    run = ScenarioRun(name, lines, command, date, round(minutes, 1), round(busy, 1), _commit(), describe_machine())
+    runs = {stored.name: stored for stored in load()} | {name: run}
     FOLDER.mkdir(exist_ok=True)
-    _FILE.write_text(json.dumps([asdict(known) for known in kept.values()], ensure_ascii=False, indent=1))
-    return scene
+    _FILE.write_text(json.dumps([asdict(stored) for stored in runs.values()], ensure_ascii=False, indent=1))
+    return run
 
 
-def last() -> list[Scene]:
-    """Each scene's last run."""
-    found = json.loads(_FILE.read_text()) if _FILE.exists() else []
-    return [Scene(**{**known, "lines": [Line(**line) for line in known["lines"]]}) for known in found]
+def load() -> list[ScenarioRun]:
+    """Return the last run of each scenario."""
+    stored = json.loads(_FILE.read_text()) if _FILE.exists() else []
+    return [ScenarioRun(**{**run, "lines": [Line(**line) for line in run["lines"]]}) for run in stored]
 
 
-def machine() -> str:
-    """What it ran on."""
+def describe_machine() -> str:
+    """Return CPU, cores, memory and system of this machine."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"{_first('/proc/cpuinfo', 'model name')}, {cores} cores, {_memory()}, {platform.system()} {platform.release()}"
@@ -60,12 +60,12 @@ def machine() -> str:
 
 
 def _memory() -> str:
-    told = _first("/proc/meminfo", "MemTotal").split()
-    return f"{round(int(told[0]) / 2**20)} GiB" if told and told[0].isdigit() else "memory unknown"
+    fields = _first("/proc/meminfo", "MemTotal").split()
+    return f"{round(int(fields[0]) / 2**20)} GiB" if fields and fields[0].isdigit() else "memory unknown"
 
 
 def _first(file: str, name: str) -> str:
-    """The value of a name in one of the system's lists."""
+    """Return the first value of `name` in a file of `name: value` lines."""
     try:
         lines = Path(file).read_text().splitlines()
     except OSError:
@@ -75,5 +75,5 @@ def _first(file: str, name: str) -> str:
 
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty"]
-    told = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or "unknown"
+    result = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or "unknown"

@@ -1,8 +1,8 @@
-"""`python -m bench.scale --write`: what 10 M, 1 G and 10 G products a day need, from rates measured here, on a machine
-that does nothing else; the night is simulated, and the page docs/why/scale.md says what came out.
+"""`python -m bench.scale --write`: machines for 10 M, 1 G and 10 G products a day, written to docs/why/scale.md.
 
-A formula gives the mean; the night is what hurts: FULLs of all pharmacies come within a few hours, each pharmacy's
-batches take turns, and a pharmacy lives in one database. So arrivals are drawn (seeded) and played against N databases.
+The rates are measured on this machine, which should be idle otherwise. A formula would give only the mean. The night is
+the problem: all pharmacies post FULLs within a few hours, batches of a pharmacy take turns, and a pharmacy is in one
+database. So the benchmark draws arrivals (seeded) and simulates N databases.
 """
 
 import argparse
@@ -13,84 +13,84 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.catalogue import Catalogue
-from bench.hub import applied, running, seconds
+from bench.hub import apply_full, processing_seconds, running_hub
 from integrahub.tools.demo.catalogue import CNPJ
 
 _OUT = Console()
 _PAGE = Path(__file__).parents[1] / "docs" / "why" / "scale.md"
 _BEGIN, _END = "<!-- written by bench.scale -->", "<!-- until here -->"
 DAYS = {10_000_000: "10 M", 1_000_000_000: "1 G", 10_000_000_000: "10 G"}
-_NIGHT = 4 * 3600  # seconds in which the FULLs come
-_CATALOGUE = 16_349  # products of the sample's pharmacy
+_NIGHT_SECONDS = 4 * 3600
+_SAMPLE_PRODUCTS = 16_349
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`rate` products a second of one machine of two cores with its own PostgreSQL; `price` an hour."""
+    """A machine of two cores with its own PostgreSQL: `rate` in products per second, `price` per hour."""
 
     rate: float
     price: float
 
 
-def waits(machines: int, products_a_day: int, rate: float, seed: int) -> list[float]:
-    """Seconds from receipt to the end of each FULL of one night, sorted."""
+def simulate_waits(machines: int, products_a_day: int, rate: float, seed: int) -> list[float]:
+    """Return the seconds from receipt to final of each FULL of one night, sorted."""
     draw = random.Random(seed)
     sizes: list[int] = []
     total = 0
     while total < products_a_day and len(sizes) < 200_000:
-        sizes.append(int(draw.lognormvariate(0, 0.8) * _CATALOGUE / 1.377))
+        sizes.append(int(draw.lognormvariate(0, 0.8) * _SAMPLE_PRODUCTS / 1.377))
         total += sizes[-1]
-    scale = max(1.0, products_a_day / total)  # a sample of the pharmacies stands for all
+    scale = max(1.0, products_a_day / total)  # a sample of the pharmacies represents all
     busy = [0.0] * machines
-    found = []
-    for at, size in sorted((draw.triangular(0, _NIGHT, _NIGHT / 3), size) for size in sizes):
+    seconds = []
+    for at, size in sorted((draw.triangular(0, _NIGHT_SECONDS, _NIGHT_SECONDS / 3), size) for size in sizes):
         machine = draw.randrange(machines)  # by the hash of the CNPJ
         busy[machine] = max(busy[machine], at) + size * scale / rate
-        found.append(busy[machine] - at)
-    return sorted(found)
+        seconds.append(busy[machine] - at)
+    return sorted(seconds)
 
 
-def needed(products_a_day: int, machine: Machine, within: float, seed: int) -> tuple[int, float, float]:
-    """The fewest machines with 99 % of FULLs done `within` seconds; the median and that percentile."""
-    machines = max(1, int(products_a_day / (machine.rate * _NIGHT)))
+def find_machines(products_a_day: int, machine: Machine, within: float, seed: int) -> tuple[int, float, float]:
+    """Return the fewest machines with 99 % of FULLs final `within` seconds, the median and that percentile."""
+    machines = max(1, int(products_a_day / (machine.rate * _NIGHT_SECONDS)))
     while True:
-        found = waits(machines, products_a_day, machine.rate, seed)
-        p99 = found[int(len(found) * 0.99)]
+        seconds = simulate_waits(machines, products_a_day, machine.rate, seed)
+        p99 = seconds[int(len(seconds) * 0.99)]
         if p99 <= within:
-            return machines, found[len(found) // 2], p99
+            return machines, seconds[len(seconds) // 2], p99
         machines += max(1, machines // 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a day's products ask for: `month` is what the machines cost, in the currency of the price."""
+    """Machines for a day's products; `month` is their cost in the currency of the price."""
 
     machines: int
     median: float
     p99: float
     month: float
 
-    def by_million(self, products_a_day: int) -> float:
-        """The price of a million products."""
+    def price_per_million(self, products_a_day: int) -> float:
+        """Return the price of a million products."""
         return self.month * 1e6 / (products_a_day * 30.4)
 
 
-def need(products_a_day: int, machine: Machine, within: float, seed: int) -> Need:
-    """The machines of a night and their price."""
-    machines, median, p99 = needed(products_a_day, machine, within, seed)
+def estimate(products_a_day: int, machine: Machine, within: float, seed: int) -> Need:
+    """Return the machines for a night and their price."""
+    machines, median, p99 = find_machines(products_a_day, machine, within, seed)
     return Need(machines, median, p99, machines * machine.price * 730)
 
 
-def measured(products: int) -> tuple[float, float]:
-    """Products a second of one machine, this one: all new, and nothing changed."""
+def measure_rates(products: int) -> tuple[float, float]:
+    """Return the products per second of this machine: all new, and nothing changed."""
     catalogue = Catalogue(products)
-    with running() as hub:
-        new, same = (seconds(applied(hub.admin, CNPJ, catalogue.body())) for _ in range(2))
+    with running_hub() as hub:
+        new, same = (processing_seconds(apply_full(hub.admin, CNPJ, catalogue.body())) for _ in range(2))
     return products / new, products / same
 
 
-def rendered(machines: tuple[Machine, Machine], within: float, seed: int) -> str:
-    """The block of docs/why/scale.md: the rates, and the night at both."""
+def render(machines: tuple[Machine, Machine], within: float, seed: int) -> str:
+    """Return the generated block of docs/why/scale.md."""
     new, same = machines
     lines = [
         f"One machine of two cores with its own PostgreSQL inserts {new.rate:,.0f} new products a second and passes",
@@ -104,34 +104,39 @@ def rendered(machines: tuple[Machine, Machine], within: float, seed: int) -> str
     for products, name in DAYS.items():
         cells = [name, f"{products / 86400:,.0f}"]
         for machine in machines:
-            found = need(products, machine, within, seed)
-            cells += [f"{found.machines:,}", f"{found.month:,.0f}", f"{found.by_million(products):.3f}"]
+            result = estimate(products, machine, within, seed)
+            cells += [f"{result.machines:,}", f"{result.month:,.0f}", f"{result.price_per_million(products):.3f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def written(page: str, block: str) -> str:
-    """The page with the block between its marks."""
+def replace_block(page: str, block: str) -> str:
+    """Return the page with the block between its marks."""
     before, rest = page.split(_BEGIN)
     return f"{before}{_BEGIN}\n{block}\n{_END}{rest.split(_END)[1]}"
 
 
 def main(machines: tuple[Machine, Machine], within: float, seed: int, *, keep: bool) -> None:
-    """Show the block, and put it into the page."""
-    block = rendered(machines, within, seed)
+    """Print the block; write it into the page if `keep`."""
+    block = render(machines, within, seed)
     _OUT.print(block, highlight=False, markup=False, soft_wrap=True)
     if keep:
-        _PAGE.write_text(written(_PAGE.read_text("utf-8"), block), "utf-8")
+        _PAGE.write_text(replace_block(_PAGE.read_text("utf-8"), block), "utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rates", type=float, nargs=2, metavar=("NEW", "UNCHANGED"), help="absent: measured here")
+    parser.add_argument("--rates", type=float, nargs=2, metavar=("NEW", "UNCHANGED"), help="default: measured here")
     parser.add_argument("--products", type=int, default=100_000, help="of the catalogue that is measured")
     parser.add_argument("--price", type=float, default=0.10, help="of a machine of two cores an hour")
     parser.add_argument("--within", type=float, default=1800.0, help="seconds for 99 of 100 FULLs")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="into docs/why/scale.md")
-    asked = parser.parse_args()
-    new, same = asked.rates or measured(asked.products)
-    main((Machine(new, asked.price), Machine(same, asked.price)), asked.within, asked.seed, keep=asked.write)
+    arguments = parser.parse_args()
+    new, same = arguments.rates or measure_rates(arguments.products)
+    main(
+        (Machine(new, arguments.price), Machine(same, arguments.price)),
+        arguments.within,
+        arguments.seed,
+        keep=arguments.write,
+    )

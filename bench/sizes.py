@@ -1,11 +1,11 @@
-"""How much is measured: all of it, or just enough to see that it runs."""
+"""Sizes of the benchmarks: full, and small ones to check that everything runs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Products, posts, runs of each scene."""
+    """Products, posts and runs of each scenario."""
 
     runs: int = 3  # of the FULL loads
     products: int = 300_000  # of a FULL
@@ -14,7 +14,7 @@ class Sizes:
     catalogue: int = 16_349  # of each of those
     million: int = 1_000_000
     tenth: int = 100_000
-    table: int = 10_000_000  # products already there
+    table: int = 10_000_000  # products in the table before
     slow: int = 30_000  # for slow peers
     mega: int = 50_000  # posts
     requests: int = 100_000

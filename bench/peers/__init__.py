@@ -1,1 +1,1 @@
-"""What the hub is compared with: each does the same work in its own way, on the same PostgreSQL."""
+"""Peers of the hub: each does the same work in its own way, on the same PostgreSQL."""

@@ -1,16 +1,16 @@
-"""What every peer that keeps a catalogue can do."""
+"""Port of a peer that keeps a catalogue."""
 
 from typing import Protocol
 
 from bench.catalogue import Catalogue
 
 
-class Contender(Protocol):
-    """A table that is brought in step with a catalogue, again and again."""
+class Peer(Protocol):
+    """A table that can be synchronised with a catalogue, repeatedly."""
 
     @property
     def name(self) -> str:
-        """As the table shows it."""
+        """The name in the result table."""
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Bring the table in step; seconds of the work alone, without making its input."""
+        """Synchronise the table; return the seconds without the preparation of the input."""

@@ -1,4 +1,4 @@
-"""dlt: `merge` with the upsert strategy into PostgreSQL, its defaults otherwise."""
+"""dlt: `merge` with the upsert strategy into PostgreSQL, otherwise with its defaults."""
 
 import json
 import subprocess
@@ -6,26 +6,26 @@ import tempfile
 from pathlib import Path
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import place_of, python
+from bench.peers.environments import connection_of, create_environment
 
 _SCRIPT = Path(__file__).parent / "dlt_pipeline.py"
 
 
 class Dlt:
-    """A schema of its own; PeerMissing where it cannot be installed."""
+    """dlt on its own schema; raises PeerMissing if it cannot be installed."""
 
     name = "dlt merge"
 
     def __init__(self, database: str) -> None:
-        self._python = python("dlt", "dlt[postgres]==1.31.0") / "python"
-        self._socket, self._environment = place_of(database)
+        self._python = create_environment("dlt", "dlt[postgres]==1.31.0") / "python"
+        self._socket, self._environment = connection_of(database)
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds of the pipeline's run, told by itself: it has the records parsed before."""
+        """Return the seconds of the pipeline's run as it prints them; it parses the records before."""
         with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder:
             (Path(folder) / "records.json").write_bytes(catalogue.body())
             command = [str(self._python), str(_SCRIPT), json.dumps({"socket": self._socket, "folder": folder})]
-            told = subprocess.run(
+            result = subprocess.run(
                 command,
                 check=True,
                 capture_output=True,
@@ -34,4 +34,4 @@ class Dlt:
                 timeout=1200,
                 env=self._environment,
             )
-        return float(told.stdout.splitlines()[-1])
+        return float(result.stdout.splitlines()[-1])

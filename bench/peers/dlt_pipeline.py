@@ -1,4 +1,4 @@
-"""Run by `dlt_merge.py` in an environment of its own: one pipeline run; prints its seconds."""
+"""One dlt pipeline run, started by `dlt_merge.py` in its own virtual environment; prints its seconds."""
 
 import json
 import os
@@ -14,16 +14,16 @@ def main(socket: str, folder: str) -> None:
     import dlt
 
     records = json.loads((Path(folder) / "records.json").read_bytes())
-    # It insists on a host; libpq takes the one that is named last.
+    # dlt requires a host; libpq uses the last one of the URL.
     login = f"integrahub:{os.environ['PGPASSWORD']}"
-    known = f"postgresql://{login}@localhost:5432/integrahub?host={quote(socket, safe='')}"
+    url = f"postgresql://{login}@localhost:5432/integrahub?host={quote(socket, safe='')}"
     pipeline = dlt.pipeline(
-        "bench", destination=dlt.destinations.postgres(credentials=known), dataset_name="dlt", pipelines_dir=folder
+        "bench", destination=dlt.destinations.postgres(credentials=url), dataset_name="dlt", pipelines_dir=folder
     )
     disposition = {"disposition": "merge", "strategy": "upsert"}
-    begun = perf_counter()
+    started = perf_counter()
     pipeline.run(records, table_name="products", primary_key="PRODUCTID", write_disposition=disposition)
-    print(perf_counter() - begun)
+    print(perf_counter() - started)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A Fastify endpoint that stores each body with fsync, inserts a row with commit, and answers 202; one process."""
+"""Fastify endpoint in one process: it stores each body with fsync, inserts a row, commits and answers 202."""
 
 import ssl
 import subprocess
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.peers.parts import node, place_of, placed
+from bench.peers.environments import connection_of, copy_script, install_node_packages
 from integrahub.tools.devservices.program import end, free_ports
 from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
 from integrahub.tools.loadtest.payloads import Heads, small_posts
@@ -18,12 +18,12 @@ _SCRIPT = Path(__file__).parent / "fastify.mjs"
 
 @contextmanager
 def fastify(database: str) -> Iterator[str]:
-    """Its address while it runs; PeerMissing where Node cannot run."""
-    program, folder = node()
+    """Run the endpoint and yield its address; raises PeerMissing if Node cannot run."""
+    program, folder = install_node_packages()
     (port,) = free_ports(1)
-    socket, environment = place_of(database)
+    socket, environment = connection_of(database)
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as bodies:
-        command = [program, str(placed(_SCRIPT, folder)), socket, bodies, str(port)]
+        command = [program, str(copy_script(_SCRIPT, folder)), socket, bodies, str(port)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         try:
             assert process.stdout and process.stdout.readline() == b"listening\n"
@@ -32,10 +32,10 @@ def fastify(database: str) -> Iterator[str]:
             end(process)
 
 
-def post_small(address: str, cnpjs: list[str], posts: int, products: int, at_once: int) -> Tally:
-    """The same posts that `load mega` makes."""
+def post_small(address: str, cnpjs: list[str], posts: int, products: int, concurrency: int) -> Tally:
+    """Make the same posts as `load mega`."""
     tally = Tally()
-    road = ConnectionPool(address, ssl.create_default_context())
+    pool = ConnectionPool(address, ssl.create_default_context())
     heads = Heads(address, "no-key", "delta")
-    on_a_fast_loop(drive(road, small_posts(heads, cnpjs, posts, products), at_once, tally))
+    on_a_fast_loop(drive(pool, small_posts(heads, cnpjs, posts, products), concurrency, tally))
     return tally

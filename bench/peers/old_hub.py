@@ -1,4 +1,4 @@
-"""The old hub's way: JSON.parse, one INSERT of 1000 rows x 22 parameters, the raw record stored; 4 connections."""
+"""Method of the old hub: JSON.parse, INSERTs of 1000 rows x 22 parameters, the raw record stored; 4 connections."""
 
 import subprocess
 import tempfile
@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import node, place_of, placed
+from bench.peers.environments import connection_of, copy_script, install_node_packages
 
 _SCRIPT = Path(__file__).parent / "old_hub.mjs"
 _CHUNK = 1000
@@ -20,26 +20,26 @@ _CREATE = """DROP TABLE IF EXISTS old_products; CREATE TABLE old_products (
 
 
 class OldHub:
-    """A table of its own; PeerMissing where Node cannot run."""
+    """The old method on its own table; raises PeerMissing if Node cannot run."""
 
     name = "old hub's way"
 
     def __init__(self, database: str) -> None:
-        program, folder = node()
-        self._command = [program, str(placed(_SCRIPT, folder))]
-        self._socket, self._environment = place_of(database)
+        program, folder = install_node_packages()
+        self._command = [program, str(copy_script(_SCRIPT, folder))]
+        self._socket, self._environment = connection_of(database)
         with psycopg.connect(database) as connection:
             connection.execute(_CREATE)
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds from the first JSON.parse to the last commit, told by Node; it is connected before."""
+        """Return the seconds from the first JSON.parse to the last commit, as Node prints them."""
         records = catalogue.records()
         with tempfile.NamedTemporaryFile(suffix=".ndjson") as chunks:
             for start in range(0, len(records), _CHUNK):
                 chunks.write(b"[%s]\n" % b",".join(records[start : start + _CHUNK]))
             chunks.flush()
             command = [*self._command, self._socket, chunks.name]
-            told = subprocess.run(
+            result = subprocess.run(
                 command, check=True, capture_output=True, text=True, timeout=1200, env=self._environment
             )
-        return float(told.stdout)
+        return float(result.stdout)

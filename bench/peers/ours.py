@@ -1,11 +1,11 @@
-"""The hub itself, as one contender among others."""
+"""The hub as one of the peers."""
 
 from bench.catalogue import Catalogue
-from bench.hub import Hub, applied, seconds
+from bench.hub import Hub, apply_full, processing_seconds
 
 
 class Ours:
-    """FULLs of one pharmacy, from the 202 to COMPLETED."""
+    """FULLs of one pharmacy."""
 
     name = "integrahub"
 
@@ -14,5 +14,5 @@ class Ours:
         self._cnpj = cnpj
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds from the 202 to the end of the batch."""
-        return seconds(applied(self._hub.admin, self._cnpj, catalogue.body()))
+        """Return the seconds from the 202 to COMPLETED."""
+        return processing_seconds(apply_full(self._hub.admin, self._cnpj, catalogue.body()))

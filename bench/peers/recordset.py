@@ -1,4 +1,4 @@
-"""The PostgREST way: a chunk of raw JSON a statement, taken apart by `json_to_recordset`, every conflict updated."""
+"""Method of PostgREST: one statement per chunk of raw JSON, `json_to_recordset`, every conflict updated."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ _CHUNK = 1000
 
 
 class Recordset:
-    """A table with the wire's names, one connection."""
+    """The method on its own table, with one connection."""
 
     name = "json_to_recordset"
 
@@ -25,13 +25,13 @@ class Recordset:
             connection.execute(_CREATE)
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds of the upserts."""
+        """Return the seconds of the upserts."""
         records = catalogue.records()
         chunks = [b"[%s]" % b",".join(records[n : n + _CHUNK]) for n in range(0, len(records), _CHUNK)]
         texts = [chunk.decode() for chunk in chunks]
         with psycopg.connect(self._database) as connection:
-            begun = perf_counter()
+            started = perf_counter()
             for text in texts:
                 connection.execute(_UPSERT, [text])
                 connection.commit()
-            return perf_counter() - begun
+            return perf_counter() - started

@@ -1,4 +1,4 @@
-"""Singer: MeltanoLabs' target-postgres, upsert by key, its defaults otherwise."""
+"""Singer: target-postgres of MeltanoLabs, upsert by key, otherwise with its defaults."""
 
 import json
 import subprocess
@@ -7,38 +7,38 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.catalogue import Catalogue
-from bench.peers.parts import place_of, python
+from bench.peers.environments import connection_of, create_environment
 
 _NUMBERS = ("PRICE", "PRICEPROMO", "WHOLESALEPRICE", "WHOLESALEMIN", "QUANTITY")
 _INTEGERS = ("PRODUCTID", "INDICE", "SHOPID", "MEASURE")
 
 
 class Singer:
-    """A schema of its own; PeerMissing where it cannot be installed."""
+    """Singer on its own schema; raises PeerMissing if it cannot be installed."""
 
     name = "Singer target-postgres"
 
     def __init__(self, database: str) -> None:
-        self._target = python("singer", "meltanolabs-target-postgres==0.8.1") / "target-postgres"
-        socket, self._environment = place_of(database)
+        self._target = create_environment("singer", "meltanolabs-target-postgres==0.8.1") / "target-postgres"
+        socket, self._environment = connection_of(database)
         address = f"postgresql+psycopg://integrahub@/integrahub?host={socket}"
         self._config = {"sqlalchemy_url": address, "default_target_schema": "singer", "load_method": "upsert"}
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds from its start to its end, as a tap would wait for it."""
+        """Return the seconds from the start to the end of the target process."""
         records = catalogue.records()
         message = b'{"type":"RECORD","stream":"products","record":%s}\n'
         with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder:
             config, messages = Path(folder) / "config.json", Path(folder) / "messages"
             config.write_text(json.dumps(self._config))
             messages.write_bytes(_schema(records[0]) + b"".join(message % record for record in records))
-            begun = perf_counter()
-            with messages.open("rb") as given:
+            started = perf_counter()
+            with messages.open("rb") as source:
                 command = [str(self._target), "--config", str(config)]
                 subprocess.run(
-                    command, check=True, stdin=given, capture_output=True, timeout=1200, env=self._environment
+                    command, check=True, stdin=source, capture_output=True, timeout=1200, env=self._environment
                 )
-            return perf_counter() - begun
+            return perf_counter() - started
 
 
 def _schema(record: bytes) -> bytes:
@@ -46,5 +46,5 @@ def _schema(record: bytes) -> bytes:
     kinds |= dict.fromkeys(_NUMBERS, "number") | dict.fromkeys(_INTEGERS, "integer")
     properties = {name: {"type": [kind, "null"]} for name, kind in kinds.items()}
     schema = {"properties": properties}
-    told = {"type": "SCHEMA", "stream": "products", "schema": schema, "key_properties": ["PRODUCTID"]}
-    return json.dumps(told).encode() + b"\n"
+    header = {"type": "SCHEMA", "stream": "products", "schema": schema, "key_properties": ["PRODUCTID"]}
+    return json.dumps(header).encode() + b"\n"

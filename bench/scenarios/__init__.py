@@ -1,1 +1,1 @@
-"""What is measured: one scene a file, each giving lines of the table."""
+"""Scenarios of the benchmark: one per file; each yields lines of the table."""

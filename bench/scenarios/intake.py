@@ -1,4 +1,4 @@
-"""How fast a body is taken in, and what the API weighs while several large ones stream in."""
+"""Upload rate of large bodies, and memory of the API while several stream in."""
 
 import asyncio
 import gzip
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from bench.catalogue import Catalogue
-from bench.hub import Hub, applied, finished, running
+from bench.hub import Hub, apply_full, running_hub, wait_until_final
 from bench.measurement import Line
 from bench.sizes import Sizes
 from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
@@ -18,35 +18,35 @@ from integrahub.tools.loadtest.report import percentiles
 from integrahub.tools.loadtest.runner import on_a_fast_loop
 
 _PLAIN, _PACKED, _SMALL, *_LARGE = real_cnpjs(30)
-_RECORD = 500  # bytes of one, about
+_RECORD = 500  # bytes, about
 _BLOCK = 1 << 20  # bytes
 _SETTINGS = {"MAX_PAYLOAD_SIZE": "1g"}
 
 
 def lines(sizes: Sizes) -> Iterator[Line]:
-    """Plain and gzip, each alone, then several streams beside small posts; those are not waited for."""
+    """Measure plain and gzip alone, then several streams during small posts."""
     body = Catalogue(sizes.body // _RECORD).body()
-    with running(_SETTINGS) as hub:
-        applied(hub.admin, _SMALL, Catalogue(1000).body())  # what it does first it does slowly
+    with running_hub(_SETTINGS) as hub:
+        apply_full(hub.admin, _SMALL, Catalogue(1000).body())  # warm-up
         for encoding, cnpj, least in (("", _PLAIN, 250), ("gzip", _PACKED, 100)):
-            rate = _intake(hub, cnpj, body, encoding)
+            rate = _upload_rate(hub, cnpj, body, encoding)
             work = f"POST of {len(body) / 1e6:,.0f} MB, {encoding or 'plain'}"
             yield Line(work, "MB/s of body", rate, judged=rate, least=least)
         yield from _streams(hub, body, sizes.streams)
 
 
-def _intake(hub: Hub, cnpj: str, body: bytes, encoding: str) -> float:
-    """Megabytes of body, inflated, a second from the first byte to the 202."""
+def _upload_rate(hub: Hub, cnpj: str, body: bytes, encoding: str) -> float:
+    """Return megabytes of decoded body per second, from the first byte to the 202."""
     sent = gzip.compress(body, 6) if encoding else body
     tally, post = Tally(), _post(Heads(hub.admin.url, _key(hub), "full", encoding), cnpj, sent)
-    on_a_fast_loop(drive(_road(hub), iter([post]), 1, tally))
+    on_a_fast_loop(drive(_connect(hub), iter([post]), 1, tally))
     (batch_id,) = tally.accepted
-    finished(hub.admin, batch_id)
+    wait_until_final(hub.admin, batch_id)
     return len(body) / 1e6 / tally.seconds[0]
 
 
 def _post(heads: Heads, cnpj: str, sent: bytes) -> Post:
-    """A body made before, in blocks."""
+    """Return a post that sends a prepared body in blocks."""
     blocks = (sent[start : start + _BLOCK] for start in range(0, len(sent), _BLOCK))
     return Post(cnpj, 0, chain([heads.of(cnpj, len(sent))], blocks))
 
@@ -55,26 +55,28 @@ def _key(hub: Hub) -> str:
     return str(hub.admin.call("POST", "/admin/keys", json={"cnpjs": "all", "rate_limit": "off"})["api_key"])
 
 
-def _road(hub: Hub) -> ConnectionPool:
+def _connect(hub: Hub) -> ConnectionPool:
     return ConnectionPool(hub.admin.url, ssl.create_default_context())
 
 
 def _streams(hub: Hub, body: bytes, streams: int) -> Iterator[Line]:
-    key, road = _key(hub), _road(hub)
-    large, small = Heads(road.address, key, "full"), Heads(road.address, key, "delta")
+    key, pool = _key(hub), _connect(hub)
+    large, small = Heads(pool.address, key, "full"), Heads(pool.address, key, "delta")
     posts = (_post(large, cnpj, body) for cnpj in _LARGE[:streams])
-    streamed, beside = Tally(), Tally()
+    streamed, small_posts_tally = Tally(), Tally()
     with remembered(hub.folder) as memory:
-        on_a_fast_loop(_both(road, posts, streams, streamed, small, beside))
+        on_a_fast_loop(_both(pool, posts, streams, streamed, small, small_posts_tally))
     work = f"{streams} bodies of {len(body) / 1e6:,.0f} MB stream in"
-    note = f"{len(streamed.accepted)} taken in {streamed.ended - streamed.began:.1f} s"
+    note = f"{len(streamed.accepted)} accepted in {streamed.ended - streamed.began:.1f} s"
     yield Line(f"{work}: largest API process", "MB", memory.most["api"], judged=memory.most["api"], most=100, note=note)
-    p95 = percentiles([seconds * 1000 for seconds in beside.seconds])["p95_ms"]
-    yield Line(f"{work}: small posts' P95", "ms", p95, judged=p95, most=50, note=f"{len(beside.seconds):,} posts")
+    p95 = percentiles([seconds * 1000 for seconds in small_posts_tally.seconds])["p95_ms"]
+    yield Line(
+        f"{work}: small posts' P95", "ms", p95, judged=p95, most=50, note=f"{len(small_posts_tally.seconds):,} posts"
+    )
 
 
 async def _both(
-    road: ConnectionPool, posts: Iterator[Post], streams: int, streamed: Tally, small: Heads, beside: Tally
+    pool: ConnectionPool, posts: Iterator[Post], streams: int, streamed: Tally, small: Heads, small_tally: Tally
 ) -> None:
     done = threading.Event()
 
@@ -84,7 +86,7 @@ async def _both(
                 return
             yield post
 
-    beside_them = asyncio.create_task(drive(road, few(), 1, beside))
-    await drive(road, posts, streams, streamed)
+    small_task = asyncio.create_task(drive(pool, few(), 1, small_tally))
+    await drive(pool, posts, streams, streamed)
     done.set()
-    await beside_them
+    await small_task

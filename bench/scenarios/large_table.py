@@ -1,11 +1,11 @@
-"""The same FULLs while the table holds little and while it holds very much."""
+"""FULL loads with a small and with a very large products table."""
 
 from collections.abc import Iterator
 
 import psycopg
 
 from bench.catalogue import Catalogue
-from bench.hub import Hub, running
+from bench.hub import Hub, running_hub
 from bench.measurement import Line
 from bench.peers.ours import Ours
 from bench.sizes import Sizes
@@ -18,12 +18,12 @@ _COPIES = """INSERT INTO products (pharmacy_id, {columns}) SELECT -g, {columns}
 FROM products p, generate_series(%(first)s::bigint, %(last)s::bigint) g
 WHERE p.pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s)"""
 _FILLER, _BEFORE, _AFTER = real_cnpjs(3)
-_AT_A_TIME = 10  # copies a statement
+_COPIES_PER_STATEMENT = 10
 
 
 def lines(sizes: Sizes) -> Iterator[Line]:
-    """New, unchanged and changed: each rate at the full table against the same at the small one."""
-    with running() as hub:
+    """Compare new, unchanged and changed loads at the large table with those at the small one."""
+    with running_hub() as hub:
         filler = Catalogue(sizes.tenth)
         Ours(hub, _FILLER).apply(filler)
         small = _rates(hub, _BEFORE, sizes.tenth)
@@ -36,21 +36,21 @@ def lines(sizes: Sizes) -> Iterator[Line]:
 
 
 def _rates(hub: Hub, cnpj: str, products: int) -> dict[str, float]:
-    catalogue, ours, found = Catalogue(products), Ours(hub, cnpj), {}
+    catalogue, ours, rates = Catalogue(products), Ours(hub, cnpj), {}
     for work in ("all new", "nothing changed", "all changed"):
         if work == "all changed":
             catalogue.raise_all()
-        hub.ready()
-        found[work] = products / ours.apply(catalogue)
-    return found
+        hub.reset_state()
+        rates[work] = products / ours.apply(catalogue)
+    return rates
 
 
 def _fill(hub: Hub, copies: int) -> None:
-    """That many copies of the filler's catalogue, under pharmacies of their own."""
+    """Insert copies of the filler's catalogue, each under its own pharmacy."""
     with psycopg.connect(hub.database, autocommit=True) as connection:
         row = connection.execute(_COLUMNS).fetchone()
         assert row
         statement = _COPIES.replace("{columns}", row[0])
-        for first in range(1, copies + 1, _AT_A_TIME):
-            last = min(first + _AT_A_TIME - 1, copies)
+        for first in range(1, copies + 1, _COPIES_PER_STATEMENT):
+            last = min(first + _COPIES_PER_STATEMENT - 1, copies)
             connection.execute(statement, {"first": first, "last": last, "cnpj": _FILLER})

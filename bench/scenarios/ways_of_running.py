@@ -1,12 +1,12 @@
-"""Embedded against distributed: the same FULL, once with everything in one folder, once on Kafka and S3."""
+"""Embedded against distributed: the same FULL on one data folder, and on Kafka and S3."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.catalogue import Catalogue
-from bench.hub import applied, running, seconds
-from bench.measurement import Line, compared, missing
+from bench.hub import apply_full, processing_seconds, running_hub
+from bench.measurement import Line, compare, not_measured
 from bench.sizes import Sizes
 from integrahub.client.client import Client
 from integrahub.tools.devservices.program import ServiceFailed, ServiceMissing
@@ -17,8 +17,8 @@ _WORK = "FULL, all new, distributed (Kafka, S3)"
 
 
 def lines(sizes: Sizes) -> Iterator[Line]:
-    """Both on this machine, one after the other."""
-    with running() as hub:
+    """Measure both on this machine, one after the other."""
+    with running_hub() as hub:
         embedded = _rate(hub.admin, sizes.products)
     try:
         from integrahub.tools.devservices.distributed_hub import run_distributed_hub
@@ -29,11 +29,11 @@ def lines(sizes: Sizes) -> Iterator[Line]:
         ):
             distributed = _rate(admin, sizes.products)
     except (ServiceMissing, ServiceFailed, ImportError) as reason:
-        yield missing(_WORK, str(reason))
+        yield not_measured(_WORK, str(reason))
         return
-    yield compared(_WORK, [distributed], "embedded", [embedded], 0.7)
+    yield compare(_WORK, [distributed], "embedded", [embedded], 0.7)
 
 
 def _rate(admin: Client, products: int) -> float:
-    applied(admin, _WARM, Catalogue(2_000).body())
-    return products / seconds(applied(admin, _TIMED, Catalogue(products).body()))
+    apply_full(admin, _WARM, Catalogue(2_000).body())
+    return products / processing_seconds(apply_full(admin, _TIMED, Catalogue(products).body()))

@@ -1,7 +1,7 @@
-"""The floor: one stream that COPYs clean text, 5,000 products a transaction, and merges them set-based.
+"""Baseline: one stream that COPYs clean text, 5,000 products per transaction, and merges them set-based.
 
-It is given what the hub has to work for: parsed, checked, converted and hashed rows. Its rows live in the hub's own
-table, under pharmacies of its own.
+It gets parsed, checked, converted and hashed rows for free. Its rows are in the hub's own table, under its own
+pharmacies.
 """
 
 import re
@@ -13,14 +13,14 @@ import psycopg
 
 from bench.catalogue import Catalogue
 
-_TEXT = (Path(__file__).parent / "floor.sql").read_text("utf-8")
+_TEXT = (Path(__file__).parent / "baseline.sql").read_text("utf-8")
 _PARTS = re.split(r"^-- [a-z_]+ --\n", _TEXT, flags=re.MULTILINE)[1:]
 _CLEAN_TEXT, _CREATE, _COPY, _MERGE = (cast(LiteralString, part) for part in _PARTS)
-_PRODUCTS = 5000  # a transaction
+_PRODUCTS_PER_TRANSACTION = 5000
 
 
 class CleanText:
-    """The rows of the sample as the hub holds them; any catalogue made of them can be written out."""
+    """Rows of the sample as the hub stores them, from which the text of any catalogue can be made."""
 
     def __init__(self, lines: list[bytes]) -> None:
         parts = [line.split(b"\t", 2) for line in lines]
@@ -28,14 +28,14 @@ class CleanText:
         self._rests = [rest for _, _, rest in parts]
 
     @classmethod
-    def held(cls, database: str, cnpj: str) -> "CleanText":
-        """Read from the hub, which has applied the sample for a pharmacy."""
+    def read_from(cls, database: str, cnpj: str) -> "CleanText":
+        """Read the rows from a hub that has applied the sample for a pharmacy."""
         statement = _CLEAN_TEXT.replace("{cnpj}", cnpj)
         with psycopg.connect(database) as connection, connection.cursor().copy(statement) as copy:
             return cls(b"".join(copy).splitlines(keepends=True))
 
     def blocks(self, catalogue: Catalogue, pharmacy: int) -> list[bytes]:
-        """The catalogue as it stands under a pharmacy, a block a transaction; a raised price has another hash."""
+        """Return the catalogue for a pharmacy, one block per transaction; a raised price changes the hash."""
         count = len(self._rests)
         lines = [
             b"%d\t%d\t%d\t%.4f\t%s"
@@ -48,13 +48,16 @@ class CleanText:
             )
             for n in range(len(catalogue))
         ]
-        return [b"".join(lines[start : start + _PRODUCTS]) for start in range(0, len(lines), _PRODUCTS)]
+        return [
+            b"".join(lines[start : start + _PRODUCTS_PER_TRANSACTION])
+            for start in range(0, len(lines), _PRODUCTS_PER_TRANSACTION)
+        ]
 
 
-class Floor:
-    """One pharmacy of the floor's own."""
+class Baseline:
+    """The baseline on one pharmacy."""
 
-    name = "floor"
+    name = "baseline"
 
     def __init__(self, database: str, clean: CleanText, pharmacy: int) -> None:
         self._database = database
@@ -62,15 +65,15 @@ class Floor:
         self._pharmacy = pharmacy
 
     def apply(self, catalogue: Catalogue) -> float:
-        """Seconds of COPY and merge."""
+        """Return the seconds of COPY and merge."""
         blocks = self._clean.blocks(catalogue, self._pharmacy)
         with psycopg.connect(self._database) as connection:
             connection.execute(_CREATE)
             connection.commit()
-            begun = perf_counter()
+            started = perf_counter()
             for block in blocks:
                 with connection.cursor().copy(_COPY) as copy:
                     copy.write(block)
                 connection.execute(_MERGE)
                 connection.commit()
-            return perf_counter() - begun
+            return perf_counter() - started

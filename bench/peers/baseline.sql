@@ -6,7 +6,7 @@ COPY (SELECT record_hash, price, batch_id, title, description, brand, ncm, categ
   ORDER BY product_id) TO STDOUT
 
 -- create_stage --
--- Where the floor's stream waits for its merge.
+-- Where the baseline's stream waits for its merge.
 CREATE TEMP TABLE stage (LIKE products INCLUDING DEFAULTS) ON COMMIT DELETE ROWS
 
 -- copy_stage --
