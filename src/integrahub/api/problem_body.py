@@ -7,7 +7,7 @@ import msgspec
 
 from integrahub.domain.languages import DEFAULT, Language
 from integrahub.domain.messages.catalog import render_message
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.message import Message
 
 MEDIA_TYPE = "application/problem+json"
 

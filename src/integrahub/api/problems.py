@@ -18,8 +18,8 @@ from integrahub.api.problem_body import MEDIA_TYPE, problem_body
 from integrahub.domain.errors import InvalidData, Problem, Transient
 from integrahub.domain.failures import cause_of
 from integrahub.domain.messages.catalog import render_message
-from integrahub.domain.messages.fields import FIELD_MESSAGES, describe
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.fields import FIELD_MESSAGES, describe_error
+from integrahub.domain.messages.message import Message
 from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import ERRORS
@@ -70,19 +70,19 @@ async def _http(request: Request, fault: Exception) -> Response:
     if fault.status_code == HTTPStatus.NOT_FOUND:
         return render(request, fault.status_code, error, "route_not_found", **facts)
     # The framework could not read the body.
-    return render(request, fault.status_code, error, "request_unreadable", told=FIELD_MESSAGES["json_invalid"])
+    return render(request, fault.status_code, error, "request_unreadable", reason=FIELD_MESSAGES["json_invalid"])
 
 
 async def _invalid(request: Request, fault: Exception) -> Response:
     assert isinstance(fault, RequestValidationError)
-    found = [(".".join(map(str, e["loc"])), describe(e["type"], e.get("ctx", {}))) for e in fault.errors()]
+    found = [(".".join(map(str, e["loc"])), describe_error(e["type"], e.get("ctx", {}))) for e in fault.errors()]
     language = language_of(request)
     errors = [
         {"field": field, "message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
         for field, told in found
     ]
     told = Message(*("; ".join(f"{field}: {told[place]}" for field, told in found) for place in (0, 1)))
-    return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, told=told)
+    return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, reason=told)
 
 
 async def _unfit(request: Request, fault: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from difflib import get_close_matches
 
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.message import Message
 
 _LENGTH = 60  # characters of a client's name that are looked at
 _SYNONYMS = {"nome": "name", "cidade": "city", "estado": "state", "uf": "state", "chave": "key", "busca": "q"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from integrahub.domain.messages.catalog import MESSAGES
-from integrahub.domain.products import RECORD_MESSAGES
+from integrahub.domain.messages.records import RECORD_MESSAGES
 
 _ROOT = Path(__file__).parents[3]
 _FOREIGN = (

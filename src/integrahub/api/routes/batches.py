@@ -25,10 +25,9 @@ from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.errors import Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, ids_with_prefix
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import render_message
+from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
-from integrahub.domain.products import RECORD_MESSAGES
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
@@ -101,8 +100,8 @@ def _reason(row: Row, language: Language) -> Row:
 
 def fault_view(batch_id: UUID, row: Row) -> Row:
     """A fault with its messages in Portuguese and English, and the trace of its batch."""
-    portuguese, english = RECORD_MESSAGES.get(row["code"], (row["code"], row["code"]))
-    return row | {"message_pt": portuguese, "message_en": english, "trace_id": batch_id.hex}
+    message = record_message(row["code"])
+    return row | {"message_pt": message.pt, "message_en": message.en, "trace_id": batch_id.hex}
 
 
 def _fault_cursor(rows: list[Row], limit: int) -> str | None:

@@ -19,7 +19,7 @@ from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.message import Message
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.storage.base import Storage

@@ -16,7 +16,7 @@ from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.message import Message
 from integrahub.domain.pharmacies import unmask
 from integrahub.operations.replay import Replay
 

@@ -20,7 +20,7 @@ from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.dialects.inovafarma.identify import wire_record
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
-from integrahub.domain.messages.security import Message
+from integrahub.domain.messages.message import Message
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 
 _LIMIT, _MOST = 40, 100

@@ -1,14 +1,23 @@
-"""What the hub answers to a body that is no catalogue: what it looks like, and how to send it."""
+"""Messages about bodies that are not a catalogue: what the body looks like, and how to send it."""
 
-from integrahub.domain.messages.security import MESSAGES, Message
+from integrahub.domain.messages.message import Message
 
-# code -> both languages; {braces} are facts.
-BODIES: dict[str, Message] = MESSAGES | {
+BODY_MESSAGES: dict[str, Message] = {
+    "body_too_large": Message(
+        "O corpo passa do limite de {limit} bytes (descomprimido). Envie o catálogo em vários DELTA ou peça ao "
+        "operador um MAX_PAYLOAD_SIZE maior.",
+        "The body exceeds the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, or have the "
+        "operator raise MAX_PAYLOAD_SIZE.",
+    ),
+    "body_empty": Message(
+        "O corpo não tem nenhum registro; espera-se ao menos um produto.",
+        "The body has no record; at least one product is expected.",
+    ),
     "charset_unknown": Message(
         "O charset {value!r} do Content-Type não é aceito. Envie o corpo em UTF-8; ISO-8859-1 e Windows-1252 também "
         "são aceitos quando declarados.",
         "The charset {value!r} of Content-Type is not accepted. Send the body in UTF-8; ISO-8859-1 and Windows-1252 "
-        "are accepted too when declared.",
+        "are also accepted if declared.",
     ),
     "body_utf16": Message(
         "O corpo começa com os bytes {found}: parece UTF-16. Envie-o em UTF-8 (no PowerShell: `Out-File "
@@ -17,9 +26,8 @@ BODIES: dict[str, Message] = MESSAGES | {
         "-Encoding utf8`).",
     ),
     "body_compressed": Message(
-        "O corpo parece {kind}, mas nenhum Content-Encoding diz isso. Envie também o cabeçalho `Content-Encoding: "
-        "{kind}`.",
-        "The body looks like {kind}, but no Content-Encoding says so. Send the header `Content-Encoding: {kind}` too.",
+        "O corpo parece {kind}, mas não veio Content-Encoding. Envie também o cabeçalho `Content-Encoding: {kind}`.",
+        "The body looks like {kind}, but has no Content-Encoding. Also send the header `Content-Encoding: {kind}`.",
     ),
     "body_compressed_twice": Message(
         "Depois de descomprimido, o corpo ainda é {kind}: foi comprimido duas vezes. Comprima-o uma só vez.",
@@ -45,11 +53,11 @@ BODIES: dict[str, Message] = MESSAGES | {
     ),
     "body_wrapped": Message(
         "O corpo é um objeto com o array em {name!r}. Envie só o array: [{{...}}, ...].",
-        "The body is an object that has the array in {name!r}. Send the array alone: [{{...}}, ...].",
+        "The body is an object with the array in {name!r}. Send only the array: [{{...}}, ...].",
     ),
     "body_single_object": Message(
-        "O corpo é um objeto; esperava-se um array JSON, também para um só produto: [{{...}}].",
-        "The body is an object; a JSON array was expected, also for one product: [{{...}}].",
+        "O corpo é um objeto; esperava-se um array JSON, mesmo para um só produto: [{{...}}].",
+        "The body is an object; a JSON array was expected, even for one product: [{{...}}].",
     ),
     "body_csv": Message(
         "O corpo parece CSV: começa com {found!r}. Envie um array JSON de produtos: [{{...}}, ...].",
@@ -58,8 +66,8 @@ BODIES: dict[str, Message] = MESSAGES | {
     "body_html": Message(
         "O corpo começa com HTML ({found!r}), talvez uma mensagem de erro do programa que o gera. Envie só o array "
         "JSON de produtos: [{{...}}, ...].",
-        "The body begins with HTML ({found!r}), perhaps an error message of the program that writes it. Send the JSON "
-        "array of products alone: [{{...}}, ...].",
+        "The body begins with HTML ({found!r}), perhaps an error message of the program that writes it. Send only the "
+        "JSON array of products: [{{...}}, ...].",
     ),
     "body_xml": Message(
         "O corpo parece XML: começa com {found!r}. Envie um array JSON de produtos: [{{...}}, ...].",
@@ -68,14 +76,14 @@ BODIES: dict[str, Message] = MESSAGES | {
     "body_json_text": Message(
         "O corpo é um texto JSON que contém o catálogo: foi convertido em JSON duas vezes. Envie o array em si, sem as "
         "aspas em volta.",
-        "The body is a JSON string that holds the catalogue: it was encoded as JSON twice. Send the array itself, "
+        "The body is a JSON string that contains the catalogue: it was encoded as JSON twice. Send the array itself, "
         "without the quotes around it.",
     ),
     "body_ndjson": Message(
         "O corpo parece NDJSON, um objeto por linha. Envie-o com `Content-Type: application/x-ndjson`, ou como array "
         "JSON: [{{...}}, ...].",
-        "The body looks like NDJSON, an object a line. Send it with `Content-Type: application/x-ndjson`, or as a JSON "
-        "array: [{{...}}, ...].",
+        "The body looks like NDJSON, one object per line. Send it with `Content-Type: application/x-ndjson`, or as a "
+        "JSON array: [{{...}}, ...].",
     ),
     "body_array_as_ndjson": Message(
         "O corpo é um array JSON, mas Content-Type diz application/x-ndjson. Envie-o com `Content-Type: "
@@ -86,7 +94,7 @@ BODIES: dict[str, Message] = MESSAGES | {
     "ndjson_multiline": Message(
         "Em NDJSON cada registro ocupa uma linha; a primeira linha é {found!r}. Envie um objeto inteiro por linha, ou "
         "um array JSON com `Content-Type: application/json`.",
-        "In NDJSON a record takes one line; the first line is {found!r}. Send a whole object a line, or a JSON array "
+        "In NDJSON each record is one line; the first line is {found!r}. Send a whole object per line, or a JSON array "
         "with `Content-Type: application/json`.",
     ),
 }

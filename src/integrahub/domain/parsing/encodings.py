@@ -89,7 +89,7 @@ class Zstd:
 
 
 def _broken(encoding: str, why: str) -> BodyError:
-    return BodyError("encoding_invalid", 0, encoding=encoding, told=why)
+    return BodyError("encoding_invalid", 0, encoding=encoding, reason=why)
 
 
 def _zstd_reason(error: zstandard.ZstdError) -> str:

@@ -122,7 +122,7 @@ class Split:
         ERRORS.add("split", cause_of(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
-            await self._fail(claim, BodyError("split_failed", 0, told=type(error).__name__))
+            await self._fail(claim, BodyError("split_failed", 0, reason=type(error).__name__))
             return
         _log.warning("a split failed and will be tried again", action="retry_split", exc_info=error)
         await batches.retry_split(self._database, claim, delay, used=int(own_fault))

@@ -22,8 +22,9 @@ from integrahub.domain.dialects.inovafarma.identify import (
     record_hash,
     seed_for,
 )
+from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.parsing.reader import OversizeRecord
-from integrahub.domain.products import COLUMNS, RECORD_MESSAGES
+from integrahub.domain.products import COLUMNS
 
 CNPJ = "05927228000145"
 ZONE = ZoneInfo("America/Sao_Paulo")
