@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.parsing.encodings import Inflater, inflater_for
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.storage.memory import MemoryStorage
@@ -32,7 +33,7 @@ async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
         yield b"]"
 
     claim = _CLAIM | {"id": uuid4(), "claim_token": uuid4()}
-    chunker = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None)
+    chunker = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None, InovaFarma())
     try:
         await chunker.run()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integrahub.db.schema.migrate import available
-from integrahub.domain.dialects.inovafarma.identify import record_hash, seed_for
+from integrahub.domain.dialects.inovafarma.identify import derive_seed, hash_record
 from tests.integration.conftest import Client
 
 _WIRE = (
@@ -37,11 +37,11 @@ async def test_a_code_kept_with_an_exponent_comes_right_with_the_next_full(clien
     ]
     await client.load(bodies[0])
     raws = [json.dumps(record).encode() for record in now]
-    seed = seed_for("full", "America/Sao_Paulo")
+    seed = derive_seed("full", "America/Sao_Paulo")
     async with client.hub.database.transaction() as connection:
         for number, raw in enumerate(raws, 1):
             kept = "UPDATE products SET record_hash = %s WHERE product_id = %s"
-            await connection.execute(kept, [record_hash(raw, seed), number])
+            await connection.execute(kept, [hash_record(raw, seed), number])
     assert (await client.load(bodies[1]))["unchanged"] == 39
     async with client.hub.database.transaction() as connection:
         await connection.execute(dict(available())["0012b_codes.sql"])

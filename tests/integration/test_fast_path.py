@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path as small_batches
+from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split import fast_path as small_flow
@@ -30,6 +31,11 @@ async def splitting(settings: Settings) -> AsyncIterator[Client]:
 async def _rows(client: Client, statement: str) -> list[tuple[Any, ...]]:
     async with client.hub.database.transaction() as connection:
         return [tuple(row.values()) for row in await (await connection.execute(statement.encode())).fetchall()]
+
+
+def _fast_path(client: Client) -> small_flow.FastPath:
+    hub = client.hub
+    return small_flow.FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder)
 
 
 async def test_a_small_delta_needs_no_step_but_split(splitting: Client) -> None:
@@ -119,21 +125,21 @@ async def test_small_batches_that_fail_together_go_the_long_way(
 async def test_a_small_body_that_cannot_be_read_sends_no_other_the_long_way(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = small_flow.identify_and_hash
+    read = InovaFarma.identify_and_hash
 
     def unread(records: Any, seed: int) -> Any:
         if any(b"poison" in record for record in records):
             raise ZeroDivisionError
         return read(records, seed)
 
-    monkeypatch.setattr("integrahub.pipeline.split.fast_path.identify_and_hash", unread)
+    monkeypatch.setattr(InovaFarma, "identify_and_hash", staticmethod(unread))
     async with running(settings, []) as client:
         keys = [(await client.admin("POST", f"/admin/pharmacies/{cnpj_of(n)}/api-key"))["api_key"] for n in range(1, 9)]
         for n, key in enumerate(keys):
             body = [{"PRODUCTID": 1, "TITLE": "poison" if n == 3 else "t"}]
             await client.post(body, "delta", **{"X-Api-Key": key})
         wanted = [batch for (batch,) in await _rows(client, "SELECT id FROM batches ORDER BY received_at")]
-        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = _fast_path(client)
         final = await asyncio.gather(*map(small, wanted))
         assert final == [n != 3 for n in range(8)]
 
@@ -146,7 +152,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         batch = (await client.post([product(1)], "delta")).json()["batch_id"]
-        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = _fast_path(client)
         with pytest.raises(ZeroDivisionError):
             await small(UUID(batch))
         assert await _rows(client, "SELECT stage, claim_token, lease_until FROM batches") == [("received", None, None)]
@@ -167,7 +173,7 @@ async def test_halves_of_a_group_know_what_the_other_half_inserted(
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         posted = [(await client.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 9)]
-        small = small_flow.FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=SplitLimits())
+        small = _fast_path(client)
         assert await asyncio.gather(*(small(UUID(batch)) for batch in posted)) == [True] * 8
         assert groups == [8, 4, 4]
         assert [(await client.finished(batch))["inserted"] for batch in posted] == [1, *[0] * 7]

@@ -10,7 +10,7 @@ import pytest
 
 from integrahub.db.products import merge as merging
 from integrahub.domain.chunks.builder import ChunkObject
-from integrahub.domain.dialects.inovafarma.decode import DecodeResult
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeResult
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -92,19 +92,19 @@ async def test_a_product_absent_from_a_full_with_repeats_is_deactivated(client: 
 
 
 async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = merging.read_lines
+    read = ChunkDecoder.decode
 
     def doubled(*asked: Any) -> DecodeResult:
         reading = read(*asked)
         return DecodeResult([*reading.lines, *reading.lines[-1:]])
 
-    monkeypatch.setattr("integrahub.db.products.merge.read_lines", doubled)
+    monkeypatch.setattr(ChunkDecoder, "decode", doubled)
     async with client.hub.database.transaction() as connection:
         claim = {"cnpj": CNPJ, "load_type": "full", "time_zone": "America/Sao_Paulo", "has_products": False}
         claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
         payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            await merging.merge_chunks(connection, [merging.ChunkToApply(claim, payload)], 65536)
+            await merging.merge_chunks(connection, [merging.ChunkToApply(claim, payload)], client.hub.decoder)
 
 
 @pytest.fixture

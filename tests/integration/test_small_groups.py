@@ -35,7 +35,7 @@ async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
 async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
     """Which of these batches the short way makes final, tried as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
-    small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits)
+    small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits, decoder=client.hub.decoder)
     return list(await asyncio.gather(*map(small, wanted)))
 
 

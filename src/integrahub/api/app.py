@@ -84,7 +84,7 @@ def _post_route(
     found = PharmacyCache(hub.database, limiter, creation)
     decoding = Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads)
     own: dict[str, Any] = {"bounds": bounds, "decoding": decoding, "verify_cnpj": settings.verify_cnpj}
-    return IngestEndpoint(IngestHandler(ingest, hub.database, poster, limits, found, **own))
+    return IngestEndpoint(IngestHandler(ingest, hub.database, poster, limits, found, dialect=hub.dialect, **own))
 
 
 def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
@@ -93,11 +93,11 @@ def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list
     insight = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(hub.reads, hub.storage, reader),
-        catalogue.router(hub.reads, reader, verify),
+        catalogue.router(hub.reads, reader, hub.dialect.export, verify),
         admin.router(everything, hub.decisions(), noted, viewer, operator, verify),
         keys.router(everything, known, noted, hub.pepper, keys.KeyRules(verify, hub.settings.allow_weak_keys)),
         audit.router(everything, viewer),
-        schemas.router(),
+        schemas.router(hub.dialect),
         replays.router(hub.replay(), noted, operator),
         dead_letters.router(everything, viewer),
         metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, insight),

@@ -8,7 +8,7 @@ from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller, Scope
-from integrahub.domain.dialects.inovafarma.identify import FirstRecord
+from integrahub.domain.dialects.base import FirstRecord
 from integrahub.domain.errors import Forbidden
 from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.resilience.rate_limit import RateLimit

@@ -9,6 +9,8 @@ from integrahub.bus.base import Bus
 from integrahub.bus.kafka.config import KafkaOptions, client_options
 from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
+from integrahub.domain.dialects.base import Dialect
+from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY
 from integrahub.domain.steps import GROUPS
@@ -39,6 +41,11 @@ def is_s3(settings: Settings) -> bool:
 def objects_folder(settings: Settings) -> Path | None:
     """Where objects rest on a disk of ours; None when they do not."""
     return None if is_s3(settings) else Path(_storage_url(settings).removeprefix("file://"))
+
+
+def dialect() -> Dialect:
+    """Return the dialect of the ERPs that post to this hub."""
+    return InovaFarma()
 
 
 def storage(settings: Settings) -> Storage:

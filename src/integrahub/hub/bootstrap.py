@@ -90,6 +90,7 @@ def compose_hub(
         breakers,
         {step: StepBreaker(monotonic) for step in ("split", "upsert")},
         (storage, bus),
+        adapters.dialect(),
         deadlines,
     )
 

@@ -7,6 +7,8 @@ from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
+from integrahub.domain.dialects.base import Dialect
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.hub import adapters
 from integrahub.maintenance.orphans import Orphans
 from integrahub.maintenance.retention import Retention, RetentionDays
@@ -51,6 +53,7 @@ class Hub:
     breakers: dict[str, CircuitBreaker]  # by dependency
     step_breakers: dict[str, StepBreaker]
     adapters: tuple[Storage, Bus]  # storage and bus without their circuit breakers
+    dialect: Dialect
     deadlines: Deadlines = WORKING
 
     async def renew(self, settings: Settings) -> None:
@@ -66,6 +69,11 @@ class Hub:
     def all_tenants(self) -> Database:
         """The database without row security by pharmacy: for operators and for the hub's own counts."""
         return self.database.within(ALL_TENANTS)
+
+    @property
+    def decoder(self) -> ChunkDecoder:
+        """The decoder of chunks in the hub's dialect."""
+        return ChunkDecoder(self.dialect, self.settings.max_record_size)
 
     def ingest(self) -> Ingest:
         """Build the step that accepts posts."""
@@ -88,6 +96,7 @@ class Hub:
             self.bus,
             worker_id=worker_id,
             limits=limits,
+            decoder=self.decoder,
             retries=self._retry_policy(),
             step_breaker=self.step_breakers["split"],
         )
@@ -100,7 +109,7 @@ class Hub:
             self.bus,
             worker_id=worker_id,
             window=self._in_flight_limit(),
-            max_record=self.settings.max_record_size,
+            decoder=self.decoder,
             retries=self._retry_policy(),
             step_breaker=self.step_breakers["upsert"],
         )
@@ -166,8 +175,7 @@ class Hub:
 
     def verify(self) -> Verify:
         """Build the comparison of a catalogue with the one rebuilt from its bodies."""
-        sizes = {"chunk_size": self.settings.chunk_size, "max_record": self.settings.max_record_size}
-        return Verify(self.database, self.storage, **sizes)
+        return Verify(self.database, self.storage, self.decoder, chunk_size=self.settings.chunk_size)
 
     def decisions(self) -> BatchDecisions:
         """Build the operator's decisions on batches: approve, reject, cancel."""

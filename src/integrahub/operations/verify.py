@@ -9,7 +9,8 @@ from pyroaring import BitMap64
 from integrahub.db.database import Connection, Database
 from integrahub.db.products import rebuild as verifying
 from integrahub.domain.chunks.builder import ChunkBuilder, partitions
-from integrahub.domain.dialects.inovafarma.identify import identify_all, normalise
+from integrahub.domain.dialects.base import RecordIdentifier
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.errors import NotFound
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
 from integrahub.storage.base import Storage
@@ -21,14 +22,14 @@ Row = dict[str, Any]
 
 class Verify:
     """Reads only. The order, what was refused and what was deactivated are taken from the hub's records of its work;
-    every value is read again from the bodies. `chunk_size` in records, `max_record` in bytes.
+    every value is read again from the bodies. `chunk_size` in records.
     """
 
-    def __init__(self, database: Database, storage: Storage, *, chunk_size: int, max_record: int) -> None:
+    def __init__(self, database: Database, storage: Storage, decoder: ChunkDecoder, *, chunk_size: int) -> None:
         self._database = database
         self._storage = storage
         self._chunk_size = chunk_size
-        self._max_record = max_record
+        self._decoder = decoder
 
     async def __call__(self, cnpj: str, begun: Callable[[int, int], None]) -> Row:
         """Return `batches` read, of `all_batches`, and the result of `verifying.compare`.
@@ -63,8 +64,8 @@ class Verify:
         spool = SpillPartitions(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
         body = await verifying.read_body(connection, load) if load["is_inline"] else None
         try:
-            async for position, run in runs_of(self._storage, load, body, self._max_record):
-                for record in _records(position, run, applied):
+            async for position, run in runs_of(self._storage, load, body, self._decoder.max_record):
+                for record in _records(self._decoder.dialect, position, run, applied):
                     spool.add(record)
             for draft in spool.drafts():
                 await verifying.stage_products(connection, self._normal(load, draft))
@@ -73,12 +74,12 @@ class Verify:
 
     def _normal(self, load: Row, draft: ChunkBuilder) -> list[Any]:
         sources = list(zip(draft.positions, draft.offsets, draft.ids, draft.records, strict=True))
-        told = {"cnpj": load["cnpj"], "load_type": load["load_type"], "zone": ZoneInfo(load["time_zone"])}
-        return normalise(sources, max_record=self._max_record, **told).products
+        context = DecodeContext(load["cnpj"], load["load_type"], ZoneInfo(load["time_zone"]))
+        return self._decoder.normalise(sources, context).products
 
 
-def _records(position: int, run: RawRecords, applied: BitMap64) -> Iterator[Record]:
-    found = zip(run.records, run.offsets, identify_all(run.records), strict=True)
+def _records(dialect: RecordIdentifier, position: int, run: RawRecords, applied: BitMap64) -> Iterator[Record]:
+    found = zip(run.records, run.offsets, dialect.identify_all(run.records), strict=True)
     for place, (record, offset, product_id) in enumerate(found, position):
         if product_id in applied and not isinstance(record, OversizeRecord):
             raw = bytes(record)

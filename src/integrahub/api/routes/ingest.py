@@ -17,7 +17,7 @@ from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import LoadType
-from integrahub.domain.dialects.inovafarma.identify import FirstRecord, first_record_facts
+from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
 from integrahub.domain.parsing.charsets import Transcoder, is_charset, transcoder_for
@@ -54,6 +54,7 @@ class IngestHandler:
         limits: RateLimits,
         known: PharmacyCache,
         *,
+        dialect: Dialect,
         bounds: BodyLimits,
         decoding: Decoding,
         verify_cnpj: bool,
@@ -66,6 +67,7 @@ class IngestHandler:
         self._decoding = decoding
         self._verify = verify_cnpj
         self._find_or_create = known
+        self._read_first_record = dialect.read_first_record
 
     async def __call__(self, request: Request) -> Response:
         """Take one body in."""
@@ -86,7 +88,7 @@ class IngestHandler:
     ) -> Response:
         head = await upload.peek()
         _check_head(head, media_type, upload.encoding)
-        facts = first_record_facts(head, media_type)
+        facts = self._read_first_record(head, media_type)
         if facts.problem:
             raise BadRequest(facts.problem)
         pharmacy = await self._pharmacy(caller, facts, request.query_params.get("cnpj", ""))

@@ -1,5 +1,6 @@
 """GET /v1/products: the catalogue as the Chatwoot consumer and newer clients read it."""
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -18,7 +19,6 @@ from integrahub.db.products import search as catalogue
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.dialects.inovafarma.identify import wire_record
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
 from integrahub.domain.messages.message import Message
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
@@ -28,6 +28,7 @@ _TEXTS, _MAX_TEXT = ("q", "ean", "category", "brand"), 100  # characters of each
 _AMOUNT = Message("um número, por exemplo 12,50", "a number, for example 12.50")
 MAX_ANSWER_BYTES = 4 << 20  # of the products of one page
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+Export = Callable[[dict[str, Any], str], dict[str, Any]]  # `Dialect.export`
 
 
 class ProductQuery(msgspec.Struct):
@@ -106,7 +107,7 @@ def _time(value: datetime | None) -> str:
     return format_time(value) if value else ""
 
 
-def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
+def item(row: dict[str, Any], cnpj: str, export: Export) -> dict[str, Any]:
     """A product as clients read it: numbers are JSON numbers, absent text is ''."""
     promotions = [float(price) for price in row["price_promos"]]
     return {
@@ -123,7 +124,7 @@ def item(row: dict[str, Any], cnpj: str) -> dict[str, Any]:
         "isActive": row["is_active"],
         "updatedAt": _time(row["updated_at"]),
         "lastSeenAt": _time(row["seen_at"]),
-        "rawJson": wire_record(row, cnpj),
+        "rawJson": export(row, cnpj),
     }
 
 
@@ -132,12 +133,12 @@ def _cursor(row: dict[str, Any], sort: str, settled_until: datetime | None) -> s
     return cursors.encode(sort, catalogue.cursor_key(row, sort), row["product_id"], until)
 
 
-def _encode(rows: list[dict[str, Any]], cnpj: str) -> tuple[list[msgspec.Raw], bool]:
+def _encode(rows: list[dict[str, Any]], cnpj: str, export: Export) -> tuple[list[msgspec.Raw], bool]:
     """Return the rows as items, as many as an answer may have bytes, and whether some were left out."""
     items: list[msgspec.Raw] = []
     size = 0
     for row in rows:
-        encoded = _ENCODER.encode(item(row, cnpj))
+        encoded = _ENCODER.encode(item(row, cnpj, export))
         size += len(encoded)
         if items and size > MAX_ANSWER_BYTES:
             return items, True
@@ -148,8 +149,9 @@ def _encode(rows: list[dict[str, Any]], cnpj: str) -> tuple[list[msgspec.Raw], b
 class Catalogue:
     """Answers queries over the products of one pharmacy."""
 
-    def __init__(self, database: Database, verify_cnpj: bool) -> None:
+    def __init__(self, database: Database, export: Export, verify_cnpj: bool) -> None:
         self._database = database
+        self._export = export
         self._verify = verify_cnpj
 
     async def query(self, caller: Caller, query: dict[str, str]) -> dict[str, Any]:
@@ -167,7 +169,7 @@ class Catalogue:
             after=after,
             settled_until=settled_until,
         )
-        items, is_cut = _encode(rows, pharmacy["cnpj"])
+        items, is_cut = _encode(rows, pharmacy["cnpj"], self._export)
         rows, next_cursor = rows[: len(items)], None
         if is_cut or len(rows) == wanted.limit:
             next_cursor = _cursor(rows[-1], wanted.sort, settled_until)
@@ -210,10 +212,10 @@ class Catalogue:
         return found
 
 
-def router(database: Database, authenticate: Authenticate, verify_cnpj: bool) -> APIRouter:
+def router(database: Database, authenticate: Authenticate, export: Export, verify_cnpj: bool) -> APIRouter:
     """The route."""
     routes = AuthenticatedRouter(tags=["catalogue"])
-    answers = Catalogue(database, verify_cnpj)
+    answers = Catalogue(database, export, verify_cnpj)
 
     @routes.get("/v1/products", summary="Products of a pharmacy")
     async def products(

@@ -4,17 +4,17 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
-from integrahub.domain.dialects.inovafarma.json_schema import PATH, product_schema
+from integrahub.domain.dialects.base import Dialect
 
 _OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
 
 
-def router() -> APIRouter:
+def router(dialect: Dialect) -> APIRouter:
     """The route; no key is needed."""
     routes = AuthenticatedRouter(tags=["ingest"])
-    document = product_schema()
+    document = dialect.json_schema()
 
-    @routes.get(PATH, summary="JSON Schema of one record", openapi_extra=_OPEN)
+    @routes.get(dialect.schema_path, summary="JSON Schema of one record", openapi_extra=_OPEN)
     async def product() -> Response:
         return JSONResponse(document, media_type="application/schema+json")
 

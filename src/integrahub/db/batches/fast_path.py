@@ -18,6 +18,7 @@ from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import rounds
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import COUNTERS
 
@@ -51,7 +52,7 @@ async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUI
 
 
 async def settle(
-    database: Database, batches: Sequence[SmallBatchClaim], worker: UUID, max_record: int, window: InFlightLimit
+    database: Database, batches: Sequence[SmallBatchClaim], worker: UUID, decoder: ChunkDecoder, window: InFlightLimit
 ) -> tuple[list[FastPathResult], list[NextWork]]:
     """Apply batches in their order and make them final; gives what came of each, and the turns that pass.
 
@@ -59,7 +60,7 @@ async def settle(
     happened to any.
     """
     async with database.transaction() as connection:
-        settled = await _apply(connection, batches, max_record)
+        settled = await _apply(connection, batches, decoder)
         # The turns are locked last: whoever posts for these pharmacies waits for them.
         await turns.lock_all(connection, {small.claim["pharmacy_id"] for small in batches})
         await _check(connection, batches)
@@ -67,13 +68,15 @@ async def settle(
         return settled, await _pass_on(connection, batches, settled, window)
 
 
-async def _apply(connection: Connection, batches: Sequence[SmallBatchClaim], max_record: int) -> list[FastPathResult]:
+async def _apply(
+    connection: Connection, batches: Sequence[SmallBatchClaim], decoder: ChunkDecoder
+) -> list[FastPathResult]:
     """Batches of a pharmacy that have a product in common go one after the other, all others together."""
     numbers = rounds([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
     counters: dict[UUID, Row] = {}
     for number in range(max(numbers) + 1):
         mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
-        found = await merge_chunks(connection, [_part(small, number) for small in mine], max_record)
+        found = await merge_chunks(connection, [_part(small, number) for small in mine], decoder)
         counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
     ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
     return [FastPathResult(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]

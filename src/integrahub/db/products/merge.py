@@ -12,7 +12,7 @@ from integrahub.db.products import record_issues as record_issues
 from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import Chunk
-from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
 from integrahub.domain.products import COUNTERS, SETTLED, RecordIssue
 
 _SQL = load_queries(__name__)
@@ -28,7 +28,7 @@ class ChunkToApply:
 
 
 async def merge_chunks(
-    connection: Connection, parts: Sequence[ChunkToApply], max_record: int, write_rows: WriteRows = write_all
+    connection: Connection, parts: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
 ) -> list[dict[str, int]]:
     """Write the changes of chunks and return the counters of each. The caller holds the chunks' locks and commits.
 
@@ -37,7 +37,7 @@ async def merge_chunks(
     """
     await connection.execute(_SQL["force_index_plan"])
     found = await _probe(connection, [part.claim for part in parts])
-    changes = [ChunkMerge(part, one, max_record) for part, one in zip(parts, found, strict=True)]
+    changes = [ChunkMerge(part, one, decoder) for part, one in zip(parts, found, strict=True)]
     await _insert(connection, changes, write_rows)
     for load_type in ("full", "delta"):
         await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], write_rows)
@@ -75,7 +75,7 @@ def _all_new(claim: Row) -> Row:
 class ChunkMerge:
     """The records of a chunk that differ from the table."""
 
-    def __init__(self, part: ChunkToApply, found: Row, max_record: int) -> None:
+    def __init__(self, part: ChunkToApply, found: Row, decoder: ChunkDecoder) -> None:
         claim, ids = part.claim, part.claim["ids"]
         self.load_type: str = claim["load_type"]
         self._claim = claim
@@ -84,28 +84,22 @@ class ChunkMerge:
         known = {ids[slot] for slot in found["known"]}
         self._inactive = {ids[slot] for slot in found["inactive"]}
         owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}\t"
-        dialect = DecodeContext(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), max_record, owner)
+        context = DecodeContext(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), owner)
         new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
-        reading = read_lines(part.chunk, found["differing"], RecordKeys(ids, claim["hashes"]), new, dialect)
+        reading = decoder.decode(part.chunk, found["differing"], RecordKeys(ids, claim["hashes"]), new, context)
         _refuse_repeats(reading.lines)
         self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
         self.known = [line for line in reading.lines if line[0] in known] if known else []
         self._faults: list[RecordIssue] = list(reading.faults)
         self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
+        self.counters["inserted"] = len(self.new)
 
-    def titled(self) -> list[Line]:
-        """New products to insert; those without a title are rejected."""
-        untitled = [line for line in self.new if not line[2]]
-        self.reject(untitled, "TITLE", "title_missing")
-        self.counters["inserted"] = len(self.new) - len(untitled)
-        return [line for line in self.new if line[2]] if untitled else self.new
-
-    def reject(self, lines: Sequence[Line], field: str, code: str) -> None:
-        """Report each line's record as rejected."""
-        for product_id, _, _, slot in lines:
+    def reject(self, lines: Sequence[Line]) -> None:
+        """Report each line's record as refused by PostgreSQL."""
+        for product_id, _, slot in lines:
             payload = self._chunk.cut()
             place = payload.positions[slot], payload.offsets[slot]
-            self._faults.append(RecordIssue(*place, "rejected", str(product_id), field, code, ""))
+            self._faults.append(RecordIssue(*place, "rejected", str(product_id), "", "record_refused", ""))
             self.counters["rejected"] += 1
 
     def count_merged(self, refused: Sequence[Line]) -> None:
@@ -141,8 +135,8 @@ async def _insert(connection: Connection, changes: Sequence[ChunkMerge], write_r
     async def write(lines: Sequence[Line]) -> None:
         await _copy(connection, "copy_new", [line[1] for line in lines])
 
-    refused = await write_rows(connection, [line for change in changes for line in change.titled()], write)
-    changes[0].reject(refused, "", "record_refused")  # only a chunk by itself is isolated
+    refused = await write_rows(connection, [line for change in changes for line in change.new], write)
+    changes[0].reject(refused)  # only a chunk by itself is isolated
     changes[0].counters["inserted"] -= len(refused)
 
 
@@ -158,7 +152,7 @@ async def _merge(connection: Connection, load_type: str, changes: Sequence[Chunk
     refused = await write_rows(connection, staged, write)
     for place, change in enumerate(changes):
         mine = [line for number, line in refused if number == place]
-        change.reject(mine, "", "record_refused")
+        change.reject(mine)
         change.count_merged(mine)
 
 

@@ -9,7 +9,7 @@ from pyroaring import BitMap64
 
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
-from integrahub.domain.dialects.inovafarma.identify import copy_text
+from integrahub.domain.copy_text import copy_text
 from integrahub.domain.products import COLUMNS, TEXTS
 
 _SQL = load_queries(__name__)

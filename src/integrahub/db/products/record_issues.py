@@ -5,7 +5,7 @@ from uuid import UUID
 
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
-from integrahub.domain.dialects.inovafarma.identify import copy_text
+from integrahub.domain.copy_text import copy_text
 from integrahub.domain.products import RecordIssue
 
 _SQL = load_queries(__name__)

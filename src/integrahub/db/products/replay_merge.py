@@ -10,17 +10,22 @@ from integrahub.db.products import record_issues as record_issues
 from integrahub.db.products.bisect import WriteRows
 from integrahub.db.queries import load_queries
 from integrahub.domain.chunks.builder import ChunkObject
-from integrahub.domain.dialects.inovafarma.identify import copy_text, normalise
+from integrahub.domain.copy_text import copy_text
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, RecordIssue
 from integrahub.domain.replays import LaterFields, LaterWrites, fold
 
 _SQL = load_queries(__name__)
-_TITLE = COLUMNS.index("title")
 Row = dict[str, Any]
 
 
 async def merge_replay(
-    connection: Connection, claim: Row, payload: ChunkObject, later: LaterWrites, max_record: int, write_rows: WriteRows
+    connection: Connection,
+    claim: Row,
+    payload: ChunkObject,
+    later: LaterWrites,
+    decoder: ChunkDecoder,
+    write_rows: WriteRows,
 ) -> dict[str, int]:
     """Write what is left of a chunk and give its counters; the caller holds the chunk's lock and commits.
 
@@ -28,8 +33,8 @@ async def merge_replay(
     """
     asked = {"batch_id": claim["batch_id"], "number": claim["number"]}
     slots = await (await connection.execute(_SQL["chunk_records"], asked)).fetchall()
-    replay = _Replay(claim, later)
-    replay.read(slots, payload, max_record)
+    replay = _Replay(claim, later, decoder)
+    replay.read(slots, payload)
     await replay.write(connection, write_rows)
     await record_issues.insert(connection, claim["batch_id"], claim["number"], replay.faults)
     settled = sum(replay.counters[name] for name in SETTLED)
@@ -41,14 +46,15 @@ async def merge_replay(
 class _Replay:
     """The records of a chunk that later batches left something of."""
 
-    def __init__(self, claim: Row, later: LaterWrites) -> None:
+    def __init__(self, claim: Row, later: LaterWrites, decoder: ChunkDecoder) -> None:
         self._claim = claim
         self._later = later
+        self._decoder = decoder
         self._rows: list[Any] = []
         self.faults: list[RecordIssue] = []
         self.counters = dict.fromkeys(COUNTERS, 0)
 
-    def read(self, slots: list[Row], payload: ChunkObject, max_record: int) -> None:
+    def read(self, slots: list[Row], payload: ChunkObject) -> None:
         """Leave out what was superseded, check the rest."""
         left = [row for row in slots if row["product_id"] not in self._later.superseded]
         sources = [
@@ -57,8 +63,8 @@ class _Replay:
             for slot in (row["slot"],)
         ]
         zone = ZoneInfo(self._claim["time_zone"])
-        told = {"cnpj": self._claim["cnpj"], "load_type": self._claim["load_type"]}
-        normal = normalise(sources, zone=zone, max_record=max_record, **told)
+        context = DecodeContext(self._claim["cnpj"], self._claim["load_type"], zone)
+        normal = self._decoder.normalise(sources, context)
         self._rows = [row for row in sorted(normal.products, key=lambda row: row[0]) if not self._is_void(row)]
         self.faults = list(normal.faults)
         void = len(normal.products) - len(self._rows)
@@ -75,12 +81,17 @@ class _Replay:
         found = await (await connection.execute(_SQL["current_products"], asked)).fetchall()
         current = {row["product_id"]: row for row in found}
         lines = [self._line(row, current.get(row[0])) for row in self._rows]
-        untitled = [row for row, line in zip(self._rows, lines, strict=True) if not line[2 + _TITLE]]
-        self._reject(untitled, "TITLE", "title_missing")
-        titled = [(row, line) for row, line in zip(self._rows, lines, strict=True) if line[2 + _TITLE]]
-        refused = await write_rows(connection, titled, lambda part: self._merge(connection, part))
-        self._reject([row for row, _ in refused], "", "record_refused")
-        self._count(titled, refused, current)
+        whole = []
+        for row, line in zip(self._rows, lines, strict=True):
+            missing = self._decoder.dialect.find_missing(line[2:])
+            if missing:
+                self._reject(row, *missing)
+            else:
+                whole.append((row, line))
+        refused = await write_rows(connection, whole, lambda part: self._merge(connection, part))
+        for row, _ in refused:
+            self._reject(row, "", "record_refused")
+        self._count(whole, refused, current)
 
     def _line(self, row: Any, current: Row | None) -> list[str | None]:
         since = self._later.inactive_since.get(row[0])
@@ -96,16 +107,15 @@ class _Replay:
         self.counters["updated"] += (await connection.execute(_SQL["merge_known"], key)).rowcount
         self.counters["inserted"] += (await connection.execute(_SQL["insert_new"], key)).rowcount
 
-    def _count(self, titled: list[Any], refused: list[Any], current: dict[int, Row]) -> None:
+    def _count(self, whole: list[Any], refused: list[Any], current: dict[int, Row]) -> None:
         written = self.counters["updated"] + self.counters["inserted"]
-        self.counters["unchanged"] = len(titled) - len(refused) - written
+        self.counters["unchanged"] = len(whole) - len(refused) - written
         gone = {row[0] for row, _ in refused}
         slept = {number for number, product in current.items() if not product["is_active"]} - gone
-        self.counters["reactivated"] = sum(1 for row, line in titled if line[1] is None and row[0] in slept)
+        self.counters["reactivated"] = sum(1 for row, line in whole if line[1] is None and row[0] in slept)
         self.counters["warnings"] = Counter(fault.severity for fault in self.faults)["warning"]
 
-    def _reject(self, rows: Sequence[Any], field: str, code: str) -> None:
-        for row in rows:
-            position, offset, _ = row[1 + len(COLUMNS) :]
-            self.faults.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
-            self.counters["rejected"] += 1
+    def _reject(self, row: Any, field: str, code: str) -> None:
+        position, offset, _ = row[1 + len(COLUMNS) :]
+        self.faults.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
+        self.counters["rejected"] += 1

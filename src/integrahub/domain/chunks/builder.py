@@ -12,12 +12,12 @@ import xxhash
 import zstandard
 from pyroaring import BitMap
 
+from integrahub.domain.copy_text import to_bigint
 from integrahub.domain.parsing.raw_records import OversizeRecord
 from integrahub.domain.parsing.reader import read_all
 
 _BYTES = 4 << 20  # a chunk closes at this size
 _FEW, _PART = 250, 128 * 1024  # records, bytes: what is read at once and with all that is made of it stays in the cache
-_EDGE = 1 << 63
 _KEYS = 1 << 32
 _OVER_RECORDS, _OVER_BYTES = (
     100,
@@ -231,19 +231,9 @@ def combine_repeats(draft: ChunkBuilder) -> None:
     for repeats in slots.values():
         if len(repeats) > 1:
             together = array("q", (draft.hashes[slot] for slot in repeats)).tobytes()
-            combined = signed(xxhash.xxh3_64_intdigest(together))
+            combined = to_bigint(xxhash.xxh3_64_intdigest(together))
             for slot in repeats:
                 draft.hashes[slot] = combined
-
-
-def all_signed(numbers: Iterable[int]) -> array[int]:
-    """Unsigned 64-bit numbers as PostgreSQL's bigints."""
-    return array("q", array("Q", numbers).tobytes())
-
-
-def signed(number: int) -> int:
-    """An unsigned 64-bit number as PostgreSQL's bigint."""
-    return number - 2 * _EDGE if number >= _EDGE else number
 
 
 def partitions(late: int, size: int) -> int:

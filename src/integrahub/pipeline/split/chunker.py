@@ -13,7 +13,7 @@ from integrahub.db.arrays import BigintArray
 from integrahub.db.chunks.rows import NewChunk
 from integrahub.domain.chunks.builder import ChunkBuilder, ChunkIndex, SeenProducts, partitions
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.dialects.inovafarma.identify import identify_all, identify_and_hash, record_hash, seed_for
+from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
 from integrahub.domain.replays import KINDS
@@ -46,13 +46,15 @@ class Chunker:
         storage: Storage,
         blocks: Callable[[], AsyncIterator[bytes]],
         unchanged_filter: UnchangedFilter[ChunkPlan] | None,
+        dialect: RecordIdentifier,
     ) -> None:
         self._claim = claim
         self._limits = limits
         self._storage = storage
         self._blocks = blocks
         self._filter = unchanged_filter
-        self._seed = seed_for(claim["load_type"], claim["time_zone"])
+        self._dialect = dialect
+        self._seed = dialect.derive_seed(claim["load_type"], claim["time_zone"])
         self._builder = ChunkBuilder()
         self._seen = SeenProducts()
         self._slots = SlotFile()
@@ -94,7 +96,7 @@ class Chunker:
                 if self._builder.is_full(self._limits.chunk_size):
                     await self._close_chunk()
             return
-        ids, records, hashes = identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
+        ids, records, hashes = self._dialect.identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
         start = 0
         while start < len(records):
             end = self._chunk_end(ids, start)
@@ -217,14 +219,14 @@ class Chunker:
         yield reader.close()
 
     def _records(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
-        ids = identify_all(run.records)
+        ids, hash_record = self._dialect.identify_all(run.records), self._dialect.hash_record
         found = []
         for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
             if isinstance(record, OversizeRecord):
                 found.append((self.items, offset, record.prefix, product_id, 0, record.length))
             else:
                 raw = bytes(record)
-                digest = record_hash(raw, self._seed) if product_id else 0
+                digest = hash_record(raw, self._seed) if product_id else 0
                 found.append((self.items, offset, raw, product_id, digest, len(raw)))
             self.items += 1
         self._count_unreadable(run, ids)

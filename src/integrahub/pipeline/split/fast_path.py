@@ -20,7 +20,7 @@ from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
 from integrahub.db.database import Database
 from integrahub.domain.chunks.builder import ChunkBuilder, SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
-from integrahub.domain.dialects.inovafarma.identify import identify_and_hash, seed_for
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.parsing.encodings import inflater_for
 from integrahub.domain.parsing.reader import OversizeRecord, read_all
@@ -37,11 +37,14 @@ _log = structlog.get_logger()
 class FastPath:
     """Asked with each batch; answers whether it is final now. Batches that wait together share a transaction."""
 
-    def __init__(self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, decoder: ChunkDecoder
+    ) -> None:
         self._database = database
         self._bus = bus
         self._worker_id = worker_id
         self._limits = limits
+        self._decoder = decoder
         self._final: set[UUID] = set()
         # One group at a time keeps the order in which the batches of a pharmacy come.
         self._batcher = MicroBatcher(self._run_group, most=SMALL_BATCHES_PER_TRANSACTION, at_once=1)
@@ -111,7 +114,9 @@ class FastPath:
         if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None
         draft = ChunkBuilder()
-        ids, texts, hashes = identify_and_hash(records, seed_for(claim["load_type"], claim["time_zone"]))
+        dialect = self._decoder.dialect
+        seed = dialect.derive_seed(claim["load_type"], claim["time_zone"])
+        ids, texts, hashes = dialect.identify_and_hash(records, seed)
         draft.extend(0, run.offsets, texts, ids, hashes)
         SeenProducts().close(draft)
         return draft
@@ -122,7 +127,7 @@ class FastPath:
             for small in found:
                 spans.enter_context(tracing.span("settle", small.claim["id"], batch=small.claim["id"]))
             settled, passed = await small_batches.settle(
-                self._database, found, self._worker_id, limits.max_record, limits.window
+                self._database, found, self._worker_id, self._decoder, limits.window
             )
         _count(settled, perf_counter() - begun)
         batch_log.log_fast_path(found, settled, perf_counter() - begun)

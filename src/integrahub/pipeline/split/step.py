@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from integrahub.db.batches import batch_log
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.database import Database
 from integrahub.domain.batches import BatchStatus
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.failures import cause_of, failure_of
@@ -45,6 +47,7 @@ class Split:
         *,
         worker_id: UUID,
         limits: SplitLimits,
+        decoder: ChunkDecoder,
         retries: RetryPolicy,
         step_breaker: StepBreaker,
     ) -> None:
@@ -53,9 +56,10 @@ class Split:
         self._bus = bus
         self._worker_id = worker_id
         self._limits = limits
+        self._dialect = decoder.dialect
         self._retries = retries
         self._step_breaker = step_breaker
-        self._fast_path = FastPath(database, bus, worker_id=worker_id, limits=limits)
+        self._fast_path = FastPath(database, bus, worker_id=worker_id, limits=limits, decoder=decoder)
         self._slots = asyncio.Semaphore(_MAX_SPLITS)
         self._alone = asyncio.Lock()
 
@@ -132,9 +136,8 @@ class Split:
         unchanged_filter = (
             UnchangedFilter[ChunkPlan](self._database, claim["pharmacy_id"]) if _is_filtered(claim) else None
         )
-        chunker = Chunker(
-            claim, self._limits, self._storage, lambda: decoded(self._storage, claim, body), unchanged_filter
-        )
+        blocks = partial(decoded, self._storage, claim, body)
+        chunker = Chunker(claim, self._limits, self._storage, blocks, unchanged_filter, self._dialect)
         try:
             await chunker.run()
             turn = await batches.end_split(

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from integrahub.db.batches import replays
 from integrahub.db.database import Database
-from integrahub.domain.dialects.inovafarma.identify import identify_all, normalise
-from integrahub.domain.dialects.inovafarma.normalise import Source
+from integrahub.domain.dialects.base import Source
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.replays import LaterFields, LaterWrites
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import runs_of
@@ -21,10 +21,10 @@ Row = dict[str, Any]
 class LaterWritesReader:
     """Answers for one chunk at a time; its batch has the turn, so nothing later is under way."""
 
-    def __init__(self, database: Database, storage: Storage, max_record: int) -> None:
+    def __init__(self, database: Database, storage: Storage, decoder: ChunkDecoder) -> None:
         self._database = database
         self._storage = storage
-        self._max_record = max_record
+        self._decoder = decoder
 
     async def of(self, claim: Row) -> LaterWrites:
         """What is already said. ObjectMissing when neither chunk nor body of a later DELTA is kept."""
@@ -45,8 +45,8 @@ class LaterWritesReader:
         for chunk in await replays.chunks_of(self._database, list(wanted)):
             ids = wanted[chunk["batch_id"], chunk["number"]]
             sources = [source async for source in self._sources(chunk, ids)]
-            told = {"cnpj": claim["cnpj"], "load_type": "delta", "zone": ZoneInfo(claim["time_zone"])}
-            for product in normalise(sources, max_record=self._max_record, **told).products:
+            context = DecodeContext(claim["cnpj"], "delta", ZoneInfo(claim["time_zone"]))
+            for product in self._decoder.normalise(sources, context).products:
                 later.carried.setdefault(product[0], LaterFields()).add(product)
 
     async def _sources(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
@@ -57,22 +57,21 @@ class LaterWritesReader:
             async for source in self._from_body(chunk, ids):
                 yield source
             return
-        for source in _chosen(payload.records, payload.positions, payload.offsets, ids):
+        for source in self._chosen(payload.records, payload.positions, payload.offsets, ids):
             yield source
 
     async def _from_body(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
         body = None if chunk["body"] is None else bytes(chunk["body"])
         async for position, run in runs_of(
-            self._storage, chunk | {"location": chunk["body_location"]}, body, self._max_record
+            self._storage, chunk | {"location": chunk["body_location"]}, body, self._decoder.max_record
         ):
-            for source in _chosen(run.records, itertools.count(position), run.offsets, ids):
+            for source in self._chosen(run.records, itertools.count(position), run.offsets, ids):
                 yield source
 
-
-def _chosen(records: Any, positions: Iterable[int], offsets: Iterable[int], ids: set[int]) -> list[Source]:
-    found = zip(positions, offsets, identify_all(records), records, strict=False)
-    return [
-        (position, offset, product_id, record if isinstance(record, bytes) else bytes(record))
-        for position, offset, product_id, record in found
-        if product_id in ids
-    ]
+    def _chosen(self, records: Any, positions: Iterable[int], offsets: Iterable[int], ids: set[int]) -> list[Source]:
+        found = zip(positions, offsets, self._decoder.dialect.identify_all(records), records, strict=False)
+        return [
+            (position, offset, product_id, record if isinstance(record, bytes) else bytes(record))
+            for position, offset, product_id, record in found
+            if product_id in ids
+        ]

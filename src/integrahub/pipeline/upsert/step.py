@@ -20,6 +20,7 @@ from integrahub.db.products.bisect import WriteRows, write_all, write_bisecting
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.products.replay_merge import merge_replay
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import InvalidData, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import cause_of, failure_of
@@ -58,7 +59,7 @@ class Upsert:
         *,
         worker_id: UUID,
         window: InFlightLimit,
-        max_record: int,
+        decoder: ChunkDecoder,
         retries: RetryPolicy,
         step_breaker: StepBreaker,
         token: Callable[[], UUID] = uuid4,
@@ -68,11 +69,11 @@ class Upsert:
         self._bus = bus
         self._worker_id = worker_id
         self._window = window
-        self._max_record = max_record
+        self._decoder = decoder
         self._retries = retries
         self._step_breaker = step_breaker
         self._token = token
-        self._later = LaterWritesReader(database, storage, max_record)
+        self._later = LaterWritesReader(database, storage, decoder)
         self._alone = asyncio.Lock()
         self._gathering = MicroBatcher(self._apply, most=CHUNKS_PER_TRANSACTION, at_once=UPSERT_CONCURRENCY)
 
@@ -165,10 +166,10 @@ class Upsert:
 
     async def _write_rejected(self, claim: Row) -> Write:
         """What a chunk all of whose records are rejected does: nothing to the products."""
-        chunk = await read_chunk(self._storage, claim)
+        chunk, id_key = await read_chunk(self._storage, claim), self._decoder.dialect.id_key
 
         async def write(connection: Connection, held: list[Row], _write_rows: WriteRows) -> list[Counters]:
-            return [await reject_all(connection, one, chunk) for one in held]
+            return [await reject_all(connection, one, chunk, id_key) for one in held]
 
         return write
 
@@ -178,7 +179,7 @@ class Upsert:
 
         async def write(connection: Connection, held: list[Row], write_rows: WriteRows) -> list[Counters]:
             parts = [ChunkToApply(claim, read[_key(claim)]) for claim in held]
-            return await merge_chunks(connection, parts, self._max_record, write_rows)
+            return await merge_chunks(connection, parts, self._decoder, write_rows)
 
         return write
 
@@ -188,9 +189,7 @@ class Upsert:
         later = await self._later.of(claim)
 
         async def write(connection: Connection, held: list[Row], write_rows: WriteRows) -> list[Counters]:
-            return [
-                await merge_replay(connection, one, chunk.cut(), later, self._max_record, write_rows) for one in held
-            ]
+            return [await merge_replay(connection, one, chunk.cut(), later, self._decoder, write_rows) for one in held]
 
         return write
 

@@ -12,8 +12,8 @@ from integrahub.domain.chunks.builder import (
     combine_repeats,
     decode_payload,
     partitions,
-    signed,
 )
+from integrahub.domain.copy_text import to_bigint
 
 ids = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=60)
 large = st.sampled_from([0, 1, 3, (1 << 32) - 1, 1 << 32, 5 << 33, (1 << 62) + 1, (1 << 63) - 1])
@@ -96,4 +96,4 @@ def test_late_chunks_are_few_and_hold_about_a_chunk_each(late: int, size: int) -
 
 @given(st.integers(min_value=0, max_value=(1 << 64) - 1))
 def test_a_hash_is_a_bigint(number: int) -> None:
-    assert -(1 << 63) <= signed(number) < 1 << 63 and signed(number) % (1 << 64) == number
+    assert -(1 << 63) <= to_bigint(number) < 1 << 63 and to_bigint(number) % (1 << 64) == number

@@ -5,18 +5,17 @@ What is read here is read exactly as `inovafarma_records` reads it; whatever is 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 import msgspec
 
+from integrahub.domain.copy_text import ESCAPES, NULL
+from integrahub.domain.dialects.base import DecodedLines
 from integrahub.domain.dialects.inovafarma.values import UnreadableValue, number, product_id
 from integrahub.domain.pharmacies import unmask
 
-NULL = "\\N"
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BLANK = " \t\r\n"
 _LARGEST = 1e9  # larger numbers are read one by one
 _LEAST_PROMOTION = 0.0001  # below it rounding decides whether there is one
@@ -52,16 +51,7 @@ def _decoder(missing_text: str) -> "msgspec.json.Decoder[list[Any]]":
 _DECODERS = {"full": _decoder(""), "delta": _decoder(NULL)}
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedLines:
-    """By record: its product id, its row as a line of COPY text, and whether it has a title."""
-
-    ids: Sequence[int]
-    texts: Sequence[str]
-    titled: Sequence[bool]
-
-
-def usual_lines(
+def decode_columns(
     records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = ""
 ) -> DecodedLines | None:
     """The lines of a JSON array of records, none over the length limit; None when any is unusual.
@@ -79,7 +69,7 @@ def usual_lines(
         checked = _checked(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
         rows = zip(hashes[: len(ids)], ids, *checked.values(), strict=True)
         texts = list(map(f"{owner}{_COLUMNS}".__mod__, rows))
-        return DecodedLines(ids, texts, [title is not NULL for title in checked["TITLE"]])
+        return DecodedLines(ids, texts)
     except (_SlowPathNeeded, UnreadableValue, ValueError, RecursionError):
         return None
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from integrahub.domain.dialects.base import NormalisedRecords, Source
 from integrahub.domain.dialects.inovafarma import keys
 from integrahub.domain.dialects.inovafarma.nesting import bounded, depth, texts
 from integrahub.domain.dialects.inovafarma.values import (
@@ -25,10 +26,10 @@ from integrahub.domain.parsing.reader import OversizeRecord
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
 
-Source = tuple[int, int, int, bytes | OversizeRecord]  # position, byte offset, product id (0: unreadable), raw text
 DEEPEST = 8
 _VALUE = 200  # characters kept of a value at fault
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
+_TITLE = COLUMNS.index("title")
 _PRICE = 1 + COLUMNS.index("price")  # in a row, after the product id
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -48,21 +49,6 @@ class _ValidRecord:
     promotion: Decimal | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     has_blank_price: bool = False
-
-
-@dataclass(slots=True)
-class NormalisedRecords:
-    """Product rows `(product_id, *COLUMNS as text or None, last position, last offset, repeats)`, and the rest.
-
-    Rows, `merged` and `rejected` add up to the records. In a DELTA's row None means: stays as it is.
-    `drift` counts keys the dialect does not know.
-    """
-
-    products: list[tuple[Any, ...]] = field(default_factory=list)
-    faults: list[RecordIssue] = field(default_factory=list)
-    merged: int = 0
-    rejected: int = 0
-    drift: int = 0
 
 
 def normalise(
@@ -88,13 +74,20 @@ def normalise(
     for identity, group in repeats.items():
         normalised.merged += len(group) - 1
         row = _full_row(identity, group) if load_type == "full" else _delta_row(identity, group)
-        if load_type == "full" and not row[1]:
-            _reject_untitled(normalised, identity, group[-1])
+        is_whole = load_type == "full" or identity in new
+        missing = find_missing(row[1:]) if is_whole else None
+        if missing:
+            _reject(normalised, identity, group[-1], missing)
         else:
             normalised.products.append(row)
-            if load_type == "full" or identity in new:
-                _warn_of_no_price(normalised, row, group)
+        if identity in new or (is_whole and not missing):
+            _warn_of_no_price(normalised, row, group)
     return normalised
+
+
+def find_missing(columns: Sequence[str | None]) -> tuple[str, str] | None:
+    """Return the key and the code of what a product lacks to be inserted: a title; None if it has one."""
+    return None if columns[_TITLE] else ("TITLE", "title_missing")
 
 
 def _warn_of_no_price(normalised: NormalisedRecords, row: tuple[Any, ...], group: list[_ValidRecord]) -> None:
@@ -107,8 +100,8 @@ def _warn_of_no_price(normalised: NormalisedRecords, row: tuple[Any, ...], group
         )
 
 
-def _reject_untitled(normalised: NormalisedRecords, identity: int, last: _ValidRecord) -> None:
-    fault = RecordIssue(last.position, last.offset, "rejected", str(identity), "TITLE", "title_missing", "")
+def _reject(normalised: NormalisedRecords, identity: int, last: _ValidRecord, missing: tuple[str, str]) -> None:
+    fault = RecordIssue(last.position, last.offset, "rejected", str(identity), *missing, "")
     normalised.faults.append(fault)
     normalised.rejected += 1
 

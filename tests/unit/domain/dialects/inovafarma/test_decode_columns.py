@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrahub.domain.dialects.inovafarma.decode_columns import NULL, usual_lines
-from integrahub.domain.dialects.inovafarma.identify import copy_text, identify, normalise
+from integrahub.domain.copy_text import NULL, copy_text
+from integrahub.domain.dialects.inovafarma.decode_columns import decode_columns
+from integrahub.domain.dialects.inovafarma.identify import identify
+from integrahub.domain.dialects.inovafarma.normalise import normalise
 from integrahub.tools.demo.catalogue import load_sample
 
 CNPJ = "05927228000145"
@@ -98,22 +100,22 @@ def _rounded(value: str, places: int) -> Any:
 @given(RECORDS, st.sampled_from(["full", "delta"]), st.booleans())
 def test_what_is_read_at_once_is_what_is_read_one_by_one(records: list[Any], load_type: str, ascii_only: bool) -> None:
     text = json.dumps(records, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    lines = usual_lines(text, range(len(records)), cnpj=CNPJ, load_type=load_type)
+    lines = decode_columns(text, range(len(records)), cnpj=CNPJ, load_type=load_type)
     if lines is None:
         return
     slow = one_by_one(records, load_type)
     assert (slow.faults, slow.merged, slow.rejected, slow.drift) == ([], 0, 0, 0)
     expected = {row[0]: copy_text([("", str(row[0]), *row[1:-3])]).decode() for row in slow.products}
     assert list(lines.ids) == [row[0] for row in slow.products]
-    for identity, line, titled in zip(lines.ids, lines.texts, lines.titled, strict=True):
+    for identity, line in zip(lines.ids, lines.texts, strict=True):
         assert meaning(line) == meaning(expected[identity])
-        assert titled == (line.split("\t")[2] != NULL)
+        assert load_type == "delta" or line.split("\t")[2] != NULL
 
 
 @pytest.mark.parametrize("load_type", ["full", "delta"])
 def test_the_real_catalogue_is_read_at_once(load_type: str) -> None:
     records = load_sample()
-    lines = usual_lines(
+    lines = decode_columns(
         json.dumps(records, ensure_ascii=False).encode(), range(len(records)), cnpj=CNPJ, load_type=load_type
     )
     assert lines is not None
@@ -138,9 +140,11 @@ def test_the_real_catalogue_is_read_at_once(load_type: str) -> None:
 )
 def test_what_erps_often_send_is_read_at_once(change: dict[str, Any]) -> None:
     record = load_sample()[0] | change
-    assert usual_lines(json.dumps([record]).encode(), [0], cnpj=CNPJ, load_type="full") is not None
+    assert decode_columns(json.dumps([record]).encode(), [0], cnpj=CNPJ, load_type="full") is not None
 
 
 @pytest.mark.parametrize("size", [0, 2])
 def test_nothing_and_repeats_are_left_to_the_reader_of_single_records(size: int) -> None:
-    assert usual_lines(json.dumps(load_sample()[:1] * size).encode(), range(size), cnpj=CNPJ, load_type="full") is None
+    assert (
+        decode_columns(json.dumps(load_sample()[:1] * size).encode(), range(size), cnpj=CNPJ, load_type="full") is None
+    )

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from integrahub.domain.dialects.inovafarma.decode_columns import usual_lines
+from integrahub.domain.dialects.inovafarma.decode_columns import decode_columns
 from integrahub.domain.dialects.inovafarma.identify import identify, identify_all
 from integrahub.domain.dialects.inovafarma.json_schema import product_schema
 from integrahub.domain.dialects.inovafarma.normalise import normalise
@@ -97,7 +97,7 @@ def test_what_the_schema_takes_is_applied_without_a_word_and_what_it_refuses_is_
 def test_a_key_that_comes_twice_counts_as_it_comes_last_wherever_it_is_read() -> None:
     raw = b'{"PRODUCTID": 1, "TITLE": "A", "PRODUCTID": 2, "TITLE": "B"}'
     assert identify(raw) == 2 and identify_all([raw]) == [2]
-    lines = usual_lines(b"[" + raw + b"]", [5], cnpj=CNPJ, load_type="full")
+    lines = decode_columns(b"[" + raw + b"]", [5], cnpj=CNPJ, load_type="full")
     assert lines is None or (list(lines.ids), lines.texts[0].split("\t")[:3]) == ([2], ["5", "2", "B"])
     found = normalise([(0, 0, 2, raw)], cnpj=CNPJ, load_type="full", zone=ZoneInfo("UTC"), max_record=65536)
     assert found.products[0][:2] == (2, "B")

@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrahub.domain.copy_text import copy_text
+from integrahub.domain.dialects.base import NormalisedRecords
+from integrahub.domain.dialects.inovafarma.first_record import read_first_record
 from integrahub.domain.dialects.inovafarma.identify import (
-    Normalised,
-    copy_text,
-    first_record_facts,
+    derive_seed,
+    hash_record,
     identify,
     identify_all,
     identify_and_hash,
-    normalise,
-    record_hash,
-    seed_for,
 )
+from integrahub.domain.dialects.inovafarma.normalise import normalise
 from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.parsing.reader import OversizeRecord
 from integrahub.domain.products import COLUMNS
@@ -30,7 +30,7 @@ CNPJ = "05927228000145"
 ZONE = ZoneInfo("America/Sao_Paulo")
 
 
-def run(records: list[Any], load_type: str = "full", max_record: int = 65536) -> Normalised:
+def run(records: list[Any], load_type: str = "full", max_record: int = 65536) -> NormalisedRecords:
     raws = [r if isinstance(r, bytes | OversizeRecord) else json.dumps(r).encode() for r in records]
     sources = [(i, i * 100, identify(raw), raw) for i, raw in enumerate(raws)]
     done = normalise(sources, cnpj=CNPJ, load_type=load_type, zone=ZONE, max_record=max_record)
@@ -116,19 +116,19 @@ def test_unreadable_optional_values_are_left_out_with_a_warning() -> None:
 
 
 def test_the_hash_ignores_the_place_of_a_record_and_nothing_else() -> None:
-    seed = seed_for("full", "America/Sao_Paulo")
+    seed = derive_seed("full", "America/Sao_Paulo")
     first = b'{"INDICE":1,"PRODUCTID":7,"TITLE":"t"}'
-    assert record_hash(first, seed) == record_hash(first.replace(b":1,", b": 22,"), seed)
-    assert record_hash(first, seed) != record_hash(first.replace(b'"t"', b'"u"'), seed)
-    assert record_hash(first, seed) != record_hash(first, seed_for("delta", "America/Sao_Paulo"))
+    assert hash_record(first, seed) == hash_record(first.replace(b":1,", b": 22,"), seed)
+    assert hash_record(first, seed) != hash_record(first.replace(b'"t"', b'"u"'), seed)
+    assert hash_record(first, seed) != hash_record(first, derive_seed("delta", "America/Sao_Paulo"))
     nested = b'{"PRODUCTID":7,"X":{"INDICE":1}}'
-    assert record_hash(nested, seed) != record_hash(nested.replace(b"1}", b"2}"), seed)
+    assert hash_record(nested, seed) != hash_record(nested.replace(b"1}", b"2}"), seed)
 
 
 def test_a_records_hash_depends_on_its_load_type_and_time_zone() -> None:
     """What has no offset means another moment in another zone: the same FULL is then no repeat."""
     kinds = [(load_type, zone) for load_type in ("full", "delta") for zone in ("America/Sao_Paulo", "America/Manaus")]
-    assert len({record_hash(b'{"PRODUCTID":7}', seed_for(*kind)) for kind in kinds}) == 4
+    assert len({hash_record(b'{"PRODUCTID":7}', derive_seed(*kind)) for kind in kinds}) == 4
 
 
 @given(
@@ -147,7 +147,7 @@ def test_a_records_hash_depends_on_its_load_type_and_time_zone() -> None:
 def test_records_read_together_are_marked_as_each_by_itself(records: list[dict[str, Any]]) -> None:
     raws = [msgspec.json.encode(record) for record in records]
     ids, texts, hashes = identify_and_hash(raws, 5)
-    assert (ids, texts, list(hashes)) == ([identify(raw) for raw in raws], raws, [record_hash(raw, 5) for raw in raws])
+    assert (ids, texts, list(hashes)) == ([identify(raw) for raw in raws], raws, [hash_record(raw, 5) for raw in raws])
 
 
 @given(
@@ -169,12 +169,12 @@ def test_identifying_together_and_apart_agree(wires: list[dict[str, Any]]) -> No
 
 
 def test_the_first_record_tells_the_pharmacy() -> None:
-    facts = first_record_facts(b' [ {"CNPJ":5927228000145,"PHARMACY":" ","NAME":"Boa","UF":"SP","cidade":"Santos"},{"')
+    facts = read_first_record(b' [ {"CNPJ":5927228000145,"PHARMACY":" ","NAME":"Boa","UF":"SP","cidade":"Santos"},{"')
     assert (facts.cnpj, facts.name, facts.state, facts.city) == (CNPJ, "Boa", "SP", "Santos")
-    assert first_record_facts(b'{"CNPJ":"1"}\n', "application/x-ndjson").cnpj == "1"
+    assert read_first_record(b'{"CNPJ":"1"}\n', "application/x-ndjson").cnpj == "1"
     for body in (b"", b"[]", b"\xef\xbb\xbf [ ] "):
-        assert first_record_facts(body).problem
-    assert first_record_facts(b"[1,2]").problem == ""
+        assert read_first_record(body).problem
+    assert read_first_record(b"[1,2]").problem == ""
 
 
 def test_copy_text_escapes_what_copy_reads() -> None:

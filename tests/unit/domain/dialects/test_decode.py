@@ -9,19 +9,21 @@ from hypothesis import strategies as st
 from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECORDS, meaning
 
 from integrahub.domain.chunks.builder import ChunkObject
-from integrahub.domain.dialects.inovafarma.decode import DecodeContext, Line, RecordKeys, read_lines
+from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
+from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 
 
 def lines_of(records: list[dict[str, Any]], slots: list[int], new: set[int]) -> list[Line]:
     ids = [record["PRODUCTID"] for record in records]
     raws = [json.dumps(record).encode() for record in records]
     payload = ChunkObject(list(range(len(raws))), list(range(len(raws))), raws, {})
-    dialect = DecodeContext(CNPJ, "delta", ZoneInfo("America/Sao_Paulo"), 65536, "1\tbatch\t")
-    return read_lines(payload, slots, RecordKeys(ids, list(range(len(ids)))), new, dialect).lines
+    context = DecodeContext(CNPJ, "delta", ZoneInfo("America/Sao_Paulo"), "1\tbatch\t")
+    decoder = ChunkDecoder(InovaFarma(), 65536)
+    return decoder.decode(payload, slots, RecordKeys(ids, list(range(len(ids)))), new, context).lines
 
 
 def _shown(line: Line) -> tuple[Any, ...]:
-    return line[0], meaning(line[1].removeprefix("1\tbatch\t").removesuffix("\n")), line[2]
+    return line[0], meaning(line[1].removeprefix("1\tbatch\t").removesuffix("\n"))
 
 
 @settings(max_examples=400, deadline=None)

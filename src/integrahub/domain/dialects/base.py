@@ -1,0 +1,126 @@
+"""Port of an ERP dialect: how an ERP writes records, and what they mean as products.
+
+A dialect is one folder. The hub picks it; every other module gets it handed in.
+"""
+
+from array import array
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from integrahub.domain.parsing.raw_records import OversizeRecord, Record
+from integrahub.domain.products import RecordIssue
+
+Source = tuple[int, int, int, bytes | OversizeRecord]  # position, byte offset, product id (0: unreadable), raw text
+
+
+class FirstRecord(msgspec.Struct, frozen=True):
+    """Pharmacy named by the first record of a body. `problem` is an error code if the body holds no record."""
+
+    cnpj: str = ""
+    name: str = ""
+    city: str = ""
+    state: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedLines:
+    """Product ids of records, and their rows as lines of COPY text."""
+
+    ids: Sequence[int]
+    texts: Sequence[str]
+
+
+@dataclass(slots=True)
+class NormalisedRecords:
+    """Product rows `(product_id, *COLUMNS as text or None, last position, last offset, repeats)`, and issues.
+
+    Rows, `merged` and `rejected` add up to the records. In a row of a DELTA, None leaves the column as it is.
+    `drift` counts keys that the dialect does not know.
+    """
+
+    products: list[tuple[Any, ...]] = field(default_factory=list)
+    faults: list[RecordIssue] = field(default_factory=list)
+    merged: int = 0
+    rejected: int = 0
+    drift: int = 0
+
+
+class RecordIdentifier(Protocol):
+    """Product ids and hashes of raw records. Never raises for what a client may send."""
+
+    def derive_seed(self, load_type: str, time_zone: str) -> int:
+        """Return the seed of record hashes. It differs for all that changes a record's meaning, also per dialect."""
+        ...
+
+    def identify_all(self, records: Sequence[Record]) -> list[int]:
+        """Return the product id of each record; 0 if it cannot be read."""
+        ...
+
+    def identify_and_hash(
+        self, records: Sequence[msgspec.Raw | bytes], seed: int
+    ) -> "tuple[list[int], list[bytes], array[int]]":
+        """Return product ids, raw texts and hashes of records."""
+        ...
+
+    def hash_record(self, raw: bytes, seed: int) -> int:
+        """Return the hash of one record as a bigint, without keys that do not belong to the product."""
+        ...
+
+
+class RecordDecoder(Protocol):
+    """Product rows made of raw records. Never raises for what a client may send."""
+
+    id_key: str  # key of the product id, as issues name it
+
+    def decode_columns(
+        self, records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = ""
+    ) -> DecodedLines | None:
+        """Decode a JSON array of records column by column; None if any needs `normalise`.
+
+        A line holds `owner`, which ends with a tab, then the hash, the product id and `products.COLUMNS`. `hashes` may
+        be longer than the records. A record that `normalise` rejects, warns of or merges must yield None.
+        """
+        ...
+
+    def normalise(
+        self,
+        records: Sequence[Source],
+        *,
+        cnpj: str,
+        load_type: str,
+        zone: ZoneInfo,
+        max_record: int,
+        new: Collection[int] = frozenset(),
+    ) -> NormalisedRecords:
+        """Check records one by one and merge the records of each product, in order.
+
+        `new` holds ids of products that are not in the table: a DELTA's records of these must name the whole product.
+        """
+        ...
+
+    def find_missing(self, columns: Sequence[str | None]) -> tuple[str, str] | None:
+        """Return the key and the code of what a product lacks to be inserted; None if nothing."""
+        ...
+
+
+class Dialect(RecordIdentifier, RecordDecoder, Protocol):
+    """All that the hub needs to know of an ERP."""
+
+    schema_path: str  # URL path of the JSON Schema
+
+    def read_first_record(self, head: bytes, media_type: str) -> FirstRecord:
+        """Return the pharmacy that the first record names; `head` is the beginning of a decoded body."""
+        ...
+
+    def export(self, row: dict[str, Any], cnpj: str) -> dict[str, Any]:
+        """Return a product row as a record that the ERP could post."""
+        ...
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of one record."""
+        ...

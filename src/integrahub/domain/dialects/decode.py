@@ -1,0 +1,177 @@
+"""Chunks become lines of COPY text: column by column where the dialect can, else record by record."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from integrahub.domain.chunks.builder import Chunk, ChunkObject, array_of
+from integrahub.domain.copy_text import ESCAPES, NULL
+from integrahub.domain.dialects.base import DecodedLines, Dialect, NormalisedRecords, Source
+from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
+
+Line = tuple[int, str, int]  # product id, row as a line of COPY text, slot of its last record
+_MIN_HALVED_RECORDS = 5  # fewer records are normalised rather than halved again
+_BLANKS = [NULL if name not in TEXTS else "" for name in COLUMNS]
+_BLANKS[COLUMNS.index("price_promos")] = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeContext:
+    """Pharmacy and load type of a chunk. Each line begins with `owner`, which ends with a tab."""
+
+    cnpj: str
+    load_type: str
+    zone: ZoneInfo
+    owner: str = ""
+
+    def load_type_of(self, product_id: int, new: Collection[int]) -> str:
+        """Return `full` for a new product: a DELTA's record holds all that is known of it."""
+        return "full" if product_id in new else self.load_type
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKeys:
+    """Product id of each record of a chunk, by slot, and the hash of all records of its product."""
+
+    ids: Sequence[int]
+    hashes: Sequence[int]
+
+
+@dataclass(slots=True)
+class DecodeResult:
+    """Lines and issues of records. Lines, `merged` and `rejected` add up to the records."""
+
+    lines: list[Line] = field(default_factory=list)
+    faults: list[RecordIssue] = field(default_factory=list)
+    merged: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkDecoder:
+    """Decodes the chunks of one dialect. Records longer than `max_record` bytes are rejected."""
+
+    dialect: Dialect
+    max_record: int
+
+    def decode(
+        self, chunk: Chunk, slots: Sequence[int], keys: RecordKeys, new: set[int], context: DecodeContext
+    ) -> DecodeResult:
+        """Decode the records in some slots of a chunk.
+
+        Lines of `new` products hold blanks for what a DELTA does not carry, lines of other products NULL.
+        """
+        if not slots:
+            return DecodeResult()
+        is_delta = context.load_type == "delta"
+        load_types = {context.load_type_of(keys.ids[slot], new) for slot in slots} if is_delta else {"full"}
+        # Two records of one product may stand in different parts of the chunk, and no part would notice.
+        is_single = len(slots) == len(keys.ids) == len(set(keys.ids))
+        if is_single and len(load_types) == 1:
+            lines = self._decode_whole(chunk, keys, context, load_types.pop())
+            if lines:
+                return DecodeResult(lines)
+        return _SlotReader(self, chunk.cut(), keys, new, context).read(slots)
+
+    def _decode_whole(self, chunk: Chunk, keys: RecordKeys, context: DecodeContext, load_type: str) -> list[Line]:
+        """Return a line for each record of the chunk; nothing if any record needs the slow path."""
+        lines: list[Line] = []
+        for records in chunk.arrays():
+            hashes = keys.hashes[len(lines) :]
+            part = self.dialect.decode_columns(
+                records, hashes, cnpj=context.cnpj, load_type=load_type, owner=context.owner
+            )
+            if part is None:
+                return []
+            lines += _with_slots(part, range(len(lines), len(lines) + len(part.ids)))
+        return lines if [line[0] for line in lines] == list(keys.ids) else []
+
+    def normalise(
+        self, records: Sequence[Source], context: DecodeContext, new: Collection[int] = frozenset()
+    ) -> NormalisedRecords:
+        """Check records one by one; `new` as in `Dialect.normalise`."""
+        return self.dialect.normalise(
+            records,
+            cnpj=context.cnpj,
+            load_type=context.load_type,
+            zone=context.zone,
+            max_record=self.max_record,
+            new=new,
+        )
+
+
+def _with_slots(part: DecodedLines, slots: Iterable[int]) -> list[Line]:
+    return list(zip(part.ids, part.texts, slots, strict=True))
+
+
+class _SlotReader:
+    """Decodes ever smaller parts of a chunk by columns, and the records that are left one by one."""
+
+    def __init__(
+        self, decoder: ChunkDecoder, chunk: ChunkObject, keys: RecordKeys, new: set[int], context: DecodeContext
+    ) -> None:
+        self._decoder = decoder
+        self._chunk = chunk
+        self._ids = keys.ids
+        self._hashes = keys.hashes
+        self._new = new if context.load_type == "delta" else set()
+        self._context = context
+        self._result = DecodeResult()
+        self._odd: list[int] = []
+
+    def read(self, slots: Sequence[int]) -> DecodeResult:
+        times = Counter(self._ids[slot] for slot in slots)
+        plain: dict[str, list[int]] = {"full": [], "delta": []}
+        for slot in slots:
+            is_plain = times[self._ids[slot]] == 1 and self._may_be_plain(slot)
+            load_type = self._context.load_type_of(self._ids[slot], self._new)
+            (plain[load_type] if is_plain else self._odd).append(slot)
+        for load_type, alike in plain.items():
+            self._decode_columns(alike, load_type)
+        self._normalise()
+        return self._result
+
+    def _may_be_plain(self, slot: int) -> bool:
+        chunk = self._chunk
+        is_whole = slot not in chunk.oversize and len(chunk.records[slot]) <= self._decoder.max_record
+        return self._ids[slot] > 0 and is_whole
+
+    def _decode_columns(self, slots: Sequence[int], load_type: str) -> None:
+        if len(slots) < _MIN_HALVED_RECORDS:
+            self._odd += slots
+            return
+        text = array_of(self._chunk.records[slot] for slot in slots)
+        hashes, context = [self._hashes[slot] for slot in slots], self._context
+        part = self._decoder.dialect.decode_columns(
+            text, hashes, cnpj=context.cnpj, load_type=load_type, owner=context.owner
+        )
+        if part:
+            self._result.lines += _with_slots(part, slots)
+            return
+        half = len(slots) // 2
+        self._decode_columns(slots[:half], load_type)
+        self._decode_columns(slots[half:], load_type)
+
+    def _normalise(self) -> None:
+        chunk, odd = self._chunk, sorted(self._odd)
+        sources = [(chunk.positions[s], chunk.offsets[s], self._ids[s], chunk.record(s)) for s in odd]
+        normal = self._decoder.normalise(sources, self._context, self._new)
+        slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
+        faulty = {fault.product_id for fault in normal.faults}
+        for row in normal.products:
+            slot = slot_of[row[1 + len(COLUMNS)]]
+            # A product with faults is looked at again each time, so that they are reported again.
+            digest = NULL if str(row[0]) in faulty else str(self._hashes[slot])
+            text = "\t".join([digest, str(row[0]), self._columns(row)])
+            self._result.lines.append((row[0], f"{self._context.owner}{text}\n", slot))
+        self._result.faults += normal.faults
+        self._result.merged += normal.merged
+        self._result.rejected += normal.rejected
+
+    def _columns(self, row: Sequence[Any]) -> str:
+        values = row[1 : 1 + len(COLUMNS)]
+        blanks = _BLANKS if row[0] in self._new else [NULL] * len(COLUMNS)
+        shown = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
+        return "\t".join(shown)

@@ -1,0 +1,28 @@
+"""The dialect of InovaFarma's ERP: upper-case keys, one record per promotion, decimal commas."""
+
+from integrahub.domain.dialects.inovafarma import (
+    decode_columns,
+    export,
+    first_record,
+    identify,
+    json_schema,
+    normalise,
+)
+
+
+class InovaFarma:
+    """Implementation of `Dialect`. Static, so that a bound method is the plain function."""
+
+    id_key = "PRODUCTID"
+    schema_path = json_schema.PATH
+
+    derive_seed = staticmethod(identify.derive_seed)
+    identify_all = staticmethod(identify.identify_all)
+    identify_and_hash = staticmethod(identify.identify_and_hash)
+    hash_record = staticmethod(identify.hash_record)
+    decode_columns = staticmethod(decode_columns.decode_columns)
+    find_missing = staticmethod(normalise.find_missing)
+    normalise = staticmethod(normalise.normalise)
+    read_first_record = staticmethod(first_record.read_first_record)
+    export = staticmethod(export.export)
+    json_schema = staticmethod(json_schema.product_schema)
