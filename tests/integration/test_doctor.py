@@ -152,6 +152,10 @@ def test_a_database_is_looked_at_with_its_schema(doctor: _Doctor, database_url: 
         connection.execute("INSERT INTO schema_migrations (name, kind) VALUES ('0099_future.sql', 'contract')")
     status, told = doctor(DATABASE_URL=database_url)["postgresql"]
     assert status == "problem" and "0099_future.sql" in told
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE schema_migrations SET checksum = NULL")
+    status, told = doctor(DATABASE_URL=database_url)["postgresql"]
+    assert status == "problem" and "made by a pre-release" in told and "post the catalogues again" in told
 
 
 def test_a_damaged_secret_file_is_a_problem(doctor: _Doctor, tmp_path: Path) -> None:

@@ -203,3 +203,14 @@ async def test_the_id_of_a_key_with_another_secret_opens_nothing(client: Client)
     assert key_id(forged) == key_id(made["api_key"]) and forged != made["api_key"]
     assert (await _refused(client, forged))["code"] == "key_invalid"
     assert (await client.get("/v1/batches", made["api_key"]))["items"] == []
+
+
+async def test_a_batch_names_the_key_that_posted_it(client: Client) -> None:
+    made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    posts = {made["id"]: {"X-Api-Key": made["api_key"]}, None: {"X-Api-Key": ADMIN}}
+    for product_id, (expected, headers) in enumerate(posts.items(), 1):
+        answer = await client.post([{"PRODUCTID": product_id, "TITLE": "SORO", "CNPJ": CNPJ}], "delta", **headers)
+        assert answer.status_code == 202, answer.text
+        async with client.hub.database.transaction() as connection:
+            query = "SELECT api_key_id::text AS id FROM batches WHERE id = %s"
+            assert await (await connection.execute(query, [answer.json()["batch_id"]])).fetchone() == {"id": expected}

@@ -8,7 +8,8 @@ import pytest
 from psycopg import sql
 
 from integrahub.db.schema import version as schema
-from integrahub.db.schema.migrate import available, migrate
+from integrahub.db.schema.migrate import migrate
+from integrahub.db.schema.scripts import checksum_of, migrations
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
@@ -64,20 +65,44 @@ async def test_a_schema_that_a_newer_version_expanded_is_worked_on(database_url:
 
 
 async def test_a_schema_that_is_older_is_refused_until_it_is_migrated(database_url: str, tmp_path: Path) -> None:
-    _execute(database_url, "DELETE FROM schema_migrations WHERE name LIKE '0016%%'")
-    with pytest.raises(ConfigurationError, match=r"0016\w+\.sql is missing.*integrahub migrate"):
+    _execute(database_url, "DELETE FROM schema_migrations WHERE name LIKE '0001%%'")
+    with pytest.raises(ConfigurationError, match=r"0001\w+\.sql is missing.*integrahub migrate"):
         await _opened(database_url, tmp_path)
 
 
-async def test_kinds_are_recorded_also_of_migrations_before_there_were_any(empty_url: str) -> None:
+async def test_kind_and_checksum_of_each_migration_are_recorded(empty_url: str) -> None:
     await migrate(empty_url)
-    _execute(empty_url, "ALTER TABLE schema_migrations DROP COLUMN kind")
-    _execute(empty_url, "DELETE FROM schema_migrations WHERE name LIKE '0016%%'")
-    assert [name for name in await migrate(empty_url) if name.endswith(".sql")] == ["0016_migration_kinds.sql"]
     with psycopg.connect(empty_url) as connection:
-        kinds = dict(connection.execute("SELECT name, kind FROM schema_migrations WHERE name LIKE '0%'").fetchall())
-    assert set(kinds) == {name for name, _ in available()} and None not in kinds.values()
-    assert (kinds["0001_initial.sql"], kinds["0008_security.sql"]) == ("expand", "contract")
+        recorded = "SELECT name, kind, checksum FROM schema_migrations WHERE name LIKE '0%' ORDER BY name"
+        rows = connection.execute(recorded).fetchall()
+    assert rows == [(script.name, script.kind, script.checksum) for script in migrations()]
+    assert rows[0][:2] == ("0001_initial.sql", "expand") and all(rows[0])
+
+
+_PRERELEASE = "made by a pre-release of IntegraHub.*post the catalogues again"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE schema_migrations DROP COLUMN kind, DROP COLUMN checksum",  # the first pre-releases
+        "ALTER TABLE schema_migrations DROP COLUMN checksum;"
+        "INSERT INTO schema_migrations (name, kind) VALUES ('0008_security.sql', 'contract')",
+        "UPDATE schema_migrations SET checksum = 'another' WHERE name = '0001_initial.sql'",
+    ],
+)
+async def test_a_database_made_by_a_pre_release_is_refused(database_url: str, tmp_path: Path, statement: str) -> None:
+    _execute(database_url, statement)
+    for start in (_opened, _supervised):
+        with pytest.raises(ConfigurationError, match=_PRERELEASE):
+            await start(database_url, tmp_path)
+    with pytest.raises(ConfigurationError, match=_PRERELEASE):
+        await migrate(database_url)
+
+
+async def test_comments_and_white_space_of_a_migration_may_change() -> None:
+    text = migrations()[0].text
+    assert checksum_of(f"{text}\n-- a comment\n\n") == checksum_of(text) != checksum_of(f"{text} SELECT 1;")
 
 
 @pytest.mark.parametrize(
@@ -113,8 +138,8 @@ async def test_a_process_that_started_without_its_database_ends_when_the_schema_
 ) -> None:
     _execute(database_url, _NEWER, "contract")
     asked: list[int] = []
-    monkeypatch.setattr("integrahub.db.schema.version._AGAIN", 0.0)
+    monkeypatch.setattr("integrahub.db.schema.version._RETRY_INTERVAL_SECONDS", 0.0)
     monkeypatch.setattr("integrahub.db.schema.version.os.kill", lambda pid, number: asked.append(number))
     urls = iter(["postgresql://127.0.0.1:9/away", database_url])
-    await schema.prove_later(lambda: next(urls), [name for name, _ in available()])
+    await schema.check_until_reachable(lambda: next(urls))
     assert asked == [15]

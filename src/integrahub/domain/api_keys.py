@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ID, _SECRET, _CHECKSUM = 12, 32, 7  # characters of 5 bits
@@ -40,6 +41,7 @@ class Caller:
     """Who asks: `cnpjs` are the pharmacies the key may see, None meaning all.
 
     `name` is what the audit log calls it; `rate_limit` is the key's own, None for that of the pharmacy.
+    `key_id` is the key's row in `api_keys`, None for a key from the settings.
     """
 
     cnpjs: frozenset[str] | None
@@ -47,6 +49,7 @@ class Caller:
     name: str = ""
     rate_limit: str | None = None
     address: str = ""
+    key_id: UUID | None = None
 
     def may(self, scope: Scope) -> bool:
         """Whether the key has the scope, or one that contains it."""

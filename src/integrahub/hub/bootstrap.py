@@ -8,8 +8,7 @@ from time import monotonic
 
 from integrahub.bus.circuit_breaking import CircuitBreakingBus
 from integrahub.db.database import Database
-from integrahub.db.schema import migrate as migrations
-from integrahub.db.schema import version as schema
+from integrahub.db.schema.version import check_if_reachable, check_until_reachable
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.chosen_keys import SHORTEST
 from integrahub.domain.errors import ConfigurationError
@@ -38,11 +37,10 @@ async def open_hub(
     rotation = CredentialRotation(await asyncio.to_thread(resolve_login, settings))
     secrets = HubSecrets() if role is DatabaseRole.WORKER else load_secrets(settings)
     hub = compose_hub(rotation.settings, name, secrets, role, rotation, deadlines)
-    known = [migration for migration, _ in migrations.available()]
-    is_schema_checked = await schema.is_proven(hub.database.url, known)
+    is_schema_checked = await check_if_reachable(hub.database.url)
     await asyncio.gather(hub.database.open(), hub.reads.open())
     # A database that is unavailable delays the check of its schema, not the start.
-    checks = [] if is_schema_checked else [schema.prove_later(lambda: hub.database.url, known)]
+    checks = [] if is_schema_checked else [check_until_reachable(lambda: hub.database.url)]
     tasks = [asyncio.create_task(background) for background in (rotation.watch(hub.renew), *checks)]
     try:
         yield hub

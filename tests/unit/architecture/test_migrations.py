@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from integrahub.db.schema.migrate import available, kind_of
+from integrahub.db.schema.scripts import Script, kind_of, migrations
 
 # What takes something away that an older version may use.
 _CONTRACTS = re.compile(
@@ -14,8 +14,9 @@ _CONTRACTS = re.compile(
 )
 
 
-@pytest.mark.parametrize(("name", "text"), available(), ids=[name for name, _ in available()])
-def test_the_first_line_is_expand_or_contract_and_true(name: str, text: str) -> None:
+@pytest.mark.parametrize("script", migrations(), ids=lambda script: script.name)
+def test_the_first_line_is_expand_or_contract_and_true(script: Script) -> None:
+    name, text = script.name, script.text
     assert kind_of(text) in ("expand", "contract"), f"{name}: begin it with `-- expand` or `-- contract`"
     statements = "\n".join(line.partition("--")[0] for line in text.splitlines())
     found = _CONTRACTS.search(statements)

@@ -148,7 +148,7 @@ class ScopeCheck:
 def _caller_of(row: dict[str, Any]) -> Caller:
     cnpjs = None if row["tenants"] == "all" else frozenset(row["cnpjs"])
     scopes = frozenset(map(Scope, row["scopes"]))
-    return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"])
+    return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"], key_id=row["id"])
 
 
 def _address(request: Request) -> str:

@@ -102,15 +102,13 @@ class IngestHandler:
             item_count=_item_count(request),
             started=begun,
             batch_id=request.scope["trace"],
+            api_key_id=caller.key_id,
         )
         headers = await self._limits.post(caller, pharmacy["cnpj"], pharmacy["rate_limit"])
         receipt = await self._ingest(envelope, upload)
         if not receipt.replayed:
             _count(load_type, upload.decoded, monotonic() - begun)
-        answer = _answer(receipt, headers)
-        if request.scope["query_string"]:
-            add_notice(answer, "parameters", [name for name in request.query_params if name != "cnpj"])
-        return answer
+        return _with_notice(_answer(receipt, headers), request)
 
     def _check_length(self, request: Request) -> None:
         length = request.headers.get("content-length", "")
@@ -149,6 +147,13 @@ def _count(load_type: str, size: int, seconds: float) -> None:
     UPLOAD_BYTES.observe(size)
     UPLOAD_LAST_BYTES.set(size)
     UPLOAD_DURATION.observe(seconds)
+
+
+def _with_notice(answer: Response, request: Request) -> Response:
+    """Name the query parameters that the route does not know."""
+    if request.scope["query_string"]:
+        add_notice(answer, "parameters", [name for name in request.query_params if name != "cnpj"])
+    return answer
 
 
 def _load_type(request: Request) -> str:

@@ -15,7 +15,6 @@ from integrahub.cli.connect import load_trusted
 from integrahub.db.connections import connect
 from integrahub.db.embedded import binaries
 from integrahub.db.embedded.server import EmbeddedPostgres
-from integrahub.db.schema import migrate as migrations
 from integrahub.db.schema.version import check_schema
 from integrahub.db.urls import first_line, shown_database
 from integrahub.hub import adapters
@@ -110,7 +109,7 @@ async def _postgresql(settings: Settings) -> str:
             f"{shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
         ) from error
     async with connection:
-        await check_schema(connection, [name for name, _ in migrations.available()])
+        await check_schema(connection)
         line = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
         return f"{shown_database(url)} answers {line}, version {connection.info.server_version // 10000}"
 

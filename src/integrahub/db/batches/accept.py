@@ -40,6 +40,7 @@ class Submission:
     sha256: bytes
     started: float
     bytes: int
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,13 @@ RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp(
 -- insert --
 -- Accepted batches: one statement, so that row security is asked once.
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
-  body, location, bytes, sha256, first_byte_at, received_at, dispatched_at)
+  body, location, bytes, sha256, api_key_id, first_byte_at, received_at, dispatched_at)
 SELECT k.id, k.pharmacy_id, k.received_seq, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
-  CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256,
+  CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256, k.api_key_id,
   %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()
 FROM unnest(%(id)s::uuid[], %(pharmacy_id)s::bigint[], %(received_seq)s::bigint[], %(load_type)s::text[],
   %(media_type)s::text[], %(encoding)s::text[], %(idempotency_key)s::text[], %(item_count)s::bigint[],
-  %(body)b::bytea[], %(location)s::text[], %(bytes)s::bigint[], %(sha256)b::bytea[], %(streamed)s::float8[])
+  %(body)b::bytea[], %(location)s::text[], %(bytes)s::bigint[], %(sha256)b::bytea[], %(api_key_id)s::uuid[],
+  %(streamed)s::float8[])
   AS k (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count, body, location,
-    bytes, sha256, streamed)
+    bytes, sha256, api_key_id, streamed)

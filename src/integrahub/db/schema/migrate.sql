@@ -1,5 +1,20 @@
--- record --
-INSERT INTO schema_migrations (name, kind) VALUES (%(name)s, %(kind)s);
+-- create_migrations --
+-- The table of applied scripts.
+CREATE TABLE IF NOT EXISTS schema_migrations (
+  name text PRIMARY KEY,
+  applied_at timestamptz DEFAULT now(),
+  kind text CHECK (kind IN ('expand', 'contract')),
+  checksum text
+)
 
--- set_kind --
-UPDATE schema_migrations SET kind = %(kind)s WHERE name = %(name)s AND kind IS NULL;
+-- lock --
+-- One process migrates at a time.
+SELECT pg_advisory_xact_lock(%(key)s)
+
+-- count_roles --
+-- How many of these roles exist.
+SELECT count(*) FROM pg_roles WHERE rolname = ANY(%(names)s)
+
+-- record --
+-- A script was applied.
+INSERT INTO schema_migrations (name, kind, checksum) VALUES (%(name)s, %(kind)s, %(checksum)s)

@@ -1,4 +1,4 @@
-"""Says whether this version of the hub may work on the schema of a database."""
+"""Checks that this version of the hub can work on the schema of a database."""
 
 import asyncio
 import os
@@ -6,32 +6,39 @@ import signal
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import InsufficientPrivilege
-from psycopg.rows import dict_row
 
 from integrahub.db.connections import connect
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column, fetch_value
+from integrahub.db.schema.scripts import is_repeatable, migrations
 from integrahub.domain.errors import ConfigurationError
 
 _SQL = load_queries(__name__)
-_ANSWER = 5.0  # seconds a database may take; then the start goes on without it
-_AGAIN = 5.0  # seconds until a database that did not answer is asked again
+_CHECK_TIMEOUT_SECONDS = 5.0  # then the process starts without its database
+_RETRY_INTERVAL_SECONDS = 5.0  # between checks of a database that does not answer
 _log = structlog.get_logger()
-_PERMISSIONS = "permissions "  # begins what is recorded of them
 
 
-async def applied(connection: AsyncConnection[Any]) -> dict[str, str | None] | None:
-    """Return the migrations of the database with their kinds, None where it is empty.
+class AppliedScript(msgspec.Struct, frozen=True):
+    """A row of `schema_migrations`. A pre-release recorded no checksum."""
 
-    ConfigurationError when it belongs to something else.
+    name: str
+    kind: str | None
+    checksum: str | None
+
+
+async def fetch_applied(connection: AsyncConnection[Any]) -> list[AppliedScript] | None:
+    """Return the scripts applied to the database, or None if it is empty.
+
+    Raises ConfigurationError if it holds the tables of another application.
     """
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        known = await (await cursor.execute(_SQL["known"])).fetchone()
-        if known and known["is_ours"]:
-            return {row["name"]: row["kind"] for row in await (await cursor.execute(_SQL["applied"])).fetchall()}
-        tables = [row["name"] for row in await (await cursor.execute(_SQL["foreign_tables"])).fetchall()]
+    if await fetch_value(connection, _SQL["known"], None, bool):
+        return await fetch_all(connection, _SQL["applied"], None, AppliedScript)
+    tables = await fetch_column(connection, _SQL["foreign_tables"], None, str)
     if tables:
         raise ConfigurationError(
             f"The database {connection.info.dbname} holds tables of something else ({', '.join(tables[:3])}"
@@ -41,51 +48,63 @@ async def applied(connection: AsyncConnection[Any]) -> dict[str, str | None] | N
     return None
 
 
-def check_not_newer(found: dict[str, str | None], known: Iterable[str]) -> None:
-    """Refuse a schema that a newer version contracted; what it added only does no harm."""
-    unknown = {name: kind for name, kind in found.items() if not name.startswith(_PERMISSIONS)}
-    for name in known:
-        unknown.pop(name, None)
-    if contracted := sorted(name for name, kind in unknown.items() if kind != "expand"):
+def check_not_prerelease(applied: Iterable[AppliedScript], database: str) -> None:
+    """Raise ConfigurationError if the database was made by a pre-release: checksums of its migrations are not ours."""
+    ours = {script.name: script.checksum for script in migrations()}
+    if any(script.checksum != ours.get(script.name, script.checksum) for script in applied):
+        raise ConfigurationError(
+            f"The database {database} was made by a pre-release of IntegraHub, whose tables this version cannot use. "
+            "Give the hub an empty database, or a new folder with --data, and post the catalogues again."
+        )
+
+
+def check_not_newer(applied: Iterable[AppliedScript]) -> None:
+    """Raise ConfigurationError if a newer version contracted the schema. What it only added does no harm."""
+    ours = {script.name for script in migrations()}
+    unknown = [script for script in applied if script.name not in ours and not is_repeatable(script.name)]
+    if contracted := sorted(script.name for script in unknown if script.kind != "expand"):
         raise ConfigurationError(
             f"The database is of a newer IntegraHub: {', '.join(contracted)} was applied, which this version does not "
             "know and cannot work with. Run the newer version, or restore a backup made before it."
         )
 
 
-async def check_schema(connection: AsyncConnection[Any], known: Iterable[str]) -> None:
-    """Refuse a database on which a process of this version cannot work: another's, a newer or an older one."""
-    names = list(known)
+async def check_schema(connection: AsyncConnection[Any]) -> None:
+    """Raise ConfigurationError if this version cannot work on the database.
+
+    That is a database of another application, of a pre-release, of a newer version, or not yet migrated.
+    """
     try:
-        found = await applied(connection)
+        applied = await fetch_applied(connection) or []
     except InsufficientPrivilege:
-        found = None  # before these processes could read it
-    check_not_newer(found or {}, names)
-    if missing := [name for name in names if name not in (found or {})]:
+        applied = []  # the permissions of this role were never applied
+    check_not_prerelease(applied, connection.info.dbname)
+    check_not_newer(applied)
+    recorded = {script.name for script in applied}
+    if missing := [script.name for script in migrations() if script.name not in recorded]:
         raise ConfigurationError(
             f"The schema of the database {connection.info.dbname} is older than this version: {missing[0]} is missing. "
             "Run `integrahub migrate` first."
         )
 
 
-async def is_proven(url: str, known: Iterable[str]) -> bool:
-    """Check the schema of the database at `url`; False when it does not answer."""
+async def check_if_reachable(url: str) -> bool:
+    """Check the schema of the database at `url`. Return False if the database does not answer."""
     try:
-        async with await connect(url, answer=_ANSWER) as connection:
-            await check_schema(connection, known)
+        async with await connect(url, answer=_CHECK_TIMEOUT_SECONDS) as connection:
+            await check_schema(connection)
     except OperationalError:
         return False
     return True
 
 
-async def prove_later(url_of: Callable[[], str], known: Iterable[str]) -> None:
-    """Ask until the database answers; end this process when it cannot work on the schema."""
-    names = list(known)
+async def check_until_reachable(url_of: Callable[[], str]) -> None:
+    """Retry the check until the database answers. If the schema is refused, terminate this process."""
     try:
         while True:
-            if await is_proven(url_of(), names):
+            if await check_if_reachable(url_of()):
                 return
-            await asyncio.sleep(_AGAIN)
+            await asyncio.sleep(_RETRY_INTERVAL_SECONDS)
     except ConfigurationError as error:
-        _log.error("schema refused, the process ends", action="refuse_schema", error=str(error))
+        _log.error("schema refused, stopping the process", action="refuse_schema", error=str(error))
         os.kill(os.getpid(), signal.SIGTERM)

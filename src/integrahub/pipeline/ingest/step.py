@@ -45,6 +45,7 @@ class IngestRequest:
     item_count: int | None
     started: float  # monotonic seconds at the first byte
     batch_id: UUID = field(default_factory=uuid7)  # also the trace id
+    api_key_id: UUID | None = None  # of the key that posted; None for a key from the settings
 
 
 class Ingest:

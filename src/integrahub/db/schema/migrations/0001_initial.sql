@@ -1,5 +1,6 @@
 -- expand
--- The first schema: pharmacies, keys, products, batches and their chunks, workers, audit, the local bus.
+-- The first schema: pharmacies, keys, products, batches and their chunks, dead letters, workers, audit log, embedded bus.
+-- What each table and column holds is said in comments.sql.
 
 CREATE EXTENSION IF NOT EXISTS unaccent;
 
@@ -13,7 +14,9 @@ CREATE TABLE pharmacies (
   deactivation_limit numeric(5,4),             -- share of the active products; NULL: the hub's setting
   full_window_minutes integer,                 -- NULL: the hub's setting
   full_seen_at timestamptz,                    -- receipt of the last finished FULL that was not held
-  created_at timestamptz NOT NULL DEFAULT now()
+  created_at timestamptz NOT NULL DEFAULT now(),
+  has_products boolean NOT NULL DEFAULT false,
+  rate_limit text
 );
 
 -- One small row to lock: every turn of a pharmacy is decided under it.
@@ -26,12 +29,19 @@ CREATE TABLE api_keys (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   hash bytea NOT NULL UNIQUE,                  -- HMAC-SHA256 of the key under the hub's pepper
   hint text NOT NULL,                          -- enough to recognise the key, too little to use it
-  scope text NOT NULL CHECK (scope IN ('pharmacies', 'all')),
+  tenants text NOT NULL CHECK (tenants IN ('pharmacies', 'all')),
   cnpjs text[] NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz,
   revoked_at timestamptz,
-  last_used_at timestamptz
+  last_used_at timestamptz,
+  public_id text UNIQUE,
+  scopes text[] NOT NULL DEFAULT '{ingest,read}'
+    CHECK (cardinality(scopes) > 0 AND scopes <@ '{ingest,read,viewer,operator,admin}'::text[]),
+  rate_limit text,
+  replaces uuid,
+  weak boolean NOT NULL DEFAULT false,
+  CHECK (tenants = 'all' OR NOT scopes && '{viewer,operator,admin}'::text[])
 );
 
 CREATE TABLE products (
@@ -67,12 +77,15 @@ CREATE TABLE products (
   extra jsonb,
   PRIMARY KEY (pharmacy_id, product_id)
 );
+-- Active products are counted as all less the inactive ones; both counts read indexes alone.
+CREATE INDEX products_inactive ON products (pharmacy_id) WHERE NOT is_active;
 
 CREATE TABLE batches (
   id uuid PRIMARY KEY,
   pharmacy_id bigint NOT NULL REFERENCES pharmacies (id),
   received_seq bigint NOT NULL,
-  kind text NOT NULL DEFAULT 'load' CHECK (kind IN ('load', 'approval', 'window')),
+  kind text NOT NULL DEFAULT 'load' 
+    CHECK (kind IN ('load', 'approval', 'window', 'replay', 'chunk_replay')),
   parent_id uuid,
   load_type text NOT NULL CHECK (load_type IN ('full', 'delta')),
   media_type text NOT NULL DEFAULT 'application/json',
@@ -137,12 +150,21 @@ CREATE TABLE batches (
   deactivation_state text NOT NULL DEFAULT 'none'
     CHECK (deactivation_state IN ('none', 'waiting', 'applied', 'held', 'approved', 'rejected', 'superseded')),
   deactivation_candidates bigint NOT NULL DEFAULT 0,
-  deactivation_active bigint NOT NULL DEFAULT 0,
+  deactivation_active bigint,
   deactivation_reason text,                    -- a code, put into words for the client
   deactivation_facts jsonb,
   error_code text,
   error_facts jsonb,
   error_offset bigint,
+  origin_seq bigint,
+  chunks_removed_at timestamptz,
+  body_removed_at timestamptz,
+  rows_removed_at timestamptz,
+  report_removed_at timestamptz,
+  warnings bigint NOT NULL DEFAULT 0,
+  read_zone text,
+  absence_proven boolean NOT NULL DEFAULT false,
+  api_key_id uuid,
   UNIQUE (pharmacy_id, received_seq),
   CHECK ((finished_at IS NOT NULL) = (status IN ('COMPLETED', 'PARTIAL_FAIL', 'FAILED', 'CANCELLED')))
 );
@@ -153,6 +175,22 @@ CREATE INDEX batches_waiting ON batches (pharmacy_id) WHERE deactivation_state =
 CREATE INDEX batches_operations ON batches (parent_id) WHERE parent_id IS NOT NULL;
 CREATE UNIQUE INDEX batches_idempotency ON batches (pharmacy_id, idempotency_key)
   WHERE idempotency_key IS NOT NULL AND status NOT IN ('FAILED', 'CANCELLED');
+CREATE INDEX batches_finished ON batches (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX batches_held ON batches (received_at) WHERE deactivation_state = 'held';
+CREATE INDEX batches_chunks_kept ON batches (finished_at) WHERE chunks_removed_at IS NULL;
+CREATE INDEX batches_body_kept ON batches (finished_at) WHERE body_removed_at IS NULL;
+CREATE INDEX batches_rows_kept ON batches (pharmacy_id, received_seq) WHERE rows_removed_at IS NULL;
+CREATE INDEX batches_rows_due ON batches (finished_at) WHERE body_removed_at IS NOT NULL AND rows_removed_at IS NULL;
+CREATE INDEX batches_report_due ON batches (finished_at) WHERE rows_removed_at IS NOT NULL AND report_removed_at IS NULL;
+CREATE INDEX batches_due ON batches (finished_at) WHERE report_removed_at IS NOT NULL;
+
+CREATE TABLE full_uploads (
+  batch_id uuid PRIMARY KEY,
+  pharmacy_id bigint NOT NULL,
+  begun_at timestamptz NOT NULL,
+  renewed_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX full_uploads_pharmacy ON full_uploads (pharmacy_id);
 
 CREATE TABLE batch_chunks (
   batch_id uuid NOT NULL REFERENCES batches (id),
@@ -188,6 +226,11 @@ CREATE TABLE batch_chunks (
   attempt_log jsonb NOT NULL DEFAULT '[]',     -- of each failed attempt: at, error, place
   started_at timestamptz,
   finished_at timestamptz,
+  superseded integer NOT NULL DEFAULT 0,
+  body_start bigint,
+  body_bytes integer,
+  first_position bigint,
+  rejection text,
   PRIMARY KEY (batch_id, number)
 ) WITH (fillfactor = 70);
 ALTER TABLE batch_chunks ALTER COLUMN ids SET STORAGE EXTERNAL;
@@ -227,9 +270,16 @@ CREATE TABLE dead_letters (
   fingerprint text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   grouped_at timestamptz,
+  replay_asked_at timestamptz,
+  settled_at timestamptz,
+  replayed_by uuid,
+  letter_id uuid UNIQUE,
+  trace_id text,
   UNIQUE (batch_id, chunk)
 );
 CREATE INDEX dead_letters_ungrouped ON dead_letters (created_at) WHERE grouped_at IS NULL;
+CREATE INDEX dead_letters_asked ON dead_letters (id) WHERE replay_asked_at IS NOT NULL AND settled_at IS NULL;
+CREATE INDEX dead_letters_unsettled ON dead_letters (batch_id) WHERE settled_at IS NULL;
 
 CREATE TABLE failure_groups (
   fingerprint text PRIMARY KEY,
@@ -256,7 +306,27 @@ CREATE TABLE workers (
   steps text[] NOT NULL,
   pid integer NOT NULL,
   started_at timestamptz NOT NULL DEFAULT now(),
-  seen_at timestamptz NOT NULL DEFAULT now()
+  seen_at timestamptz NOT NULL DEFAULT now(),
+  host text NOT NULL DEFAULT '',
+  left_at timestamptz
+);
+
+CREATE TABLE worker_restarts (
+  step text PRIMARY KEY,
+  restarts bigint NOT NULL
+);
+
+CREATE TABLE statistics (
+  name text NOT NULL,
+  labels text[] NOT NULL,
+  value double precision NOT NULL,
+  counted_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (name, labels)
+);
+
+CREATE TABLE history (
+  hour timestamptz PRIMARY KEY,
+  totals jsonb NOT NULL
 );
 
 CREATE TABLE audit_log (
@@ -265,8 +335,22 @@ CREATE TABLE audit_log (
   actor text NOT NULL,
   action text NOT NULL,
   subject text NOT NULL,
-  detail jsonb NOT NULL DEFAULT '{}'
+  address text NOT NULL DEFAULT '',
+  before jsonb,
+  after jsonb,
+  outcome text,
+  ended_at timestamptz
 );
+CREATE INDEX audit_log_subject ON audit_log (subject, id);
+
+-- Unlogged: a crash of PostgreSQL may empty it; then all limits count from zero.
+CREATE UNLOGGED TABLE rate_windows (
+  subject text PRIMARY KEY,
+  number bigint NOT NULL DEFAULT 0,
+  taken integer NOT NULL DEFAULT 0,
+  before integer NOT NULL DEFAULT 0,
+  touched_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
 
 -- The local bus. A crash of PostgreSQL may empty it: sweep announces again.
 CREATE UNLOGGED TABLE bus_messages (
@@ -276,3 +360,23 @@ CREATE UNLOGGED TABLE bus_messages (
   due_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX bus_messages_topic ON bus_messages (topic, id);
+
+-- FULLs whose deactivation waits for a person.
+CREATE VIEW held_deactivations WITH (security_invoker = true) AS
+SELECT b.id AS batch_id, p.cnpj, p.name, b.received_at, b.deactivation_candidates AS candidates,
+  b.deactivation_active AS active, b.deactivation_reason AS reason
+FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE b.deactivation_state = 'held' ORDER BY b.received_at;
+
+-- Pharmacies that have been silent for half as long again as ever between their last 50 posts; for two weeks at most:
+-- after that they have left.
+CREATE VIEW silent_pharmacies WITH (security_invoker = true) AS
+SELECT p.cnpj, p.name, r.last_at, r.longest AS longest_gap, now() - r.last_at AS silent_for
+FROM pharmacies p CROSS JOIN LATERAL (
+  SELECT count(*) AS posts, max(received_at) AS last_at, max(gap) AS longest
+  FROM (SELECT received_at, received_at - lag(received_at) OVER (ORDER BY received_seq) AS gap
+    FROM (SELECT b.received_seq, b.received_at FROM batches b WHERE b.pharmacy_id = p.id AND b.kind = 'load'
+      ORDER BY b.received_seq DESC LIMIT 50) latest) gaps) r
+WHERE r.posts >= 5 AND now() - r.last_at > greatest(interval '1 hour', 1.5 * r.longest)
+  AND now() - r.last_at < 1.5 * r.longest + interval '14 days'
+ORDER BY r.last_at;

@@ -1,0 +1,1 @@
+-- What each table and column holds. Applied whole after the migrations, whenever it has changed.
