@@ -65,11 +65,11 @@ class Load:
 
 def restart_all(folder: Path) -> None:
     """Restart every process of the supervisor on the folder, and wait until all are ready."""
-    before = {worker["pid"] for worker in state_file.status_of(folder)["workers"]}
-    os.kill(state_file.pid_of(folder), signal.SIGHUP)
+    before = {worker["pid"] for worker in state_file.fetch_status(folder)["workers"]}
+    os.kill(state_file.find_pid(folder), signal.SIGHUP)
     pause = threading.Event()
     while True:
-        workers = state_file.status_of(folder)["workers"]
+        workers = state_file.fetch_status(folder)["workers"]
         if all(worker["state"] == "ready" and worker["pid"] not in before for worker in workers):
             return
         pause.wait(_POLL_INTERVAL_SECONDS)

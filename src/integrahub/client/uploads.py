@@ -93,7 +93,7 @@ def _inspect(path: Path, name: str) -> CatalogueFile:
     except (OSError, EOFError, zstandard.ZstdError) as error:
         raise InvalidCatalogue(f"{name} cannot be read: {error}") from error
     if head[:1] not in (b"[", b"{"):
-        raise InvalidCatalogue(f"{name} is neither a JSON array of products nor NDJSON (one product per line)")
+        raise InvalidCatalogue(f"{name} holds neither a JSON array of products nor one product per line (NDJSON)")
     media_type = "application/json" if head[:1] == b"[" else "application/x-ndjson"
     return CatalogueFile(path, media_type, encoding, path.stat().st_size)
 

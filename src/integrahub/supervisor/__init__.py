@@ -1,1 +1,1 @@
-"""Supervisor of `integrahub up`: start, probe, scale, restart and drain processes."""
+"""Supervisor of `integrahub up` and `fleet`: start, probe, scale, restart and drain processes."""

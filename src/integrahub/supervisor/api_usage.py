@@ -1,4 +1,4 @@
-"""What scaling of the API looks at: the CPU and memory of its processes."""
+"""CPU and memory of the API processes, for their autoscaling."""
 
 import os
 from pathlib import Path
@@ -8,31 +8,32 @@ from integrahub.supervisor.autoscaler import Usage
 
 
 class ApiUsage:
-    """Mean CPU and memory of processes between two looks, from /proc; `allowed` is bytes one may use.
+    """Mean CPU and memory of processes between two measurements, read from /proc.
 
-    Where there is no /proc nothing is seen, and so nothing scaled.
+    `memory_limit` is in bytes per process. Without /proc there are no measurements, so the API is not scaled.
     """
 
-    def __init__(self, allowed: int) -> None:
-        self._allowed = allowed
-        self._last: dict[int, tuple[float, float]] = {}
+    def __init__(self, memory_limit: int) -> None:
+        self._memory_limit = memory_limit
+        self._last: dict[int, tuple[float, float]] = {}  # time and CPU seconds by pid
 
-    def look(self, pids: list[int]) -> Usage | None:
-        """The mean over those seen before too; None when there is none."""
-        shares, memories, seen = [], [], {}
+    def measure(self, pids: list[int]) -> Usage | None:
+        """Return the mean over the processes that the last measurement had too; None if there is none."""
+        cpu_shares, memory_shares, current = [], [], {}
         for pid in pids:
             try:
-                now, cpu, resident = monotonic(), _cpu_seconds(pid), _resident(pid)
+                now, cpu, resident = monotonic(), _cpu_seconds(pid), _resident_bytes(pid)
             except (OSError, IndexError, ValueError):
                 continue
-            seen[pid] = (now, cpu)
-            memories.append(resident / self._allowed)
+            current[pid] = (now, cpu)
+            memory_shares.append(resident / self._memory_limit)
             if pid in self._last and now > self._last[pid][0]:
-                shares.append((cpu - self._last[pid][1]) / (now - self._last[pid][0]))
-        self._last = seen
-        if not shares:
+                cpu_shares.append((cpu - self._last[pid][1]) / (now - self._last[pid][0]))
+        self._last = current
+        if not cpu_shares:
             return None
-        return Usage(monotonic(), len(pids), sum(shares) / len(shares), sum(memories) / len(memories))
+        mean_cpu, mean_memory = sum(cpu_shares) / len(cpu_shares), sum(memory_shares) / len(memory_shares)
+        return Usage(monotonic(), len(pids), mean_cpu, mean_memory)
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -40,5 +41,5 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident(pid: int) -> int:
+def _resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,11 +1,15 @@
-"""How many processes are wanted, decided purely from what was seen at regular looks, without flapping."""
+"""Decisions on the number of processes, from regular samples of their load, without flapping. No I/O."""
 
 from dataclasses import dataclass, field
+
+_SMOOTHING = 0.4  # weight of the newest sample in a moving average
+_MAX_UTILISATION = 0.8  # of the workers that stay after a scale-down
+_SHORT_BACKLOG_DIVISOR = 8  # a backlog that drains in an eighth of the limit allows a scale-down
 
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRange:
-    """The fewest and the most processes of a role."""
+    """Smallest and largest number of processes of a group."""
 
     minimum: int
     maximum: int
@@ -15,40 +19,46 @@ class ReplicaRange:
             raise ValueError(f"at least {self.minimum} and at most {self.maximum} processes cannot both hold")
 
     def clamp(self, count: int) -> int:
-        """The nearest count within."""
+        """Return the nearest count within the range."""
         return max(self.minimum, min(self.maximum, count))
 
 
 @dataclass(slots=True)
 class StabilizationWindow:
-    """Lets a wish for one more (+1) or one less (-1) pass once it was repeated, and not right after a change.
+    """Pass a scale-up or scale-down only after it was requested N times in a row and the cooldown has passed.
 
-    `add_looks` and `remove_looks` are looks in a row; `add_pause` and `remove_pause` seconds since the last change.
+    `..._samples` are samples in a row, `..._cooldown` seconds since the last change.
     """
 
-    add_looks: int = 2
-    remove_looks: int = 3
-    add_pause: float = 0.0
-    remove_pause: float = 60.0
-    _wish: int = 0
-    _repeated: int = 0
+    add_samples: int = 2
+    remove_samples: int = 3
+    add_cooldown: float = 0.0
+    remove_cooldown: float = 60.0
+    _requested: int = 0
+    _repetitions: int = 0
     _changed_at: float = float("-inf")
 
-    def settle(self, at: float, wish: int) -> int:
-        """What may be done now: the wish, or 0."""
-        self._repeated = self._repeated + 1 if wish == self._wish else 1
-        self._wish = wish
-        looks, pause = (self.add_looks, self.add_pause) if wish > 0 else (self.remove_looks, self.remove_pause)
-        if wish == 0 or self._repeated < looks or at - self._changed_at < pause:
+    def filter(self, at: float, change: int) -> int:
+        """Return the requested change (+1, -1 or 0) if it may be made at `at`, else 0."""
+        self._repetitions = self._repetitions + 1 if change == self._requested else 1
+        self._requested = change
+        if change > 0:
+            samples, cooldown = self.add_samples, self.add_cooldown
+        else:
+            samples, cooldown = self.remove_samples, self.remove_cooldown
+        if change == 0 or self._repetitions < samples or at - self._changed_at < cooldown:
             return 0
-        self._changed_at, self._repeated = at, 0
-        return wish
+        self._changed_at, self._repetitions = at, 0
+        return change
 
 
 @dataclass(frozen=True, slots=True)
 class UpsertLoad:
-    """The upsert workers at one moment: `at` in seconds, `workers` wanted now, `backlog` in records waiting in the
-    database, `lag` in messages of the bus, `applied` in records applied since any fixed moment."""
+    """A sample of the upsert workers.
+
+    `at` is in seconds, `workers` their desired number, `backlog` in records waiting in the database, `lag` in messages
+    waiting on the bus, `applied` in records applied since any fixed time.
+    """
 
     at: float
     workers: int
@@ -59,73 +69,78 @@ class UpsertLoad:
 
 @dataclass(slots=True)
 class UpsertScaling:
-    """One more when the backlog is over `add_over` and would take over `drain` seconds; one less when it is under
-    `remove_under`, or short, and those left would keep up with what arrives.
+    """Scaling of upsert workers by their backlog.
 
-    `drain` 0 leaves the estimate out: the two thresholds, in records, decide alone. `held` are the messages one worker
-    holds at once. Rates are smoothed over looks; a worker's is measured only while there is enough to do.
+    Add a worker if the backlog exceeds `add_over` records and would take longer than `drain` seconds. Remove one if the
+    backlog is below `remove_under` records, or short, and the others keep up with the arrival rate. `drain` 0: the two
+    thresholds decide alone. `in_flight` are the messages that one worker holds at once. Rates are moving averages; the
+    rate of a worker is measured only while all are busy.
     """
 
-    span: ReplicaRange
+    replicas: ReplicaRange
     add_over: int = 5000
     remove_under: int = 1000
     drain: float = 30.0
-    held: int = 2
-    calm: StabilizationWindow = field(default_factory=StabilizationWindow)
-    _before: UpsertLoad | None = None
-    _each: float = 0.0  # records a second a busy worker applies; 0: not known yet
-    _arriving: float = 0.0  # records a second
+    in_flight: int = 2
+    stabilization: StabilizationWindow = field(default_factory=StabilizationWindow)
+    _last: UpsertLoad | None = None
+    _worker_rate: float = 0.0  # records a second of a busy worker; 0: not measured yet
+    _arrival_rate: float = 0.0  # records a second
 
-    def decide(self, look: UpsertLoad) -> int:
-        """How many workers are wanted from now on."""
-        self._learn(look)
-        self._before = look
-        change = self.calm.settle(look.at, self._wish(look))
-        return self.span.clamp(look.workers + change)
+    def decide(self, load: UpsertLoad) -> int:
+        """Return the desired number of workers."""
+        self._update_rates(load)
+        self._last = load
+        change = self.stabilization.filter(load.at, self._requested_change(load))
+        return self.replicas.clamp(load.workers + change)
 
-    def drain_seconds(self, look: UpsertLoad) -> float | None:
-        """How long the backlog would take if nothing more arrived; None while no worker's rate is known."""
-        return look.backlog / (self._each * look.workers) if self._each else None
+    def drain_seconds(self, load: UpsertLoad) -> float | None:
+        """Estimate how long the backlog takes if nothing more arrives; None before the first measured rate."""
+        return load.backlog / (self._worker_rate * load.workers) if self._worker_rate else None
 
-    def _learn(self, look: UpsertLoad) -> None:
-        before = self._before
-        if before is None or look.at <= before.at:
+    def _update_rates(self, load: UpsertLoad) -> None:
+        last = self._last
+        if last is None or load.at <= last.at:
             return
-        seconds = look.at - before.at
-        applied = max(0, look.applied - before.applied) / seconds
-        self._arriving = _smooth(self._arriving, max(0.0, applied + (look.backlog - before.backlog) / seconds))
-        if min(look.backlog, before.backlog) >= self.remove_under and applied:
-            self._each = _smooth(self._each, applied / max(1, before.workers))
+        seconds = load.at - last.at
+        applied = max(0, load.applied - last.applied) / seconds
+        arrived = max(0.0, applied + (load.backlog - last.backlog) / seconds)
+        self._arrival_rate = _smooth(self._arrival_rate, arrived)
+        if min(load.backlog, last.backlog) >= self.remove_under and applied:
+            self._worker_rate = _smooth(self._worker_rate, applied / max(1, last.workers))
 
-    def _wish(self, look: UpsertLoad) -> int:
-        if look.backlog > self.add_over and look.workers < self.span.maximum and self._is_long(look):
+    def _requested_change(self, load: UpsertLoad) -> int:
+        if load.backlog > self.add_over and load.workers < self.replicas.maximum and self._is_long(load):
             return 1
-        fewer = look.workers - 1
-        if fewer >= self.span.minimum and self._is_short(look) and self._keep_up(fewer):
-            return -1 if look.lag <= self.held * fewer else 0
+        fewer = load.workers - 1
+        if fewer >= self.replicas.minimum and self._is_short(load) and self._can_keep_up(fewer):
+            return -1 if load.lag <= self.in_flight * fewer else 0
         return 0
 
-    def _is_long(self, look: UpsertLoad) -> bool:
-        seconds = self.drain_seconds(look)
+    def _is_long(self, load: UpsertLoad) -> bool:
+        seconds = self.drain_seconds(load)
         return not self.drain or seconds is None or seconds > self.drain
 
-    def _is_short(self, look: UpsertLoad) -> bool:
-        seconds = self.drain_seconds(look)
-        return look.backlog < self.remove_under or (self.drain > 0 and seconds is not None and seconds < self.drain / 8)
+    def _is_short(self, load: UpsertLoad) -> bool:
+        if load.backlog < self.remove_under:
+            return True
+        seconds = self.drain_seconds(load)
+        return self.drain > 0 and seconds is not None and seconds < self.drain / _SHORT_BACKLOG_DIVISOR
 
-    def _keep_up(self, workers: int) -> bool:
-        """Whether so many would be busy for at most four fifths of the time."""
-        return not self._each or self._arriving <= 0.8 * self._each * workers
+    def _can_keep_up(self, workers: int) -> bool:
+        return not self._worker_rate or self._arrival_rate <= _MAX_UTILISATION * self._worker_rate * workers
 
 
 def _smooth(average: float, value: float) -> float:
-    return 0.6 * average + 0.4 * value if average else value
+    return (1 - _SMOOTHING) * average + _SMOOTHING * value if average else value
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The API processes at one moment: `at` in seconds; mean `cpu` as a share of one core, mean `memory` as a share of
-    what one may use."""
+    """A sample of the API processes.
+
+    `at` is in seconds, `cpu` the mean share of one core, `memory` the mean share of the memory limit.
+    """
 
     at: float
     instances: int
@@ -135,24 +150,25 @@ class Usage:
 
 @dataclass(slots=True)
 class ApiScaling:
-    """One more when CPU or memory is over `add_over`; one less when both are under `remove_under`. Shares, 0 to 1."""
+    """Scaling of API processes: add one if CPU or memory exceeds `add_over`, remove one if both are below
+    `remove_under`. Both are shares, 0 to 1."""
 
-    span: ReplicaRange
+    replicas: ReplicaRange
     add_over: float = 0.7
     remove_under: float = 0.3
-    calm: StabilizationWindow = field(default_factory=StabilizationWindow)
+    stabilization: StabilizationWindow = field(default_factory=StabilizationWindow)
 
     def decide(self, usage: Usage) -> int:
-        """How many instances are wanted from now on."""
-        change = self.calm.settle(usage.at, self._wish(usage))
-        return self.span.clamp(usage.instances + change)
+        """Return the desired number of processes."""
+        change = self.stabilization.filter(usage.at, self._requested_change(usage))
+        return self.replicas.clamp(usage.instances + change)
 
-    def _wish(self, usage: Usage) -> int:
-        dearest = max(usage.cpu, usage.memory)
-        if dearest > self.add_over and usage.instances < self.span.maximum:
+    def _requested_change(self, usage: Usage) -> int:
+        highest = max(usage.cpu, usage.memory)
+        if highest > self.add_over and usage.instances < self.replicas.maximum:
             return 1
         fewer = usage.instances - 1
-        if fewer < self.span.minimum or dearest >= self.remove_under:
+        if fewer < self.replicas.minimum or highest >= self.remove_under:
             return 0
-        # What one leaves, the others take over.
+        # The other processes take over the load of the one removed.
         return -1 if usage.cpu * usage.instances / fewer <= self.add_over else 0

@@ -1,4 +1,4 @@
-"""The embedded hub's own parts: its folder, and a PostgreSQL kept alive in it."""
+"""Data folder of an embedded hub, and the PostgreSQL kept running in it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,9 +18,12 @@ _log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The URL of a database with our schema: the one set, else the folder's own, kept alive and stopped here."""
-    make_folder(settings)
+async def open_database(settings: Settings) -> AsyncIterator[str]:
+    """Migrate the schema and yield the database's URL: DATABASE_URL, or that of a PostgreSQL started in the folder.
+
+    The PostgreSQL of the folder is restarted whenever it ends, and stopped at the end of the block.
+    """
+    create_data_folder(settings)
     if settings.database_url:
         await migrate((await asyncio.to_thread(resolve_login, settings)).database_url or "")
         yield settings.database_url
@@ -30,28 +33,28 @@ async def database(settings: Settings) -> AsyncIterator[str]:
     try:
         await migrate(url)
         await expire_leases(url)
-        keeping = asyncio.create_task(_keep(postgres))
+        restarting = asyncio.create_task(_restart_when_ended(postgres))
         try:
             yield url
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            restarting.cancel()
+            await asyncio.wait([restarting])
     finally:
         await postgres.stop()
 
 
-async def _keep(postgres: EmbeddedPostgres) -> None:
+async def _restart_when_ended(postgres: EmbeddedPostgres) -> None:
     while True:
         await postgres.wait()
-        _log.error("PostgreSQL ended and is started again", action="restart")
+        _log.error("PostgreSQL ended, restarting it", action="restart")
         await postgres.start()
 
 
-def make_folder(settings: Settings) -> None:
-    """The data folder; ConfigurationError when it cannot be made."""
+def create_data_folder(settings: Settings) -> None:
+    """Create the data folder. Raises ConfigurationError if it is not possible."""
     try:
         make_private_folder(settings.data_dir, settings.data_dir_mode)
     except OSError as error:
         raise ConfigurationError(
-            f"The folder {settings.data_dir.absolute()} cannot be made: {error}. Choose another with --data."
+            f"The folder {settings.data_dir.absolute()} cannot be created: {error}. Choose another with --data."
         ) from error

@@ -1,4 +1,4 @@
-"""The processes `integrahub up` and `integrahub fleet`: one supervisor, with or without a database of its own."""
+"""The processes `integrahub up` and `integrahub fleet`: a supervisor, with or without an embedded database."""
 
 import asyncio
 import errno
@@ -19,32 +19,33 @@ from integrahub.hub.local_secrets import load_secrets
 from integrahub.secrets.local import FOLDER, show_new_key
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
-from integrahub.supervisor import embedded_database as embedded
-from integrahub.supervisor import state_file as place
+from integrahub.supervisor.embedded_database import open_database
 from integrahub.supervisor.hangups import Terminal
-from integrahub.supervisor.port_listeners import Listener, listener_on, may_let_go
-from integrahub.supervisor.process_specs import light
-from integrahub.supervisor.supervisor import DRAIN, Supervisor
+from integrahub.supervisor.port_listeners import Listener, find_listener, may_release_port
+from integrahub.supervisor.process_specs import with_embedded_defaults
+from integrahub.supervisor.state_file import consume_restart_request, publish_state, remove_state
+from integrahub.supervisor.supervisor import DRAIN_TIMEOUT_SECONDS, Supervisor
 from integrahub.telemetry import probe_server
 from integrahub.telemetry.setup import telemetry_for
 
-_LOOK = 0.3  # seconds between looks at the port
+_PORT_RETRY_INTERVAL_SECONDS = 0.3
+_LISTEN_BACKLOG = 2048
 
 
-def up(settings: Settings) -> int:
-    """The embedded hub as a process: its exit code."""
+def run_up(settings: Settings) -> int:
+    """Run the embedded hub to its end and return the exit code."""
     os.umask(settings.umask)
     with telemetry_for(settings, "fleet"):
-        asyncio.run(_supervise(light(settings)))
+        asyncio.run(_supervise(with_embedded_defaults(settings)))
     return 0
 
 
-def fleet(settings: Settings) -> int:
-    """The orchestrator over a database that is there already: its exit code."""
+def run_fleet(settings: Settings) -> int:
+    """Run the supervisor on an existing database to its end and return the exit code."""
     if not settings.database_url:
         raise ConfigurationError(
-            "DATABASE_URL is not set. `integrahub fleet` works on a database that is there already, for example "
-            "postgresql://user:password@host/integrahub; `integrahub up` brings its own."
+            "DATABASE_URL is not set. Set it, for example to postgresql://user:password@host/integrahub, or run "
+            "`integrahub up`, which starts a PostgreSQL of its own."
         )
     os.umask(settings.umask)
     with telemetry_for(settings, "fleet"):
@@ -53,127 +54,128 @@ def fleet(settings: Settings) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _Orders:
-    """What signals ask of this process; `begun` is set once there are processes to drain."""
+class _Signals:
+    """Orders that arrive as signals; `started` is set once there are processes to drain."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    again: asyncio.Event = field(default_factory=asyncio.Event)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    restart: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 async def _supervise(settings: Settings) -> None:
-    orders, loop = _Orders(), asyncio.get_running_loop()
-    running = asyncio.create_task(_start(settings, orders))
+    signals, loop = _Signals(), asyncio.get_running_loop()
+    running = asyncio.create_task(_start(settings, signals))
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, orders, running)
-    loop.add_signal_handler(signal.SIGHUP, _hang_up, settings, orders, running, Terminal())
+        loop.add_signal_handler(number, _stop, signals, running)
+    loop.add_signal_handler(signal.SIGHUP, _handle_hangup, settings, signals, running, Terminal())
     try:
         await running
     except asyncio.CancelledError:
-        if not orders.stop.is_set():
+        if not signals.stop.is_set():
             raise
 
 
-def _stop(orders: _Orders, running: "asyncio.Task[None]") -> None:
-    """Let the processes drain; before there are any, give up whatever the start waits for."""
-    if not orders.stop.is_set() and not orders.begun.is_set():
+def _stop(signals: _Signals, running: "asyncio.Task[None]") -> None:
+    """Drain the processes; before there are any, cancel the start."""
+    if not signals.stop.is_set() and not signals.started.is_set():
         running.cancel()
-    orders.stop.set()
+    signals.stop.set()
 
 
-def _hang_up(settings: Settings, orders: _Orders, running: "asyncio.Task[None]", terminal: Terminal) -> None:
-    """Restart the processes; end with a terminal that was closed, unless somebody asked for the restart."""
-    if not place.take_restart(settings) and terminal.is_closed:
-        terminal.leave()
-        _stop(orders, running)
+def _handle_hangup(settings: Settings, signals: _Signals, running: "asyncio.Task[None]", terminal: Terminal) -> None:
+    """Restart the processes; if the terminal was closed and no restart was ordered, stop instead."""
+    if not consume_restart_request(settings) and terminal.is_closed:
+        terminal.detach()
+        _stop(signals, running)
     else:
-        orders.again.set()
+        signals.restart.set()
 
 
-async def _start(settings: Settings, orders: _Orders) -> None:
+async def _start(settings: Settings, signals: _Signals) -> None:
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
-    with await _listen(settings) as shared:
-        async with embedded.database(settings) as url:
-            known = settings.model_copy(update={"database_url": url})
-            # Of our own PostgreSQL each process gets a login that can be nothing else; of another's it takes the role.
-            url_of = partial(url_as, url) if settings.database_url is None else lambda login: None
-            orders.begun.set()
-            await _run(known, shared, url_of, orders)
+    with await _listen(settings) as api_socket:
+        async with open_database(settings) as url:
+            opened = settings.model_copy(update={"database_url": url})
+            # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
+            url_of = partial(url_as, url) if settings.database_url is None else lambda role: None
+            signals.started.set()
+            await _run(opened, api_socket, url_of, signals)
 
 
 async def _run(
-    settings: Settings, shared: socket.socket, url_of: Callable[[DatabaseRole], str | None], orders: _Orders
+    settings: Settings, api_socket: socket.socket, url_of: Callable[[DatabaseRole], str | None], signals: _Signals
 ) -> None:
-    own = probe_server.open_probe_socket(None, settings.probe_host, settings.probe_port or 0)
-    assert own is not None
-    known = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
-    show_new_key(load_secrets(settings)[1])
-    async with open_hub(known, "integrahub fleet", DatabaseRole.WORKER) as hub:
-        supervisor = Supervisor(hub, shared, own.getsockname()[1], url_of)
-        with place.announced(settings, own):
-            async with probe_server.serve_probes(supervisor.probes(), own):
-                welcoming = asyncio.create_task(_welcome(settings, supervisor, orders.stop))
-                await supervisor.run(orders.stop, orders.again)
-                welcoming.cancel()
+    probe = probe_server.open_probe_socket(None, settings.probe_host, settings.probe_port or 0)
+    assert probe is not None
+    own_settings = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
+    show_new_key(load_secrets(settings).operator)
+    async with open_hub(own_settings, "integrahub fleet", DatabaseRole.WORKER) as hub:
+        supervisor = Supervisor(hub, api_socket, probe.getsockname()[1], url_of)
+        with publish_state(settings, probe):
+            async with probe_server.serve_probes(supervisor.probes(), probe):
+                greeting = asyncio.create_task(_greet(settings, supervisor, signals.stop))
+                await supervisor.run(signals.stop, signals.restart)
+                greeting.cancel()
 
 
 async def _listen(settings: Settings) -> socket.socket:
-    """Return the socket all APIs share. Waits while an earlier hub drains; ConfigurationError when the port is taken.
+    """Return the listening socket of all API processes.
 
-    The fleet holds it, so that a client's connection waits over a restart instead of being refused.
+    Waits while an earlier hub drains. Raises ConfigurationError if the port is in use. The supervisor keeps the socket
+    open, so that connections of clients wait during a restart instead of being refused.
     """
-    patience, is_told = asyncio.get_running_loop().time() + DRAIN, False
+    loop = asyncio.get_running_loop()
+    deadline, is_announced = loop.time() + DRAIN_TIMEOUT_SECONDS, False
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     while True:
         try:
-            return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+            return socket.create_server((settings.host, settings.port), family=family, backlog=_LISTEN_BACKLOG)
         except OSError as error:
-            holder = await asyncio.to_thread(listener_on, settings.port)
-            is_late = asyncio.get_running_loop().time() > patience
-            if error.errno != errno.EADDRINUSE or is_late or not may_let_go(holder):
-                raise _taken(settings, error, holder) from error
-        if not is_told:
-            is_told = True
-            say(f"Port {settings.port} is held by {holder or 'a process'}; waiting {DRAIN:.0f} s for it to end.")
-        await asyncio.sleep(_LOOK)
+            holder = await asyncio.to_thread(find_listener, settings.port)
+            if error.errno != errno.EADDRINUSE or loop.time() > deadline or not may_release_port(holder):
+                raise _port_unavailable(settings, error, holder) from error
+        if not is_announced:
+            is_announced = True
+            name = holder or "a process"
+            say(f"Port {settings.port} is in use by {name}; waiting up to {DRAIN_TIMEOUT_SECONDS:.0f} s for its end.")
+        await asyncio.sleep(_PORT_RETRY_INTERVAL_SECONDS)
 
 
-def _taken(settings: Settings, error: OSError, holder: Listener | None) -> ConfigurationError:
-    where = f"{settings.host}:{settings.port}"
+def _port_unavailable(settings: Settings, error: OSError, holder: Listener | None) -> ConfigurationError:
+    address = f"{settings.host}:{settings.port}"
     if error.errno != errno.EADDRINUSE:
-        told = (error.strerror or "").partition(" (while")[0]
-        return ConfigurationError(f"The API cannot listen on {where}: {told}. Choose another HOST, or --port.")
+        reason = (error.strerror or "").partition(" (while")[0]
+        return ConfigurationError(f"The API cannot listen on {address}: {reason}. Choose another HOST, or --port.")
     if holder and holder.is_hub:
-        same = " Another IntegraHub is running on this folder." if _is_own(settings, holder) else ""
-        return ConfigurationError(f"{holder} already listens on {where}.{same} Stop it, or choose another with --port.")
+        is_same = holder.folder is not None and holder.folder.resolve() == settings.data_dir.resolve()
+        same = " Another IntegraHub is running on this folder." if is_same else ""
+        return ConfigurationError(
+            f"{holder} already listens on {address}.{same} Stop it, or choose another port with --port."
+        )
     return ConfigurationError(
-        f"Something else listens on {where}: {holder or 'a process of another account'}. Stop it, or choose another "
+        f"Something else listens on {address}: {holder or 'a process of another account'}. Stop it, or choose another "
         "port with --port."
     )
 
 
-def _is_own(settings: Settings, holder: Listener) -> bool:
-    return holder.folder is not None and holder.folder.resolve() == settings.data_dir.resolve()
-
-
 def say(text: str) -> None:
-    """Tell the person who started this process, as long as there is a terminal or a file to write to."""
+    """Print a line for the person who started this process; do nothing if standard output is closed."""
     with suppress(OSError):
         print(text, flush=True)
 
 
-async def _welcome(settings: Settings, supervisor: Supervisor, stop: asyncio.Event) -> None:
-    """Say where the hub is once an API is ready, and that it stops when it does."""
-    await supervisor.serving()
+async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event) -> None:
+    """Print the hub's addresses once an API process is ready, and a line when the hub stops."""
+    await supervisor.wait_until_serving()
     base = settings.own_url
-    kept = settings.data_dir.absolute() / FOLDER / "admin.key"
-    key = "ADMIN_API_KEY" if settings.admin_api_key else str(kept) if kept.exists() else "shown at the first start"
+    key_file = settings.data_dir.absolute() / FOLDER / "admin.key"
+    stored = str(key_file) if key_file.exists() else "shown at the first start"
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
         f"  database   {shown_database(settings.database_url or '')}\n"
-        f"  admin key  {key}\nCtrl-C stops it / Ctrl-C encerra."
+        f"  admin key  {'ADMIN_API_KEY' if settings.admin_api_key else stored}\nCtrl-C stops it / Ctrl-C encerra."
     )
     await stop.wait()
-    place.withdraw(settings)
+    remove_state(settings)
     say("IntegraHub: stopping... / parando...")

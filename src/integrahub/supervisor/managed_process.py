@@ -1,4 +1,4 @@
-"""One place for a process: started, watched, started again when it falls, drained when it is asked to go."""
+"""A process under supervision: started, probed, restarted when it crashes, drained when it must end."""
 
 import asyncio
 import socket
@@ -14,37 +14,38 @@ import structlog
 from integrahub.supervisor.restart_policy import RestartPolicy
 from integrahub.telemetry.snapshots import Counts, decode
 
-_PATIENCE = 5.0  # seconds a probe may take
-_GRACE = 60.0  # seconds after a start in which silence is no sign of death
-_DEAF = 6  # looks in a row without an answer after which a process is ended
+_PROBE_TIMEOUT_SECONDS = 5.0
+_START_GRACE_SECONDS = 60.0  # after a start, in which an unresponsive process is not killed
+_MAX_FAILED_PROBES = 6  # consecutive; then the process is killed
 _log = structlog.get_logger()
 
 
 class ProcessState(StrEnum):
-    """What a place is doing."""
+    """State of a managed process, as `fleet status` shows it."""
 
-    STARTING = "starting"  #: The process runs and has not said yet that it is ready.
-    READY = "ready"  #: It takes work.
-    UNREADY = "unready"  #: It runs, but something it depends on is away.
-    PAUSED = "paused"  #: It fell and is started again in a moment.
-    CRASH_LOOP = "crash-loop"  #: It fell again and again; a person should look.
-    DRAINING = "draining"  #: It ends what it began, and then goes.
-    ENDED = "ended"  #: It is gone.
+    STARTING = "starting"  #: It runs and is not ready yet.
+    READY = "ready"  #: It accepts work.
+    UNREADY = "unready"  #: It runs, but a dependency is unavailable.
+    PAUSED = "paused"  #: It crashed and will be restarted soon.
+    CRASH_LOOP = "crash-loop"  #: It crashed repeatedly; an operator should look at its log.
+    DRAINING = "draining"  #: It finishes its work, then ends.
+    ENDED = "ended"  #: It has ended for good.
 
 
 class ManagedProcess:
-    """A named place. `fell` is told each time the process ended unasked; the fleet holds its probe socket, so that its
-    port stays the same over restarts."""
+    """A process under a stable name. `on_exit` is called whenever it ends unexpectedly.
+
+    The supervisor owns the socket of the probes, so their port stays the same over restarts.
+    """
 
     def __init__(
         self,
         name: str,
         arguments: list[str],
         environment: Mapping[str, str],
-        fell: Callable[[], Awaitable[None]],
+        on_exit: Callable[[], Awaitable[None]],
         *,
-        shared: socket.socket | None = None,
-        policy: RestartPolicy | None = None,
+        api_socket: socket.socket | None = None,
     ) -> None:
         self.name = name
         self.state = ProcessState.STARTING
@@ -52,36 +53,35 @@ class ManagedProcess:
         self.problems: list[str] = []
         self.restarts = 0
         self.last_exit: int | None = None
+        self.started_at: float | None = None
         self.process: asyncio.subprocess.Process | None = None
         self._arguments = arguments
-        self._fell = fell
-        self._policy = policy or RestartPolicy()
+        self._on_exit = on_exit
+        self._policy = RestartPolicy()
         self._probe = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._probe.getsockname()[1])
-        self._sockets = [self._probe, *([shared] if shared else [])]
+        self._sockets = [self._probe, *([api_socket] if api_socket else [])]
         own = {"INTEGRAHUB_WORKER_NAME": name, "INTEGRAHUB_PROBE_FD": str(self._probe.fileno())}
-        own |= {"INTEGRAHUB_LISTEN_FD": str(shared.fileno())} if shared else {}
+        own |= {"INTEGRAHUB_LISTEN_FD": str(api_socket.fileno())} if api_socket else {}
         self._environment = {**environment, **own}
-        self._deaths = 0
-        self._deaf = 0
-        self._begun = 0.0
-        self.started_at: float | None = None
-        self._asked = False
-        self._ending = False
-        self._order = asyncio.Event()
-        self._keeping = asyncio.create_task(self._keep())
+        self._crashes = 0  # consecutive
+        self._failed_probes = 0  # consecutive
+        self._started = 0.0  # monotonic
+        self._is_stopping = False  # the exit of the current process is expected
+        self._is_ending = False  # no other process will be started
+        self._restart_order = asyncio.Event()
+        self._supervision = asyncio.create_task(self._supervise())
 
     @property
-    def alive(self) -> bool:
-        """Whether a process is there."""
+    def is_alive(self) -> bool:
+        """Whether the process runs."""
         return self.process is not None and self.process.returncode is None
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         clock = asyncio.get_running_loop().time
-        while not self._ending:
-            self._begun, self.started_at = clock(), time()
-            self.state, self._asked, self._deaf = ProcessState.STARTING, False, 0
-            fds = [own.fileno() for own in self._sockets]
+        while not self._is_ending:
+            self._started, self.started_at = clock(), time()
+            self.state, self._is_stopping, self._failed_probes = ProcessState.STARTING, False, 0
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -89,102 +89,104 @@ class ManagedProcess:
                 *self._arguments,
                 env=self._environment,
                 start_new_session=True,
-                pass_fds=fds,
+                pass_fds=[shared.fileno() for shared in self._sockets],
             )
             self.last_exit = await self.process.wait()
             self.ready.clear()
-            if not self._asked:
-                await self._fallen(clock() - self._begun)
+            if not self._is_stopping:
+                await self._handle_crash(clock() - self._started)
         self.state = ProcessState.ENDED
         self._probe.close()
 
-    async def _fallen(self, lived: float) -> None:
+    async def _handle_crash(self, uptime: float) -> None:
+        """Report the crash, and wait until the restart is due or ordered."""
         self.restarts += 1
-        self._deaths = self._policy.deaths(self._deaths, lived)
-        pause, loop = self._policy.pause(self._deaths), self._policy.is_loop(self._deaths)
-        self.state = ProcessState.CRASH_LOOP if loop else ProcessState.PAUSED
-        self.problems = [f"ended with {self.last_exit}, {self._deaths} times in a row"]
-        told = "a process falls again and again; see its last lines above, then: integrahub fleet restart"
-        _log.error(
-            told if loop else "a process ended and is started again",
-            action="crash_loop" if loop else "restart",
-            of=self.name,
-            code=self.last_exit,
-            deaths=self._deaths,
-            pause=pause,
-        )
-        await self._fell()
+        self._crashes = self._policy.count_crashes(self._crashes, uptime)
+        delay, is_loop = self._policy.delay(self._crashes), self._policy.is_crash_loop(self._crashes)
+        self.state = ProcessState.CRASH_LOOP if is_loop else ProcessState.PAUSED
+        self.problems = [f"ended with exit code {self.last_exit}, {self._crashes} times in a row"]
+        self._log_crash(delay, is_loop=is_loop)
+        await self._on_exit()
         try:
-            await asyncio.wait_for(self._order.wait(), pause)
-            self._deaths = 0
+            await asyncio.wait_for(self._restart_order.wait(), delay)
+            self._crashes = 0
         except TimeoutError:
             pass
-        self._order.clear()
+        self._restart_order.clear()
 
-    async def look(self, http: httpx.AsyncClient) -> None:
-        """Ask how the process is; one that stays deaf is ended, and so started again."""
-        if not self.alive or self._asked:
+    def _log_crash(self, delay: float | None, *, is_loop: bool) -> None:
+        fields = {"process": self.name, "code": self.last_exit, "crashes": self._crashes, "delay": delay}
+        if is_loop:
+            advice = "process in a crash loop; see its last log lines, then run: integrahub fleet restart"
+            _log.error(advice, action="crash_loop", **fields)
+        else:
+            _log.error("process ended unexpectedly, restarting it", action="restart", **fields)
+
+    async def probe(self, http: httpx.AsyncClient) -> None:
+        """Update the state by liveness and readiness; kill the process if it is unresponsive."""
+        if not self.is_alive or self._is_stopping:
             return
         try:
-            answer = (await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PATIENCE)).json()
-            told, why = list(answer["live"]), list(answer["ready"])
+            answer = (await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PROBE_TIMEOUT_SECONDS)).json()
+            not_live, not_ready = list(answer["live"]), list(answer["ready"])
         except (httpx.HTTPError, ValueError, KeyError):
-            told, why = ["it does not answer"], []
-        live, ready = not told, not told and not why
-        self._deaf = 0 if live else self._deaf + 1
-        if self.alive and not self._asked:
-            started = self.state is ProcessState.STARTING and not ready
-            self.state = ProcessState.READY if ready else ProcessState.STARTING if started else ProcessState.UNREADY
-            self.problems = told + why
-            (self.ready.set if ready else self.ready.clear)()
-            await self._end_when_deaf()
+            not_live, not_ready = ["no answer to its probe"], []
+        is_ready = not not_live and not not_ready
+        self._failed_probes = self._failed_probes + 1 if not_live else 0
+        if self.is_alive and not self._is_stopping:
+            is_starting = self.state is ProcessState.STARTING and not is_ready
+            other = ProcessState.STARTING if is_starting else ProcessState.UNREADY
+            self.state = ProcessState.READY if is_ready else other
+            self.problems = not_live + not_ready
+            (self.ready.set if is_ready else self.ready.clear)()
+            self._kill_if_unresponsive()
 
-    async def _end_when_deaf(self) -> None:
-        age = asyncio.get_running_loop().time() - self._begun
-        if self._deaf >= _DEAF and age > _GRACE and self.process:
-            _log.error("a process does not answer and is ended", action="kill_unresponsive", of=self.name)
+    def _kill_if_unresponsive(self) -> None:
+        age = asyncio.get_running_loop().time() - self._started
+        if self._failed_probes >= _MAX_FAILED_PROBES and age > _START_GRACE_SECONDS and self.process:
+            _log.error("process unresponsive, killing it", action="kill_unresponsive", process=self.name)
             self.process.kill()
 
-    async def counts(self, http: httpx.AsyncClient) -> Counts:
-        """What the process counted since it started."""
-        return decode((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PATIENCE)).content)
+    async def fetch_counts(self, http: httpx.AsyncClient) -> Counts:
+        """Return the metrics that the process counted since its start."""
+        return decode((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PROBE_TIMEOUT_SECONDS)).content)
 
     async def restart(self) -> None:
-        """Let the process end what it began, and start another in its place; ends a crash loop too."""
-        self._deaths = 0
-        if not self.alive:
-            self._order.set()
+        """Drain the process and start another; in a crash loop, start one at once."""
+        self._crashes = 0
+        if not self.is_alive:
+            self._restart_order.set()
             return
         await self._stop(None)
 
-    async def end(self, patience: float | None) -> None:
-        """Drain for good; after `patience` seconds insist, None: never, since it may hold a chunk."""
-        self._ending = True
-        self._order.set()
-        if self.alive:
-            await self._stop(patience)
-        await self._keeping
+    async def end(self, timeout: float | None) -> None:
+        """Drain the process for good. Kill it after `timeout` seconds; None: never, since it may hold a chunk."""
+        self._is_ending = True
+        self._restart_order.set()
+        if self.is_alive:
+            await self._stop(timeout)
+        await self._supervision
 
-    async def _stop(self, patience: float | None) -> None:
+    async def _stop(self, timeout: float | None) -> None:
         assert self.process is not None
-        process, self._asked, self.state = self.process, True, ProcessState.DRAINING
+        process, self._is_stopping, self.state = self.process, True, ProcessState.DRAINING
         self.ready.clear()
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), patience)
+            await asyncio.wait_for(process.wait(), timeout)
         except TimeoutError:
-            _log.error("a process did not end in time and is killed", action="kill", of=self.name)
+            _log.error("process did not stop in time, killing it", action="kill", process=self.name)
             process.kill()
             await process.wait()
 
-    def told(self) -> dict[str, Any]:
-        """The place as `fleet status` shows it."""
-        running = self.process.pid if self.process and self.alive else None
+    def status(self) -> dict[str, Any]:
+        """Return the fields that `fleet status` shows."""
+        pid = self.process.pid if self.process and self.is_alive else None
         return {
             "name": self.name,
             "state": str(self.state),
-            "pid": running,
-            "up_seconds": round(time() - self.started_at) if running and self.started_at else None,
+            "pid": pid,
+            "up_seconds": round(time() - self.started_at) if pid and self.started_at else None,
             "restarts": self.restarts,
             "last_exit": self.last_exit,
             "port": self.port,

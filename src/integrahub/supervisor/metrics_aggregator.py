@@ -1,4 +1,4 @@
-"""What all processes of this machine counted, those that are gone included, kept so that it never goes backwards."""
+"""Sum of the metrics of all processes of this machine, over restarts, so that no counter decreases."""
 
 import asyncio
 import os
@@ -15,66 +15,68 @@ from integrahub.telemetry.metrics.pipeline import PRODUCTS_SETTLED
 from integrahub.telemetry.snapshots import Counts, SnapshotAggregator
 
 _FILE = "counts.json"
-_MOMENT = 3.0  # seconds: what a process counted since is lost when it is killed
+_COLLECT_INTERVAL_SECONDS = 3.0  # a process that is killed loses at most the counts of this time
 _log = structlog.get_logger()
 
 
 class MetricsAggregator:
-    """Asks each process now and then, so that little is lost of one that dies. Kept in `folder` before it is told."""
+    """Collects the counts of each process at an interval. Their sum is saved in `folder` before each scrape."""
 
-    def __init__(self, gauges: MetricsScrape, folder: Path) -> None:
-        self._gauges = gauges
+    def __init__(self, scrape: MetricsScrape, folder: Path) -> None:
+        self._scrape = scrape
         self._file = folder / _FILE
-        self._together = SnapshotAggregator(_read(self._file))
-        self._looked_at = float("-inf")
+        self._snapshots = SnapshotAggregator(_load(self._file))
+        self._collected_at = float("-inf")
 
-    async def look(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
-        """Ask all; of one that does not answer what it told before stands, of one that is gone it stays."""
+    async def collect(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> None:
+        """Collect the counts of all processes. A process that does not answer, or has ended, keeps its last counts."""
         if instruments.is_disabled():
             return
-        self._looked_at = monotonic()
-        asked = {_name(child): child.counts(http) for child in children if child.alive}
-        for name, told in zip(asked, await asyncio.gather(*asked.values(), return_exceptions=True), strict=True):
-            if not isinstance(told, BaseException):
-                self._together.update(name, told)
-        self._together.update(f"fleet {os.getpid()}", self._gauges.own())
-        self._together.keep_only([*map(_name, (child for child in children if child.alive)), f"fleet {os.getpid()}"])
+        self._collected_at = monotonic()
+        alive = {_key(process): process for process in processes if process.is_alive}
+        requests = [process.fetch_counts(http) for process in alive.values()]
+        for key, counts in zip(alive, await asyncio.gather(*requests, return_exceptions=True), strict=True):
+            if not isinstance(counts, BaseException):
+                self._snapshots.update(key, counts)
+        own = f"fleet {os.getpid()}"
+        self._snapshots.update(own, self._scrape.own())
+        self._snapshots.keep_only([*(_key(process) for process in processes if process.is_alive), own])
 
-    async def glance(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> None:
-        """Ask all, unless that was done a moment ago."""
-        if monotonic() - self._looked_at >= _MOMENT:
-            await self.look(children, http)
+    async def collect_if_due(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> None:
+        """Collect, unless the last collection is younger than the interval."""
+        if monotonic() - self._collected_at >= _COLLECT_INTERVAL_SECONDS:
+            await self.collect(processes, http)
 
-    async def applied(self, children: list[ManagedProcess], http: httpx.AsyncClient) -> int:
-        """Records all workers ever settled, as of now."""
-        await self.look(children, http)
-        return int(sum(vector[0] for vector in self._together.total().get(PRODUCTS_SETTLED.name, {}).values()))
+    async def count_applied(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> int:
+        """Collect, and return the number of records that all workers have ever settled."""
+        await self.collect(processes, http)
+        return int(sum(vector[0] for vector in self._snapshots.total().get(PRODUCTS_SETTLED.name, {}).values()))
 
-    async def told(self, waits: float) -> bytes:
-        """The exposition of the machine, for one who waits so many seconds."""
-        self.keep()
-        return await self._gauges.told(self._together.total(), exposition.of_process(), waits)
+    async def render(self, timeout: float) -> bytes:
+        """Return the exposition of this machine; `timeout` is the scraper's, in seconds."""
+        self.save()
+        return await self._scrape.told(self._snapshots.total(), exposition.of_process(), timeout)
 
-    def keep(self) -> None:
-        """Write what a successor begins with."""
-        fresh = self._file.with_suffix(".fresh")
+    def save(self) -> None:
+        """Save the counters, from which the next supervisor continues."""
+        temporary = self._file.with_suffix(".fresh")
         try:
-            fresh.write_bytes(snapshots.encode(self._together.counters()))
-            fresh.replace(self._file)
+            temporary.write_bytes(snapshots.encode(self._snapshots.counters()))
+            temporary.replace(self._file)
         except OSError as error:
-            _log.warning("the counts could not be kept; a restart begins at 0", action="keep_counts", error=str(error))
+            _log.warning("cannot save counters, a restart will reset them", action="save_counts", error=str(error))
 
 
-def _name(child: ManagedProcess) -> str:
-    assert child.process is not None
-    return f"{child.name} {child.process.pid}"
+def _key(process: ManagedProcess) -> str:
+    assert process.process is not None
+    return f"{process.name} {process.process.pid}"
 
 
-def _read(file: Path) -> Counts:
+def _load(file: Path) -> Counts:
     try:
         return snapshots.decode(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        _log.warning("the counts kept cannot be read; they begin at 0", action="keep_counts", error=str(error))
+        _log.warning("cannot read saved counters, starting from 0", action="load_counts", error=str(error))
         return {}

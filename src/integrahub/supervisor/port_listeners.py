@@ -1,4 +1,4 @@
-"""Who listens on a port of this machine, as /proc tells it; nothing where there is no /proc."""
+"""Processes that listen on a port of this machine, read from /proc; none where there is no /proc."""
 
 import os
 from collections.abc import Iterator
@@ -6,16 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrahub.supervisor import state_file as place
+from integrahub.supervisor.state_file import read_live_pid
 
-_LISTEN = "0A"  # the state of a listening socket in /proc/net/tcp
+_LISTEN = "0A"  # state of a listening socket in /proc/net/tcp
+_MAX_COMMAND_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A process with a listening socket; `folder` is the data folder of an IntegraHub, None where it is not known.
+    """A process with a listening socket; `folder` is the data folder of a hub, None if unknown.
 
-    `is_running`: it is a hub that goes on. One that starts, or ends, is not announced in its folder.
+    `is_running`: a hub with a state file in its folder. A hub that starts or stops has none.
     """
 
     pid: int
@@ -25,29 +26,30 @@ class Listener:
     folder: Path | None = None
 
     def __str__(self) -> str:
-        kept = f" on {self.folder}" if self.folder else ""
-        return f"IntegraHub{kept} (process {self.pid})" if self.is_hub else f"process {self.pid} ({self.command})"
+        on_folder = f" on {self.folder}" if self.folder else ""
+        return f"IntegraHub{on_folder} (process {self.pid})" if self.is_hub else f"process {self.pid} ({self.command})"
 
 
-def listener_on(port: int) -> Listener | None:
-    """Return who listens on the port; None when nobody does, or a process that this account may not look at."""
-    inodes = set(_inodes(port))
-    holders = [pid for pid in _processes() if inodes & set(_sockets(pid))] if inodes else []
-    hubs = [pid for pid in holders if _is_hub(pid)]
+def find_listener(port: int) -> Listener | None:
+    """Return the process that listens on the port; None if there is none, or one that this account may not inspect."""
+    inodes = set(_listening_inodes(port))
+    pids = [pid for pid in _list_pids() if inodes & set(_sockets(pid))] if inodes else []
+    hubs = [pid for pid in pids if _is_hub(pid)]
     if not hubs:
-        return Listener(holders[0], _command(holders[0])) if holders else None
-    folder = next((folder for folder in map(_folder, hubs) if folder), None)
-    announced = place.announced_pid(folder) if folder else None
-    is_running = announced in hubs
-    return Listener(announced if is_running and announced else hubs[0], "integrahub", True, is_running, folder)
+        return Listener(pids[0], _command(pids[0])) if pids else None
+    folder = next((folder for folder in map(_data_folder, hubs) if folder), None)
+    supervisor = read_live_pid(folder) if folder else None
+    is_running = supervisor in hubs
+    pid = supervisor if is_running and supervisor else hubs[0]
+    return Listener(pid, "integrahub", is_hub=True, is_running=is_running, folder=folder)
 
 
-def may_let_go(holder: Listener | None) -> bool:
-    """Return whether a port may be free in a moment: a hub that starts or ends has it, or that cannot be seen."""
+def may_release_port(holder: Listener | None) -> bool:
+    """Return whether the port may soon be free: a starting or stopping hub holds it, or the holder is unknown."""
     return holder.is_hub and not holder.is_running if holder else not Path("/proc/net/tcp").exists()
 
 
-def _inodes(port: int) -> Iterator[str]:
+def _listening_inodes(port: int) -> Iterator[str]:
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text().splitlines()[1:]
@@ -59,7 +61,7 @@ def _inodes(port: int) -> Iterator[str]:
                 yield f"socket:[{fields[9]}]"
 
 
-def _processes() -> list[int]:
+def _list_pids() -> list[int]:
     try:
         return sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
     except OSError:
@@ -67,7 +69,7 @@ def _processes() -> list[int]:
 
 
 def _sockets(pid: int) -> Iterator[str]:
-    with suppress(OSError):  # it ended, or is another account's
+    with suppress(OSError):  # the process ended, or belongs to another account
         for descriptor in os.listdir(f"/proc/{pid}/fd"):
             with suppress(FileNotFoundError):
                 yield os.readlink(f"/proc/{pid}/fd/{descriptor}")
@@ -85,16 +87,16 @@ def _is_hub(pid: int) -> bool:
 
 
 def _command(pid: int) -> str:
-    return " ".join(_arguments(pid))[:80] or "unknown"
+    return " ".join(_arguments(pid))[:_MAX_COMMAND_CHARACTERS] or "unknown"
 
 
-def _folder(pid: int) -> Path | None:
-    """The folder that a fleet names to its processes."""
+def _data_folder(pid: int) -> Path | None:
+    """Return the data folder in the environment that a supervisor gave to this process."""
     try:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return None
-    found = dict(variable.split(b"=", 1) for variable in variables if b"=" in variable)
-    if b"INTEGRAHUB_PARENT_PID" not in found or b"INTEGRAHUB_DATA_DIR" not in found:
+    environment = dict(variable.split(b"=", 1) for variable in variables if b"=" in variable)
+    if b"INTEGRAHUB_PARENT_PID" not in environment or b"INTEGRAHUB_DATA_DIR" not in environment:
         return None
-    return Path(os.fsdecode(found[b"INTEGRAHUB_DATA_DIR"]))
+    return Path(os.fsdecode(environment[b"INTEGRAHUB_DATA_DIR"]))

@@ -1,4 +1,4 @@
-"""Processes of one role: grown, shrunk and restarted one by one."""
+"""A group of equal processes: scaled up and down, restarted one by one, drained."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,60 +9,61 @@ import structlog
 from integrahub.supervisor.autoscaler import ReplicaRange
 from integrahub.supervisor.managed_process import ManagedProcess, ProcessState
 
-_READY = 120.0  # seconds a restarted process may take until the next one's turn comes anyway
+_READY_TIMEOUT_SECONDS = 120.0  # of a restarted process; then the next one is restarted anyway
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class ProcessGroup:
-    """`step` names it; `make` starts the process of a slot. Slots are filled from 0 and freed from the top."""
+    """Processes of one step, by slot; `start` starts that of a slot. Slots are filled from 0 and freed from the top."""
 
     step: str
-    span: ReplicaRange
-    make: Callable[[int], ManagedProcess]
-    children: dict[int, ManagedProcess] = field(default_factory=dict)
-    _leaving: dict[ManagedProcess, asyncio.Task[None]] = field(default_factory=dict)
+    replicas: ReplicaRange
+    start: Callable[[int], ManagedProcess]
+    processes: dict[int, ManagedProcess] = field(default_factory=dict)
+    _draining: dict[ManagedProcess, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
-        """Processes wanted now; those that drain have been taken off."""
-        return len(self.children)
+        """Number of processes, without those that drain."""
+        return len(self.processes)
 
-    def everyone(self) -> list[ManagedProcess]:
-        """All that are there, also those that drain."""
-        return [*self.children.values(), *self._leaving]
+    def list_all(self) -> list[ManagedProcess]:
+        """Return all processes, with those that drain."""
+        return [*self.processes.values(), *self._draining]
 
-    def resize(self, wanted: int) -> None:
-        """Start what is missing; the last ones drain in the background, for as long as what they hold takes."""
-        for slot in range(wanted):
-            if slot not in self.children and self.make_room(slot):
-                self.children[slot] = self.make(slot)
-        for slot in [slot for slot in self.children if slot >= wanted]:
-            child = self.children.pop(slot)
-            self._leaving[child] = asyncio.create_task(self._let_go(child))
+    def resize(self, count: int) -> None:
+        """Start missing processes; drain surplus ones in the background, without a time limit."""
+        for slot in range(count):
+            if slot not in self.processes and self._is_free(slot):
+                self.processes[slot] = self.start(slot)
+        for slot in [slot for slot in self.processes if slot >= count]:
+            process = self.processes.pop(slot)
+            self._draining[process] = asyncio.create_task(self._drain(process))
 
-    def make_room(self, slot: int) -> bool:
-        """Whether nobody of that slot's name still drains: a name is of one live process."""
-        return all(not child.name.endswith(f" {slot}") for child in self._leaving)
+    def _is_free(self, slot: int) -> bool:
+        # A worker's name must be unique, so a slot is free only after its last process has drained.
+        return all(not process.name.endswith(f" {slot}") for process in self._draining)
 
-    async def _let_go(self, child: ManagedProcess) -> None:
-        await child.end(None)
-        self._leaving.pop(child, None)
+    async def _drain(self, process: ManagedProcess) -> None:
+        await process.end(None)
+        self._draining.pop(process, None)
 
     async def roll(self) -> None:
-        """Restart one after another, each once the one before is ready again."""
-        for child in list(self.children.values()):
-            if child.state is ProcessState.ENDED:
+        """Restart one process after another, each after the last one is ready."""
+        for process in list(self.processes.values()):
+            if process.state is ProcessState.ENDED:
                 continue
-            _log.info("a process is restarted by order", action="roll", of=child.name)
-            await child.restart()
+            _log.info("rolling restart of a process", action="roll", process=process.name)
+            await process.restart()
             try:
-                await asyncio.wait_for(child.ready.wait(), _READY)
+                await asyncio.wait_for(process.ready.wait(), _READY_TIMEOUT_SECONDS)
             except TimeoutError:
-                _log.error("a restarted process is not ready", action="roll", of=child.name, state=str(child.state))
+                state = str(process.state)
+                _log.error("process not ready after its restart", action="roll", process=process.name, state=state)
 
-    async def end(self, patience: float) -> None:
-        """Drain all at once; after `patience` seconds insist."""
-        leaving = [child.end(patience) for child in self.everyone()]
-        self.children = {}
-        await asyncio.gather(*leaving)
+    async def end(self, timeout: float) -> None:
+        """Drain all processes at once; kill them after `timeout` seconds."""
+        ending = [process.end(timeout) for process in self.list_all()]
+        self.processes = {}
+        await asyncio.gather(*ending)

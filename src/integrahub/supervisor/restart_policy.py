@@ -1,33 +1,33 @@
-"""When a process that ended unasked is started again, decided purely: the fleet does the waiting and the starting."""
+"""Delays before the restart of a process that ended unexpectedly. No I/O: the supervisor waits and starts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """Growing pauses; the `loop`-th death in a row makes a crash loop, tried slowly a few times, then left. Seconds.
+    """Growing delays; then a crash loop with slow restarts; then none until an operator orders one. Times in seconds.
 
-    Deaths are in a row unless the process lived longer than `steady` between them.
+    Crashes count as consecutive unless the process ran longer than `stable_after` between them.
     """
 
-    first: float = 0.2
-    longest: float = 30.0
-    steady: float = 60.0
-    loop: int = 6
-    slow: float = 300.0
-    slow_tries: int = 5
+    first_delay: float = 0.2
+    max_delay: float = 30.0
+    stable_after: float = 60.0
+    crash_loop_after: int = 6  # consecutive crashes
+    crash_loop_delay: float = 300.0
+    crash_loop_restarts: int = 5
 
-    def deaths(self, before: int, lived: float) -> int:
-        """Deaths in a row, after another one that came `lived` seconds after the start."""
-        return 1 if lived > self.steady else before + 1
+    def count_crashes(self, before: int, uptime: float) -> int:
+        """Return the number of consecutive crashes after another one, `uptime` seconds after the start."""
+        return 1 if uptime > self.stable_after else before + 1
 
-    def is_loop(self, deaths: int) -> bool:
-        """Whether so many deaths in a row are a crash loop, which is told to people."""
-        return deaths >= self.loop
+    def is_crash_loop(self, crashes: int) -> bool:
+        """Return whether that many consecutive crashes are a crash loop, which is reported to operators."""
+        return crashes >= self.crash_loop_after
 
-    def pause(self, deaths: int) -> float | None:
-        """Seconds until the next start after so many deaths in a row; None: only a person's order starts it."""
-        tries = deaths - self.loop
-        if tries < 0:
-            return min(self.longest, self.first * 2.0 ** (deaths - 1))
-        return self.slow * 2.0**tries if tries < self.slow_tries else None
+    def delay(self, crashes: int) -> float | None:
+        """Return the seconds until the next start; None: only an operator's order restarts the process."""
+        restarts = crashes - self.crash_loop_after
+        if restarts < 0:
+            return min(self.max_delay, self.first_delay * 2.0 ** (crashes - 1))
+        return self.crash_loop_delay * 2.0**restarts if restarts < self.crash_loop_restarts else None

@@ -1,4 +1,4 @@
-"""Where a running fleet is found: a small file in the data folder with its pid and the port it answers on."""
+"""State file of a running supervisor: its pid and port, in the data folder, for the verbs that find it there."""
 
 import json
 import os
@@ -15,25 +15,25 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.settings.model import Settings
 
 _FILE = "fleet.json"
-_RESTART = "fleet.restart"  # there from the order to the signal that brings it
-_PATIENCE = 10.0  # seconds
+_RESTART_FILE = "fleet.restart"  # exists from the order until its SIGHUP is handled
+_STATUS_TIMEOUT_SECONDS = 10.0
 
 
 @contextmanager
-def announced(settings: Settings, probe: socket.socket) -> Iterator[None]:
-    """The file while the block runs."""
+def publish_state(settings: Settings, probe: socket.socket) -> Iterator[None]:
+    """Keep the state file in the data folder while the block runs."""
     path = settings.data_dir / _FILE
-    fresh = path.with_name(f".{_FILE}.{os.getpid()}")
-    fresh.write_text(json.dumps({"pid": os.getpid(), "port": probe.getsockname()[1]}))
-    fresh.replace(path)
+    temporary = path.with_name(f".{_FILE}.{os.getpid()}")
+    temporary.write_text(json.dumps({"pid": os.getpid(), "port": probe.getsockname()[1]}))
+    temporary.replace(path)
     try:
         yield
     finally:
         path.unlink(missing_ok=True)
 
 
-def announced_pid(folder: Path) -> int | None:
-    """Return the pid of the fleet that says it runs on the folder; None when it is gone or about to end."""
+def read_live_pid(folder: Path) -> int | None:
+    """Return the pid in the state file; None if there is no file or no such process."""
     try:
         pid = int(json.loads((folder / _FILE).read_text())["pid"])
         os.kill(pid, 0)
@@ -44,39 +44,39 @@ def announced_pid(folder: Path) -> int | None:
     return pid
 
 
-def withdraw(settings: Settings) -> None:
-    """Say that this fleet is about to end."""
+def remove_state(settings: Settings) -> None:
+    """Remove the state file of this supervisor, which is about to end."""
     (settings.data_dir / _FILE).unlink(missing_ok=True)
 
 
-def ask_restart(folder: Path) -> None:
-    """Tell the fleet on the folder to restart its processes; ConfigurationError when none answers."""
-    pid = pid_of(folder)
-    (folder / _RESTART).touch()
+def request_restart(folder: Path) -> None:
+    """Order the supervisor of the folder to restart its processes. Raises ConfigurationError if none answers."""
+    pid = find_pid(folder)
+    (folder / _RESTART_FILE).touch()
     os.kill(pid, signal.SIGHUP)
 
 
-def take_restart(settings: Settings) -> bool:
-    """Return whether a restart was asked for, once."""
+def consume_restart_request(settings: Settings) -> bool:
+    """Return whether a restart was ordered, and forget the order."""
     try:
-        (settings.data_dir / _RESTART).unlink()
+        (settings.data_dir / _RESTART_FILE).unlink()
     except OSError:
         return False
     return True
 
 
-def pid_of(folder: Path) -> int:
-    """The pid of the fleet that runs on the folder, once it has answered; ConfigurationError when none does."""
-    status_of(folder)
+def find_pid(folder: Path) -> int:
+    """Return the pid of the supervisor of the folder. Raises ConfigurationError if none answers."""
+    fetch_status(folder)
     return int(json.loads((folder / _FILE).read_text())["pid"])
 
 
-def status_of(folder: Path) -> dict[str, Any]:
-    """What the fleet on the folder tells; ConfigurationError when none answers."""
+def fetch_status(folder: Path) -> dict[str, Any]:
+    """Return the status of the supervisor of the folder. Raises ConfigurationError if none answers."""
     try:
         port = int(json.loads((folder / _FILE).read_text())["port"])
-        answer = httpx.get(f"http://127.0.0.1:{port}/status", timeout=_PATIENCE, trust_env=False)
-        return dict(answer.json())
+        url = f"http://127.0.0.1:{port}/status"
+        return dict(httpx.get(url, timeout=_STATUS_TIMEOUT_SECONDS, trust_env=False).json())
     except (OSError, ValueError, KeyError, httpx.HTTPError):
         raise ConfigurationError(
             f"No fleet runs on {folder.absolute()}. Start one with `integrahub up` or `integrahub fleet`, or name its "

@@ -1,4 +1,4 @@
-"""The supervisor: groups of processes, looked at, scaled, restarted one by one on SIGHUP, drained in the end."""
+"""Supervisor of a machine's processes: probe, scale, restart one by one on SIGHUP, drain at the end."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import httpx
 import structlog
 
 from integrahub.db.monitoring import backlog, workers
-from integrahub.db.tenancy import DatabaseRole as Login
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY
 from integrahub.domain.errors import IntegraHubError
 from integrahub.domain.events import CHUNKS_READY
@@ -20,99 +20,110 @@ from integrahub.supervisor.autoscaler import ApiScaling, StabilizationWindow, Up
 from integrahub.supervisor.managed_process import ManagedProcess, ProcessState
 from integrahub.supervisor.metrics_aggregator import MetricsAggregator
 from integrahub.supervisor.process_group import ProcessGroup
-from integrahub.supervisor.process_specs import ProcessSpec, environment_of, name_of, roles, static_membership
+from integrahub.supervisor.process_specs import (
+    ProcessSpec,
+    build_environment,
+    list_process_specs,
+    static_membership,
+    worker_name,
+)
 from integrahub.telemetry.probe_server import Answer, Probes, as_json
 
-DRAIN = 25.0  # seconds a process may take to end what it began when all stop
-_LOOK = 1.0  # seconds between looks at each process
+DRAIN_TIMEOUT_SECONDS = 25.0
+_PROBE_INTERVAL_SECONDS = 1.0
+_START_PROBE_INTERVAL_SECONDS = 0.2  # while a process starts
 _log = structlog.get_logger()
 
 
 class Supervisor:
-    """Keeps the processes of `hub.settings` alive; `shared` is the API's listening socket, `url_of` gives our database
-    as processes of a login reach it, None where they find it by themselves; `port` is the fleet's own."""
+    """Keeps the processes that `hub.settings` ask for running.
 
-    def __init__(self, hub: Hub, shared: socket.socket, port: int, url_of: Callable[[Login], str | None]) -> None:
+    `api_socket` is the listening socket of all API processes, `port` that of the supervisor's own probes. `url_of`
+    returns the URL of the embedded database for a role, or None if the processes read DATABASE_URL themselves.
+    """
+
+    def __init__(
+        self, hub: Hub, api_socket: socket.socket, port: int, url_of: Callable[[DatabaseRole], str | None]
+    ) -> None:
         self._hub = hub
-        self._shared = shared
-        self._environments = {login: environment_of(hub.settings, login, url_of(login), port) for login in Login}
-        self.groups = {role.step: ProcessGroup(role.step, role.span, self._maker(role)) for role in roles(hub.settings)}
-        self._upserts, self._apis = self._scalings()
-        self._totals, self._usage = (
-            MetricsAggregator(hub.metrics_scrape(), hub.settings.data_dir),
-            ApiUsage(hub.settings.api_memory),
-        )
-        self._seen: dict[str, Any] = {}
+        self._api_socket = api_socket
+        self._environments = {role: build_environment(hub.settings, role, url_of(role), port) for role in DatabaseRole}
+        specs = list_process_specs(hub.settings)
+        self.groups = {spec.step: ProcessGroup(spec.step, spec.replicas, self._starter(spec)) for spec in specs}
+        self._upsert_scaling, self._api_scaling = self._build_scalings()
+        self._metrics = MetricsAggregator(hub.metrics_scrape(), hub.settings.data_dir)
+        self._api_usage = ApiUsage(hub.settings.api_memory)
+        self._samples: dict[str, Any] = {}
         self._rolling = asyncio.Lock()
         for group in self.groups.values():
-            group.resize(group.span.minimum)
+            group.resize(group.replicas.minimum)
 
-    def _scalings(self) -> tuple[UpsertScaling, ApiScaling]:
-        asked = self._hub.settings
+    def _build_scalings(self) -> tuple[UpsertScaling, ApiScaling]:
+        settings = self._hub.settings
         upserts = UpsertScaling(
-            self.groups["upsert"].span,
-            add_over=asked.scale_add_over,
-            remove_under=asked.scale_remove_under,
-            drain=asked.scale_drain_seconds,
-            held=UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION,
-            calm=StabilizationWindow(remove_pause=asked.scale_pause),
+            self.groups["upsert"].replicas,
+            add_over=settings.scale_add_over,
+            remove_under=settings.scale_remove_under,
+            drain=settings.scale_drain_seconds,
+            in_flight=UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION,
+            stabilization=StabilizationWindow(remove_cooldown=settings.scale_pause),
         )
-        calm = StabilizationWindow(remove_pause=asked.scale_pause)
-        return upserts, ApiScaling(self.groups["api"].span, asked.api_add_over, asked.api_remove_under, calm)
+        window = StabilizationWindow(remove_cooldown=settings.scale_pause)
+        replicas = self.groups["api"].replicas
+        return upserts, ApiScaling(replicas, settings.api_add_over, settings.api_remove_under, window)
 
-    def _maker(self, role: ProcessSpec) -> Any:
-        shared, environment = self._shared if role.step == "api" else None, self._environments[role.login]
+    def _starter(self, spec: ProcessSpec) -> Callable[[int], ManagedProcess]:
+        api_socket = self._api_socket if spec.step == "api" else None
 
-        async def fell() -> None:
+        async def count_restart() -> None:
             try:
-                await workers.count_restart(self._hub.database, role.step)
+                await workers.count_restart(self._hub.database, spec.step)
             except IntegraHubError as error:
-                _log.warning("a restart could not be counted", action="count_restart", error=str(error))
+                _log.warning("cannot count a restart", action="count_restart", error=str(error))
 
-        def make(slot: int) -> ManagedProcess:
-            own = environment | static_membership(role, slot)
-            return ManagedProcess(name_of(role, slot), list(role.arguments), own, fell, shared=shared)
+        def start(slot: int) -> ManagedProcess:
+            environment = self._environments[spec.role] | static_membership(spec, slot)
+            name = worker_name(spec, slot)
+            return ManagedProcess(name, list(spec.arguments), environment, count_restart, api_socket=api_socket)
 
-        return make
+        return start
 
-    async def run(self, stop: asyncio.Event, again: asyncio.Event) -> None:
-        """Until `stop`; each time `again` is set, restart every process in turn."""
-        # Processes of this machine: no proxy of the environment, no certificates.
+    async def run(self, stop: asyncio.Event, restart: asyncio.Event) -> None:
+        """Supervise until `stop`, then drain; restart every process in turn each time `restart` is set."""
+        # The processes are local: no proxy, no certificates.
         async with httpx.AsyncClient(trust_env=False, verify=False) as http:
-            rounds = [self._watch(http), self._scale(http), self._roll(again)]
-            tasks = [asyncio.create_task(round_) for round_ in rounds]
+            loops = [self._probe_all(http), self._scale(http), self._roll(restart)]
+            tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in [stopped, *tasks]:
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            await self._totals.look(self._everyone(), http)
-            await asyncio.gather(*(group.end(DRAIN) for group in self.groups.values()))
-            self._totals.keep()
-        for fault in ended:
-            if isinstance(fault, Exception):
-                raise fault
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await self._metrics.collect(self._list_all(), http)
+            await asyncio.gather(*(group.end(DRAIN_TIMEOUT_SECONDS) for group in self.groups.values()))
+            self._metrics.save()
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
 
-    async def _watch(self, http: httpx.AsyncClient) -> None:
+    async def _probe_all(self, http: httpx.AsyncClient) -> None:
         while True:
-            await asyncio.gather(*(child.look(http) for child in self._everyone()))
-            await self._totals.glance(self._everyone(), http)
-            await asyncio.sleep(min(_LOOK, 0.2) if any(self._starting()) else _LOOK)
+            await asyncio.gather(*(process.probe(http) for process in self._list_all()))
+            await self._metrics.collect_if_due(self._list_all(), http)
+            is_starting = any(process.state is ProcessState.STARTING for process in self._list_all())
+            await asyncio.sleep(_START_PROBE_INTERVAL_SECONDS if is_starting else _PROBE_INTERVAL_SECONDS)
 
-    def _starting(self) -> list[ManagedProcess]:
-        return [child for child in self._everyone() if child.state is ProcessState.STARTING]
+    def _list_all(self) -> list[ManagedProcess]:
+        return [process for group in self.groups.values() for process in group.list_all()]
 
-    def _everyone(self) -> list[ManagedProcess]:
-        return [child for group in self.groups.values() for child in group.everyone()]
-
-    async def _roll(self, again: asyncio.Event) -> None:
+    async def _roll(self, restart: asyncio.Event) -> None:
         while True:
-            await again.wait()
-            again.clear()
+            await restart.wait()
+            restart.clear()
             async with self._rolling:
                 for group in self.groups.values():
                     await group.roll()
-                _log.info("every process was restarted", action="rolled")
+                _log.info("rolling restart finished", action="rolled")
 
     async def _scale(self, http: httpx.AsyncClient) -> None:
         while True:
@@ -122,49 +133,58 @@ class Supervisor:
             try:
                 await self._scale_upserts(http)
             except IntegraHubError as error:
-                _log.warning("the backlog cannot be seen; nothing is scaled", action="scale", error=str(error))
+                _log.warning("cannot read the backlog, not scaling", action="scale", error=str(error))
             self._scale_apis()
 
     async def _scale_upserts(self, http: httpx.AsyncClient) -> None:
         group = self.groups["upsert"]
         waiting, lag = await backlog.by_step(self._hub.database), await self._hub.bus.lag(CHUNKS_READY)
-        applied = await self._totals.applied(self._everyone(), http)
-        look = UpsertLoad(monotonic(), group.count, waiting["upsert"], lag, applied)
-        wanted = self._upserts.decide(look)
-        _log.debug("the backlog was looked at", action="look", backlog=look.backlog, lag=lag, applied=applied)
-        self._seen |= {"backlog": waiting, "lag": lag, "applied": applied, "drain": self._upserts.drain_seconds(look)}
-        self._resize(group, wanted, backlog=look.backlog, lag=lag, applied=applied)
+        applied = await self._metrics.count_applied(self._list_all(), http)
+        load = UpsertLoad(monotonic(), group.count, waiting["upsert"], lag, applied)
+        count = self._upsert_scaling.decide(load)
+        _log.debug("load of upsert workers", action="sample_load", backlog=load.backlog, lag=lag, applied=applied)
+        drain = self._upsert_scaling.drain_seconds(load)
+        self._samples |= {"backlog": waiting, "lag": lag, "applied": applied, "drain": drain}
+        self._resize(group, count, backlog=load.backlog, lag=lag, applied=applied)
 
     def _scale_apis(self) -> None:
         group = self.groups["api"]
-        usage = self._usage.look([child.process.pid for child in group.children.values() if child.process])
+        usage = self._api_usage.measure(
+            [managed.process.pid for managed in group.processes.values() if managed.process]
+        )
         if usage is None or usage.instances != group.count:
             return
-        self._seen |= {"api_cpu": round(usage.cpu, 3), "api_memory": round(usage.memory, 3)}
-        self._resize(group, self._apis.decide(usage), cpu=round(usage.cpu, 2), memory=round(usage.memory, 2))
+        self._samples |= {"api_cpu": round(usage.cpu, 3), "api_memory": round(usage.memory, 3)}
+        self._resize(group, self._api_scaling.decide(usage), cpu=round(usage.cpu, 2), memory=round(usage.memory, 2))
 
-    def _resize(self, group: ProcessGroup, wanted: int, **why: float) -> None:
-        if wanted != group.count:
-            _log.info("the fleet is scaled", action="scale", step=group.step, before=group.count, now=wanted, **why)
-            group.resize(wanted)
+    def _resize(self, group: ProcessGroup, count: int, **reason: float) -> None:
+        if count != group.count:
+            _log.info("scaling processes", action="scale", step=group.step, before=group.count, now=count, **reason)
+            group.resize(count)
 
     def problems(self) -> list[str]:
-        """Places that are not as they should be, each in a sentence."""
-        bad = [child for child in self._everyone() if child.state not in (ProcessState.READY, ProcessState.DRAINING)]
-        return [f"{child.name} is {child.state}: {'; '.join(child.problems)}" for child in bad]
+        """Return a sentence for each process that is neither ready nor draining."""
+        well = (ProcessState.READY, ProcessState.DRAINING)
+        return [
+            f"{process.name} is {process.state}: {'; '.join(process.problems)}"
+            for process in self._list_all()
+            if process.state not in well
+        ]
 
-    async def serving(self) -> None:
-        """Once the first API is ready."""
-        await self.groups["api"].children[0].ready.wait()
+    async def wait_until_serving(self) -> None:
+        """Return once the first API process is ready."""
+        await self.groups["api"].processes[0].ready.wait()
 
     def probes(self) -> Probes:
-        """The fleet's own: /status tells every process."""
-        return Probes(list, self.problems, self._totals.told, {"/status": self._status})
+        """Return the supervisor's own probes; /status describes every process."""
+        return Probes(list, self.problems, self._metrics.render, {"/status": self._status})
 
     async def _status(self) -> Answer:
-        places = [{"step": group.step} | child.told() for group in self.groups.values() for child in group.everyone()]
+        processes = [
+            {"step": group.step} | process.status() for group in self.groups.values() for process in group.list_all()
+        ]
         counts = {
-            group.step: {"now": group.count, "min": group.span.minimum, "max": group.span.maximum}
+            group.step: {"now": group.count, "min": group.replicas.minimum, "max": group.replicas.maximum}
             for group in self.groups.values()
         }
-        return as_json({"workers": places, "counts": counts, "seen": self._seen})
+        return as_json({"workers": processes, "counts": counts, "seen": self._samples})

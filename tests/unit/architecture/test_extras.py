@@ -8,7 +8,7 @@ import sys
 import typer
 from integrahub.api.app import create_app
 from integrahub.cli.app import app
-from integrahub.supervisor.main import up
+from integrahub.supervisor.main import run_up
 from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 from integrahub.worker.process import work

@@ -101,7 +101,7 @@ _RECORDED = [
 
 
 def test_a_recorded_rise_and_fall_is_followed_without_turning_twice() -> None:
-    scaling = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 0.0, calm=StabilizationWindow(remove_pause=1.0))
+    scaling = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 0.0, stabilization=StabilizationWindow(remove_cooldown=1.0))
     workers, counts = 2, []
     for at, backlog, lag, applied in [*_RECORDED, *((25.0 + n, 0, 0, 392376) for n in range(9))]:
         workers = scaling.decide(UpsertLoad(at, workers, backlog, lag, applied))
@@ -129,7 +129,9 @@ def test_a_backlog_that_is_done_in_a_moment_adds_nobody_unless_the_estimate_is_o
 
 def test_the_roadmaps_thresholds_are_the_defaults() -> None:
     scaling = UpsertScaling(
-        ReplicaRange(2, 16), drain=0.0, calm=StabilizationWindow(add_looks=1, remove_looks=1, remove_pause=0)
+        ReplicaRange(2, 16),
+        drain=0.0,
+        stabilization=StabilizationWindow(add_samples=1, remove_samples=1, remove_cooldown=0),
     )
     wanted = [
         scaling.decide(UpsertLoad(float(n), 5, backlog, 0, 0)) for n, backlog in enumerate([5001, 5000, 1000, 999])
@@ -138,7 +140,7 @@ def test_the_roadmaps_thresholds_are_the_defaults() -> None:
 
 
 def test_nobody_is_taken_away_while_the_bus_holds_more_than_the_others_could_take() -> None:
-    scaling = UpsertScaling(ReplicaRange(2, 16), calm=StabilizationWindow(remove_looks=1, remove_pause=0))
+    scaling = UpsertScaling(ReplicaRange(2, 16), stabilization=StabilizationWindow(remove_samples=1, remove_cooldown=0))
     assert scaling.decide(UpsertLoad(0.0, 4, 0, 7, 0)) == 4
     assert scaling.decide(UpsertLoad(1.0, 4, 0, 6, 0)) == 3
 
@@ -155,7 +157,9 @@ def test_whatever_is_seen_the_count_stays_within_and_moves_by_one(seen: list[tup
 
 def test_apis_are_added_by_cpu_or_memory_and_removed_only_when_both_are_low() -> None:
     def after(cpu: float, memory: float, instances: int = 4) -> int:
-        scaling = ApiScaling(ReplicaRange(2, 10), calm=StabilizationWindow(add_looks=1, remove_looks=1, remove_pause=0))
+        scaling = ApiScaling(
+            ReplicaRange(2, 10), stabilization=StabilizationWindow(add_samples=1, remove_samples=1, remove_cooldown=0)
+        )
         return scaling.decide(Usage(0.0, instances, cpu, memory))
 
     assert after(0.71, 0.1) == after(0.1, 0.71) == 5

@@ -24,7 +24,7 @@ def fleet(context: typer.Context) -> int:
         return 0
     from integrahub.supervisor import main as run  # the supervisor, which those that ask for its status need not import
 
-    return run.fleet(Settings())
+    return run.run_fleet(Settings())
 
 
 @app.command()
@@ -37,7 +37,7 @@ def status(
 
     Example: integrahub fleet status --data ./integrahub-data
     """
-    told = place.status_of(data or Settings().data_dir)
+    told = place.fetch_status(data or Settings().data_dir)
     if as_json:
         show_json(told)
         return
@@ -76,5 +76,5 @@ def restart(data: Folder = None) -> None:
 
     Example: integrahub fleet restart
     """
-    place.ask_restart(data or Settings().data_dir)
+    place.request_restart(data or Settings().data_dir)
     say("The processes are restarted one by one; `integrahub fleet status` shows them.")

@@ -45,7 +45,7 @@ def up(
         say(
             f"Clients trust this hub by the certificate of its authority: {certificate.absolute().with_name(AUTHORITY)}"
         )
-    return run.up(settings)
+    return run.run_up(settings)
 
 
 def api(plain_http: PlainHttp = False) -> int:

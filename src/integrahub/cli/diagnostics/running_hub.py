@@ -11,7 +11,7 @@ from integrahub.client.client import ApiError, authorization
 from integrahub.client.transport import open_http, unreachable
 from integrahub.domain.addresses import is_local_url
 from integrahub.settings.model import Settings
-from integrahub.supervisor.port_listeners import listener_on
+from integrahub.supervisor.port_listeners import find_listener
 
 # Longer than /health takes to find that a dependency does not answer.
 _TIMEOUT = 15.0  # seconds
@@ -72,7 +72,7 @@ def _failing(checks: dict[str, Any]) -> str:
 
 def _holder(url: str) -> str:
     port = httpx.URL(url).port
-    found = listener_on(port) if port and is_local_url(url) else None
+    found = find_listener(port) if port and is_local_url(url) else None
     return str(found) if found else "Something"
 
 
@@ -83,7 +83,7 @@ def _free_port(settings: Settings, url: str) -> str:
         try:
             probe.bind((settings.host, settings.port))
         except OSError as error:
-            holder = listener_on(settings.port)
+            holder = find_listener(settings.port)
             by = f" ({holder} has it)" if holder else ""
             raise CheckFailed(
                 f"No hub runs at {url}, and port {settings.port} cannot be used: {error.strerror}{by}. Choose another "

@@ -24,9 +24,9 @@ class MemoryProbe:
 
     def look(self, folder: Path) -> None:
         """One look at the fleet on the folder."""
-        self.fleet = self.fleet or place.pid_of(folder)
+        self.fleet = self.fleet or place.find_pid(folder)
         now = {"fleet": resident(self.fleet)}
-        for worker in place.status_of(folder)["workers"]:
+        for worker in place.fetch_status(folder)["workers"]:
             step = worker["step"]
             now[step] = max(now.get(step, 0.0), resident(worker["pid"]))
         self.last = now
