@@ -40,10 +40,10 @@ async def test_two_processes_together_grant_exactly_the_limit(database: Database
     try:
         limiters = [RateLimiter(database), RateLimiter(other)]
         rate = RateLimit(100, 3600)
-        taken = await asyncio.gather(*(limiters[n % 2].take("cnpj:1", rate) for n in range(250)))
+        taken = await asyncio.gather(*(limiters[n % 2].hit("cnpj:1", rate) for n in range(250)))
         # The window may turn over in the middle; it slides, so that more than the limit is never granted.
         assert sum(isinstance(one, WindowUsage) for one in taken) == 100
-        assert isinstance(await limiters[0].take("cnpj:2", rate), WindowUsage)
+        assert isinstance(await limiters[0].hit("cnpj:2", rate), WindowUsage)
     finally:
         await other.close()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
@@ -12,66 +11,68 @@ from integrahub.access.blocked_lookups import BlockedLookupLimit, Found, LookupL
 from integrahub.db.accounts import rate_limits as rate_windows
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
-from integrahub.domain.errors import TooManyRequests
+from integrahub.domain.errors import IntegraHubError, TooManyRequests
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.resilience.rate_limit import RateLimit, WindowUsage, client_network, parse_rate
 from integrahub.telemetry.metrics.http import LIMITER_FAILURES
 
-_PATIENCE = 1.0  # seconds a request waits for the limiter before it is let through
-_FORGET = 600.0  # seconds between clearings
+_TIMEOUT_SECONDS = 1.0  # then the requests are allowed without being counted
+_PRUNE_INTERVAL_SECONDS = 600.0
+_MAX_BATCH_SIZE = 10_000
 _log = structlog.get_logger()
-_Waiting = tuple[str, RateLimit, "asyncio.Future[WindowUsage | float | None]"]
+_Hit = tuple[str, RateLimit]  # subject and its limit
+#: The window after an allowed request, seconds to wait after a refused one, or None if the limiter did not answer.
+HitResult = WindowUsage | float | None
 
 
 class RateLimiter:
-    """Takes of shared limits. Requests that come together share one statement.
+    """Count requests against limits that all processes share. Concurrent requests share one statement.
 
-    The answer is what is taken since, seconds to wait when nothing was granted, or None when the limiter is away:
-    then requests pass, and a metric counts them.
+    If the database does not answer in time, the requests are allowed and a metric counts them.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: deque[_Waiting] = deque()
-        self._flushing: asyncio.Task[None] | None = None
-        self._forgot = monotonic()
+        self._batcher = MicroBatcher[_Hit, HitResult](self._count_or_allow, BatchLimits(_MAX_BATCH_SIZE))
+        self._pruned_at = monotonic()
+        self._pruning: asyncio.Task[None] | None = None
 
-    async def take(self, subject: str, rate: RateLimit) -> WindowUsage | float | None:
-        """One of the subject's limit."""
-        future: asyncio.Future[WindowUsage | float | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((subject, rate, future))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        return await future
+    async def hit(self, subject: str, limit: RateLimit) -> HitResult:
+        """Count one request of a subject."""
+        return await self._batcher((subject, limit))
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            gathered, self._waiting = self._waiting, deque()
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await self._answer(gathered)
-            except Exception as error:
-                # A limit is worth less than a catalogue.
-                left = [future for _, _, future in gathered if not future.done()]
-                LIMITER_FAILURES.add(by=len(left))
-                _log.warning("the rate limiter is away; requests pass", action="limit", error=str(error), of=len(left))
-                for future in left:
-                    future.set_result(None)
+    async def _count_or_allow(self, hits: list[_Hit]) -> list[HitResult]:
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                results = await self._count(hits)
+        except Exception as error:
+            # Accepting a catalogue matters more than enforcing a limit.
+            LIMITER_FAILURES.add(by=len(hits))
+            _log.warning("rate limiter unavailable, allowing requests", action="limit", error=str(error), of=len(hits))
+            return [None] * len(hits)
+        if monotonic() - self._pruned_at > _PRUNE_INTERVAL_SECONDS:
+            self._pruned_at = monotonic()
+            self._pruning = asyncio.create_task(self._prune())
+        return results
 
-    async def _answer(self, gathered: deque[_Waiting]) -> None:
-        wanted: dict[str, tuple[RateLimit, int]] = {}
-        for subject, rate, _ in gathered:
-            wanted[subject] = (rate, wanted.get(subject, (rate, 0))[1] + 1)
-        found = await rate_windows.take(self._database, wanted)
-        left = {subject: granted for subject, (granted, _) in found.items()}
-        for subject, rate, future in gathered:
-            taken = found[subject][1]
-            if future.done():
-                continue
-            future.set_result(taken if left[subject] > 0 else max(0.001, taken.retry_after(rate)))
+    async def _count(self, hits: list[_Hit]) -> list[HitResult]:
+        counts: dict[str, tuple[RateLimit, int]] = {}
+        for subject, limit in hits:
+            counts[subject] = (limit, counts.get(subject, (limit, 0))[1] + 1)
+        windows = await rate_windows.hit(self._database, counts)
+        left = {subject: granted for subject, (granted, _) in windows.items()}
+        results: list[HitResult] = []
+        for subject, limit in hits:
+            usage = windows[subject][1]
+            results.append(usage if left[subject] > 0 else max(0.001, usage.retry_after(limit)))
             left[subject] -= 1
-        if monotonic() - self._forgot > _FORGET:
-            self._forgot = monotonic()
-            await rate_windows.forget(self._database)
+        return results
+
+    async def _prune(self) -> None:
+        try:
+            await rate_windows.prune(self._database)
+        except IntegraHubError as error:
+            _log.warning("idle rate windows not removed", action="limit", error=str(error))
 
 
 class RateLimits:
@@ -108,7 +109,7 @@ class RateLimits:
     async def _taken(self, subject: str, limit: RateLimit | None) -> WindowUsage | None:
         if limit is None:
             return None
-        taken = await self._limiter.take(subject, limit)
+        taken = await self._limiter.hit(subject, limit)
         if isinstance(taken, float):
             headers = _headers("posts", limit, 0, taken)
             raise TooManyRequests("rate_limited", taken, headers, quota=limit.quota, seconds=limit.seconds)
@@ -142,7 +143,7 @@ class RateLimits:
         if self._failed_keys is None:
             return
         place = client_network(address)
-        taken = await self._limiter.take(f"address:{place}", self._failed_keys)
+        taken = await self._limiter.hit(f"address:{place}", self._failed_keys)
         if isinstance(taken, float):
             if len(self._blocked) > 100_000:
                 self._blocked.clear()

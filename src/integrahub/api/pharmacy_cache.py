@@ -1,6 +1,5 @@
 """Pharmacies as posts find them: remembered for a while, and made when new as far as their key may."""
 
-from time import monotonic
 from typing import Any, NamedTuple
 
 from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
@@ -10,12 +9,13 @@ from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.dialects.base import FirstRecord
 from integrahub.domain.errors import Forbidden
-from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.resilience.rate_limit import RateLimit
+from integrahub.resilience.single_flight import SingleFlight
+from integrahub.resilience.ttl_cache import TtlCache
 from integrahub.telemetry.metrics.catalogue import PHARMACIES_CREATED
 
-_FRESH_SECONDS = 5.0  # a pharmacy's settings are remembered
-_MAX_KNOWN = 100_000
+_CACHE_TTL_SECONDS = 5.0
+_MAX_CACHED_PHARMACIES = 100_000
 
 
 class PharmacyCreation(NamedTuple):
@@ -32,15 +32,15 @@ class PharmacyCache:
         self._database = database
         self._limiter = limiter
         self._creation = creation
-        self._known: dict[str, tuple[dict[str, Any], float]] = {}
+        self._cache = TtlCache[str, dict[str, Any]](_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
         self._asked = SingleFlight[tuple[str, str], dict[str, Any]]()
 
     async def __call__(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
         """Return the pharmacy; Forbidden or TooManyRequests when it is new and this key may not make it now."""
-        known, since = self._known.get(cnpj, (None, 0.0))
-        if known is None or monotonic() - since > _FRESH_SECONDS:
-            known = await self._asked((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, facts))
-        return known
+        cached = self._cache.get(cnpj)
+        if cached is not None:
+            return cached
+        return await self._asked((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, facts))
 
     async def _find_or_create(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
         seen = self._database.within(TenantContext(cnpjs=(cnpj,)))
@@ -50,9 +50,7 @@ class PharmacyCache:
             told = (facts.name or "", facts.city or "", facts.state or "")
             known = await pharmacies.find_or_create(seen, cnpj, *told)
             PHARMACIES_CREATED.add()
-        if len(self._known) > _MAX_KNOWN:
-            self._known.clear()
-        self._known[cnpj] = (known, monotonic())
+        self._cache.put(cnpj, known)
         return known
 
     async def _check(self, caller: Caller, cnpj: str) -> None:
@@ -61,5 +59,5 @@ class PharmacyCache:
         if not self._creation.is_allowed:
             raise Forbidden("pharmacy_not_registered", cnpj=cnpj)
         if self._creation.rate is not None and caller.rate_limit != "off":
-            taken = await self._limiter.take(f"new:{caller.name}", self._creation.rate)
+            taken = await self._limiter.hit(f"new:{caller.name}", self._creation.rate)
             raise_if_limited("pharmacies_limited", self._creation.rate, taken)

@@ -12,10 +12,11 @@ from integrahub.bus.base import Delivery
 from integrahub.db.connections import connect
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.resilience.micro_batcher import MicroBatcher
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 
 _SQL = load_queries(__name__)
-_TOGETHER = 1000  # calls that may share a transaction
+_Publication = tuple[str, list[bytes]]  # topic and messages
+_MAX_BATCH_SIZE = 1000  # calls that share a transaction
 _ANSWER = 5.0  # seconds that answer may take
 _LISTEN_AGAIN = 1.0  # seconds until a lost listener is opened again
 _log = structlog.get_logger()
@@ -30,8 +31,8 @@ class PostgresBus:
         self._database = database
         self._unread = unread  # topics without readers: what is sent there is not kept
         # What is asked while a transaction is under way shares the next one.
-        self._publishing = MicroBatcher(self._publish, most=_TOGETHER, at_once=1)
-        self._acking = MicroBatcher(self._ack, most=_TOGETHER, at_once=1)
+        self._publishing = MicroBatcher[_Publication, None](self._publish, BatchLimits(_MAX_BATCH_SIZE))
+        self._acking = MicroBatcher[list[Delivery], None](self._ack, BatchLimits(_MAX_BATCH_SIZE))
         self._visibility = visibility  # seconds until a message not settled comes again
         self._silence = silence  # seconds without a notice after which the listener asks whether its server is there
         self._woken: dict[str, asyncio.Event] = {}

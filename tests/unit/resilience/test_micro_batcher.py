@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from integrahub.resilience.micro_batcher import MicroBatcher, SingleFlight
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 
 
 async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answered() -> None:
@@ -14,7 +14,7 @@ async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answe
         groups.append(items)
         await asyncio.sleep(0)
 
-    gathering = MicroBatcher(work, most=4, at_once=2)
+    gathering = MicroBatcher[int, None](work, BatchLimits(4), 2)
     await asyncio.gather(*(gathering(number) for number in range(10)))
     assert sorted(number for group in groups for number in group) == list(range(10))
     assert max(map(len, groups)) == 4 and len(groups) == 3
@@ -30,7 +30,7 @@ async def test_never_more_groups_are_under_way_than_allowed() -> None:
         await asyncio.sleep(0.001)
         under_way -= 1
 
-    gathering = MicroBatcher(work, most=1, at_once=2)
+    gathering = MicroBatcher[int, None](work, BatchLimits(1), 2)
     await asyncio.gather(*(gathering(number) for number in range(9)))
     assert (most, under_way) == (2, 0)
 
@@ -40,7 +40,7 @@ async def test_a_group_that_fails_is_told_to_all_of_it_and_to_nobody_else() -> N
         if 1 in items:
             raise ValueError("one is bad")
 
-    gathering = MicroBatcher(work, most=2, at_once=1)
+    gathering = MicroBatcher[int, None](work, BatchLimits(2))
     told = await asyncio.gather(*(gathering(number) for number in range(4)), return_exceptions=True)
     assert [isinstance(one, ValueError) for one in told] == [True, True, False, False]
     with pytest.raises(ValueError, match="one is bad"):
@@ -48,26 +48,31 @@ async def test_a_group_that_fails_is_told_to_all_of_it_and_to_nobody_else() -> N
     await gathering(5)
 
 
-async def test_who_asks_for_the_same_shares_one_look_up_and_the_next_one_looks_again() -> None:
-    looked: list[str] = []
+async def test_each_caller_gets_the_result_of_its_own_item() -> None:
+    async def double(items: list[int]) -> list[int]:
+        return [2 * item for item in items]
 
-    async def look_up(key: str) -> str:
-        looked.append(key)
+    batcher = MicroBatcher[int, int](double, BatchLimits(3))
+    assert await asyncio.gather(*(batcher(number) for number in range(7))) == [0, 2, 4, 6, 8, 10, 12]
+
+
+async def test_a_batch_is_limited_by_size_but_holds_at_least_one_item() -> None:
+    limits = BatchLimits[int](max_items=3, max_bytes=10, size_of=lambda item: item)
+    assert limits.split([4, 6, 1]) == ([4, 6], [1])
+    assert limits.split([99, 1]) == ([99], [1])
+    assert limits.split([1, 1, 1, 1]) == ([1, 1, 1], [1])
+
+
+async def test_the_item_of_a_cancelled_caller_is_processed_before_close_returns() -> None:
+    processed: list[int] = []
+
+    async def process(items: list[int]) -> None:
         await asyncio.sleep(0)
-        return f"found {key}"
+        processed.extend(items)
 
-    shared = SingleFlight[str, str]()
-    answers = await asyncio.gather(*(shared(key, lambda key=key: look_up(key)) for key in "aab"))  # type: ignore[misc]
-    assert (answers, looked) == (["found a", "found a", "found b"], ["a", "b"])
-    await shared("a", lambda: look_up("a"))
-    assert looked == ["a", "b", "a"]
-
-
-async def test_a_look_up_that_fails_fails_all_who_wait_for_it() -> None:
-    async def look_up() -> str:
-        await asyncio.sleep(0)
-        raise OSError("away")
-
-    shared = SingleFlight[str, str]()
-    found = await asyncio.gather(shared("a", look_up), shared("a", look_up), return_exceptions=True)
-    assert [type(one) for one in found] == [OSError, OSError]
+    batcher = MicroBatcher[int, None](process, BatchLimits(1))
+    caller = asyncio.ensure_future(batcher(1))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await batcher.close()
+    assert processed == [1]

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
@@ -16,13 +15,14 @@ from integrahub.db.accounts import api_keys
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
 from integrahub.domain.errors import Forbidden, Unauthorized
-from integrahub.resilience.micro_batcher import SingleFlight
 from integrahub.resilience.rate_limit import client_network
+from integrahub.resilience.single_flight import SingleFlight
+from integrahub.resilience.ttl_cache import TtlCache
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
-_FRESH = 2.0  # seconds a key found live counts as live: the longest a revoked one lasts, in any process
-_MOST = 10_000  # keys remembered
+_CACHE_TTL_SECONDS = 2.0  # so a revoked key is refused by all processes after two seconds
+_MAX_CACHED_KEYS = 10_000
 
 
 def presented_key(request: Request) -> str:
@@ -47,7 +47,7 @@ class ApiKeyAuthenticator:
         self._limits = limits
         self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
         self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
-        self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._cache = TtlCache[bytes, Caller](_CACHE_TTL_SECONDS, _MAX_CACHED_KEYS)
         self._refused = FailedKeyLog()
         self._first_looks = LookupLimit()
         self._asked = SingleFlight[bytes, Caller | Unauthorized]()
@@ -65,7 +65,7 @@ class ApiKeyAuthenticator:
 
     def forget(self) -> None:
         """Look every key up again: one was ended."""
-        self._known.clear()
+        self._cache.clear()
 
     async def _caller(self, request: Request) -> Caller:
         key, address = presented_key(request), _address(request)
@@ -75,28 +75,24 @@ class ApiKeyAuthenticator:
         equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
         if equal:
             return equal[0]
-        if fresh := self._fresh(digest):
+        if fresh := self._cache.get(digest):
             return fresh
-        if digest in self._known:
+        if digest in self._cache:
             return await self._judged(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
             async with self._first_looks(client_network(address)):
                 # Those before it may have been of the same key, or one too many.
-                if fresh := self._fresh(digest):
+                if fresh := self._cache.get(digest):
                     return fresh
                 if not self._limits.is_blocked(address):
                     return await self._judged(key, digest, address, is_blocked=False)
         return await self._judged(key, digest, address, is_blocked=True)
 
-    def _fresh(self, digest: bytes) -> Caller | None:
-        known, since = self._known.get(digest, (None, 0.0))
-        return known if monotonic() - since < _FRESH else None
-
     async def _judged(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
         found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
         if isinstance(found, Caller):
             return found
-        self._known.pop(digest, None)
+        self._cache.remove(digest)
         self._refused.note(address)
         if is_blocked:
             raise self._limits.too_many_keys(address)
@@ -122,10 +118,8 @@ class ApiKeyAuthenticator:
             return Unauthorized("key_invalid")
         if row["is_expired"]:
             return Unauthorized("key_expired", expired_at=format_time(row["expires_at"]))
-        if len(self._known) >= _MOST:
-            self._known.clear()
         caller = _caller_of(row)
-        self._known[digest] = (caller, monotonic())
+        self._cache.put(digest, caller)
         return caller
 
 

@@ -53,7 +53,7 @@ class ReadLimiter:
     async def _count(self, caller: Caller) -> None:
         rate = self._bounds.rate
         if rate is not None and caller.rate_limit != "off":
-            raise_if_limited("reads_limited", rate, await self._limiter.take(f"reads:{caller.name}", rate))
+            raise_if_limited("reads_limited", rate, await self._limiter.hit(f"reads:{caller.name}", rate))
 
 
 async def _unless_gone(request: Request, handle: Handle) -> Response:

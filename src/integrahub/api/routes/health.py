@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 from fastapi import APIRouter
@@ -21,7 +21,8 @@ from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.message import Message
 from integrahub.resilience.circuit_breaker import CircuitBreaker
-from integrahub.resilience.micro_batcher import SingleFlight
+from integrahub.resilience.single_flight import SingleFlight
+from integrahub.resilience.ttl_cache import TtlCache
 from integrahub.storage.base import Storage
 
 _PATIENCE = 5.0  # seconds
@@ -75,19 +76,17 @@ class _Looks:
     def __init__(self, look: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
         self._look = look
         self._sharing = SingleFlight[None, dict[str, Any]]()
-        self._last: dict[str, Any] = {}
-        self._looked_at = float("-inf")
+        self._cache = TtlCache[None, dict[str, Any]](_FRESH, max_entries=1)
 
     async def __call__(self) -> dict[str, Any]:
         """Return what was found a moment ago, or look."""
-        if monotonic() - self._looked_at < _FRESH:
-            return self._last
-        return await self._sharing(None, self._again)
+        cached = self._cache.get(None)
+        return cached if cached is not None else await self._sharing(None, self._again)
 
     async def _again(self) -> dict[str, Any]:
-        self._last = await self._look()
-        self._looked_at = monotonic()
-        return self._last
+        result = await self._look()
+        self._cache.put(None, result)
+        return result
 
 
 def _status(checks: dict[str, Any]) -> str:

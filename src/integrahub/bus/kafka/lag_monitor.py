@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.errors import Transient
+from integrahub.resilience.single_flight import SingleFlight
 
 _PATIENCE = 4.0  # seconds all answers of the brokers together may take
 _TRIES, _PAUSE = 5, 0.2  # tries, and seconds between them
@@ -22,15 +23,12 @@ class LagMonitor:
         self._client = Consumer(options.onlooker(topic))
         # A thread of its own: brokers that are away must not take those that files are written with.
         self._thread = ThreadPoolExecutor(1, f"kafka lag {topic}")
-        self._asking: asyncio.Future[int] | None = None
+        self._flight = SingleFlight[None, int]()
 
     async def lag(self) -> int:
-        """Messages past the group's commits. Who asks while an answer is on its way shares it."""
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.get_running_loop().run_in_executor(self._thread, self._lag)
-            self._asking.add_done_callback(lambda asked: asked.cancelled() or asked.exception())
+        """Return the number of messages after the group's committed offsets. Concurrent callers share one request."""
         try:
-            return await asyncio.shield(self._asking)
+            return await self._flight(None, self._measure)
         except KafkaException as error:
             raise Transient(f"Kafka: {error}") from error
 
@@ -42,6 +40,9 @@ class LagMonitor:
         """End the client."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._client.close)
         self._thread.shutdown()
+
+    async def _measure(self) -> int:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._lag)
 
     def _lag(self) -> int:
         end = monotonic() + _PATIENCE

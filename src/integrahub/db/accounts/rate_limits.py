@@ -10,7 +10,7 @@ from integrahub.resilience.rate_limit import RateLimit, WindowUsage
 _SQL = load_queries(__name__)
 
 
-async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) -> dict[str, tuple[int, WindowUsage]]:
+async def hit(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) -> dict[str, tuple[int, WindowUsage]]:
     """By subject: its limit and how many are asked -> how many are granted, and what is taken since."""
     subjects = sorted(wanted)  # one order for everybody: no deadlocks
     asked: dict[str, list[Any]] = {
@@ -29,7 +29,7 @@ async def take(database: Database, wanted: Mapping[str, tuple[RateLimit, int]]) 
     return {row["subject"]: (row["granted"], WindowUsage(row["taken"], row["before"], row["elapsed"])) for row in rows}
 
 
-async def forget(database: Database) -> None:
+async def prune(database: Database) -> None:
     """Drop subjects nobody counts any more."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["prune"])

@@ -9,6 +9,7 @@ from integrahub.db.database import Database
 from integrahub.db.monitoring import backlog
 from integrahub.domain.errors import IntegraHubError, Unavailable
 from integrahub.resilience.backlog import Backlog, BacklogLimits
+from integrahub.resilience.single_flight import SingleFlight
 
 _COUNT_INTERVAL_SECONDS = 1.0
 _MAX_COUNT_AGE_SECONDS = 5.0  # a post waits for a new count when the last one is older
@@ -27,7 +28,7 @@ class AdmissionControl:
         self._database = database
         self._backlog = Backlog(limits)
         self._is_limited = bool(limits.pharmacy or limits.total)
-        self._counting: asyncio.Task[None] | None = None
+        self._count_flight = SingleFlight[None, None]()
         self._counted_at = float("-inf")
         self._pause = _COUNT_INTERVAL_SECONDS
 
@@ -35,10 +36,9 @@ class AdmissionControl:
         """Raise Unavailable, with the seconds to wait, if the pharmacy's backlog or the total exceeds its limit."""
         age = monotonic() - self._counted_at
         if self._is_limited and age > self._pause:
-            if self._counting is None:
-                self._counting = asyncio.create_task(self._count())
+            counting = self._count_flight.start(None, self._count)
             if age > max(_MAX_COUNT_AGE_SECONDS, 2 * self._pause):
-                await asyncio.wait({self._counting}, timeout=_COUNT_WAIT_SECONDS)
+                await asyncio.wait({counting}, timeout=_COUNT_WAIT_SECONDS)
         overload = self._backlog.excess(pharmacy_id)
         if overload:
             raise Unavailable("backlog_long", overload.retry_after, waiting=overload.waiting, bound=overload.bound)
@@ -49,8 +49,7 @@ class AdmissionControl:
 
     async def close(self) -> None:
         """Wait for a running count."""
-        if self._counting:
-            await self._counting
+        await self._count_flight.close()
 
     async def _count(self) -> None:
         started = monotonic()
@@ -63,5 +62,3 @@ class AdmissionControl:
             self._backlog.count(waiting, now - max(self._counted_at, now - 60))
             self._counted_at = now
             self._pause = max(_COUNT_INTERVAL_SECONDS, _PAUSE_PER_COUNT_SECOND * (now - started))
-        finally:
-            self._counting = None

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from integrahub.db.batches.accept import Outcome, Receipt, Submission, accept
 from integrahub.db.database import Database
 from integrahub.domain.errors import Unavailable
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 
 _MAX_POSTS_PER_COMMIT, _MAX_BYTES_PER_COMMIT = 1000, 2 << 20
 _POST_OVERHEAD_BYTES = 2048  # memory of a waiting post without its body
@@ -56,12 +57,12 @@ class GroupCommit:
         self._database = database
         self._on_committed = on_committed
         self._limits = limits or QueueLimits()
-        self._waiting: list[_Waiting] = []
+        self._batcher = MicroBatcher[_Waiting, None](self._commit_unlocked, _COMMIT_LIMITS)
         self._locked: dict[int, list[_Waiting]] = {}  # by pharmacy; the one tried longest ago comes first
         self._bytes: dict[int, int] = {}  # by pharmacy
         self._total_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._is_flushing = self._is_retrying = False
+        self._is_retrying = False
 
     def check(self, pharmacy_id: int) -> None:
         """Raise Unavailable if the queue of this pharmacy, or of all, is full."""
@@ -79,14 +80,12 @@ class GroupCommit:
         waiting = _Waiting(post, asyncio.get_running_loop().create_future())
         self._count(post.pharmacy_id, waiting.size)
         waiting.outcome.add_done_callback(lambda _: self._count(post.pharmacy_id, -waiting.size))
-        self._waiting.append(waiting)
-        if not self._is_flushing:
-            self._is_flushing = True
-            self._start(self._flush())
+        self._batcher.submit(waiting)
         return await asyncio.shield(waiting.outcome)
 
     async def close(self) -> None:
         """Wait for running commits."""
+        await self._batcher.close()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -96,15 +95,10 @@ class GroupCommit:
         if not self._bytes[pharmacy_id]:
             del self._bytes[pharmacy_id]
 
-    async def _flush(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = _split_group(self._waiting)
-                self._set_aside([one for one in group if one.post.pharmacy_id in self._locked])
-                free = [one for one in group if one.post.pharmacy_id not in self._locked]
-                self._set_aside(await self._commit(free))
-        finally:
-            self._is_flushing = False
+    async def _commit_unlocked(self, group: list[_Waiting]) -> None:
+        self._set_aside([one for one in group if one.post.pharmacy_id in self._locked])
+        free = [one for one in group if one.post.pharmacy_id not in self._locked]
+        self._set_aside(await self._commit(free))
 
     def _set_aside(self, posts: list[_Waiting]) -> None:
         for one in posts:
@@ -119,7 +113,7 @@ class GroupCommit:
         try:
             while self._locked:
                 await asyncio.sleep(pause)
-                group, _ = _split_group([one for posts in self._locked.values() for one in posts])
+                group, _ = _COMMIT_LIMITS.split([one for posts in self._locked.values() for one in posts])
                 still_locked = await self._commit(group)
                 is_stuck = len(still_locked) == len(group)
                 pause = min(2 * pause, _MAX_RETRY_SECONDS) if is_stuck else _MIN_RETRY_SECONDS
@@ -168,12 +162,6 @@ class GroupCommit:
         task.add_done_callback(self._tasks.discard)
 
 
-def _split_group(waiting: list[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
-    """Return the posts of the next commit, at least one, and the rest."""
-    size = count = 0
-    for one in waiting[:_MAX_POSTS_PER_COMMIT]:
-        size += len(one.post.body or b"")
-        if count and size > _MAX_BYTES_PER_COMMIT:
-            break
-        count += 1
-    return waiting[:count], waiting[count:]
+_COMMIT_LIMITS = BatchLimits[_Waiting](
+    _MAX_POSTS_PER_COMMIT, _MAX_BYTES_PER_COMMIT, lambda waiting: len(waiting.post.body or b"")
+)

@@ -26,7 +26,7 @@ from integrahub.domain.parsing.encodings import inflater_for
 from integrahub.domain.parsing.reader import OversizeRecord, read_all
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
-from integrahub.resilience.micro_batcher import MicroBatcher
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, count_completed
 
@@ -45,30 +45,25 @@ class FastPath:
         self._worker_id = worker_id
         self._limits = limits
         self._decoder = decoder
-        self._final: set[UUID] = set()
         # One group at a time keeps the order in which the batches of a pharmacy come.
-        self._batcher = MicroBatcher(self._run_group, most=SMALL_BATCHES_PER_TRANSACTION, at_once=1)
+        self._batcher = MicroBatcher[UUID, bool](self._run_group, BatchLimits(SMALL_BATCHES_PER_TRANSACTION))
 
     async def __call__(self, batch_id: UUID) -> bool:
         """Whether the batch went the short way."""
-        try:
-            await self._batcher(batch_id)
-            return batch_id in self._final
-        finally:
-            self._final.discard(batch_id)
+        return await self._batcher(batch_id)
 
-    async def _run_group(self, wanted: list[UUID]) -> None:
+    async def _run_group(self, wanted: list[UUID]) -> list[bool]:
         most = min(_MAX_BODY_BYTES, self._limits.max_record)
         claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
         final = set[UUID]()
         if not claims:
-            return
+            return [False] * len(wanted)
         try:
             async with Lease(lambda: batches.renew_splits(self._database, claims)):
                 final = await self._apply_or_halve(
                     _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
                 )
-            self._final |= final
+            return [batch_id in final for batch_id in wanted]
         finally:
             # Also when the group fails: a claim that is kept would hold up its pharmacy until the lease ends.
             for claim in claims:

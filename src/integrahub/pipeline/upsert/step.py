@@ -27,7 +27,7 @@ from integrahub.domain.failures import cause_of, failure_of
 from integrahub.domain.replays import KINDS
 from integrahub.pipeline.upsert.later_writes import LaterWritesReader
 from integrahub.resilience.lease import Lease
-from integrahub.resilience.micro_batcher import MicroBatcher
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import Storage
@@ -75,7 +75,9 @@ class Upsert:
         self._token = token
         self._later = LaterWritesReader(database, storage, decoder)
         self._alone = asyncio.Lock()
-        self._gathering = MicroBatcher(self._apply, most=CHUNKS_PER_TRANSACTION, at_once=UPSERT_CONCURRENCY)
+        self._gathering = MicroBatcher[ChunkReady, None](
+            self._apply, BatchLimits(CHUNKS_PER_TRANSACTION), UPSERT_CONCURRENCY
+        )
 
     async def __call__(self, message: bytes) -> None:
         """Apply the chunk a `chunks.ready` names, unless it is done or in other hands."""
