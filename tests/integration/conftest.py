@@ -13,6 +13,7 @@ import pytest
 
 from integrahub.api.app import create_app
 from integrahub.db.tenancy import DatabaseRole
+from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.steps import STEPS
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
@@ -80,7 +81,9 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def running(settings: Settings, steps: list[str], deadlines: Deadlines | None = None) -> AsyncIterator[Client]:
+async def running(
+    settings: Settings, steps: list[str], deadlines: Deadlines | None = None, dialect: Dialect | None = None
+) -> AsyncIterator[Client]:
     """An API and a loop for each of `steps`, in their roles, and a client without a key; its `hub` may do all."""
     stop = asyncio.Event()
     async with (
@@ -88,6 +91,8 @@ async def running(settings: Settings, steps: list[str], deadlines: Deadlines | N
         open_hub(settings, role=DatabaseRole.API, deadlines=deadlines) as api,
         open_hub(settings, role=DatabaseRole.WORKER) as worker,
     ):
+        if dialect:
+            hub, api, worker = (replace(each, dialect=dialect) for each in (hub, api, worker))
         # One bus for all: its breaker is told by the API's health and trips where messages are received.
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()

@@ -62,7 +62,9 @@ class Comparison:
 
     def _apply_load(self, batch: Row, parent: Load | None) -> None:
         if parent:
-            self.sent[str(batch["id"])] = Load(parent.kind, parent.records, parent.origin, is_replay=True)
+            self.sent[str(batch["id"])] = Load(
+                parent.kind, parent.records, parent.origin, is_replay=True, dialect=parent.dialect
+            )
         load = self.sent[str(batch["id"])]
         if batch["status"] == "CANCELLED":
             load.status, load.left_out = "CANCELLED", self._left_out(batch)

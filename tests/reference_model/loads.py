@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.reference_model.records import identity
+from tests.reference_model.dialects import RecordDialect
+from tests.reference_model.records import InovaFarmaRecords
 
 COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "deactivated")
 
@@ -24,9 +25,10 @@ class Load:
     counters: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
     form: str = "spaced"  # as `wire.form` draws it
+    dialect: RecordDialect = field(default_factory=InovaFarmaRecords)
 
     def __post_init__(self) -> None:
-        self.ids = {identity(record) for record in self.records}  # 0 stands for one that cannot be read
+        self.ids = {self.dialect.identity(record) for record in self.records}  # 0 stands for one that cannot be read
 
     def repeats(self, earlier: "Load") -> bool:
         """Whether this, posted without a key, is the pharmacy's latest batch again."""

@@ -4,6 +4,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
+from tests.reference_model.dialects import Rejected
 from tests.reference_model.wire import as_number, digits, plain
 
 COLUMNS = {"BRAND": "brand", "EAN": "ean", "PRICE": "price", "QUANTITY": "stock", "INDICE": "indice"}
@@ -11,10 +12,6 @@ COLUMNS |= {"TITLE": "title", "DATAATUALIZACAOPRODUTO": "source_updated_at"}
 
 
 AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
-
-
-class Rejected(Exception):
-    """field, code"""
 
 
 def number(value: Any, places: int) -> Decimal | None:
@@ -76,3 +73,16 @@ def value_of(key: str, value: Any) -> Any:
     if key == "PRICE" and amount is not None and amount < 0:
         raise InvalidOperation
     return amount
+
+
+class InovaFarmaRecords:
+    """The dialect of InovaFarma, whose promotions come one per record and add up."""
+
+    title_key = "TITLE"
+    price_key = "PRICE"
+    identity = staticmethod(identity)
+    read = staticmethod(read)
+
+    def promotions(self, kind: str, group: list[dict[str, Any]]) -> list[Decimal] | None:
+        promotions = [values["promo"] for values in group if "promo" in values]
+        return sorted({promotion for promotion in promotions if promotion}) if promotions else None

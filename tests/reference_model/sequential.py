@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from tests.reference_model.dialects import Rejected
 from tests.reference_model.loads import Load
-from tests.reference_model.records import Rejected, identity, read
 
 EMPTY = {"title": "", "brand": "", "ean": "", "price": None, "stock": None, "indice": None, "source_updated_at": None}
 Group = list[tuple[int, dict[str, Any]]]  # positions and values of one product's records
@@ -31,7 +31,7 @@ class Pharmacy:
         self.loads.append(load)
         before, groups = len(self.active()), dict[int, Group]()
         for position, record in enumerate(load.records):
-            said = self.said.get(identity(record), [])
+            said = self.said.get(load.dialect.identity(record), [])
             if position in load.left_out:
                 load.counters["cancelled"] += 1
             elif any(origin > load.origin and kind == "full" for origin, kind, _ in said):
@@ -69,13 +69,13 @@ class Pharmacy:
 
     def _take(self, load: Load, position: int, record: Any, groups: dict[int, Group]) -> None:
         try:
-            values, warnings = read(record, self.cnpj)
+            values, warnings = load.dialect.read(record, self.cnpj)
         except Rejected as rejected:
             load.counters["rejected"] += 1
             load.faults.append((position, "rejected", *rejected.args))
             return
         load.faults += [(position, "warning", *warning) for warning in warnings]
-        groups.setdefault(identity(record), []).append((position, values))
+        groups.setdefault(load.dialect.identity(record), []).append((position, values))
 
     def _merge(self, load: Load, product_id: int, group: Group) -> None:
         load.counters["merged"] += len(group) - 1
@@ -84,8 +84,8 @@ class Pharmacy:
             told |= values | {"extra": told["extra"] | values["extra"]}
         told.pop("promo", None)
         told.pop("blank", None)
-        promotions = [values["promo"] for _, values in group if "promo" in values]
-        told |= {"promos": sorted({p for p in promotions if p})} if promotions else {}
+        promotions = load.dialect.promotions(load.kind, [values for _, values in group])
+        told |= {} if promotions is None else {"promos": promotions}
         if load.kind == "full":
             told = EMPTY | {"promos": []} | told
         said = self.said.get(product_id, [])
@@ -99,10 +99,10 @@ class Pharmacy:
         told_whole = (load.kind == "full" and new[0]["title"]) or (load.kind == "delta" and old is None)
         blank = [position for position, values in group if "blank" in values]
         if told_whole and blank and told.get("price") is None and not (load.is_replay and load.kind == "delta"):
-            load.faults.append((blank[-1], "warning", "PRICE", "price_zero"))
+            load.faults.append((blank[-1], "warning", load.dialect.price_key, "price_zero"))
         if not new[0]["title"] or not told.get("title", "carried"):
             load.counters["rejected"] += 1
-            load.faults.append((group[-1][0], "rejected", "TITLE", "title_missing"))
+            load.faults.append((group[-1][0], "rejected", load.dialect.title_key, "title_missing"))
             return
         same = old is not None and old[1] == new[1] and old[0] | {"indice": 0} == new[0] | {"indice": 0}
         if same and old is not None and "indice" in told:
