@@ -1,6 +1,7 @@
-"""The three dashboards: `make dashboards` writes them, a test keeps the files alike and asks every query.
+"""Generator of the three Grafana dashboards (`make dashboards`).
 
-What each process counts is added up, what the database knows is told by every process and the largest taken.
+A test compares the files with this module and runs every query. Queries sum the counters of processes and take the
+maximum of figures from the database, which are the same in every process.
 """
 
 import json
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """`queries` are legend -> expression; `kind` is Grafana's panel type; `width` of 24."""
+    """A panel: `queries` maps legend to expression, `kind` is Grafana's panel type, `width` is of 24 columns."""
 
     title: str
     queries: dict[str, str]
@@ -29,7 +30,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """`uid` is also the name of its file."""
+    """A dashboard; `uid` is also the name of its file."""
 
     uid: str
     title: str
@@ -73,7 +74,7 @@ API = Dashboard(
             width=12,
         ),
         Panel(
-            "Budget burnt (1 h, times too fast)",
+            "Burn rate of the error budget (1 h)",
             {
                 "availability": "integrahub:slo_api_errors:ratio_rate1h / 0.001",
                 "latency": "integrahub:slo_posts_slow:ratio_rate1h / 0.05",
@@ -91,10 +92,10 @@ WORKERS = Dashboard(
     (
         Panel("Workers active", {"{{step}}": "max by (step) (integrahub_workers_active)"}),
         Panel(
-            "Upsert workers against the most",
+            "Upsert workers and their maximum",
             {
                 "active": 'max(integrahub_workers_active{step="upsert"})',
-                "most": 'max(integrahub_workers_max{step="upsert"})',
+                "maximum": 'max(integrahub_workers_max{step="upsert"})',
             },
         ),
         Panel("Lag", {"{{topic}}": "max by (topic) (integrahub_lag)"}),
@@ -109,18 +110,18 @@ WORKERS = Dashboard(
         Panel(
             "PostgreSQL connections",
             {
-                "taken": "max(integrahub_postgresql_connections)",
-                "most": "max(integrahub_postgresql_connections_max)",
+                "in use": "max(integrahub_postgresql_connections)",
+                "maximum": "max(integrahub_postgresql_connections_max)",
             },
         ),
         Panel(
             "Storage",
-            {"used": "max(integrahub_storage_used_bytes)", "room": "max(integrahub_storage_capacity_bytes)"},
+            {"used": "max(integrahub_storage_used_bytes)", "capacity": "max(integrahub_storage_capacity_bytes)"},
             "bytes",
         ),
         Panel("Unaccounted records", {"records": "max(integrahub_unaccounted_records)"}, kind="stat", width=4),
-        Panel("Dead letters", {"letters": "max(integrahub_dead_letters)"}, kind="stat", width=4),
-        Panel("Figures counted ago", {"age": "max(integrahub_statistics_age_seconds)"}, "s", "stat"),
+        Panel("Dead letters", {"dead letters": "max(integrahub_dead_letters)"}, kind="stat", width=4),
+        Panel("Age of statistics", {"age": "max(integrahub_statistics_age_seconds)"}, "s", "stat"),
     ),
 )
 
@@ -136,8 +137,8 @@ def _share_new() -> dict[str, str]:
 
     whole = history("inserted|updated|unchanged")
     return {
-        told: f"{history(result)} / {whole}"
-        for told, result in (("new", "inserted"), ("updated", "updated"), ("unchanged", "unchanged"))
+        label: f"{history(result)} / {whole}"
+        for label, result in (("new", "inserted"), ("updated", "updated"), ("unchanged", "unchanged"))
     }
 
 
@@ -178,10 +179,13 @@ BUSINESS = Dashboard(
             kind="bargauge",
         ),
         Panel(
-            "Deactivations that wait for a person", {"held": "max(integrahub_deactivations_held)"}, kind="stat", width=4
+            "Deactivations that wait for a decision",
+            {"held": "max(integrahub_deactivations_held)"},
+            kind="stat",
+            width=4,
         ),
         Panel(
-            "Pharmacies silent beyond their rhythm",
+            "Silent pharmacies",
             {"silent": "max(integrahub_pharmacies_silent)"},
             kind="stat",
             width=4,
@@ -197,8 +201,8 @@ BUSINESS = Dashboard(
 ALL = (API, WORKERS, BUSINESS)
 
 
-def rendered(dashboard: Dashboard) -> str:
-    """The dashboard as Grafana reads it."""
+def render(dashboard: Dashboard) -> str:
+    """Return the JSON model of a dashboard."""
     choice = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
     model: Json = {
         "uid": dashboard.uid,
@@ -209,12 +213,12 @@ def rendered(dashboard: Dashboard) -> str:
         "refresh": "30s",
         "time": {"from": dashboard.span, "to": "now"},
         "templating": {"list": [choice]},
-        "panels": list(_placed(dashboard.panels)),
+        "panels": list(_layout(dashboard.panels)),
     }
     return json.dumps(model, indent=1, ensure_ascii=False) + "\n"
 
 
-def _placed(panels: tuple[Panel, ...]) -> Iterator[Json]:
+def _layout(panels: tuple[Panel, ...]) -> Iterator[Json]:
     x = y = 0
     for number, panel in enumerate(panels, start=1):
         if x + panel.width > _WIDTH:
@@ -223,7 +227,7 @@ def _placed(panels: tuple[Panel, ...]) -> Iterator[Json]:
         x += panel.width
 
 
-def _panel(number: int, panel: Panel, place: Json) -> Json:
+def _panel(number: int, panel: Panel, position: Json) -> Json:
     instant = panel.kind != "timeseries"
     targets = [
         {
@@ -240,16 +244,16 @@ def _panel(number: int, panel: Panel, place: Json) -> Json:
         "title": panel.title,
         "type": panel.kind,
         "datasource": _SOURCE,
-        "gridPos": place,
+        "gridPos": position,
         "targets": targets,
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
     }
 
 
 def main() -> None:
-    """Write the files."""
+    """Write the dashboard files."""
     for dashboard in ALL:
-        (FOLDER / f"{dashboard.uid}.json").write_text(rendered(dashboard), "utf-8")
+        (FOLDER / f"{dashboard.uid}.json").write_text(render(dashboard), "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m deploy.kubernetes.policies`: base/network-policies.yaml, made from connections.toml."""
+"""`python -m deploy.kubernetes.policies`: generate base/network-policies.yaml from connections.toml."""
 
 import json
 import tomllib
@@ -6,47 +6,47 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
-MADE = _HERE / "base" / "network-policies.yaml"
-_HEAD = "# Made from ../connections.toml by: python -m deploy.kubernetes.policies\n"
+OUTPUT = _HERE / "base" / "network-policies.yaml"
+_HEAD = "# Generated from ../connections.toml by: python -m deploy.kubernetes.policies\n"
 _DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 Table = dict[str, Any]
 
 
-def table() -> Table:
-    """`roles`: what each connects to; `places`: where those are."""
+def load_table() -> Table:
+    """Return connections.toml: `roles` with their connections, `endpoints` with labels and ports."""
     return tomllib.loads((_HERE / "connections.toml").read_text("utf-8"))
 
 
-def policies(table: Table) -> list[Table]:
-    """Nothing in or out, then what each role needs."""
+def build_policies(table: Table) -> list[Table]:
+    """Return a policy that denies everything, then one per role with its connections."""
     closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     return [_policy("nothing-else", closed), *(_of_role(name, role, table) for name, role in table["roles"].items())]
 
 
-def written(policies: list[Table]) -> str:
-    """As documents of YAML, each in JSON, which YAML is."""
+def render(policies: list[Table]) -> str:
+    """Return the policies as YAML documents (JSON is valid YAML)."""
     return _HEAD + "".join(f"---\n{json.dumps(policy, indent=2)}\n" for policy in policies)
 
 
 def _of_role(name: str, role: Table, table: Table) -> Table:
-    places = table["places"]
+    endpoints = table["endpoints"]
     spec: Table = {
         "podSelector": {"matchLabels": {"app.kubernetes.io/name": "integrahub", "app.kubernetes.io/component": name}},
         "policyTypes": ["Ingress", "Egress"],
         "egress": [
-            {"to": [_pods(places["dns"])], "ports": _DNS_PORTS},
-            *({"to": [_pods(places[to])], "ports": _ports(places[to]["ports"])} for to in role["to"]),
+            {"to": [_pods(endpoints["dns"])], "ports": _DNS_PORTS},
+            *({"to": [_pods(endpoints[to])], "ports": _ports(endpoints[to]["ports"])} for to in role["to"]),
         ],
     }
     if role["from"]:
-        spec["ingress"] = [{"from": [_pods(places[of]) for of in role["from"]], "ports": _ports([role["port"]])}]
+        spec["ingress"] = [{"from": [_pods(endpoints[of]) for of in role["from"]], "ports": _ports([role["port"]])}]
     return _policy(name, spec)
 
 
-def _pods(place: Table) -> Table:
-    """Pods with these labels, of the namespace named, else of the policy's own."""
-    pods: Table = {"podSelector": {"matchLabels": place["labels"]}}
-    if namespace := place.get("namespace"):
+def _pods(endpoint: Table) -> Table:
+    """Return a selector of the endpoint's pods, in its namespace or else in the policy's own."""
+    pods: Table = {"podSelector": {"matchLabels": endpoint["labels"]}}
+    if namespace := endpoint.get("namespace"):
         pods["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
     return pods
 
@@ -65,4 +65,4 @@ def _policy(name: str, spec: Table) -> Table:
 
 
 if __name__ == "__main__":
-    MADE.write_text(written(policies(table())), "utf-8")
+    OUTPUT.write_text(render(build_policies(load_table())), "utf-8")

@@ -1,5 +1,5 @@
--- The hub's logins in a PostgreSQL of your own: one for migrations, which owns the tables, one for the API, one for workers. Run by psql as a
--- superuser, in the hub's database. Passwords come from the environment, so that no command line shows them; run it again to change one:
+-- Logins of the hub in your own PostgreSQL: one for migrations, which owns the tables, one for the API, one for workers. Run it with psql as a
+-- superuser, in the hub's database. It reads passwords from the environment, so that no command line shows them. To change one, run it again:
 --   OWNER_PASSWORD=... API_PASSWORD=... WORKER_PASSWORD=... psql -f roles.sql integrahub
 \set ON_ERROR_STOP on
 \getenv owner OWNER_PASSWORD
@@ -14,6 +14,6 @@ SELECT 'CREATE ROLE integrahub_worker LOGIN BYPASSRLS' WHERE to_regrole('integra
 ALTER ROLE integrahub_owner PASSWORD :'owner';
 ALTER ROLE integrahub_api PASSWORD :'api';
 ALTER ROLE integrahub_worker PASSWORD :'worker';
--- The login that migrates grants tables to the two, so it must be a member of both.
+-- The owner grants privileges to both roles, so it must be a member of both.
 GRANT integrahub_api, integrahub_worker TO integrahub_owner;
 SELECT format('ALTER DATABASE %I OWNER TO integrahub_owner', current_database()) \gexec

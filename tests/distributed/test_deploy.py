@@ -48,7 +48,7 @@ def _run(*command: str) -> str:
 
 
 def test_the_network_policies_are_those_of_the_table() -> None:
-    assert policies.MADE.read_text("utf-8") == policies.written(policies.policies(policies.table()))
+    assert policies.OUTPUT.read_text("utf-8") == policies.render(policies.build_policies(policies.load_table()))
 
 
 @pytest.mark.parametrize("overlay", ["base", "keda"])
@@ -130,7 +130,7 @@ def test_each_component_of_kubernetes_reads_a_secret_of_its_own_alone() -> None:
 
 
 def test_the_network_policies_trust_no_label_of_any_namespace() -> None:
-    written = policies.MADE.read_text("utf-8")
+    written = policies.OUTPUT.read_text("utf-8")
     assert '"namespaceSelector": {}' not in written and written.count("kubernetes.io/metadata.name") > 5
 
 
@@ -206,7 +206,7 @@ def test_each_role_connects_to_what_its_policy_lists(kafka_address: str, s3_serv
         hub.start()
         hub.key = hub.make_key()
         seen = _watched(hub, places)
-    roles = policies.table()["roles"]
+    roles = policies.load_table()["roles"]
     allowed = {step: set(roles["rest" if step == "finish" else step]["to"]) for step in seen}
     assert {step: found - allowed[step] for step, found in seen.items() if found - allowed[step]} == {}
     assert all({"kafka", "s3"} <= seen[step] for step in ("api", "split", "upsert"))

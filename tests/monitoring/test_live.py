@@ -63,8 +63,8 @@ def _scaled_by() -> list[str]:
 
 def test_the_dashboards_are_those_of_the_code() -> None:
     for board in generate.ALL:
-        assert (generate.FOLDER / f"{board.uid}.json").read_text("utf-8") == generate.rendered(board)
-        model = json.loads(generate.rendered(board))
+        assert (generate.FOLDER / f"{board.uid}.json").read_text("utf-8") == generate.render(board)
+        model = json.loads(generate.render(board))
         places = [tuple(panel["gridPos"].values()) for panel in model["panels"]]
         assert len(set(places)) == len(places) and max(x + w for x, _, w, _ in places) <= 24
 
