@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: where Python may keep no compiled code, each compiles all of it again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo demo-distributed up test test-long mutations minio bench performance dashboards lint format sbom audit lock clean
+.PHONY: help demo demo-distributed up test test-long mutations minio bench performance dashboards data-model lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ performance: $(VENV)/.development ## write docs/reference/performance.md and its
 
 dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/generate.py
 	$(BIN)/python -m deploy.grafana.generate
+
+data-model: $(VENV)/.development ## write docs/reference/data-model.md from the schema's comments
+	$(BIN)/python -m tests.data_model
 
 minio: ## build MinIO into the user's cache, so that the S3 contract is tested on it too (Go; about half an hour)
 	GOBIN="$${XDG_CACHE_HOME:-$$HOME/.cache}/integrahub/bin" go install github.com/minio/minio@$(MINIO)

@@ -1,1 +1,317 @@
 -- What each table and column holds. Applied whole after the migrations, whenever it has changed.
+-- docs/reference/data-model.md is generated from these comments.
+
+COMMENT ON TABLE pharmacies IS 'One row per pharmacy, found by its CNPJ.';
+COMMENT ON COLUMN pharmacies.id IS 'Internal number of the pharmacy; all other tables refer to it.';
+COMMENT ON COLUMN pharmacies.cnpj IS 'Tax number of the pharmacy, 14 characters without punctuation.';
+COMMENT ON COLUMN pharmacies.name IS 'Name of the pharmacy; an operator sets it, or ingest takes it from the first record.';
+COMMENT ON COLUMN pharmacies.city IS 'City of the pharmacy; may be empty.';
+COMMENT ON COLUMN pharmacies.state IS 'Two-letter state of Brazil; may be empty.';
+COMMENT ON COLUMN pharmacies.time_zone IS 'IANA time zone in which times without a zone in records are read.';
+COMMENT ON COLUMN pharmacies.deactivation_limit IS 'Share of the active products that a FULL may deactivate without approval; null: the setting of the hub.';
+COMMENT ON COLUMN pharmacies.full_window_minutes IS 'Quiet minutes after which a FULL in parts is complete, 0 if every FULL is whole; null: the setting of the hub.';
+COMMENT ON COLUMN pharmacies.full_seen_at IS 'Time at which the last finished FULL whose deactivation was not held was received.';
+COMMENT ON COLUMN pharmacies.created_at IS 'Time at which the pharmacy was created.';
+COMMENT ON COLUMN pharmacies.has_products IS 'True once a batch was applied; until then the merge does not look up stored products.';
+COMMENT ON COLUMN pharmacies.rate_limit IS 'Ingest rate limit of the pharmacy, as requests/seconds; null: the setting of the hub.';
+
+COMMENT ON TABLE pharmacy_turns IS 'One small row per pharmacy; a transaction locks it to decide which batch is applied next.';
+COMMENT ON COLUMN pharmacy_turns.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN pharmacy_turns.last_seq IS 'Last receive number given to a batch of the pharmacy.';
+
+COMMENT ON TABLE api_keys IS 'API keys that operators created; keys from settings have no row.';
+COMMENT ON COLUMN api_keys.id IS 'Internal id of the key.';
+COMMENT ON COLUMN api_keys.hash IS 'HMAC-SHA256 of the key with the pepper of the hub; the key itself is not stored.';
+COMMENT ON COLUMN api_keys.hint IS 'First characters of the key, enough for an operator to recognise it.';
+COMMENT ON COLUMN api_keys.tenants IS 'Which pharmacies the key may use.
+pharmacies: Those in `cnpjs`.
+all: All pharmacies.';
+COMMENT ON COLUMN api_keys.cnpjs IS 'CNPJs that the key may use, if `tenants` is `pharmacies`.';
+COMMENT ON COLUMN api_keys.created_at IS 'Time at which the key was created.';
+COMMENT ON COLUMN api_keys.expires_at IS 'Time at which the key expires; null: it does not.';
+COMMENT ON COLUMN api_keys.revoked_at IS 'Time at which an operator revoked the key; null: it is not revoked.';
+COMMENT ON COLUMN api_keys.last_used_at IS 'Time of the last use, accurate to a minute.';
+COMMENT ON COLUMN api_keys.public_id IS 'The id inside a generated key; null: a key chosen by its bearer, found by its hash.';
+COMMENT ON COLUMN api_keys.scopes IS 'What the key may do: `ingest`, `read`, `viewer`, `operator`, `admin`.';
+COMMENT ON COLUMN api_keys.rate_limit IS 'Rate limit of the key, as requests/seconds; null: that of the pharmacy.';
+COMMENT ON COLUMN api_keys.replaces IS 'The key that this key was created to replace.';
+COMMENT ON COLUMN api_keys.weak IS 'True if a chosen key is easy to guess.';
+
+COMMENT ON TABLE products IS 'The catalogue: one row per pharmacy and product, as the latest batch left it.';
+COMMENT ON COLUMN products.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN products.product_id IS 'PRODUCTID of the ERP.';
+COMMENT ON COLUMN products.record_hash IS 'Hash of the records that last wrote the product, used to skip unchanged ones; null: read the next record in any case.';
+COMMENT ON COLUMN products.batch_id IS 'The batch that last changed the product.';
+COMMENT ON COLUMN products.created_at IS 'Time at which the product was inserted.';
+COMMENT ON COLUMN products.updated_at IS 'Time at which the product was last changed.';
+COMMENT ON COLUMN products.last_seen_at IS 'Time at which the last FULL that contained the product was received; stored when the product is deactivated.';
+COMMENT ON COLUMN products.deactivated_at IS 'Time at which the product was deactivated; null: it is active.';
+COMMENT ON COLUMN products.is_active IS 'False if a FULL no longer contained the product.';
+COMMENT ON COLUMN products.title IS 'Title; never empty.';
+COMMENT ON COLUMN products.description IS 'Description.';
+COMMENT ON COLUMN products.brand IS 'Brand.';
+COMMENT ON COLUMN products.ncm IS 'NCM tax classification.';
+COMMENT ON COLUMN products.category IS 'Category.';
+COMMENT ON COLUMN products.image_link IS 'URL of the image.';
+COMMENT ON COLUMN products.color IS 'Color.';
+COMMENT ON COLUMN products.ean IS 'EAN bar code.';
+COMMENT ON COLUMN products.shop_id IS 'SHOPID of the ERP.';
+COMMENT ON COLUMN products.size IS 'Size.';
+COMMENT ON COLUMN products.price IS 'Price.';
+COMMENT ON COLUMN products.wholesale_price IS 'Wholesale price.';
+COMMENT ON COLUMN products.price_promos IS 'Promotional prices.';
+COMMENT ON COLUMN products.stock IS 'Quantity in stock.';
+COMMENT ON COLUMN products.wholesale_min IS 'Quantity from which the wholesale price applies.';
+COMMENT ON COLUMN products.measure IS 'Unit of measure.';
+COMMENT ON COLUMN products.indice IS 'INDICE of the ERP.';
+COMMENT ON COLUMN products.source_created_at IS 'Creation time as the ERP sent it, without a zone.';
+COMMENT ON COLUMN products.source_updated_at IS 'Update time as the ERP sent it, without a zone.';
+COMMENT ON COLUMN products.stock_updated_at IS 'Time of the last stock update as the ERP sent it, without a zone.';
+COMMENT ON COLUMN products.extra IS 'Members of the record that have no column of their own, as sent.';
+
+COMMENT ON TABLE batches IS 'One row per accepted post, and per operation queued on a batch (approval, end of a window, replay).';
+COMMENT ON COLUMN batches.id IS 'UUIDv7; also the trace id of the batch.';
+COMMENT ON COLUMN batches.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN batches.received_seq IS 'Receive number of the batch within its pharmacy; batches are applied in this order.';
+COMMENT ON COLUMN batches.kind IS 'What the row stands for.
+load: A catalogue that a client posted.
+approval: An approved deactivation.
+window: The end of a FULL in parts.
+replay: A whole batch applied again.
+chunk_replay: Dead chunks of a batch applied again.';
+COMMENT ON COLUMN batches.parent_id IS 'The batch on which an operation works; null for a load.';
+COMMENT ON COLUMN batches.load_type IS 'What the batch claims to be.
+full: The whole catalogue: what is absent is deactivated.
+delta: Changes only: what is absent stays.';
+COMMENT ON COLUMN batches.media_type IS 'Media type of the body.';
+COMMENT ON COLUMN batches.encoding IS 'Content encoding of the stored body: empty, `gzip` or `zstd`.';
+COMMENT ON COLUMN batches.idempotency_key IS 'Idempotency key of the post; null if the client sent none.';
+COMMENT ON COLUMN batches.full_from_seq IS 'Receive number of the first part, if the batch is part of a FULL.';
+COMMENT ON COLUMN batches.item_count_claimed IS 'Number of records that the client announced (X-Inova-Item-Count).';
+COMMENT ON COLUMN batches.body IS 'The stored body, if it is small.';
+COMMENT ON COLUMN batches.location IS 'Storage name of the body, if it is large.';
+COMMENT ON COLUMN batches.bytes IS 'Size of the decoded body.';
+COMMENT ON COLUMN batches.sha256 IS 'SHA-256 of the decoded body.';
+COMMENT ON COLUMN batches.status IS 'State of the batch as clients see it.
+RECEIVED: The body is durable; nothing has been read yet.
+PROCESSING: The body is being split or its chunks applied.
+COMPLETED: Every record was applied.
+PARTIAL_FAIL: Some records were rejected or some chunk is dead; the rest was applied.
+FAILED: Nothing was inserted, updated or found unchanged.
+CANCELLED: An operator stopped it; what was applied before stands.';
+COMMENT ON COLUMN batches.stage IS 'The step that works on the batch next.
+received: Waiting to be split.
+splitting: The body is being cut into chunks.
+waiting: Split; an earlier batch of the pharmacy is not finished.
+upserting: Its chunks are being applied.
+finishing: All chunks are settled; deactivation and totals are due.
+done: Nothing is left to do.';
+COMMENT ON COLUMN batches.first_byte_at IS 'Time at which the first byte of the body arrived.';
+COMMENT ON COLUMN batches.received_at IS 'Time at which the batch was committed.';
+COMMENT ON COLUMN batches.started_at IS 'Time at which a worker first claimed the batch.';
+COMMENT ON COLUMN batches.split_at IS 'Time at which the split ended.';
+COMMENT ON COLUMN batches.finished_at IS 'Time at which the batch became final; null until then.';
+COMMENT ON COLUMN batches.dispatched_at IS 'Time of the last event that announced the batch to a step.';
+COMMENT ON COLUMN batches.dispatches IS 'Number of times the event was sent again.';
+COMMENT ON COLUMN batches.claim_token IS 'Token of the claim under which a worker splits the batch.';
+COMMENT ON COLUMN batches.worker_id IS 'The worker that holds the claim.';
+COMMENT ON COLUMN batches.lease_until IS 'Time at which the claim expires unless the worker renews it.';
+COMMENT ON COLUMN batches.attempts IS 'Failed attempts to split the batch.';
+COMMENT ON COLUMN batches.crashes IS 'Claims that expired because the worker was lost.';
+COMMENT ON COLUMN batches.next_attempt_at IS 'Earliest time of the next attempt.';
+COMMENT ON COLUMN batches.chunks_total IS 'Number of chunks; null until the split ends.';
+COMMENT ON COLUMN batches.chunks_left IS 'Chunks that are not settled; the batch finishes when it is 0.';
+COMMENT ON COLUMN batches.items_total IS 'Number of records in the body; null until the split ends.';
+COMMENT ON COLUMN batches.unreadable_ids IS 'Records whose product id could not be read.';
+COMMENT ON COLUMN batches.inserted IS 'Records that inserted a product.';
+COMMENT ON COLUMN batches.updated IS 'Records that updated a product.';
+COMMENT ON COLUMN batches.unchanged IS 'Records that the table already contained.';
+COMMENT ON COLUMN batches.merged IS 'Records that were merged into another record of the same product.';
+COMMENT ON COLUMN batches.rejected IS 'Records that were rejected.';
+COMMENT ON COLUMN batches.superseded IS 'Records of a replay that later batches had overwritten.';
+COMMENT ON COLUMN batches.cancelled IS 'Records of chunks that were cancelled.';
+COMMENT ON COLUMN batches.dead IS 'Records of chunks that are dead.';
+COMMENT ON COLUMN batches.reactivated IS 'Products that became active again.';
+COMMENT ON COLUMN batches.deactivated IS 'Products that were deactivated.';
+COMMENT ON COLUMN batches.deactivation_state IS 'The decision about products that the FULL does not contain.
+none: Nothing to deactivate, or not a FULL.
+waiting: The FULL comes in parts; its window is still open.
+applied: The absent products are inactive.
+held: Too many or too uncertain: a person decides.
+approved: A person approved; the absent products are inactive.
+rejected: A person rejected; everything stays active.
+superseded: A later FULL replaced this decision.';
+COMMENT ON COLUMN batches.deactivation_candidates IS 'Active products that the FULL does not contain.';
+COMMENT ON COLUMN batches.deactivation_active IS 'Active products at the decision; null: they were not counted.';
+COMMENT ON COLUMN batches.deactivation_reason IS 'Code of the reason why the deactivation is held.';
+COMMENT ON COLUMN batches.deactivation_facts IS 'Numbers that belong to the reason.';
+COMMENT ON COLUMN batches.error_code IS 'Code of the error for which the whole batch failed.';
+COMMENT ON COLUMN batches.error_facts IS 'Values that belong to the error.';
+COMMENT ON COLUMN batches.error_offset IS 'Position of the error in the decoded body.';
+COMMENT ON COLUMN batches.origin_seq IS 'Receive number of the batch that is replayed; its records count under it.';
+COMMENT ON COLUMN batches.chunks_removed_at IS 'Time at which retention deleted the chunk objects.';
+COMMENT ON COLUMN batches.body_removed_at IS 'Time at which retention deleted the body.';
+COMMENT ON COLUMN batches.rows_removed_at IS 'Time at which retention deleted the chunk rows.';
+COMMENT ON COLUMN batches.report_removed_at IS 'Time at which retention deleted the record issues.';
+COMMENT ON COLUMN batches.warnings IS 'Number of warnings about records.';
+COMMENT ON COLUMN batches.read_zone IS 'Time zone in which the records are read: that of the pharmacy at the split.';
+COMMENT ON COLUMN batches.absence_proven IS 'True if the FULL was compared with the catalogue and not held, so what it lacks is absent.';
+COMMENT ON COLUMN batches.api_key_id IS 'The API key that posted the batch; null for keys from settings and for operations.';
+
+COMMENT ON TABLE full_uploads IS 'Parts of a FULL that are being uploaded; they keep the window of the FULL open.';
+COMMENT ON COLUMN full_uploads.batch_id IS 'The batch that the upload will become.';
+COMMENT ON COLUMN full_uploads.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN full_uploads.begun_at IS 'Time at which the first byte arrived.';
+COMMENT ON COLUMN full_uploads.renewed_at IS 'Time of the last sign of life; an upload silent for long is pruned.';
+
+COMMENT ON TABLE batch_chunks IS 'Chunks of a batch: groups of records that workers claim and apply.';
+COMMENT ON COLUMN batch_chunks.batch_id IS 'The batch.';
+COMMENT ON COLUMN batch_chunks.number IS 'Number of the chunk within its batch, from 0.';
+COMMENT ON COLUMN batch_chunks.location IS 'Storage name of the records, or `body` if they are a slice of the body of the batch.';
+COMMENT ON COLUMN batch_chunks.records IS 'Number of records that the chunk applies or rejects.';
+COMMENT ON COLUMN batch_chunks.ids IS 'Product id of each record: 0 unreadable, negative if a later chunk applies the product.';
+COMMENT ON COLUMN batch_chunks.hashes IS 'Hash of each record''s product, over all its records.';
+COMMENT ON COLUMN batch_chunks.status IS 'State of the chunk.
+PENDING: Not taken yet.
+PROCESSING: A worker holds its lease.
+COMPLETED: Its effect is committed.
+RETRYING: It failed and will be tried again at `next_attempt_at`.
+FAILED: It is dead: every attempt failed.
+CANCELLED: Its batch was cancelled before it was applied.';
+COMMENT ON COLUMN batch_chunks.claim_token IS 'Token of the claim under which a worker applies the chunk.';
+COMMENT ON COLUMN batch_chunks.worker_id IS 'The worker that holds the claim.';
+COMMENT ON COLUMN batch_chunks.lease_until IS 'Time at which the claim expires unless the worker renews it.';
+COMMENT ON COLUMN batch_chunks.attempts IS 'Failed attempts to apply the chunk.';
+COMMENT ON COLUMN batch_chunks.crashes IS 'Claims that expired because the worker was lost.';
+COMMENT ON COLUMN batch_chunks.next_attempt_at IS 'Earliest time of the next attempt.';
+COMMENT ON COLUMN batch_chunks.dispatched_at IS 'Time of the last event that announced the chunk.';
+COMMENT ON COLUMN batch_chunks.dispatches IS 'Number of times the event was sent.';
+COMMENT ON COLUMN batch_chunks.inserted IS 'Records that inserted a product.';
+COMMENT ON COLUMN batch_chunks.updated IS 'Records that updated a product.';
+COMMENT ON COLUMN batch_chunks.unchanged IS 'Records that the table already contained.';
+COMMENT ON COLUMN batch_chunks.merged IS 'Records that were merged into another record of the same product.';
+COMMENT ON COLUMN batch_chunks.rejected IS 'Records that were rejected.';
+COMMENT ON COLUMN batch_chunks.reactivated IS 'Products that became active again.';
+COMMENT ON COLUMN batch_chunks.warnings IS 'Number of warnings about records.';
+COMMENT ON COLUMN batch_chunks.last_error IS 'Class and message of the last failure.';
+COMMENT ON COLUMN batch_chunks.attempt_log IS 'Time, error and culprit of each failed attempt.';
+COMMENT ON COLUMN batch_chunks.started_at IS 'Time at which a worker first claimed the chunk.';
+COMMENT ON COLUMN batch_chunks.finished_at IS 'Time at which the chunk was settled; null until then.';
+COMMENT ON COLUMN batch_chunks.superseded IS 'Records of a replay that later batches had overwritten.';
+COMMENT ON COLUMN batch_chunks.body_start IS 'Position of the slice in the decoded body; null if the chunk is an object of its own.';
+COMMENT ON COLUMN batch_chunks.body_bytes IS 'Size of the slice.';
+COMMENT ON COLUMN batch_chunks.first_position IS 'Position of the first record in the body, from 0.';
+COMMENT ON COLUMN batch_chunks.rejection IS 'Code for which all records of the chunk are rejected; null: they are applied.';
+
+COMMENT ON TABLE record_issues IS 'Rejections and warnings about single records, for the report to the client.';
+COMMENT ON COLUMN record_issues.batch_id IS 'The batch.';
+COMMENT ON COLUMN record_issues.chunk IS 'Number of the chunk.';
+COMMENT ON COLUMN record_issues.position IS 'Position of the record in the body, from 0.';
+COMMENT ON COLUMN record_issues.byte_offset IS 'Position of the record in the decoded body, in bytes.';
+COMMENT ON COLUMN record_issues.severity IS 'Effect of the issue.
+rejected: The record was not applied.
+warning: The record was applied without, or with a corrected, value.';
+COMMENT ON COLUMN record_issues.product_id IS 'Product id as sent; empty if unreadable.';
+COMMENT ON COLUMN record_issues.field IS 'Field that the issue is about; empty if it is the whole record.';
+COMMENT ON COLUMN record_issues.code IS 'Code of the issue.';
+COMMENT ON COLUMN record_issues.value IS 'The value that was sent, shortened.';
+
+COMMENT ON TABLE dead_letters IS 'Work that is not retried automatically: chunks whose attempts all failed, and messages that no step can process.';
+COMMENT ON COLUMN dead_letters.id IS 'Number of the dead letter.';
+COMMENT ON COLUMN dead_letters.batch_id IS 'Batch of a dead chunk; null for a message.';
+COMMENT ON COLUMN dead_letters.chunk IS 'Number of the dead chunk; null for a message.';
+COMMENT ON COLUMN dead_letters.cnpj IS 'CNPJ of the pharmacy of a dead chunk.';
+COMMENT ON COLUMN dead_letters.topic IS 'Topic of a dead message; null for a chunk.';
+COMMENT ON COLUMN dead_letters.body IS 'Body of a dead message.';
+COMMENT ON COLUMN dead_letters.location IS 'Storage name of the records of a dead chunk.';
+COMMENT ON COLUMN dead_letters.records IS 'Number of records in the dead chunk; 0 for a message.';
+COMMENT ON COLUMN dead_letters.error_class IS 'Class of the last error.';
+COMMENT ON COLUMN dead_letters.error_code IS 'Code of the last error.';
+COMMENT ON COLUMN dead_letters.culprit IS 'Function in which the last error was raised.';
+COMMENT ON COLUMN dead_letters.message IS 'Message of the last error.';
+COMMENT ON COLUMN dead_letters.stack IS 'Stack trace of the last error.';
+COMMENT ON COLUMN dead_letters.attempts IS 'Time, error and culprit of each failed attempt.';
+COMMENT ON COLUMN dead_letters.fingerprint IS 'Hash that groups failures of the same cause.';
+COMMENT ON COLUMN dead_letters.created_at IS 'Time at which the dead letter was stored.';
+COMMENT ON COLUMN dead_letters.grouped_at IS 'Time at which it was counted in its failure group; null: it is not counted yet.';
+COMMENT ON COLUMN dead_letters.replay_asked_at IS 'Time at which an operator requested a replay.';
+COMMENT ON COLUMN dead_letters.settled_at IS 'Time at which the dead letter was resolved; null: it is open.';
+COMMENT ON COLUMN dead_letters.replayed_by IS 'The batch that replays the records.';
+COMMENT ON COLUMN dead_letters.letter_id IS 'Id from the dead-letter event of a message, so that a repeated event stores no second row.';
+COMMENT ON COLUMN dead_letters.trace_id IS 'Trace id of a dead message.';
+
+COMMENT ON TABLE failure_groups IS 'Failures counted by fingerprint.';
+COMMENT ON COLUMN failure_groups.fingerprint IS 'Hash of error class, code and culprit.';
+COMMENT ON COLUMN failure_groups.error_class IS 'Class of the error.';
+COMMENT ON COLUMN failure_groups.error_code IS 'Code of the error.';
+COMMENT ON COLUMN failure_groups.culprit IS 'Function in which the error was raised.';
+COMMENT ON COLUMN failure_groups.count IS 'Number of dead letters in the group.';
+COMMENT ON COLUMN failure_groups.first_seen IS 'Time of the first failure.';
+COMMENT ON COLUMN failure_groups.last_seen IS 'Time of the latest failure.';
+COMMENT ON COLUMN failure_groups.sample IS 'The latest dead letter.';
+
+COMMENT ON TABLE reconciliations IS 'The latest reconciliation; at most one row.';
+COMMENT ON COLUMN reconciliations.singleton IS 'Always true; keeps the table at one row.';
+COMMENT ON COLUMN reconciliations.at IS 'Time of the reconciliation.';
+COMMENT ON COLUMN reconciliations.unaccounted IS 'Records that totals and chunk counters do not agree on; 0 is expected.';
+
+COMMENT ON TABLE workers IS 'Processes that registered under a name, with their heartbeats.';
+COMMENT ON COLUMN workers.name IS 'Name of the process; a new process with the same name replaces the row.';
+COMMENT ON COLUMN workers.id IS 'Id of the running process; claims refer to it.';
+COMMENT ON COLUMN workers.steps IS 'Steps that the process runs.';
+COMMENT ON COLUMN workers.pid IS 'Process id on its host.';
+COMMENT ON COLUMN workers.started_at IS 'Time at which the process registered.';
+COMMENT ON COLUMN workers.seen_at IS 'Time of the last heartbeat.';
+COMMENT ON COLUMN workers.host IS 'Host on which the process runs.';
+COMMENT ON COLUMN workers.left_at IS 'Time at which the process unregistered in good order; null: it runs, or was lost.';
+
+COMMENT ON TABLE worker_restarts IS 'Unplanned restarts of workers.';
+COMMENT ON COLUMN worker_restarts.step IS 'The step.';
+COMMENT ON COLUMN worker_restarts.restarts IS 'Number of times a lost worker of the step was replaced.';
+
+COMMENT ON TABLE statistics IS 'Metrics that are costly to count, as last counted.';
+COMMENT ON COLUMN statistics.name IS 'Name of the metric.';
+COMMENT ON COLUMN statistics.labels IS 'Values of its labels.';
+COMMENT ON COLUMN statistics.value IS 'Value of the metric.';
+COMMENT ON COLUMN statistics.counted_at IS 'Time at which it was counted.';
+
+COMMENT ON TABLE history IS 'Totals of all final batches at the end of each hour in which a batch became final.';
+COMMENT ON COLUMN history.hour IS 'Start of the hour.';
+COMMENT ON COLUMN history.totals IS 'Totals by name.';
+
+COMMENT ON TABLE audit_log IS 'Actions of operators; a row is inserted before the action and completed after it.';
+COMMENT ON COLUMN audit_log.id IS 'Number of the entry.';
+COMMENT ON COLUMN audit_log.at IS 'Time at which the action began.';
+COMMENT ON COLUMN audit_log.actor IS 'Name of the key that acted.';
+COMMENT ON COLUMN audit_log.action IS 'Action, such as `key.create`.';
+COMMENT ON COLUMN audit_log.subject IS 'What the action was about.';
+COMMENT ON COLUMN audit_log.address IS 'Network address of the operator.';
+COMMENT ON COLUMN audit_log.before IS 'State before the action.';
+COMMENT ON COLUMN audit_log.after IS 'State after the action.';
+COMMENT ON COLUMN audit_log.outcome IS 'Result: `done`, or the code of the error; null: the action runs, or its process was lost.';
+COMMENT ON COLUMN audit_log.ended_at IS 'Time at which the action ended.';
+
+COMMENT ON TABLE rate_windows IS 'Usage of each rate limit in the current and the previous window. Unlogged.';
+COMMENT ON COLUMN rate_windows.subject IS 'A pharmacy, a key or a network address.';
+COMMENT ON COLUMN rate_windows.number IS 'Number of the current window: seconds since 1970 divided by its length.';
+COMMENT ON COLUMN rate_windows.taken IS 'Usage in the current window.';
+COMMENT ON COLUMN rate_windows.before IS 'Usage in the previous window.';
+COMMENT ON COLUMN rate_windows.touched_at IS 'Time of the last use.';
+
+COMMENT ON TABLE bus_messages IS 'Messages of the embedded bus. Unlogged: after a crash of PostgreSQL, sweep dispatches the work again.';
+COMMENT ON COLUMN bus_messages.id IS 'Number of the message; messages of a topic are received in this order.';
+COMMENT ON COLUMN bus_messages.topic IS 'Topic.';
+COMMENT ON COLUMN bus_messages.body IS 'Body of the message, an event as JSON.';
+COMMENT ON COLUMN bus_messages.due_at IS 'Earliest time at which the message may be received.';
+
+COMMENT ON TABLE schema_migrations IS 'Scripts of the schema that were applied.';
+COMMENT ON COLUMN schema_migrations.name IS 'File name of a migration, or name and hash of a repeatable script.';
+COMMENT ON COLUMN schema_migrations.applied_at IS 'Time at which the script was applied.';
+COMMENT ON COLUMN schema_migrations.kind IS 'What a migration does to older versions of the hub; null for a repeatable script.
+expand: Older versions can still work.
+contract: Older versions cannot work any more.';
+COMMENT ON COLUMN schema_migrations.checksum IS 'Checksum of a migration, without comments and white space; null for a repeatable script.';
+
+COMMENT ON VIEW held_deactivations IS 'FULLs whose deactivation waits for an operator, with the numbers to decide on.';
+
+COMMENT ON VIEW silent_pharmacies IS 'Pharmacies without a post for 1.5 times their longest gap among the last 50 posts, for at most two weeks more.';

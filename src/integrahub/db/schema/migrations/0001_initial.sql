@@ -11,9 +11,9 @@ CREATE TABLE pharmacies (
   city text NOT NULL DEFAULT '',
   state text NOT NULL DEFAULT '',
   time_zone text NOT NULL DEFAULT 'America/Sao_Paulo',
-  deactivation_limit numeric(5,4),             -- share of the active products; NULL: the hub's setting
-  full_window_minutes integer,                 -- NULL: the hub's setting
-  full_seen_at timestamptz,                    -- receipt of the last finished FULL that was not held
+  deactivation_limit numeric(5,4),
+  full_window_minutes integer,
+  full_seen_at timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
   has_products boolean NOT NULL DEFAULT false,
   rate_limit text
@@ -27,8 +27,8 @@ CREATE TABLE pharmacy_turns (
 
 CREATE TABLE api_keys (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-  hash bytea NOT NULL UNIQUE,                  -- HMAC-SHA256 of the key under the hub's pepper
-  hint text NOT NULL,                          -- enough to recognise the key, too little to use it
+  hash bytea NOT NULL UNIQUE,
+  hint text NOT NULL,
   tenants text NOT NULL CHECK (tenants IN ('pharmacies', 'all')),
   cnpjs text[] NOT NULL DEFAULT '{}',
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -48,10 +48,10 @@ CREATE TABLE products (
   pharmacy_id bigint NOT NULL,
   product_id bigint NOT NULL,
   record_hash bigint,
-  batch_id uuid NOT NULL,                      -- of the last change
+  batch_id uuid NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
-  last_seen_at timestamptz,                    -- stored at deactivation
+  last_seen_at timestamptz,
   deactivated_at timestamptz,
   is_active boolean NOT NULL DEFAULT true,
   title text NOT NULL,
@@ -91,26 +91,14 @@ CREATE TABLE batches (
   media_type text NOT NULL DEFAULT 'application/json',
   encoding text NOT NULL DEFAULT '' CHECK (encoding IN ('', 'gzip', 'zstd')),
   idempotency_key text,
-  full_from_seq bigint,                        -- of a FULL in parts: the number of its first part
-  item_count_claimed bigint,                   -- X-Inova-Item-Count
-  body bytea,                                  -- small bodies ride in the row
-  location text,                               -- larger ones are objects
-  bytes bigint NOT NULL,                       -- decoded
-  sha256 bytea NOT NULL,                       -- of the decoded bytes
-  -- RECEIVED: The body is durable; nothing has been read yet.
-  -- PROCESSING: The body is being split or its chunks applied.
-  -- COMPLETED: Every record was applied.
-  -- PARTIAL_FAIL: Some records were rejected or some chunk is dead; the rest was applied.
-  -- FAILED: Nothing was inserted, updated or found unchanged.
-  -- CANCELLED: An operator stopped it; what was applied before stands.
+  full_from_seq bigint,
+  item_count_claimed bigint,
+  body bytea,
+  location text,
+  bytes bigint NOT NULL,
+  sha256 bytea NOT NULL,
   status text NOT NULL DEFAULT 'RECEIVED'
     CHECK (status IN ('RECEIVED', 'PROCESSING', 'COMPLETED', 'PARTIAL_FAIL', 'FAILED', 'CANCELLED')),
-  -- received: Waiting to be split.
-  -- splitting: The body is being cut into chunks.
-  -- waiting: Split; an earlier batch of the pharmacy is not finished.
-  -- upserting: Its chunks are being applied.
-  -- finishing: All chunks are settled; deactivation and totals are due.
-  -- done: Nothing is left to do.
   stage text NOT NULL DEFAULT 'received'
     CHECK (stage IN ('received', 'splitting', 'waiting', 'upserting', 'finishing', 'done')),
   first_byte_at timestamptz,
@@ -140,18 +128,11 @@ CREATE TABLE batches (
   dead bigint NOT NULL DEFAULT 0,
   reactivated bigint NOT NULL DEFAULT 0,
   deactivated bigint NOT NULL DEFAULT 0,
-  -- none: Nothing to deactivate, or not a FULL.
-  -- waiting: The FULL comes in parts; its window is still open.
-  -- applied: The absent products are inactive.
-  -- held: Too many or too uncertain: a person decides.
-  -- approved: A person approved; the absent products are inactive.
-  -- rejected: A person rejected; everything stays active.
-  -- superseded: A later FULL replaced this decision.
   deactivation_state text NOT NULL DEFAULT 'none'
     CHECK (deactivation_state IN ('none', 'waiting', 'applied', 'held', 'approved', 'rejected', 'superseded')),
   deactivation_candidates bigint NOT NULL DEFAULT 0,
   deactivation_active bigint,
-  deactivation_reason text,                    -- a code, put into words for the client
+  deactivation_reason text,
   deactivation_facts jsonb,
   error_code text,
   error_facts jsonb,
@@ -195,16 +176,10 @@ CREATE INDEX full_uploads_pharmacy ON full_uploads (pharmacy_id);
 CREATE TABLE batch_chunks (
   batch_id uuid NOT NULL REFERENCES batches (id),
   number integer NOT NULL,
-  location text NOT NULL,                      -- an object's name, or 'body'
-  records integer NOT NULL,                    -- records whose product this chunk applies or rejects
-  ids bigint[] NOT NULL,                       -- by slot: 0 unreadable, negative: applied by a later chunk
-  hashes bigint[] NOT NULL,                    -- by slot: of all the product's records
-  -- PENDING: Not taken yet.
-  -- PROCESSING: A worker holds its lease.
-  -- COMPLETED: Its effect is committed.
-  -- RETRYING: It failed and will be tried again at `next_attempt_at`.
-  -- FAILED: It is dead: every attempt failed.
-  -- CANCELLED: Its batch was cancelled before it was applied.
+  location text NOT NULL,
+  records integer NOT NULL,
+  ids bigint[] NOT NULL,
+  hashes bigint[] NOT NULL,
   status text NOT NULL DEFAULT 'PENDING'
     CHECK (status IN ('PENDING', 'PROCESSING', 'COMPLETED', 'RETRYING', 'FAILED', 'CANCELLED')),
   claim_token uuid,
@@ -223,7 +198,7 @@ CREATE TABLE batch_chunks (
   reactivated integer NOT NULL DEFAULT 0,
   warnings integer NOT NULL DEFAULT 0,
   last_error text,
-  attempt_log jsonb NOT NULL DEFAULT '[]',     -- of each failed attempt: at, error, place
+  attempt_log jsonb NOT NULL DEFAULT '[]',
   started_at timestamptz,
   finished_at timestamptz,
   superseded integer NOT NULL DEFAULT 0,
@@ -241,8 +216,8 @@ CREATE INDEX batch_chunks_unfinished ON batch_chunks (batch_id, status) WHERE fi
 CREATE TABLE record_issues (
   batch_id uuid NOT NULL,
   chunk integer NOT NULL,
-  position bigint NOT NULL,                    -- of the record in the body, from 0
-  byte_offset bigint NOT NULL,                 -- in the decoded body
+  position bigint NOT NULL,
+  byte_offset bigint NOT NULL,
   severity text NOT NULL CHECK (severity IN ('rejected', 'warning')),
   product_id text NOT NULL DEFAULT '',
   field text NOT NULL DEFAULT '',
@@ -257,9 +232,9 @@ CREATE TABLE dead_letters (
   batch_id uuid,
   chunk integer,
   cnpj text,
-  topic text,                                  -- of a message that cannot be read
+  topic text,
   body bytea,
-  location text,                               -- where the chunk's records are kept
+  location text,
   records integer NOT NULL,
   error_class text NOT NULL,
   error_code text NOT NULL,
@@ -289,7 +264,7 @@ CREATE TABLE failure_groups (
   count bigint NOT NULL,
   first_seen timestamptz NOT NULL,
   last_seen timestamptz NOT NULL,
-  sample bigint NOT NULL                       -- the latest letter
+  sample bigint NOT NULL
 );
 
 -- The latest reconciliation.
