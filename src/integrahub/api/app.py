@@ -1,5 +1,6 @@
 """The web application: every route, its errors, and the description of itself."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from integrahub import __version__
 from integrahub.access.audit import Audit
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
-from integrahub.api import problems as errors
+from integrahub.api import problems
 from integrahub.api.auth.authentication import ApiKeyAuthenticator
 from integrahub.api.auth.guarded_route import RequestGuard
 from integrahub.api.auth.metrics_access import MetricsAccess
@@ -22,15 +23,22 @@ from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST
 from integrahub.api.openapi.problems import PROBLEM_SCHEMA, SECURITY, add_problem_responses
 from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
-from integrahub.api.routes import api_keys as keys
-from integrahub.api.routes import audit_log as audit
-from integrahub.api.routes import batches, dead_letters, health, metrics, schemas
-from integrahub.api.routes import docs_page as pages
-from integrahub.api.routes import operations as replays
-from integrahub.api.routes import pharmacies as admin
-from integrahub.api.routes import products as catalogue
+from integrahub.api.routes import (
+    api_keys,
+    audit_log,
+    batches,
+    dead_letters,
+    docs_page,
+    health,
+    metrics,
+    operations,
+    pharmacies,
+    products,
+    schemas,
+)
 from integrahub.api.routes.ingest import PATH, BodyLimits, IngestHandler
 from integrahub.domain.api_keys import Scope
+from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest
@@ -57,13 +65,13 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
     limits = RateLimits(limiter, *map(parse_rate, rates))
     known = ApiKeyAuthenticator(hub.all_tenants, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits)
-    errors.install(app)
+    problems.install_handlers(app)
     post = _post_route(hub, ingest, known, limits, limiter)
     app.state.guard = RequestGuard(settings.body_patience, ReadLimiter(limiter, _read_bounds(settings)))
     app.router.routes[:0] = [Route(OPENAPI, _openapi), Route(PATH, post, methods=["POST"])]
     for routes in _routers(hub, known, limiter):
         app.include_router(routes)
-    app.include_router(pages.router(f"{app.title} API"))
+    app.include_router(docs_page.router(f"{app.title} API"))
     app.add_middleware(HeadAndOptions)
     app.add_middleware(TelemetryMiddleware, post=post)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
@@ -87,21 +95,23 @@ def _post_route(
     return IngestEndpoint(IngestHandler(ingest, hub.database, poster, limits, found, dialect=hub.dialect, **own))
 
 
-def _routers(hub: Hub, known: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
-    verify, noted, everything = hub.settings.verify_cnpj, Audit(hub.all_tenants), hub.all_tenants
-    reader, viewer, operator = (known.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
-    insight = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
+def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, limiter: RateLimiter) -> list[APIRouter]:
+    database, audit, pepper = hub.all_tenants, Audit(hub.all_tenants), hub.pepper
+    parse = partial(parse_cnpj, verify=hub.settings.verify_cnpj)
+    rules = api_keys.ApiKeyRules(parse, hub.settings.allow_weak_keys)
+    reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
+    metrics_access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(hub.reads, hub.storage, reader),
-        catalogue.router(hub.reads, reader, hub.dialect.export, verify),
-        admin.router(everything, hub.decisions(), noted, viewer, operator, verify),
-        keys.router(everything, known, noted, hub.pepper, keys.KeyRules(verify, hub.settings.allow_weak_keys)),
-        audit.router(everything, viewer),
+        products.router(hub.reads, reader, hub.dialect.export, hub.settings.verify_cnpj),
+        pharmacies.router(database, audit, viewer, operator, parse),
+        api_keys.router(api_keys.ApiKeyAdmin(database, authenticator, audit, pepper, rules), authenticator),
+        audit_log.router(database, viewer),
         schemas.router(hub.dialect),
-        replays.router(hub.replay(), noted, operator),
-        dead_letters.router(everything, viewer),
-        metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, insight),
-        health.router(hub.database, hub.storage, hub.bus, hub.breakers, insight),
+        operations.router(operations.BatchOperations(hub.decisions(), hub.replay(), audit), operator),
+        dead_letters.router(database, viewer),
+        metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, metrics_access),
+        health.router(hub.database, hub.storage, hub.bus, hub.breakers, metrics_access),
     ]
 
 
@@ -136,5 +146,5 @@ class IngestEndpoint:
         try:
             response = await self._route(request)
         except Exception as fault:
-            response = await errors.render_exception(request, fault)
+            response = await problems.render_exception(request, fault)
         await response(scope, receive, send)

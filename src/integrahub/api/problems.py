@@ -118,7 +118,7 @@ async def render_exception(request: Request, fault: Exception) -> Response:
     return response
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Render every refusal and fault of the app."""
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)

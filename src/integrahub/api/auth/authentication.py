@@ -63,8 +63,8 @@ class ApiKeyAuthenticator:
         caller: Caller = request.scope["caller"]
         return caller
 
-    def forget(self) -> None:
-        """Look every key up again: one was ended."""
+    def clear_cache(self) -> None:
+        """Look up every key again, as after the revocation of one."""
         self._cache.clear()
 
     async def _caller(self, request: Request) -> Caller:

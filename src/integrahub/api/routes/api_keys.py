@@ -1,4 +1,4 @@
-"""The operator's routes over keys: made, rotated, ended; each is shown once and stored as a hash."""
+"""Operators' routes of API keys: list, create, rotate and revoke."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,8 +12,10 @@ from starlette.responses import Response
 from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import ApiKeyAuthenticator
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.cnpj import ParseCnpj, read_cnpj
 from integrahub.api.language import AnswerLanguage
-from integrahub.api.routes.pharmacies import RateText, readable_cnpj
+from integrahub.api.models.api_keys import ApiKeyAnswer, ApiKeyList, NewApiKey, PharmacyApiKey, RevokedApiKey
+from integrahub.api.routes.pharmacies import RateText
 from integrahub.api.unknown_names import StrictModel, add_notice
 from integrahub.db.accounts import api_keys, pharmacies
 from integrahub.db.accounts.api_keys import Grant
@@ -28,7 +30,7 @@ Row = dict[str, Any]
 
 
 class ChosenApiKey(BaseModel):
-    """A key chosen by the operator, for migrations; absent: generated. Unknown members are ignored and named."""
+    """A key that the operator chose, for migrations; without `key` one is generated. Other members are ignored."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -37,7 +39,7 @@ class ChosenApiKey(BaseModel):
 
 
 class ApiKeyRequest(StrictModel):
-    """The pharmacies a key is for, or "all"; what it may do; when it ends; a limit of its own."""
+    """The pharmacies of a new key, or "all", its scopes, its expiry and its own rate limit."""
 
     cnpjs: Annotated[list[str], Field(min_length=1, max_length=3_500)] | Literal["all"]
     scopes: list[Scope] = Field(default_factory=lambda: sorted(CLIENT), min_length=1)
@@ -46,20 +48,20 @@ class ApiKeyRequest(StrictModel):
 
 
 class RotateKey(StrictModel):
-    """When the older key ends by itself; absent: it lives until it is revoked."""
+    """In how many hours the old key expires; if absent, it stays active until it is revoked."""
 
     old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
 
 
 @dataclass(frozen=True, slots=True)
-class KeyRules:
-    """What the settings say of new keys."""
+class ApiKeyRules:
+    """How CNPJs of new keys are parsed, and whether chosen keys may be weak."""
 
-    verify_cnpj: bool = True
+    parse_cnpj: ParseCnpj
     allow_weak: bool = False
 
     def check(self, chosen: str) -> None:
-        """BadRequest for a chosen key that is the hub's own kind, that no client can send, or that is easy to guess."""
+        """Raise BadRequest if a chosen key has the hub's prefix, cannot be sent in a header, or is easy to guess."""
         if chosen.startswith(PREFIX):
             raise BadRequest("key_reserved")
         if not is_sendable(chosen):
@@ -69,37 +71,75 @@ class KeyRules:
 
 
 class ApiKeyAdmin:
-    """Makes and ends keys, each act noted."""
+    """Create, rotate and revoke keys, each with an audit entry."""
 
     def __init__(
-        self, database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: KeyRules
+        self, database: Database, authenticator: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: ApiKeyRules
     ) -> None:
         self._database = database
-        self._known = known
+        self._authenticator = authenticator
         self._audit = audit
         self._pepper = pepper
         self._rules = rules
 
-    async def of_pharmacy(self, caller: Caller, cnpj: str, chosen: ChosenApiKey | None) -> Row:
-        """A key of one pharmacy, which is made when new."""
-        known, key = readable_cnpj(cnpj, self._rules.verify_cnpj), chosen.key if chosen else None
+    async def list_all(self) -> ApiKeyList:
+        """Return all keys, newest first."""
+        return ApiKeyList(items=[ApiKeyAnswer.model_validate(row) for row in await api_keys.every(self._database)])
+
+    async def create_for_pharmacy(
+        self, caller: Caller, cnpj: str, chosen: ChosenApiKey | None, language: Language
+    ) -> PharmacyApiKey:
+        """Create a key of one pharmacy, which is registered if it is new."""
+        stored_cnpj, key = read_cnpj(cnpj, self._rules.parse_cnpj), chosen.key if chosen else None
         if key is not None:
             self._rules.check(key)
-        name = (await self._pharmacy(caller, known))["name"]
-        async with self._audit.action(caller, "key.create", known) as entry:
-            made, row = await self._made(key, Grant([known]))
-            entry.after = row
-        return {"cnpj": known, "name": name, "api_key": made}
+        name = (await self._find_or_register(caller, stored_cnpj))["name"]
+        async with self._audit.action(caller, "key.create", stored_cnpj) as context:
+            api_key, context.after = await self._store(key, Grant([stored_cnpj]))
+        return PharmacyApiKey(cnpj=stored_cnpj, name=name, api_key=api_key, message=_shown_once(language))
 
-    async def _pharmacy(self, caller: Caller, cnpj: str) -> Row:
-        """The pharmacy; making it is an act with an entry of its own."""
-        if found := await pharmacies.find(self._database, cnpj):
-            return found
-        async with self._audit.action(caller, "pharmacy.put", cnpj) as entry:
-            entry.after = made = await pharmacies.find_or_create(self._database, cnpj, "")
-        return made
+    async def create(self, caller: Caller, request: ApiKeyRequest, language: Language) -> NewApiKey:
+        """Create a key of several pharmacies or all, or an operator's key."""
+        grant = Grant(self._parse_cnpjs(request), frozenset(request.scopes), request.expires_at, request.rate_limit)
+        _check_scopes(grant)
+        if grant.expires_at and grant.expires_at.astimezone(UTC) <= datetime.now(UTC):
+            raise BadRequest("key_expiry_past", expires_at=grant.expires_at.isoformat())
+        async with self._audit.action(caller, "key.create", "") as context:
+            api_key, row = await api_keys.create(self._database, self._pepper, grant)
+            context.after = row
+        return _to_new_key(api_key, row, grant, language)
 
-    async def _made(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
+    async def rotate(self, caller: Caller, key_id: UUID, rotation: RotateKey | None, language: Language) -> NewApiKey:
+        """Create a second key with the same pharmacies and scopes. Both are active until the old one ends."""
+        old = await self._find_active(key_id)
+        grant = replace(_grant_of(old), replaces=key_id)
+        async with self._audit.action(caller, "key.rotate", str(key_id), old) as context:
+            api_key, row = await api_keys.create(self._database, self._pepper, grant)
+            if rotation and rotation.old_ends_in_hours is not None:
+                await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
+                self._authenticator.clear_cache()
+            context.after = {"key": row, "old": await api_keys.find(self._database, key_id)}
+        return _to_new_key(api_key, row, grant, language)
+
+    async def revoke(self, caller: Caller, key_id: UUID) -> RevokedApiKey:
+        """Revoke a key: in this process at once, in other processes within two seconds."""
+        before = await self._find_active(key_id)
+        async with self._audit.action(caller, "key.revoke", str(key_id), before) as context:
+            if not await api_keys.revoke(self._database, key_id):
+                raise NotFound("key_not_found")
+            self._authenticator.clear_cache()
+            context.after = await api_keys.find(self._database, key_id)
+        return RevokedApiKey(id=key_id, revoked=True)
+
+    async def _find_or_register(self, caller: Caller, cnpj: str) -> Row:
+        # The registration is an action of its own in the audit log.
+        if pharmacy := await pharmacies.find(self._database, cnpj):
+            return pharmacy
+        async with self._audit.action(caller, "pharmacy.put", cnpj) as context:
+            context.after = pharmacy = await pharmacies.find_or_create(self._database, cnpj, "")
+        return pharmacy
+
+    async def _store(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
         if chosen is None:
             return await api_keys.create(self._database, self._pepper, grant)
         row = await api_keys.keep_chosen(self._database, self._pepper, chosen, grant)
@@ -107,56 +147,26 @@ class ApiKeyAdmin:
             raise Conflict("key_taken")
         return chosen, row
 
-    async def create(self, caller: Caller, wanted: ApiKeyRequest) -> Row:
-        """A key of several pharmacies or all, or an operator's."""
-        grant = Grant(self._cnpjs(wanted), frozenset(wanted.scopes), wanted.expires_at, wanted.rate_limit)
-        _check_scopes(grant)
-        if grant.expires_at and grant.expires_at.astimezone(UTC) <= datetime.now(UTC):
-            raise BadRequest("key_expiry_past", expires_at=grant.expires_at.isoformat())
-        return await self._create(caller, "key.create", grant)
-
-    async def rotate(self, caller: Caller, key_id: UUID, rotation: RotateKey | None) -> Row:
-        """A second key with the same reach; both live until the first ends."""
-        old = await self._live(key_id)
-        grant = replace(_grant_of(old), replaces=key_id)
-        async with self._audit.action(caller, "key.rotate", str(key_id), old) as entry:
-            key, row = await api_keys.create(self._database, self._pepper, grant)
-            if rotation and rotation.old_ends_in_hours is not None:
-                await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
-                self._known.forget()
-            entry.after = {"key": row, "old": await api_keys.find(self._database, key_id)}
-        return _made_known(key, row, grant)
-
-    async def revoke(self, caller: Caller, key_id: UUID) -> Row:
-        """End a key: here at once, in other processes within two seconds."""
-        before = await self._live(key_id)
-        async with self._audit.action(caller, "key.revoke", str(key_id), before) as entry:
-            if not await api_keys.revoke(self._database, key_id):
-                raise NotFound("key_not_found")
-            self._known.forget()
-            entry.after = await api_keys.find(self._database, key_id)
-        return {"id": key_id, "revoked": True}
-
-    async def _live(self, key_id: UUID) -> Row:
+    async def _find_active(self, key_id: UUID) -> Row:
         row = await api_keys.find(self._database, key_id)
         if row is None or row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= datetime.now(UTC)):
             raise NotFound("key_not_found")
         return row
 
-    async def _create(self, caller: Caller, action: str, grant: Grant) -> Row:
-        async with self._audit.action(caller, action, "") as entry:
-            key, row = await api_keys.create(self._database, self._pepper, grant)
-            entry.after = row
-        return _made_known(key, row, grant)
-
-    def _cnpjs(self, wanted: ApiKeyRequest) -> list[str] | None:
-        verify = self._rules.verify_cnpj
-        return None if isinstance(wanted.cnpjs, str) else [readable_cnpj(value, verify) for value in wanted.cnpjs]
+    def _parse_cnpjs(self, request: ApiKeyRequest) -> list[str] | None:
+        if isinstance(request.cnpjs, str):
+            return None
+        return [read_cnpj(cnpj, self._rules.parse_cnpj) for cnpj in request.cnpjs]
 
 
-def _made_known(key: str, row: Row, grant: Grant) -> Row:
-    shown = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
-    return shown | {"api_key": key, "cnpjs": "all" if grant.cnpjs is None else grant.cnpjs}
+def _to_new_key(api_key: str, row: Row, grant: Grant, language: Language) -> NewApiKey:
+    columns = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
+    cnpjs = "all" if grant.cnpjs is None else grant.cnpjs
+    return NewApiKey.model_validate({**columns, "api_key": api_key, "cnpjs": cnpjs, "message": _shown_once(language)})
+
+
+def _shown_once(language: Language) -> str:
+    return render_message("key_shown_once", {}).in_language(language)
 
 
 def _grant_of(row: Row) -> Grant:
@@ -170,64 +180,61 @@ def _check_scopes(grant: Grant) -> None:
         raise BadRequest("scopes_unfit", scopes=", ".join(sorted(grant.scopes)))
 
 
-def router(database: Database, known: ApiKeyAuthenticator, audit: Audit, pepper: bytes, rules: KeyRules) -> APIRouter:
-    """The routes: the list for a viewer, the rest for an admin."""
+def router(admin: ApiKeyAdmin, authenticator: ApiKeyAuthenticator) -> APIRouter:
+    """Return the routes: the list requires a viewer's key, all others an admin's."""
     routes = AuthenticatedRouter(tags=["admin"])
-    desk = ApiKeyAdmin(database, known, audit, pepper, rules)
 
-    @routes.get("/admin/keys", summary="Keys, newest first; never the keys themselves")
-    async def keys(_: Annotated[Caller, Depends(known.require(Scope.VIEWER))]) -> Row:
-        return {"items": await api_keys.every(database)}
+    @routes.get("/admin/keys", summary="Keys, newest first, without their secrets")
+    async def keys(_: Annotated[Caller, Depends(authenticator.require(Scope.VIEWER))]) -> ApiKeyList:
+        return await admin.list_all()
 
-    _key_routes(routes, desk, known)
-    _pharmacy_key_routes(routes, desk, known)
+    _add_key_routes(routes, admin, authenticator)
+    _add_pharmacy_key_routes(routes, admin, authenticator)
     return routes
 
 
-def _key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
-    Admin = Annotated[Caller, Depends(known.require(Scope.ADMIN))]
+def _add_key_routes(routes: APIRouter, admin: ApiKeyAdmin, authenticator: ApiKeyAuthenticator) -> None:
+    Admin = Annotated[Caller, Depends(authenticator.require(Scope.ADMIN))]
 
-    @routes.post("/admin/keys", summary="A key of several pharmacies or of all, or an operator's")
-    async def create(wanted: ApiKeyRequest, caller: Admin, language: AnswerLanguage) -> Row:
-        return _shown(await desk.create(caller, wanted), language)
+    @routes.post("/admin/keys", summary="Create a key of several pharmacies or of all, or an operator's")
+    async def create(request: ApiKeyRequest, caller: Admin, language: AnswerLanguage) -> NewApiKey:
+        return await admin.create(caller, request, language)
 
-    @routes.post("/admin/keys/{key_id}/rotate", summary="A second key with the same reach; both live")
-    async def rotate(key_id: UUID, caller: Admin, language: AnswerLanguage, rotation: RotateKey | None = None) -> Row:
-        return _shown(await desk.rotate(caller, key_id, rotation), language)
+    @routes.post("/admin/keys/{key_id}/rotate", summary="Create a second key with the same pharmacies and scopes")
+    async def rotate(
+        key_id: UUID, caller: Admin, language: AnswerLanguage, rotation: RotateKey | None = None
+    ) -> NewApiKey:
+        return await admin.rotate(caller, key_id, rotation, language)
 
-    @routes.delete("/admin/keys/{key_id}", summary="End a key at once")
-    async def revoke(key_id: UUID, caller: Admin) -> Row:
-        return await desk.revoke(caller, key_id)
+    @routes.delete("/admin/keys/{key_id}", summary="Revoke a key")
+    async def revoke(key_id: UUID, caller: Admin) -> RevokedApiKey:
+        return await admin.revoke(caller, key_id)
 
 
-def _pharmacy_key_routes(routes: APIRouter, desk: ApiKeyAdmin, known: ApiKeyAuthenticator) -> None:
-    Admin = Annotated[Caller, Depends(known.require(Scope.ADMIN))]
+def _add_pharmacy_key_routes(routes: APIRouter, admin: ApiKeyAdmin, authenticator: ApiKeyAuthenticator) -> None:
+    Admin = Annotated[Caller, Depends(authenticator.require(Scope.ADMIN))]
 
-    @routes.post("/admin/pharmacies/api-key", summary="A key of a pharmacy, named in body or query")
-    async def by_body(
+    @routes.post("/admin/pharmacies/api-key", summary="Create a key of a pharmacy, named in body or query")
+    async def create_by_body(
         caller: Admin,
         language: AnswerLanguage,
         response: Response,
         chosen: ChosenApiKey | None = None,
         cnpj: str | None = None,
-    ) -> Row:
-        _name_ignored(chosen, response)
+    ) -> PharmacyApiKey:
+        _notice_ignored(chosen, response)
         named = cnpj or (chosen.cnpj if chosen else None)
         if not named:
             raise BadRequest("cnpj_not_named")
-        return _shown(await desk.of_pharmacy(caller, named, chosen), language)
+        return await admin.create_for_pharmacy(caller, named, chosen, language)
 
-    @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="A key of a pharmacy, which is made when new")
-    async def by_path(
+    @routes.post("/admin/pharmacies/{cnpj}/api-key", summary="Create a key of a pharmacy, registered if new")
+    async def create_by_path(
         cnpj: str, caller: Admin, language: AnswerLanguage, response: Response, chosen: ChosenApiKey | None = None
-    ) -> Row:
-        _name_ignored(chosen, response)
-        return _shown(await desk.of_pharmacy(caller, cnpj, chosen), language)
+    ) -> PharmacyApiKey:
+        _notice_ignored(chosen, response)
+        return await admin.create_for_pharmacy(caller, cnpj, chosen, language)
 
 
-def _name_ignored(chosen: ChosenApiKey | None, response: Response) -> None:
+def _notice_ignored(chosen: ChosenApiKey | None, response: Response) -> None:
     add_notice(response, "members", (chosen.model_extra or {}) if chosen else {})
-
-
-def _shown(made: Row, language: Language) -> Row:
-    return made | {"message": render_message("key_shown_once", {}).in_language(language)}

@@ -1,12 +1,13 @@
 """Route that lists the audit log."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_id
+from integrahub.api.models.audit_log import AuditEntryAnswer, AuditPage
 from integrahub.db.accounts import audit_log
 from integrahub.db.database import Database
 from integrahub.domain import cursors
@@ -23,9 +24,10 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         subject: str | None = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> AuditPage:
         filters = {"actor": actor, "action": action, "subject": subject}
         rows = await audit_log.page(database, filters, decode_id(cursor), limit)
-        return {"items": rows, "next_cursor": cursors.encode(rows[-1]["id"]) if len(rows) == limit else None}
+        items = [AuditEntryAnswer.model_validate(row) for row in rows]
+        return AuditPage(items=items, next_cursor=cursors.encode(items[-1].id) if len(items) == limit else None)
 
     return routes

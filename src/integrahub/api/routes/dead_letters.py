@@ -1,6 +1,6 @@
-"""The operator's view of work that was given up: dead letters and what they have in common."""
+"""Operators' routes of dead letters: chunks and messages that no worker retries, and their groups by cause."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -9,6 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_id
+from integrahub.api.models.dead_letters import (
+    DeadLetterAnswer,
+    DeadLetterError,
+    DeadLetterPage,
+    FailureGroupAnswer,
+    FailureGroupList,
+)
 from integrahub.db.chunks import dead_letters
 from integrahub.db.chunks.rows import DeadLetter, DeadLetterFilters
 from integrahub.db.database import Database
@@ -16,45 +23,50 @@ from integrahub.domain import cursors
 from integrahub.domain.errors import NotFound
 from integrahub.domain.pharmacies import unmask
 
-Row = dict[str, Any]
 
-
-def view(letter: DeadLetter) -> Row:
-    """Return a dead letter as the operator reads it."""
+def to_answer(letter: DeadLetter) -> DeadLetterAnswer:
+    """Return the answer for a dead letter. `stack` and `body` are absent where the row was read without them."""
     row = {name: value for name, value in msgspec.structs.asdict(letter).items() if value is not msgspec.UNSET}
-    names = ("error_class", "error_code", "culprit", "message", "stack")
-    error = {name.removeprefix("error_"): row[name] for name in names if name in row}
-    trace = {"trace_id": letter.batch_id.hex if letter.batch_id else letter.trace_id}
-    return {name: value for name, value in row.items() if name not in names} | trace | {"error": error}
+    error = {
+        name.removeprefix("error_"): row[name] for name in ("error_code", "culprit", "message", "stack") if name in row
+    }
+    row["error"] = DeadLetterError.model_validate({"class": letter.error_class, **error})
+    row["trace_id"] = letter.batch_id.hex if letter.batch_id else letter.trace_id
+    return DeadLetterAnswer.model_validate(row)
 
 
 def router(database: Database, viewer: Authenticate) -> APIRouter:
-    """The routes, for the operator alone."""
+    """Return the routes; they require a viewer's key."""
     routes = AuthenticatedRouter(dependencies=[Depends(viewer)], tags=["admin"])
 
-    @routes.get("/v1/dead-letters", summary="Work that was given up, newest first")
+    @routes.get("/v1/dead-letters", summary="Dead letters, newest first", response_model_exclude_unset=True)
     async def page(
         error: Annotated[str | None, Query(description="a class, a code or a fingerprint")] = None,
         cnpj: str | None = None,
         batch_id: UUID | None = None,
-        settled: Annotated[bool | None, Query(description="false: open ones alone")] = None,
+        settled: Annotated[bool | None, Query(description="false: only open ones")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
-    ) -> Row:
+    ) -> DeadLetterPage:
         filters = DeadLetterFilters(unmask(cnpj) if cnpj else None, batch_id, error)
         rows = await dead_letters.list_page(database, filters, settled=settled, after=decode_id(cursor), limit=limit)
-        following = cursors.encode(rows[-1].id) if len(rows) == limit else None
-        return {"items": [view(row) for row in rows], "next_cursor": following}
+        next_cursor = cursors.encode(rows[-1].id) if len(rows) == limit else None
+        return DeadLetterPage(items=[to_answer(row) for row in rows], next_cursor=next_cursor)
 
     @routes.get("/v1/dead-letters/groups", summary="Failures by fingerprint: how often, since when, a sample")
-    async def groups() -> Row:
-        return {"items": [msgspec.structs.asdict(group) for group in await dead_letters.list_groups(database)]}
+    async def groups() -> FailureGroupList:
+        rows = await dead_letters.list_groups(database)
+        return FailureGroupList(items=[FailureGroupAnswer.model_validate(row) for row in rows])
 
-    @routes.get("/v1/dead-letters/{letter_id:int}", summary="One dead letter, with its stack and its attempts")
-    async def show(letter_id: int) -> Row:
-        row = await dead_letters.find(database, letter_id)
-        if row is None:
+    @routes.get(
+        "/v1/dead-letters/{letter_id:int}",
+        summary="One dead letter, with its stack and its attempts",
+        response_model_exclude_unset=True,
+    )
+    async def show(letter_id: int) -> DeadLetterAnswer:
+        letter = await dead_letters.find(database, letter_id)
+        if letter is None:
             raise NotFound("dead_letter_not_found", letter_id=letter_id)
-        return view(row)
+        return to_answer(letter)
 
     return routes

@@ -1,6 +1,6 @@
-"""The operator's routes that apply work again: a batch, dead letters by filter."""
+"""Operators' routes that change batches: approve or reject a deactivation, cancel, and replay."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,20 +11,27 @@ from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.language import AnswerLanguage
+from integrahub.api.models.batches import CancelAnswer, DecisionAnswer
+from integrahub.api.models.dead_letters import QueuedReplayAnswer, RefusedReplayAnswer, ReplayAnswer
 from integrahub.api.unknown_names import StrictModel
 from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.errors import BadRequest
+from integrahub.domain.errors import BadRequest, Conflict
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.message import Message
 from integrahub.domain.pharmacies import unmask
-from integrahub.operations.replay import Replay
+from integrahub.operations.decisions import BatchDecisions
+from integrahub.operations.replay import RefusedReplay, Replay
 
-Row = dict[str, Any]
+
+class Decision(StrictModel):
+    """Decision on a held deactivation: `approve` deactivates its products, `reject` keeps all active."""
+
+    decision: str = Field(pattern="^(approve|reject)$")
 
 
 class DeadLetterFilter(StrictModel):
-    """Which dead letters; at least one member. `error` is a class, a code or a fingerprint."""
+    """Which dead letters to replay; at least one member. `error` is a class, a code or a fingerprint."""
 
     ids: list[StrictInt] | None = Field(None, min_length=1, max_length=1000)
     batch_id: UUID | None = None
@@ -33,45 +40,87 @@ class DeadLetterFilter(StrictModel):
 
 
 class ReplayRequest(StrictModel):
-    """A filter, and how many letters at most."""
+    """A filter, and the maximum number of dead letters to replay."""
 
     filter: DeadLetterFilter
     limit: int = Field(1000, ge=1, le=10_000)
 
     def filters(self) -> DeadLetterFilters:
-        """Return the filter for the database. Raises BadRequest if it has no member."""
+        """Return the filter for the database. Raise BadRequest if it has no member."""
         given = self.filter.model_dump()
         if all(value is None for value in given.values()):
             raise BadRequest("filter_missing")
         return DeadLetterFilters(**given | {"cnpj": unmask(given["cnpj"]) if given["cnpj"] else None})
 
 
-def router(replay: Replay, audit: Audit, operator: Authenticate) -> APIRouter:
-    """The routes, for the operator alone."""
+class BatchOperations:
+    """Run operators' actions on batches and dead letters, each with an audit entry."""
+
+    def __init__(self, decisions: BatchDecisions, replay: Replay, audit: Audit) -> None:
+        self._decisions = decisions
+        self._replay = replay
+        self._audit = audit
+
+    async def decide(self, caller: Caller, batch_id: UUID, decision: Literal["approve", "reject"]) -> DecisionAnswer:
+        """Approve or reject a held deactivation. Raise Conflict if none is held."""
+        decide = self._decisions.approve if decision == "approve" else self._decisions.reject
+        async with self._audit.on_batch(caller, f"batch.{decision}", batch_id):
+            if not await decide(batch_id):
+                raise Conflict("nothing_held")
+        return DecisionAnswer(batch_id=batch_id, decision=decision)
+
+    async def cancel(self, caller: Caller, batch_id: UUID) -> CancelAnswer:
+        """Cancel an unfinished batch. Raise Conflict if it is final or does not exist."""
+        async with self._audit.on_batch(caller, "batch.cancel", batch_id) as context:
+            context.after = totals = await self._decisions.cancel(batch_id)
+            if totals is None:
+                raise Conflict("nothing_to_cancel")
+        return CancelAnswer.model_validate({"batch_id": batch_id, "status": "CANCELLED", **totals})
+
+    async def replay_batch(self, caller: Caller, batch_id: UUID) -> QueuedReplayAnswer:
+        """Queue the replay of a final batch. Raise Conflict with the reason if it cannot be replayed."""
+        async with self._audit.on_batch(caller, "batch.replay", batch_id) as context:
+            queued = await self._replay.replay_batch(batch_id)
+            answer = QueuedReplayAnswer.model_validate({"batch_id": queued["id"], **queued})
+            context.after = answer.model_dump()
+        return answer
+
+    async def replay_dead_letters(self, caller: Caller, request: ReplayRequest, language: Language) -> ReplayAnswer:
+        """Request the replay of dead letters that match the filter."""
+        filters = request.filters()
+        before: dict[str, Any] = {name: getattr(filters, name) for name in DeadLetterFilter.model_fields}
+        before["limit"] = request.limit
+        async with self._audit.action(caller, "dead_letters.replay", "", before) as context:
+            result = await self._replay.replay_dead_letters(filters, request.limit)
+            context.after = msgspec.to_builtins(result)
+        refused = [_to_refusal(refusal, language) for refusal in result.refused]
+        return ReplayAnswer(asked=result.asked, refused=refused)
+
+
+def _to_refusal(refusal: RefusedReplay, language: Language) -> RefusedReplayAnswer:
+    message = Message(refusal.message_pt, refusal.message_en).in_language(language)
+    return RefusedReplayAnswer.model_validate(msgspec.structs.asdict(refusal) | {"message": message})
+
+
+def router(operations: BatchOperations, operator: Authenticate) -> APIRouter:
+    """Return the routes; they require an operator's key."""
     routes = AuthenticatedRouter(tags=["admin"])
     Operator = Annotated[Caller, Depends(operator)]
 
-    @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, in the place it had")
-    async def batch(batch_id: UUID, caller: Operator) -> Row:
-        async with audit.on_batch(caller, "batch.replay", batch_id) as entry:
-            queued = await replay.replay_batch(batch_id)
-            shown = {name: queued[name] for name in ("parent_id", "received_seq", "status", "received_at")}
-            entry.after = {"batch_id": queued["id"], **shown}
-        return {"batch_id": queued["id"], **shown}
+    @routes.post("/v1/batches/{batch_id}/cancel", summary="Cancel a batch; what was applied stays")
+    async def cancel(batch_id: UUID, caller: Operator) -> CancelAnswer:
+        return await operations.cancel(caller, batch_id)
 
-    @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply dead chunks again, by filter")
-    async def letters(wanted: ReplayRequest, caller: Operator, language: AnswerLanguage) -> Row:
-        filters = wanted.filters()
-        recorded = {name: getattr(filters, name) for name in DeadLetterFilter.model_fields} | {"limit": wanted.limit}
-        async with audit.action(caller, "dead_letters.replay", "", recorded) as entry:
-            result = await replay.replay_dead_letters(filters, wanted.limit)
-            answer: Row = msgspec.to_builtins(result)
-            entry.after = answer
-        return answer | {"refused": [_spoken(refused, language) for refused in answer["refused"]]}
+    @routes.post("/v1/batches/{batch_id}/deactivation", summary="Approve or reject a held deactivation")
+    async def deactivation(batch_id: UUID, decision: Decision, caller: Operator) -> DecisionAnswer:
+        return await operations.decide(caller, batch_id, "approve" if decision.decision == "approve" else "reject")
+
+    @routes.post("/v1/batches/{batch_id}/replay", status_code=202, summary="Apply a batch again, at its place in order")
+    async def replay(batch_id: UUID, caller: Operator) -> QueuedReplayAnswer:
+        return await operations.replay_batch(caller, batch_id)
+
+    @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply failed chunks again, by filter")
+    async def replay_dead_letters(request: ReplayRequest, caller: Operator, language: AnswerLanguage) -> ReplayAnswer:
+        return await operations.replay_dead_letters(caller, request, language)
 
     return routes
-
-
-def _spoken(refused: Row, language: Language) -> Row:
-    """A refusal with its message in the client's language too."""
-    return refused | {"message": Message(refused["message_pt"], refused["message_en"]).in_language(language)}

@@ -1,7 +1,6 @@
-"""The operator's routes: pharmacies, decisions on batches."""
+"""Operators' routes of pharmacies and their settings."""
 
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
@@ -11,25 +10,25 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.cnpj import ParseCnpj, read_cnpj
+from integrahub.api.models.pharmacies import PharmacyAnswer, PharmacyPage, RowsWritten, SilentPharmacyAnswer
 from integrahub.api.unknown_names import StrictModel
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
-from integrahub.db.queries import load_queries
+from integrahub.db.products import search
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.errors import BadRequest, Conflict, NotFound
+from integrahub.domain.errors import NotFound
 from integrahub.domain.messages.fields import InvalidField
-from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
-from integrahub.operations.decisions import BatchDecisions
 from integrahub.resilience.rate_limit import parse_rate
 
 
-def _known_zone(name: str) -> str:
+def _check_time_zone(name: str) -> str:
     if name not in available_timezones():
         raise InvalidField("zone_unknown", value=name[:80])
     return name
 
 
-def _known_rate(text: str) -> str:
+def _check_rate(text: str) -> str:
     try:
         parse_rate(text)
     except ValueError:
@@ -37,11 +36,11 @@ def _known_rate(text: str) -> str:
     return text
 
 
-RateText = Annotated[str, AfterValidator(_known_rate)]
+RateText = Annotated[str, AfterValidator(_check_rate)]
 
 
 class _CnpjConvertor(StringConvertor):
-    """A part of a path that may be a CNPJ: anything but the name of the route beside it."""
+    """Part of a path that may be a CNPJ: anything except `api-key`, which is a route of its own."""
 
     regex = "(?!api-key$)[^/]+"
 
@@ -50,117 +49,60 @@ register_url_convertor("cnpj", _CnpjConvertor())
 
 
 class PharmacyChanges(StrictModel):
-    """What may be changed of a pharmacy; absent stays."""
+    """Settings of a pharmacy to change. An absent member leaves its setting unchanged."""
 
     name: str | None = Field(None, min_length=1, max_length=200)
     city: str | None = Field(None, max_length=200)
     state: str | None = Field(None, max_length=20)
-    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] | None = None
     deactivation_limit: float | None = Field(None, ge=0, le=1)
     full_window_minutes: int | None = Field(None, ge=0, le=1440)
     rate_limit: RateText | None = None
 
 
-class Decision(StrictModel):
-    """approve or reject."""
-
-    decision: str = Field(pattern="^(approve|reject)$")
-
-
-def readable_cnpj(value: str, verify: bool) -> str:
-    """The CNPJ as stored; BadRequest when it is none."""
-    try:
-        return parse_cnpj(value, verify=verify)
-    except InvalidCnpj as error:
-        raise BadRequest(error.code, **error.facts) from error
-
-
-class Decisions:
-    """What the operator decides of batches, each noted."""
-
-    def __init__(self, decide: BatchDecisions, audit: Audit) -> None:
-        self._decide = decide
-        self._audit = audit
-
-    async def deactivation(self, caller: Caller, batch_id: UUID, decision: str) -> dict[str, Any]:
-        act = self._decide.approve if decision == "approve" else self._decide.reject
-        async with self._audit.on_batch(caller, f"batch.{decision}", batch_id):
-            if not await act(batch_id):
-                raise Conflict("nothing_held")
-        return {"batch_id": batch_id, "decision": decision}
-
-    async def cancel(self, caller: Caller, batch_id: UUID) -> dict[str, Any]:
-        async with self._audit.on_batch(caller, "batch.cancel", batch_id) as entry:
-            entry.after = totals = await self._decide.cancel(batch_id)
-            if totals is None:
-                raise Conflict("nothing_to_cancel")
-        return {"batch_id": batch_id, "status": "CANCELLED"} | totals
-
-
 def router(
-    database: Database,
-    decide: BatchDecisions,
-    audit: Audit,
-    viewer: Authenticate,
-    operator: Authenticate,
-    verify_cnpj: bool,
+    database: Database, audit: Audit, viewer: Authenticate, operator: Authenticate, parse: ParseCnpj
 ) -> APIRouter:
-    """The routes: reads for a viewer, changes for an operator."""
+    """Return the routes: reads require a viewer's key, changes an operator's."""
     routes = AuthenticatedRouter(tags=["admin"])
-    _decision_routes(routes, Decisions(decide, audit), operator)
-    _pharmacy_reads(routes, database, viewer, verify_cnpj)
-    _pharmacy_changes(routes, database, audit, operator, verify_cnpj)
+    _add_reads(routes, database, viewer, parse)
 
-    @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
-    async def written(_: Annotated[Caller, Depends(viewer)]) -> Any:
-        async with database.transaction() as connection:
-            return await (
-                await connection.execute(load_queries("integrahub.db.products.search")["rows_written"])
-            ).fetchone()
+    @routes.put("/admin/pharmacies/{cnpj:cnpj}", summary="Register a pharmacy, or change its settings")
+    async def put(cnpj: str, changes: PharmacyChanges, caller: Annotated[Caller, Depends(operator)]) -> PharmacyAnswer:
+        stored_cnpj = read_cnpj(cnpj, parse)
+        before = await pharmacies.find(database, stored_cnpj)
+        async with audit.action(caller, "pharmacy.put", stored_cnpj, before) as context:
+            await pharmacies.find_or_create(database, stored_cnpj, changes.name or "")
+            changed = await pharmacies.update(database, stored_cnpj, changes.model_dump())
+            context.after = changed
+        return PharmacyAnswer.model_validate(changed)
 
     return routes
 
 
-def _decision_routes(routes: APIRouter, decisions: Decisions, operator: Authenticate) -> None:
-    Operator = Annotated[Caller, Depends(operator)]
-
-    @routes.post("/v1/batches/{batch_id}/cancel", summary="Stop a batch; what was applied stands")
-    async def cancel(batch_id: UUID, caller: Operator) -> dict[str, Any]:
-        return await decisions.cancel(caller, batch_id)
-
-    @routes.post("/v1/batches/{batch_id}/deactivation", summary="Approve or reject a held deactivation")
-    async def deactivation(batch_id: UUID, decision: Decision, caller: Operator) -> dict[str, Any]:
-        return await decisions.deactivation(caller, batch_id, decision.decision)
-
-
-def _pharmacy_reads(routes: APIRouter, database: Database, viewer: Authenticate, verify_cnpj: bool) -> None:
+def _add_reads(routes: APIRouter, database: Database, viewer: Authenticate, parse: ParseCnpj) -> None:
     Viewer = Annotated[Caller, Depends(viewer)]
 
     @routes.get("/admin/pharmacies", summary="Pharmacies by CNPJ")
     async def page(
         _: Viewer, limit: int = Query(50, ge=1, le=500), cursor: str = "", silent: bool = False
-    ) -> dict[str, Any]:
-        items = await (pharmacies.silent if silent else pharmacies.page)(database, cursor, limit)
-        return {"items": items, "next_cursor": items[-1]["cnpj"] if len(items) == limit else None}
+    ) -> PharmacyPage:
+        items: list[PharmacyAnswer] | list[SilentPharmacyAnswer]
+        if silent:
+            items = [
+                SilentPharmacyAnswer.model_validate(row) for row in await pharmacies.silent(database, cursor, limit)
+            ]
+        else:
+            items = [PharmacyAnswer.model_validate(row) for row in await pharmacies.page(database, cursor, limit)]
+        return PharmacyPage(items=items, next_cursor=items[-1].cnpj if len(items) == limit else None)
 
     @routes.get("/admin/pharmacies/{cnpj:cnpj}", summary="A pharmacy and its settings")
-    async def show(cnpj: str, _: Viewer) -> dict[str, Any]:
-        found = await pharmacies.find(database, readable_cnpj(cnpj, verify_cnpj))
-        if found is None:
+    async def show(cnpj: str, _: Viewer) -> PharmacyAnswer:
+        pharmacy = await pharmacies.find(database, read_cnpj(cnpj, parse))
+        if pharmacy is None:
             raise NotFound("pharmacy_not_found", cnpj=cnpj)
-        return found
+        return PharmacyAnswer.model_validate(pharmacy)
 
-
-def _pharmacy_changes(
-    routes: APIRouter, database: Database, audit: Audit, operator: Authenticate, verify_cnpj: bool
-) -> None:
-    @routes.put("/admin/pharmacies/{cnpj:cnpj}", summary="Make a pharmacy known, or change its settings")
-    async def put(
-        cnpj: str, changes: PharmacyChanges, caller: Annotated[Caller, Depends(operator)]
-    ) -> dict[str, Any] | None:
-        known = readable_cnpj(cnpj, verify_cnpj)
-        before = await pharmacies.find(database, known)
-        async with audit.action(caller, "pharmacy.put", known, before) as entry:
-            await pharmacies.find_or_create(database, known, changes.name or "")
-            entry.after = changed = await pharmacies.update(database, known, changes.model_dump())
-        return changed
+    @routes.get("/admin/tables/products", summary="PostgreSQL's counters of product rows written")
+    async def rows_written(_: Viewer) -> RowsWritten:
+        return RowsWritten.model_validate(await search.rows_written(database))

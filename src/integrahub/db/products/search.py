@@ -4,8 +4,11 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_one
 
 _SQL = load_queries(__name__)
 SORTS = ("-updated", "product_id", "title", "price", "-price", "stock", "-stock")
@@ -16,6 +19,14 @@ FILTERS = (
 _KEYS = {"updated": "updated_at", "product_id": "product_id", "title": "title", "price": "price", "stock": "stock"}
 _MAX_CURSOR_TITLE = 250  # characters, escaped
 Row = dict[str, Any]
+
+
+class RowsWritten(msgspec.Struct, frozen=True):
+    """Rows that PostgreSQL inserted into, updated and deleted from `products`."""
+
+    n_tup_ins: int
+    n_tup_upd: int
+    n_tup_del: int
 
 
 class Page(NamedTuple):
@@ -62,3 +73,11 @@ async def search(
         statement = " ".join((_SQL["select"], _SQL["matching"], _SQL[sort]))
         rows = await (await connection.execute(statement, values)).fetchall()
     return Page(int(counted["matching"]) if counted else 0, rows, settled_until)
+
+
+async def rows_written(database: Database) -> RowsWritten:
+    """Return PostgreSQL's counters of rows written to `products`."""
+    async with database.transaction() as connection:
+        counters = await fetch_one(connection, _SQL["rows_written"], {}, RowsWritten)
+    assert counters is not None
+    return counters
