@@ -9,7 +9,7 @@ from typing import Any
 
 from integrahub.api.middleware.https import SecurityHeaders
 from integrahub.settings.model import Settings
-from integrahub.web.server import server_of
+from integrahub.web.server import build_server
 
 _PATIENCE = 20.0  # seconds
 
@@ -17,7 +17,7 @@ _PATIENCE = 20.0  # seconds
 @asynccontextmanager
 async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> AsyncIterator[int]:
     """The port where the app is served until the block ends; `send_buffer` bounds the kernel's bytes a connection."""
-    server = server_of(settings, SecurityHeaders(app, tls=False), 0, None)
+    server = build_server(settings, SecurityHeaders(app, tls=False), 0, None)
     with socket.create_server(("127.0.0.1", 0)) as place:
         if send_buffer:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

@@ -7,7 +7,7 @@ import structlog
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from integrahub.settings.model import Settings
-from integrahub.web.server import server_of
+from integrahub.web.server import build_server
 from tests.integration.conftest import ADMIN, CNPJ, Client
 
 _SECRETS = ("an-admin-secret", "a-pepper-secret", "a-vendor-secret", "a-client-secret", "a-database-secret")
@@ -49,7 +49,7 @@ async def _address(settings: Settings, peer: str) -> str:
     async def app(scope: object, *_: object) -> None:
         seen.append(scope["client"][0])  # type: ignore[index]
 
-    config = server_of(settings, app, 1, None).config
+    config = build_server(settings, app, 1, None).config
     scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": [(b"x-forwarded-for", b"6.6.6.6")]}
     served = ProxyHeadersMiddleware(app, config.forwarded_allow_ips) if config.proxy_headers else app  # type: ignore[arg-type]
     await served(scope, None, None)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""The HTTP server: uvicorn, TLS and connection limits."""
+"""HTTP server: uvicorn, TLS and limits on connections."""

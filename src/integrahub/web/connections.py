@@ -1,4 +1,7 @@
-"""Open connections of one API process: bounded in all and by address; idle ones and slow readers give way."""
+"""Registry of the open connections of one API process, limited in total and per address.
+
+At a limit, the longest idle connection is closed. Clients that do not read their responses are closed after a timeout.
+"""
 
 import asyncio
 import ipaddress
@@ -12,191 +15,193 @@ import structlog
 from integrahub.resilience.rate_limit import client_network
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED, CONNECTIONS_OPEN
 
-_MAX_STRANGERS_STALLED = 50  # connections without a key whose answers may wait to be taken
-_MAX_STRANGERS_SECURED = 500  # idle connections over TLS, of fifty kilobytes each, whose clients showed no key
-_LOOKS = 4  # looks at slow readers in the time they have
-_PACE = 1024  # bytes a second that a client must take of an answer
-_LOG_EVERY_SECONDS = 60.0
+_MAX_ANONYMOUS_STALLED = 50  # connections without a valid key whose responses wait to be read
+_MAX_ANONYMOUS_TLS_IDLE = 500  # idle TLS connections without a valid key, of some 50 kB each
+_CHECKS_PER_TIMEOUT = 4
+_MIN_READ_BYTES_PER_SECOND = 1024
+_LOG_INTERVAL_SECONDS = 60.0
 _log = structlog.get_logger()
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Bounds(NamedTuple):
-    """How many connections may be open in all and by address; seconds a client may take nothing of an answer.
+class ConnectionLimits(NamedTuple):
+    """Maximum of open connections in total and per address; seconds in which a client may read nothing.
 
-    Addresses within `proxies` stand for many clients and have no bound of their own.
+    Addresses within `proxies` stand for many clients, so the limit per address does not apply to them.
     """
 
     total: int
     per_address: int
-    patience: float
+    read_timeout: float
     proxies: str = ""
 
 
 class Connection(Protocol):
-    """What the registry asks of a connection."""
+    """What the registry needs of a connection."""
 
     @property
     def address(self) -> str:
-        """The peer's address, '' when it has none."""
+        """The peer's address, '' if it has none."""
 
     def unsent(self) -> tuple[int, int]:
-        """Return the bytes that wait for the client, and how often it has taken all but a little of them."""
+        """Return the bytes that wait for the client, and how often it has read almost all of them."""
 
-    def is_strange(self) -> bool:
-        """Whether its request showed no key that is known."""
+    def is_anonymous(self) -> bool:
+        """Return whether its request had no valid key."""
 
-    def is_secured(self) -> bool:
-        """Whether it has the state of TLS."""
+    def is_tls(self) -> bool:
+        """Return whether it holds the state of a TLS session."""
 
-    def end(self) -> None:
-        """Close it at once, unsent bytes and all."""
+    def abort(self) -> None:
+        """Close it at once, and drop unsent bytes."""
 
 
 class _Unsent(NamedTuple):
     since: float
     size: int
-    taken: int
+    reads: int
 
 
-class Connections:
-    """The open connections. `add` before anything else, then `busy` and `idle` as requests come and are answered."""
+class ConnectionRegistry:
+    """The open connections. Call `add` first, then `mark_busy` and `mark_idle` as requests begin and end."""
 
-    def __init__(self, bounds: Bounds, clock: Callable[[], float] = monotonic) -> None:
-        self._bounds = bounds
+    def __init__(self, limits: ConnectionLimits, clock: Callable[[], float] = monotonic) -> None:
+        self._limits = limits
         self._clock = clock
-        self._proxies = _networks(bounds.proxies)
-        self._open: dict[Connection, str] = {}
-        self._counts: defaultdict[str, int] = defaultdict(int)
-        self._idle: OrderedDict[Connection, None] = OrderedDict()  # the longest idle first; so for each address
-        self._idle_of: defaultdict[str, OrderedDict[Connection, None]] = defaultdict(OrderedDict)
-        self._secured: OrderedDict[Connection, None] = OrderedDict()  # idle, over TLS, without a key
+        self._proxies = _parse_networks(limits.proxies)
+        self._open: dict[Connection, str] = {}  # with their client networks
+        self._counts: defaultdict[str, int] = defaultdict(int)  # by client network
+        self._idle: OrderedDict[Connection, None] = OrderedDict()  # longest idle first, as in the next two
+        self._idle_by_network: defaultdict[str, OrderedDict[Connection, None]] = defaultdict(OrderedDict)
+        self._anonymous_tls_idle: OrderedDict[Connection, None] = OrderedDict()
         self._stalled: OrderedDict[Connection, None] = OrderedDict()
         self._unsent: dict[Connection, _Unsent] = {}
-        self._looking: asyncio.TimerHandle | None = None
-        self._logged = float("-inf")
+        self._check: asyncio.TimerHandle | None = None
+        self._logged_at = float("-inf")
 
     def add(self, connection: Connection) -> bool:
-        """Take a new connection in, closing an idle one when a bound is reached; False when there is none to close."""
-        place = client_network(connection.address)
-        if self._counts[place] >= self._bounds.per_address and not self.is_proxy(connection.address):
-            if not self._make_room("address", place):
+        """Register a new connection. At a limit, close an idle one first; return False if none is idle."""
+        network = client_network(connection.address)
+        if self._counts[network] >= self._limits.per_address and not self.is_proxy(connection.address):
+            if not self._make_room("address", network):
                 return False
-        elif len(self._open) >= self._bounds.total and not self._make_room("total"):
+        elif len(self._open) >= self._limits.total and not self._make_room("total"):
             return False
-        self._open[connection] = place
-        self._counts[place] += 1
-        self.idle(connection)
+        self._open[connection] = network
+        self._counts[network] += 1
+        self.mark_idle(connection)
         CONNECTIONS_OPEN.set(len(self._open))
-        if self._looking is None:
-            self._look_later()
+        if self._check is None:
+            self._schedule_check()
         return True
 
-    def busy(self, connection: Connection) -> None:
-        """Note that a request began."""
+    def mark_busy(self, connection: Connection) -> None:
+        """Record that a request began."""
         if connection in self._idle:
-            del self._idle[connection], self._idle_of[self._open[connection]][connection]
-            self._secured.pop(connection, None)
+            del self._idle[connection], self._idle_by_network[self._open[connection]][connection]
+            self._anonymous_tls_idle.pop(connection, None)
 
-    def idle(self, connection: Connection) -> None:
-        """Note that the request was answered, or that another is awaited."""
-        if connection in self._open:
-            for kept in (self._idle, self._idle_of[self._open[connection]]):
-                kept[connection] = None
-                kept.move_to_end(connection)
-            if connection.is_secured() and connection.is_strange():
-                self._secured[connection] = None
-                self._secured.move_to_end(connection)
-                if len(self._secured) > _MAX_STRANGERS_SECURED:
-                    self._close(next(iter(self._secured)), "strangers")
+    def mark_idle(self, connection: Connection) -> None:
+        """Record that the connection waits for its next request."""
+        if connection not in self._open:
+            return
+        for idle in (self._idle, self._idle_by_network[self._open[connection]]):
+            idle[connection] = None
+            idle.move_to_end(connection)
+        if connection.is_tls() and connection.is_anonymous():
+            self._anonymous_tls_idle[connection] = None
+            self._anonymous_tls_idle.move_to_end(connection)
+            if len(self._anonymous_tls_idle) > _MAX_ANONYMOUS_TLS_IDLE:
+                self._close(next(iter(self._anonymous_tls_idle)), "strangers")
 
-    def stalled(self, connection: Connection) -> None:
-        """Note that a client does not take its answer; of those without a key the first of too many is closed."""
-        if not connection.is_strange():
+    def mark_stalled(self, connection: Connection) -> None:
+        """Record that the client does not read its response. Close the oldest of too many anonymous ones."""
+        if not connection.is_anonymous():
             return
         self._stalled[connection] = None
-        if len(self._stalled) > _MAX_STRANGERS_STALLED:
+        if len(self._stalled) > _MAX_ANONYMOUS_STALLED:
             self._close(next(iter(self._stalled)), "stalled")
 
-    def taken(self, connection: Connection) -> None:
-        """Note that the client took what waited for it."""
+    def mark_resumed(self, connection: Connection) -> None:
+        """Record that the client has read what waited for it."""
         self._stalled.pop(connection, None)
 
     def remove(self, connection: Connection) -> None:
-        """Note that a connection is closed."""
+        """Record that the connection is closed."""
         if connection not in self._open:
             return
-        self.busy(connection)
-        place = self._open.pop(connection)
+        self.mark_busy(connection)
+        network = self._open.pop(connection)
         self._stalled.pop(connection, None)
         self._unsent.pop(connection, None)
-        self._counts[place] -= 1
-        if not self._counts[place]:
-            del self._counts[place]
-            self._idle_of.pop(place, None)
+        self._counts[network] -= 1
+        if not self._counts[network]:
+            del self._counts[network]
+            self._idle_by_network.pop(network, None)
         CONNECTIONS_OPEN.set(len(self._open))
 
-    def look(self) -> None:
-        """Close the connections whose clients take nothing, or next to nothing, of what waits for them."""
+    def close_slow_readers(self) -> None:
+        """Close connections whose clients read nothing, or less than 1 kB a second, during the read timeout."""
         now = self._clock()
         for connection in list(self._open):
-            size, taken = connection.unsent()
+            size, reads = connection.unsent()
             before = self._unsent.get(connection)
             if not size:
                 self._unsent.pop(connection, None)
-            elif before is None or before.taken != taken:
-                self._unsent[connection] = _Unsent(now, size, taken)
-            elif (waited := now - before.since) >= self._bounds.patience:
-                if before.size - size < waited * _PACE:
+            elif before is None or before.reads != reads:
+                self._unsent[connection] = _Unsent(now, size, reads)
+            elif (waited := now - before.since) >= self._limits.read_timeout:
+                if before.size - size < waited * _MIN_READ_BYTES_PER_SECOND:
                     self._close(connection, "slow_reader")
                 else:
-                    self._unsent[connection] = _Unsent(now, size, taken)
+                    self._unsent[connection] = _Unsent(now, size, reads)
 
-    def _look_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._looking = loop.call_later(self._bounds.patience / _LOOKS, self._look_again)
+    def _schedule_check(self) -> None:
+        interval = self._limits.read_timeout / _CHECKS_PER_TIMEOUT
+        self._check = asyncio.get_running_loop().call_later(interval, self._run_check)
 
-    def _look_again(self) -> None:
-        self._looking = None
-        self.look()
+    def _run_check(self) -> None:
+        self._check = None
+        self.close_slow_readers()
         if self._open:
-            self._look_later()
+            self._schedule_check()
 
-    def _make_room(self, reason: str, place: str | None = None) -> bool:
-        found = next(iter(self._idle if place is None else self._idle_of[place]), None)
-        if found is None:
-            CONNECTIONS_CLOSED.add(f"refused_{reason}")
-            self._tell(f"refused_{reason}")
+    def _make_room(self, limit: str, network: str | None = None) -> bool:
+        """Close the longest idle connection, of a network or of all; return False if there is none."""
+        idle = next(iter(self._idle if network is None else self._idle_by_network[network]), None)
+        if idle is None:
+            CONNECTIONS_CLOSED.add(f"refused_{limit}")
+            self._log_closed(f"refused_{limit}")
             return False
-        self._close(found, f"idle_{reason}")
+        self._close(idle, f"idle_{limit}")
         return True
 
     def _close(self, connection: Connection, reason: str) -> None:
         CONNECTIONS_CLOSED.add(reason)
-        self._tell(reason)
+        self._log_closed(reason)
         self.remove(connection)
-        connection.end()
+        connection.abort()
 
-    def _tell(self, reason: str) -> None:
-        if self._clock() - self._logged >= _LOG_EVERY_SECONDS:
-            self._logged = self._clock()
-            _log.warning("a connection was closed or refused", action="connect", reason=reason, open=len(self._open))
+    def _log_closed(self, reason: str) -> None:
+        if self._clock() - self._logged_at >= _LOG_INTERVAL_SECONDS:
+            self._logged_at = self._clock()
+            _log.warning("connection closed or refused", action="connect", reason=reason, open=len(self._open))
 
     def is_proxy(self, address: str) -> bool:
-        """Whether an address stands for many clients."""
+        """Return whether the address is that of a trusted proxy, or of a Unix socket."""
         try:
-            known = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
-            return True  # of a local socket
-        return any(known in network for network in self._proxies)
+            return True  # a Unix socket
+        return any(parsed in network for network in self._proxies)
 
 
-def _networks(proxies: str) -> list[_Network]:
-    """Return the networks of TRUSTED_PROXIES; its names, which are of local sockets, have none."""
-    found: list[_Network] = []
+def _parse_networks(proxies: str) -> list[_Network]:
+    """Return the networks of TRUSTED_PROXIES; names of Unix sockets are left out."""
+    networks: list[_Network] = []
     for text in proxies.replace("*", "0.0.0.0/0,::/0").split(","):
         try:
-            found.append(ipaddress.ip_network(text.strip(), strict=False))
+            networks.append(ipaddress.ip_network(text.strip(), strict=False))
         except ValueError:
             continue
-    return found
+    return networks

@@ -1,4 +1,4 @@
-"""The process of the API: serves until a signal, then ends what it began."""
+"""API process: serve until a signal, then finish the requests in progress."""
 
 import asyncio
 import os
@@ -23,96 +23,102 @@ from integrahub.settings.model import Settings
 from integrahub.telemetry import probe_server
 from integrahub.telemetry.probe_server import Probes
 from integrahub.telemetry.setup import raise_descriptor_limit, telemetry_for
-from integrahub.web.connections import Bounds, Connections
+from integrahub.web.connections import ConnectionLimits, ConnectionRegistry
 from integrahub.web.header_timeout import HeaderTimeoutProtocol
 from integrahub.web.tls import Certificate
-from integrahub.web.tls_accept import Arrival, TlsGate
+from integrahub.web.tls_accept import PendingConnection, TlsAcceptor
 
-_ACCEPTED_AT_ONCE = 64  # connections, of those that wait, in a turn of the event loop
-_ARRIVING = 0.5  # seconds a request may take from its connection to here
-_OTHER_DESCRIPTORS = 256  # that a process may need beside those of its clients: database, storage, bus, files
-_DRAIN = 20  # seconds requests under way may take to end
+_ACCEPTS_PER_ITERATION = 64  # connections accepted in one iteration of the event loop
+_REQUEST_GRACE_SECONDS = 0.5  # for the request of a connection accepted just before shutdown
+_RESERVED_DESCRIPTORS = 256  # for database, storage, bus and files
+_MIN_CONNECTIONS = 10
+_DRAIN_TIMEOUT_SECONDS = 20
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, on the socket a fleet shares between its APIs, else on one of its own."""
+    """Serve until SIGTERM or SIGINT, on the socket that the supervisor shares, or else on a socket of this process."""
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    place = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
+    probe_socket = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
         show_new_key(hub.operator)
         ingest = hub.ingest()
         app = SecurityHeaders(create_app(hub, ingest), tls=certificate is not None)
-        server = server_of(settings, app, settings.port, certificate)
-        gauges = hub.metrics_scrape()
-        # Without storage or bus it still has answers to give, a 503 with Retry-After among them.
-        own = Probes(list, lambda: hub.problems("postgresql") + _starting(server), gauges, {"/counts": gauges.counts})
+        server = build_server(settings, app, settings.port, certificate)
+        scrape = hub.metrics_scrape()
+        # Without storage or bus the API is ready: it answers reads, and posts with 503 and Retry-After.
+        probes = Probes(list, lambda: hub.problems("postgresql") + _unready(server), scrape, {"/counts": scrape.counts})
         async with (
             hub.heartbeat(uuid4(), ["api"]),
-            probe_server.serve_probes(own, place),
-            _beside(settings, certificate),
+            probe_server.serve_probes(probes, probe_socket),
+            _background_tasks(settings, certificate),
         ):
             for number in (signal.SIGTERM, signal.SIGINT):
-                # The server hears them itself, and raises them again in the end, when there is more to close.
+                # uvicorn handles the signals, and raises them again at its end, when the hub is still open.
                 signal.signal(number, signal.SIG_IGN)
             await server.serve(shared)
         await ingest.close()
 
 
 class _Server(uvicorn.Server):
-    """Takes no connection any more, then answers those it took at the last moment before it ends.
+    """Server that at shutdown also answers the connections accepted last.
 
-    Over TLS the connections come through a gate of ours: uvicorn's listening counts them after their handshake alone.
+    TLS connections are accepted by TlsAcceptor, since uvicorn counts a connection only after its handshake.
     """
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, certificate: Certificate | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: ConnectionRegistry, certificate: Certificate | None
+    ) -> None:
         super().__init__(config)
         self._connections, self._certificate = connections, certificate
-        self._gates: list[TlsGate] = []
+        self._acceptors: list[TlsAcceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen. The loop accepts one connection a turn from each socket: in a crowd the last would wait for long."""
-        places = [self.config.bind_socket()] if sockets is None else sockets
+        """Listen on each socket many times: the event loop accepts one connection per iteration from each."""
+        listeners = [self.config.bind_socket()] if sockets is None else sockets
         if self._certificate is None:
-            await self.on_tick(0)  # answers have a date from the first on
-            await super().startup([place.dup() for place in places for _ in range(_ACCEPTED_AT_ONCE)])
+            await self.on_tick(0)  # sets the Date header of the first responses
+            await super().startup([listener.dup() for listener in listeners for _ in range(_ACCEPTS_PER_ITERATION)])
             return
         await super().startup([])
         context = self._certificate.context
-        self._gates = [TlsGate(place, context, self._protocol, self._connections) for place in places]
-        self.servers = list(self._gates)  # type: ignore[arg-type]
+        self._acceptors = [
+            TlsAcceptor(listener, context, self._build_protocol, self._connections) for listener in listeners
+        ]
+        self.servers = list(self._acceptors)  # type: ignore[arg-type]
 
-    def _protocol(self, arrival: Arrival) -> asyncio.Protocol:
-        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, arrival=arrival
+    def _build_protocol(self, pending: PendingConnection) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state, pending=pending
         )
-        return made
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """A connection whose request is still on its way would otherwise be closed without an answer."""
+        """Stop accepting, wait for the requests of the last connections, then shut down."""
         for server in self.servers:
             server.close()
-        await asyncio.sleep(_ARRIVING)
-        if any([await gate.settle() for gate in self._gates]):
-            await asyncio.sleep(_ARRIVING)
+        await asyncio.sleep(_REQUEST_GRACE_SECONDS)
+        if any([await acceptor.finish_handshakes() for acceptor in self._acceptors]):
+            await asyncio.sleep(_REQUEST_GRACE_SECONDS)
         await super().shutdown(sockets)
 
 
-def server_of(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Server:
-    """Return the server of an app on a port, over TLS when there is a certificate."""
-    most = min(settings.max_connections, max(10, raise_descriptor_limit() - _OTHER_DESCRIPTORS))
-    per_address, proxies = settings.max_connections_per_address, settings.trusted_proxies
-    connections = Connections(Bounds(most, per_address, settings.body_patience, proxies))
+def build_server(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Server:
+    """Return a server of `app` on a port, with TLS if there is a certificate."""
+    allowed = max(_MIN_CONNECTIONS, raise_descriptor_limit() - _RESERVED_DESCRIPTORS)
+    total, per_address = min(settings.max_connections, allowed), settings.max_connections_per_address
+    limits = ConnectionLimits(total, per_address, settings.body_patience, settings.trusted_proxies)
+    connections = ConnectionRegistry(limits)
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=port,
-        http=partial(HeaderTimeoutProtocol, open_connections=connections),  # type: ignore[arg-type]
+        http=partial(HeaderTimeoutProtocol, connections=connections),  # type: ignore[arg-type]
         ws="none",
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=_DRAIN,
+        timeout_graceful_shutdown=_DRAIN_TIMEOUT_SECONDS,
         timeout_keep_alive=settings.keep_alive_seconds,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
@@ -123,8 +129,8 @@ def server_of(settings: Settings, app: Any, port: int, certificate: Certificate 
 
 
 @asynccontextmanager
-async def _beside(settings: Settings, certificate: Certificate | None) -> AsyncIterator[None]:
-    """What runs beside the API: its certificate is renewed, and plain HTTP is shown the way."""
+async def _background_tasks(settings: Settings, certificate: Certificate | None) -> AsyncIterator[None]:
+    """Renew the certificate, and redirect plain HTTP to HTTPS, while the block runs."""
     running = [asyncio.create_task(certificate.keep_renewed())] if certificate else []
     if certificate and settings.tls_redirect_port:
         running.append(asyncio.create_task(_redirect(settings, settings.tls_redirect_port)))
@@ -138,20 +144,20 @@ async def _beside(settings: Settings, certificate: Certificate | None) -> AsyncI
 
 async def _redirect(settings: Settings, port: int) -> None:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Each API of a fleet answers there.
-    place = socket.create_server((settings.host, port), family=family, reuse_port=True)
-    # Signals are the API's; this server ends with it.
-    await server_of(settings, HTTPSRedirect(settings.port), port, None)._serve([place])
+    # All API processes of this machine share the port.
+    listener = socket.create_server((settings.host, port), family=family, reuse_port=True)
+    # `_serve` handles no signals: this server is cancelled together with the API.
+    await build_server(settings, HTTPSRedirect(settings.port), port, None)._serve([listener])
 
 
-def _starting(server: uvicorn.Server) -> list[str]:
+def _unready(server: uvicorn.Server) -> list[str]:
     if server.should_exit:
-        return ["it is ending what it began"]
-    return [] if server.started else ["it does not listen yet"]
+        return ["draining"]
+    return [] if server.started else ["not listening yet"]
 
 
 def run(settings: Settings) -> int:
-    """The API as a process: its exit code."""
+    """Run an API process to its end and return the exit code."""
     os.umask(settings.umask)
     with telemetry_for(settings, "api"), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))

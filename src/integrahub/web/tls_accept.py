@@ -1,6 +1,7 @@
-"""Connections over TLS until they are secured: counted when accepted, kept for next to nothing, few secured at once.
+"""Acceptance of TLS connections: they count from acceptance on, and few handshakes run at once.
 
-The TLS state of a connection takes some fifty kilobytes. One that has not spoken has none: it is a socket that waits.
+The TLS state of a connection takes some 50 kB. A connection whose client has sent nothing has none: it is only a
+socket.
 """
 
 import asyncio
@@ -13,243 +14,253 @@ from typing import NamedTuple
 
 from integrahub.resilience.rate_limit import client_network
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
-from integrahub.web.connections import Connections
+from integrahub.web.connections import ConnectionRegistry
 
-_BACKLOG = 2048
-_ACCEPTED_AT_ONCE = 64  # so that requests have their turn, and other processes on the same socket their share
-_PAUSE = 0.5  # seconds without new connections when the process can open no more files
-_SETTLE = 3.0  # seconds that handshakes under way have at the end of the process
+_LISTEN_BACKLOG = 2048
+_ACCEPTS_PER_ITERATION = 64  # leaves time for requests, and connections for other processes on the same socket
+_DESCRIPTOR_PAUSE_SECONDS = 0.5  # without accepting, when the process has no free file descriptor
+_SHUTDOWN_TIMEOUT_SECONDS = 3.0  # of handshakes in progress
 
 
-class Seats(NamedTuple):
-    """Handshakes under way at once, in all and of an address; `turn` seconds pass before one gives way to others."""
+class HandshakeLimits(NamedTuple):
+    """Maximum of handshakes at once, in total and per address; times in seconds.
+
+    When a limit is reached, a handshake older than `guaranteed` is closed for the next connection. `timeout` counts
+    from acceptance to the end of the handshake.
+    """
 
     total: int = 200
     per_address: int = 50
-    turn: float = 1.0
-    seconds: float = 10.0  # from acceptance to the end of the handshake
+    guaranteed: float = 1.0
+    timeout: float = 10.0
 
 
-SEATS = Seats()
+HANDSHAKE_LIMITS = HandshakeLimits()
 
 
-class Arrival:
-    """An accepted connection that is not secured."""
+class PendingConnection:
+    """An accepted connection before the end of its handshake."""
 
-    def __init__(self, gate: "TlsGate", own: socket.socket, address: str) -> None:
+    def __init__(self, acceptor: "TlsAcceptor", own_socket: socket.socket, address: str) -> None:
         self.address = address
-        self.place = client_network(address)
-        self.own: socket.socket | None = own  # None once it is its transport's
-        self.begun = 0.0
-        self.work: asyncio.Task[None] | None = None
+        self.network = client_network(address)
+        self.socket: socket.socket | None = own_socket  # None once a transport owns it
+        self.started_at = 0.0
+        self.handshake: asyncio.Task[None] | None = None
         self.deadline: asyncio.TimerHandle | None = None
-        self._gate = gate
+        self._acceptor = acceptor
 
     def unsent(self) -> tuple[int, int]:
-        """Nothing waits for the client."""
+        """Return zeros: nothing waits for the client."""
         return 0, 0
 
-    def is_strange(self) -> bool:
-        """It has shown no key."""
+    def is_anonymous(self) -> bool:
+        """Return True: there is no request yet."""
         return True
 
-    def is_secured(self) -> bool:
-        """It will be."""
+    def is_tls(self) -> bool:
+        """Return False: there is no TLS state yet."""
         return False
 
-    def end(self) -> None:
+    def abort(self) -> None:
         """Close it at once."""
-        self._gate.drop(self)
+        self._acceptor.drop(self)
 
-    def secured(self) -> None:
-        """Give its place to the protocol that follows."""
-        self._gate.leave(self)
+    def hand_over(self) -> None:
+        """Leave the registry to the protocol that takes over the connection."""
+        self._acceptor.remove(self)
 
 
-class TlsGate:
-    """Accepts the connections of a listening socket and secures them, in the order in which they speak."""
+_Ordered = OrderedDict[PendingConnection, None]
+
+
+class TlsAcceptor:
+    """Accepts the connections of a listening socket, and runs their handshakes in the order of their first bytes."""
 
     def __init__(
         self,
-        place: socket.socket,
+        listener: socket.socket,
         context: ssl.SSLContext,
-        make: Callable[[Arrival], asyncio.Protocol],
-        connections: Connections,
-        seats: Seats | None = None,
+        build_protocol: Callable[[PendingConnection], asyncio.Protocol],
+        connections: ConnectionRegistry,
+        limits: HandshakeLimits | None = None,
     ) -> None:
-        self._place, self._context, self._make = place, context, make
-        self._connections, self._seats = connections, seats or SEATS
+        self._listener, self._context, self._build_protocol = listener, context, build_protocol
+        self._connections, self._limits = connections, limits or HANDSHAKE_LIMITS
         self._loop = asyncio.get_running_loop()
-        self._silent: set[Arrival] = set()
-        self._lines: OrderedDict[str, OrderedDict[Arrival, None]] = OrderedDict()  # of addresses, the next one first
-        self._seated: OrderedDict[Arrival, None] = OrderedDict()  # the oldest first; so for each address
-        self._seated_of: defaultdict[str, OrderedDict[Arrival, None]] = defaultdict(OrderedDict)
+        self._silent: set[PendingConnection] = set()  # their clients have sent nothing
+        self._queues: OrderedDict[str, _Ordered] = OrderedDict()  # by network; the first network is served next
+        self._handshakes: _Ordered = OrderedDict()  # oldest first, as in the next
+        self._handshakes_by_network: defaultdict[str, _Ordered] = defaultdict(OrderedDict)
         self._timer: asyncio.TimerHandle | None = None
         self._pause: asyncio.TimerHandle | None = None
-        self._settled = asyncio.Event()
+        self._finished = asyncio.Event()
         self._is_open = True
-        place.setblocking(False)
-        place.listen(_BACKLOG)
+        listener.setblocking(False)
+        listener.listen(_LISTEN_BACKLOG)
         self._listen()
 
     def close(self) -> None:
-        """Accept what has come, and no more."""
+        """Accept the connections in the backlog, then stop accepting."""
         if not self._is_open:
             return
         self._is_open = False
         if self._pause is None:
-            self._accept()  # what waits: the kernel would refuse it
+            self._accept()  # the kernel would refuse the backlog
         if self._pause is None:
-            self._loop.remove_reader(self._place)
+            self._loop.remove_reader(self._listener)
         else:
             self._pause.cancel()
-        self._place.close()
+        self._listener.close()
 
     async def wait_closed(self) -> None:
-        """Return: what was accepted is the protocols' affair, or settled."""
+        """Return at once: the protocols own the connections, and `finish_handshakes` ends the others."""
 
-    async def settle(self) -> bool:
-        """Close who has not spoken; wait for the handshakes under way, and return whether there were any."""
-        for arrival in list(self._silent):
-            self.drop(arrival)
-        if not self._under_way():
+    async def finish_handshakes(self) -> bool:
+        """Close silent connections, wait for queued and running handshakes, and return whether there were any."""
+        for pending in list(self._silent):
+            self.drop(pending)
+        if not self._unfinished():
             return False
-        self._settled.clear()
+        self._finished.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE):
-                await self._settled.wait()
-        for arrival in self._under_way():
-            self.drop(arrival)
+            async with asyncio.timeout(_SHUTDOWN_TIMEOUT_SECONDS):
+                await self._finished.wait()
+        for pending in self._unfinished():
+            self.drop(pending)
         return True
 
-    def drop(self, arrival: Arrival) -> None:
-        """Close an arrival at once."""
-        if arrival.own is not None:
-            self._loop.remove_reader(arrival.own)
-            arrival.own.close()
-        if arrival.work is not None:
-            arrival.work.cancel()
-        self.leave(arrival)
+    def drop(self, pending: PendingConnection) -> None:
+        """Close a connection at once."""
+        if pending.socket is not None:
+            self._loop.remove_reader(pending.socket)
+            pending.socket.close()
+        if pending.handshake is not None:
+            pending.handshake.cancel()
+        self.remove(pending)
 
-    def leave(self, arrival: Arrival) -> None:
-        """Note that an arrival is closed, or secured."""
-        if arrival.deadline is not None:
-            arrival.deadline.cancel()
-        self._connections.remove(arrival)
-        self._silent.discard(arrival)
-        self._leave_line(arrival)
-        if arrival in self._seated:
-            del self._seated[arrival], self._seated_of[arrival.place][arrival]
-            if not self._seated_of[arrival.place]:
-                del self._seated_of[arrival.place]
-            self._advance_soon(0)
-        if not self._seated and not self._lines:
-            self._settled.set()
+    def remove(self, pending: PendingConnection) -> None:
+        """Remove a connection that is closed, or whose handshake is complete."""
+        if pending.deadline is not None:
+            pending.deadline.cancel()
+        self._connections.remove(pending)
+        self._silent.discard(pending)
+        self._leave_queue(pending)
+        if pending in self._handshakes:
+            del self._handshakes[pending], self._handshakes_by_network[pending.network][pending]
+            if not self._handshakes_by_network[pending.network]:
+                del self._handshakes_by_network[pending.network]
+            self._schedule(0)
+        if not self._handshakes and not self._queues:
+            self._finished.set()
 
-    def _under_way(self) -> list[Arrival]:
-        return [*self._seated, *(arrival for line in self._lines.values() for arrival in line)]
+    def _unfinished(self) -> list[PendingConnection]:
+        return [*self._handshakes, *(pending for queue in self._queues.values() for pending in queue)]
 
     def _listen(self) -> None:
         self._pause = None
-        self._loop.add_reader(self._place, self._accept)
+        self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
+        for _ in range(_ACCEPTS_PER_ITERATION):
             try:
-                own, address = self._place.accept()
+                own_socket, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:  # no files left: the kernel would say so without end
-                self._loop.remove_reader(self._place)
-                self._pause = self._loop.call_later(_PAUSE, self._listen)
+            except OSError:  # no free file descriptor: without a pause each iteration would fail
+                self._loop.remove_reader(self._listener)
+                self._pause = self._loop.call_later(_DESCRIPTOR_PAUSE_SECONDS, self._listen)
                 return
-            own.setblocking(False)
-            self._take_in(own, address[0])
+            own_socket.setblocking(False)
+            self._register(own_socket, address[0])
 
-    def _take_in(self, own: socket.socket, address: str) -> None:
-        arrival = Arrival(self, own, address)
-        if not self._connections.add(arrival):
-            own.close()
+    def _register(self, own_socket: socket.socket, address: str) -> None:
+        pending = PendingConnection(self, own_socket, address)
+        if not self._connections.add(pending):
+            own_socket.close()
             return
-        arrival.deadline = self._loop.call_later(self._seats.seconds, self._end_late, arrival)
-        self._silent.add(arrival)
-        self._loop.add_reader(own, self._hear, arrival, own)
+        pending.deadline = self._loop.call_later(self._limits.timeout, self._time_out, pending)
+        self._silent.add(pending)
+        self._loop.add_reader(own_socket, self._on_readable, pending, own_socket)
 
-    def _end_late(self, arrival: Arrival) -> None:
+    def _time_out(self, pending: PendingConnection) -> None:
         CONNECTIONS_CLOSED.add("slow_handshake")
-        self.drop(arrival)
+        self.drop(pending)
 
-    def _hear(self, arrival: Arrival, own: socket.socket) -> None:
-        """Put an arrival that spoke in line; one that hung up is dropped."""
-        self._loop.remove_reader(own)
-        self._silent.discard(arrival)
+    def _on_readable(self, pending: PendingConnection, own_socket: socket.socket) -> None:
+        """Queue a connection whose client sent its first bytes; drop one whose client closed it."""
+        self._loop.remove_reader(own_socket)
+        self._silent.discard(pending)
         with suppress(OSError):
-            if own.recv(1, socket.MSG_PEEK):
-                self._lines.setdefault(arrival.place, OrderedDict())[arrival] = None
-                self._advance()
+            if own_socket.recv(1, socket.MSG_PEEK):
+                self._queues.setdefault(pending.network, OrderedDict())[pending] = None
+                self._start_handshakes()
                 return
-        self.drop(arrival)
+        self.drop(pending)
 
-    def _leave_line(self, arrival: Arrival) -> None:
-        line = self._lines.get(arrival.place)
-        if line is not None:
-            line.pop(arrival, None)
-            if not line:
-                del self._lines[arrival.place]
+    def _leave_queue(self, pending: PendingConnection) -> None:
+        queue = self._queues.get(pending.network)
+        if queue is not None:
+            queue.pop(pending, None)
+            if not queue:
+                del self._queues[pending.network]
 
-    def _advance(self) -> None:
-        """Seat the first of each address's line, as far as there are seats; look again while some wait."""
+    def _start_handshakes(self) -> None:
+        """Start the handshake of the first connection of each network, within the limits; retry while some wait."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for place in list(self._lines):
-            first = next(iter(self._lines[place]))
-            if self._has_room_of(first) and self._has_room(self._seated, self._seats.total, "total"):
-                self._seat(first)
-        if self._lines:
-            self._advance_soon(self._seats.turn / 4)
+        for network in list(self._queues):
+            first = next(iter(self._queues[network]))
+            if self._has_room_of(first) and self._has_room(self._handshakes, self._limits.total, "total"):
+                self._start_handshake(first)
+        if self._queues:
+            self._schedule(self._limits.guaranteed / 4)
 
-    def _advance_soon(self, seconds: float) -> None:
-        """Advance after some seconds, or 0: in the loop's next turn."""
-        if self._lines and (self._timer is None or not seconds):
+    def _schedule(self, seconds: float) -> None:
+        """Call `_start_handshakes` after some seconds; 0: in the next iteration of the loop."""
+        if self._queues and (self._timer is None or not seconds):
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._advance)
+            self._timer = self._loop.call_later(seconds, self._start_handshakes)
 
-    def _has_room_of(self, arrival: Arrival) -> bool:
-        if self._connections.is_proxy(arrival.address):
+    def _has_room_of(self, pending: PendingConnection) -> bool:
+        if self._connections.is_proxy(pending.address):
             return True
-        seated = self._seated_of.get(arrival.place, OrderedDict())
-        return self._has_room(seated, self._seats.per_address, "address")
+        handshakes = self._handshakes_by_network.get(pending.network, OrderedDict())
+        return self._has_room(handshakes, self._limits.per_address, "address")
 
-    def _has_room(self, seated: OrderedDict[Arrival, None], most: int, reason: str) -> bool:
-        """Whether a seat is free, or held for longer than its turn: then it becomes so."""
-        if len(seated) < most:
+    def _has_room(self, handshakes: _Ordered, limit: int, name: str) -> bool:
+        """Return whether another handshake may start; drop the oldest one if its guaranteed time has passed."""
+        if len(handshakes) < limit:
             return True
-        oldest = next(iter(seated))
-        if self._loop.time() - oldest.begun < self._seats.turn:
+        oldest = next(iter(handshakes))
+        if self._loop.time() - oldest.started_at < self._limits.guaranteed:
             return False
-        CONNECTIONS_CLOSED.add(f"handshake_{reason}")
+        CONNECTIONS_CLOSED.add(f"handshake_{name}")
         self.drop(oldest)
         return True
 
-    def _seat(self, arrival: Arrival) -> None:
-        self._leave_line(arrival)
-        if arrival.place in self._lines:
-            self._lines.move_to_end(arrival.place)
-        arrival.begun = self._loop.time()
-        self._seated[arrival] = self._seated_of[arrival.place][arrival] = None
-        arrival.work = self._loop.create_task(self._secure(arrival))
+    def _start_handshake(self, pending: PendingConnection) -> None:
+        self._leave_queue(pending)
+        if pending.network in self._queues:
+            self._queues.move_to_end(pending.network)
+        pending.started_at = self._loop.time()
+        self._handshakes[pending] = self._handshakes_by_network[pending.network][pending] = None
+        pending.handshake = self._loop.create_task(self._run_handshake(pending))
 
-    async def _secure(self, arrival: Arrival) -> None:
-        own, arrival.own = arrival.own, None
-        if own is None:
+    async def _run_handshake(self, pending: PendingConnection) -> None:
+        own_socket, pending.socket = pending.socket, None
+        if own_socket is None:
             return
         try:
             await self._loop.connect_accepted_socket(
-                lambda: self._make(arrival), own, ssl=self._context, ssl_handshake_timeout=self._seats.seconds
+                lambda: self._build_protocol(pending),
+                own_socket,
+                ssl=self._context,
+                ssl_handshake_timeout=self._limits.timeout,
             )
-        except OSError:  # the client's doing: no TLS, or none that is good enough, or it hung up
+        except OSError:  # the client sent no TLS, or offers too weak a version, or closed the connection
             pass
         finally:
-            self.leave(arrival)
+            self.remove(pending)

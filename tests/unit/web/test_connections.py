@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from integrahub.web.connections import Bounds, Connections
+from integrahub.web.connections import ConnectionLimits, ConnectionRegistry
 
 _PATIENCE = 30.0
 
@@ -23,13 +23,13 @@ class Peer:
     def unsent(self) -> tuple[int, int]:
         return self.waiting, self.taken
 
-    def is_strange(self) -> bool:
+    def is_anonymous(self) -> bool:
         return self.strange
 
-    def is_secured(self) -> bool:
+    def is_tls(self) -> bool:
         return self.secured
 
-    def end(self) -> None:
+    def abort(self) -> None:
         self.ended = True
 
 
@@ -47,15 +47,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def made(clock: Clock, total: int = 4, per_address: int = 3, proxies: str = "") -> Connections:
-    return Connections(Bounds(total, per_address, _PATIENCE, proxies), clock)
+def made(clock: Clock, total: int = 4, per_address: int = 3, proxies: str = "") -> ConnectionRegistry:
+    return ConnectionRegistry(ConnectionLimits(total, per_address, _PATIENCE, proxies), clock)
 
 
 async def test_the_longest_idle_connection_of_an_address_gives_way_to_its_next(clock: Clock) -> None:
     registry, peers = made(clock, total=10), [Peer() for _ in range(4)]
     assert all(registry.add(peer) for peer in peers[:3])
-    registry.busy(peers[0])
-    registry.idle(peers[0])  # it has just been used
+    registry.mark_busy(peers[0])
+    registry.mark_idle(peers[0])  # it has just been used
     assert registry.add(peers[3])
     assert [peer.ended for peer in peers] == [False, True, False, False]
 
@@ -70,7 +70,7 @@ async def test_a_connection_with_a_request_never_gives_way(clock: Clock) -> None
     registry, peers = made(clock), [Peer() for _ in range(3)]
     for peer in peers:
         registry.add(peer)
-        registry.busy(peer)
+        registry.mark_busy(peer)
     assert not registry.add(Peer())
     assert registry.add(Peer("192.0.2.9"))
     registry.remove(peers[0])
@@ -84,7 +84,7 @@ async def test_a_trusted_proxy_has_no_bound_of_its_own(clock: Clock, proxies: st
     for _ in range(3):
         peer = Peer()
         registry.add(peer)
-        registry.busy(peer)
+        registry.mark_busy(peer)
     assert registry.add(Peer()) is taken
 
 
@@ -99,14 +99,14 @@ async def test_a_client_that_takes_next_to_nothing_is_cut_off(clock: Clock) -> N
     silent, dripping, slow, filled, done = (Peer(waiting=90_000) for _ in range(5))
     for peer in (silent, dripping, slow, filled, done):
         registry.add(peer)
-        registry.busy(peer)
+        registry.mark_busy(peer)
     for second in range(0, 61, 5):
         clock.now = second
         dripping.waiting -= 100
         slow.waiting -= 6_000
         filled.taken += 1
         done.waiting = 0
-        registry.look()
+        registry.close_slow_readers()
         assert silent.ended is (second >= _PATIENCE)
     assert (dripping.ended, slow.ended, filled.ended, done.ended) == (True, False, False, False)
 
@@ -116,8 +116,8 @@ async def test_few_strangers_may_keep_answers_waiting_and_known_clients_do_not_c
     strangers, known = [Peer() for _ in range(60)], [Peer(strange=False) for _ in range(60)]
     for peer in (*known, *strangers):
         registry.add(peer)
-        registry.busy(peer)
-        registry.stalled(peer)
+        registry.mark_busy(peer)
+        registry.mark_stalled(peer)
     assert sum(peer.ended for peer in strangers) == 10 and strangers[0].ended
     assert not any(peer.ended for peer in known)
 
@@ -128,10 +128,10 @@ async def test_few_idle_strangers_may_keep_the_state_of_tls_and_known_clients_do
     strangers = [Peer(secured=True) for _ in range(510)]
     for peer in (*clear, *known, *strangers[:500]):
         registry.add(peer)
-    registry.busy(strangers[0])
+    registry.mark_busy(strangers[0])
     for peer in strangers[500:]:
         registry.add(peer)
     assert [peer.ended for peer in strangers[:11]] == [False] + [True] * 9 + [False]
-    registry.idle(strangers[0])
+    registry.mark_idle(strangers[0])
     assert strangers[10].ended and sum(peer.ended for peer in strangers) == 10
     assert not any(peer.ended for peer in (*clear, *known))

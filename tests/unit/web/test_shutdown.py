@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from integrahub.settings.model import Settings
-from integrahub.web.server import server_of
+from integrahub.web.server import build_server
 
 
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -32,7 +32,7 @@ def test_the_answer_of_a_request_with_others_behind_it_is_dropped_when_its_clien
         answered.set()
 
     async def leave() -> None:
-        server = server_of(Settings(), app, 0, None)
+        server = build_server(Settings(), app, 0, None)
         place = socket.create_server(("127.0.0.1", 0))
         serving = asyncio.create_task(server._serve([place]))
         _, writer = await asyncio.open_connection(*place.getsockname())

@@ -17,9 +17,9 @@ from integrahub.secrets.secret_files import AUTHORITY
 from integrahub.settings.model import Settings
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web import tls_accept as arrivals
-from integrahub.web.server import server_of
+from integrahub.web.server import build_server
 from integrahub.web.tls import Certificate
-from integrahub.web.tls_accept import Seats
+from integrahub.web.tls_accept import HandshakeLimits
 
 _HALF = b"\x16\x03\x01\x02\x00\x01"  # of a handshake's first message
 _PATIENCE = 30.0
@@ -53,7 +53,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def _served(folder: Path, **settings: Any) -> AsyncIterator[int]:
-    server = server_of(Settings(**settings), _app, 0, Certificate(*development_certificate(folder)))
+    server = build_server(Settings(**settings), _app, 0, Certificate(*development_certificate(folder)))
     with socket.create_server(("127.0.0.1", 0)) as place:
         serving = asyncio.create_task(server._serve([place]))
         try:
@@ -118,15 +118,17 @@ def test_connections_that_say_nothing_count_for_the_bound_of_their_address(run: 
     run(flood())
 
 
-def _with(monkeypatch: pytest.MonkeyPatch, seats: Seats) -> None:
-    monkeypatch.setattr(arrivals, "SEATS", seats)
+def _with(monkeypatch: pytest.MonkeyPatch, limits: HandshakeLimits) -> None:
+    monkeypatch.setattr(arrivals, "HANDSHAKE_LIMITS", limits)
 
 
-@pytest.mark.parametrize(("reason", "seats"), [("address", Seats(9, 3, 0.1)), ("total", Seats(3, 9, 0.1))])
+@pytest.mark.parametrize(
+    ("reason", "limits"), [("address", HandshakeLimits(9, 3, 0.1)), ("total", HandshakeLimits(3, 9, 0.1))]
+)
 def test_handshakes_that_stop_half_way_keep_nobody_out(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, reason: str, seats: Seats
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, reason: str, limits: HandshakeLimits
 ) -> None:
-    _with(monkeypatch, seats)
+    _with(monkeypatch, limits)
 
     async def flood() -> None:
         before = _closed(f"handshake_{reason}")
@@ -143,7 +145,7 @@ def test_handshakes_that_stop_half_way_keep_nobody_out(
 
 
 def test_many_who_speak_at_once_are_all_secured(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with(monkeypatch, Seats(2, 2))
+    _with(monkeypatch, HandshakeLimits(2, 2))
     before = _closed("handshake_total"), _closed("handshake_address")
 
     async def ask(port: int) -> None:
@@ -171,8 +173,8 @@ def _trusting(folder: Path) -> ssl.SSLContext:
 def test_a_client_that_never_speaks_tls_is_ended(
     run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
-    assert arrivals.SEATS.seconds == 10
-    _with(monkeypatch, Seats(seconds=0.2))
+    assert arrivals.HANDSHAKE_LIMITS.timeout == 10
+    _with(monkeypatch, HandshakeLimits(timeout=0.2))
 
     async def wait() -> None:
         before = _closed("slow_handshake")
