@@ -65,7 +65,7 @@ async def test_whatever_waits_for_a_frozen_postgresql_ends_by_our_deadline(
 ) -> None:
     pid, url = own_postgres
     database = Database(
-        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, longest=0.2)
+        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, max_pause=0.2)
     )
     await database.open()
     await database.check()
@@ -112,7 +112,7 @@ class Frozen(asyncio.Event):
 async def test_calls_that_hang_open_the_breaker_soon_and_it_closes_by_itself(own_postgres: tuple[int, str]) -> None:
     pid, url = own_postgres
     database = Database(
-        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, longest=0.2)
+        url, size=2, deadlines=_SHORT, breaker=CircuitBreaker("PostgreSQL", monotonic, pause=0.1, max_pause=0.2)
     )
     await database.open()
     await database.check()

@@ -46,7 +46,7 @@ def hung_disk() -> Iterator[None]:
 
 
 def guarded(inner: Storage, patience: float = 0.3) -> CircuitBreakingStorage:
-    breaker = CircuitBreaker("Storage", monotonic, pause=0.1, longest=0.2)
+    breaker = CircuitBreaker("Storage", monotonic, pause=0.1, max_pause=0.2)
     return CircuitBreakingStorage(inner, breaker, patience)
 
 

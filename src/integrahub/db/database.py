@@ -23,7 +23,7 @@ from integrahub.db.connections import HubConnection, Unanswered, connect
 from integrahub.db.tenancy import DatabaseRole, TenantContext
 from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
 from integrahub.resilience.circuit_breaker import CircuitBreaker
-from integrahub.resilience.deadlines import WORKING, Deadlines
+from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
 
 # A server that goes on after it was frozen finds that sessions were idle for too long.
 _ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
@@ -110,7 +110,7 @@ class Database:
         breaker: CircuitBreaker | None = None,
         role: DatabaseRole | None = None,
         refused: Callable[[], Awaitable[None]] | None = None,
-        deadlines: Deadlines = WORKING,
+        deadlines: Deadlines = WORKER_DEADLINES,
     ) -> None:
         self._reach: TenantContext | None = None
         self._lent = _Leased()

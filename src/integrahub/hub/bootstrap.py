@@ -17,7 +17,7 @@ from integrahub.hub.credentials import CredentialRotation, resolve_login
 from integrahub.hub.hub import Hub
 from integrahub.hub.local_secrets import HubSecrets, load_secrets
 from integrahub.resilience.circuit_breaker import CircuitBreaker
-from integrahub.resilience.deadlines import ANSWERING, WORKING, Deadlines, reading
+from integrahub.resilience.deadlines import API_DEADLINES, WORKER_DEADLINES, Deadlines, read_deadlines
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.settings.model import Settings
 from integrahub.storage.circuit_breaking import CircuitBreakingStorage
@@ -69,7 +69,7 @@ def compose_hub(
     deadlines: Deadlines | None = None,
 ) -> Hub:
     """Build the hub without opening any connection; enough to describe its API."""
-    deadlines = deadlines or (ANSWERING if role is DatabaseRole.API else WORKING)
+    deadlines = deadlines or (API_DEADLINES if role is DatabaseRole.API else WORKER_DEADLINES)
     database, reads = _databases(settings, name, role, rotation, deadlines)
     breakers = {
         "postgresql": database.breaker,
@@ -101,7 +101,9 @@ def _databases(
     min_size, max_size = settings.pool_sizes("api" if role is DatabaseRole.API else "worker")
     pool = partial(Database, url, name=name, role=role, refused=on_refused)
     database = pool(size=max_size, min_size=min_size, deadlines=deadlines)
-    return database, pool(size=settings.read_pool_size, min_size=0, deadlines=reading(settings.read_timeout_seconds))
+    return database, pool(
+        size=settings.read_pool_size, min_size=0, deadlines=read_deadlines(settings.read_timeout_seconds)
+    )
 
 
 def check_settings(settings: Settings) -> None:

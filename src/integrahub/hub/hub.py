@@ -29,7 +29,7 @@ from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.step import Upsert
 from integrahub.resilience.backlog import BacklogLimits
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
-from integrahub.resilience.deadlines import WORKING, Deadlines
+from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.secrets.local import OperatorKey
@@ -54,7 +54,7 @@ class Hub:
     step_breakers: dict[str, StepBreaker]
     adapters: tuple[Storage, Bus]  # storage and bus without their circuit breakers
     dialect: Dialect
-    deadlines: Deadlines = WORKING
+    deadlines: Deadlines = WORKER_DEADLINES
 
     async def renew(self, settings: Settings) -> None:
         """Use the credentials of `settings` for new connections; work in progress is not interrupted."""

@@ -1,1 +1,1 @@
-"""Resilience patterns: circuit breakers, retries, rate limits, bulkheads, micro-batching."""
+"""Resilience patterns: breakers, bulkheads, retries, rate limits, timeouts, leases, batching and caching."""

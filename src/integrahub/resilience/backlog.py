@@ -1,18 +1,18 @@
-"""Backlog: how many records wait, whether more may come in, and when to come again; decided purely."""
+"""Backlog of waiting records: its size, its drain rate, and when a refused client may retry. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-ESTIMATE = 500  # bytes a record, of a body whose records nobody has counted yet
-_ROOM = 0.9  # of a bound: who was refused comes again when this much waits
-_UNKNOWN = 30.0  # seconds to wait while nothing drains
-_LONGEST = 300.0  # seconds
-_WEIGHT = 0.3  # of the newest observation in a rate
+ESTIMATED_RECORD_BYTES = 500  # of a body that is not split yet, so its records are not counted
+_RESUME_RATIO = 0.9  # a refused client may retry when the backlog is below this share of its limit
+_DEFAULT_RETRY_SECONDS = 30.0  # while the drain rate is unknown
+_MAX_RETRY_SECONDS = 300.0
+_RATE_WEIGHT = 0.3  # of the newest observation in the moving average
 
 
 @dataclass(frozen=True, slots=True)
 class BacklogLimits:
-    """How many records may wait before posts are refused: of one pharmacy, of all. 0: any number."""
+    """Maximum number of waiting records of one pharmacy and of all pharmacies. 0: no limit."""
 
     pharmacy: int = 0
     total: int = 0
@@ -20,7 +20,7 @@ class BacklogLimits:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """A bound that is reached: `waiting` and `bound` in records, `retry_after` in seconds."""
+    """A limit that is reached: `waiting` and `bound` in records, `retry_after` in seconds."""
 
     waiting: int
     bound: int
@@ -28,49 +28,49 @@ class Overload:
 
 
 @dataclass(slots=True)
-class _Line:
-    """What waits in one line, in records, and how many go a second."""
+class _Queue:
+    """Waiting records at the last count, records accepted since then, and records drained per second."""
 
     waiting: int = 0
-    taken: int = 0
+    accepted: int = 0
     rate: float = 0.0
 
-    def count(self, waiting: int, seconds: float) -> None:
-        gone = max(0, self.waiting + self.taken - waiting) / seconds
-        self.rate = gone if not self.rate else (1 - _WEIGHT) * self.rate + _WEIGHT * gone
-        self.waiting, self.taken = waiting, 0
+    def update(self, waiting: int, seconds: float) -> None:
+        drained = max(0, self.waiting + self.accepted - waiting) / seconds
+        self.rate = drained if not self.rate else (1 - _RATE_WEIGHT) * self.rate + _RATE_WEIGHT * drained
+        self.waiting, self.accepted = waiting, 0
 
-    def excess(self, bound: int) -> Overload | None:
-        waiting = self.waiting + self.taken
+    def find_overload(self, bound: int) -> Overload | None:
+        waiting = self.waiting + self.accepted
         if not bound or waiting < bound:
             return None
-        wait = (waiting - _ROOM * bound) / self.rate if self.rate else _UNKNOWN
-        return Overload(waiting, bound, min(_LONGEST, max(1.0, wait)))
+        wait = (waiting - _RESUME_RATIO * bound) / self.rate if self.rate else _DEFAULT_RETRY_SECONDS
+        return Overload(waiting, bound, min(_MAX_RETRY_SECONDS, max(1.0, wait)))
 
 
 class Backlog:
-    """The latest count and what was taken in since: one line a pharmacy, and one of all."""
+    """Records that wait, per pharmacy and in total: the latest count plus the records accepted since then."""
 
-    def __init__(self, bounds: BacklogLimits) -> None:
-        self._bounds = bounds
-        self._total = _Line()
-        self._lines: dict[int, _Line] = {}
+    def __init__(self, limits: BacklogLimits) -> None:
+        self._limits = limits
+        self._total = _Queue()
+        self._queues: dict[int, _Queue] = {}
 
-    def count(self, waiting: Mapping[int, int], seconds: float) -> None:
-        """A new count: pharmacy id -> records; `seconds` since the count before."""
-        self._total.count(sum(waiting.values()), seconds)
-        self._lines = {pharmacy: self._lines.get(pharmacy) or _Line() for pharmacy in waiting}
+    def update(self, waiting: Mapping[int, int], seconds: float) -> None:
+        """Store a new count of records by pharmacy id, `seconds` after the previous one."""
+        self._total.update(sum(waiting.values()), seconds)
+        self._queues = {pharmacy: self._queues.get(pharmacy) or _Queue() for pharmacy in waiting}
         for pharmacy, records in waiting.items():
-            self._lines[pharmacy].count(records, seconds)
+            self._queues[pharmacy].update(records, seconds)
 
-    def take(self, pharmacy_id: int, size: int) -> None:
-        """A body of `size` decoded bytes was taken in."""
-        records = max(1, size // ESTIMATE)
-        self._total.taken += records
-        self._lines.setdefault(pharmacy_id, _Line()).taken += records
+    def record(self, pharmacy_id: int, size: int) -> None:
+        """Add an accepted body of `size` decoded bytes."""
+        records = max(1, size // ESTIMATED_RECORD_BYTES)
+        self._total.accepted += records
+        self._queues.setdefault(pharmacy_id, _Queue()).accepted += records
 
-    def excess(self, pharmacy_id: int) -> Overload | None:
-        """Why the pharmacy may post nothing now: its own bound first, then that of all."""
-        line = self._lines.get(pharmacy_id)
-        own = line.excess(self._bounds.pharmacy) if line else None
-        return own or self._total.excess(self._bounds.total)
+    def find_overload(self, pharmacy_id: int) -> Overload | None:
+        """Return the limit that the pharmacy reached, else the total limit if that is reached, else None."""
+        queue = self._queues.get(pharmacy_id)
+        own = queue.find_overload(self._limits.pharmacy) if queue else None
+        return own or self._total.find_overload(self._limits.total)

@@ -1,4 +1,4 @@
-"""Seats: a bound on how much of one kind is under way at once, for each of many and with a short queue."""
+"""Bulkhead: limits how much work of one subject runs at a time, with a short queue."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,48 +6,48 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 
-class Crowded(Exception):
-    """All seats are taken, and the queue is full or did not move in time."""
+class BulkheadFull(Exception):
+    """All slots of the subject are in use, and its queue is full or did not move in time."""
 
 
 @dataclass(slots=True)
-class _Row:
-    """The seats of one subject."""
+class _Slots:
+    """The slots of one subject; `users` counts those that hold a slot or wait for one."""
 
     free: asyncio.Semaphore
-    users: int = 0  # that sit or wait
+    users: int = 0
 
 
-class Seats:
-    """`at_once` seats for each subject; `waiting` more may wait, `seconds` each."""
+class Bulkhead:
+    """`concurrency` slots per subject; `max_waiting` more callers may wait, each for at most `timeout_seconds`."""
 
-    def __init__(self, at_once: int, *, waiting: int, seconds: float) -> None:
-        self._at_once = at_once
-        self._waiting = waiting
-        self._seconds = seconds
-        self._rows: dict[str, _Row] = {}
+    def __init__(self, concurrency: int, *, max_waiting: int, timeout_seconds: float) -> None:
+        self._concurrency = concurrency
+        self._max_waiting = max_waiting
+        self._timeout_seconds = timeout_seconds
+        self._slots: dict[str, _Slots] = {}
 
     @asynccontextmanager
     async def __call__(self, subject: str) -> AsyncIterator[None]:
-        """Hold a seat while the block runs; Crowded when none becomes free in time."""
-        row = self._rows.setdefault(subject, _Row(asyncio.Semaphore(self._at_once)))
-        if row.users >= self._at_once + self._waiting:
-            raise Crowded
-        row.users += 1
+        """Hold a slot while the block runs. Raise BulkheadFull if none becomes free in time."""
+        slots = self._slots.setdefault(subject, _Slots(asyncio.Semaphore(self._concurrency)))
+        if slots.users >= self._concurrency + self._max_waiting:
+            raise BulkheadFull
+        slots.users += 1
         try:
-            await self._sit(row)
+            await self._acquire(slots)
             try:
                 yield
             finally:
-                row.free.release()
+                slots.free.release()
         finally:
-            row.users -= 1
-            if not row.users:
-                self._rows.pop(subject, None)
+            slots.users -= 1
+            if not slots.users:
+                self._slots.pop(subject, None)
 
-    async def _sit(self, row: _Row) -> None:
+    async def _acquire(self, slots: _Slots) -> None:
         try:
-            async with asyncio.timeout(self._seconds):
-                await row.free.acquire()
+            async with asyncio.timeout(self._timeout_seconds):
+                await slots.free.acquire()
         except TimeoutError:
-            raise Crowded from None
+            raise BulkheadFull from None

@@ -1,4 +1,4 @@
-"""Circuit breakers: a dependency that keeps failing is left alone for a while, then tried by one call."""
+"""Circuit breaker: stops calls to a dependency that keeps failing, then lets one call through as a trial."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,81 +8,84 @@ from integrahub.domain.errors import Transient
 
 
 class CircuitState(StrEnum):
-    """Whether calls go through."""
+    """State of a circuit breaker."""
 
     CLOSED = "closed"  #: Calls go through.
-    OPEN = "open"  #: Calls are refused at once.
-    HALF_OPEN = "half-open"  #: One call tries whether the dependency is back.
+    OPEN = "open"  #: Calls are refused immediately.
+    HALF_OPEN = "half-open"  #: One call is the trial; all others are refused.
 
 
 class CircuitOpen(Transient):
-    """The dependency failed too often just now; calls wait `retry_after` seconds."""
+    """The circuit breaker is open; the caller may retry after `retry_after` seconds."""
 
     def __init__(self, dependency: str, retry_after: float, last_error: str) -> None:
-        super().__init__(f"{dependency} is left alone for {retry_after:.1f} s: {last_error}")
+        super().__init__(
+            f"Circuit breaker for {dependency} is open; retry in {retry_after:.1f} s. Last error: {last_error}"
+        )
         self.retry_after = retry_after
         self.last_error = last_error
 
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Opens after `threshold` failures in a row, for `pause` seconds, doubling to `longest` while trials fail.
+    """Open after `threshold` consecutive failures for `pause` seconds; each failed trial doubles it up to `max_pause`.
 
-    `clock` gives monotonic seconds. Only faults of the dependency itself are told to it.
+    `clock` returns monotonic seconds. Callers report only failures of the dependency itself.
     """
 
     dependency: str
     clock: Callable[[], float]
     threshold: int = 5
     pause: float = 1.0
-    longest: float = 2.0
+    max_pause: float = 2.0
     last_error: str = ""
     _failed_at: float = float("-inf")
     _failures: int = 0
     _openings: int = 0
-    _until: float | None = None
-    _trying: bool = False
+    _open_until: float | None = None
+    _is_trial_running: bool = False
 
     @property
     def state(self) -> CircuitState:
-        """As it is now."""
-        if self._until is None:
+        """Return the state at this moment."""
+        if self._open_until is None:
             return CircuitState.CLOSED
-        return CircuitState.OPEN if self.clock() < self._until and not self._trying else CircuitState.HALF_OPEN
+        is_open = self.clock() < self._open_until and not self._is_trial_running
+        return CircuitState.OPEN if is_open else CircuitState.HALF_OPEN
 
     def retry_after(self) -> float:
-        """Seconds until a call may be tried; 0 when it may now."""
-        return max(0.0, self._until - self.clock()) if self._until is not None else 0.0
+        """Return the seconds until a call may be tried; 0 if it may be tried now."""
+        return max(0.0, self._open_until - self.clock()) if self._open_until is not None else 0.0
 
     def seconds_since_failure(self) -> float:
-        """Return how long ago the last failure was, infinity when there was none."""
+        """Return the seconds since the last failure, infinity if there was none."""
         return self.clock() - self._failed_at
 
     def check(self) -> None:
-        """Before each call; BreakerOpen when it must wait."""
-        if self._until is None:
+        """Allow a call, or raise CircuitOpen. After the pause, the first call is the trial."""
+        if self._open_until is None:
             return
-        if self._trying or self.clock() < self._until:
+        if self._is_trial_running or self.clock() < self._open_until:
             raise CircuitOpen(self.dependency, max(self.retry_after(), self.pause), self.last_error)
-        self._trying = True
+        self._is_trial_running = True
 
     def record_success(self) -> None:
-        """The dependency answered, whatever it said."""
+        """Close the breaker: the dependency answered, even if with an error of its own."""
         self._failures = self._openings = 0
-        self._until, self._trying = None, False
+        self._open_until, self._is_trial_running = None, False
 
     def record_failure(self, error: BaseException, weight: int = 1) -> None:
-        """Count a failure of the dependency; one that cost a whole deadline weighs more than a quick refusal."""
+        """Count a failure of the dependency. A call that ran into a timeout has more weight than a refused one."""
         self._failed_at = self.clock()
         self._failures += weight
         self.last_error = str(error)[:300]
-        if self._until is not None and not self._trying:
-            return  # the call began before the breaker opened and says nothing new
-        if self._trying or self._failures >= self.threshold:
-            self._until = self.clock() + min(self.longest, self.pause * 2.0**self._openings)
+        if self._open_until is not None and not self._is_trial_running:
+            return  # this call began before the breaker opened, so it must not extend the pause
+        if self._is_trial_running or self._failures >= self.threshold:
+            self._open_until = self.clock() + min(self.max_pause, self.pause * 2.0**self._openings)
             self._openings += 1
-            self._trying = False
+            self._is_trial_running = False
 
     def release(self) -> None:
-        """The call was abandoned: nothing is known; another may try."""
-        self._trying = False
+        """End a trial that was cancelled without a result, so that another call can be the trial."""
+        self._is_trial_running = False

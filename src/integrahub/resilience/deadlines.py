@@ -1,17 +1,17 @@
-"""How long a process waits for what it depends on, whatever the other side does."""
+"""Timeouts of a process on its dependencies."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """Seconds. `statement` and `lock` are enforced by PostgreSQL itself, all others by this process.
+    """Timeouts in seconds. PostgreSQL enforces `statement` and `lock`, this process all others.
 
     - `pool`: until a connection is free.
-    - `answer`: for one exchange with PostgreSQL: a statement, a commit, a block of COPY. It is longer than `statement`,
-      so that a server that lives gives up first and keeps the connection.
-    - `commit`: how long a client waits for its batch, also behind the commits of others.
-    - `storage`: without any progress; the time a client takes for its body does not count.
+    - `answer`: of one exchange with PostgreSQL: a statement, a commit, a block of COPY. It is longer than `statement`,
+      so a responsive server cancels the statement first and keeps the connection.
+    - `commit`: how long a client waits for the commit of its batch, including earlier commits.
+    - `storage`: without any progress; the time to receive the client's body does not count.
     """
 
     pool: float = 10.0
@@ -22,12 +22,12 @@ class Deadlines:
     storage: float = 30.0
 
 
-#: Workers: large statements are legitimate, and no client waits.
-WORKING = Deadlines()
-#: The API: a client gets its answer within ten seconds, whichever dependency is frozen.
-ANSWERING = Deadlines(pool=2.0, answer=5.0, statement=4.5, lock=4.0, storage=7.0)
+#: Long, because large statements are legitimate and no client waits for a worker.
+WORKER_DEADLINES = Deadlines()
+#: Short enough for an answer to the client within ten seconds, whichever dependency hangs.
+API_DEADLINES = Deadlines(pool=2.0, answer=5.0, statement=4.5, lock=4.0, storage=7.0)
 
 
-def reading(statement: float) -> Deadlines:
-    """Return the deadlines of clients' reads, each statement of which may take so many seconds."""
+def read_deadlines(statement: float) -> Deadlines:
+    """Return the timeouts of client reads whose statements may take `statement` seconds."""
     return Deadlines(pool=2.0, answer=statement + 1.0, statement=statement, lock=statement + 1.0)

@@ -1,4 +1,4 @@
-"""A lease is renewed while the work goes on; when it is lost, the work stops."""
+"""Lease: renewed while its block runs; losing it cancels the block."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,43 +6,43 @@ from types import TracebackType
 
 from integrahub.domain.errors import Transient
 
-_RENEW = 5.0  # seconds
+_RENEW_INTERVAL_SECONDS = 5.0
 
 
 class LeaseLost(Transient):
-    """Another worker holds this work now."""
+    """The lease expired, and another worker claimed the work."""
 
 
 class Lease:
-    """Renews in the background; cancels the surrounding task when the lease is lost."""
+    """Call `renew` in the background; raise LeaseLost in the block when it returns False."""
 
     def __init__(self, renew: Callable[[], Awaitable[bool]]) -> None:
         self._renew = renew
-        self._lost = False
+        self._is_lost = False
 
     async def __aenter__(self) -> None:
         owner = asyncio.current_task()
         assert owner is not None
-        self._task = asyncio.create_task(self._keep(owner))
+        self._task = asyncio.create_task(self._renew_until_lost(owner))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
-        if self._lost and kind is asyncio.CancelledError:
+        if self._is_lost and kind is asyncio.CancelledError:
             owner = asyncio.current_task()
             assert owner is not None
             owner.uncancel()
             raise LeaseLost from error
 
-    async def _keep(self, owner: asyncio.Task[object]) -> None:
+    async def _renew_until_lost(self, owner: asyncio.Task[object]) -> None:
         while True:
-            await asyncio.sleep(_RENEW)
+            await asyncio.sleep(_RENEW_INTERVAL_SECONDS)
             try:
-                held = await self._renew()
+                is_held = await self._renew()
             except Transient:
-                continue  # the effect's own guard decides in the end
-            if not held:
-                self._lost = True
+                continue  # the transaction that completes the work checks the claim again
+            if not is_held:
+                self._is_lost = True
                 owner.cancel()
                 return

@@ -1,4 +1,4 @@
-"""When to try again, decided purely: the caller does the waiting and the writing."""
+"""Retry policy: exponential backoff with jitter. Pure."""
 
 import random
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential backoff with full jitter. Delays in seconds."""
+    """Allow `attempts` failed attempts, and `crashes` lost workers. Delays grow from `base` to `max_delay` seconds."""
 
     attempts: int = 3
     crashes: int = 5
     base: float = 1.0
-    longest: float = 60.0
+    max_delay: float = 60.0
 
     def decide(self, attempts: int, *, draw: float | None = None) -> float | None:
-        """Seconds until the next try after `attempts` failed ones, or None: the work is dead."""
+        """Return the seconds until the next attempt after `attempts` failed ones, or None to dead-letter the work."""
         if attempts >= self.attempts:
             return None
-        ceiling = min(self.longest, self.base * 2.0 ** (attempts - 1))
+        ceiling = min(self.max_delay, self.base * 2.0 ** (attempts - 1))
         jitter = random.random() if draw is None else draw
         return float(ceiling * (0.5 + 0.5 * jitter))

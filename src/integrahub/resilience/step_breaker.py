@@ -4,44 +4,44 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-_FAILURES = 20  # of one cause
-_PHARMACIES = 3  # over which they must be spread: one pharmacy's own faults cost its own batches alone
-_REMEMBERED = 2 * _FAILURES  # outcomes: a cause that spares half of the work never opens the breaker
+_MIN_FAILURES = 20  # with the same cause
+_MIN_PHARMACIES = 3  # so a faulty catalogue of one pharmacy cannot pause the others
+_WINDOW_SIZE = 2 * _MIN_FAILURES  # outcomes; a cause that fails less than half of the work never opens the breaker
 
 
 @dataclass(slots=True)
 class StepBreaker:
-    """Pauses for `pause` seconds, doubling to `longest` while the first work after it fails again.
+    """Open for `pause` seconds; each failed attempt after a pause doubles it up to `max_pause`.
 
-    `clock` gives monotonic seconds. Only faults of the work itself are told to it, never those of a dependency.
+    `clock` returns monotonic seconds. The step reports only failures of its own work, never those of a dependency.
     """
 
     clock: Callable[[], float]
     pause: float = 30.0
-    longest: float = 600.0
-    open_reason: str = ""  # the fingerprint, until work succeeds again
-    _outcomes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    _blown: int = 0
-    _until: float = 0.0
+    max_pause: float = 600.0
+    open_reason: str = ""  # the fingerprint of the cause, until work succeeds again
+    _outcomes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=_WINDOW_SIZE))
+    _openings: int = 0
+    _open_until: float = 0.0
 
     def retry_after(self) -> float:
-        """Seconds the step pauses from now on; 0 when it may work."""
-        return max(0.0, self._until - self.clock())
+        """Return the seconds until the step may work, 0 if it may work now."""
+        return max(0.0, self._open_until - self.clock())
 
     def record_success(self) -> None:
-        """Work was done."""
+        """Close the breaker and reset its pause."""
         self._outcomes.append(("", 0))
-        self.open_reason, self._blown = "", 0
+        self.open_reason, self._openings = "", 0
 
     def record_failure(self, fingerprint: str, pharmacy_id: int) -> bool:
-        """Work of a pharmacy failed by its own fault; whether this opened the breaker."""
+        """Count a failure of a pharmacy's work; return whether this failure opened the breaker."""
         self._outcomes.append((fingerprint, pharmacy_id))
         pharmacies = Counter(pharmacy for cause, pharmacy in self._outcomes if cause == fingerprint)
-        spread = pharmacies.total() >= _FAILURES and len(pharmacies) >= _PHARMACIES
-        if self.retry_after() or not (spread or self.open_reason == fingerprint):
+        is_widespread = pharmacies.total() >= _MIN_FAILURES and len(pharmacies) >= _MIN_PHARMACIES
+        if self.retry_after() or not (is_widespread or self.open_reason == fingerprint):
             return False
-        self._until = self.clock() + min(self.longest, self.pause * 2.0**self._blown)
-        self._blown += 1
+        self._open_until = self.clock() + min(self.max_pause, self.pause * 2.0**self._openings)
+        self._openings += 1
         self.open_reason = fingerprint
         self._outcomes.clear()
         return True

@@ -53,7 +53,7 @@ def test_an_uncertain_full_is_held_however_little_would_go() -> None:
 
 @given(st.integers(min_value=1, max_value=40), st.floats(min_value=0, max_value=1))
 def test_pauses_grow_within_bounds_and_end_after_the_attempts(attempts: int, draw: float) -> None:
-    policy = RetryPolicy(attempts=30, base=1.0, longest=60.0)
+    policy = RetryPolicy(attempts=30, base=1.0, max_delay=60.0)
     pause = policy.decide(attempts, draw=draw)
     if attempts >= 30:
         assert pause is None

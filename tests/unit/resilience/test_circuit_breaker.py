@@ -15,7 +15,7 @@ class Clock:
 
 
 def opened(clock: Clock) -> CircuitBreaker:
-    breaker = CircuitBreaker("storage", clock, threshold=3, pause=1.0, longest=8.0)
+    breaker = CircuitBreaker("storage", clock, threshold=3, pause=1.0, max_pause=8.0)
     for _ in range(3):
         breaker.check()
         breaker.record_failure(OSError("disk full"))
@@ -81,7 +81,7 @@ def test_failing_trials_double_the_pause_up_to_the_longest_and_an_answer_ends_th
 @given(st.lists(st.sampled_from(["enter", "ok", "fail", "left", "wait"]), max_size=60))
 def test_whatever_happens_a_call_gets_through_after_the_longest_pause(happenings: list[str]) -> None:
     clock = Clock()
-    breaker = CircuitBreaker("storage", clock, threshold=2, pause=1.0, longest=8.0)
+    breaker = CircuitBreaker("storage", clock, threshold=2, pause=1.0, max_pause=8.0)
     for happening in happenings:
         if happening == "wait":
             clock.now += 0.7

@@ -28,7 +28,7 @@ def test_after_the_wait_one_more_is_granted_and_not_long_before(
     wait = taken.retry_after(rate)
     assert (wait == 0) == (taken.remaining(rate) >= 1) or abs(wait) < 1e-6
     share = elapsed + wait / 60 + 1e-9
-    later = WindowUsage(taken.now, taken.before, share) if share < 1 else WindowUsage(0, taken.now, share - 1)
+    later = WindowUsage(taken.current, taken.previous, share) if share < 1 else WindowUsage(0, taken.current, share - 1)
     assert later.remaining(rate) >= 1
 
 

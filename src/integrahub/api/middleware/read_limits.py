@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import StatementTimeout, TooManyRequests, Unavailable
-from integrahub.resilience.bulkhead import Crowded, Seats
+from integrahub.resilience.bulkhead import Bulkhead, BulkheadFull
 from integrahub.resilience.rate_limit import RateLimit
 
 _MAX_WAITING = 20  # reads of a key that wait for others of it
@@ -34,15 +34,15 @@ class ReadLimiter:
     def __init__(self, limiter: RateLimiter, bounds: ReadLimits) -> None:
         self._limiter = limiter
         self._bounds = bounds
-        self._seats = Seats(bounds.at_once, waiting=_MAX_WAITING, seconds=_WAIT_SECONDS)
+        self._bulkhead = Bulkhead(bounds.at_once, max_waiting=_MAX_WAITING, timeout_seconds=_WAIT_SECONDS)
 
     async def __call__(self, caller: Caller, request: Request, handle: Handle) -> Response:
         """Return the answer; TooManyRequests over a bound, Unavailable for a read that takes too long."""
         await self._count(caller)
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self._seats(caller.name))
-            except Crowded:
+                await stack.enter_async_context(self._bulkhead(caller.name))
+            except BulkheadFull:
                 raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._bounds.at_once) from None
             try:
                 answer = await _unless_gone(request, handle)

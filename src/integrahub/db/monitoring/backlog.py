@@ -4,7 +4,7 @@ from collections import Counter
 
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.resilience.backlog import ESTIMATE
+from integrahub.resilience.backlog import ESTIMATED_RECORD_BYTES
 
 _SQL = load_queries(__name__)
 
@@ -27,5 +27,5 @@ async def by_pharmacy(database: Database) -> dict[int, int]:
 
 async def _waiting(database: Database) -> dict[tuple[int, str], int]:
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["count_waiting"], {"estimate": ESTIMATE})).fetchall()
+        rows = await (await connection.execute(_SQL["count_waiting"], {"estimate": ESTIMATED_RECORD_BYTES})).fetchall()
     return {(row["pharmacy_id"], row["step"]): int(row["records"]) for row in rows}

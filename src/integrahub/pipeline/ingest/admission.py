@@ -39,13 +39,13 @@ class AdmissionControl:
             counting = self._count_flight.start(None, self._count)
             if age > max(_MAX_COUNT_AGE_SECONDS, 2 * self._pause):
                 await asyncio.wait({counting}, timeout=_COUNT_WAIT_SECONDS)
-        overload = self._backlog.excess(pharmacy_id)
+        overload = self._backlog.find_overload(pharmacy_id)
         if overload:
             raise Unavailable("backlog_long", overload.retry_after, waiting=overload.waiting, bound=overload.bound)
 
     def record(self, pharmacy_id: int, size: int) -> None:
         """Add an accepted body of `size` decoded bytes to the backlog."""
-        self._backlog.take(pharmacy_id, size)
+        self._backlog.record(pharmacy_id, size)
 
     async def close(self) -> None:
         """Wait for a running count."""
@@ -59,6 +59,6 @@ class AdmissionControl:
             _log.warning("backlog not counted", action="count_backlog", error=str(error))
         else:
             now = monotonic()
-            self._backlog.count(waiting, now - max(self._counted_at, now - 60))
+            self._backlog.update(waiting, now - max(self._counted_at, now - 60))
             self._counted_at = now
             self._pause = max(_COUNT_INTERVAL_SECONDS, _PAUSE_PER_COUNT_SECOND * (now - started))

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from integrahub.domain.errors import TooManyRequests, Unavailable
-from integrahub.resilience.bulkhead import Crowded, Seats
+from integrahub.resilience.bulkhead import Bulkhead, BulkheadFull
 
 _MAX_WAITING_PER_CLIENT, _MAX_WAITING = 8, 24  # bodies that may wait for a slot
 _SLOT_TIMEOUT_SECONDS = 10.0
@@ -21,8 +21,10 @@ class Decoding:
     def __init__(self, per_client: int, total: int) -> None:
         self._per_client = per_client
         self._total = total
-        self._client_slots = Seats(per_client, waiting=_MAX_WAITING_PER_CLIENT, seconds=_SLOT_TIMEOUT_SECONDS)
-        self._slots = Seats(total, waiting=_MAX_WAITING, seconds=_SLOT_TIMEOUT_SECONDS)
+        self._client_slots = Bulkhead(
+            per_client, max_waiting=_MAX_WAITING_PER_CLIENT, timeout_seconds=_SLOT_TIMEOUT_SECONDS
+        )
+        self._slots = Bulkhead(total, max_waiting=_MAX_WAITING, timeout_seconds=_SLOT_TIMEOUT_SECONDS)
         self._turn = asyncio.Lock()
 
     async def acquire_slot(self, client: str) -> AsyncExitStack:
@@ -33,12 +35,12 @@ class Decoding:
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self._client_slots(client))
-            except Crowded:
+            except BulkheadFull:
                 facts = {"at_once": self._per_client}
                 raise TooManyRequests("encoded_uploads_at_once", _RETRY_AFTER_SECONDS, {}, **facts) from None
             try:
                 await stack.enter_async_context(self._slots(""))
-            except Crowded:
+            except BulkheadFull:
                 raise Unavailable("hub_decoding", _RETRY_AFTER_SECONDS, at_once=self._total) from None
             return stack.pop_all()
 
