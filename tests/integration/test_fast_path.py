@@ -96,7 +96,7 @@ async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
     merge = small_batches.merge_chunks
 
     async def refused(connection: Any, parts: Any, *rest: Any) -> Any:
-        if any(7 in part.claim["ids"] for part in parts):
+        if any(7 in part.ids for part in parts):
             raise InvalidData("a row PostgreSQL refuses")
         return await merge(connection, parts, *rest)
 
@@ -186,7 +186,7 @@ async def test_a_small_batch_that_is_cancelled_while_it_is_applied_leaves_nothin
 
     async def cancelled_meanwhile(connection: Any, parts: Any, *rest: Any) -> Any:
         found = await merge(connection, parts, *rest)
-        await splitting.hub.decisions().cancel(UUID(str(parts[0].claim["id"])))
+        await splitting.hub.decisions().cancel(UUID(str(parts[0].batch_id)))
         return found
 
     monkeypatch.setattr("integrahub.db.batches.fast_path.merge_chunks", cancelled_meanwhile)

@@ -100,11 +100,16 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
 
     monkeypatch.setattr(ChunkDecoder, "decode", doubled)
     async with client.hub.database.transaction() as connection:
-        claim = {"cnpj": CNPJ, "load_type": "full", "time_zone": "America/Sao_Paulo", "has_products": False}
+        claim: dict[str, Any] = {
+            "cnpj": CNPJ,
+            "load_type": "full",
+            "time_zone": "America/Sao_Paulo",
+            "has_products": False,
+        }
         claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
         payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            await merging.merge_chunks(connection, [merging.ChunkToApply(claim, payload)], client.hub.decoder)
+            await merging.merge_chunks(connection, [merging.ChunkToApply(**claim, records=payload)], client.hub.decoder)
 
 
 @pytest.fixture

@@ -46,12 +46,12 @@ async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[An
     merge = merging.merge_chunks
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
-        if any(json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.chunk.cut().records):
+        if any(json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.records.cut().records):
             raise Poison("a fault of this chunk's own")
         return await merge(connection, parts, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
+        patch.setattr("integrahub.db.chunks.apply.merge_chunks", failing)
         patch.setattr("integrahub.db.batches.fast_path.merge_chunks", failing)
         patch.setattr("integrahub.resilience.retry_policy.RetryPolicy.decide", lambda *_, **__: None)
         batch = await client.load(body, load_type)

@@ -30,7 +30,7 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
             raise Poison("whatever it is given")
         return await merge(*given)
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
+    monkeypatch.setattr("integrahub.db.chunks.apply.merge_chunks", failing)
     monkeypatch.setattr(step_breaker, "pause", 3.0)
     keys = {}
     for cnpj in ("11222333000181", "33000167000101", "60746948000112", "00000000000191"):
@@ -56,11 +56,11 @@ async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(
     merge, step_breaker = merging.merge_chunks, client.hub.step_breakers["upsert"]
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
-        if any(part.claim["cnpj"] == CNPJ for part in parts):
+        if any(part.cnpj == CNPJ for part in parts):
             raise Poison("whatever this pharmacy sends")
         return await merge(connection, parts, *rest)
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", failing)
+    monkeypatch.setattr("integrahub.db.chunks.apply.merge_chunks", failing)
     monkeypatch.setattr("integrahub.resilience.retry_policy.RetryPolicy.decide", lambda *_, **__: None)
     for price in range(1, 5):
         batch = await client.load(catalogue(500, PRICE=price))

@@ -47,12 +47,12 @@ async def test_a_change_that_commits_late_is_not_lost(settings: Settings, monkey
 
     async def slow(connection: Any, parts: Any, *rest: Any) -> Any:
         counters = await merge(connection, parts, *rest)
-        if parts[0].claim["number"] == 0:  # written, and not committed for a while
+        if parts[0].number == 0:  # written, and not committed for a while
             written.set()
             await released.wait()
         return counters
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", slow)
+    monkeypatch.setattr("integrahub.db.chunks.apply.merge_chunks", slow)
     async with running(settings, ["split"]) as client:
         client.key, poller.client = key, client
         posted = (await client.post([product(n, PRICE=1000 + n) for n in range(1, 101)])).json()["batch_id"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.pipeline.upsert import step as upsert
+from integrahub.db.products import merge as merging
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
@@ -57,7 +57,7 @@ async def test_a_batch_all_of_whose_dates_are_unreadable_says_so(client: Client)
 async def test_warnings_of_chunks_that_are_tried_again_count_once(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge, tries = upsert.merge_chunks, 0
+    merge, tries = merging.merge_chunks, 0
 
     async def fails_once(*asked: Any) -> Any:
         nonlocal tries
@@ -67,6 +67,6 @@ async def test_warnings_of_chunks_that_are_tried_again_count_once(
             raise ZeroDivisionError
         return done
 
-    monkeypatch.setattr("integrahub.pipeline.upsert.step.merge_chunks", fails_once)
+    monkeypatch.setattr("integrahub.db.chunks.apply.merge_chunks", fails_once)
     batch = await client.load([product(n, QUANTITY="?") for n in range(1, 121)])
     assert (batch["status"], batch["warnings"], tries >= 4) == ("COMPLETED", 120, True)

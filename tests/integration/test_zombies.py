@@ -120,7 +120,7 @@ async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
     await zombie
     assert held.outcome == [] and await idle.products() == {}
     assert await _run(idle, "SELECT * FROM batch_chunks") == before
-    assert before[0]["claim_token"] == own[0]["claim_token"]
+    assert before[0]["claim_token"] == own[0].claim_token
 
 
 async def test_a_chunk_that_was_lost_overwrites_nothing_of_a_later_batch(
@@ -181,7 +181,7 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
     merge = small_batches.merge_chunks
 
     async def refusing(connection: Any, parts: Any, *rest: Any) -> Any:
-        if any(str(part.claim["id"]) == posted[2] for part in parts):
+        if any(str(part.batch_id) == posted[2] for part in parts):
             raise ArithmeticError("whatever is done to the third")
         return await merge(connection, parts, *rest)
 

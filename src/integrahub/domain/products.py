@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 TEXTS = ("title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure")
 
 # As in the table `products` and in its COPY statements.
@@ -12,8 +14,26 @@ COLUMNS = (
     *("source_created_at", "source_updated_at", "stock_updated_at", "extra"),
 )
 
-# What a chunk's records came to; the first six add up to the records it answers for.
-COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "reactivated", "warnings")
+
+class ChunkCounters(msgspec.Struct, frozen=True):
+    """Results of a chunk's records. The first six add up to the records that the chunk applies."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    rejected: int = 0
+    superseded: int = 0
+    reactivated: int = 0
+    warnings: int = 0
+
+    @property
+    def settled(self) -> int:
+        """Return the number of records that have a result."""
+        return self.inserted + self.updated + self.unchanged + self.merged + self.rejected + self.superseded
+
+
+COUNTERS = ChunkCounters.__struct_fields__
 SETTLED = COUNTERS[:6]
 
 

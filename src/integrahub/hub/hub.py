@@ -26,7 +26,8 @@ from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.step import Split
-from integrahub.pipeline.upsert.step import Upsert
+from integrahub.pipeline.upsert.attempts import ChunkAttempts
+from integrahub.pipeline.upsert.step import Upsert, UpsertWorker
 from integrahub.resilience.backlog import BacklogLimits
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
@@ -103,16 +104,10 @@ class Hub:
 
     def upsert(self, worker_id: UUID) -> Upsert:
         """Build the step that applies chunks to the products."""
-        return Upsert(
-            self.database,
-            self.storage,
-            self.bus,
-            worker_id=worker_id,
-            window=self._in_flight_limit(),
-            decoder=self.decoder,
-            retries=self._retry_policy(),
-            step_breaker=self.step_breakers["upsert"],
-        )
+        breaker = self.step_breakers["upsert"]
+        attempts = ChunkAttempts(self.database, self.storage, self.bus, self._retry_policy(), breaker)
+        worker = UpsertWorker(worker_id, self._in_flight_limit())
+        return Upsert(self.database, self.storage, self.bus, self.decoder, attempts, worker)
 
     def finish(self) -> Finish:
         """Build the step that finishes batches."""

@@ -58,12 +58,12 @@ class Retention:
             for letter in letters:
                 try:
                     location = await copy_dead(self._storage, letter)
-                    await retention.record_copy(self._database, letter["id"], location)
+                    await retention.record_copy(self._database, letter.id, location)
                 except Transient:
                     raise
                 except Exception as error:  # also what made the chunk dead, when it cannot be read
-                    _log.error("dead chunk not copied", action="copy_dead", letter=letter["id"], exc_info=error)
-            after = letters[-1]["id"]
+                    _log.error("dead chunk not copied", action="copy_dead", letter=letter.id, exc_info=error)
+            after = letters[-1].id
 
     async def _remove(self, kind: retention.Kind, days: int) -> int:
         rows = await retention.find_due(self._database, kind, days, _AT_ONCE)

@@ -19,7 +19,7 @@ async def rejected_records(database: Database, storage: Storage, batch_id: UUID)
     for place in await reports.rejected_positions(database, batch_id):
         payload = (await read_chunk(storage, place)).cut()
         records = dict(zip(payload.positions, payload.records, strict=True))
-        for position in place["positions"]:
+        for position in place.positions:
             yield _as_json(records[position])
 
 

@@ -1,42 +1,69 @@
 """Chunks as they are kept: slices of a body, or objects of their own."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Protocol
+from uuid import UUID
 
 from integrahub.domain.chunks.builder import BodySlice, Chunk, ChunkObject, decode_payload
 from integrahub.domain.parsing.encodings import inflater_for
 from integrahub.storage.base import ObjectMissing, Storage
 
 BODY_LOCATION = "body"  # the location of a slice of a body that lives in the batch's row
-Row = dict[str, Any]
 
 
-async def read_chunk(storage: Storage, row: Row) -> Chunk:
-    """The records of a chunk; ObjectMissing when they are no longer kept.
+class StoredRecords(Protocol):
+    """Where the records of a chunk are: an object at `location`, or a slice of a body.
 
-    `row` tells `location`, `body_start`, `body_bytes`, `first_position`, `media_type`, `encoding` and `body`.
+    The slice holds `body_bytes` bytes from `body_start` on of the decoded body, and begins with the record at
+    `first_position`. `body` is the encoded body if `location` is BODY_LOCATION.
     """
-    if row["body_start"] is None:
-        return decode_payload(b"".join([block async for block in storage.get(row["location"])]))
-    start, length = row["body_start"], row["body_bytes"]
-    if row["location"] == BODY_LOCATION:
-        if row["body"] is None:
-            raise ObjectMissing("the body is no longer kept")
-        inflater = inflater_for(row["encoding"])
-        content = b"".join([*inflater.feed(bytes(row["body"]))])[start : start + length]
+
+    @property
+    def location(self) -> str: ...
+    @property
+    def body_start(self) -> int | None: ...
+    @property
+    def body_bytes(self) -> int | None: ...
+    @property
+    def first_position(self) -> int | None: ...
+    @property
+    def body(self) -> bytes | None: ...
+    @property
+    def media_type(self) -> str: ...
+    @property
+    def encoding(self) -> str: ...
+
+
+class FailedRecords(StoredRecords, Protocol):
+    """Records of a chunk that failed for good."""
+
+    @property
+    def cnpj(self) -> str: ...
+    @property
+    def batch_id(self) -> UUID: ...
+    @property
+    def number(self) -> int: ...
+
+
+async def read_chunk(storage: Storage, chunk: StoredRecords) -> Chunk:
+    """Read the records of a chunk. Raises ObjectMissing if they are no longer stored."""
+    start, length, first = chunk.body_start, chunk.body_bytes, chunk.first_position
+    if start is None or length is None or first is None:
+        return decode_payload(b"".join([block async for block in storage.get(chunk.location)]))
+    if chunk.location == BODY_LOCATION:
+        if chunk.body is None:
+            raise ObjectMissing("the body is no longer stored")
+        content = b"".join(inflater_for(chunk.encoding).feed(chunk.body))[start : start + length]
     else:
-        content = b"".join([block async for block in storage.get(row["location"], start, length)])
-    return BodySlice(content, row["media_type"], start, row["first_position"])
+        content = b"".join([block async for block in storage.get(chunk.location, start, length)])
+    return BodySlice(content, chunk.media_type, start, first)
 
 
-async def copy_dead(storage: Storage, row: Row) -> str:
-    """Copy a dead chunk to where retention does not reach, and return the copy's name.
-
-    `row` is as for `read_chunk`, with `cnpj`, `batch_id` and `number`.
-    """
-    name = f"dead/{row['cnpj']}/{row['batch_id']}/{row['number']:06d}"
-    chunk = await read_chunk(storage, row)
-    await store_chunk(storage, name, chunk.cut())
+async def copy_dead(storage: Storage, chunk: FailedRecords) -> str:
+    """Copy the records of a failed chunk to an object that retention spares; return the object's name."""
+    name = f"dead/{chunk.cnpj}/{chunk.batch_id}/{chunk.number:06d}"
+    records = await read_chunk(storage, chunk)
+    await store_chunk(storage, name, records.cut())
     return name
 
 

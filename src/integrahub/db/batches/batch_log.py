@@ -47,7 +47,7 @@ def log_fast_path(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathRe
         claim = claims[one.batch_id].claim
         known = {"cnpj": claim["cnpj"], "load_type": claim["load_type"], "kind": "load"}
         counts = {"items": len(claims[one.batch_id].draft.ids)}
-        counts |= {name: count for name in COUNTERS[:6] if (count := one.counters[name])}
+        counts |= {name: count for name in COUNTERS[:6] if (count := getattr(one.counters, name))}
         code = "nothing_applied" if one.status is BatchStatus.FAILED else None
         _log_end(one.batch_id, one.status, code, known | counts, claim["waited"] + seconds)
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import asdict
+
 from integrahub.db.arrays import as_text
 from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of, status_of
@@ -20,7 +22,7 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import rounds
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import Transient
-from integrahub.domain.products import COUNTERS
+from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
 Row = dict[str, Any]
@@ -40,7 +42,7 @@ class FastPathResult:
 
     batch_id: UUID
     status: BatchStatus
-    counters: Row
+    counters: ChunkCounters
 
 
 async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUID, most: int) -> list[Row]:
@@ -73,21 +75,29 @@ async def _apply(
 ) -> list[FastPathResult]:
     """Batches of a pharmacy that have a product in common go one after the other, all others together."""
     numbers = rounds([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
-    counters: dict[UUID, Row] = {}
+    counters: dict[UUID, ChunkCounters] = {}
     for number in range(max(numbers) + 1):
         mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
         found = await merge_chunks(connection, [_part(small, number) for small in mine], decoder)
         counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
     ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
-    return [FastPathResult(batch_id, status_of(row | {"dead": 0}), row) for batch_id, row in ordered.items()]
+    return [FastPathResult(batch_id, status_of(asdict(row) | {"dead": 0}), row) for batch_id, row in ordered.items()]
 
 
 def _part(small: SmallBatchClaim, number: int) -> ChunkToApply:
-    draft = small.draft
-    held = {"ids": draft.ids.tolist(), "hashes": draft.hashes.tolist(), "number": 0}
-    # What an earlier round inserted is there.
-    held["has_products"] = small.claim["has_products"] or number > 0
-    return ChunkToApply(small.claim | held, draft.payload())
+    claim, draft = small.claim, small.draft
+    return ChunkToApply(
+        batch_id=claim["id"],
+        number=0,
+        pharmacy_id=claim["pharmacy_id"],
+        cnpj=claim["cnpj"],
+        load_type=claim["load_type"],
+        time_zone=claim["time_zone"],
+        has_products=claim["has_products"] or number > 0,  # an earlier group may have inserted products
+        ids=draft.ids.tolist(),
+        hashes=draft.hashes.tolist(),
+        records=draft.payload(),
+    )
 
 
 async def _check(connection: Connection, batches: Sequence[SmallBatchClaim]) -> None:
@@ -102,7 +112,7 @@ async def _end(
 ) -> None:
     drafts = [small.draft for small in batches]
     extents = [draft.extent() for draft in drafts]
-    counted = {name: [one.counters[name] for one in settled] for name in COUNTERS}
+    counted = {name: [getattr(one.counters, name) for one in settled] for name in COUNTERS}
     of_all = counted | {"batches": [one.batch_id for one in settled], "items": [len(draft.ids) for draft in drafts]}
     chunk_rows = {
         "worker": worker,
@@ -124,7 +134,7 @@ async def _pass_on(
     connection: Connection, batches: Sequence[SmallBatchClaim], settled: list[FastPathResult], window: InFlightLimit
 ) -> list[NextWork]:
     owners = [small.claim["pharmacy_id"] for small in batches]
-    stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters["inserted"]}
+    stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters.inserted}
     if stocked:
         await set_has_products(connection, sorted(stocked))
     return await turns.grant_next_turns(connection, sorted(set(owners)), window)

@@ -6,8 +6,10 @@ from uuid import UUID
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches import turns
 from integrahub.db.batches.turns import NextWork
+from integrahub.db.chunks.rows import ChunkClaim, LaterAbsence, LaterWrite, StoredChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import Conflict
 from integrahub.domain.ids import uuid7
@@ -69,23 +71,28 @@ async def reopen_dead_letters(connection: Connection, revival_id: UUID) -> None:
     await connection.execute(_SQL["reopen_letters"], {"id": revival_id})
 
 
-async def applied_later(database: Database, claim: Row) -> list[Row]:
-    """Batches after the replayed one that applied products of this chunk, FULLs first: product_id, batch_id, number."""
+async def list_later_writes(database: Database, claim: ChunkClaim) -> list[LaterWrite]:
+    """Return which batches after a replayed one applied products of this chunk: FULLs before DELTAs, in order."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["applied_later"], claim)).fetchall()
+        return await fetch_all(connection, _SQL["applied_later"], _to_params(claim), LaterWrite)
 
 
-async def absent_later(database: Database, claim: Row) -> list[Row]:
-    """Products of this chunk that a later FULL deactivated: product_id, seq, finished_at of the last."""
+async def list_later_absences(database: Database, claim: ChunkClaim) -> list[LaterAbsence]:
+    """Return products of this chunk that a later FULL deactivated, with the last such FULL."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["absent_later"], claim)).fetchall()
+        return await fetch_all(connection, _SQL["absent_later"], _to_params(claim), LaterAbsence)
 
 
-async def chunks_of(database: Database, keys: list[tuple[UUID, int]]) -> list[Row]:
-    """Where chunks are kept, and the body behind each."""
-    asked = {"batches": [batch for batch, _ in keys], "numbers": [number for _, number in keys]}
+async def list_stored_chunks(database: Database, keys: list[tuple[UUID, int]]) -> list[StoredChunk]:
+    """Return where the records of chunks are stored, and the body behind each."""
+    params = {"batches": [batch_id for batch_id, _ in keys], "numbers": [number for _, number in keys]}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["chunks_of"], asked)).fetchall()
+        return await fetch_all(connection, _SQL["chunks_of"], params, StoredChunk)
+
+
+def _to_params(claim: ChunkClaim) -> Row:
+    names = ("batch_id", "number", "pharmacy_id", "received_seq", "origin_seq")
+    return {name: getattr(claim, name) for name in names}
 
 
 async def needed_bodies(database: Database, batch: Row) -> list[Row]:

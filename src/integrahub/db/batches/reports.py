@@ -4,8 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from integrahub.db.chunks.rows import RejectedChunk
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all
 
 _SQL = load_queries(__name__)
 Row = dict[str, Any]
@@ -54,7 +56,7 @@ async def issues(database: Database, batch_id: UUID, after: tuple[int, str, str]
         return await (await connection.execute(_SQL["faults"], values)).fetchall()
 
 
-async def rejected_positions(database: Database, batch_id: UUID) -> list[Row]:
-    """Rejected positions by the chunk that holds them: number, location, positions."""
+async def rejected_positions(database: Database, batch_id: UUID) -> list[RejectedChunk]:
+    """Return the chunks of a batch that have rejected records, in order."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["rejected_positions"], {"id": batch_id})).fetchall()
+        return await fetch_all(connection, _SQL["rejected_positions"], {"id": batch_id}, RejectedChunk)

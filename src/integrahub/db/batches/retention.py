@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
+from integrahub.db.chunks.rows import UncopiedLetter
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all
 
 _SQL = load_queries(__name__)
 Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
@@ -42,10 +44,10 @@ async def mark_deleted(database: Database, kind: Kind, ids: list[Any]) -> None:
         await connection.execute(_REMOVED[kind], {"ids": ids})
 
 
-async def find_uncopied(database: Database, after: int, limit: int) -> list[Row]:
+async def find_uncopied(database: Database, after: int, limit: int) -> list[UncopiedLetter]:
     """Return open letters, by `id` from `after`, whose records are not in a copy of their own, with their chunks."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["letters_uncopied"], {"after": after, "limit": limit})).fetchall()
+        return await fetch_all(connection, _SQL["letters_uncopied"], {"after": after, "limit": limit}, UncopiedLetter)
 
 
 async def record_copy(database: Database, letter_id: int, location: str) -> None:

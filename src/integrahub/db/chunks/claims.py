@@ -1,4 +1,4 @@
-"""Rows of `batch_chunks`: claims, moves and dispatches."""
+"""Table `batch_chunks`: insert, dispatch, claim, settle, retry and dead-letter chunks."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -7,17 +7,18 @@ from uuid import UUID
 import msgspec
 
 from integrahub.db.chunks import dead_letters
-from integrahub.db.chunks.rows import NewChunk
+from integrahub.db.chunks.rows import BatchCount, ChunkClaim, ExpiredChunk, LockedChunk, NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_column
+from integrahub.db.rows import fetch_all, fetch_column, fetch_value
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import Failure, silent_worker
-from integrahub.domain.products import COUNTERS
+from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
 LEASE_SECONDS = 15.0
+ChunkKey = tuple[UUID, int]  # batch and number
 Row = dict[str, Any]
 
 
@@ -43,98 +44,96 @@ async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlight
 
 
 async def claim(
-    database: Database, wanted: list[tuple[UUID, int]], token: UUID, worker: UUID, *, crashed: bool = False
-) -> list[Row]:
-    """Take chunks, by batch and number; those are left out that are done, not due, not in turn or in other hands.
+    database: Database, keys: list[ChunkKey], token: UUID, worker: UUID, *, crashed: bool = False
+) -> list[ChunkClaim]:
+    """Claim those chunks that are due and whose batch has the turn; return the claims in the order of their keys.
 
-    A chunk whose worker crashed is taken only when asked for, and alone: it may have been the cause.
+    `crashed` claims one chunk whose worker crashed before; without it only chunks without a crash are claimed.
     """
-    values = {"batches": [batch for batch, _ in wanted], "numbers": [number for _, number in wanted]}
-    values |= {"token": token, "worker": worker, "lease": LEASE_SECONDS, "crashed": crashed}
+    params = _to_arrays(keys) | {"token": token, "worker": worker, "lease": LEASE_SECONDS, "crashed": crashed}
     async with database.transaction() as connection:
-        claims = await (await connection.execute(_SQL["claim_free"], values)).fetchall()
-    return sorted(claims, key=lambda claim: (claim["batch_id"], claim["number"]))
+        claims = await fetch_all(connection, _SQL["claim_free"], params, ChunkClaim)
+    return sorted(claims, key=lambda claim: claim.key)
 
 
-def _claim_key(claim: Row) -> Row:
-    return {"batch_id": claim["batch_id"], "number": claim["number"], "token": claim["claim_token"]}
+async def renew(database: Database, claims: list[ChunkClaim]) -> bool:
+    """Renew the leases of chunks claimed together.
 
-
-async def renew(database: Database, claims: list[Row]) -> bool:
-    """Whether any chunk taken under one token is still ours, or all are settled: nothing is lost then."""
-    values = _chunk_keys(claims) | {"token": claims[0]["claim_token"], "lease": LEASE_SECONDS}
+    Return True if this worker still holds any of them or all are settled; False if all were lost.
+    """
+    keys = [claim.key for claim in claims]
+    params = _to_arrays(keys) | {"token": claims[0].claim_token, "lease": LEASE_SECONDS}
     async with database.transaction() as connection:
-        if await (await connection.execute(_SQL["renew_if_held"], values)).fetchone():
+        if await (await connection.execute(_SQL["renew_if_held"], params)).fetchone():
             return True
-        # A statement of its own: the one before may have waited for the transaction that settled them.
-        return await (await connection.execute(_SQL["list_unfinished"], values)).fetchone() is None
+        # A separate statement: the first may have waited for the transaction that settles the chunks.
+        return await (await connection.execute(_SQL["list_unfinished"], params)).fetchone() is None
 
 
-async def lock_claimed(connection: Connection, claims: list[Row]) -> list[Row]:
-    """The effect's guard: claims still ours until the transaction ends, with their `ids` and `hashes`."""
-    known = {(claim["batch_id"], claim["number"]): claim for claim in claims}
-    values = _chunk_keys(claims) | {"token": claims[0]["claim_token"]}
-    found = await (await connection.execute(_SQL["lock_if_claimed"], values, binary=True)).fetchall()
-    return [known[row["batch_id"], row["number"]] | row for row in found]
+async def lock_claimed(connection: Connection, claims: list[ChunkClaim]) -> list[LockedChunk]:
+    """Lock the rows of those chunks that this worker still holds, until the transaction ends."""
+    params = _to_arrays([claim.key for claim in claims]) | {"token": claims[0].claim_token}
+    return await fetch_all(connection, _SQL["lock_if_claimed"], params, LockedChunk, binary=True)
 
 
-async def complete(connection: Connection, claims: list[Row], counters: list[Row]) -> None:
+async def complete(connection: Connection, keys: list[ChunkKey], counters: list[ChunkCounters]) -> None:
     """Settle applied chunks with their counters."""
-    values = _chunk_keys(claims)
-    await connection.execute(_SQL["complete"], values | {name: [row[name] for row in counters] for name in COUNTERS})
+    columns = {name: [getattr(counter, name) for counter in counters] for name in COUNTERS}
+    await connection.execute(_SQL["complete"], _to_arrays(keys) | columns)
 
 
-def _chunk_keys(claims: list[Row]) -> Row:
-    """Which chunks these are, by column."""
-    return {"batches": [claim["batch_id"] for claim in claims], "numbers": [claim["number"] for claim in claims]}
+async def decrement_chunks_left(connection: Connection, settled: Mapping[UUID, int]) -> dict[UUID, int]:
+    """Decrement `chunks_left` of each batch and return the new counts.
+
+    The caller that gets 0 must publish that the batch can be finished.
+    """
+    params = {"ids": list(settled), "counts": list(settled.values())}
+    counts = await fetch_all(connection, _SQL["decrement_chunks_left"], params, BatchCount)
+    return {count.id: count.chunks_left for count in counts}
 
 
-async def decrement_chunks_left(connection: Connection, done: Mapping[UUID, int]) -> dict[UUID, int]:
-    """So many chunks less, by batch: how many are left. Whoever reads 0 has the batch finished."""
-    values = {"ids": list(done), "counts": list(done.values())}
-    left = await (await connection.execute(_SQL["decrement_chunks_left"], values)).fetchall()
-    return {row["id"]: row["chunks_left"] for row in left}
-
-
-def _to_columns(failure: Failure) -> Row:
-    return {"error": f"{failure.error_class}: {failure.message}", "culprit": failure.culprit}
-
-
-async def release(database: Database, claim: Row, error: str, delay: float) -> None:
-    """Hand a chunk back without using up an attempt."""
+async def release(database: Database, claim: ChunkClaim, error: str, delay: float) -> None:
+    """Release a claim without using up an attempt. Another worker may claim the chunk after `delay` seconds."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["release_if_claimed"], _claim_key(claim) | {"error": error, "delay": delay})
+        await connection.execute(_SQL["release_if_claimed"], _to_params(claim) | {"error": error, "delay": delay})
 
 
-async def retry(database: Database, claim: Row, failure: Failure, delay: float) -> None:
-    """The chunk's own fault used up an attempt."""
+async def retry(database: Database, claim: ChunkClaim, failure: Failure, delay: float) -> None:
+    """Count a failed attempt and schedule the next one in `delay` seconds."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["retry_if_claimed"], _claim_key(claim) | _to_columns(failure) | {"delay": delay})
+        params = _to_params(claim) | _to_columns(failure) | {"delay": delay}
+        await connection.execute(_SQL["retry_if_claimed"], params)
 
 
-async def dead_letter(database: Database, claim: Row, failure: Failure, location: str) -> int | None:
-    """Settle a chunk as dead, with its letter: how many chunks are left, or None when somebody else was first."""
+async def dead_letter(database: Database, claim: ChunkClaim, failure: Failure, location: str) -> int | None:
+    """Fail a chunk for good and insert its dead letter; `location` is where its records are from now on.
+
+    Return how many chunks of the batch are not settled, or None if this worker no longer holds the chunk.
+    """
     async with database.transaction() as connection:
-        buried = await connection.execute(_SQL["dead_letter_if_claimed"], _claim_key(claim) | _to_columns(failure))
-        if not await buried.fetchone():
+        failed = await connection.execute(_SQL["dead_letter_if_claimed"], _to_params(claim) | _to_columns(failure))
+        if not await failed.fetchone():
             return None
-        await dead_letters.add_chunk(connection, claim["batch_id"], claim["number"], failure, location)
-        return (await decrement_chunks_left(connection, {claim["batch_id"]: 1}))[claim["batch_id"]]
+        await dead_letters.add_chunk(connection, claim.batch_id, claim.number, failure, location)
+        return (await decrement_chunks_left(connection, {claim.batch_id: 1}))[claim.batch_id]
 
 
-async def release_expired(database: Database, crashes: int) -> list[UUID]:
-    """Free chunks whose worker fell silent; those with too many crashes die. Gives batches left without chunks."""
-    done = []
+async def release_expired(database: Database, max_crashes: int) -> list[UUID]:
+    """Release chunks whose lease expired and count a crash for each; dead-letter a chunk at its last allowed crash.
+
+    Return batches that have no unsettled chunk left.
+    """
+    done: list[UUID] = []
     async with database.transaction() as connection:
-        expired = await (await connection.execute(_SQL["release_expired"])).fetchall()
-        for row in sorted(expired, key=lambda row: (row["batch_id"], row["number"])):
-            values = {"batch_id": row["batch_id"], "number": row["number"], "crashes": crashes}
-            buried = await (await connection.execute(_SQL["dead_letter_if_crash_limit"], values)).fetchone()
-            if buried:
-                failure = silent_worker(row["crashes"])
-                await dead_letters.add_chunk(connection, row["batch_id"], row["number"], failure, buried["location"])
-                left = await decrement_chunks_left(connection, {row["batch_id"]: 1})
-                done += [batch for batch in left if left[batch] == 0]
+        expired = await fetch_all(connection, _SQL["release_expired"], None, ExpiredChunk)
+        for chunk in sorted(expired, key=lambda chunk: (chunk.batch_id, chunk.number)):
+            params = {"batch_id": chunk.batch_id, "number": chunk.number, "crashes": max_crashes}
+            location = await fetch_value(connection, _SQL["dead_letter_if_crash_limit"], params, str)
+            if location is not None:
+                failure = silent_worker(chunk.crashes)
+                await dead_letters.add_chunk(connection, chunk.batch_id, chunk.number, failure, location)
+                left = await decrement_chunks_left(connection, {chunk.batch_id: 1})
+                done += [batch_id for batch_id, count in left.items() if count == 0]
     return done
 
 
@@ -145,6 +144,18 @@ async def dispatch_due(database: Database, again: float, window: InFlightLimit) 
     """
     async with database.transaction() as connection:
         ready = await fetch_all(connection, _SQL["due"], {"again": again}, ChunkReady)
-        for batch_id in await fetch_column(connection, _SQL["never_dispatched"], {}, UUID):
+        for batch_id in await fetch_column(connection, _SQL["never_dispatched"], None, UUID):
             ready += await dispatch_next(connection, batch_id, window)
     return ready
+
+
+def _to_arrays(keys: list[ChunkKey]) -> Row:
+    return {"batches": [batch_id for batch_id, _ in keys], "numbers": [number for _, number in keys]}
+
+
+def _to_params(claim: ChunkClaim) -> Row:
+    return {"batch_id": claim.batch_id, "number": claim.number, "token": claim.claim_token}
+
+
+def _to_columns(failure: Failure) -> Row:
+    return {"error": f"{failure.error_class}: {failure.message}", "culprit": failure.culprit}

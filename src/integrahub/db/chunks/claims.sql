@@ -134,7 +134,7 @@ RETURNING c.batch_id, c.number, c.crashes
 -- Too many crashes: the chunk is dead.
 UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent too often', finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s
-RETURNING number, location
+RETURNING location
 
 -- decrement_chunks_left --
 -- So many chunks less; whoever reads 0 has the batch finished.

@@ -54,7 +54,7 @@ async def group_new(database: Database) -> dict[str, int]:
 async def list_ungrouped(database: Database) -> list[UngroupedLetter]:
     """Return dead letters of chunks that no failure group counts some seconds after their insert."""
     async with database.transaction() as connection:
-        return await fetch_all(connection, _SQL["ungrouped"], {}, UngroupedLetter)
+        return await fetch_all(connection, _SQL["ungrouped"], None, UngroupedLetter)
 
 
 async def list_page(
@@ -95,4 +95,4 @@ async def find(database: Database, letter_id: int) -> DeadLetter | None:
 async def list_groups(database: Database) -> list[FailureGroup]:
     """Return failure groups, latest failure first."""
     async with database.transaction() as connection:
-        return await fetch_all(connection, _SQL["groups"], {}, FailureGroup)
+        return await fetch_all(connection, _SQL["groups"], None, FailureGroup)

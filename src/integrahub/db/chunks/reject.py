@@ -1,24 +1,20 @@
-"""The effect of a chunk all of whose records are rejected: a report, and no product."""
-
-from typing import Any
+"""Rejection of a whole chunk: an issue for each record, and no product."""
 
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_issues
-from integrahub.domain.chunks.builder import Chunk
-from integrahub.domain.products import COUNTERS, RecordIssue
-
-Row = dict[str, Any]
+from integrahub.db.products import record_issues
+from integrahub.db.products.merge import ChunkToApply
+from integrahub.domain.products import ChunkCounters, RecordIssue
 
 
-async def reject_all(connection: Connection, claim: Row, chunk: Chunk, id_key: str) -> dict[str, int]:
-    """Report every record of a chunk under its `rejection`; return its counters. The caller holds the chunk's lock.
+async def reject_chunk(connection: Connection, chunk: ChunkToApply, code: str, id_key: str) -> ChunkCounters:
+    """Report every record of a chunk with the issue `code`; return its counters. The caller holds the chunk's lock.
 
     `id_key` is the key of the product id, as the dialect names it.
     """
-    payload, ids, code = chunk.cut(), claim["ids"], claim["rejection"]
-    faults = [
-        RecordIssue(payload.positions[slot], payload.offsets[slot], "rejected", str(product_id), id_key, code, "")
-        for slot, product_id in enumerate(ids)
+    records = chunk.records.cut()
+    issues = [
+        RecordIssue(records.positions[slot], records.offsets[slot], "rejected", str(product_id), id_key, code, "")
+        for slot, product_id in enumerate(chunk.ids)
     ]
-    await record_issues.insert(connection, claim["batch_id"], claim["number"], faults)
-    return dict.fromkeys(COUNTERS, 0) | {"rejected": len(ids)}
+    await record_issues.insert(connection, chunk.batch_id, chunk.number, issues)
+    return ChunkCounters(rejected=len(chunk.ids))

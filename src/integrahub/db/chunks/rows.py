@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from integrahub.db.arrays import BigintArray
+from integrahub.domain.replays import KINDS
 
 
 class NewChunk(msgspec.Struct, frozen=True):
@@ -28,6 +29,128 @@ class NewChunk(msgspec.Struct, frozen=True):
     is_settled: bool
     unchanged: int
     merged: int
+
+
+class ChunkClaim(msgspec.Struct, frozen=True):
+    """A chunk claimed by this worker, with what it needs of its batch and pharmacy.
+
+    The records are an object at `location`, or `body_bytes` bytes from `body_start` on of the batch's body, which is
+    `body` if the batch's row holds it. `seen_at` is the receipt of the batch that a replay applies again.
+    """
+
+    batch_id: UUID
+    number: int
+    location: str
+    body_start: int | None
+    body_bytes: int | None
+    first_position: int | None
+    body: bytes | None
+    media_type: str
+    encoding: str
+    records: int
+    rejection: str | None
+    attempts: int
+    crashes: int
+    claim_token: UUID
+    chunks_total: int
+    pharmacy_id: int
+    cnpj: str
+    time_zone: str
+    has_products: bool
+    kind: str
+    load_type: str
+    received_seq: int
+    origin_seq: int | None
+    seen_at: datetime | None
+
+    @property
+    def key(self) -> tuple[UUID, int]:
+        """Return batch and number."""
+        return self.batch_id, self.number
+
+    @property
+    def is_replay(self) -> bool:
+        """Return whether the chunk was applied, or given up, before."""
+        return self.kind in KINDS
+
+    @property
+    def may_share_transaction(self) -> bool:
+        """Return whether the chunk may be applied together with others.
+
+        Retried or crashed chunks run alone, so they cannot fail the whole group.
+        """
+        return not (self.attempts or self.crashes or self.rejection or self.is_replay)
+
+
+class LockedChunk(msgspec.Struct, frozen=True):
+    """A chunk whose row this transaction holds. `ids` and `hashes` are by slot."""
+
+    batch_id: UUID
+    number: int
+    ids: list[int]
+    hashes: list[int]
+
+
+class StoredChunk(msgspec.Struct, frozen=True):
+    """Where the records of a chunk are, as in `ChunkClaim`. `body_location` names the object of the batch's body."""
+
+    batch_id: UUID
+    number: int
+    location: str
+    body_start: int | None
+    body_bytes: int | None
+    first_position: int | None
+    body: bytes | None
+    body_location: str | None
+    media_type: str
+    encoding: str
+
+
+class LaterWrite(msgspec.Struct, frozen=True):
+    """A product that a chunk of a later batch applied. `seq` is the later batch's place in the pharmacy's order."""
+
+    product_id: int
+    batch_id: UUID
+    number: int
+    load_type: str
+    seq: int
+
+
+class LaterAbsence(msgspec.Struct, frozen=True):
+    """A product that a later FULL did not have. `seq` and `finished_at` are those of its deactivation."""
+
+    product_id: int
+    seq: int
+    finished_at: datetime
+
+
+class RejectedChunk(msgspec.Struct, frozen=True):
+    """Positions of the rejected records of a chunk, and where its records are, as in `ChunkClaim`."""
+
+    number: int
+    location: str
+    body_start: int | None
+    body_bytes: int | None
+    first_position: int | None
+    body: bytes | None
+    media_type: str
+    encoding: str
+    positions: list[int]
+
+
+class ExpiredChunk(msgspec.Struct, frozen=True):
+    """A chunk whose lease has expired, with the number of leases that expired so far."""
+
+    batch_id: UUID
+    number: int
+    crashes: int
+
+
+class BatchCount(msgspec.Struct, frozen=True):
+    """Number of chunks of a batch that are not settled."""
+
+    id: UUID
+    chunks_left: int
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -84,6 +207,22 @@ class UnresolvedLetter(msgspec.Struct, frozen=True):
     location: str | None
     topic: str | None
     body: bytes | None
+
+
+class UncopiedLetter(msgspec.Struct, frozen=True):
+    """An open dead letter whose records are still in an object of its batch, with their place as in `ChunkClaim`."""
+
+    id: int
+    cnpj: str
+    batch_id: UUID
+    number: int
+    location: str
+    body_start: int | None
+    body_bytes: int | None
+    first_position: int | None
+    body: bytes | None
+    media_type: str
+    encoding: str
 
 
 class UngroupedLetter(msgspec.Struct, frozen=True):

@@ -1,159 +1,182 @@
-"""The effect of chunks on `products`: probe, decode what differs, copy, merge; one statement each for all of them."""
+"""Merge of chunks into `products`: probe, decode what differs, COPY new rows, merge known ones."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_issues
+from integrahub.db.products import record_issues
 from integrahub.db.products.bisect import WriteRows, write_all
+from integrahub.db.products.rows import MergeCount, ProbeResult
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.domain.chunks.builder import Chunk
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
-from integrahub.domain.products import COUNTERS, SETTLED, RecordIssue
+from integrahub.domain.products import ChunkCounters, RecordIssue
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkToApply:
-    """A chunk that is ours: its claim, with `ids` and `hashes` by slot, and its records."""
+class ChunkToApply(msgspec.Struct, frozen=True):
+    """A locked chunk with its records. `ids` and `hashes` are by slot; a negative id belongs to a later chunk.
 
-    claim: Row
-    chunk: Chunk
+    `has_products` is False only if the pharmacy had no product before this transaction.
+    """
+
+    batch_id: UUID
+    number: int
+    pharmacy_id: int
+    cnpj: str
+    load_type: str
+    time_zone: str
+    has_products: bool
+    ids: list[int]
+    hashes: list[int]
+    records: Chunk
 
 
 async def merge_chunks(
-    connection: Connection, parts: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
-) -> list[dict[str, int]]:
+    connection: Connection, chunks: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
+) -> list[ChunkCounters]:
     """Write the changes of chunks and return the counters of each. The caller holds the chunks' locks and commits.
 
     No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raises InvalidData if PostgreSQL
-    refuses a row that `write_rows` does not bisect, also if a chunk without known products meets an existing product.
+    refuses a row that `write_rows` does not bisect, or if a product exists although `has_products` is False.
     """
     await connection.execute(_SQL["force_index_plan"])
-    found = await _probe(connection, [part.claim for part in parts])
-    changes = [ChunkMerge(part, one, decoder) for part, one in zip(parts, found, strict=True)]
-    await _insert(connection, changes, write_rows)
+    probes = await _probe(connection, chunks)
+    merges = [ChunkMerge(chunk, probe, decoder) for chunk, probe in zip(chunks, probes, strict=True)]
+    await _insert(connection, merges, write_rows)
     for load_type in ("full", "delta"):
-        await _merge(connection, load_type, [change for change in changes if change.load_type == load_type], write_rows)
-    return [await change.end(connection) for change in changes]
+        await _merge(connection, load_type, [merge for merge in merges if merge.load_type == load_type], write_rows)
+    return [await merge.finish(connection) for merge in merges]
 
 
-async def _probe(connection: Connection, claims: list[Row]) -> list[Row]:
-    """By chunk, slots that must be read: `differing`; which of them have products that are `known`, or `inactive`."""
-    may_be_known = await _may_be_known(connection, claims)
-    asked = [claim for claim, known in zip(claims, may_be_known, strict=True) if known]
-    values: Row = {name: [as_text(claim[name]) for claim in asked] for name in ("ids", "hashes")}
-    values["pharmacies"] = [claim["pharmacy_id"] for claim in asked]
-    rows = await (await connection.execute(_SQL["probe"], values, binary=True)).fetchall() if asked else []
-    found = iter(rows)
-    return [next(found) if known else _all_new(claim) for claim, known in zip(claims, may_be_known, strict=True)]
-
-
-async def _may_be_known(connection: Connection, claims: list[Row]) -> list[bool]:
-    """By chunk, whether there are products between its smallest and its largest id."""
-    if not any(claim["has_products"] for claim in claims):
-        return [False] * len(claims)
-    values = {
-        "pharmacies": [claim["pharmacy_id"] for claim in claims],
-        "least": [min(map(abs, claim["ids"])) for claim in claims],
-        "most": [max(map(abs, claim["ids"])) for claim in claims],
+async def _probe(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:
+    may_exist = await _may_exist(connection, chunks)
+    probed = [chunk for chunk, is_probed in zip(chunks, may_exist, strict=True) if is_probed]
+    params = {
+        "ids": [as_text(chunk.ids) for chunk in probed],
+        "hashes": [as_text(chunk.hashes) for chunk in probed],
+        "pharmacies": [chunk.pharmacy_id for chunk in probed],
     }
-    found = await (await connection.execute(_SQL["any_between"], values)).fetchall()
-    return [row["known"] for row in found]
+    results = iter(await fetch_all(connection, _SQL["probe"], params, ProbeResult, binary=True) if probed else [])
+    return [next(results) if is_probed else _all_new(chunk) for chunk, is_probed in zip(chunks, may_exist, strict=True)]
 
 
-def _all_new(claim: Row) -> Row:
-    return {"differing": [slot for slot, i in enumerate(claim["ids"]) if i >= 0], "known": [], "inactive": []}
+async def _may_exist(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[bool]:
+    """Return for each chunk whether its pharmacy has products between the smallest and the largest id of the chunk."""
+    if not any(chunk.has_products for chunk in chunks):
+        return [False] * len(chunks)
+    params = {
+        "pharmacies": [chunk.pharmacy_id for chunk in chunks],
+        "least": [min(map(abs, chunk.ids)) for chunk in chunks],
+        "most": [max(map(abs, chunk.ids)) for chunk in chunks],
+    }
+    return await fetch_column(connection, _SQL["any_between"], params, bool)
+
+
+def _all_new(chunk: ChunkToApply) -> ProbeResult:
+    return ProbeResult([slot for slot, product_id in enumerate(chunk.ids) if product_id >= 0], [], [])
 
 
 class ChunkMerge:
-    """The records of a chunk that differ from the table."""
+    """Rows to write of one chunk, and what becomes of its records."""
 
-    def __init__(self, part: ChunkToApply, found: Row, decoder: ChunkDecoder) -> None:
-        claim, ids = part.claim, part.claim["ids"]
-        self.load_type: str = claim["load_type"]
-        self._claim = claim
-        self._chunk = part.chunk
-        self._differing = found["differing"]
-        known = {ids[slot] for slot in found["known"]}
-        self._inactive = {ids[slot] for slot in found["inactive"]}
-        owner = f"{claim['pharmacy_id']}\t{claim['batch_id']}\t"
-        context = DecodeContext(claim["cnpj"], claim["load_type"], ZoneInfo(claim["time_zone"]), owner)
-        new = {ids[slot] for slot in found["differing"]} - known if known else set(ids)
-        reading = decoder.decode(part.chunk, found["differing"], RecordKeys(ids, claim["hashes"]), new, context)
-        _refuse_repeats(reading.lines)
-        self.new = [line for line in reading.lines if line[0] not in known] if known else reading.lines
-        self.known = [line for line in reading.lines if line[0] in known] if known else []
-        self._faults: list[RecordIssue] = list(reading.faults)
-        self.counters = dict.fromkeys(COUNTERS, 0) | {"merged": reading.merged, "rejected": reading.rejected}
-        self.counters["inserted"] = len(self.new)
+    def __init__(self, chunk: ChunkToApply, probe: ProbeResult, decoder: ChunkDecoder) -> None:
+        ids = chunk.ids
+        self.load_type = chunk.load_type
+        self._chunk = chunk
+        self._differing = probe.differing
+        existing = {ids[slot] for slot in probe.existing}
+        self._inactive = {ids[slot] for slot in probe.inactive}
+        owner = f"{chunk.pharmacy_id}\t{chunk.batch_id}\t"
+        context = DecodeContext(chunk.cnpj, chunk.load_type, ZoneInfo(chunk.time_zone), owner)
+        new = {ids[slot] for slot in probe.differing} - existing if existing else set(ids)
+        decoded = decoder.decode(chunk.records, probe.differing, RecordKeys(ids, chunk.hashes), new, context)
+        _refuse_repeats(decoded.lines)
+        self.new_lines = [line for line in decoded.lines if line[0] not in existing] if existing else decoded.lines
+        self.existing_lines = [line for line in decoded.lines if line[0] in existing] if existing else []
+        self._issues: list[RecordIssue] = list(decoded.faults)
+        self._merged = decoded.merged
+        self._rejected = decoded.rejected
+        self.inserted = len(self.new_lines)
+        self.updated = self._compared = self._reactivated = 0
 
     def reject(self, lines: Sequence[Line]) -> None:
-        """Report each line's record as refused by PostgreSQL."""
+        """Report the records of lines that PostgreSQL refused."""
         for product_id, _, slot in lines:
-            payload = self._chunk.cut()
-            place = payload.positions[slot], payload.offsets[slot]
-            self._faults.append(RecordIssue(*place, "rejected", str(product_id), "", "record_refused", ""))
-            self.counters["rejected"] += 1
+            records = self._chunk.records.cut()
+            position, offset = records.positions[slot], records.offsets[slot]
+            self._issues.append(RecordIssue(position, offset, "rejected", str(product_id), "", "record_refused", ""))
+            self._rejected += 1
 
-    def count_merged(self, refused: Sequence[Line]) -> None:
-        """Known products were compared; `updated` has been counted."""
-        self.counters["unchanged"] = len(self.known) - len(refused) - self.counters["updated"]
-        asleep = self._inactive - {line[0] for line in refused}
-        self.counters["reactivated"] = sum(1 for line in self.known if line[0] in asleep)
+    def reject_existing(self, refused: Sequence[Line]) -> None:
+        """Report refused lines of existing products, and count the products that became active again."""
+        self.reject(refused)
+        reactivated = self._inactive - {line[0] for line in refused}
+        self._reactivated = sum(1 for line in self.existing_lines if line[0] in reactivated)
+        self._compared = len(self.existing_lines) - len(refused)
 
-    async def end(self, connection: Connection) -> dict[str, int]:
-        """Report the faults; ArithmeticError unless every record is accounted for."""
-        self.counters["warnings"] = Counter(fault.severity for fault in self._faults)["warning"]
-        await record_issues.insert(connection, self._claim["batch_id"], self._claim["number"], self._faults)
-        ids = [product_id for product_id in self._claim["ids"] if product_id >= 0]
-        if len(self._differing) < len(ids):
-            differing = {self._claim["ids"][slot] for slot in self._differing} - {0}
-            skipped = len({*ids} - {0}) - len(differing)
-            self.counters["unchanged"] += skipped
-            self.counters["merged"] += len(ids) - len(self._differing) - skipped
-        settled = sum(self.counters[name] for name in SETTLED)
-        if settled != len(ids):
-            raise ArithmeticError(f"{len(ids)} records, {settled} accounted for: {self.counters}")
-        return self.counters
+    async def finish(self, connection: Connection) -> ChunkCounters:
+        """Insert the issues and return the counters. Raises ArithmeticError unless every record has a result."""
+        await record_issues.insert(connection, self._chunk.batch_id, self._chunk.number, self._issues)
+        ids = [product_id for product_id in self._chunk.ids if product_id >= 0]
+        skipped, repeats = self._count_skipped(ids)
+        counters = ChunkCounters(
+            inserted=self.inserted,
+            updated=self.updated,
+            unchanged=self._compared - self.updated + skipped,
+            merged=self._merged + repeats,
+            rejected=self._rejected,
+            reactivated=self._reactivated,
+            warnings=sum(issue.severity == "warning" for issue in self._issues),
+        )
+        if counters.settled != len(ids):
+            raise ArithmeticError(f"{len(ids)} records, {counters.settled} accounted for: {counters}")
+        return counters
+
+    def _count_skipped(self, ids: list[int]) -> tuple[int, int]:
+        """Return how many products were unchanged by their hash, and how many more records these have."""
+        if len(self._differing) == len(ids):
+            return 0, 0
+        differing = {self._chunk.ids[slot] for slot in self._differing} - {0}
+        skipped = len({*ids} - {0}) - len(differing)
+        return skipped, len(ids) - len(self._differing) - skipped
 
 
 def _refuse_repeats(lines: Sequence[Line]) -> None:
-    """Raise ArithmeticError for two rows of one product: PostgreSQL would choose one of them and count both."""
+    """Raise ArithmeticError for two rows of one product: PostgreSQL would write one of them and count both."""
     if len({line[0] for line in lines}) < len(lines):
         times = Counter(line[0] for line in lines)
         raise ArithmeticError(f"more than one row of these products: {[i for i in times if times[i] > 1][:10]}")
 
 
-async def _insert(connection: Connection, changes: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
+async def _insert(connection: Connection, merges: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
     async def write(lines: Sequence[Line]) -> None:
         await _copy(connection, "copy_new", [line[1] for line in lines])
 
-    refused = await write_rows(connection, [line for change in changes for line in change.new], write)
-    changes[0].reject(refused)  # only a chunk by itself is isolated
-    changes[0].counters["inserted"] -= len(refused)
+    refused = await write_rows(connection, [line for merge in merges for line in merge.new_lines], write)
+    merges[0].reject(refused)  # rows are refused one by one only if there is a single chunk
+    merges[0].inserted -= len(refused)
 
 
-async def _merge(connection: Connection, load_type: str, changes: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
+async def _merge(connection: Connection, load_type: str, merges: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
     async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
         await _copy(connection, "copy_stage", [f"{place}\t{line[1]}" for place, line in lines])
-        for row in await (await connection.execute(_SQL[f"merge_{load_type}"])).fetchall():
-            changes[row["place"]].counters["updated"] += row["updated"]
+        for count in await fetch_all(connection, _SQL[f"merge_{load_type}"], None, MergeCount):
+            merges[count.place].updated += count.updated
 
-    staged = [(place, line) for place, change in enumerate(changes) for line in change.known]
+    staged = [(place, line) for place, merge in enumerate(merges) for line in merge.existing_lines]
     refused = await write_rows(connection, staged, write)
-    for place, change in enumerate(changes):
-        mine = [line for number, line in refused if number == place]
-        change.reject(mine)
-        change.count_merged(mine)
+    for place, merge in enumerate(merges):
+        merge.reject_existing([line for refused_place, line in refused if refused_place == place])
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:

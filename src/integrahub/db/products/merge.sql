@@ -18,7 +18,7 @@ SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigi
   WITH ORDINALITY AS k (ids, hashes, pharmacy_id, place)
 CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
-    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS known,
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing,
     coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
   FROM unnest(k.ids::bigint[], k.hashes::bigint[]) WITH ORDINALITY AS s (product_id, hash, slot)
   LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id

@@ -1,121 +1,137 @@
-"""The effect of a replayed chunk on `products`: records folded with what later batches said, then merged."""
+"""Merge of a replayed chunk into `products`: keep what later batches wrote, apply the rest."""
 
-from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues as record_issues
+from integrahub.db.products import record_issues
 from integrahub.db.products.bisect import WriteRows
+from integrahub.db.products.merge import ChunkToApply
+from integrahub.db.products.rows import CurrentProduct
 from integrahub.db.queries import load_queries
-from integrahub.domain.chunks.builder import ChunkObject
+from integrahub.db.rows import fetch_all
 from integrahub.domain.copy_text import copy_text
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
-from integrahub.domain.products import COLUMNS, COUNTERS, SETTLED, RecordIssue
+from integrahub.domain.products import COLUMNS, ChunkCounters, RecordIssue
 from integrahub.domain.replays import LaterFields, LaterWrites, fold
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
+_Line = list[str | None]  # product id, time of deactivation, columns as COPY text
+
+
+class ReplayToApply(msgspec.Struct, frozen=True):
+    """A locked chunk of a replay. `later` is what later batches wrote, `seen_at` the receipt of the original batch."""
+
+    chunk: ChunkToApply
+    later: LaterWrites
+    seen_at: datetime | None
 
 
 async def merge_replay(
-    connection: Connection,
-    claim: Row,
-    payload: ChunkObject,
-    later: LaterWrites,
-    decoder: ChunkDecoder,
-    write_rows: WriteRows,
-) -> dict[str, int]:
-    """Write what is left of a chunk and give its counters; the caller holds the chunk's lock and commits.
+    connection: Connection, replay: ReplayToApply, decoder: ChunkDecoder, write_rows: WriteRows
+) -> ChunkCounters:
+    """Write what later batches left of a chunk and return its counters. The caller holds the chunk's lock and commits.
 
-    Counters as those of `merging.merge_chunks`, with `superseded`: records that later batches made void.
+    `superseded` counts records of which nothing is left. Raises ArithmeticError unless every record has a result.
     """
-    asked = {"batch_id": claim["batch_id"], "number": claim["number"]}
-    slots = await (await connection.execute(_SQL["chunk_records"], asked)).fetchall()
-    replay = _Replay(claim, later, decoder)
-    replay.read(slots, payload)
-    await replay.write(connection, write_rows)
-    await record_issues.insert(connection, claim["batch_id"], claim["number"], replay.faults)
-    settled = sum(replay.counters[name] for name in SETTLED)
-    if settled != len(slots):
-        raise ArithmeticError(f"{len(slots)} records, {settled} accounted for: {replay.counters}")
-    return replay.counters
+    merge = _ReplayMerge(replay)
+    merge.decode(decoder)
+    await merge.write(connection, decoder, write_rows)
+    await record_issues.insert(connection, replay.chunk.batch_id, replay.chunk.number, merge.issues)
+    counters = merge.count()
+    records = sum(product_id >= 0 for product_id in replay.chunk.ids)
+    if counters.settled != records:
+        raise ArithmeticError(f"{records} records, {counters.settled} accounted for: {counters}")
+    return counters
 
 
-class _Replay:
-    """The records of a chunk that later batches left something of."""
+class _ReplayMerge:
+    """Product rows of a replayed chunk, and what becomes of its records."""
 
-    def __init__(self, claim: Row, later: LaterWrites, decoder: ChunkDecoder) -> None:
-        self._claim = claim
-        self._later = later
-        self._decoder = decoder
+    def __init__(self, replay: ReplayToApply) -> None:
+        self._chunk = replay.chunk
+        self._later = replay.later
+        self._seen_at = replay.seen_at
         self._rows: list[Any] = []
-        self.faults: list[RecordIssue] = []
-        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.issues: list[RecordIssue] = []
+        self._inserted = self._updated = self._unchanged = self._reactivated = 0
+        self._superseded = self._merged = self._rejected = 0
 
-    def read(self, slots: list[Row], payload: ChunkObject) -> None:
-        """Leave out what was superseded, check the rest."""
-        left = [row for row in slots if row["product_id"] not in self._later.superseded]
+    def decode(self, decoder: ChunkDecoder) -> None:
+        """Decode the records that later batches did not supersede."""
+        chunk, records = self._chunk, self._chunk.records.cut()
+        own = [(slot, product_id) for slot, product_id in enumerate(chunk.ids) if product_id >= 0]
+        left = [(slot, product_id) for slot, product_id in own if product_id not in self._later.superseded]
         sources = [
-            (payload.positions[slot], payload.offsets[slot], row["product_id"], payload.record(slot))
-            for row in left
-            for slot in (row["slot"],)
+            (records.positions[slot], records.offsets[slot], product_id, records.record(slot))
+            for slot, product_id in left
         ]
-        zone = ZoneInfo(self._claim["time_zone"])
-        context = DecodeContext(self._claim["cnpj"], self._claim["load_type"], zone)
-        normal = self._decoder.normalise(sources, context)
-        self._rows = [row for row in sorted(normal.products, key=lambda row: row[0]) if not self._is_void(row)]
-        self.faults = list(normal.faults)
-        void = len(normal.products) - len(self._rows)
-        known = {"superseded": len(slots) - len(left) + void, "merged": normal.merged, "rejected": normal.rejected}
-        self.counters |= known
+        context = DecodeContext(chunk.cnpj, chunk.load_type, ZoneInfo(chunk.time_zone))
+        decoded = decoder.normalise(sources, context)
+        self._rows = [row for row in sorted(decoded.products, key=lambda row: row[0]) if not self._is_superseded(row)]
+        self.issues = list(decoded.faults)
+        self._superseded = len(own) - len(left) + len(decoded.products) - len(self._rows)
+        self._merged, self._rejected = decoded.merged, decoded.rejected
 
-    def _is_void(self, row: Any) -> bool:
-        carried = self._later.carried.get(row[0])
-        return self._claim["load_type"] == "delta" and carried is not None and carried.covers(row)
+    def _is_superseded(self, row: Any) -> bool:
+        """Return whether later DELTAs wrote every field of a DELTA's row."""
+        later = self._later.carried.get(row[0])
+        return self._chunk.load_type == "delta" and later is not None and later.covers(row)
 
-    async def write(self, connection: Connection, write_rows: WriteRows) -> None:
-        """Fold every row with its product as it stands, and merge."""
-        asked = {"pharmacy_id": self._claim["pharmacy_id"], "ids": [row[0] for row in self._rows]}
-        found = await (await connection.execute(_SQL["current_products"], asked)).fetchall()
-        current = {row["product_id"]: row for row in found}
-        lines = [self._line(row, current.get(row[0])) for row in self._rows]
-        whole = []
-        for row, line in zip(self._rows, lines, strict=True):
-            missing = self._decoder.dialect.find_missing(line[2:])
+    async def write(self, connection: Connection, decoder: ChunkDecoder, write_rows: WriteRows) -> None:
+        """Combine every row with the product in the table, and write the products that changed."""
+        params = {"pharmacy_id": self._chunk.pharmacy_id, "ids": [row[0] for row in self._rows]}
+        products = await fetch_all(connection, _SQL["current_products"], params, CurrentProduct)
+        current = {product.product_id: product for product in products}
+        complete = []
+        for row in self._rows:
+            line = self._combine(row, current.get(row[0]))
+            missing = decoder.dialect.find_missing(line[2:])
             if missing:
                 self._reject(row, *missing)
             else:
-                whole.append((row, line))
-        refused = await write_rows(connection, whole, lambda part: self._merge(connection, part))
+                complete.append((row, line))
+        refused = await write_rows(connection, complete, lambda part: self._merge(connection, part))
         for row, _ in refused:
             self._reject(row, "", "record_refused")
-        self._count(whole, refused, current)
+        self._unchanged = len(complete) - len(refused) - self._updated - self._inserted
+        inactive = {product.product_id for product in products if not product.is_active} - {r[0] for r, _ in refused}
+        self._reactivated = sum(1 for row, line in complete if line[1] is None and row[0] in inactive)
 
-    def _line(self, row: Any, current: Row | None) -> list[str | None]:
+    def _combine(self, row: Any, current: CurrentProduct | None) -> _Line:
         since = self._later.inactive_since.get(row[0])
-        columns = fold(row, self._claim["load_type"], current, self._later.carried.get(row[0], LaterFields()))
-        return [str(row[0]), since.isoformat() if since else None, *columns]
+        columns = None if current is None else msgspec.structs.asdict(current)
+        later = self._later.carried.get(row[0], LaterFields())
+        return [str(row[0]), since.isoformat() if since else None, *fold(row, self._chunk.load_type, columns, later)]
 
-    async def _merge(self, connection: Connection, part: Sequence[Any]) -> None:
+    async def _merge(self, connection: Connection, part: Sequence[tuple[Any, _Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
         async with connection.cursor().copy(_SQL["copy_stage"]) as copy:
             await copy.write(copy_text([line for _, line in part]))
-        key = {name: self._claim[name] for name in ("batch_id", "pharmacy_id", "seen_at")}
-        self.counters["updated"] += (await connection.execute(_SQL["merge_known"], key)).rowcount
-        self.counters["inserted"] += (await connection.execute(_SQL["insert_new"], key)).rowcount
-
-    def _count(self, whole: list[Any], refused: list[Any], current: dict[int, Row]) -> None:
-        written = self.counters["updated"] + self.counters["inserted"]
-        self.counters["unchanged"] = len(whole) - len(refused) - written
-        gone = {row[0] for row, _ in refused}
-        slept = {number for number, product in current.items() if not product["is_active"]} - gone
-        self.counters["reactivated"] = sum(1 for row, line in whole if line[1] is None and row[0] in slept)
-        self.counters["warnings"] = Counter(fault.severity for fault in self.faults)["warning"]
+        chunk = self._chunk
+        params = {"batch_id": chunk.batch_id, "pharmacy_id": chunk.pharmacy_id, "seen_at": self._seen_at}
+        self._updated += (await connection.execute(_SQL["merge_known"], params)).rowcount
+        self._inserted += (await connection.execute(_SQL["insert_new"], params)).rowcount
 
     def _reject(self, row: Any, field: str, code: str) -> None:
         position, offset, _ = row[1 + len(COLUMNS) :]
-        self.faults.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
-        self.counters["rejected"] += 1
+        self.issues.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
+        self._rejected += 1
+
+    def count(self) -> ChunkCounters:
+        """Return the counters of the chunk."""
+        return ChunkCounters(
+            inserted=self._inserted,
+            updated=self._updated,
+            unchanged=self._unchanged,
+            merged=self._merged,
+            rejected=self._rejected,
+            superseded=self._superseded,
+            reactivated=self._reactivated,
+            warnings=sum(issue.severity == "warning" for issue in self.issues),
+        )

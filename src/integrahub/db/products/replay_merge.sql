@@ -1,9 +1,3 @@
--- chunk_records --
--- A chunk's records whose product it answers for.
-SELECT s.slot::int - 1 AS slot, s.product_id FROM batch_chunks c
-CROSS JOIN LATERAL unnest(c.ids) WITH ORDINALITY AS s (product_id, slot)
-WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND s.product_id >= 0 ORDER BY s.slot
-
 -- current_products --
 -- Products as they stand, as COPY text.
 SELECT product_id, is_active, title, description, brand, ncm, category, image_link, color, ean, shop_id, size,

@@ -20,6 +20,7 @@ from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.failures import cause_of, failure_of
+from integrahub.domain.products import ChunkCounters
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.pipeline.split.staged_chunks import ChunkPlan
@@ -162,4 +163,4 @@ def _is_filtered(claim: dict[str, Any]) -> bool:
 def _count_settled(chunks: list[ChunkPlan]) -> None:
     for chunk in chunks:
         if chunk.is_settled:
-            count_completed({"unchanged": chunk.unchanged, "merged": chunk.merged})
+            count_completed(ChunkCounters(unchanged=chunk.unchanged, merged=chunk.merged))

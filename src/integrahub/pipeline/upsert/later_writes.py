@@ -1,77 +1,77 @@
-"""What batches after a replayed one said of its products, read from the tables and from the chunks of DELTAs."""
+"""Reader of what batches after a replayed one wrote, from the tables and from the records of later DELTAs."""
 
 import itertools
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from integrahub.db.batches import replays
+from integrahub.db.chunks.claims import ChunkKey
+from integrahub.db.chunks.rows import ChunkClaim, LaterWrite, StoredChunk
 from integrahub.db.database import Database
 from integrahub.domain.dialects.base import Source
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
+from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.replays import LaterFields, LaterWrites
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import runs_of
 from integrahub.storage.chunks import read_chunk
 
-Row = dict[str, Any]
-
 
 class LaterWritesReader:
-    """Answers for one chunk at a time; its batch has the turn, so nothing later is under way."""
+    """Reads the later writes to the products of one chunk. The replay has the turn, so no batch writes meanwhile."""
 
     def __init__(self, database: Database, storage: Storage, decoder: ChunkDecoder) -> None:
         self._database = database
         self._storage = storage
         self._decoder = decoder
 
-    async def of(self, claim: Row) -> LaterWrites:
-        """What is already said. ObjectMissing when neither chunk nor body of a later DELTA is kept."""
-        applied = await replays.applied_later(self._database, claim)
-        later = LaterWrites(superseded={row["product_id"] for row in applied if row["load_type"] == "full"})
-        deltas = [row for row in applied if row["load_type"] == "delta" and row["product_id"] not in later.superseded]
-        latest = {row["product_id"]: row["seq"] for row in deltas}
-        for row in await replays.absent_later(self._database, claim):
-            if row["seq"] > latest.get(row["product_id"], 0):
-                later.inactive_since[row["product_id"]] = row["finished_at"]
-        await self._carry(claim, deltas, later)
+    async def read(self, claim: ChunkClaim) -> LaterWrites:
+        """Return what later batches wrote. Raises ObjectMissing if the records of a later DELTA are not stored."""
+        writes = await replays.list_later_writes(self._database, claim)
+        later = LaterWrites(superseded={write.product_id for write in writes if write.load_type == "full"})
+        deltas = [w for w in writes if w.load_type == "delta" and w.product_id not in later.superseded]
+        last_seq = {write.product_id: write.seq for write in deltas}
+        for absence in await replays.list_later_absences(self._database, claim):
+            if absence.seq > last_seq.get(absence.product_id, 0):
+                later.inactive_since[absence.product_id] = absence.finished_at
+        await self._add_fields(claim, deltas, later)
         return later
 
-    async def _carry(self, claim: Row, deltas: list[Row], later: LaterWrites) -> None:
-        wanted: dict[tuple[Any, int], set[int]] = defaultdict(set)
-        for row in deltas:
-            wanted[row["batch_id"], row["number"]].add(row["product_id"])
-        for chunk in await replays.chunks_of(self._database, list(wanted)):
-            ids = wanted[chunk["batch_id"], chunk["number"]]
-            sources = [source async for source in self._sources(chunk, ids)]
-            context = DecodeContext(claim["cnpj"], "delta", ZoneInfo(claim["time_zone"]))
+    async def _add_fields(self, claim: ChunkClaim, deltas: list[LaterWrite], later: LaterWrites) -> None:
+        """Decode the records of later DELTAs and note which fields of each product they wrote."""
+        ids_of: dict[ChunkKey, set[int]] = defaultdict(set)
+        for write in deltas:
+            ids_of[write.batch_id, write.number].add(write.product_id)
+        context = DecodeContext(claim.cnpj, "delta", ZoneInfo(claim.time_zone))
+        for chunk in await replays.list_stored_chunks(self._database, list(ids_of)):
+            sources = [source async for source in self._sources(chunk, ids_of[chunk.batch_id, chunk.number])]
             for product in self._decoder.normalise(sources, context).products:
                 later.carried.setdefault(product[0], LaterFields()).add(product)
 
-    async def _sources(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
-        """A chunk's records of some products; from the body when the chunk is no longer kept."""
+    async def _sources(self, chunk: StoredChunk, ids: set[int]) -> AsyncIterator[Source]:
+        """Yield the records of some products of a chunk, from the body if the chunk's object is deleted."""
         try:
-            payload = (await read_chunk(self._storage, chunk)).cut()
+            records = (await read_chunk(self._storage, chunk)).cut()
         except ObjectMissing:
-            async for source in self._from_body(chunk, ids):
+            async for source in self._sources_of_body(chunk, ids):
                 yield source
             return
-        for source in self._chosen(payload.records, payload.positions, payload.offsets, ids):
+        for source in self._select(records.records, records.positions, records.offsets, ids):
             yield source
 
-    async def _from_body(self, chunk: Row, ids: set[int]) -> AsyncIterator[Source]:
-        body = None if chunk["body"] is None else bytes(chunk["body"])
-        async for position, run in runs_of(
-            self._storage, chunk | {"location": chunk["body_location"]}, body, self._decoder.max_record
-        ):
-            for source in self._chosen(run.records, itertools.count(position), run.offsets, ids):
+    async def _sources_of_body(self, chunk: StoredChunk, ids: set[int]) -> AsyncIterator[Source]:
+        batch = {"location": chunk.body_location, "media_type": chunk.media_type, "encoding": chunk.encoding}
+        async for position, run in runs_of(self._storage, batch, chunk.body, self._decoder.max_record):
+            for source in self._select(run.records, itertools.count(position), run.offsets, ids):
                 yield source
 
-    def _chosen(self, records: Any, positions: Iterable[int], offsets: Iterable[int], ids: set[int]) -> list[Source]:
+    def _select(
+        self, records: Sequence[Record], positions: Iterable[int], offsets: Iterable[int], ids: set[int]
+    ) -> list[Source]:
         found = zip(positions, offsets, self._decoder.dialect.identify_all(records), records, strict=False)
         return [
             (position, offset, product_id, record if isinstance(record, bytes) else bytes(record))
             for position, offset, product_id, record in found
-            if product_id in ids
+            if product_id in ids and not isinstance(record, OversizeRecord)
         ]

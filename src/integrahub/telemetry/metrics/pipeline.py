@@ -1,9 +1,7 @@
 """Metrics of batches, chunks and products on their way through the pipeline."""
 
-from collections.abc import Mapping
-
 from integrahub.domain.batches import FINAL, LoadType
-from integrahub.domain.products import SETTLED
+from integrahub.domain.products import SETTLED, ChunkCounters
 from integrahub.domain.steps import CONSUMING_STEPS, GROUPS
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, MetricSource
 from integrahub.telemetry.metrics.http import REQUEST_SECONDS
@@ -129,8 +127,8 @@ WEBHOOK_DELIVERIES = Counter(
 )
 
 
-def count_completed(counters: Mapping[str, int]) -> None:
+def count_completed(counters: ChunkCounters) -> None:
     """Count one chunk whose transaction is committed, and its products by result."""
     CHUNKS_PROCESSED.add("completed")
     for result in SETTLED:
-        PRODUCTS_SETTLED.add(result, by=counters.get(result, 0))
+        PRODUCTS_SETTLED.add(result, by=getattr(counters, result))

@@ -1,0 +1,108 @@
+"""Application of claimed chunks: one transaction from the lock of their rows to the count of chunks left."""
+
+from collections import Counter
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from integrahub.db.chunks import claims
+from integrahub.db.chunks.reject import reject_chunk
+from integrahub.db.chunks.rows import ChunkClaim, LockedChunk
+from integrahub.db.database import Connection, Database
+from integrahub.db.products.bisect import WriteRows, write_all
+from integrahub.db.products.merge import ChunkToApply, merge_chunks
+from integrahub.db.products.replay_merge import ReplayToApply, merge_replay
+from integrahub.domain.chunks.builder import Chunk
+from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.dialects.decode import ChunkDecoder
+from integrahub.domain.events import ChunkReady
+from integrahub.domain.products import ChunkCounters
+from integrahub.domain.replays import LaterWrites
+
+
+class LoadedChunk(msgspec.Struct, frozen=True):
+    """A claimed chunk with its records. `later` is what later batches wrote, for a chunk of a replay."""
+
+    claim: ChunkClaim
+    records: Chunk
+    later: LaterWrites | None = None
+
+
+class AppliedChunk(msgspec.Struct, frozen=True):
+    """A chunk whose changes are committed."""
+
+    claim: ChunkClaim
+    counters: ChunkCounters
+
+
+class ApplyResult(msgspec.Struct, frozen=True):
+    """Applied chunks, chunks that became ready, and batches whose last chunk was applied."""
+
+    applied: list[AppliedChunk] = []
+    ready: list[ChunkReady] = []
+    upserted: list[UUID] = []
+
+
+async def apply_chunks(
+    database: Database,
+    chunks: Sequence[LoadedChunk],
+    decoder: ChunkDecoder,
+    limit: InFlightLimit,
+    *,
+    write_rows: WriteRows = write_all,
+) -> ApplyResult:
+    """Apply those chunks that this worker still holds: products, issues, counters and status in one transaction.
+
+    Chunks of replays and rejected chunks come alone. Raises InvalidData if PostgreSQL refuses a row; `write_bisecting`
+    rejects such rows instead, and is only for a single chunk.
+    """
+    claimed = {chunk.claim.key: chunk for chunk in chunks}
+    async with database.transaction() as connection:
+        locked = await claims.lock_claimed(connection, [chunk.claim for chunk in chunks])
+        if not locked:
+            return ApplyResult()
+        held = [claimed[row.batch_id, row.number] for row in locked]
+        counters = await _write(connection, held, locked, decoder, write_rows)
+        await claims.complete(connection, [chunk.claim.key for chunk in held], counters)
+        settled = Counter(chunk.claim.batch_id for chunk in held)
+        ready: list[ChunkReady] = []
+        for batch_id in sorted({c.claim.batch_id for c in held if c.claim.chunks_total > settled[c.claim.batch_id]}):
+            ready += await claims.dispatch_next(connection, batch_id, limit)
+        # The last statement, because other workers wait for these rows.
+        left = await claims.decrement_chunks_left(connection, settled)
+    applied = [AppliedChunk(chunk.claim, counted) for chunk, counted in zip(held, counters, strict=True)]
+    return ApplyResult(applied, ready, [batch_id for batch_id, count in left.items() if count == 0])
+
+
+async def _write(
+    connection: Connection,
+    held: list[LoadedChunk],
+    locked: list[LockedChunk],
+    decoder: ChunkDecoder,
+    write_rows: WriteRows,
+) -> list[ChunkCounters]:
+    chunks = [_to_apply(chunk, row) for chunk, row in zip(held, locked, strict=True)]
+    first = held[0]
+    if first.claim.rejection:
+        return [await reject_chunk(connection, chunks[0], first.claim.rejection, decoder.dialect.id_key)]
+    if first.later is not None:
+        replay = ReplayToApply(chunks[0], first.later, first.claim.seen_at)
+        return [await merge_replay(connection, replay, decoder, write_rows)]
+    return await merge_chunks(connection, chunks, decoder, write_rows)
+
+
+def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
+    claim = chunk.claim
+    return ChunkToApply(
+        batch_id=claim.batch_id,
+        number=claim.number,
+        pharmacy_id=claim.pharmacy_id,
+        cnpj=claim.cnpj,
+        load_type=claim.load_type,
+        time_zone=claim.time_zone,
+        has_products=claim.has_products,
+        ids=row.ids,
+        hashes=row.hashes,
+        records=chunk.records,
+    )
