@@ -64,6 +64,9 @@ def postgres() -> Iterator[Server]:
     """One embedded PostgreSQL per session (and per xdist worker) with the schema in `template_hub`."""
     with embedded_postgres("ihub-tests-") as (_, url):
         server = Server(url)
+        # What a test kills is a process, never the machine: waiting for the disk would only make tests slow.
+        server.execute("ALTER SYSTEM SET fsync = off")
+        server.execute("SELECT pg_reload_conf()")
         server.execute("CREATE DATABASE {}", _TEMPLATE)
         asyncio.run(migrate(server.url_of(_TEMPLATE)))
         yield server

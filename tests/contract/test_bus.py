@@ -66,6 +66,16 @@ async def test_a_waiting_receiver_is_woken_long_before_its_timeout(bus: Bus) -> 
     assert monotonic() - start < 15
 
 
+async def test_a_waiting_receiver_returns_at_once_when_the_worker_stops(bus: Bus) -> None:
+    waiting = asyncio.create_task(bus.receive("a", 1, 30))
+    await asyncio.sleep(0.5)
+    start = monotonic()
+    bus.stop_waiting()
+    assert await waiting == []
+    assert monotonic() - start < 15
+    await bus.publish("a", [b"kept"])
+
+
 async def test_receivers_side_by_side_never_share_a_message(bus: Bus) -> None:
     await bus.publish("a", [str(number).encode() for number in range(200)])
     taken = await asyncio.gather(*(bus.receive("a", 50, 15) for _ in range(4)))

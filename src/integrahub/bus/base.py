@@ -29,6 +29,10 @@ class Bus(Protocol):
         """Up to `limit` messages, or none after `timeout` seconds. A message not settled comes again later."""
         ...
 
+    def stop_waiting(self) -> None:
+        """Make `receive` return at once from now on. A worker calls it when it stops."""
+        ...
+
     async def ack(self, deliveries: list[Delivery]) -> None:
         """These are done and must not come again. Settling twice is no error."""
         ...

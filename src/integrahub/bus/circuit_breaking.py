@@ -27,6 +27,10 @@ class CircuitBreakingBus:
         self._breaker.check()
         return await self._told(self._inner.receive(topic, limit, timeout))
 
+    def stop_waiting(self) -> None:
+        """As the inner bus."""
+        self._inner.stop_waiting()
+
     async def ack(self, deliveries: list[Delivery]) -> None:
         """As the inner bus."""
         self._breaker.check()

@@ -15,6 +15,7 @@ class MemoryBus:
         self._messages: dict[str, dict[int, tuple[bytes, float]]] = {}
         self._published = asyncio.Event()
         self._number = 0
+        self._is_stopping = False
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
         """Queue messages."""
@@ -30,10 +31,15 @@ class MemoryBus:
             self._published.clear()
             found = self._take(topic, limit)
             remaining = end - monotonic()
-            if found or remaining <= 0:
+            if found or remaining <= 0 or self._is_stopping:
                 return found
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._published.wait(), min(remaining, self._visibility))
+
+    def stop_waiting(self) -> None:
+        """Make `receive` return at once from now on."""
+        self._is_stopping = True
+        self._published.set()
 
     async def ack(self, deliveries: list[Delivery]) -> None:
         """Forget the messages."""

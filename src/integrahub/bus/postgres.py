@@ -36,6 +36,7 @@ class PostgresBus:
         self._visibility = visibility  # seconds until a message not settled comes again
         self._silence = silence  # seconds without a notice after which the listener asks whether its server is there
         self._woken: dict[str, asyncio.Event] = {}
+        self._is_stopping = False
         self._listener: asyncio.Task[None] | None = None
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
@@ -52,10 +53,16 @@ class PostgresBus:
             woken.clear()
             found = await self._take(topic, limit)
             remaining = end - monotonic()
-            if found or remaining <= 0:
+            if found or remaining <= 0 or self._is_stopping:
                 return found
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), min(remaining, self._visibility))
+
+    def stop_waiting(self) -> None:
+        """Make `receive` return at once from now on."""
+        self._is_stopping = True
+        for event in self._woken.values():
+            event.set()
 
     async def ack(self, deliveries: list[Delivery]) -> None:
         """Remove the rows."""

@@ -21,7 +21,7 @@ from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
 
 Step = Callable[[bytes], Awaitable[None]]
-_RECEIVE_TIMEOUT_SECONDS = 1.0  # short, so that the consumer notices `stop`
+_RECEIVE_TIMEOUT_SECONDS = 1.0  # short, so that the consumer notices an open breaker
 _OUTAGE_PAUSE_SECONDS = 1.0
 _log = structlog.get_logger()
 

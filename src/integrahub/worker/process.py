@@ -49,7 +49,13 @@ def build_loops(
         "reconcile": lambda: run_periodically("reconcile", hub.reconciliation(), stop, _RECONCILE_SECONDS, dog),
         "statistics": lambda: run_periodically("statistics", hub.statistics(), stop, _STATISTICS_SECONDS, dog),
     }
-    return [builders[step]() for step in steps]
+    return [*(builders[step]() for step in steps), _end_waits(hub, stop)]
+
+
+async def _end_waits(hub: Hub, stop: asyncio.Event) -> None:
+    """End the waits of consumers for messages as soon as the worker stops."""
+    await stop.wait()
+    hub.bus.stop_waiting()
 
 
 async def _consume_failures(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:

@@ -57,6 +57,11 @@ class KafkaBus:
             )
         return await self._inboxes[topic].receive(limit, timeout)
 
+    def stop_waiting(self) -> None:
+        """Make `receive` return at once from now on."""
+        for consumer in self._inboxes.values():
+            consumer.stop_waiting()
+
     async def ack(self, deliveries: list[Delivery]) -> None:
         """Their offsets are committed once all before them are settled too."""
         for delivery in deliveries:

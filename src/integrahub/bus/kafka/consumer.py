@@ -42,6 +42,7 @@ class TopicConsumer:
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._stop = threading.Event()
+        self._is_stopping = False
         self._away: str | None = None
         self._vanished = vanished  # called in the loop when the brokers do not know the topic any more
         self._paused = self._moved = False
@@ -63,13 +64,18 @@ class TopicConsumer:
             with self._lock:
                 found = self._tracking.take(limit, monotonic())
             remaining = end - monotonic()
-            if found or remaining <= 0:
+            if found or remaining <= 0 or self._is_stopping:
                 break
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), min(remaining, self._visibility))
         if self._away and not found:
             raise Transient(self._away)
         return [Delivery(self._topic, body, place, trace) for place, (body, trace) in found]
+
+    def stop_waiting(self) -> None:
+        """Make `receive` return at once from now on."""
+        self._is_stopping = True
+        self._arrived.set()
 
     def ack(self, delivery: Delivery) -> None:
         """Commit it soon."""
