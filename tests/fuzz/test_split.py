@@ -10,8 +10,8 @@ import pytest
 from integrahub.domain.dialects.inovafarma.identify import identify_all
 from integrahub.domain.dialects.inovafarma.normalise import normalise
 from integrahub.domain.errors import BodyError
-from integrahub.domain.parsing.encodings import inflater_for
-from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
+from integrahub.domain.parsing.encodings import create_inflater
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
 _BODIES = 300_000 if os.environ.get("IHUB_LONG") else 4000
@@ -22,8 +22,8 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 def _split(draw: random.Random) -> int:
     """Cut one mutated body in blocks and read its records: how many there were."""
     encoding, body = encoded(draw, mutated(draw, draw.choice(SEEDS) * draw.choice((1, 1, 3))))
-    cutter = cutter_for(draw.choice(("application/json", "application/x-ndjson")), 4096)
-    inflater, runs = inflater_for(encoding), list[RawRecords]()
+    cutter = create_reader(draw.choice(("application/json", "application/x-ndjson")), 4096)
+    inflater, runs = create_inflater(encoding), list[RawRecords]()
     try:
         while body:
             size = draw.choice((1, 7, 64, 4096))

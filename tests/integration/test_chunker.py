@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
-from integrahub.domain.parsing.encodings import Inflater, inflater_for
+from integrahub.domain.parsing.encodings import Inflater, create_inflater
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.storage.memory import MemoryStorage
 from integrahub.storage.spill import REJECTION, Record, SpillPartitions
@@ -69,9 +69,9 @@ async def test_a_compressed_body_is_not_decoded_once_per_chunk(client: Client, m
     def counted(encoding: str) -> Inflater:
         nonlocal decoded
         decoded += bool(encoding)
-        return inflater_for(encoding)
+        return create_inflater(encoding)
 
-    monkeypatch.setattr("integrahub.storage.chunks.inflater_for", counted)
+    monkeypatch.setattr("integrahub.storage.chunks.create_inflater", counted)
     few = await client.load(gzip.compress(json.dumps(catalogue(40)).encode()), **{"Content-Encoding": "gzip"})
     assert (await _read(client, few), decoded) == ([(True, "COMPLETED", 40, False)], 1)
     wire = [product(n % 64 + 1, PRICE=7) for n in range(300)]

@@ -23,7 +23,7 @@ def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks with product 7 make the upsert fail, by a fault of its own."""
 
     async def failing(connection: Any, parts: Any, *more: Any) -> Any:
-        if any(b'"PRODUCTID": 7,' in record for part in parts for record in part.records.cut().records):
+        if any(b'"PRODUCTID": 7,' in record for part in parts for record in part.records.to_object().records):
             raise ZeroDivisionError("seven is poison")
         return await merge_chunks(connection, parts, *more)
 

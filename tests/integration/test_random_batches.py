@@ -35,8 +35,8 @@ async def hub(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
 async def test_random_batches_of_hundreds_of_records_equal_the_sequential_model(
     hub: Client, monkeypatch: pytest.MonkeyPatch, few: int, part: int
 ) -> None:
-    monkeypatch.setattr("integrahub.domain.chunks.builder._FEW", few)
-    monkeypatch.setattr("integrahub.domain.chunks.builder._PART", part)
+    monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_RECORDS", few)
+    monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_BYTES", part)
     seed = int(os.environ.get("IHUB_SEED") or random.randrange(1 << 32))
     bound, totals = asyncio.Semaphore(_AT_ONCE), dict.fromkeys(("records", "updated", "merged", "rejected"), 0)
 

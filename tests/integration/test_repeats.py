@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from integrahub.db.products import merge as merging
-from integrahub.domain.chunks.builder import ChunkObject
+from integrahub.domain.chunks.formats import ChunkObject
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeResult
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings

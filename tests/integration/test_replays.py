@@ -46,7 +46,9 @@ async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[An
     merge = merging.merge_chunks
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
-        if any(json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.records.cut().records):
+        if any(
+            json.loads(record).get("PRODUCTID") == 1 for part in parts for record in part.records.to_object().records
+        ):
             raise Poison("a fault of this chunk's own")
         return await merge(connection, parts, *rest)
 

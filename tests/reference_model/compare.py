@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from integrahub.domain.chunks.builder import decode_payload
+from integrahub.domain.chunks.formats import decode_chunk_object
 from tests.reference_model.loads import COUNTERS, Load
 from tests.reference_model.sequential import Pharmacy
 
@@ -81,7 +81,7 @@ class Comparison:
         return found
 
     def _positions(self, location: str) -> list[int]:
-        return decode_payload((self._objects / location).read_bytes()).positions
+        return decode_chunk_object((self._objects / location).read_bytes()).positions
 
     def _story(self) -> list[tuple[Any, ...]]:
         told = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"

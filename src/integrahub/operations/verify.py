@@ -8,7 +8,8 @@ from pyroaring import BitMap64
 
 from integrahub.db.database import Connection, Database
 from integrahub.db.products import rebuild as verifying
-from integrahub.domain.chunks.builder import ChunkBuilder, partitions
+from integrahub.domain.chunks.builder import ChunkBuilder
+from integrahub.domain.chunks.index import count_partitions
 from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.errors import NotFound
@@ -61,7 +62,7 @@ class Verify:
     async def _stage(self, connection: Connection, load: Row) -> None:
         """The load's applied records, a part of its products at a time."""
         applied = await verifying.read_applied_ids(connection, load)
-        spool = SpillPartitions(partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
+        spool = SpillPartitions(count_partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
         body = await verifying.read_body(connection, load) if load["is_inline"] else None
         try:
             async for position, run in runs_of(self._storage, load, body, self._decoder.max_record):

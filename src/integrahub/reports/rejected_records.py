@@ -17,7 +17,7 @@ async def rejected_records(database: Database, storage: Storage, batch_id: UUID)
     ObjectMissing when a chunk is no longer kept.
     """
     for place in await reports.rejected_positions(database, batch_id):
-        payload = (await read_chunk(storage, place)).cut()
+        payload = (await read_chunk(storage, place)).to_object()
         records = dict(zip(payload.positions, payload.records, strict=True))
         for position in place.positions:
             yield _as_json(records[position])

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from integrahub.domain.parsing.encodings import inflater_for
-from integrahub.domain.parsing.reader import RawRecords, cutter_for
+from integrahub.domain.parsing.encodings import create_inflater
+from integrahub.domain.parsing.reader import RawRecords, create_reader
 from integrahub.storage.base import ObjectMissing, Storage
 
 Row = dict[str, Any]
@@ -17,7 +17,7 @@ async def runs_of(
 
     `batch` tells `location`, `encoding` and `media_type`. ObjectMissing when the body is not kept.
     """
-    cutter, position = cutter_for(batch["media_type"], max_record), 0
+    cutter, position = create_reader(batch["media_type"], max_record), 0
     async for block in decoded(storage, batch, body):
         run = cutter.feed(block)
         yield position, run
@@ -27,7 +27,7 @@ async def runs_of(
 
 async def decoded(storage: Storage, batch: Row, body: bytes | None) -> AsyncIterator[bytes]:
     """A batch's body, decoded; `body` is None when it is an object. BodyFault when it is cut off."""
-    inflater = inflater_for(batch["encoding"])
+    inflater = create_inflater(batch["encoding"])
     async for block in _blocks(storage, batch["location"], body):
         for piece in inflater.feed(block):
             yield piece

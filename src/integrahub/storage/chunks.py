@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 from uuid import UUID
 
-from integrahub.domain.chunks.builder import BodySlice, Chunk, ChunkObject, decode_payload
-from integrahub.domain.parsing.encodings import inflater_for
+from integrahub.domain.chunks.formats import BodySlice, Chunk, ChunkObject, decode_chunk_object
+from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.storage.base import ObjectMissing, Storage
 
 BODY_LOCATION = "body"  # the location of a slice of a body that lives in the batch's row
@@ -49,11 +49,11 @@ async def read_chunk(storage: Storage, chunk: StoredRecords) -> Chunk:
     """Read the records of a chunk. Raises ObjectMissing if they are no longer stored."""
     start, length, first = chunk.body_start, chunk.body_bytes, chunk.first_position
     if start is None or length is None or first is None:
-        return decode_payload(b"".join([block async for block in storage.get(chunk.location)]))
+        return decode_chunk_object(b"".join([block async for block in storage.get(chunk.location)]))
     if chunk.location == BODY_LOCATION:
         if chunk.body is None:
             raise ObjectMissing("the body is no longer stored")
-        content = b"".join(inflater_for(chunk.encoding).feed(chunk.body))[start : start + length]
+        content = b"".join(create_inflater(chunk.encoding).feed(chunk.body))[start : start + length]
     else:
         content = b"".join([block async for block in storage.get(chunk.location, start, length)])
     return BodySlice(content, chunk.media_type, start, first)
@@ -63,7 +63,7 @@ async def copy_dead(storage: Storage, chunk: FailedRecords) -> str:
     """Copy the records of a failed chunk to an object that retention spares; return the object's name."""
     name = f"dead/{chunk.cnpj}/{chunk.batch_id}/{chunk.number:06d}"
     records = await read_chunk(storage, chunk)
-    await store_chunk(storage, name, records.cut())
+    await store_chunk(storage, name, records.to_object())
     return name
 
 

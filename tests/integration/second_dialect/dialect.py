@@ -13,7 +13,7 @@ import xxhash
 
 from integrahub.domain.copy_text import copy_text, to_bigints
 from integrahub.domain.dialects.base import DecodedLines, FirstRecord, NormalisedRecords, Source
-from integrahub.domain.parsing.first_value import first_value
+from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
 
@@ -123,7 +123,7 @@ class Balcao:
         return None if columns[COLUMNS.index("title")] else ("nome", "title_missing")
 
     def read_first_record(self, head: bytes, media_type: str) -> FirstRecord:
-        record = first_value(head, media_type)
+        record = read_first_value(head, media_type)
         if record is None:
             return FirstRecord(problem="body_empty")
         try:

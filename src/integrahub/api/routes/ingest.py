@@ -20,7 +20,7 @@ from integrahub.domain.batches import LoadType
 from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
-from integrahub.domain.parsing.charsets import Transcoder, is_charset, transcoder_for
+from integrahub.domain.parsing.charsets import Transcoder, create_transcoder, is_charset
 from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
@@ -186,7 +186,7 @@ def _transcoder(parameters: list[str]) -> Transcoder | None:
     named = (value for name, _, value in (each.partition("=") for each in parameters) if name.strip() == "charset")
     charset = next(named, "").strip().strip('"')
     try:
-        return transcoder_for(charset)
+        return create_transcoder(charset)
     except KeyError:
         raise UnsupportedMediaType("charset_unknown", value=charset[:40]) from None
 

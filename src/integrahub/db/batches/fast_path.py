@@ -96,7 +96,7 @@ def _part(small: SmallBatchClaim, number: int) -> ChunkToApply:
         has_products=claim["has_products"] or number > 0,  # an earlier group may have inserted products
         ids=draft.ids.tolist(),
         hashes=draft.hashes.tolist(),
-        records=draft.payload(),
+        records=draft.to_object(),
     )
 
 

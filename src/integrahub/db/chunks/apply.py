@@ -13,7 +13,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.products.replay_merge import ReplayToApply, merge_replay
-from integrahub.domain.chunks.builder import Chunk
+from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.events import ChunkReady

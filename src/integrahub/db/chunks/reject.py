@@ -11,7 +11,7 @@ async def reject_chunk(connection: Connection, chunk: ChunkToApply, code: str, i
 
     `id_key` is the key of the product id, as the dialect names it.
     """
-    records = chunk.records.cut()
+    records = chunk.records.to_object()
     issues = [
         RecordIssue(records.positions[slot], records.offsets[slot], "rejected", str(product_id), id_key, code, "")
         for slot, product_id in enumerate(chunk.ids)

@@ -14,7 +14,7 @@ from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.rows import MergeCount, ProbeResult
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
-from integrahub.domain.chunks.builder import Chunk
+from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
 from integrahub.domain.products import ChunkCounters, RecordIssue
 
@@ -110,7 +110,7 @@ class ChunkMerge:
     def reject(self, lines: Sequence[Line]) -> None:
         """Report the records of lines that PostgreSQL refused."""
         for product_id, _, slot in lines:
-            records = self._chunk.records.cut()
+            records = self._chunk.records.to_object()
             position, offset = records.positions[slot], records.offsets[slot]
             self._issues.append(RecordIssue(position, offset, "rejected", str(product_id), "", "record_refused", ""))
             self._rejected += 1

@@ -63,7 +63,7 @@ class _ReplayMerge:
 
     def decode(self, decoder: ChunkDecoder) -> None:
         """Decode the records that later batches did not supersede."""
-        chunk, records = self._chunk, self._chunk.records.cut()
+        chunk, records = self._chunk, self._chunk.records.to_object()
         own = [(slot, product_id) for slot, product_id in enumerate(chunk.ids) if product_id >= 0]
         left = [(slot, product_id) for slot, product_id in own if product_id not in self._later.superseded]
         sources = [

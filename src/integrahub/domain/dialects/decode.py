@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from integrahub.domain.chunks.builder import Chunk, ChunkObject, array_of
+from integrahub.domain.chunks.formats import Chunk, ChunkObject, join_array
 from integrahub.domain.copy_text import ESCAPES, NULL
 from integrahub.domain.dialects.base import DecodedLines, Dialect, NormalisedRecords, Source
 from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
@@ -73,12 +73,12 @@ class ChunkDecoder:
             lines = self._decode_whole(chunk, keys, context, load_types.pop())
             if lines:
                 return DecodeResult(lines)
-        return _SlotReader(self, chunk.cut(), keys, new, context).read(slots)
+        return _SlotReader(self, chunk.to_object(), keys, new, context).read(slots)
 
     def _decode_whole(self, chunk: Chunk, keys: RecordKeys, context: DecodeContext, load_type: str) -> list[Line]:
         """Return a line for each record of the chunk; nothing if any record needs the slow path."""
         lines: list[Line] = []
-        for records in chunk.arrays():
+        for records in chunk.json_arrays():
             hashes = keys.hashes[len(lines) :]
             part = self.dialect.decode_columns(
                 records, hashes, cnpj=context.cnpj, load_type=load_type, owner=context.owner
@@ -142,7 +142,7 @@ class _SlotReader:
         if len(slots) < _MIN_HALVED_RECORDS:
             self._odd += slots
             return
-        text = array_of(self._chunk.records[slot] for slot in slots)
+        text = join_array(self._chunk.records[slot] for slot in slots)
         hashes, context = [self._hashes[slot] for slot in slots], self._context
         part = self._decoder.dialect.decode_columns(
             text, hashes, cnpj=context.cnpj, load_type=load_type, owner=context.owner

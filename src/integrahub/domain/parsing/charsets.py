@@ -47,7 +47,7 @@ def is_charset(name: str) -> bool:
     return name in _UTF_8 or name in _WINDOWS_1252
 
 
-def transcoder_for(charset: str) -> "Transcoder | None":
+def create_transcoder(charset: str) -> "Transcoder | None":
     """Return what converts a charset, named in lower case, to UTF-8; None when it is UTF-8. KeyError when unknown."""
     if charset in _UTF_8:
         return None

@@ -14,7 +14,7 @@ _ZSTD_WINDOW = 1 << 23  # bytes: RFC 9659 lets no HTTP client ask for more
 
 
 class Inflater(Protocol):
-    """Decodes a stream. `feed` raises BodyFault `encoding_invalid`; `close` does when the stream was cut short."""
+    """Decodes a stream. `feed` raises BodyError `encoding_invalid`; `close` does when the stream was cut short."""
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         """Decoded pieces of at most a few megabytes."""
@@ -97,7 +97,7 @@ def _zstd_reason(error: zstandard.ZstdError) -> str:
     return window if "too much memory" in str(error) else str(error)
 
 
-def inflater_for(encoding: str) -> Inflater:
+def create_inflater(encoding: str) -> Inflater:
     """The decoder of a Content-Encoding: '' (none), 'gzip' or 'zstd'. KeyError for others."""
     kinds: dict[str, type[Identity] | type[Gzip] | type[Zstd]] = {"": Identity, "gzip": Gzip, "zstd": Zstd}
     return kinds[encoding]()

@@ -6,7 +6,7 @@ _BLANK = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
 
-def first_value(head: bytes, media_type: str) -> bytes | None:
+def read_first_value(head: bytes, media_type: str) -> bytes | None:
     """Return the first record, empty if it is no whole object; None if the body holds no record."""
     start = head.removeprefix(_BOM).lstrip(_BLANK)
     if "ndjson" not in media_type:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from integrahub.domain.errors import BodyError
-from integrahub.domain.parsing.raw_records import PREFIX, OversizeRecord, RawRecords, kept
+from integrahub.domain.parsing.raw_records import OVERSIZE_PREFIX_BYTES, OversizeRecord, RawRecords, truncate_oversize
 from integrahub.domain.parsing.value_scanner import ValueScanner
 
 _BOM = b"\xef\xbb\xbf"
@@ -161,7 +161,7 @@ class JsonArrayReader:
         for raw in raws:
             match = _BLANKS.match(text, place)
             place = match.end() if match else place
-            self._run.add(kept(raw, self._max_record), shift + place)
+            self._run.add(truncate_oversize(raw, self._max_record), shift + place)
             place = text.find(b",", place + len(raw)) + 1
 
     def _scan(self) -> bool:
@@ -190,7 +190,7 @@ class JsonArrayReader:
             self._delimiter = None
             return self._end_record(end)
         if self._begun is None and len(self._buffer) - self._place > self._max_record:
-            self._begun = self._buffer[self._place : self._place + PREFIX], self._base + self._place
+            self._begun = self._buffer[self._place : self._place + OVERSIZE_PREFIX_BYTES], self._base + self._place
         if self._begun is not None:
             self._place = delimiter.stopped  # let go of what was passed
         delimiter.stopped -= self._place  # the next block's buffer begins at the place
@@ -202,7 +202,9 @@ class JsonArrayReader:
             self._run.add(OversizeRecord(prefix, self._base + end - offset), offset)
             self._begun = None
         else:
-            self._run.add(kept(self._buffer[self._place : end], self._max_record), self._base + self._place)
+            self._run.add(
+                truncate_oversize(self._buffer[self._place : end], self._max_record), self._base + self._place
+            )
         self._place = end
         self._due = JsonArrayReader._separator
         return True

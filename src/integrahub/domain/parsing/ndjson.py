@@ -2,7 +2,7 @@
 
 import re
 
-from integrahub.domain.parsing.raw_records import PREFIX, OversizeRecord, RawRecords, kept
+from integrahub.domain.parsing.raw_records import OVERSIZE_PREFIX_BYTES, OversizeRecord, RawRecords, truncate_oversize
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -54,8 +54,8 @@ class NdjsonReader:
         stripped = line.lstrip(_SPACE)
         offset += len(line) - len(stripped)
         if self._length > len(self._pending):
-            run.add(OversizeRecord(stripped[:PREFIX], self._length), offset)
+            run.add(OversizeRecord(stripped[:OVERSIZE_PREFIX_BYTES], self._length), offset)
         elif stripped := stripped.rstrip(_SPACE):
-            run.add(kept(stripped, self._max_record), offset)
+            run.add(truncate_oversize(stripped, self._max_record), offset)
         self._offset += self._length
         self._pending, self._length = b"", 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-PREFIX = 256  # bytes kept of a record too long to keep
+OVERSIZE_PREFIX_BYTES = 256  # bytes kept of a record too long to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,6 @@ class RawRecords:
         self.offsets.append(offset)
 
 
-def kept(record: bytes | msgspec.Raw, max_record: int) -> Record:
+def truncate_oversize(record: bytes | msgspec.Raw, max_record: int) -> Record:
     """The record, or what is kept of one longer than `max_record` bytes."""
-    return OversizeRecord(bytes(record)[:PREFIX], len(record)) if len(record) > max_record else record
+    return OversizeRecord(bytes(record)[:OVERSIZE_PREFIX_BYTES], len(record)) if len(record) > max_record else record

@@ -14,7 +14,7 @@ from integrahub.domain.errors import (
     RequestTimeout,
 )
 from integrahub.domain.parsing.charsets import Transcoder
-from integrahub.domain.parsing.encodings import Inflater, inflater_for
+from integrahub.domain.parsing.encodings import Inflater, create_inflater
 from integrahub.pipeline.ingest.decoding import Decoding
 
 INLINE_BODY_LIMIT = 64 * 1024  # bytes; smaller bodies are stored in the batch's row
@@ -54,7 +54,7 @@ class Upload:
     def __post_init__(self) -> None:
         if self.transcoder and self.encoding:
             self.blocks = _in_small_blocks(self.blocks)
-        self._inflater: Inflater = inflater_for(self.encoding)
+        self._inflater: Inflater = create_inflater(self.encoding)
         self._sha256 = hashlib.sha256()
         self._inflate_seconds = 0.0
         self._slot: AsyncExitStack | None = None

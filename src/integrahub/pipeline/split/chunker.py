@@ -11,11 +11,12 @@ from pyroaring import BitMap
 
 from integrahub.db.arrays import BigintArray
 from integrahub.db.chunks.rows import NewChunk
-from integrahub.domain.chunks.builder import ChunkBuilder, ChunkIndex, SeenProducts, partitions
+from integrahub.domain.chunks.builder import ChunkBuilder
+from integrahub.domain.chunks.index import ChunkIndex, SeenProducts, count_partitions
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.errors import BodyError
-from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
 from integrahub.domain.replays import KINDS
 from integrahub.pipeline.split.staged_chunks import ChunkPlan, SlotFile
 from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
@@ -77,7 +78,7 @@ class Chunker:
         if not self.items:
             raise BodyError("body_empty", 0)
         await self._settle_unchanged(await self._filter.drain() if self._filter else [])
-        if self._seen.late:
+        if self._seen.straddling:
             await self._store_straddling()
             return
         if self._changed.records:
@@ -123,7 +124,7 @@ class Chunker:
 
     async def _close_chunk(self) -> None:
         draft, self._builder = self._builder, ChunkBuilder()
-        chunk, slots = ChunkPlan(), self._seen.close(draft)
+        chunk, slots = ChunkPlan(), self._seen.add_chunk(draft)
         self.chunks.append(chunk)
         if self._filter and self._filter.should_ask(draft):
             await self._settle_unchanged(await self._filter.submit(chunk, draft))
@@ -143,7 +144,7 @@ class Chunker:
             for slot in answer.differing:
                 self._changed.add(*draft.record(slot))
                 draft.ids[slot] *= -1
-            self._changed_keys |= self._seen.keys(self._changed.ids)
+            self._changed_keys |= self._seen.keys_of(self._changed.ids)
             self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
             if self._changed.is_full(self._limits.chunk_size):
                 await self._close_changed()
@@ -160,24 +161,24 @@ class Chunker:
 
     async def _store_straddling(self) -> None:
         """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
-        self._seen.late |= self._changed_keys
+        self._seen.straddling |= self._changed_keys
         late = sum(map(self._defer, self.chunks))
-        spool = SpillPartitions(partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        spool = SpillPartitions(count_partitions(late, self._limits.chunk_size), self._limits.chunk_size)
         self.items = self.unreadable = 0
         try:
             async for run in self._runs():
                 for record in self._records(run):
-                    if record[3] and self._seen.is_late(record[3]):
+                    if record[3] and self._seen.is_straddling(record[3]):
                         spool.add(record)
             for draft in spool.drafts():
-                self.chunks.append(await self._store_new_chunk(draft, SeenProducts().close(draft)))
+                self.chunks.append(await self._store_new_chunk(draft, SeenProducts().add_chunk(draft)))
         finally:
             spool.close()
 
     def _defer(self, chunk: ChunkPlan) -> int:
         """Leave products to late chunks; return how many records of the chunk they have."""
         ids = self._slots.ids(chunk)
-        late = self._seen.defer(ids)
+        late = self._seen.mark_straddling(ids)
         if late:
             self._slots.replace_ids(chunk, ids)
         return late
@@ -211,7 +212,7 @@ class Chunker:
         return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
 
     async def _runs(self) -> AsyncIterator[RawRecords]:
-        reader = cutter_for(self._claim["media_type"], self._limits.max_record)
+        reader = create_reader(self._claim["media_type"], self._limits.max_record)
         async for block in self._blocks():
             for start in range(0, len(block), _BLOCK_BYTES):
                 yield reader.feed(block[start : start + _BLOCK_BYTES])
@@ -258,4 +259,4 @@ class Chunker:
         token: UUID = claim["claim_token"]
         chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._object_count:06d}-{token.hex[:8]}"
         self._object_count += 1
-        await store_chunk(self._storage, chunk.location, draft.payload())
+        await store_chunk(self._storage, chunk.location, draft.to_object())

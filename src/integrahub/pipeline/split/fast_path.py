@@ -18,11 +18,12 @@ from integrahub.db.batches import fast_path as small_batches
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
 from integrahub.db.database import Database
-from integrahub.domain.chunks.builder import ChunkBuilder, SeenProducts
+from integrahub.domain.chunks.builder import ChunkBuilder
+from integrahub.domain.chunks.index import SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
-from integrahub.domain.parsing.encodings import inflater_for
+from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.reader import OversizeRecord, read_all
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
@@ -101,7 +102,7 @@ class FastPath:
             return None
 
     def _read(self, claim: dict[str, Any]) -> ChunkBuilder | None:
-        inflater = inflater_for(claim["encoding"])
+        inflater = create_inflater(claim["encoding"])
         content = b"".join(inflater.feed(claim["body"]))
         inflater.close()
         run = read_all(content, claim["media_type"], self._limits.max_record)
@@ -113,7 +114,7 @@ class FastPath:
         seed = dialect.derive_seed(claim["load_type"], claim["time_zone"])
         ids, texts, hashes = dialect.identify_and_hash(records, seed)
         draft.extend(0, run.offsets, texts, ids, hashes)
-        SeenProducts().close(draft)
+        SeenProducts().add_chunk(draft)
         return draft
 
     async def _apply_together(self, found: list[SmallBatchClaim]) -> None:

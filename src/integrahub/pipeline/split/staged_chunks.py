@@ -4,7 +4,7 @@ import tempfile
 from array import array
 from dataclasses import dataclass
 
-from integrahub.domain.chunks.builder import ChunkIndex
+from integrahub.domain.chunks.index import ChunkIndex
 
 _NOWHERE = ""  # the location of a chunk of which nothing is left to read
 _MEMORY = 4 << 20  # bytes kept in memory: 16 bytes a record

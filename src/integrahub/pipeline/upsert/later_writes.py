@@ -52,7 +52,7 @@ class LaterWritesReader:
     async def _sources(self, chunk: StoredChunk, ids: set[int]) -> AsyncIterator[Source]:
         """Yield the records of some products of a chunk, from the body if the chunk's object is deleted."""
         try:
-            records = (await read_chunk(self._storage, chunk)).cut()
+            records = (await read_chunk(self._storage, chunk)).to_object()
         except ObjectMissing:
             async for source in self._sources_of_body(chunk, ids):
                 yield source

@@ -6,13 +6,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.domain.chunks.builder import (
-    ChunkBuilder,
-    SeenProducts,
-    combine_repeats,
-    decode_payload,
-    partitions,
-)
+from integrahub.domain.chunks.builder import ChunkBuilder
+from integrahub.domain.chunks.formats import decode_chunk_object
+from integrahub.domain.chunks.index import SeenProducts, count_partitions
 from integrahub.domain.copy_text import to_bigint
 
 ids = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=60)
@@ -33,13 +29,13 @@ def drafts(product_ids: list[int], size: int) -> list[ChunkBuilder]:
 def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_ids: list[int], size: int) -> None:
     presence = SeenProducts()
     chunks = drafts(product_ids, size)
-    slots = [presence.close(draft) for draft in chunks]
-    deferred = [presence.defer(chunk.ids) for chunk in slots]
+    slots = [presence.add_chunk(draft) for draft in chunks]
+    deferred = [presence.mark_straddling(chunk.ids) for chunk in slots]
     places: dict[int, set[int]] = {}
     for position, product_id in enumerate(product_ids):
         places.setdefault(product_id, set()).add(position // size)
     straddling = {product_id for product_id, chunks_of in places.items() if product_id and len(chunks_of) > 1}
-    assert {product_id for product_id in {*product_ids} - {0} if presence.is_late(product_id)} == straddling
+    assert {product_id for product_id in {*product_ids} - {0} if presence.is_straddling(product_id)} == straddling
     applied = Counter(i for chunk in slots for i in set(chunk.ids) if i > 0)
     assert all(times == 1 for times in applied.values()) and not set(applied) & straddling
     kept = [product_id for chunk in slots for product_id in chunk.ids if product_id >= 0]
@@ -52,17 +48,17 @@ def test_ids_that_share_a_key_go_to_late_chunks_together() -> None:
     for start in range(0, len(spread), 1000):
         draft = ChunkBuilder(ids=array("q", spread[start : start + 1000]))
         draft.hashes = array("q", bytes(8 * len(draft.ids)))
-        presence.close(draft)
-    late = [product_id for product_id in spread if presence.is_late(product_id)]
+        presence.add_chunk(draft)
+    late = [product_id for product_id in spread if presence.is_straddling(product_id)]
     assert len(late) < 100  # about 16 of 2**18 are expected to meet among 2**32 keys
-    assert len(presence.keys(spread)) >= len(spread) - len(late)
+    assert len(presence.keys_of(spread)) >= len(spread) - len(late)
 
 
 @given(ids)
 def test_a_stored_chunk_comes_back_as_it_was(product_ids: list[int]) -> None:
     (draft,) = drafts(product_ids, 100)
     draft.add(1000, 5000, b'{"TITLE":"too lo', 0, 0, 70_000)
-    payload = decode_payload(draft.payload().encode())
+    payload = decode_chunk_object(draft.to_object().encode())
     assert (payload.positions, payload.offsets, payload.records) == (draft.positions, draft.offsets, draft.records)
     assert payload.oversize == {len(product_ids): 70_000}
 
@@ -72,7 +68,7 @@ def test_repeats_of_a_product_get_one_hash_that_depends_on_all_of_them_and_their
         draft = ChunkBuilder()
         for slot, digest in enumerate(hashes):
             draft.add(slot, slot, b"x", 9, digest, 1)
-        combine_repeats(draft)
+        draft.combine_repeats()
         return list(draft.hashes)
 
     assert len(set(combined([1, 2, 3]))) == 1
@@ -89,7 +85,7 @@ def test_a_chunk_closes_at_its_records_or_at_4_megabytes() -> None:
 
 @given(st.integers(min_value=1, max_value=10**7), st.integers(min_value=1, max_value=50_000))
 def test_late_chunks_are_few_and_hold_about_a_chunk_each(late: int, size: int) -> None:
-    count = partitions(late, size)
+    count = count_partitions(late, size)
     assert 1 <= count <= 256
     assert count == 256 or late <= count * size
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECORDS, meaning
 
-from integrahub.domain.chunks.builder import ChunkObject
+from integrahub.domain.chunks.formats import ChunkObject
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 

@@ -10,7 +10,7 @@ from integrahub.domain.messages.catalog import MESSAGES
 _SOURCE = Path(integrahub.__file__).parent
 _USES = re.compile(
     r"(?:BadRequest|Forbidden|NotFound|Conflict|PayloadTooLarge|UnsupportedMediaType|Unprocessable|Unauthorized"
-    r"|BodyError|InvalidCnpj|HoldReason|BodyFault|FirstRecord\(problem=)\(?\"([a-z_]+)\""
+    r"|BodyError|InvalidCnpj|HoldReason|BodyError|FirstRecord\(problem=)\(?\"([a-z_]+)\""
 )
 
 

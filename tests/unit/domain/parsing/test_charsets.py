@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrahub.domain.parsing.charsets import is_charset, transcoder_for
+from integrahub.domain.parsing.charsets import create_transcoder, is_charset
 
 # Signs follow a space: a letter and a sign side by side (`Ãª`) are the same bytes as a letter in UTF-8.
 _TEXT = st.lists(st.sampled_from(["A", "Ç", "Ã", "O", " ", "é", " º", " ª", " “", " ”", " –", " €", " ®"])).map("".join)
 
 
 def _converted(charset: str, body: bytes, size: int) -> bytes:
-    transcoder = transcoder_for(charset)
+    transcoder = create_transcoder(charset)
     assert transcoder
     pieces = [transcoder.feed(body[place : place + size]) for place in range(0, len(body), size)]
     return b"".join([*pieces, transcoder.close()])
@@ -35,20 +35,20 @@ def test_no_bytes_are_lost_or_refused(body: bytes, size: int) -> None:
 
 
 def test_a_broken_character_after_utf_8_was_seen_stays_for_its_record_to_answer() -> None:
-    transcoder = transcoder_for("latin1")
+    transcoder = create_transcoder("latin1")
     assert transcoder and [transcoder.feed(piece) for piece in ("é".encode(), b"\xe9")] == ["é".encode(), b"\xe9"]
 
 
 @pytest.mark.parametrize("name", ["", "utf-8", "utf8", "us-ascii"])
 def test_utf_8_needs_no_conversion(name: str) -> None:
-    assert transcoder_for(name) is None and is_charset(name)
+    assert create_transcoder(name) is None and is_charset(name)
 
 
 @pytest.mark.parametrize("name", ["utf-16", "gbk", "iso-8859-15", "x"])
 def test_another_charset_is_not_known(name: str) -> None:
     assert not is_charset(name)
     with pytest.raises(KeyError):
-        transcoder_for(name)
+        create_transcoder(name)
 
 
 def test_one_broken_character_among_utf_8_does_not_make_the_rest_windows_1252() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrahub.domain.errors import BodyError
-from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, cutter_for
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
 
 ARRAY = "application/json"
 LINES = "application/x-ndjson"
@@ -27,7 +27,7 @@ _arrays = st.lists(st.dictionaries(_texts, _values, max_size=4) | _values, max_s
 
 
 def cut(body: bytes, places: list[int], media_type: str = ARRAY, max_record: int = 65536) -> RawRecords:
-    cutter = cutter_for(media_type, max_record)
+    cutter = create_reader(media_type, max_record)
     whole = RawRecords()
     borders = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
     runs = [cutter.feed(body[start:end]) for start, end in pairwise(borders)]
@@ -120,7 +120,7 @@ def test_the_real_catalogue_is_cut_alike_as_lines_and_as_an_array() -> None:
 def test_a_cutter_that_is_let_go_of_keeps_no_records(media_type: str) -> None:
     gc.disable()  # workers collect cycles rarely: a cutter in one kept each chunk's records
     try:
-        cutter = cutter_for(media_type, 65536)
+        cutter = create_reader(media_type, 65536)
         cutter.feed(b'[{"PRODUCTID":1},7,{"PRODUCTID":2}]' if media_type == ARRAY else b'{"PRODUCTID":1}\n7\n')
         cutter.close()
         kept = weakref.ref(cutter)

@@ -7,7 +7,7 @@ import msgspec
 
 from integrahub.domain.dialects.base import FirstRecord
 from integrahub.domain.dialects.inovafarma.values import decimal_of
-from integrahub.domain.parsing.first_value import first_value
+from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.pharmacies import unmask
 
 _NAME_KEYS = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", "NAME")
@@ -19,7 +19,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
 
 def read_first_record(head: bytes, media_type: str = "application/json") -> FirstRecord:
     """Return the pharmacy that the first record names; `head` is the beginning of a decoded body."""
-    record = first_value(head, media_type)
+    record = read_first_value(head, media_type)
     if record is None:
         return FirstRecord(problem="body_empty")
     try:
