@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the whole session, and a fresh database with our schema for each test that asks."""
+"""PostgreSQL for the whole session, and a new database with the hub's schema per test."""
 
 import asyncio
 import itertools
@@ -31,13 +31,13 @@ _TEMPLATE = "template_hub"
 
 @dataclass(slots=True)
 class Server:
-    """A running server: `url` names its database `integrahub`."""
+    """A running server; `url` names its database `integrahub`."""
 
     url: str
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def url_of(self, database: str) -> str:
-        """The URL of another database of this server."""
+        """Return the URL of another database on this server."""
         return self.url.replace("@/integrahub?", f"@/{database}?")
 
     def execute(self, statement: str, *names: str) -> None:
@@ -48,7 +48,7 @@ class Server:
 
 @contextmanager
 def embedded_postgres(prefix: str) -> Iterator[tuple[Path, str]]:
-    """The folder and the URL of a PostgreSQL of its own, which goes with the block."""
+    """Start a PostgreSQL and yield its folder and URL; remove both at the end."""
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
     folder.chmod(0o711)
     engine = EmbeddedPostgres(folder)
@@ -61,7 +61,7 @@ def embedded_postgres(prefix: str) -> Iterator[tuple[Path, str]]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """One embedded PostgreSQL per session (and per xdist worker) with the schema in `template_hub`."""
+    """Start one embedded PostgreSQL per session and xdist worker, with the schema in `template_hub`."""
     with embedded_postgres("ihub-tests-") as (_, url):
         server = Server(url)
         # What a test kills is a process, never the machine: waiting for the disk would only make tests slow.
@@ -74,7 +74,7 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def own_postgres() -> Iterator[tuple[int, str]]:
-    """A PostgreSQL with our schema that may be frozen: its process id and its URL."""
+    """Yield process id and URL of a PostgreSQL with the hub's schema that the test may freeze."""
     with embedded_postgres("ihub-frozen-") as (folder, url):
         asyncio.run(migrate(url))
         Server(url).execute("CREATE TABLE kept (n integer PRIMARY KEY)")
@@ -83,7 +83,7 @@ def own_postgres() -> Iterator[tuple[int, str]]:
 
 @pytest.fixture
 def database_url(postgres: Server) -> Iterator[str]:
-    """The URL of a database of this test's own, with our schema and no rows but those of the migrations."""
+    """Return the URL of a new database with the hub's schema and only the rows of the migrations."""
     name = f"test_{next(postgres.numbers)}"
     postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
     try:
@@ -94,7 +94,7 @@ def database_url(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """An open pool of eight connections to the test's own database."""
+    """Open a pool of eight connections to the test's database."""
     opened = Database(database_url, size=8)
     await opened.open()
     try:
@@ -104,7 +104,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def reached(database: Database) -> None:
-    """Wait until a connection is there: on a busy machine the first may take longer than a short deadline."""
+    """Wait until a connection is open. On a busy machine the first one may take longer than a short deadline."""
     async with asyncio.timeout(60):
         while True:
             try:
@@ -117,7 +117,7 @@ _Made = TypeVar("_Made")
 
 
 def part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
-    """A program of another project in a folder of its own."""
+    """Run a service in a new folder."""
     place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", dir="/tmp", ignore_cleanup_errors=True)
     with place as folder, ExitStack() as running:
         yield running.enter_context(start(Path(folder)))
@@ -125,24 +125,24 @@ def part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> I
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """One S3 server per session that asks."""
+    """Start one S3 server per session."""
     yield from part("s3", seaweed)
 
 
 @pytest.fixture(scope="session")
 def kafka_address() -> Iterator[str]:
-    """One Apache Kafka per session that asks: where it listens."""
+    """Start one Apache Kafka per session and return its address."""
     yield from part("kafka", kafka)
 
 
 @pytest.fixture
 def bucket(s3_server: S3Server) -> S3Config:
-    """A bucket of this test's own."""
+    """Return a bucket for this test alone."""
     return new_bucket(s3_server)
 
 
 def new_bucket(s3_server: S3Server) -> S3Config:
-    """An empty bucket of a server."""
+    """Create an empty bucket on a server."""
     name = f"test-{secrets.token_hex(8)}"
     s3_server.client().create_bucket(Bucket=name)
     return s3_config(s3_server.storage_url(name), s3_server.access_key, s3_server.secret_key)
@@ -150,14 +150,14 @@ def new_bucket(s3_server: S3Server) -> S3Config:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup() -> Generator[None, None, None]:
-    """A test skips where there is no program that it needs."""
+    """Skip a test if a program that it needs is missing."""
     with _skipping():
         yield
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call() -> Generator[None, None, None]:
-    """Also when it starts that program itself."""
+    """Skip a test that starts a missing program itself."""
     with _skipping():
         yield
 
@@ -171,7 +171,7 @@ def _skipping() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests to `make test-long`: they are no missing part."""
+    """Leave the long tests to `make test-long`; they do not count as missing."""
     if not os.environ.get("IHUB_LONG"):
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
@@ -179,7 +179,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """A closing table of what was left out because this machine lacks a part."""
+    """Print a table of the tests that were skipped because the machine lacks a program."""
     left_out = terminalreporter.stats.get("skipped", [])
     if left_out:
         terminalreporter.section("left out on this machine")
@@ -188,7 +188,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where CI is set a missing part is a failure."""
+    """Fail the session in CI if a program is missing."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") == "true" and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector as small as it can be: spans arrive by OTLP over HTTP and are kept."""
+"""Minimal OpenTelemetry collector that stores spans received by OTLP over HTTP."""
 
 import gzip
 import threading
@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
 class Collector:
-    """An OTLP endpoint on a port of its own; `spans` as they came."""
+    """OTLP endpoint on a free port; `spans` has the received spans."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
@@ -26,7 +26,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Suppress the log of requests."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1/traces"

@@ -1,6 +1,6 @@
-"""A hub as an operator runs it: `integrahub up` in a folder, talked to over HTTP, killed without mercy.
+"""Running hub for acceptance tests: `integrahub up` in a folder, HTTP clients, signals and SIGKILL.
 
-On files and a table, and, marked `distributed` or with IHUB_LONG, on a real Kafka and a real S3 too: the same tests.
+The same tests run on files and a table and, if marked `distributed` or with IHUB_LONG, on a real Kafka and S3.
 """
 
 import os
@@ -33,7 +33,7 @@ Parts = Callable[[], dict[str, str]]  #: settings that choose bus and storage, f
 
 @dataclass
 class Installation:
-    """A folder and a port; the hub on them may be started and killed many times."""
+    """A folder and a port. Tests may start and kill its hub many times."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
@@ -49,19 +49,19 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every command of this installation runs under."""
+        """Return the environment of every command of this installation."""
         own = {"DATA_DIR": str(self.folder / "kept"), "ADMIN_API_KEY": ADMIN, "PORT": str(self.port)}
         own |= {"LOG_FORMAT": "json", "URL": str(self.http.base_url)} | self.settings
         plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
         return plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
 
     def start(self) -> None:
-        """`integrahub up`, until it is well."""
+        """Start `integrahub up` and wait until it is healthy."""
         self.spawn()
         self.wait_until(lambda: self.http.get("/health").status_code == 200)
 
     def spawn(self) -> None:
-        """`integrahub up`, without waiting for it."""
+        """Start `integrahub up` without waiting."""
         with (self.folder / "hub.log").open("ab") as log:
             arguments = [sys.executable, "-m", "integrahub", "up"]
             self.process = subprocess.Popen(
@@ -69,7 +69,7 @@ class Installation:
             )
 
     def wait_until(self, holds: Any) -> None:
-        """Wait for a condition; a refused connection counts as not yet."""
+        """Wait for a condition; count a refused connection as not yet."""
         end = monotonic() + _PATIENCE
         while monotonic() < end:
             assert self.process is None or self.process.poll() is None, self.log()
@@ -82,11 +82,11 @@ class Installation:
         raise AssertionError(f"the condition never held; the log ends: {self.log()}")
 
     def log(self) -> str:
-        """The end of what the hub said."""
+        """Return the end of the hub's output."""
         return (self.folder / "hub.log").read_text(errors="replace")[-5000:]
 
     def weights(self) -> dict[int, int]:
-        """Bytes of memory that each process of the hub has for itself."""
+        """Return the private memory of each process of the hub, in bytes."""
         found: dict[int, int] = {}
         for pid in self.members():
             with suppress(OSError):
@@ -95,7 +95,7 @@ class Installation:
         return found
 
     def members(self) -> list[int]:
-        """Process ids of everything that runs on the folder: the hub, its children, its PostgreSQL."""
+        """Return the process ids of the hub, its children and its PostgreSQL."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -110,7 +110,7 @@ class Installation:
         return found
 
     def kill(self) -> None:
-        """SIGKILL to every process at once."""
+        """Send SIGKILL to every process at once."""
         assert self.process is not None
         for pid in self.members():
             try:
@@ -124,37 +124,37 @@ class Installation:
         assert not self.members()
 
     def stop(self, sign: signal.Signals = signal.SIGTERM) -> int:
-        """Ask the hub to stop, and give its exit code."""
+        """Stop the hub with SIGTERM and return its exit code."""
         assert self.process is not None
         self.process.send_signal(sign)
         return self.process.wait(90)
 
     def command(self, *arguments: str, given: bytes = b"", **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run a verb of the command line, with `given` as its standard input."""
+        """Run a command of the command line with `given` as its standard input."""
         environment = self.environment | more
         command = [sys.executable, "-m", "integrahub", *arguments]
         done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, input=given, timeout=120)
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
-        """Post a body with the pharmacy's key; a header set to '' is left out."""
+        """Post a body with the pharmacy's key; a header set to '' is omitted."""
         given = {"X-Inova-Load-Type": load_type, "X-Api-Key": self.key, "Content-Type": "application/json"} | headers
         return self.http.post(PATH, content=body, headers={k: v for k, v in given.items() if v})
 
     def get(self, path: str, **query: Any) -> Any:
-        """The JSON at a path."""
+        """Return the JSON at a path."""
         answer = self.http.get(path, params=query, headers={"X-Api-Key": self.key})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def make_key(self, cnpj: str = CNPJ) -> str:
-        """A key of the pharmacy."""
+        """Create a key of the pharmacy."""
         made = self.http.post(f"/admin/pharmacies/{cnpj}/api-key", headers={"X-Admin-Api-Key": ADMIN})
         assert made.status_code == 200, made.text
         return str(made.json()["api_key"])
 
     def finished(self, batch_id: str) -> dict[str, Any]:
-        """The batch once it is final; its figures add up."""
+        """Wait until the batch is final, check that its counters add up, and return it."""
         self.wait_until(lambda: self.get(f"/v1/batches/{batch_id}")["finished_at"])
         batch: dict[str, Any] = self.get(f"/v1/batches/{batch_id}")
         if batch["items_total"] is not None:
@@ -162,7 +162,7 @@ class Installation:
         return batch
 
     def products(self, **query: Any) -> dict[int, dict[str, Any]]:
-        """Every product of the pharmacy, by id."""
+        """Return every product of the pharmacy by id."""
         found: dict[int, dict[str, Any]] = {}
         cursor: str | None = ""
         while cursor is not None:
@@ -177,7 +177,7 @@ def _pause() -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test of a running hub runs once on each kind of bus and storage that it is for."""
+    """Run a test of a running hub once per kind of bus and storage."""
     if "parts" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("distributed") is not None
         kinds = ["embedded", "distributed"] if marked or os.environ.get("IHUB_LONG") else ["embedded"]
@@ -186,7 +186,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def parts(request: pytest.FixtureRequest) -> Parts:
-    """Where the hub keeps bodies and messages: at home, unless the test is for Kafka and S3."""
+    """Return the settings of bus and storage: the embedded ones, or Kafka and S3."""
     if getattr(request, "param", "embedded") == "embedded":
         return dict
     kafka_address, s3_server = request.getfixturevalue("kafka_address"), request.getfixturevalue("s3_server")
@@ -194,7 +194,7 @@ def parts(request: pytest.FixtureRequest) -> Parts:
 
 
 def on_kafka_and_s3(kafka_address: str, s3_server: S3Server) -> dict[str, str]:
-    """Topics and a bucket of an installation's own."""
+    """Create topics and a bucket for one installation."""
     name = f"hub-{secrets.token_hex(8)}"
     s3_server.client().create_bucket(Bucket=name)
     chosen = {"BUS_URL": f"kafka://{kafka_address}", "KAFKA_PREFIX": f"{name}."}
@@ -204,7 +204,7 @@ def on_kafka_and_s3(kafka_address: str, s3_server: S3Server) -> dict[str, str]:
 
 @contextmanager
 def installed(settings: dict[str, str]) -> Iterator[Installation]:
-    """An installation in a folder of its own; whatever still runs on it in the end is killed."""
+    """Yield an installation in a new folder; kill its processes at the end."""
     with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder), settings)
         try:
@@ -217,14 +217,14 @@ def installed(settings: dict[str, str]) -> Iterator[Installation]:
 
 @pytest.fixture
 def installation(parts: Parts) -> Iterator[Installation]:
-    """A folder of its own, where nothing runs yet."""
+    """Yield an installation in a new folder, with no process running."""
     with installed(parts()) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
 def hub(parts: Parts) -> Iterator[Installation]:
-    """One running hub with a limit of 1 MB a body, for tests that leave it as they found it."""
+    """Yield a running hub with a limit of 1 MB per body, shared by tests that do not change its state."""
     with installed(parts()) as made:
         made.start()
         made.key = made.make_key()

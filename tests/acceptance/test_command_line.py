@@ -1,4 +1,4 @@
-"""The verbs an operator and an integrator use, through the real command and a real hub."""
+"""Commands of operators and integrators, through the real program and a running hub."""
 
 import gzip
 import json

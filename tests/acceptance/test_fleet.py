@@ -1,4 +1,4 @@
-"""The fleet as an operator sees it: it grows and shrinks with real posts, tells crash loops, restarts in silence."""
+"""Supervisor: scaling under real posts, crash loops, and rolling restarts."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""What strangers, and a pharmacy within its limits, can do to others: next to nothing.
+"""Bounds on clients: neither clients without a key nor a pharmacy within its limits slow others noticeably.
 
-IHUB_LONG makes it 2,000 connections and a minute, and holds the times that the hub promises: else the machine is busy.
+With IHUB_LONG there are 2,000 connections for a minute, and the tests check the promised times.
 """
 
 import gzip
@@ -30,7 +30,7 @@ _BODY = b"%x\r\n" % 60_000 + b"[" + b" " * 59_999 + b"\r\n"  # of a body that go
 
 
 def _requests() -> list[bytes]:
-    """What a stranger may send and then wait."""
+    """Return requests that a client without a key may send before it waits."""
     chunked = "Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
     guessed = f"X-Api-Key: {generate_key().text}\r\n"
     read = "GET {} HTTP/1.1\r\nHost: hub\r\n\r\n"
@@ -60,7 +60,7 @@ def _stranger(port: int, number: int) -> socket.socket:
 def _call(
     port: int, method: str, path: str, headers: dict[str, str], body: bytes = b"", seconds: float = 60.0
 ) -> tuple[int, bytes]:
-    """Ask on a connection of its own; a whole client would cost more than the answer."""
+    """Send a request on a new connection. A full HTTP client would cost more than the response."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         connection.request(method, path, body, headers)
@@ -71,7 +71,7 @@ def _call(
 
 
 class Poster:
-    """A pharmacy that posts one product after the other, each on a connection of its own, and notes the seconds."""
+    """Client of one pharmacy that posts one product after another, each on a new connection, and records the seconds."""
 
     def __init__(self, hub: Installation, cnpj: str) -> None:
         self._hub = hub
@@ -84,7 +84,7 @@ class Poster:
         self._stop = threading.Event()
 
     def post(self) -> None:
-        """One product."""
+        """Post one product."""
         body = json.dumps([{"PRODUCTID": len(self.seconds) + 1, "TITLE": "A"}]).encode()
         headers = {"X-Api-Key": self.key, "X-Inova-Load-Type": "delta"}
         begun = monotonic()
@@ -116,12 +116,12 @@ class Poster:
         return found
 
     def p99(self) -> float:
-        """Seconds within which all but one of a hundred posts were answered."""
+        """Return the 99th percentile of the seconds per post."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
 
     def longest_batch(self) -> float:
-        """Seconds from receipt to the end, of the slowest batch of this pharmacy."""
+        """Return the seconds from receipt to final of this pharmacy's slowest batch."""
         rows: list[dict[str, Any]] = []
         for batch_id in self.batches[:: max(1, len(self.batches) // 50)]:
             end = monotonic() + 120
@@ -180,7 +180,7 @@ def _one_of(works: list[Callable[[], None]], stop: threading.Event, number: int)
 
 
 def _slow_reader(hub: Installation) -> None:
-    """Ask for the largest page there is, and do not take it."""
+    """Request the largest page and do not read it."""
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", hub.port))

@@ -1,4 +1,4 @@
-"""`integrahub load` against a running hub: what was posted is found again, and what is not taken fails the verb."""
+"""`integrahub load` against a running hub: accounting matches, and lost posts fail the command."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def _load(hub: Installation, *arguments: str) -> "subprocess.CompletedProcess[st
 
 @pytest.fixture
 def running(installation: Installation) -> Installation:
-    """A hub of its own: a load leaves products behind."""
+    """Yield a running hub of this module; a load leaves products in it."""
     installation.start()
     return installation
 

@@ -1,4 +1,4 @@
-"""What another account of the machine can read of a running hub: nothing."""
+"""Other accounts of the machine can read nothing of a running hub."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`up` where its port is taken, and where its terminal is closed."""
+"""`up` when its port is in use and when its terminal closes."""
 
 import os
 import pty

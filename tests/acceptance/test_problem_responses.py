@@ -1,4 +1,4 @@
-"""Bad input gets the right status and a message that helps, and nothing changes."""
+"""Invalid input gets the right status and a helpful message, and changes nothing."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ def _long() -> Iterator[bytes]:
 
 
 def _bomb() -> Iterator[bytes]:
-    """201 MB of blanks and then some, in 200 kB of gzip."""
+    """Return over 201 MB of blanks as 200 kB of gzip."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     yield packer.compress(b'[{"PRODUCTID":1,"TITLE":"a"}')
     for _ in range(1024):

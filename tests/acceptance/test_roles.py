@@ -1,4 +1,4 @@
-"""`integrahub up` gives each of its processes the role in PostgreSQL that is its own."""
+"""`integrahub up` gives each process its own role in PostgreSQL."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ def test_the_api_and_the_workers_log_in_as_what_they_are(hub: Installation) -> N
 
 
 def _environments(hub: Installation) -> dict[str, dict[str, str]]:
-    """What one process of each step was started with."""
+    """Return the environment of one process per step."""
     told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
     found = {}
     for worker in told["workers"]:
@@ -53,7 +53,7 @@ def test_each_process_is_given_the_secrets_of_its_role_alone(installation: Insta
 
 @pytest.fixture(scope="module")
 def worker_url(hub: Installation) -> str:
-    """Where a worker of the hub was sent, with all it was given to get in."""
+    """Return the database URL of a worker, with its credentials."""
     return _environments(hub)["upsert"]["INTEGRAHUB_DATABASE_URL"]
 
 

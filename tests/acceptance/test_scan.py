@@ -1,4 +1,4 @@
-"""The API does what its own description says, as a scanner that knows it tries to disprove."""
+"""The API conforms to its OpenAPI description, checked by Schemathesis."""
 
 import os
 import subprocess

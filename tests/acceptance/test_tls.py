@@ -1,4 +1,4 @@
-"""TLS as clients and openssl see it; who is slow or endless is shown the door."""
+"""TLS as clients and openssl see it; slow and endless requests are ended."""
 
 import socket
 import ssl
@@ -24,7 +24,7 @@ def _port() -> int:
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Installation]:
-    """A hub that speaks TLS, with plain HTTP on a port of its own."""
+    """Yield a hub with TLS, and plain HTTP on a second port."""
     with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder))
         certificate, key = development_certificate(Path(folder) / "kept" / "tls")

@@ -1,4 +1,4 @@
-"""A hub that is watched: its counts outlive its processes, `top` tells what they say, its logs tell what it did."""
+"""Monitoring of a running hub: counters survive restarts, `top` shows them, logs have actions."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _CATALOGUE = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": n} for n in range(1, 
 
 
 def _metrics(hub: Installation) -> dict[str, float]:
-    """Sample with its label values -> value, of the whole machine."""
+    """Return the samples of the whole machine: name with labels to value."""
     answer = hub.http.get("/metrics")
     if answer.status_code != 200:
         return {}
@@ -65,14 +65,14 @@ def test_counts_outlive_processes_and_never_go_backwards(installation: Installat
 
 
 def _garbage(hub: Installation) -> None:
-    """What the HTTP server itself complains of."""
+    """Send bytes that the HTTP server logs as invalid."""
     with socket.create_connection(("127.0.0.1", hub.port)) as connection:
         connection.sendall(b"\x16\x03\x01 no request at all\r\n\r\n")
         connection.recv(1000)
 
 
 def _end_postgresql(hub: Installation) -> None:
-    """What pools and the fleet complain of; the hub is well again after it."""
+    """Kill PostgreSQL, which pools and the supervisor log; wait until the hub is healthy again."""
     os.kill(int((hub.folder / "kept/postgres/cluster/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
     hub.wait_until(lambda: hub.http.get("/health").status_code == 503)
     hub.wait_until(lambda: hub.http.get("/health").status_code == 200)

@@ -1,4 +1,4 @@
-"""A FULL cut off anywhere, in any way, deactivates nothing."""
+"""A truncated FULL deactivates nothing, wherever and however it is cut."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ def test_a_full_cut_off_at_any_tenth_deactivates_nothing(hub: Installation, enco
 
 
 def _broken_off(hub: Installation, part: bytes, encoding: str, announced: int | None) -> None:
-    """Send a part of a body, then hang up."""
+    """Send a part of a body, then close the connection."""
     framing = f"Content-Length: {announced}" if announced else "Transfer-Encoding: chunked"
     lines = [f"POST {PATH} HTTP/1.1", "Host: hub", f"X-Api-Key: {hub.key}", "X-Inova-Load-Type: full", framing]
     lines += ["Content-Type: application/json"] + ([f"Content-Encoding: {encoding}"] if encoding else [])

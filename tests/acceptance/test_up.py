@@ -1,4 +1,4 @@
-"""`integrahub up` as an operator uses it: it drains, goes on where it was, and survives SIGKILL of everything."""
+"""`integrahub up` drains, resumes its work, and survives SIGKILL of all processes."""
 
 import json
 import os
@@ -27,7 +27,7 @@ _STRANGE = {
 
 
 def _repeated(copies: int) -> Iterator[dict[str, Any]]:
-    """The real catalogue `copies` times, each time under new product ids."""
+    """Return the sample catalogue `copies` times, each time with new product ids."""
     records = load_sample()
     for copy in range(copies):
         for record in records:
@@ -156,7 +156,7 @@ def test_postgresql_that_dies_under_load_is_started_again_and_nothing_is_lost(
 
 
 def _settled_share(installation: Installation, batch_id: str) -> float:
-    """How much of the batch is done; 0 while the hub cannot say."""
+    """Return the completed share of the batch; 0 while the hub does not answer."""
     answer = installation.http.get(f"/v1/batches/{batch_id}", headers={"X-Api-Key": installation.key})
     assert answer.status_code in (200, 503), answer.text
     return float(answer.json()["progress"]) if answer.status_code == 200 else 0.0

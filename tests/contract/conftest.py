@@ -1,4 +1,4 @@
-"""Servers of S3 that its adapter must get on with."""
+"""S3 servers for the contract tests."""
 
 from collections.abc import Iterator
 
@@ -13,11 +13,11 @@ S3_KINDS = ["seaweed", "minio"] if PROGRAM else ["seaweed"]
 
 @pytest.fixture(scope="session")
 def minio_server() -> Iterator[S3Server]:
-    """One MinIO per session that asks."""
+    """Start one MinIO per session."""
     yield from part("minio", minio)
 
 
 def server_of(request: pytest.FixtureRequest, kind: str) -> S3Server:
-    """The server of a kind."""
+    """Return the server of a kind."""
     server: S3Server = request.getfixturevalue("s3_server" if kind == "seaweed" else "minio_server")
     return server

@@ -1,4 +1,4 @@
-"""MinIO, where it is: on the PATH, or built once by `make minio` into the user's cache."""
+"""MinIO: found on the PATH, or built once by `make minio` into the user's cache."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ PROGRAM = shutil.which("minio") or shutil.which("minio", path=str(_CACHE / "bin"
 
 @contextmanager
 def minio(folder: Path) -> Iterator[S3Server]:
-    """A server on `folder` and a free port."""
+    """Run a server on `folder` and a free port."""
     assert PROGRAM is not None
     port, _ = free_ports(2)
     server = S3Server(f"http://127.0.0.1:{port}", secrets.token_hex(10), secrets.token_hex(20))

@@ -1,4 +1,4 @@
-"""Every bus adapter keeps the port's promises."""
+"""Contract of the bus port, for every adapter."""
 
 import asyncio
 import secrets

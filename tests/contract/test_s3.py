@@ -1,4 +1,4 @@
-"""What S3 alone promises: nothing is left behind, signatures are verified, and the bucket has its rules."""
+"""Guarantees of the S3 adapter: no leftovers, verified signatures, lifecycle rules."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Every storage adapter keeps the port's promises."""
+"""Contract of the storage port, for every adapter."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""A stubborn integrator and operator: asks again, at either API, until there is an answer."""
+"""Client of the crash tests: retries at both APIs until it gets a response."""
 
 import random
 import threading
@@ -16,13 +16,13 @@ _PATIENCE = 600  # tries of a tenth of a second
 
 
 def cnpj_of(number: int) -> str:
-    """A CNPJ with right check digits."""
+    """Return a CNPJ with valid check digits."""
     root = f"{number:012d}"
     return root + str(oracle.calc_check_digits(root))
 
 
 class Client:
-    """Requests with the operator's key. An answer is given only by a hub that lives and is not overloaded."""
+    """Requests with the operator's key. A request returns only when a hub is up and not overloaded."""
 
     def __init__(self, swarm: Swarm, draw: random.Random) -> None:
         self._swarm = swarm
@@ -46,7 +46,7 @@ class Client:
         raise AssertionError(f"no answer to {method} {path}")
 
     def post(self, cnpj: str, load: Load, key: str) -> str:
-        """The batch's id."""
+        """Post a body and return the batch id."""
         body, headers = body_of(load.records, load.form)
         headers |= {"X-Inova-Load-Type": load.kind, "Idempotency-Key": key}
         answer = self.call("POST", f"/v1/inovafarma/products?cnpj={cnpj}", content=body, headers=headers)
@@ -54,7 +54,7 @@ class Client:
         return str(answer.json()["batch_id"])
 
     def upload(self, cnpj: str, load: Load, key: str, released: threading.Event) -> str:
-        """The batch's id of a body that is too large for its row, whose end comes when it is released."""
+        """Post a body too large for its row, send its end on release, and return the batch id."""
         headers = {"X-Inova-Load-Type": load.kind, "Content-Type": "application/json", "Idempotency-Key": key}
         url = f"http://127.0.0.1:{self._swarm.ports[0]}/v1/inovafarma/products?cnpj={cnpj}"
         begin = body_of(load.records, "spaced")[0][:-1] + b" " * 100_000

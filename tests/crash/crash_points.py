@@ -1,4 +1,4 @@
-"""Crash points: every boundary of what a process does to database, storage and bus has a name and can kill it."""
+"""Crash points: every call to database, storage and bus has a name and can kill its process."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ NAMES = {
 
 
 class Points:
-    """Counts points as they are reached; kills this process at one, `name#k` being the k-th time."""
+    """Counters of reached points; kills this process at one of them (`name#k` is its k-th time)."""
 
     def __init__(self, crash_at: str, record: str) -> None:
         self._name, _, times = crash_at.partition("#")
@@ -26,7 +26,7 @@ class Points:
         self._record = open(record, "a", buffering=1) if record else None  # noqa: SIM115
 
     def reach(self, name: str) -> None:
-        """This boundary is reached."""
+        """Count this point, and kill the process if it is the chosen one."""
         self._seen[name] += 1
         if self._record:
             self._record.write(name + "\n")
@@ -35,7 +35,7 @@ class Points:
 
 
 class _Watched:
-    """Passes everything on to what it stands for."""
+    """Proxy that forwards every attribute."""
 
     def __init__(self, inner: Any, points: Points) -> None:
         self._inner = inner
@@ -46,7 +46,7 @@ class _Watched:
 
 
 class WatchedDatabase(_Watched):
-    """A database whose statements and commits are points."""
+    """Database whose statements and commits are points."""
 
     def within(self, reach: TenantContext) -> "WatchedDatabase":
         return WatchedDatabase(self._inner.within(reach), self._points)
@@ -137,7 +137,7 @@ class WatchedStorage(_Watched):
 
 
 class WatchedBus(_Watched):
-    """A bus whose messages, sent, taken and settled, are points."""
+    """Bus whose published, received and acknowledged messages are points."""
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
         self._points.reach(f"before publish to {topic}")
@@ -157,6 +157,6 @@ class WatchedBus(_Watched):
 
 
 def counted(record: str) -> Iterator[tuple[str, int]]:
-    """Each point of a record, and how often it was reached."""
+    """Return each point of a record with its count."""
     with open(record) as lines:
         yield from sorted(Counter(line.strip() for line in lines).items())

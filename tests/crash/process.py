@@ -1,4 +1,4 @@
-"""A process of the hub that may kill itself: `python -m tests.crash.process api,split,...`, points by environment."""
+"""Process of a hub that may kill itself: `python -m tests.crash.process api,split,...`, with its point in the environment."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The processes of a hub on one database and folder, any of which may be killed at any time."""
+"""Processes of a hub on one database and folder, killed at random."""
 
 import os
 import random
@@ -27,7 +27,7 @@ WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status =
 
 @dataclass
 class Swarm:
-    """Two APIs and six workers on one database and folder, each killed now and then."""
+    """Two APIs and six workers on one database and folder, killed now and then."""
 
     url: str
     folder: Path
@@ -49,7 +49,7 @@ class Swarm:
             self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def kill_one(self, draw: random.Random) -> None:
-        """SIGKILL to one of them, rather to one that holds work, and another in its place."""
+        """Kill one process, preferably one that holds work, and start another."""
         holding = {row["pid"] for row in self.rows(_HOLDING)}
         busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
         name = draw.choice(busy if busy and draw.random() < 0.8 else sorted(self.processes))
@@ -65,7 +65,7 @@ class Swarm:
             return connection.execute(statement, values).fetchall()  # type: ignore[arg-type]
 
     def change(self, statement: str, values: Any = None) -> None:
-        """Run a statement that gives no rows, again when it and the hub were in each other's way."""
+        """Run a statement without rows; repeat it after a conflict with the hub."""
         while True:
             try:
                 with psycopg.connect(self.url) as connection:
@@ -75,7 +75,7 @@ class Swarm:
                 continue
 
     def wait_until_none(self, statement: str, values: Any = None) -> None:
-        """Wait until a statement finds nothing; AssertionError with the log's end when it finds something for long."""
+        """Wait until a statement returns no row; raise AssertionError with the end of the log after a long time."""
         end, never = monotonic() + _PATIENCE, threading.Event()
         while self.rows(statement, values):
             assert monotonic() < end, (self.folder / "log").read_text()[-3000:]
@@ -89,7 +89,7 @@ class Swarm:
 
 @contextmanager
 def swarming(url: str, folder: Path) -> Iterator[Swarm]:
-    """The processes, all started; killed in the end."""
+    """Start all processes; kill them at the end."""
     probes = [socket.socket() for _ in range(2)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Whatever boundary a process is killed at, what comes out is as if nothing had happened."""
+"""A kill at any crash point leaves the same result as no kill."""
 
 import json
 import os
@@ -32,7 +32,7 @@ _PATIENCE = 90.0  # seconds
 
 
 def loads() -> list[Load]:
-    """Large and small bodies, straddling repeats, a bad record, removals, a return."""
+    """Return large and small bodies, straddling repeats, an invalid record, removals and a return."""
     wide = [{"PRODUCTID": n % 30 + 1, "TITLE": f"P {n % 30}", "PRICE": n + 1, "PRICEPROMO": n + 1} for n in range(40)]
     padded = [record | {"FOO": "x" * 8000} if n % 3 == 0 else record for n, record in enumerate(wide)]
     padded.insert(5, {"PRODUCTID": 99, "TITLE": "bad", "PRICE": "x"})
@@ -44,7 +44,7 @@ def loads() -> list[Load]:
 
 @dataclass
 class Site:
-    """A database, a folder and a port; processes of a hub on them."""
+    """A database, a folder, a port, and the processes of a hub on them."""
 
     url: str
     folder: Path
@@ -62,7 +62,7 @@ class Site:
         return process
 
     def revive(self) -> int:
-        """Start again what was killed, without its crash point; how many there were."""
+        """Restart killed processes without a crash point; return their number."""
         dead = [steps for steps, process in self.processes.items() if process.poll() is not None]
         for steps in dead:
             code = self.processes[steps].returncode
@@ -76,7 +76,7 @@ class Site:
             process.wait()
 
     def run(self) -> int:
-        """Post every load in order, replay one, and wait for the end; how many processes were killed meanwhile."""
+        """Post every load in order, replay one, wait for the end; return the number of killed processes."""
         killed, ids = 0, list[str]()
         with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
             key = self._until(lambda: self._key(http))
@@ -88,7 +88,7 @@ class Site:
         return killed + self.revive()
 
     def _finish(self) -> int:
-        """Wait until every batch is final; how many processes were killed meanwhile."""
+        """Wait until every batch is final; return the number of killed processes."""
         killed, end = 0, monotonic() + _PATIENCE
         while self.rows("SELECT FROM batches WHERE finished_at IS NULL LIMIT 1"):
             killed += self.revive()
@@ -118,7 +118,7 @@ class Site:
         return str(answer.json()["batch_id"]) if answer.status_code == 202 else ""
 
     def _replay(self, http: httpx.Client, batch_id: str) -> bool:
-        """Whether the replay is queued: by this request, or by one whose answer never came."""
+        """Return True if the replay is queued, by this request or by an earlier one without a response."""
         answer = http.post(f"/v1/batches/{batch_id}/replay", headers={"X-Admin-Api-Key": ADMIN})
         return answer.status_code == 202 or (answer.status_code == 409 and answer.json()["code"] == "replay_pending")
 
@@ -155,7 +155,7 @@ def _others(kind: str) -> str:
 
 @pytest.fixture(scope="session")
 def reached(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, int]]]:
-    """Every point each kind of process reaches when nothing is killed, and how often."""
+    """Return the points that each kind of process reaches without a kill, with their counts."""
     name = "crash_record"
     postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, "template_hub")
     folder = tmp_path_factory.mktemp("record")
@@ -191,7 +191,7 @@ def test_a_process_killed_at_any_point_changes_nothing_of_what_comes_out(
 
 
 def _fault_of(postgres: Server, folder: Path, database: str, point: tuple[str, str, int]) -> str:
-    """What came out wrong when a process was killed at the point, or ''."""
+    """Return what is wrong after a kill at the point, or ''."""
     kind, name, times = point
     postgres.execute("CREATE DATABASE {} TEMPLATE {}", database, "template_hub")
     try:
@@ -204,7 +204,7 @@ def _fault_of(postgres: Server, folder: Path, database: str, point: tuple[str, s
 
 
 def _killed_at(url: str, folder: Path, kind: str, point: str) -> bool:
-    """Run everything with one process to be killed at the point; whether it came there."""
+    """Run everything with one process that dies at the point; return whether it reached the point."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("TRUNCATE pharmacies, batches, products, pharmacy_turns, api_keys, bus_messages CASCADE")
     with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""Processes killed at random under load: nothing lost, nothing doubled, nothing wrong."""
+"""Random kills under load: nothing is lost, duplicated or wrong."""
 
 import os
 import random
@@ -46,7 +46,7 @@ def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
 
 
 def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
-    """Post this pharmacy's loads, cancelling and replaying now and then; what was sent."""
+    """Post the loads of one pharmacy with some cancels and replays; return what was sent."""
     draw = random.Random(f"{seed}/{number}")
     client = Client(swarm, draw)
     known = Comparison(swarm.rows, cnpj_of(number), swarm.folder / "objects")

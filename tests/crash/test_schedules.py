@@ -1,4 +1,4 @@
-"""Random schedules of everything a pharmacy and an operator may do, beside random kills, equal the sequential model."""
+"""Random schedules of posts and operator actions, with random kills, equal the sequential model."""
 
 import os
 import random
@@ -40,7 +40,7 @@ which = st.integers(0, 1)
 
 
 class Schedule(RuleBasedStateMachine):
-    """Two pharmacies, one with FULLs in parts. What is drawn is replayed by the seed Hypothesis prints."""
+    """Two pharmacies, one with FULLs in parts. Hypothesis prints the seed that reproduces a schedule."""
 
     swarm: Swarm
     numbers = iter(range(1, 1 << 30))
@@ -61,7 +61,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(seed=seeds)
     def upload_while_the_window_ends(self, seed: int) -> None:
-        """The last byte of a part comes when the window is over: it is a part nevertheless, and the window waited."""
+        """Send the last byte of a part after the window: it still counts as a part, and the window waited for it."""
         one, released = Load("full", load(random.Random(seed), 60)[1]), threading.Event()
         with ThreadPoolExecutor(1) as pool:
             posting = pool.submit(self.client.upload, self.cnpjs[1], one, str(next(self.numbers)), released)
@@ -108,7 +108,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(seed=seeds)
     def settle_and_decide(self, seed: int) -> None:
-        """All is quiet: everything compares; then what is held is approved, rejected or left."""
+        """Wait until all batches are final and compare; then approve, reject or leave held deactivations."""
         self._settle()
         draw = random.Random(seed)
         for pharmacy, known in enumerate(self.known):
@@ -150,7 +150,7 @@ class Schedule(RuleBasedStateMachine):
 
 
 def _drawn(draw: random.Random, longest: int) -> Load:
-    """A load, at times one whose chunks are read in several parts."""
+    """Draw a load, sometimes one whose chunks are read in several parts."""
     drawn = catalogue_load(draw, 300, 700) if longest > 300 and draw.random() < 0.3 else load(draw, longest)
     return Load(*drawn, form=form(draw))
 
@@ -178,7 +178,7 @@ def test_any_schedule_of_posts_resends_cancels_replays_decisions_and_kills_equal
 
 
 def _overlap(schedule: Schedule) -> None:
-    """The one schedule that must be among those drawn: parts, of which one is uploaded when the window ends."""
+    """Return the one schedule that always runs: a part is uploaded while the window ends."""
     schedule.begin()
     known = [{"PRODUCTID": number, "TITLE": f"P {number}"} for number in range(1, 31)]
     schedule._post(1, Load("full", known), "known")

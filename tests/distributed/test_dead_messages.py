@@ -1,4 +1,4 @@
-"""Messages nobody can work on, on a real Kafka: they go aside, whole, and nothing waits behind them."""
+"""Undeliverable messages on a real Kafka: they move to the dead-letter topic and block no other."""
 
 import asyncio
 import secrets
@@ -34,7 +34,7 @@ STEPS = ["split", "upsert", "finish", "failures", "sweep"]
 
 @pytest.fixture
 def options(kafka_address: str) -> KafkaOptions:
-    """A cluster of this test's own, one partition a topic: what blocks, blocks all."""
+    """Return the options of a new cluster with one partition per topic, where a blocked message blocks all."""
     return KafkaOptions(kafka_address, prefix=f"{secrets.token_hex(6)}.")
 
 
@@ -48,7 +48,7 @@ async def client(database_url: str, tmp_path: Path, options: KafkaOptions) -> As
 
 
 def read(options: KafkaOptions, topic: str, count: int) -> list[Message]:
-    """What a tool of somebody else's finds in the topic."""
+    """Return the messages that another program finds in the topic."""
     asked = {"bootstrap.servers": options.brokers, "group.id": secrets.token_hex(6), "auto.offset.reset": "earliest"}
     consumer = Consumer(asked)
     consumer.subscribe([options.topic(topic)])

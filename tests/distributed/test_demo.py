@@ -1,4 +1,4 @@
-"""`integrahub demo --distributed`: the same figures as on one machine, with nothing but the command."""
+"""`integrahub demo --distributed` gives the same figures as on one machine."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is deployed is valid, names what the code has, and lets through what the processes really do, no more."""
+"""Deployment files are valid, match the code, and permit exactly the connections that the processes make."""
 
 import asyncio
 import json
@@ -184,7 +184,7 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
 
 
 def _outgoing(pid: int) -> set[int]:
-    """Ports of other programs that a process is connected to, by TCP."""
+    """Return the remote TCP ports that a process is connected to."""
     inodes = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -214,7 +214,7 @@ def test_each_role_connects_to_what_its_policy_lists(kafka_address: str, s3_serv
 
 
 def _watched(hub: Installation, places: dict[int, str]) -> dict[str, set[str]]:
-    """Step -> what its processes were connected to while batches went through."""
+    """Return the connections of each step's processes while batches are applied."""
     seen: dict[str, set[str]] = defaultdict(set)
     for number in range(3):
         records = [{"PRODUCTID": n, "TITLE": f"P {n} {number}" * 10} for n in range(1, 3000)]

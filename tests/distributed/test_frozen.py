@@ -1,4 +1,4 @@
-"""PostgreSQL, S3 and Kafka frozen under load: who posts is answered, nothing accepted is lost, all goes on after."""
+"""PostgreSQL, S3 and Kafka frozen under load: clients get responses, nothing is lost, work resumes."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ _REFUSED = {"PostgreSQL": {("small", 503), ("large", 503)}, "S3": {("large", 503
 
 @dataclass
 class Load:
-    """Clients that post without end: small DELTAs, and bodies that go to storage. Remembers every answer."""
+    """Clients that post continuously, small DELTAs and bodies in storage, and record every response."""
 
     client: Client
     keys: dict[str, str]
@@ -67,7 +67,7 @@ class Load:
 
 @asynccontextmanager
 async def loaded(client: Client) -> AsyncIterator[Load]:
-    """Ten pharmacies: eight post small bodies, two large ones."""
+    """Run ten pharmacies: eight post small bodies, two large ones."""
     cnpjs = [cnpj_of(number) for number in range(1, 11)]
     keys = {one: (await client.admin("POST", f"/admin/pharmacies/{one}/api-key"))["api_key"] for one in cnpjs}
     load = Load(client, keys)
@@ -82,7 +82,7 @@ async def loaded(client: Client) -> AsyncIterator[Load]:
 
 
 async def recovered(load: Load, thawed: float) -> float:
-    """Seconds after the thaw until posts of both kinds are taken and accepted batches are ended again."""
+    """Return the seconds after the thaw until posts of both kinds succeed and accepted batches become final."""
     since = len(load.accepted)
     async with asyncio.timeout(60):
         while min(load.last_accepted.get(kind, 0.0) for kind in ("small", "large")) < thawed:

@@ -1,4 +1,4 @@
-"""The steps on a real Kafka: all is applied once, whatever becomes of the brokers and of the other consumers."""
+"""Steps on a real Kafka: each message takes effect once, despite failing brokers and rebalances."""
 
 import asyncio
 import secrets

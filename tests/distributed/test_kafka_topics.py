@@ -1,4 +1,4 @@
-"""What becomes of a consumer held back when others join, of topics that vanish, and of partitions nobody set."""
+"""Paused consumers during rebalances, deleted topics, and added partitions."""
 
 import asyncio
 import secrets
@@ -23,7 +23,7 @@ async def done(futures: dict[str, Any]) -> None:
 
 
 async def taken(bus: KafkaBus, count: int) -> list[Any]:
-    """At least so many messages, not settled."""
+    """Receive at least this many messages without acknowledging them."""
     found: list[Any] = []
     while len(found) < count:
         found += await bus.receive("a", count, 0.5)

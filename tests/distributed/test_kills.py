@@ -1,4 +1,4 @@
-"""Kafka, S3 and PostgreSQL with processes killed under load: every record is accounted for in the end."""
+"""Kafka, S3, PostgreSQL and processes killed under load: every record is accounted for."""
 
 import json
 import os
@@ -24,18 +24,18 @@ POSTS = 12_000 if os.environ.get("IHUB_LONG") else 1_600
 
 @dataclass
 class Broker:
-    """A Kafka of this test's own, on one folder and port."""
+    """A Kafka for this test alone, on one folder and port."""
 
     folder: Path
     port: int
     running: ExitStack
 
     def start(self) -> str:
-        """With what it kept; its address."""
+        """Start it on its folder and return its address."""
         return self.running.enter_context(kafka(self.folder, self.port))
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _runs_in(entry, self.folder):
                 os.kill(int(entry.name), signal.SIGKILL)
@@ -57,7 +57,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def hub(broker: Broker, s3_server: S3Server) -> Iterator[Installation]:
-    """Two to four upsert workers, so that consumers come and go; started."""
+    """Yield a hub with two to four upsert workers, so that consumers join and leave."""
     chosen = on_kafka_and_s3(broker.start(), s3_server) | {"RATE_LIMIT": "off", "CHUNK_SIZE": "100"}
     chosen |= {"MIN_UPSERT_WORKERS": "2", "MAX_UPSERT_WORKERS": "4", "SCALE_ADD_OVER": "1000", "SCALE_PAUSE": "1"}
     with installed(chosen | {"SCALE_REMOVE_UNDER": "100", "SCALE_DRAIN_SECONDS": "0"}) as hub:
@@ -101,7 +101,7 @@ def test_what_is_killed_under_load_loses_and_doubles_no_record(hub: Installation
 
 
 def _acts(hub: Installation, broker: Broker) -> dict[float, Callable[[], object]]:
-    """What happens once so large a share of the posts has its 202: those go on while the broker is away."""
+    """Return the actions that start when this share of the posts has its 202; posting continues meanwhile."""
     return {
         0.05: lambda: _kill_workers(hub, signal.SIGKILL),
         0.2: broker.kill,

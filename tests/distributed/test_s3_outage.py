@@ -1,4 +1,4 @@
-"""The steps on a real S3 that goes away: posts are refused for a while, what was accepted waits, all mends itself."""
+"""S3 outage: posts get 503, accepted batches wait, and work resumes by itself."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}" * 50} for n in range(1, 3000)]  # 
 
 @asynccontextmanager
 async def behind(settings: Settings, bucket: S3Config) -> AsyncIterator[tuple[Client, Proxy]]:
-    """A hub whose way to S3 leads through the proxy."""
+    """Yield a hub that reaches S3 through the proxy."""
     proxy = Proxy(int(str(bucket.endpoint).rpartition(":")[2]))
     url = f"s3://{bucket.bucket}?endpoint=http://127.0.0.1:{await proxy.start()}"
     keys = {"storage_access_key": bucket.access_key, "storage_secret_key": bucket.secret_key}

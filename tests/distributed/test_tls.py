@@ -1,4 +1,4 @@
-"""TLS on the way to Kafka (with SASL) and to S3, by settings alone; who is not who it says is not spoken to."""
+"""TLS to Kafka (with SASL) and to S3 by settings; an untrusted server gets nothing."""
 
 import asyncio
 import secrets
@@ -33,7 +33,7 @@ _RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 200)]
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A certificate of localhost, and who signed it."""
+    """Return a certificate of localhost and its authority."""
     folder = tmp_path_factory.mktemp("tls")
     chain, key = development_certificate(folder)
     return Certificate(chain, key, folder / AUTHORITY)
@@ -41,7 +41,7 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 @pytest.fixture(scope="module")
 def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority that signed none of it."""
+    """Return an authority that did not sign the certificate."""
     folder = tmp_path_factory.mktemp("other")
     development_certificate(folder)
     return folder / AUTHORITY
@@ -49,7 +49,7 @@ def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """A broker behind TLS and SASL: where it is, and where the operator reaches it."""
+    """Yield a broker with TLS and SASL: its address, and the operator's."""
     folder = tmp_path_factory.mktemp("kafka")
     keys = folder / "keys.pem"
     keys.write_text(signed.key.read_text() + signed.chain.read_text())
@@ -64,7 +64,7 @@ def guarded(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def s3(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """An S3 server that speaks HTTPS."""
+    """Start an S3 server with HTTPS."""
     with ExitStack() as server:
         try:
             yield server.enter_context(seaweed(tmp_path_factory.mktemp("s3"), signed))
@@ -73,7 +73,7 @@ def s3(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def _let_in(inside: str, user: str, password: str) -> None:
-    """Give a user a password, or another one."""
+    """Set a user's password."""
     info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     wanted = UserScramCredentialUpsertion(user, info, password.encode())
     operator = AdminClient({"bootstrap.servers": inside})

@@ -1,4 +1,4 @@
-"""A hub in this process with a client of one pharmacy."""
+"""Hub in this process with a client of one pharmacy."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

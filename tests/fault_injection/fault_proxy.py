@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on command: latency, slow trickle, reset, blackhole, half-open."""
+"""TCP proxy with faults on command: latency, slow trickle, reset, blackhole, half-open."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What the proxy does to bytes that pass."""
+    """Fault that the proxy applies to its connections."""
 
     NONE = "none"
     LATENCY = "latency"  #: Every block comes 50 ms late.
@@ -24,7 +24,7 @@ class _Line:
 
 
 class Proxy:
-    """Listens on 127.0.0.1 and passes on to a unix socket, or to another port."""
+    """Proxy from a port of 127.0.0.1 to a unix socket or another port."""
 
     def __init__(self, place: str | int) -> None:
         self._place = place
@@ -35,12 +35,12 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> int:
-        """The port."""
+        """Start listening and return the port."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Cut everything."""
+        """Close every connection."""
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -52,7 +52,7 @@ class Proxy:
         await self._server.wait_closed()
 
     async def become(self, fault: Fault) -> None:
-        """Misbehave so from now on."""
+        """Apply this fault from now on."""
         async with self._changed:
             self._fault = fault
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""Programs of another project, stopped as a hung machine stops them, and continued."""
+"""Processes of services stopped with SIGSTOP, as by a hung machine, and continued."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it, parents first."""
+    """Return a process and its descendants, parents first."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -22,7 +22,7 @@ def family(pid: int) -> list[int]:
 
 
 def stop(pid: int) -> list[int]:
-    """Stop a process and its descendants; those that appear meanwhile too. Returns whom to continue."""
+    """Stop a process and its descendants, including new ones; return those to continue."""
     stopped: list[int] = []
     while new := [one for one in family(pid) if one not in stopped]:
         for one in new:
@@ -33,7 +33,7 @@ def stop(pid: int) -> list[int]:
 
 
 def go_on(stopped: list[int]) -> None:
-    """Continue what `stop` stopped."""
+    """Continue the processes that `stop` stopped."""
     for one in stopped:
         with suppress(ProcessLookupError):
             os.kill(one, signal.SIGCONT)
@@ -41,7 +41,7 @@ def go_on(stopped: list[int]) -> None:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """Stop a process and its descendants for the length of the block."""
+    """Stop a process and its descendants until the block ends."""
     stopped = stop(pid)
     try:
         yield

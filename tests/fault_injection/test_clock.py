@@ -1,4 +1,4 @@
-"""The database's clock is set forward or back while work is under way: it costs no attempt and no work waits for it."""
+"""The database's clock jumps during work: no attempt is used up and no work waits for it."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ GROUP BY c.table_name"""
 
 
 async def set_clock(database: Database, hours: int) -> None:
-    """As if the clock had been set: whatever was noted before is as much further away."""
+    """Shift all stored times, which has the same effect as setting the clock."""
     async with database.transaction() as connection:
         await connection.execute("SET LOCAL deadlock_timeout = '10ms'")
         for table in await (await connection.execute(_TIMES, [f"{-hours} hours"])).fetchall():

@@ -1,4 +1,4 @@
-"""What clients hear of a PostgreSQL that is frozen, and that nothing accepted is touched by it."""
+"""A frozen PostgreSQL: clients get responses, and accepted batches are unaffected."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ SHORT = Deadlines(pool=0.3, answer=0.5, statement=0.4, lock=0.3, commit=1.0, sto
 
 
 async def answered(client: Client, number: int) -> None:
-    """A post and a read end soon, with when to come again."""
+    """Check that a post and a read end soon, with Retry-After."""
     begun = monotonic()
     post, read = await asyncio.gather(
         client.post(catalogue(2 + number), "delta"),

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is frozen, not gone: every call ends by a deadline of ours, and the pool is whole again after."""
+"""A frozen PostgreSQL: every call ends by a client-side deadline, and the pool recovers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -50,7 +50,7 @@ async def copied(database: Database, freeze: asyncio.Event) -> None:
 
 
 async def cancelled(database: Database, freeze: asyncio.Event) -> None:
-    """As by a client that hangs up, or by a limit of the caller's own."""
+    """Cancel a call, as a disconnecting client or the caller's own timeout does."""
     async with database.transaction() as connection:
         freeze.set()
         with pytest.raises(TimeoutError):
@@ -88,13 +88,13 @@ async def test_whatever_waits_for_a_frozen_postgresql_ends_by_our_deadline(
 
 
 async def holding(database: Database) -> None:
-    """Two at once need both connections of the pool."""
+    """Hold both connections of the pool."""
     async with database.transaction() as connection:
         await connection.execute("SELECT pg_sleep(0.05)")
 
 
 class Frozen(asyncio.Event):
-    """Freezes the server as soon as it is set."""
+    """Event that freezes the server when it is set."""
 
     def __init__(self, pid: int) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ async def test_a_busy_pool_is_no_failure_of_postgresql(database_url: str) -> Non
 
 
 async def test_a_session_that_was_idle_for_too_long_is_transient(database_url: str) -> None:
-    """As a server finds that goes on after it was frozen for longer than that limit."""
+    """Cover a server that thaws after its own idle limit has passed."""
     database = Database(database_url, size=1)
     await database.open()
     with pytest.raises(Transient):

@@ -1,4 +1,4 @@
-"""A disk or an S3 that hangs: who waits for it is answered soon, nobody else waits, and it heals by itself."""
+"""A hung disk or S3: its callers get a response soon, others do not wait, and it recovers by itself."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ _LARGE = json.dumps(catalogue(3000)).encode()  # too large to ride in a row
 
 @contextmanager
 def hung_disk() -> Iterator[None]:
-    """Whatever is to be flushed to the disk waits for the end of the block."""
+    """Block every flush to disk until the block ends."""
     released, fsync = threading.Event(), os.fsync
 
     def hang(descriptor: int) -> None:
@@ -61,7 +61,7 @@ async def names(storage: Storage) -> list[str]:
 
 
 async def answered_while_hung(client: Client) -> None:
-    """Large posts get 503 soon, small ones 202, and health says what it is."""
+    """Check that large posts get 503 soon, small ones 202, and that health names storage."""
     for _ in range(2):
         begun = monotonic()
         refused = await client.post(_LARGE)

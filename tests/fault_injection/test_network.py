@@ -1,4 +1,4 @@
-"""Broken networks and disks cost time, never work: no attempt is used up, nothing is lost, all mends itself."""
+"""Faulty networks and disks cost time, not work: no attempt is used up, nothing is lost, the hub recovers."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ _SECONDS = 300.0 if os.environ.get("IHUB_LONG") else 20.0  # of a blackhole
 async def behind(
     database_url: str, folder: Path, deadlines: Deadlines | None = None
 ) -> AsyncIterator[tuple[Client, Proxy]]:
-    """A hub whose way to PostgreSQL leads through the proxy."""
+    """Yield a hub that reaches PostgreSQL through the proxy."""
     host = parse_qs(urlsplit(database_url).query)["host"][0]
     proxy = Proxy(f"{host}/.s.PGSQL.5432")
     port = await proxy.start()
@@ -73,7 +73,7 @@ async def test_a_broken_way_to_postgresql_uses_up_no_attempt_and_mends_itself(
 
 
 async def _finished(client: Client, batch_id: str) -> dict[str, Any]:
-    """As a client that tries again while the hub says 503."""
+    """Wait until the batch is final, with retries while the hub answers 503."""
     while True:
         answer = await client.http.get(f"/v1/batches/{batch_id}", headers={"X-Api-Key": client.key})
         if answer.status_code == 200 and answer.json()["finished_at"]:

@@ -1,4 +1,4 @@
-"""Bytes that were something sensible once."""
+"""Mutations of valid bodies."""
 
 import gzip
 import random
@@ -36,7 +36,7 @@ _TOKENS = [
 
 
 def mutated(draw: random.Random, body: bytes) -> bytes:
-    """The body with a few bytes or tokens changed, cut, repeated or put in."""
+    """Return the body with some bytes or tokens changed, cut, repeated or inserted."""
     for _ in range(draw.choice((0, 1, 1, 2, 3, 8))):
         place = draw.randint(0, len(body))
         kind = draw.randrange(5)
@@ -54,7 +54,7 @@ def mutated(draw: random.Random, body: bytes) -> bytes:
 
 
 def encoded(draw: random.Random, body: bytes) -> tuple[str, bytes]:
-    """A Content-Encoding and the body under it, or under another, or half of it."""
+    """Return a Content-Encoding and the body under it, under another, or truncated."""
     name = draw.choice(("", "", "gzip", "zstd"))
     made = {"": body, "gzip": gzip.compress(body, 1), "zstd": zstandard.compress(body, 1)}
     sent = made[name if draw.random() < 0.8 else draw.choice(("", "gzip", "zstd"))]

@@ -1,4 +1,4 @@
-"""Whatever is sent to the ingest route, as HTTP or as what resembles it: no 500, no hang, no growth of memory."""
+"""Fuzzing of the ingest route: no 500, no hang, no memory growth, for HTTP and near-HTTP input."""
 
 import os
 import random
@@ -41,7 +41,7 @@ _HEADERS = {
 
 @pytest.fixture(scope="module")
 def api(hub: Installation) -> Iterator[Installation]:
-    """A hub without limits on who posts how often."""
+    """Yield an API without rate limits."""
     hub.stop()
     hub.settings |= {"RATE_LIMIT": "off", "FAILED_KEY_LIMIT": "off", "MAX_PAYLOAD_SIZE": "1MB", "BODY_PATIENCE": "2"}
     hub.start()
@@ -49,7 +49,7 @@ def api(hub: Installation) -> Iterator[Installation]:
 
 
 def _kilobytes(api: Installation) -> int:
-    """What the API's process holds."""
+    """Return the memory of the API's process."""
     for pid in api.members():
         if b"\0api" in Path(f"/proc/{pid}/cmdline").read_bytes():
             status = Path(f"/proc/{pid}/status").read_text()
@@ -73,7 +73,7 @@ def _structured(draw: random.Random, api: Installation) -> int:
 
 
 def _raw(draw: random.Random, api: Installation) -> int:
-    """A request written by hand and then mutated; 0 when the hub hung up without an answer, as it may."""
+    """Send a mutated raw request; return 0 if the hub closed the connection without a response, as it may."""
     lines = [f"POST {PATH} HTTP/1.1", "Host: x", f"X-Api-Key: {api.key}", "X-Inova-Load-Type: delta"]
     for name in draw.sample(list(_HEADERS), draw.randint(0, 4)):
         lines.append(f"{name}: {draw.choice(_HEADERS[name])}")

@@ -1,4 +1,4 @@
-"""Whatever a body is, cutting and reading its records ends, in bounded memory, with records, faults or one refusal."""
+"""Fuzzing of the split: any body ends in bounded memory, with records, issues or one error."""
 
 import os
 import random
@@ -20,7 +20,7 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 
 
 def _split(draw: random.Random) -> int:
-    """Cut one mutated body in blocks and read its records: how many there were."""
+    """Split one mutated body in blocks and read its records; return their number."""
     encoding, body = encoded(draw, mutated(draw, draw.choice(SEEDS) * draw.choice((1, 1, 3))))
     cutter = create_reader(draw.choice(("application/json", "application/x-ndjson")), 4096)
     inflater, runs = create_inflater(encoding), list[RawRecords]()

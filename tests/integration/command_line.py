@@ -1,4 +1,4 @@
-"""Verbs of the command line against the hub of this process: the real verbs, requests and answers, without a port."""
+"""Commands of the command line against the hub of this process, without a port."""
 
 import asyncio
 import io
@@ -17,7 +17,7 @@ from tests.integration.conftest import ADMIN, Client
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a verb printed, and its exit code."""
+    """Output and exit code of a command."""
 
     code: int
     out: str
@@ -29,7 +29,7 @@ class Shown:
 
 
 class _Bridge(httpx.BaseTransport):
-    """Requests of a verb, which runs in a thread, to the application of the test's loop."""
+    """Transport from a command, which runs in a thread, to the application in the test's event loop."""
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._client, self._loop = client, loop
@@ -48,7 +48,7 @@ class _Bridge(httpx.BaseTransport):
 
 @dataclass
 class CommandLine:
-    """Run verbs as in a terminal of so many columns, or, by default, into a pipe."""
+    """Runs commands as in a terminal of `columns` columns or, by default, in a pipe."""
 
     client: Client
     monkeypatch: pytest.MonkeyPatch
@@ -75,12 +75,12 @@ class CommandLine:
 
 @pytest.fixture
 def verb(client: Client, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
-    """A command line whose hub is the client's."""
+    """Return a command line whose hub is the client's."""
     return CommandLine(client, monkeypatch)
 
 
 def listing_verbs() -> set[str]:
-    """Every verb that prints a table: those with an option for all columns."""
+    """Return every command that prints a table: those with an option for all columns."""
     return {name for name, options in _verbs(typer.main.get_command(command_line.app)) if "wide" in options}
 
 

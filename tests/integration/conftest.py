@@ -1,4 +1,4 @@
-"""A hub in this process: the real steps over a real PostgreSQL, and a client of its API."""
+"""Hub in this process: the real steps on a real PostgreSQL, and a client of its API."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ PATH = "/v1/inovafarma/products"
 
 @dataclass
 class Client:
-    """An integrator: posts with the key of one pharmacy and waits for batches."""
+    """Integrator that posts with the key of one pharmacy and waits for batches."""
 
     http: httpx.AsyncClient
     hub: Hub
@@ -84,7 +84,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 async def running(
     settings: Settings, steps: list[str], deadlines: Deadlines | None = None, dialect: Dialect | None = None
 ) -> AsyncIterator[Client]:
-    """An API and a loop for each of `steps`, in their roles, and a client without a key; its `hub` may do all."""
+    """Run an API and a loop per step in their roles; yield a client without a key, whose `hub` may do all."""
     stop = asyncio.Event()
     async with (
         open_hub(settings) as hub,
@@ -108,7 +108,7 @@ async def running(
 
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[Client]:
-    """A hub with every step, and a client with the key of one pharmacy."""
+    """Yield a client with the key of one pharmacy, on a hub with every step."""
     async with running(settings, list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client

@@ -1,4 +1,4 @@
-"""The API of a test's hub behind its real server: a socket on loopback, for what only the wire shows."""
+"""API of a test's hub behind its real server on a loopback socket, for tests of the wire."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ _PATIENCE = 20.0  # seconds
 
 @asynccontextmanager
 async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> AsyncIterator[int]:
-    """The port where the app is served until the block ends; `send_buffer` bounds the kernel's bytes a connection."""
+    """Serve the app until the block ends and yield the port; `send_buffer` bounds the kernel's bytes per connection."""
     server = build_server(settings, SecurityHeaders(app, tls=False), 0, None)
     with socket.create_server(("127.0.0.1", 0)) as place:
         if send_buffer:
@@ -31,7 +31,7 @@ async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> Async
 
 @dataclass
 class Answer:
-    """One answer of a connection."""
+    """One response of a connection."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Wire:
-    """A connection on which bytes are written as they are."""
+    """Connection on which raw bytes are written."""
 
     def __init__(self, port: int, receive_buffer: int = 0) -> None:
         self._port = port
@@ -59,7 +59,7 @@ class Wire:
         self._writer.close()
 
     async def send(self, *packets: bytes) -> None:
-        """Write each packet on its own: the server has seen one before the next leaves."""
+        """Send each packet separately; the server reads one before the next is sent."""
         for number, packet in enumerate(packets):
             if number:
                 await asyncio.sleep(0.05)
@@ -67,13 +67,13 @@ class Wire:
             await self._writer.drain()
 
     async def write(self, data: bytes) -> None:
-        """Write bytes; the server may see them together with others."""
+        """Write bytes; the server may read them together with others."""
         self._writer.write(data)
         await self._writer.drain()
         await asyncio.sleep(0)
 
     async def answer(self, method: str = "") -> Answer:
-        """Read the next answer; of `HEAD` there is no body to read."""
+        """Read the next response; one to `HEAD` has no body."""
         async with asyncio.timeout(_PATIENCE):
             lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
@@ -81,6 +81,6 @@ class Wire:
             return Answer(int(lines[0].split()[1]), headers, await self._reader.readexactly(length))
 
     async def ended(self) -> bytes:
-        """Whatever else comes until the server closes the connection."""
+        """Read until the server closes the connection."""
         async with asyncio.timeout(_PATIENCE):
             return await self._reader.read()

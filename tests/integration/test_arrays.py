@@ -1,4 +1,4 @@
-"""Numbers as one parameter arrive as they are."""
+"""Arrays of numbers as one binary parameter."""
 
 from array import array
 

@@ -1,4 +1,4 @@
-"""The audit log: each act of an operator, with what was so before and after, and how it ended."""
+"""Audit log: each operator action with the state before and after, and its outcome."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""While too much waits posts are refused with when to come again; nothing accepted is touched, and it mends itself."""
+"""Admission control: over its bound the hub refuses posts with Retry-After, then recovers by itself."""
 
 import asyncio
 import re
@@ -21,7 +21,7 @@ async def _backlog(client: Client) -> dict[str, int]:
 
 @pytest.fixture
 async def idle(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that takes posts and works on none, for 1000 records a pharmacy and 1500 in all."""
+    """Yield a hub without workers, with bounds of 1000 records per pharmacy and 1500 in all."""
     bounds = {"max_backlog_per_pharmacy": 1000, "max_backlog": 1500}
     async with running(settings.model_copy(update=bounds), []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

@@ -1,4 +1,4 @@
-"""The log tells a batch's life, each refusal, and what operators did, all found by their trace or batch id."""
+"""Log lines of batches, refusals and operator actions, found by trace or batch id."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ from tests.integration.test_flow import catalogue, product
 
 @pytest.fixture
 def lines() -> Iterator[list[Any]]:
-    """What was logged, from now on."""
+    """Return the lines that are logged from now on."""
     with capture_logs() as found:
         yield found
 
 
 def _of(lines: list[Any], trace: str) -> list[Any]:
-    """`grep` a trace id, as docs/howto/monitoring.md says."""
+    """Return the lines of a trace id, as `grep` in docs/howto/monitoring.md does."""
     return [line for line in lines if trace in str(line)]
 
 

@@ -1,4 +1,4 @@
-"""Bodies that cost more than they are worth are refused on their way in; honest ones never notice."""
+"""Bodies that cost more than they are worth are refused during the upload; honest ones are unaffected."""
 
 import gzip
 import zlib
@@ -16,7 +16,7 @@ _RECORD = b'{"PRODUCTID":1,"TITLE":"A","DESCRIPTION":"%s"}'
 
 @pytest.fixture
 async def door(settings: Settings) -> AsyncIterator[Client]:
-    """An API alone, with short patience and 8 MB a body."""
+    """Yield an API without workers, with a short body timeout and 8 MB per body."""
     bounds = {"max_payload_size": 8 << 20, "body_patience": 0.3, "max_inflation": 50}
     async with running(settings.model_copy(update=bounds), []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

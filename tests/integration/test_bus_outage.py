@@ -1,4 +1,4 @@
-"""With the bus away posts are taken all the same: acceptance is the commit. Work pauses, and goes on by itself."""
+"""Bus outage: posts succeed, since acceptance is the commit; work pauses and resumes by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator

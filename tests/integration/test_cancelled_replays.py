@@ -1,4 +1,4 @@
-"""What a cancelled replay did not apply waits for a person again; what cannot come out right is refused at once."""
+"""A cancelled replay returns its dead letters to the open ones; a replay that cannot succeed is refused."""
 
 import gzip
 import json

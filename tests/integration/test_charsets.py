@@ -1,4 +1,4 @@
-"""Bodies in a declared charset are applied as UTF-8; others that are no UTF-8 are refused at the door."""
+"""Bodies in a declared charset are applied as UTF-8; undeclared ones in other charsets are refused."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""What a split keeps and what reading its chunks costs, whatever the body is."""
+"""Chunks of a split, and the cost of reading them, for any body."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ _CLAIM |= {"encoding": "", "body": None, "location": "batches/x", "cnpj": "05927
 
 
 async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
-    """The sizes of the chunks of a body of many records, and the process's memory when all of it was read."""
+    """Split a body of many records; return the sizes of its chunks and the memory after reading all."""
 
     async def blocks() -> AsyncIterator[bytes]:
         yield b"["
@@ -107,7 +107,7 @@ def test_a_product_is_one_up_to_8_megabytes_and_its_neighbours_never_notice() ->
 
 
 def _rejections(records: list[Record]) -> list[str]:
-    """The rejection of each late chunk, repeats aside."""
+    """Return the rejection of each chunk of straddling products, without repeats."""
     spool = SpillPartitions(1, 1000)
     try:
         for record in records:

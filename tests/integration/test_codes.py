@@ -1,4 +1,4 @@
-"""Codes that ERPs send as numbers are found by their digits, and those stored otherwise come right."""
+"""Codes that ERPs send as numbers are found by their digits, and old ones are corrected."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Connections of clients that hold them for nothing, on the wire."""
+"""Idle connections and slow readers, on the wire."""
 
 import asyncio
 import json
@@ -115,7 +115,7 @@ async def test_requests_in_one_packet_are_answered_in_turn_wherever_it_is_cut(cl
 
 def test_connections_that_wait_are_accepted_many_in_a_turn_of_the_event_loop(settings: Settings) -> None:
     async def nothing(scope: object, receive: object, send: object) -> None:
-        """No request comes."""
+        """Wait without sending a request."""
 
     async def accepted() -> float:
         before = CONNECTIONS_OPEN.values.get((), [0.0])[0]

@@ -1,4 +1,4 @@
-"""Every route with every kind of key: another pharmacy's things are refused, and none shows that it exists."""
+"""Every route with every kind of key: other pharmacies' data are refused, and their existence is not revealed."""
 
 import re
 from typing import Any
@@ -34,7 +34,7 @@ def _routes(client: Client) -> list[tuple[str, str]]:
 
 
 async def _keys(client: Client) -> dict[str, str]:
-    """A key of each kind that is not for the pharmacy CNPJ."""
+    """Return a key of each kind that is not for the pharmacy CNPJ."""
     wanted: dict[str, Any] = {
         "another's": {"cnpjs": [OTHER]},
         "of several others": {"cnpjs": [OTHER, THIRD]},
@@ -45,7 +45,7 @@ async def _keys(client: Client) -> dict[str, str]:
 
 
 def _told(answer: Any) -> str:
-    """What an answer says, without what differs by chance."""
+    """Return the content of a response without its random parts."""
     return re.sub(r"[0-9a-f]{32}|[0-9a-f-]{36}", "", answer.text)
 
 

@@ -1,4 +1,4 @@
-"""Transactions, also those whose statements are not waited for one by one."""
+"""Transactions, also with pipelined statements."""
 
 import asyncio
 

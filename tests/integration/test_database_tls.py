@@ -1,6 +1,6 @@
-"""TLS on the way to PostgreSQL, by what DATABASE_URL says.
+"""TLS to PostgreSQL as DATABASE_URL configures it.
 
-The embedded server speaks no TLS: before it stands a gate of our own that ends TLS as PostgreSQL begins it.
+The embedded server has no TLS, so the tests put a proxy in front of it that ends TLS with PostgreSQL's handshake.
 """
 
 import asyncio

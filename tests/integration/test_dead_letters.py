@@ -1,4 +1,4 @@
-"""What cannot be done is given up after its attempts, kept, told with its stack, and counted by cause."""
+"""Chunks and messages that fail every attempt become dead letters with a stack trace, grouped by cause."""
 
 import asyncio
 from typing import Any
@@ -14,13 +14,13 @@ from tests.integration.test_flow import catalogue, product
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attempts follow each other without the pauses of a real outage."""
+    """Retry without the pauses of production."""
     monkeypatch.setattr(RetryPolicy, "decide", lambda self, attempts: 0.05 if attempts < self.attempts else None)
 
 
 @pytest.fixture
 def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Chunks with product 7 make the upsert fail, by a fault of its own."""
+    """Make the upsert of chunks with product 7 fail by the chunk's own fault."""
 
     async def failing(connection: Any, parts: Any, *more: Any) -> Any:
         if any(b'"PRODUCTID": 7,' in record for part in parts for record in part.records.to_object().records):

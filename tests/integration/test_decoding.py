@@ -1,4 +1,4 @@
-"""Encoded bodies: few at once, and decoded in slices that let other requests through."""
+"""Encoded bodies: limited in number, and decoded in slices between other requests."""
 
 import asyncio
 import gzip
@@ -33,7 +33,7 @@ async def _blocks(body: bytes) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
 async def test_others_run_between_the_slices_of_encoded_bodies(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of ten bodies one slice is decoded before all else that is ready has run."""
+    """Decode one slice of ten bodies before anything else that is ready runs."""
     slices, turns, done = 0, 0, False
     decode = Upload._decode
 

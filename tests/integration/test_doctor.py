@@ -1,4 +1,4 @@
-"""`doctor` contacts what the hub depends on, and tells what is wrong from what does not run."""
+"""`doctor` contacts every dependency and distinguishes faults from services that do not run."""
 
 import json
 import os
@@ -25,7 +25,7 @@ Findings = dict[str, tuple[str, str]]
 
 
 class _Doctor:
-    """The verb in this process."""
+    """The command in this process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
@@ -43,7 +43,7 @@ class _Doctor:
 
 @pytest.fixture
 def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[_Doctor]:
-    """A doctor of a folder and a port of its own."""
+    """Return a doctor for a folder and a port."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("INTEGRAHUB_DATA_DIR", str(tmp_path / "kept"))
     monkeypatch.setenv("INTEGRAHUB_PORT", str(_free_port()))
@@ -59,7 +59,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _answering(body: bytes | None) -> Iterator[int]:
-    """A server that answers each request with `body`, or never."""
+    """Run a server that answers each request with `body`, or never."""
 
     def serve() -> None:
         with suppress(OSError):

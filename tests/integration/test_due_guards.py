@@ -1,4 +1,4 @@
-"""What retention finds old enough to go: nothing that is younger, removed already, or needed still."""
+"""Retention selects only rows that are old enough, not yet removed and no longer needed."""
 
 from dataclasses import dataclass
 from typing import Any, LiteralString, cast
@@ -28,7 +28,7 @@ SETTLED = "UPDATE dead_letters SET settled_at = now() - interval '40 days'"
 
 
 def letter(batch: str = "batch", location: str = "body") -> str:
-    """An open dead letter of a batch."""
+    """Create an open dead letter of a batch."""
     columns = (
         "batch_id, chunk, location, records, error_class, error_code, culprit, message, stack, attempts, fingerprint"
     )
@@ -39,7 +39,7 @@ def letter(batch: str = "batch", location: str = "body") -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A statement that finds the batch, or its letter, after `ready` and one of `going`; after one of `staying` not."""
+    """A statement that finds the batch or its dead letter after `ready` and one of `going`, but not after one of `staying`."""
 
     block: str
     ready: str
@@ -126,7 +126,7 @@ CASES = (
 
 
 def _goes(connection: psycopg.Connection[Any], case: Case, state: str) -> bool:
-    """Return whether the statement finds the batch, or any letter, in this state."""
+    """Return True if the statement finds the batch or a dead letter in this state."""
     with connection.transaction(force_rollback=True), psycopg.ClientCursor(connection) as cursor:
         for statement in (ROWS, case.ready, state):
             cursor.execute(cast(LiteralString, statement), GIVEN)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL against what really happens: kills on either side, leftovers, closed folders."""
+"""Embedded PostgreSQL in real situations: kills on either side, leftovers, inaccessible folders."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ asyncio.run(main())
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
-    """An engine on a new folder, stopped afterwards."""
+    """Yield an engine on a new folder; stop it at the end."""
     made = EmbeddedPostgres(tmp_path / "postgres")
     try:
         yield made
@@ -42,7 +42,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 
 def ask(url: str, statement: str) -> object:
-    """Run a statement; the first value of its first row, if it gives any."""
+    """Run a statement and return the first value of its first row, if any."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         row = cursor.fetchone() if cursor.description else None
@@ -50,14 +50,14 @@ def ask(url: str, statement: str) -> object:
 
 
 async def until(happened: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for something the kernel or another process does."""
+    """Wait for a change by the kernel or another process."""
     async with asyncio.timeout(seconds):
         while not happened():
             await asyncio.sleep(0.005)
 
 
 def gone(pid: int) -> bool:
-    """Whether no process, or only one already dead, has this id."""
+    """Return True if no live process has this id."""
     with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         os.kill(pid, 0)
         return sys.platform == "linux" and " Z " in Path(f"/proc/{pid}/stat").read_text()
@@ -65,17 +65,17 @@ def gone(pid: int) -> bool:
 
 
 def parent_on(folder: Path, script: str = _PARENT) -> "subprocess.Popen[str]":
-    """Another process that runs an engine on the folder and says its URL and the server's process id."""
+    """Run another process with an engine on the folder; yield its URL and the server's process id."""
     return subprocess.Popen([sys.executable, "-c", script, str(folder)], stdout=subprocess.PIPE, text=True)
 
 
 def unrelated_program(owner: int) -> "subprocess.Popen[bytes]":
-    """A live program of the server's user that has nothing to do with it."""
+    """Run an unrelated program under the server's user."""
     return subprocess.Popen(["sleep", "60"], cwd="/", user=owner if os.geteuid() == 0 else None)
 
 
 async def kill_server(engine: EmbeddedPostgres) -> None:
-    """Kill the server without a word and wait until the engine has seen it."""
+    """Kill the server and wait until the engine notices."""
     assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
     await asyncio.wait_for(engine.wait(), 10)

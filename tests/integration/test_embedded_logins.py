@@ -1,4 +1,4 @@
-"""Who gets into the embedded PostgreSQL: who has a password of its own, and nobody else of the machine."""
+"""Access to the embedded PostgreSQL: only logins with their own password, no other account."""
 
 import asyncio
 import contextlib

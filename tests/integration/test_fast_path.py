@@ -1,4 +1,4 @@
-"""Small DELTAs are settled together, in order, and as if each had gone the long way."""
+"""Fast path: small DELTAs applied together have the same result as on the normal path."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from tests.integration.test_flow import catalogue, product
 
 @pytest.fixture
 async def splitting(settings: Settings) -> AsyncIterator[Client]:
-    """A hub in which only the split step runs."""
+    """Yield a hub that runs only the split step."""
     async with running(settings, ["split"]) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client

@@ -1,4 +1,4 @@
-"""A batch from its post to its end, over a real PostgreSQL."""
+"""A batch from its post to its final status, on a real PostgreSQL."""
 
 import asyncio
 import gzip
@@ -268,7 +268,7 @@ async def test_batches_of_one_pharmacy_take_turns_in_the_order_received(client: 
 
 
 async def _pass_minutes(client: Client, minutes: int) -> None:
-    """Everything received so far was received that much earlier."""
+    """Shift the receipt of all batches into the past."""
     async with client.hub.database.transaction() as connection:
         await connection.execute(
             "UPDATE batches SET received_at = received_at - make_interval(mins => %(m)s),"

@@ -1,4 +1,4 @@
-"""Posts share commits: a turn that is held delays its own pharmacy's posts alone, and what waits has a bound."""
+"""Group commit: a locked turn delays only posts of its own pharmacy, and waiting posts are bounded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ _OTHER = "33000167000101"
 
 @pytest.fixture
 async def idle(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that takes posts and works on none; two pharmacies are known to it."""
+    """Yield a hub without workers and with two pharmacies."""
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         await client.post([product(1)], "delta")
@@ -31,7 +31,7 @@ async def idle(settings: Settings) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def holding_turn(client: Client, cnpj: str = CNPJ) -> AsyncIterator[None]:
-    """The turn of a pharmacy is another's, as while one of its batches ends."""
+    """Hold the lock of a pharmacy's turn, as the end of a batch does."""
     asked = "SELECT FROM pharmacy_turns WHERE pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %s) FOR UPDATE"
     async with client.hub.database.transaction() as connection:
         assert (await connection.execute(asked, [cnpj])).rowcount == 1
@@ -98,7 +98,7 @@ async def test_what_waits_for_a_commit_is_bounded_by_pharmacy_and_in_all(idle: C
 async def test_the_end_of_a_full_counts_before_it_takes_the_turn(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counting a large catalogue takes long: meanwhile the pharmacy's own posts are answered."""
+    """Check that posts of the pharmacy succeed while its large catalogue is counted."""
     await client.load(catalogue(100))
     counting, counted = asyncio.Event(), asyncio.Event()
     count = operations.count_candidates

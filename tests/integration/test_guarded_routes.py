@@ -1,4 +1,4 @@
-"""Every route but the catalogue's: the key first, then a body of 64 kB at most that must keep coming."""
+"""Routes other than ingest: authentication first, then a body of at most 64 kB without pauses."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ _BLOCK = b"[" + b"{}," * 5000
 
 @pytest.fixture
 async def door(settings: Settings) -> AsyncIterator[Client]:
-    """An API alone, with short patience."""
+    """Yield an API without workers and with a short body timeout."""
     async with running(settings.model_copy(update={"body_patience": 0.3}), []) as client:
         yield client
 
 
 @dataclass
 class Body:
-    """A body of 10 MB in blocks, which counts what the hub takes of it; `silent` stops after the first."""
+    """Body of 10 MB in blocks that counts the bytes read; `silent` stops after the first block."""
 
     silent: bool = False
     taken: int = field(default=0)

@@ -1,4 +1,4 @@
-"""Health: asked by anybody, so one look serves all who ask at once."""
+"""Health: concurrent requests share one check."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Hostile records are each rejected with their code or stored exactly; their neighbours never notice."""
+"""Hostile records are rejected with their code or stored exactly; other records are unaffected."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What the hub itself could not do is told as the hub's fault: kept, to be applied later, nothing to be sent again."""
+"""Defects of the hub are reported as such; the records are kept and clients need not post again."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How long the server keeps a connection that carries no request."""
+"""Keep-alive time of idle connections."""
 
 import asyncio
 from collections.abc import AsyncIterator

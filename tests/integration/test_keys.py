@@ -1,4 +1,4 @@
-"""Keys over the real tables: whose they are, how they end, and that none is ever taken over."""
+"""API keys in the real tables: owner, expiry, and no takeover."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""One rule of language in every answer: what Accept-Language asks for, named in Content-Language."""
+"""Language of every response: chosen by Accept-Language, named in Content-Language."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Limits shared by all processes: exact together, told in headers, out of the way when they cannot count."""
+"""Rate limits shared by all processes: exact together, shown in headers, and open if the counter fails."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ _HOURLY = "5/hour"
 
 @pytest.fixture
 async def limited(settings: Settings) -> AsyncIterator[Client]:
-    """An API with 5 posts an hour, and no workers."""
+    """Yield an API with 5 posts per hour and no workers."""
     bounds = {"rate_limit": _HOURLY, "failed_key_limit": "5/hour"}
     async with running(settings.model_copy(update=bounds), []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

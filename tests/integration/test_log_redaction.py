@@ -1,4 +1,4 @@
-"""No key or secret shows where it should not; nobody chooses the address it is counted by."""
+"""Keys and secrets appear in no output, and no client can choose the address that limits count."""
 
 import io
 
@@ -43,7 +43,7 @@ async def test_no_secret_shows_in_settings_logs_or_errors(client: Client, capsys
 
 
 async def _address(settings: Settings, peer: str) -> str:
-    """The client's address as the application sees it behind what the server puts around it."""
+    """Return the client's address as the application sees it behind the server's middleware."""
     seen = []
 
     async def app(scope: object, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""HEAD wherever GET is, `Allow` on every 405 and OPTIONS, and addresses that keep to the scheme of the client."""
+"""HEAD wherever GET is, `Allow` on every 405 and OPTIONS, and links that keep the client's scheme."""
 
 import re
 from collections.abc import AsyncIterator

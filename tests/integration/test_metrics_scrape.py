@@ -19,7 +19,7 @@ _LATER = {"integrahub_workers_active", "integrahub_workers_max", "integrahub_wor
 
 
 async def _metrics(client: Client) -> dict[str, float]:
-    """Sample with its label values -> value."""
+    """Return the samples: name with labels to value."""
     text = (await client.http.get("/metrics")).text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {" ".join([s.name, *s.labels.values()]): s.value for s in samples}

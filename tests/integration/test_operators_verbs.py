@@ -1,4 +1,4 @@
-"""What an operator is led to when paged: the held batch, the silent pharmacy, the open letter."""
+"""Commands for alerts: held batches, silent pharmacies, open dead letters."""
 
 import asyncio
 import json

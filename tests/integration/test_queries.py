@@ -1,4 +1,4 @@
-"""GET /v1/products and the listings: every filter, sort and cursor over real rows; hostile values are refused."""
+"""GET /v1/products and listings: every filter, sort and cursor on real rows; hostile values are refused."""
 
 import base64
 from typing import Any

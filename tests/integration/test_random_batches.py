@@ -1,4 +1,4 @@
-"""Batches of thousands of records, posted without waiting, equal the sequential model, counters included."""
+"""Batches of thousands of records, posted without waiting, equal the sequential model with all counters."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ _AT_ONCE = 8  # pharmacies
 
 @pytest.fixture
 async def hub(database_url: str, tmp_path: Path) -> AsyncIterator[Client]:
-    """A hub with chunks of the default size, two splits and two upserts."""
+    """Yield a hub with chunks of the default size, two split and two upsert workers."""
     settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
     async with running(settings, ["split", "split", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
@@ -54,7 +54,7 @@ async def test_random_batches_of_hundreds_of_records_equal_the_sequential_model(
 
 
 async def _pharmacy(hub: Client, number: int, seed: int) -> list[Load]:
-    """Post a pharmacy's batches without waiting, compare when the last is final."""
+    """Post the batches of a pharmacy without waiting; compare when the last one is final."""
     draw, cnpj = random.Random(f"{seed}/{number}"), cnpj_of(number)
     key = (await hub.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
     known = Comparison(rows_of(hub), cnpj, hub.hub.settings.data_dir / "objects")
@@ -68,7 +68,7 @@ async def _pharmacy(hub: Client, number: int, seed: int) -> list[Load]:
 
 
 async def _post(hub: Client, key: str, load: Load) -> str:
-    """The batch's id. As clients do, post again when a busy machine holds the pharmacy's turn for long."""
+    """Post and return the batch id; retry, as clients do, while the pharmacy's turn is locked."""
     body, headers = body_of(load.records, load.form)
     for _ in range(20):
         answer = await hub.post(body, load.kind, **headers | {"X-Api-Key": key})

@@ -1,4 +1,4 @@
-"""Reads of one pharmacy: bounded for each key, ended with their client, and never in the way of others' posts."""
+"""Limits on reads per key; they end with their client and do not delay posts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ async def reader(bounded: Settings) -> AsyncIterator[Client]:
 
 @asynccontextmanager
 async def _locked_products(client: Client) -> AsyncIterator[None]:
-    """While it lasts every read of products waits, as a search does that takes minutes."""
+    """Block every read of products, as a search of minutes would."""
     async with client.hub.database.transaction() as connection:
         await connection.execute("LOCK TABLE products IN ACCESS EXCLUSIVE MODE")
         yield
@@ -124,7 +124,7 @@ async def test_a_text_searched_for_has_100_characters_at_most(reader: Client, na
 async def test_a_search_takes_one_core_and_its_own_pharmacys_rows_from_an_index(
     reader: Client, bounded: Settings
 ) -> None:
-    """Under row security, as the API's role: `LIKE` may not be looked up in an index there, the pharmacy may."""
+    """Check the plan under row security: the pharmacy may use an index, `LIKE` may not."""
     async with reader.hub.database.transaction() as connection:
         await connection.execute(
             "INSERT INTO pharmacies (cnpj, name) SELECT g::text, 'x' FROM generate_series(1, 20) g"

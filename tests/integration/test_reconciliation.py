@@ -1,4 +1,4 @@
-"""Nothing vanishes unnoticed: counts made apart are compared, and /metrics tells what they do not agree on."""
+"""Reconciliation: independent counts are compared, and /metrics shows their differences."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A product repeated anywhere in a chunk is one product, however the chunk's records are read."""
+"""A product repeated in a chunk is one product, in every way of reading the records."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Chunks of the default size: they are read in several parts."""
+    """Return settings with chunks of the default size, which are read in several parts."""
     return settings.model_copy(update={"chunk_size": Settings.model_fields["chunk_size"].default})
 
 
@@ -67,7 +67,7 @@ async def test_neighbouring_promotions_at_the_border_of_a_part_are_all_kept(clie
 
 
 def _before(body: bytes, start: int) -> int:
-    """The product whose record ends before `start`."""
+    """Return the product whose record ends before `start`."""
     begin = body.rfind(b"{", 0, start - 1)
     return int(json.loads(body[begin : start - 1])["PRODUCTID"])
 
@@ -114,7 +114,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
 
 @pytest.fixture
 async def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
-    """A hub with chunks of 10 records, in which a product of more than 20 records is no product."""
+    """Yield a hub with chunks of 10 records that rejects a product with more than 20 records."""
     monkeypatch.setattr("integrahub.storage.spill.REPEATS", 20)
     async with running(settings.model_copy(update={"chunk_size": 10}), list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]

@@ -1,4 +1,4 @@
-"""Replays: a batch or its dead chunks applied again in the place they had."""
+"""Replays of a batch or its dead chunks at their original position."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ def catalogue(count: int, **changes: Any) -> list[dict[str, Any]]:
 
 
 async def replay(client: Client, batch: dict[str, Any]) -> dict[str, Any]:
-    """The batch a replay became, once it is final."""
+    """Replay a batch and return the new one when it is final."""
     headers = {"X-Admin-Api-Key": ADMIN}
     answer = await client.http.post(f"/v1/batches/{batch['batch_id']}/replay", headers=headers)
     assert answer.status_code == 202, answer.text
@@ -42,7 +42,7 @@ async def refused(client: Client, path: str) -> dict[str, Any]:
 
 
 async def killing(client: Client, monkeypatch: pytest.MonkeyPatch, body: list[Any], load_type: str) -> dict[str, Any]:
-    """A load whose chunks that hold product 1 die: the merge itself fails for them."""
+    """Post a load whose chunks with product 1 fail in the merge."""
     merge = merging.merge_chunks
 
     async def failing(connection: Any, parts: Any, *rest: Any) -> Any:
@@ -186,7 +186,7 @@ async def test_a_replay_is_refused_while_it_could_undo_what_is_no_longer_known(c
 
 
 async def _cancelled(client: Client, body: list[Any], load_type: str) -> dict[str, Any]:
-    """A load that was cancelled before anything of it was known: its pharmacy's line was held up."""
+    """Post and cancel a load before its split, while the pharmacy's turn is held."""
     async with client.hub.database.transaction() as connection:
         await connection.execute("LOCK TABLE batch_chunks IN ACCESS EXCLUSIVE MODE")
         posted = dict((await client.post(body, load_type)).json())
@@ -202,7 +202,7 @@ async def _post(client: Client, path: str, body: Any) -> Any:
 
 
 async def _settled(client: Client, letter_id: int) -> dict[str, Any]:
-    """The batch that took a letter's records over, once it is final."""
+    """Return the batch that replayed the records of a dead letter, when it is final."""
     for _ in range(600):
         letter = await client.admin("GET", f"/v1/dead-letters/{letter_id}")
         if letter["settled_at"]:

@@ -1,4 +1,4 @@
-"""What is sent again: the same batch while it may still count, a new one when it did not, or says something else."""
+"""Repeated posts: the same batch while it may still count, otherwise a new one."""
 
 import json
 from typing import Any

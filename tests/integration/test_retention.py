@@ -1,4 +1,4 @@
-"""What is old goes, whatever the storage; what somebody may still need stays."""
+"""Retention removes old rows and objects from every storage, and keeps what is still needed."""
 
 import asyncio
 import gzip
@@ -42,7 +42,7 @@ async def _key(client: Client) -> str:
 
 
 async def _bury_by_crashes(client: Client) -> None:
-    """Every chunk's worker is gone for the fifth time."""
+    """Make every chunk lose its worker for the fifth time."""
     async with client.hub.database.transaction() as connection:
         await connection.execute(
             "UPDATE batch_chunks SET status = 'PROCESSING', claim_token = gen_random_uuid(), crashes = 4, "

@@ -1,4 +1,4 @@
-"""A record PostgreSQL itself refuses costs itself, not its chunk, and few statements more."""
+"""A row that PostgreSQL rejects costs only its record and few extra statements."""
 
 import math
 
@@ -12,7 +12,7 @@ from tests.integration.test_flow import catalogue, product
 
 
 async def _refuse(client: Client, title: str) -> None:
-    """From here on the table takes no product of this title."""
+    """Make the table reject products with this title."""
     statement = sql.SQL("ALTER TABLE products ADD CHECK (title <> {})").format(sql.Literal(title))
     async with client.hub.database.transaction() as connection:
         await connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Each `..._if_...` statement leaves rows alone where one of its conditions does not hold, whoever runs it."""
+"""Each `..._if_...` statement changes no row if one of its conditions does not hold."""
 
 from dataclasses import dataclass, field
 from typing import Any, LiteralString, cast
@@ -218,7 +218,7 @@ CASES = (
 
 
 def _found(connection: psycopg.Connection[Any], case: Case, *states: str) -> int:
-    """Return how many rows the statement finds where these states were brought about."""
+    """Return the number of rows that the statement finds in these states."""
     given = GIVEN | case.given
     with connection.transaction(force_rollback=True), psycopg.ClientCursor(connection) as cursor:
         cursor.execute(ROWS, given)

@@ -1,4 +1,4 @@
-"""A hub works on its own schema: not on another application's, nor on one that a newer version contracted."""
+"""A hub refuses the schema of another application, and one that a newer version contracted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ _NEWER = "INSERT INTO schema_migrations (name, kind) VALUES ('0099_future.sql', 
 
 @pytest.fixture
 def empty_url(postgres: Server) -> Iterator[str]:
-    """A database without a table."""
+    """Return the URL of a database without tables."""
     postgres.execute("CREATE DATABASE {}", "unowned")
     try:
         yield postgres.url_of("unowned")

@@ -1,4 +1,4 @@
-"""Sessions with PostgreSQL begin as the hub needs them, whatever the environment or the database's defaults say."""
+"""Sessions with PostgreSQL start with the hub's settings, whatever the environment or the database's defaults."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ _OURS = {
 def strange(
     request: pytest.FixtureRequest, postgres: Server, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """A database whose sessions would begin strangely by the environment, or by its own defaults."""
+    """Return a database with unusual session defaults."""
     if request.param == "the environment":
         for name, value in _SESSION_VARIABLES.items():
             monkeypatch.setenv(name, value)

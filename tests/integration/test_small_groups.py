@@ -1,4 +1,4 @@
-"""Groups of small DELTAs: what one of them lacks sends no more of the others the long way than it must."""
+"""Groups of the fast path: an unusual batch sends as few others as possible to the normal path."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,20 +20,20 @@ OTHER = "33000167000101"
 
 @pytest.fixture
 async def idle(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that takes posts and works on none."""
+    """Yield a hub without workers."""
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client
 
 
 async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
-    """Post DELTAs, with the key of a pharmacy: their batches."""
+    """Post DELTAs with the key of a pharmacy; return their batches."""
     headers = {"X-Api-Key": key or client.key}
     return [UUID((await client.post(body, "delta", **headers)).json()["batch_id"]) for body in bodies]
 
 
 async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
-    """Which of these batches the short way makes final, tried as one group."""
+    """Return which of these batches the fast path makes final as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
     small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits, decoder=client.hub.decoder)
     return list(await asyncio.gather(*map(small, wanted)))

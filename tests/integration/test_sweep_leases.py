@@ -1,4 +1,4 @@
-"""Sweep: an expired lease is a crash only where its worker could have renewed it."""
+"""Sweep counts an expired lease as a crash only if its worker could have renewed it."""
 
 from uuid import UUID, uuid4
 

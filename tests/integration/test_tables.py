@@ -1,4 +1,4 @@
-"""Tables of every listing verb are whole at 80 columns, at 170 and in a pipe; no client's text commands a terminal."""
+"""Tables of listing commands at 80 columns, at 170 and in a pipe; clients' text cannot control a terminal."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def test_every_listing_verb_is_tested_here() -> None:
 
 @pytest.fixture
 async def batch_id(client: Client) -> str:
-    """A batch with rejected records and a dead letter of a client's own words."""
+    """Create a batch with rejected records and a dead letter with text of a client."""
     await client.admin("PUT", "/admin/pharmacies/05927228000145", {"name": f"Farmácia {_EVIL}", "city": "São Luís" * 9})
     batch = await client.load([product(1), product(2) | {"PRICE": _EVIL}, product(3) | {"PRICE": "x" * 300}])
     await client.hub.bus.publish(CHUNKS_READY, [f"not json {_EVIL}".encode()])

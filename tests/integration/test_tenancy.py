@@ -1,4 +1,4 @@
-"""Tenancy in the database itself: table by table, as the roles the processes take."""
+"""Tenancy in the database, table by table, under the roles of the processes."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -27,7 +27,7 @@ RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE
 
 @pytest.fixture
 async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
-    """The API's way to a database in which two pharmacies have rows in every table."""
+    """Yield the API's connection to a database in which two pharmacies have rows in every table."""
     vendor = (await client.admin("POST", "/admin/keys", {"cnpjs": "all"}))["api_key"]
     for cnpj in (CNPJ, OTHER):
         posted = await client.post([record | {"CNPJ": cnpj} for record in RECORDS], **{"X-Api-Key": vendor})

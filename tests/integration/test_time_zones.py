@@ -1,4 +1,4 @@
-"""A batch is read in one time zone, its pharmacy's when it is split; another zone makes another record of it."""
+"""A batch is read in the time zone that its pharmacy has at the split."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""One form of time in every answer: UTC, milliseconds, `Z`."""
+"""Times in responses: UTC, milliseconds, `Z`."""
 
 import re
 from collections.abc import Iterator

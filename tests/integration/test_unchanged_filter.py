@@ -1,4 +1,4 @@
-"""What a FULL only repeats is settled while it is split; what differs, and nothing else, goes on to be applied."""
+"""Unchanged filter: the split completes unchanged records; only differing ones go to the upsert."""
 
 import asyncio
 import gzip
@@ -13,7 +13,7 @@ from tests.integration.test_flow import catalogue, product
 
 
 async def _chunks(client: Client, batch: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Status, records and unchanged products of each chunk, and whether an upsert worker ever took it."""
+    """Return status, records, unchanged products and worker of each chunk."""
     shown = "SELECT status, records, unchanged, worker_id IS NOT NULL AS taken FROM batch_chunks"
     async with client.hub.database.transaction() as connection:
         asked = await connection.execute(f"{shown} WHERE batch_id = %s ORDER BY number", [batch["batch_id"]])

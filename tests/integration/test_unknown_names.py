@@ -1,4 +1,4 @@
-"""Names that a route does not know: ignored and named where older clients may send them, refused elsewhere."""
+"""Unknown parameters and members: ignored and listed for older clients, refused elsewhere."""
 
 from collections.abc import AsyncIterator
 from typing import Any

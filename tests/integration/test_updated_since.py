@@ -1,4 +1,4 @@
-"""Polling by `updated_since`: asking again from the newest change seen gives every change, however commits fall."""
+"""Polling by `updated_since` misses no change, in whatever order transactions commit."""
 
 import asyncio
 from datetime import datetime
@@ -17,7 +17,7 @@ from tests.integration.test_flow import catalogue, product
 
 
 class Poller:
-    """A consumer that keeps the newest change it saw and asks from there."""
+    """Consumer that continues from the newest change it saw."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

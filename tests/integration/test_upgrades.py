@@ -1,4 +1,4 @@
-"""A client that offers another protocol is answered in HTTP/1.1, and its body is a body."""
+"""A client that offers another protocol gets HTTP/1.1, and its body is read as a body."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ OFFERS = ["h2c", "websocket", "TLS/1.0", "HTTP/2.0", "foo"]
 
 @pytest.fixture
 async def door(settings: Settings) -> AsyncIterator[Client]:
-    """An API alone, with a key."""
+    """Yield an API without workers, and a key."""
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client
@@ -162,7 +162,7 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 def _request(draw: random.Random) -> tuple[bytes, bytes]:
-    """A request, often with an offer, and what `_echo` answers to it."""
+    """Draw a request, often with an upgrade offer, and the expected response of `_echo`."""
     body = draw.randbytes(draw.choice((0, 1, 40, 5000))) if draw.random() < 0.5 else b"GET / HTTP/1.1\r\n\r\n"
     lines = [b"Host: hub", b"X-Api-Key: k"]
     if draw.random() < 0.7:

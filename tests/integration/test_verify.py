@@ -1,4 +1,4 @@
-"""Verify: the catalogue rebuilt from the stored bodies beside the table."""
+"""Verify: the catalogue rebuilt from stored bodies, compared with the table."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""What a client should look at though it was applied: in the report, and counted in the batch."""
+"""Warnings on applied records: in the report and in the batch's counters."""
 
 import json
 from typing import Any

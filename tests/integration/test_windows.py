@@ -1,4 +1,4 @@
-"""FULLs in parts: when a window closes, what it waits for, and what becomes of an end that is cancelled."""
+"""FULLs in parts: when the window closes, what it waits for, and cancelled closings."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _NO_SWEEP = [step for step in STEPS if step != "sweep"]
 
 @pytest.fixture
 async def unswept(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that closes no window by itself. 100 products are known; parts of a FULL are a minute apart at most."""
+    """Yield a hub whose windows close only on request, with 100 products and parts at most a minute apart."""
     async with running(settings, _NO_SWEEP) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         await client.load(catalogue(100))
@@ -36,14 +36,14 @@ async def close_windows(client: Client) -> list[NextWork]:
 
 
 async def run_operations(client: Client) -> None:
-    """The windows that are due close, and their operations are done."""
+    """Close the windows that are due and run their operations."""
     for turn in await close_windows(client):
         assert turn.finishing
         await client.hub.finish().finish(turn.finishing)
 
 
 async def _passed(client: Client, **time: float) -> None:
-    """What was received, and what is on its way, began that much earlier."""
+    """Shift receipts and uploads into the past."""
     moved = ("batches SET received_at = received_at - %(t)s, first_byte_at = first_byte_at - %(t)s",)
     async with client.hub.database.transaction() as connection:
         for change in (*moved, "full_uploads SET begun_at = begun_at - %(t)s"):
@@ -51,7 +51,7 @@ async def _passed(client: Client, **time: float) -> None:
 
 
 class SlowBody:
-    """A part that is being uploaded: its first half comes at once, the rest when it is released."""
+    """Upload of a part whose second half waits for the release."""
 
     def __init__(self, records: list[dict[str, Any]]) -> None:
         padded = [record | {"DESCRIPTION": "x" * 3000} for record in records]
@@ -66,7 +66,7 @@ class SlowBody:
 
 
 async def _begin(client: Client, slow: SlowBody) -> "asyncio.Task[Any]":
-    """Begin an upload; returns once the hub knows of it."""
+    """Start an upload and wait until the hub has registered it."""
     headers = {"X-Inova-Load-Type": "full", "X-Api-Key": client.key, "Content-Type": "application/json"}
     task = asyncio.create_task(client.http.post(PATH, content=slow, headers=headers))
     async with asyncio.timeout(20):
@@ -164,7 +164,7 @@ async def test_a_window_stays_open_while_a_part_is_not_finished(settings: Settin
 
 
 async def test_parts_are_told_by_the_gap_from_receipt_to_the_next_first_byte(unswept: Client) -> None:
-    """A part that took long to come is no new FULL; one whose first byte came late is."""
+    """Check that a slow upload is still a part, and that a late first byte starts a new FULL."""
     await unswept.load(catalogue(60))
     last = await unswept.load([product(number) for number in range(61, 96)])
     async with unswept.hub.database.transaction() as connection:

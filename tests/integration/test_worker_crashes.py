@@ -1,4 +1,4 @@
-"""What crashes its worker again and again ends as its own fault; what only stood beside it does not."""
+"""Work that repeatedly crashes its worker fails; other work of that worker does not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.integration.test_flow import catalogue, product
 
 @pytest.fixture
 async def idle(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that takes posts and works on none."""
+    """Yield a hub without workers."""
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client
@@ -32,7 +32,7 @@ async def _run(client: Client, statement: str, *values: Any) -> list[dict[str, A
 
 
 async def crash(client: Client, table: str = "batches") -> None:
-    """Whoever holds a claim falls silent, and its lease runs out."""
+    """Let the lease of every claim expire, as if its worker had died."""
     await _run(client, f"UPDATE {table} SET lease_until = now() - interval '1 second' WHERE claim_token IS NOT NULL")
 
 

@@ -1,4 +1,4 @@
-"""A worker that lost its work and goes on, unknowing, writes nothing; one that did its work has lost nothing."""
+"""A worker that lost its claim writes nothing; one that finished its work loses nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +23,7 @@ from tests.integration.test_worker_crashes import _run, crash
 
 
 class Held:
-    """The first call of a function waits until it is released; what came of it is kept."""
+    """First call of a function, delayed until its release; its result is stored."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, plain: Callable[..., Awaitable[Any]]) -> None:
         self.reached, self.released = asyncio.Event(), asyncio.Event()
@@ -46,7 +46,7 @@ class Held:
 
 @pytest.fixture
 async def idle(settings: Settings) -> AsyncIterator[Client]:
-    """A hub that takes posts and works on none."""
+    """Yield a hub without workers."""
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client

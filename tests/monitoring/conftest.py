@@ -1,4 +1,4 @@
-"""What the tests of rules and dashboards run in."""
+"""Fixtures for the tests of rules and dashboards."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ __all__ = ["installation", "parts", "tools"]
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """The folder with `prometheus` and `promtool`."""
+    """Return the folder with `prometheus` and `promtool`."""
     found = fetching.tools()
     if found is None:
         pytest.skip(fetching.MISSING)

@@ -1,4 +1,4 @@
-"""Prometheus and promtool: of this machine, or fetched once from Debian's packages into the user's cache."""
+"""Prometheus and promtool: from this machine, or downloaded once from Debian's packages into the user's cache."""
 
 import fcntl
 import os
@@ -11,7 +11,7 @@ MISSING = "Prometheus is not here and cannot be fetched (Debian: apt-get install
 
 
 def tools() -> Path | None:
-    """The folder with `prometheus` and `promtool`; None where there are none."""
+    """Return the folder with `prometheus` and `promtool`, or None."""
     own = shutil.which("promtool")
     if own and shutil.which("prometheus", path=str(Path(own).parent)):
         return Path(own).parent

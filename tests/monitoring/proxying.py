@@ -1,4 +1,4 @@
-"""The misbehaving proxy of the fault tests, run from a test that is not asynchronous."""
+"""Fault proxy in a thread, for tests without an event loop."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ from tests.fault_injection.fault_proxy import Fault, Proxy
 
 
 class ThreadedProxy:
-    """Its event loop runs in a thread of its own."""
+    """Fault proxy with an event loop in its own thread."""
 
     def __init__(self, path: str) -> None:
         self._loop = asyncio.new_event_loop()
@@ -29,9 +29,9 @@ class ThreadedProxy:
         self._loop.close()
 
     def cut(self) -> None:
-        """Every connection breaks, and no new one is made."""
+        """Close every connection and refuse new ones."""
         asyncio.run_coroutine_threadsafe(self._proxy.become(Fault.RESET), self._loop).result(10)
 
     def mend(self) -> None:
-        """Everything passes again."""
+        """Forward everything again."""
         asyncio.run_coroutine_threadsafe(self._proxy.become(Fault.NONE), self._loop).result(10)

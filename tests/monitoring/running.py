@@ -1,4 +1,4 @@
-"""A real Prometheus over a hub under load, as shipped: only addresses, intervals and windows differ."""
+"""Real Prometheus on a hub under load, with the shipped rules; only addresses, intervals and windows differ."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _PHARMACIES = ("05927228000145", "33000167000101", "60746948000112", "0000000000
 
 
 def scaled(rules: str, by: int) -> str:
-    """Rules whose windows and waits are so many times shorter, without those only promtool can wait for."""
+    """Return the rules with shorter windows and waits, without those that only promtool can test."""
 
     def shorter(found: "re.Match[str]") -> str:
         return f"{found[1]}{int(found[2]) * _UNITS[found[3]] * 1000 // by}ms{found[4]}"
@@ -34,43 +34,43 @@ def scaled(rules: str, by: int) -> str:
 
 
 class Prometheus:
-    """Its HTTP API."""
+    """Client of Prometheus's HTTP API."""
 
     def __init__(self, port: int) -> None:
         self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._http.close()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples, those that are no number left out."""
+        """Return the samples of a query, without NaN."""
         answer = self._http.get("/query", params={"query": expression}).json()
         assert answer["status"] == "success", (expression, answer)
         return [s for s in answer["data"]["result"] if s["value"][1] not in ("NaN", "+Inf", "-Inf")]
 
     def rules(self) -> list[dict[str, Any]]:
-        """Every rule as it was last evaluated."""
+        """Return every rule with its last evaluation."""
         groups = self._http.get("/rules").json()["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
     def firing(self) -> set[str]:
-        """Alerts that fire now; of breakers with their dependency."""
+        """Return the alerts that fire now; those of breakers with their dependency."""
         return {_told(sample["metric"]) for sample in self.query('ALERTS{alertstate="firing"}')}
 
     def fired(self, seconds: int) -> set[str]:
-        """Alerts that fired within the last seconds."""
+        """Return the alerts that fired within the last seconds."""
         return {_told(s["metric"]) for s in self.query(f'count_over_time(ALERTS{{alertstate="firing"}}[{seconds}s])')}
 
     def wait(self, holds: Callable[[], bool], told: Callable[[], object]) -> None:
-        """Until it holds."""
+        """Wait until the condition holds."""
         end, never = monotonic() + _PATIENCE, threading.Event()
         while not holds():
             assert monotonic() < end, told()
             never.wait(0.3)
 
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Return True if the server answers."""
         try:
             return bool(self.query("up"))
         except (httpx.HTTPError, ValueError):
@@ -84,7 +84,7 @@ def _told(metric: dict[str, str]) -> str:
 
 @contextmanager
 def prometheus(tools: Path, folder: Path, hub_port: int, by: int) -> Iterator[Prometheus]:
-    """Scrapes the hub each second; windows are `by` times shorter than shipped."""
+    """Run a Prometheus that scrapes the hub every second, with windows `by` times shorter."""
     (folder / "rules").mkdir(parents=True)
     for shipped in (SHIPPED / "rules").glob("*.yml"):
         (folder / "rules" / shipped.name).write_text(scaled(shipped.read_text("utf-8"), by))
@@ -111,7 +111,7 @@ def prometheus(tools: Path, folder: Path, hub_port: int, by: int) -> Iterator[Pr
 
 @contextmanager
 def load(hub: Installation, pause: float = 0.05) -> Iterator[list[int]]:
-    """Posts large and small, one after another with a pause in seconds, until the block ends; their statuses."""
+    """Post large and small bodies with a pause in seconds until the block ends; record their statuses."""
     done, statuses = threading.Event(), list[int]()
 
     def post() -> None:

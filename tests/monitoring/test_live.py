@@ -1,4 +1,4 @@
-"""What is shipped in a real Prometheus: every query has an answer, and outages fire what they should."""
+"""Shipped rules and dashboards in a real Prometheus: every query has a result, and outages fire their alerts."""
 
 import json
 import re
@@ -27,14 +27,14 @@ _MAY_BE_EMPTY = {"Success of retries (1 h)"}
 
 @dataclass(frozen=True)
 class Broker:
-    """A Kafka that can be stopped and started again on what it kept."""
+    """Kafka that can be stopped and restarted on its data."""
 
     stop: Callable[[], None]
     start: Callable[[], None]
 
 
 def _without_comparison(query: str) -> str:
-    """An alert's expression with the distance from its limit instead of a verdict."""
+    """Return an alert's expression without its threshold."""
     return re.sub(r" (?:>|==) ", " - ", query)
 
 
@@ -55,7 +55,7 @@ def _queries(asked: Prometheus) -> dict[str, str]:
 
 
 def _scaled_by() -> list[str]:
-    """What KEDA asks Prometheus."""
+    """Return KEDA's query to Prometheus."""
     scaled = yaml.safe_load((SHIPPED.parent / "kubernetes" / "keda" / "upsert-more.yaml").read_text("utf-8"))
     triggers = scaled["spec"]["triggers"]
     return [trigger["metadata"]["query"] for trigger in triggers if trigger["type"] == "prometheus"]
@@ -86,7 +86,7 @@ def test_every_query_of_every_rule_and_panel_has_an_answer_under_load(
 
 @pytest.fixture
 def reached(installation: Installation, database_url: str) -> Iterator[ThreadedProxy]:
-    """The way to PostgreSQL, which can be cut."""
+    """Yield a proxy to PostgreSQL that can be cut."""
     parts = urlsplit(database_url)
     with ThreadedProxy(parse_qs(parts.query)["host"][0] + "/.s.PGSQL.5432") as proxy:
         url = f"postgresql://{parts.netloc}127.0.0.1:{proxy.port}/{parts.path.lstrip('/')}"
@@ -120,7 +120,7 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
 
 @pytest.fixture
 def broker(installation: Installation) -> Iterator[Broker]:
-    """A Kafka of this test's own, which the hub uses."""
+    """Start a Kafka for this test alone."""
     port = free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
 
@@ -149,7 +149,7 @@ def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
 
 
 def _fire(asked: Prometheus, expected: set[str]) -> None:
-    """Exactly these fire, and nothing else did meanwhile."""
+    """Check that exactly these alerts fire, and that no other fired meanwhile."""
     asked.wait(lambda: asked.firing() >= expected, lambda: (asked.firing(), expected))
     assert asked.fired(5) == expected
 

@@ -1,4 +1,4 @@
-"""Every rule, by promtool: each alert fires on what it is for and stays silent beside it, each record has its value."""
+"""Every rule by promtool: each alert fires for its cause and not otherwise; each recording has its value."""
 
 import json
 import re
@@ -15,7 +15,7 @@ Series = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The series under which an alert fires by `at` minutes, and those under which it does not."""
+    """Series under which an alert fires within `at` minutes, and series under which it does not."""
 
     alert: str
     firing: Series
@@ -172,7 +172,7 @@ def test_every_alert_fires_when_it_should_and_only_then(tools: Path, tmp_path: P
 
 
 def test_a_short_disturbance_burns_no_budget_for_long(tools: Path, tmp_path: Path) -> None:
-    """Two minutes without an API, then health: what fires for the fast budget ends within the short window."""
+    """Check that the fast burn alert ends within its short window after an outage of two minutes."""
     name = 'integrahub_http_requests_total{method="POST", route="/v1/inovafarma/products", status="%s"}'
     series = {name % "202": "0+1000x60 60000x5 60000+1000x60", name % "503": "0x60 0+1000x5 5000x60"}
     firing = 'count(ALERTS{alertname="IntegraHubApiErrorBudgetFast", alertstate="firing"})'

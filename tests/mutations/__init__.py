@@ -1,1 +1,1 @@
-"""Mutations: guards dropped one at a time in a copy of the tree; a test that names each must fail without it."""
+"""Mutation tests: each removes one guard in a copy of the tree; a test of its list must fail."""

@@ -1,4 +1,4 @@
-"""What the hub holds of a pharmacy beside what the model says: every batch, every report, every product."""
+"""Comparison of a hub's state with the model: every batch, report and product."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ class Comparison:
         self._closed = 0
 
     def check(self, told: str = "") -> None:
-        """AssertionError, which says `told`, where hub and model differ."""
+        """Raise AssertionError with `told` where hub and model differ."""
         batches = self._rows(f"SELECT x.* FROM batches x {_OF} ORDER BY x.received_seq", [self.model.cnpj])
         assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), told
         for batch in batches[self._last :]:

@@ -1,4 +1,4 @@
-"""A load as it is sent, and what became of it."""
+"""Loads as they are sent, with their outcome."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ COUNTERS = ("inserted", "updated", "unchanged", "merged", "rejected", "supersede
 
 @dataclass
 class Load:
-    """One load and what became of it. `origin`: its place in the order; `left_out`: positions cancelled."""
+    """One load and its outcome. `origin` is its position in the order, `left_out` the cancelled positions."""
 
     kind: str  # full or delta
     records: list[Any]
@@ -31,7 +31,7 @@ class Load:
         self.ids = {self.dialect.identity(record) for record in self.records}  # 0 stands for one that cannot be read
 
     def repeats(self, earlier: "Load") -> bool:
-        """Whether this, posted without a key, is the pharmacy's latest batch again."""
+        """Return True if this load, posted without a key, repeats the pharmacy's latest batch."""
         same = (earlier.kind, earlier.records) == (self.kind, self.records)
         same = same and earlier.form.split()[0] == self.form.split()[0]
         return same and earlier.status not in ("FAILED", "CANCELLED")

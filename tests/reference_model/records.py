@@ -1,4 +1,4 @@
-"""How one record is read, told again: values, warnings, rejections. Imports nothing of the hub."""
+"""Second implementation of reading a record: values, warnings, rejections. Imports nothing of the hub."""
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -15,7 +15,7 @@ AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
 def number(value: Any, places: int) -> Decimal | None:
-    """A number as the ERP writes it, rounded half away from zero."""
+    """Return a number as the ERP writes it, rounded half away from zero."""
     text = as_number(value) or str(value).strip()
     if value is None or not text:
         return None
@@ -27,14 +27,14 @@ def number(value: Any, places: int) -> Decimal | None:
 
 
 def identity(record: Any) -> int:
-    """The product id, 0 when it cannot be read."""
+    """Return the product id, or 0 if it cannot be read."""
     value = record.get("PRODUCTID") if isinstance(record, dict) else None
     value = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
     return value if isinstance(value, int) and value > 0 else 0
 
 
 def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """A record's values and its warnings (field, code)."""
+    """Return a record's values and its warnings (field, code)."""
     if not isinstance(record, dict):
         raise Rejected("", "not_object")
     if record.get("CNPJ") not in (None, "") and re.sub(r"\D", "", str(record["CNPJ"])).zfill(14) != cnpj:
@@ -60,7 +60,7 @@ def read(record: Any, cnpj: str) -> tuple[dict[str, Any], list[tuple[str, str]]]
 
 
 def value_of(key: str, value: Any) -> Any:
-    """A field's value, None when it counts as absent; InvalidOperation when it cannot be read."""
+    """Return a field's value, None if it counts as absent; raise InvalidOperation if it cannot be read."""
     if key in ("BRAND", "EAN"):
         return digits(value) or ""
     if key == "TITLE":

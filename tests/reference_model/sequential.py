@@ -1,4 +1,4 @@
-"""What the hub should hold: batches applied one at a time, records in order. Imports nothing of the hub."""
+"""Sequential model of the hub: batches applied one at a time, records in order. Imports nothing of the hub."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Group = list[tuple[int, dict[str, Any]]]  # positions and values of one product'
 
 
 class Pharmacy:
-    """A catalogue: what was said of each product, in the place it counts, and what that comes to."""
+    """Catalogue with all values of each product by position, and the result."""
 
     def __init__(self, cnpj: str, *, windowed: bool = False) -> None:
         self.cnpj, self.windowed = cnpj, windowed
@@ -26,7 +26,7 @@ class Pharmacy:
         return set().union(*(load.ids for load in self.loads if load.origin >= first))
 
     def apply(self, load: Load, seq: int) -> None:
-        """One load, whole; a replay counts where its origin stood."""
+        """Apply one load; a replay counts at the position of its origin."""
         load.origin = load.origin or seq
         self.loads.append(load)
         before, groups = len(self.active()), dict[int, Group]()
@@ -50,17 +50,17 @@ class Pharmacy:
                 self._deactivate(load, [load], before, sure=newest and not self.windowed)
 
     def void(self, load: Load, seq: int) -> None:
-        """A load cancelled before anything of it was known."""
+        """Skip a load that was cancelled before its split."""
         self.loads.append(load)
         load.origin, load.ids, load.status = load.origin or seq, set(), "CANCELLED"
 
     def approve(self, load: Load) -> None:
-        """Deactivate what a held load and all after it do not have."""
+        """Deactivate products that a held load and all later ones do not have."""
         if load.deactivation == "held":
             load.deactivation, load.counters["deactivated"] = "approved", self._drop(load.first or load.origin)
 
     def close_window(self, parts: list[Load]) -> None:
-        """The window of a FULL in parts has been quiet: its last whole part decides for all."""
+        """Close the window of a FULL in parts: its last whole part decides for all."""
         last = [part for part in parts if part.deactivation == "waiting"][-1]
         came = sum(load.came for load in self.loads if load.origin >= parts[0].origin)
         last.first = parts[0].origin
@@ -136,7 +136,7 @@ class Pharmacy:
             load.deactivation, load.counters["deactivated"] = "applied" if gone else "none", gone
 
     def _drop(self, first: int) -> int:
-        """Products absent from everything since `first` are no longer sold; how many went."""
+        """Deactivate products absent from all loads since `first`; return their number."""
         present = self.present(first)
         going = self.active() - present
         self.gone.append((first, present))

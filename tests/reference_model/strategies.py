@@ -1,4 +1,4 @@
-"""Random loads as ERPs send them, and worse; the same seed draws the same."""
+"""Random loads like those of ERPs, and worse ones; the same seed gives the same loads."""
 
 import random
 from typing import Any
@@ -18,7 +18,7 @@ _VALUES: dict[str, list[Any]] = {
 
 
 def record(draw: random.Random, products: int) -> Any:
-    """One record of one of so many products."""
+    """Draw one record of one of this many products."""
     if draw.random() < 0.02:
         return draw.choice(
             [
@@ -34,7 +34,7 @@ def record(draw: random.Random, products: int) -> Any:
 
 
 def load(draw: random.Random, longest: int) -> tuple[str, list[Any]]:
-    """A load type and its records, mostly few, at times `longest`."""
+    """Draw a load type and its records, mostly few, sometimes `longest`."""
     size = min(longest, int(draw.paretovariate(0.7)))
     products = max(12, size)
     first = {"PRODUCTID": draw.randint(1, products), "TITLE": f"first of {draw.random()}"}
@@ -42,7 +42,7 @@ def load(draw: random.Random, longest: int) -> tuple[str, list[Any]]:
 
 
 def catalogue_load(draw: random.Random, least: int, most: int) -> tuple[str, list[Any]]:
-    """A load type and `least` to `most` records, or some more: in order or not, with repeats near and far, some bad."""
+    """Draw a load type and `least` to `most` records or some more, with near and far repeats and invalid ones."""
     kind, size = draw.choice(["full", "full", "delta", "delta", "delta"]), draw.randint(least, most)
     is_calm = draw.random() < 0.5  # every record as usual and changed, a few of them repeated far away
     ids = list(range(1, size + 1)) if is_calm or draw.random() < 0.5 else draw.sample(range(1, most * 5 // 4), size)

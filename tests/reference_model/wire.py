@@ -14,24 +14,24 @@ _NUMBER = re.compile(r'"@([^"@]+)@"')
 
 
 def form(draw: random.Random) -> str:
-    """A form of a body: its layout, then its encoding if it has one."""
+    """Draw the form of a body: its layout, then its encoding if any."""
     return draw.choice(FORMS)
 
 
 def as_number(value: Any) -> str:
-    """The digits of a number that Python would not write as they are; of other values nothing."""
+    """Return the digits of a number that Python would write differently, or an empty text."""
     return value[1:-1] if isinstance(value, str) and value[:1] == "@" == value[-1:] else ""
 
 
 def plain(value: Any) -> Any:
-    """A value as it is kept of a key nobody knows: numbers beyond jsonb are texts."""
+    """Return the stored value of an unknown key: numbers beyond jsonb become texts."""
     if isinstance(value, dict):
         return {key: plain(inner) for key, inner in value.items()}
     return [plain(inner) for inner in value] if isinstance(value, list) else as_number(value) or value
 
 
 def digits(value: Any) -> Any:
-    """A text; of a number its digits."""
+    """Return a text; for a number, its digits."""
     try:
         number = Decimal(as_number(value) or "x")
     except InvalidOperation:
@@ -40,7 +40,7 @@ def digits(value: Any) -> Any:
 
 
 def body_of(records: list[Any], form: str) -> tuple[bytes, dict[str, str]]:
-    """The body and its headers. `"@1e9@"` among the records stands for the number 1e9."""
+    """Return the body and its headers. `"@1e9@"` in a record represents the number 1e9."""
     layout, _, encoding = form.partition(" ")
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
     if layout == "lines":

@@ -1,4 +1,4 @@
-"""Keepers of secrets as they run: Vault or what stands in for it, AWS as moto plays it, PostgreSQL with passwords."""
+"""Secret stores of the tests: Vault or its stand-in, AWS by moto, PostgreSQL with passwords."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ Environment = Callable[..., None]
 
 @dataclass(frozen=True, slots=True)
 class VaultServer:
-    """A Vault, told by its own API what tests need."""
+    """Vault that tests configure through its own API."""
 
     address: str
     token: str
@@ -36,11 +36,11 @@ class VaultServer:
         return dict(answer.json())
 
     def keep(self, **values: str) -> None:
-        """Settings, as the secret the hub looks for."""
+        """Store settings as the secret that the hub reads."""
         self.tell("secret/data/integrahub", data=values)
 
     def lend(self, postgres: Guarded, seconds: int) -> None:
-        """Lend logins of the hub's roles under database/creds/hub."""
+        """Configure logins of the hub's roles under database/creds/hub."""
         login = urlsplit(postgres.url)
         url = postgres.url.replace(login.netloc, "{{username}}:{{password}}@")
         self.tell("sys/mounts/database", type="database")
@@ -56,7 +56,7 @@ class VaultServer:
 
 @pytest.fixture(params=["stand-in", *(["real"] if _REAL else [])])
 def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VaultServer]:
-    """The stand-in, and a real server where there is one."""
+    """Yield the stand-in, and a real server where there is one."""
     with ExitStack() as running:
         if request.param == "stand-in":
             yield VaultServer(*running.enter_context(vault_stand_in()))
@@ -66,14 +66,14 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VaultServe
 
 @pytest.fixture(scope="session")
 def guarded() -> Iterator[Guarded]:
-    """One PostgreSQL with passwords per session."""
+    """Start one PostgreSQL with passwords per session."""
     with guarded_postgres() as server:
         yield server
 
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A client of the secrets of AWS that this process finds, and no AWS behind it."""
+    """Return a client of AWS Secrets Manager that moto serves."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -92,7 +92,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """Sets settings of the environment by their names without prefix."""
+    """Return a function that sets settings in the environment by their names without prefix."""
 
     def put(**named: str) -> None:
         for name, value in named.items():

@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own, whose logins can be given passwords by hand; it asks everybody for one (SCRAM)."""
+"""PostgreSQL that requires a password (SCRAM) from every login."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.conftest import embedded_postgres
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """`url` is the owner's, `place` the same without a login, for whoever has one."""
+    """`url` is the owner's URL, `place` the same without a login."""
 
     url: str
 
@@ -43,7 +43,7 @@ class Guarded:
 
 @contextmanager
 def guarded_postgres() -> Iterator[Guarded]:
-    """The server, with our schema in its database."""
+    """Start the server with the hub's schema."""
     with embedded_postgres("ihub-guarded-") as (_, url):
         server = Guarded(url)
         asyncio.run(migrate(server.url))

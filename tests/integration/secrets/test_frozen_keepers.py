@@ -1,4 +1,4 @@
-"""Keepers of secrets that take a connection and never answer: whoever asks goes on with what it has."""
+"""Secret stores that accept connections and never answer: processes continue with their current secrets."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from integrahub.settings.model import Settings
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server whose kernel takes connections and that never reads."""
+    """Return the address of a server whose kernel accepts connections and that never reads."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

@@ -1,4 +1,4 @@
-"""Secrets from AWS Secrets Manager and from Vault become settings; the environment comes first."""
+"""Settings from AWS Secrets Manager and Vault; the environment has precedence."""
 
 import json
 from collections.abc import Iterator

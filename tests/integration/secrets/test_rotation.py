@@ -1,4 +1,4 @@
-"""PostgreSQL's login changes while a hub works: no request fails, nothing is lost, nobody is restarted."""
+"""Rotation of PostgreSQL's login while a hub works: no failed request, no loss, no restart."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ _SESSIONS = "SELECT count(*), count(*) FILTER (WHERE backend_start < '{}') FROM 
 
 @pytest.fixture
 def owner(guarded: Guarded) -> Iterator[str]:
-    """A login with a password that may do what the hub's processes do."""
+    """Create a login with a password and the privileges of the hub's processes."""
     name = f"hub_{secrets.token_hex(4)}"
     guarded.ask(f"CREATE ROLE {name} LOGIN SUPERUSER PASSWORD 'first'")
     yield name
@@ -41,14 +41,14 @@ def owner(guarded: Guarded) -> Iterator[str]:
 
 
 def _keep(folder: Path, url: str) -> None:
-    """Put the address into the file at once, as mounted secrets change."""
+    """Replace the file with the address atomically, as mounted secrets change."""
     aside = folder.with_name("aside")
     aside.write_text(url)
     aside.rename(folder / "INTEGRAHUB_DATABASE_URL")
 
 
 class _Posting:
-    """Clients that post without pause, each its own products, until told to stop."""
+    """Clients that post continuously, each its own products, until they are stopped."""
 
     def __init__(self, hub: Installation) -> None:
         self._hub = hub
@@ -56,7 +56,7 @@ class _Posting:
         self.statuses: Counter[int] = Counter()
 
     def post(self, client: int) -> int:
-        """Of one client: how many it posted."""
+        """Post for one client; return the number of posts."""
         number = 0
         while not self._stop.is_set():
             body = [{"PRODUCTID": client * 1_000_000 + number * 10 + n, "TITLE": "P"} for n in range(10)]
@@ -97,7 +97,7 @@ def test_a_password_rotated_under_load_fails_no_request_and_loses_nothing(
 
 
 def _rotate(guarded: Guarded, owner: str, folder: Path, password: str, *, told_first: bool) -> str:
-    """Change the password in the database and where the hub reads it, either first: when the second was begun."""
+    """Change the password in the database and in the hub's source, in either order; return when the second change began."""
     url = guarded.url_of(owner, password.replace(" ", "%20"))
     acts = [lambda: guarded.set_password(owner, password), lambda: _keep(folder, url)]
     first, then = reversed(acts) if told_first else acts

@@ -1,7 +1,7 @@
-"""A real Vault or OpenBao in its development mode, where there is one on PATH.
+"""Real Vault or OpenBao in development mode, if one is on the PATH.
 
-No registry of packages has its program: not PyPI, npm or Debian, and its Go module cannot be built from outside its own
-tree (the `sdk` inside it is not published as it uses it). Elsewhere the stand-in alone is asked.
+No package registry has the program: neither PyPI, npm nor Debian, and its Go module does not build outside its own tree.
+Without it the tests use only the stand-in.
 """
 
 import os
@@ -17,13 +17,13 @@ from integrahub.tools.devservices.program import ServiceMissing, free_ports, run
 
 
 def found() -> str | None:
-    """The program, where there is one."""
+    """Return the program, or None."""
     return shutil.which("vault") or shutil.which("bao")
 
 
 @contextmanager
 def vault_server(folder: Path) -> Iterator[tuple[str, str]]:
-    """Its address and a token that may do everything; PartMissing without the program."""
+    """Run the server; yield its address and a root token. Raises PartMissing without the program."""
     program, token, port = found(), secrets.token_hex(16), free_ports(1)[0]
     if program is None:
         raise ServiceMissing("There is no `vault` or `bao` here. Install one.")

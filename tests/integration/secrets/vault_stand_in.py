@@ -1,6 +1,6 @@
-"""A stand-in for Vault, for machines without one: KV version 2, AppRole and the database engine, as far as tests ask.
+"""Stand-in for Vault on machines without one: KV version 2, AppRole and the database engine, as far as tests need.
 
-It is no Vault: it keeps everything in memory, knows one policy, and drops a login when its lease is revoked.
+It keeps everything in memory, has one policy, and drops a login when its lease is revoked.
 """
 
 import json
@@ -17,7 +17,7 @@ ROOT = "root-token-of-the-stand-in"
 
 
 class _Kept:
-    """What it was told, by path; tokens and leases it gave."""
+    """Stored values by path, with the issued tokens and leases."""
 
     def __init__(self) -> None:
         self.told: dict[str, Any] = {}
@@ -82,7 +82,7 @@ class _Kept:
 
 @contextmanager
 def vault_stand_in() -> Iterator[tuple[str, str]]:
-    """Its address and a token that may do everything."""
+    """Run the stand-in; yield its address and a root token."""
     kept = _Kept()
 
     class Answering(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The documents say what the code does: settings, states, verbs, words and links."""
+"""Documents agree with the code: settings, states, commands, metrics and links."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The embedded hub needs none of the extras: their clients are imported only when chosen."""
+"""The embedded hub imports none of the extras' clients."""
 
 import subprocess
 import sys

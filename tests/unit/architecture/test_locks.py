@@ -1,4 +1,4 @@
-"""What is tested is what is shipped: the lock files name one version of each dependency."""
+"""The lock files name one version of each dependency."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each migration says in its first line what it does to older versions, and does no more than it says."""
+"""The first line of each migration states its kind, and its statements agree."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The list of mutations stays in step with the code: each guard stands where its entry says, each test exists."""
+"""Every entry of the mutations matches the code and names existing tests."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Portuguese as a Brazilian writes it: words that a native reader would not use stay out of what the hub shows."""
+"""Portuguese texts contain no word that a Brazilian would not use."""
 
 from pathlib import Path
 

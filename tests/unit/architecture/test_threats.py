@@ -1,4 +1,4 @@
-"""Every row of the threat model names a test, and every test it names is there."""
+"""Every row of the threat model names existing tests."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Every verb says in `--help` what it does, whole, what each option takes, and shows an example."""
+"""`--help` of every command describes it in whole sentences, with all options and an example."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_every_verb_has_an_example_and_names_what_options_take() -> None:
 
 
 def _joined(text: str) -> str:
-    """The text on one line; a setting before the example's command is left out."""
+    """Return the text on one line, without a setting before the example's command."""
     return re.sub(r"Example: INTEGRAHUB_\S+ ", "Example: ", " ".join(text.split()))
 
 

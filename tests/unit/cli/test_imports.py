@@ -1,4 +1,4 @@
-"""A process imports what it runs and no more: a hub starts several, and a person waits for each verb."""
+"""A process imports only what it runs, so that processes and commands start fast."""
 
 import json
 import os
@@ -45,7 +45,7 @@ _EVERYWHERE = _RARE | _TRYING
 
 
 def _imported(tmp_path: Path, *arguments: str, **settings: str) -> set[str]:
-    """What is imported when the verb ends: each of these ends soon, for want of a hub, a database or TLS."""
+    """Return the modules imported when the command ends, which it does soon without a hub, database or TLS."""
     given = {f"INTEGRAHUB_{name}": value for name, value in settings.items()}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
     environment = plain | {"INTEGRAHUB_DATA_DIR": str(tmp_path), **given}

@@ -1,4 +1,4 @@
-"""Misuse of any verb gives a sentence and exit code 1 or 2, never a traceback."""
+"""Misuse of any command prints a sentence and exits with 1 or 2, without a traceback."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""`top` shows steady rates although counters move in steps, and `fleet status` says what an exit means."""
+"""`top` shows steady rates from stepwise counters, and `fleet status` explains exit codes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def _seen(at: float, posts: float) -> MetricsSample:
 @pytest.mark.parametrize("interval", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("steps", [[1.0], [3.0], [1.0, 3.0, 2.0]])
 def test_a_client_that_posts_without_pause_has_a_steady_rate(interval: float, steps: list[float]) -> None:
-    """580 posts a second; the fleet adds its processes up every 1 to 3 s."""
+    """Use 580 posts per second; the supervisor sums its processes every 1 to 3 s."""
     rates, moved, turn, shown = Rates(), 0.0, 0, []
     for look in range(round(40 / interval)):
         at = look * interval

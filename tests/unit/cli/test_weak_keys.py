@@ -1,4 +1,4 @@
-"""Keys of the settings that are easy to guess: refused at the start, named by `doctor` while they are allowed."""
+"""Weak keys in settings are refused at start, and listed by `doctor` while they are allowed."""
 
 import pytest
 

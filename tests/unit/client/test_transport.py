@@ -1,4 +1,4 @@
-"""A hub is reached as its address says: this machine never through a proxy, and each failure by its own name."""
+"""Connections to a hub: no proxy for this machine, and a clear error for each failure."""
 
 import socket
 import ssl
@@ -30,7 +30,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @contextmanager
 def _listening(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that answers `{}` to each request, and what it heard; with `context` over TLS."""
+    """Run a server that answers `{}` and records requests; with `context` over TLS."""
     heard: list[bytes] = []
 
     def serve() -> None:
@@ -55,7 +55,7 @@ def _listening(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, lis
 
 @pytest.fixture
 def certified(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
-    """The file of an authority, and what a server with its certificate needs."""
+    """Return the file of an authority, and the TLS context of a server with its certificate."""
     certificate, key = development_certificate(tmp_path / "elsewhere")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

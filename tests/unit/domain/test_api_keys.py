@@ -1,4 +1,4 @@
-"""Keys: hard to guess, recognised by a scanner, stored as what is worth nothing alone."""
+"""API keys: unguessable, detectable by scanners, stored as hashes."""
 
 import re
 

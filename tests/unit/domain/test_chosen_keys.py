@@ -1,4 +1,4 @@
-"""Keys that people choose."""
+"""Keys chosen by operators."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Batches side by side, but never before an earlier one they could tell from."""
+"""Groups of batches without common products keep the order of batches with common ones."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Pure decisions: when to try again, when a deactivation is held, what a cursor and an id tell."""
+"""Retry delays, held deactivations, cursors and ids."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""The language of an answer, by what a client says it prefers."""
+"""Language of a response by the client's preferences."""
 
 import pytest
 

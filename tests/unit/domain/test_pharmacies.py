@@ -1,4 +1,4 @@
-"""CNPJs: masked or not, numeric or alphanumeric; an oracle agrees on check digits, and real ones all pass."""
+"""CNPJs: masked or not, numeric or alphanumeric; check digits agree with an independent library."""
 
 import csv
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""A client's text commands neither a terminal nor a spreadsheet."""
+"""A client's text cannot control a terminal or a spreadsheet."""
 
 import csv
 import json

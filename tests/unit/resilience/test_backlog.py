@@ -1,4 +1,4 @@
-"""The backlog: a pharmacy's bound first, then that of all; when to come again follows from how fast it gets less."""
+"""Backlog limits: per pharmacy, then global; Retry-After follows the drain rate."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Breakers: open after failures in a row, let one call try, close on an answer, and never stay open for ever."""
+"""Circuit breaker: opens after consecutive failures, permits one trial call, closes on success."""
 
 import pytest
 from hypothesis import given

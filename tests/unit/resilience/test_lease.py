@@ -1,4 +1,4 @@
-"""Leases: work stops when it is another's, and goes on while that cannot be known."""
+"""Lease: work stops when the lease is lost, and continues while that is unknown."""
 
 import asyncio
 

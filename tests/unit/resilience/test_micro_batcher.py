@@ -1,4 +1,4 @@
-"""Work that waits together is done together."""
+"""Micro-batcher: waiting calls run as one batch."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Rates as text and figures; how long until one more is granted."""
+"""Rate limits: parsing, and the wait until the next call."""
 
 import pytest
 from hypothesis import given

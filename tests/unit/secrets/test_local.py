@@ -1,4 +1,4 @@
-"""Secrets kept in the data folder: made once, whole or not at all, and refused when damaged."""
+"""Secrets in the data folder: created once and atomically, refused when damaged."""
 
 import os
 from pathlib import Path

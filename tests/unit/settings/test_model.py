@@ -1,4 +1,4 @@
-"""Settings: read once, under new and old names, refused when they cannot be used."""
+"""Settings: read once, under new and old names, refused when invalid."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An object is on the disk, whole, before it has its name; only faults of storage itself open its breaker."""
+"""An object is durable before it has its name; only storage errors open the circuit breaker."""
 
 import asyncio
 import os
@@ -77,7 +77,7 @@ async def test_a_client_that_breaks_off_is_no_fault_of_storage(tmp_path: Path) -
 
 
 class _Hanging(FileStorage):
-    """A storage that leaves whatever is to be removed unanswered."""
+    """Storage whose deletes never return."""
 
     async def delete(self, name: str) -> None:
         await asyncio.Event().wait()

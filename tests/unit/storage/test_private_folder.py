@@ -1,4 +1,4 @@
-"""The data folder is closed to other accounts, and stays out of repositories."""
+"""The data folder is closed to other accounts and ignored by git."""
 
 import stat
 import subprocess

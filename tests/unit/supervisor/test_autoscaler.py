@@ -1,4 +1,4 @@
-"""Scaling: grows with the backlog, shrinks when it is gone, and does not flap on what really happens."""
+"""Autoscaler: scales up with the backlog, down without it, and does not flap."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -21,7 +21,7 @@ _STEP = 10.0  # seconds between looks
 
 
 def plant(scaling: UpsertScaling, arriving: Callable[[float], float], looks: int, start: int = 2) -> list[int]:
-    """Counts over time of workers that apply what arrives, closed in a loop with the decision."""
+    """Simulate workers over time in a closed loop with the decision."""
     workers, backlog, applied, counts = start, 0.0, 0.0, []
     for number in range(looks):
         at = number * _STEP
@@ -38,7 +38,7 @@ def changes(counts: list[int]) -> list[int]:
 
 
 def turns(counts: list[int]) -> int:
-    """How often growing gave way to shrinking or the other way."""
+    """Return the number of changes between scale-up and scale-down."""
     return sum(1 for before, after in pairwise(changes(counts)) if before * after < 0)
 
 

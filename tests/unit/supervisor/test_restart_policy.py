@@ -1,4 +1,4 @@
-"""Restarts: quick at first, slower each time, and at last left to a person."""
+"""Restart policy: immediate at first, then slower, finally left to an operator."""
 
 from integrahub.supervisor.restart_policy import RestartPolicy
 

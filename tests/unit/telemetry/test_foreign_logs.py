@@ -1,4 +1,4 @@
-"""Whatever a process says on standard error is one JSON object a line that tells who says it."""
+"""Everything on standard error is one JSON object per line that names its source."""
 
 import json
 import subprocess

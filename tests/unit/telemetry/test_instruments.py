@@ -1,4 +1,4 @@
-"""Instruments count, keep what is known from the start, and are read as Prometheus reads them."""
+"""Instruments: counters, initial labels, and the Prometheus text format."""
 
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line with a sentence, an action and the trace; never a key, never a row."""
+"""Logs: one JSON object per line with event, action and trace; without keys and rows."""
 
 import json
 import os
@@ -18,7 +18,7 @@ _TRACE = UUID("0192f3a1-0000-7000-8000-00000000abcd")
 
 @pytest.fixture
 def make_log() -> Iterator[Callable[..., Logger]]:
-    """Configured in the test itself: it is then that standard error is the one that is read."""
+    """Configure the log within the test, where standard error is captured."""
     before = structlog.get_config()
 
     def made(form: str = "json", *secrets: str) -> Logger:

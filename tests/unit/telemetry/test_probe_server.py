@@ -1,4 +1,4 @@
-"""What a process answers at its own port, over connections that stay and connections that do not."""
+"""Probe server: responses over persistent and closed connections."""
 
 import asyncio
 import json

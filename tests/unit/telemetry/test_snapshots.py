@@ -1,4 +1,4 @@
-"""Counts of several processes: the sum holds what those that are gone had counted, and never goes backwards."""
+"""Sums of counters over processes include ended ones and never decrease."""
 
 from hypothesis import given
 from hypothesis import strategies as st

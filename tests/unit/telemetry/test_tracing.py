@@ -1,4 +1,4 @@
-"""Traces by the real protocol: one id from the post on, the same in every process, every span hung on the post's."""
+"""Traces by OTLP: one id from the post on, the same in every process; all spans below the post's."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The registry of open connections: who gives way at a bound, and whose answers are no longer waited for."""
+"""Registry of open connections: which one is closed at a limit, and slow readers."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _PATIENCE = 30.0
 
 @dataclass(eq=False)
 class Peer:
-    """A connection that does nothing by itself."""
+    """Connection that does nothing by itself."""
 
     address: str = "192.0.2.1"
     waiting: int = 0
@@ -34,7 +34,7 @@ class Peer:
 
 
 class Clock:
-    """Seconds that pass when they are told to."""
+    """Clock that advances only on request."""
 
     now = 0.0
 

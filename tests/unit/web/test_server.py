@@ -1,4 +1,4 @@
-"""The API's process: what it asks of the system at its start."""
+"""Start of the API's process: its requests to the system."""
 
 import resource
 

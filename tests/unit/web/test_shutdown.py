@@ -1,4 +1,4 @@
-"""Clients that leave while several of their requests wait for answers."""
+"""Clients that disconnect while several of their requests wait."""
 
 import asyncio
 import socket

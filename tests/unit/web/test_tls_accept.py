@@ -1,4 +1,4 @@
-"""Connections over TLS before they are secured, on both event loops: bounded from acceptance on, and in their work."""
+"""TLS handshakes on both event loops: limits from acceptance on."""
 
 import asyncio
 import http.client

@@ -1,4 +1,4 @@
-"""Refused keys show in the log once a minute and address."""
+"""Refused keys are logged once per minute and address."""
 
 from structlog.testing import capture_logs
 

@@ -1,4 +1,4 @@
-"""Refusals are logged at once, and then sampled: no client fills the disk by being refused."""
+"""Refusals are logged at once, then sampled, so that a refused client cannot fill the disk."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Kafka's client library says goes through the hub's log, not to standard error by a way of its own."""
+"""Log lines of Kafka's client library go through the hub's log."""
 
 import logging
 from dataclasses import replace

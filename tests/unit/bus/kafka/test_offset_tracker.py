@@ -1,4 +1,4 @@
-"""Tracking: what a consumer gives, how far it may commit, what it forgets."""
+"""Offset tracker: next messages, committable offset, revoked partitions."""
 
 from integrahub.bus.kafka.offset_tracker import OffsetTracker
 

@@ -1,4 +1,4 @@
-"""An inbox says again after each rebalance whether to fetch; that Kafka minds it, the distributed tests show."""
+"""A topic consumer pauses or resumes its partitions again after each rebalance."""
 
 import threading
 from typing import Any
@@ -10,7 +10,7 @@ from integrahub.bus.kafka.offset_tracker import OffsetTracker
 
 
 class _Consumer:
-    """What the inbox says to its consumer."""
+    """Recorder of the calls to Kafka's consumer."""
 
     def __init__(self) -> None:
         self.said = list[str]()

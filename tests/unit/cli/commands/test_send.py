@@ -1,4 +1,4 @@
-"""`send` waits while a hub is busy, gives up when it is told to, and says when nothing was done."""
+"""`send` retries while a hub is busy, stops when asked, and reports if nothing was sent."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ _BATCH = "00000000-0000-7000-8000-000000000001"
 
 
 class _Busy(ThreadingHTTPServer):
-    """A hub that gives prepared answers to posts: status, Retry-After, message."""
+    """Hub with prepared responses to posts: status, Retry-After, message."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -49,7 +49,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Busy]:
-    """A busy hub, and a catalogue to send to it."""
+    """Yield a busy hub and a catalogue for it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "catalogue.json").write_text('[{"PRODUCTID": 1}]')
     with _Busy() as server:

@@ -1,4 +1,4 @@
-"""Chunks: each product is answered for by exactly one, and a stored chunk comes back as it was."""
+"""Chunk builder: each product belongs to exactly one chunk, and a stored chunk is read back unchanged."""
 
 from array import array
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Chunks become lines: what is read together says what is read record by record."""
+"""Decoding of a whole chunk equals decoding record by record."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a body looks like: a catalogue in UTF-8 passes, anything else is named by its first bytes."""
+"""Body inspection: a catalogue in UTF-8 passes, any other content is identified by its first bytes."""
 
 import gzip
 import io

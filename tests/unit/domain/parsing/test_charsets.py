@@ -1,4 +1,4 @@
-"""Charsets: text in Windows-1252 becomes UTF-8 in pieces of any size; UTF-8 that is declared wrongly stays."""
+"""Charsets: Windows-1252 becomes UTF-8 in blocks of any size; wrongly declared UTF-8 is kept."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Bodies: what was compressed comes back in pieces, and what was cut short is noticed."""
+"""Content encodings: compressed bodies are decoded in blocks, and truncation is detected."""
 
 import gzip
 import random

@@ -1,4 +1,4 @@
-"""The cutter gives the same records whatever the blocks, and refuses only what cannot be delimited."""
+"""Record reader: the same records for any blocks; it refuses only bodies without record borders."""
 
 import gc
 import gzip

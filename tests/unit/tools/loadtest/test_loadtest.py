@@ -1,4 +1,4 @@
-"""The load's posts are what a hub would be sent, and its accounts agree only when nothing is missing or twice there."""
+"""Load test: posts are valid, and the accounting agrees only if nothing is missing or duplicated."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def test_an_account_adds_up_only_when_every_figure_agrees() -> None:
 
 @asynccontextmanager
 async def _answering(*answers: bytes) -> AsyncIterator[ConnectionPool]:
-    """A server that gives these answers in turn, one a post; an empty one ends the connection instead."""
+    """Run a server with these responses in turn; an empty one closes the connection."""
     left = iter(answers)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

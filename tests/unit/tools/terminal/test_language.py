@@ -1,4 +1,4 @@
-"""Verbs speak the language asked for, else that of the environment, and write numbers as it does."""
+"""Language and number format of commands: the requested one, else that of the environment."""
 
 import pytest
 from typer.testing import CliRunner

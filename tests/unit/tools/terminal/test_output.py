@@ -1,4 +1,4 @@
-"""What verbs print of a client's text commands no terminal."""
+"""A client's text in output cannot control a terminal."""
 
 import json
 
@@ -12,7 +12,7 @@ _EVIL = "\x1b]0;owned\x07\x9b2J\u202etxt\r"
 
 @pytest.fixture(autouse=True)
 def _captured(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Consoles of the test itself: it is then that standard output is the one that is read."""
+    """Create consoles within the test, where standard output is captured."""
     monkeypatch.setattr(output, "OUT", Console(highlight=False))
     monkeypatch.setattr(output, "ERRORS", Console(stderr=True, highlight=False))
 

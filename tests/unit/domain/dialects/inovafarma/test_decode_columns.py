@@ -1,4 +1,4 @@
-"""Chunks read at once: what is read so is read as record by record, and what is usual is read so."""
+"""Column decoder: its result equals that of the record-by-record decoder, and usual chunks use it."""
 
 import json
 from decimal import ROUND_HALF_UP, Decimal
@@ -81,7 +81,7 @@ def one_by_one(records: list[Any], load_type: str) -> Any:
 
 
 def meaning(line: str) -> tuple[Any, ...]:
-    """A line but for its hash as PostgreSQL reads it: numbers by value and rounded, times without their notation."""
+    """Return a line without its hash as PostgreSQL reads it: rounded numbers, times without notation."""
     values: list[Any] = line.split("\t")
     for place, digits in {12: 4, 13: 4, 15: 3, 16: 3, 18: 3}.items():
         values[place] = values[place] if values[place] == NULL else _rounded(values[place], digits)

@@ -1,4 +1,4 @@
-"""The published schema and the code that reads records agree, on ten thousand records drawn around every border."""
+"""The published schema and the code agree on ten thousand records around every limit."""
 
 import json
 import random
@@ -53,7 +53,7 @@ _USUAL: dict[str, Any] = {"PRODUCTID": 7, "TITLE": "A"}
 
 
 def _draw(random_: random.Random) -> Any:
-    """Mostly a good record with one or two values from around the borders."""
+    """Draw a record, mostly valid, with one or two values near a limit."""
     if random_.random() < 0.01:
         return random_.choice([None, [], "x", 1, {}])
     record = dict(_USUAL)

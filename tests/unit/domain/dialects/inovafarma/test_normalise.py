@@ -1,4 +1,4 @@
-"""The InovaFarma dialect: records become rows, repeats one product, and every fault costs its own record alone."""
+"""InovaFarma dialect: records become rows, repeats merge, an invalid record is rejected alone."""
 
 import gzip
 import json
@@ -126,7 +126,7 @@ def test_the_hash_ignores_the_place_of_a_record_and_nothing_else() -> None:
 
 
 def test_a_records_hash_depends_on_its_load_type_and_time_zone() -> None:
-    """What has no offset means another moment in another zone: the same FULL is then no repeat."""
+    """Check that a time without an offset in another zone is a different moment, so the hash differs."""
     kinds = [(load_type, zone) for load_type in ("full", "delta") for zone in ("America/Sao_Paulo", "America/Manaus")]
     assert len({hash_record(b'{"PRODUCTID":7}', derive_seed(*kind)) for kind in kinds}) == 4
 

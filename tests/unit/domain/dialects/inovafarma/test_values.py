@@ -1,4 +1,4 @@
-"""Values as ERPs write them are read as people mean them."""
+"""Numbers, dates and texts as ERPs write them."""
 
 from decimal import Decimal
 from typing import Any
