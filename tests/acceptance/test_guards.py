@@ -71,7 +71,7 @@ def _call(
 
 
 class Poster:
-    """Client of one pharmacy that posts one product after another, each on a new connection, and records the seconds."""
+    """Client that posts one product after another, each on a new connection, and records the seconds."""
 
     def __init__(self, hub: Installation, cnpj: str) -> None:
         self._hub = hub

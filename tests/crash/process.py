@@ -1,4 +1,4 @@
-"""Process of a hub that may kill itself: `python -m tests.crash.process api,split,...`, with its point in the environment."""
+"""Hub process that may kill itself: `python -m tests.crash.process api,split,...`, point in the environment."""
 
 import asyncio
 import os

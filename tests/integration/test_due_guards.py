@@ -39,7 +39,7 @@ def letter(batch: str = "batch", location: str = "body") -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A statement that finds the batch or its dead letter after `ready` and one of `going`, but not after one of `staying`."""
+    """A statement that selects a batch or dead letter in a state of `going`, but not in one of `staying`."""
 
     block: str
     ready: str

@@ -97,7 +97,7 @@ def test_a_password_rotated_under_load_fails_no_request_and_loses_nothing(
 
 
 def _rotate(guarded: Guarded, owner: str, folder: Path, password: str, *, told_first: bool) -> str:
-    """Change the password in the database and in the hub's source, in either order; return when the second change began."""
+    """Change the password in the database and in the hub's source; return when the second change began."""
     url = guarded.url_of(owner, password.replace(" ", "%20"))
     acts = [lambda: guarded.set_password(owner, password), lambda: _keep(folder, url)]
     first, then = reversed(acts) if told_first else acts

@@ -1,6 +1,6 @@
 """Real Vault or OpenBao in development mode, if one is on the PATH.
 
-No package registry has the program: neither PyPI, npm nor Debian, and its Go module does not build outside its own tree.
+No package registry has the program: neither PyPI, npm nor Debian. Its Go module does not build outside its own tree.
 Without it the tests use only the stand-in.
 """
 
