@@ -1,4 +1,4 @@
-# `make` lists the targets. Each sets up what it needs, so any may be the first.
+# `make` lists the targets. Each sets up what it needs, so any may be run first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,17 +8,23 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
   --no-header --quiet
 
 .DEFAULT_GOAL := help
-# Tests and benchmarks start many processes: where Python may keep no compiled code, each compiles all of it again.
+# Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help demo demo-distributed up test test-long mutations minio bench performance dashboards data-model lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.runtime ## a real catalogue through a real hub in a temporary folder; every figure checked
+check: ## lint, types and unit tests in parallel: the first check of a change, in under a minute
+	@$(MAKE) --no-print-directory -j 2 lint unit
+
+unit: $(VENV)/.development ## unit tests
+	$(BIN)/python -m pytest tests/unit -n auto --maxprocesses 4 --dist worksteal
+
+demo: $(VENV)/.runtime ## post a real catalogue to a temporary hub and check every figure
 	$(BIN)/integrahub demo
 
-demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and PostgreSQL, fetched and started for it (Java, Maven)
+demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and PostgreSQL, which it downloads and starts (Java, Maven)
 	$(BIN)/integrahub demo --distributed
 
 up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
@@ -27,13 +33,13 @@ up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
 test: $(VENV)/.development ## all tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
-test-long: $(VENV)/.development mutations ## the long versions of property and crash tests, and the mutations
+test-long: $(VENV)/.development mutations ## long versions of property and crash tests, and the mutations
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --timeout 7200
 
-mutations: $(VENV)/.development ## drop guards one by one in a copy; lists those that no test noticed
+mutations: $(VENV)/.development ## remove guards one by one in a copy, and list those that no test noticed
 	$(BIN)/python -m tests.mutations
 
-bench: $(VENV)/.development ## measure the hub and its peers (under an hour); QUICK=1: small; SCENARIOS='full_loads intake': only those
+bench: $(VENV)/.development ## measure the hub and its peers (under an hour); QUICK=1: small; SCENARIOS='full_loads intake': only these
 	$(BIN)/python -m bench $(if $(QUICK),--quick) $(SCENARIOS)
 
 performance: $(VENV)/.development ## write docs/reference/performance.md and its plot from the last `make bench`
@@ -45,35 +51,35 @@ dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafa
 data-model: $(VENV)/.development ## write docs/reference/data-model.md from the schema's comments
 	$(BIN)/python -m tests.data_model
 
-minio: ## build MinIO into the user's cache, so that the S3 contract is tested on it too (Go; about half an hour)
+minio: ## build MinIO into the user's cache, to test the S3 contract on it too (Go; about half an hour)
 	GOBIN="$${XDG_CACHE_HOME:-$$HOME/.cache}/integrahub/bin" go install github.com/minio/minio@$(MINIO)
 
-lint: $(VENV)/.development ## style, types and the house's floors
+lint: $(VENV)/.development ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(VENV)/.development ## put the code into shape
+format: $(VENV)/.development ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-sbom: $(VENV)/.development ## what the hub is made of, with licences: dist/sbom.json (CycloneDX)
+sbom: $(VENV)/.development ## list dependencies with licences in dist/sbom.json (CycloneDX)
 	$(PYTHON) -m venv --clear $(VENV)-runtime && mkdir -p dist
 	$(VENV)-runtime/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.txt
 	$(BIN)/cyclonedx-py environment $(VENV)-runtime --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
 	rm -rf $(VENV)-runtime
 
-audit: $(VENV)/.development ## known weaknesses of what is locked; asks the public advisory database
+audit: $(VENV)/.development ## list known vulnerabilities of the locked dependencies, from the public advisory database
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
-lock: $(VENV)/.development ## choose dependencies anew, one version for all three files; hashes only, no addresses
+lock: $(VENV)/.development ## upgrade the locked dependencies, one version for all three files; hashes only, no addresses
 	$(LOCK) --upgrade --all-extras -o requirements-dev.txt
 	$(LOCK) --upgrade --constraint requirements-dev.txt --extra build -o requirements.txt
 	$(LOCK) --upgrade --constraint requirements-dev.txt --extra build --extra aws --extra kafka --extra s3 --extra traces \
 	  -o requirements-distributed.txt
 
-clean: ## remove what was set up, never what was kept
+clean: ## remove the virtual environment and caches, never data folders
 	rm -rf $(VENV) $(VENV)-maker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
