@@ -4,6 +4,7 @@ import random
 import shutil
 from typing import Any
 
+import msgspec
 import pytest
 
 from integrahub.domain.errors import NotFound
@@ -13,7 +14,7 @@ from tests.reference_model.strategies import load
 
 
 async def verdict(client: Client) -> dict[str, Any]:
-    return await client.hub.verify()(CNPJ, lambda done, total: None)
+    return dict(msgspec.to_builtins(await client.hub.verify()(CNPJ, lambda done, total: None)))
 
 
 async def change(client: Client, statement: str) -> None:

@@ -1,13 +1,15 @@
-"""Verify: a catalogue rebuilt from its stored bodies, one batch at a time, and compared with the table."""
+"""Verification of a catalogue: rebuild it from its stored bodies and compare it with the table."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from pyroaring import BitMap64
 
 from integrahub.db.database import Connection, Database
-from integrahub.db.products import rebuild as verifying
+from integrahub.db.products import rebuild
+from integrahub.db.products.rows import AppliedLoad, Difference
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import count_partitions
 from integrahub.domain.dialects.base import RecordIdentifier
@@ -18,12 +20,26 @@ from integrahub.storage.base import Storage
 from integrahub.storage.bodies import is_kept, runs_of
 from integrahub.storage.spill import Record, SpillPartitions
 
-Row = dict[str, Any]
+
+class Verification(msgspec.Struct, frozen=True):
+    """Result of a comparison of a catalogue with its stored bodies.
+
+    `batches` of `all_batches` were read. `found` products differ; `differences` holds the first of them. For `unjudged`
+    products too few bodies are stored to compare them.
+    """
+
+    batches: int
+    all_batches: int
+    judged: int
+    unjudged: int
+    found: int
+    differences: list[Difference]
 
 
 class Verify:
-    """Reads only. The order, what was refused and what was deactivated are taken from the hub's records of its work;
-    every value is read again from the bodies. `chunk_size` in records.
+    """Rebuilds a catalogue from its stored bodies and compares it with the table. Writes nothing.
+
+    The order of batches, rejections and deactivations are read from the hub's tables, all values from the bodies.
     """
 
     def __init__(self, database: Database, storage: Storage, decoder: ChunkDecoder, *, chunk_size: int) -> None:
@@ -32,56 +48,60 @@ class Verify:
         self._chunk_size = chunk_size
         self._decoder = decoder
 
-    async def __call__(self, cnpj: str, begun: Callable[[int, int], None]) -> Row:
-        """Return `batches` read, of `all_batches`, and the result of `verifying.compare`.
+    async def __call__(self, cnpj: str, report_progress: Callable[[int, int], None]) -> Verification:
+        """Verify the catalogue of a pharmacy. Raises NotFound if no batch was ever applied.
 
-        Calls `begun` with the batch being read and the number of batches. Raises NotFound if no batch was ever applied.
+        Calls `report_progress` with the number of batches read and the number of batches to read.
         """
         async with self._database.transaction() as connection:
-            loads = await verifying.take_snapshot(connection, cnpj)
+            loads = await rebuild.take_snapshot(connection, cnpj)
             if not loads:
                 raise NotFound("verify_nothing", cnpj=cnpj)
-            kept = await self._kept(loads)
-            from_start = len(kept) == len(loads) and loads[0]["has_first"]
-            for number, load in enumerate(kept):
-                begun(number, len(kept))
+            stored = await self._latest_stored(loads)
+            from_start = len(stored) == len(loads) and loads[0].has_first
+            for number, load in enumerate(stored):
+                report_progress(number, len(stored))
                 await self._stage(connection, load)
-                await verifying.merge_staged(connection, load, from_start=from_start)
-            begun(len(kept), len(kept))
-            told = {"batches": len(kept), "all_batches": len(loads)}
-            return told | await verifying.compare(connection, cnpj, from_start=from_start)
+                await rebuild.merge_staged(connection, load, from_start=from_start)
+            report_progress(len(stored), len(stored))
+            counts, differing = await rebuild.compare(connection, cnpj, from_start=from_start)
+        found = differing[0].found if differing else 0
+        differences = [Difference(one.product_id, one.finding, one.columns) for one in differing]
+        return Verification(len(stored), len(loads), counts.judged, counts.unjudged, found, differences)
 
-    async def _kept(self, loads: list[Row]) -> list[Row]:
-        """The latest loads without a gap in what is kept."""
-        for place in range(len(loads), 0, -1):
-            load = loads[place - 1]
-            if not load["is_inline"] and not await is_kept(self._storage, load["location"]):
-                return loads[place:]
+    async def _latest_stored(self, loads: list[AppliedLoad]) -> list[AppliedLoad]:
+        """Return the latest loads whose bodies are stored without a gap."""
+        for index in range(len(loads) - 1, -1, -1):
+            load = loads[index]
+            if not load.is_inline and not await is_kept(self._storage, load.location):
+                return loads[index + 1 :]
         return loads
 
-    async def _stage(self, connection: Connection, load: Row) -> None:
-        """The load's applied records, a part of its products at a time."""
-        applied = await verifying.read_applied_ids(connection, load)
-        spool = SpillPartitions(count_partitions(load["items_total"] or 1, self._chunk_size), self._chunk_size)
-        body = await verifying.read_body(connection, load) if load["is_inline"] else None
+    async def _stage(self, connection: Connection, load: AppliedLoad) -> None:
+        """Stage the applied records of a load, one partition of its products at a time."""
+        applied = await rebuild.read_applied_ids(connection, load)
+        spill = SpillPartitions(count_partitions(load.items_total or 1, self._chunk_size), self._chunk_size)
+        body = await rebuild.read_body(connection, load) if load.is_inline else None
         try:
-            async for position, run in runs_of(self._storage, load, body, self._decoder.max_record):
-                for record in _records(self._decoder.dialect, position, run, applied):
-                    spool.add(record)
-            for draft in spool.drafts():
-                await verifying.stage_products(connection, self._normal(load, draft))
+            batch = {"location": load.location, "media_type": load.media_type, "encoding": load.encoding}
+            async for position, run in runs_of(self._storage, batch, body, self._decoder.max_record):
+                for record in _select(self._decoder.dialect, position, run, applied):
+                    spill.add(record)
+            for draft in spill.drafts():
+                await rebuild.stage_products(connection, self._normalise(load, draft))
         finally:
-            spool.close()
+            spill.close()
 
-    def _normal(self, load: Row, draft: ChunkBuilder) -> list[Any]:
+    def _normalise(self, load: AppliedLoad, draft: ChunkBuilder) -> list[Any]:
         sources = list(zip(draft.positions, draft.offsets, draft.ids, draft.records, strict=True))
-        context = DecodeContext(load["cnpj"], load["load_type"], ZoneInfo(load["time_zone"]))
+        context = DecodeContext(load.cnpj, load.load_type, ZoneInfo(load.time_zone))
         return self._decoder.normalise(sources, context).products
 
 
-def _records(dialect: RecordIdentifier, position: int, run: RawRecords, applied: BitMap64) -> Iterator[Record]:
+def _select(dialect: RecordIdentifier, first: int, run: RawRecords, applied: BitMap64) -> Iterator[Record]:
+    """Yield the records of applied products; `first` is the position of the first record."""
     found = zip(run.records, run.offsets, dialect.identify_all(run.records), strict=True)
-    for place, (record, offset, product_id) in enumerate(found, position):
+    for position, (record, offset, product_id) in enumerate(found, first):
         if product_id in applied and not isinstance(record, OversizeRecord):
             raw = bytes(record)
-            yield place, offset, raw, product_id, 0, len(raw)
+            yield position, offset, raw, product_id, 0, len(raw)

@@ -16,6 +16,8 @@ from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import pharmacies
 from integrahub.db.database import Database
 from integrahub.db.products import search as catalogue
+from integrahub.db.products.rows import ProductFilters, ProductRow
+from integrahub.db.products.search import PageRequest
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
@@ -38,7 +40,7 @@ class ProductQuery(msgspec.Struct):
     limit: int
     sort: str
     cursor: str
-    filters: dict[str, Any]
+    filters: ProductFilters
 
 
 def _whole(text: str | None, default: int, most: int) -> int:
@@ -90,13 +92,24 @@ def read(query: dict[str, str]) -> ProductQuery:
     sort = query.get("sort") or "-updated"
     if sort not in catalogue.SORTS:
         raise BadRequest("value_unreadable", name="sort", value=sort[:40], expected=" | ".join(catalogue.SORTS))
-    filters: dict[str, Any] = {name: query.get(name) or None for name in ("ean", "category", "brand")}
-    filters["q"] = _like(query.get("q"))
-    filters |= {name: _amount(name, query.get(name)) for name in ("price_min", "price_max", "stock_min")}
-    filters |= {name: _flag(name, query.get(name)) for name in ("in_stock", "promo", "include_inactive")}
-    filters["updated_since"] = _moment("updated_since", query.get("updated_since"))
     page = _whole(query.get("page"), 1, 10_000_000)
-    return ProductQuery(page, _whole(query.get("limit"), _LIMIT, _MOST), sort, query.get("cursor", ""), filters)
+    return ProductQuery(page, _whole(query.get("limit"), _LIMIT, _MOST), sort, query.get("cursor", ""), _filters(query))
+
+
+def _filters(query: dict[str, str]) -> ProductFilters:
+    return ProductFilters(
+        q=_like(query.get("q")),
+        ean=query.get("ean") or None,
+        category=query.get("category") or None,
+        brand=query.get("brand") or None,
+        price_min=_amount("price_min", query.get("price_min")),
+        price_max=_amount("price_max", query.get("price_max")),
+        stock_min=_amount("stock_min", query.get("stock_min")),
+        in_stock=_flag("in_stock", query.get("in_stock")),
+        promo=_flag("promo", query.get("promo")),
+        updated_since=_moment("updated_since", query.get("updated_since")),
+        include_inactive=bool(_flag("include_inactive", query.get("include_inactive"))),
+    )
 
 
 def _number(value: Decimal | None) -> float:
@@ -107,38 +120,38 @@ def _time(value: datetime | None) -> str:
     return format_time(value) if value else ""
 
 
-def item(row: dict[str, Any], cnpj: str, export: Export) -> dict[str, Any]:
+def item(product: ProductRow, cnpj: str, export: Export) -> dict[str, Any]:
     """A product as clients read it: numbers are JSON numbers, absent text is ''."""
-    promotions = [float(price) for price in row["price_promos"]]
+    promotions = [float(price) for price in product.price_promos]
     return {
-        **dict.fromkeys(("id", "productId", "product_id"), row["product_id"]),
-        **dict.fromkeys(("title", "name"), row["title"]),
-        "sku": row["ean"] or str(row["product_id"]),
-        "price": _number(row["price"]),
+        **dict.fromkeys(("id", "productId", "product_id"), product.product_id),
+        **dict.fromkeys(("title", "name"), product.title),
+        "sku": product.ean or str(product.product_id),
+        "price": _number(product.price),
         "pricePromo": min(promotions, default=None),
         "pricePromos": promotions,
-        **{name: _number(row["stock"]) for name in ("stock", "quantity")},
-        **{name: row[name] for name in ("ean", "brand", "category", "description", "ncm")},
-        **dict.fromkeys(("image", "imageLink"), row["image_link"]),
+        **{name: _number(product.stock) for name in ("stock", "quantity")},
+        **{name: getattr(product, name) for name in ("ean", "brand", "category", "description", "ncm")},
+        **dict.fromkeys(("image", "imageLink"), product.image_link),
         "cnpj": cnpj,
-        "isActive": row["is_active"],
-        "updatedAt": _time(row["updated_at"]),
-        "lastSeenAt": _time(row["seen_at"]),
-        "rawJson": export(row, cnpj),
+        "isActive": product.is_active,
+        "updatedAt": _time(product.updated_at),
+        "lastSeenAt": _time(product.seen_at),
+        "rawJson": export(msgspec.structs.asdict(product), cnpj),
     }
 
 
-def _cursor(row: dict[str, Any], sort: str, settled_until: datetime | None) -> str:
+def _cursor(product: ProductRow, sort: str, settled_until: datetime | None) -> str:
     until = settled_until.isoformat() if settled_until else ""
-    return cursors.encode(sort, catalogue.cursor_key(row, sort), row["product_id"], until)
+    return cursors.encode(sort, catalogue.cursor_key(product, sort), product.product_id, until)
 
 
-def _encode(rows: list[dict[str, Any]], cnpj: str, export: Export) -> tuple[list[msgspec.Raw], bool]:
-    """Return the rows as items, as many as an answer may have bytes, and whether some were left out."""
+def _encode(products: list[ProductRow], cnpj: str, export: Export) -> tuple[list[msgspec.Raw], bool]:
+    """Return as many products as fit into an answer, encoded, and whether some were left out."""
     items: list[msgspec.Raw] = []
     size = 0
-    for row in rows:
-        encoded = _ENCODER.encode(item(row, cnpj, export))
+    for product in products:
+        encoded = _ENCODER.encode(item(product, cnpj, export))
         size += len(encoded)
         if items and size > MAX_ANSWER_BYTES:
             return items, True
@@ -159,25 +172,22 @@ class Catalogue:
         wanted = read(query)
         pharmacy = await self._pharmacy(caller, query.get("cnpj", ""))
         after, settled_until = self._after(wanted)
-        count, rows, settled_until = await catalogue.search(
+        offset = 0 if wanted.cursor else (wanted.page - 1) * wanted.limit
+        page = await catalogue.search(
             self._database.within(TenantContext(ids=(pharmacy["id"],))),
             pharmacy["id"],
             wanted.filters,
-            wanted.sort,
-            limit=wanted.limit,
-            offset=0 if wanted.cursor else (wanted.page - 1) * wanted.limit,
-            after=after,
-            settled_until=settled_until,
+            PageRequest(wanted.sort, wanted.limit, offset, after, settled_until),
         )
-        items, is_cut = _encode(rows, pharmacy["cnpj"], self._export)
-        rows, next_cursor = rows[: len(items)], None
-        if is_cut or len(rows) == wanted.limit:
-            next_cursor = _cursor(rows[-1], wanted.sort, settled_until)
+        items, is_cut = _encode(page.products, pharmacy["cnpj"], self._export)
+        next_cursor = None
+        if is_cut or len(items) == wanted.limit:
+            next_cursor = _cursor(page.products[len(items) - 1], wanted.sort, page.settled_until)
         pagination = {
             "page": wanted.page,
             "limit": wanted.limit,
-            "count": count,
-            "total_pages": -(-count // wanted.limit),
+            "count": page.matching,
+            "total_pages": -(-page.matching // wanted.limit),
             "next_cursor": next_cursor,
         }
         return {"items": items, "pagination": pagination}

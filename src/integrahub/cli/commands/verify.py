@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from integrahub.cli.offline_database import kept_database
@@ -44,7 +45,8 @@ async def _verify(settings: Settings, cnpj: str) -> Row:
     async with kept_database(settings) as kept, open_hub(kept, "integrahub verify", DatabaseRole.WORKER) as hub:
         with bars() as progress:
             task = progress.add_task("reading batches", total=None)
-            return await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))
+            result = await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))
+    return dict(msgspec.to_builtins(result))
 
 
 def _show(verdict: Row) -> None:

@@ -1,4 +1,4 @@
-"""Poison isolation: rows PostgreSQL refuses are found by halving, so that each costs itself alone."""
+"""Writers of rows: all at once, or bisecting, which finds the rows that PostgreSQL refuses."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -13,16 +13,16 @@ WriteRows = Callable[[Connection, Rows, Write], Awaitable[list[Any]]]
 
 
 async def write_all(connection: Connection, rows: Rows, write: Write) -> list[Any]:
-    """Write all rows at once; a row that is refused fails the transaction."""
+    """Write all rows with one call of `write`. A refused row fails the transaction."""
     if rows:
         await write(rows)
     return []
 
 
 async def write_bisecting(connection: Connection, rows: Rows, write: Write) -> list[Any]:
-    """Write every row that is taken, each part under a savepoint, and give those refused.
+    """Write every row that PostgreSQL accepts, each part in a savepoint; return the refused rows.
 
-    One refused row among n costs at most 2 log2(n) writes more than none would.
+    One refused row among n costs at most 2 log2(n) additional calls of `write`.
     """
     if not rows:
         return []

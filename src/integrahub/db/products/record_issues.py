@@ -1,4 +1,4 @@
-"""Rows of `record_issues`: what a client should know of single records."""
+"""Table `record_issues`: rejections and warnings of single records."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -11,13 +11,11 @@ from integrahub.domain.products import RecordIssue
 _SQL = load_queries(__name__)
 
 
-async def insert(connection: Connection, batch_id: UUID, chunk: int, faults: Sequence[RecordIssue]) -> None:
-    """Faults of one chunk, in its transaction."""
-    if not faults:
+async def insert(connection: Connection, batch_id: UUID, chunk: int, issues: Sequence[RecordIssue]) -> None:
+    """Insert the issues of one chunk, in the transaction that applies it."""
+    if not issues:
         return
-    lines = [
-        (str(batch_id), str(chunk), str(f.position), str(f.offset), f.severity, f.product_id, f.field, f.code, f.value)
-        for f in faults
-    ]
+    key = str(batch_id), str(chunk)
+    lines = [(*key, str(i.position), str(i.offset), i.severity, i.product_id, i.field, i.code, i.value) for i in issues]
     async with connection.cursor().copy(_SQL["copy"]) as copy:
         await copy.write(copy_text(lines))

@@ -1,4 +1,9 @@
-"""Typed rows of `products` as chunks are merged and catalogues are verified."""
+"""Typed rows of `products`: search, merge and verification."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -47,3 +52,103 @@ class CurrentProduct(msgspec.Struct, frozen=True):
     source_updated_at: str | None
     stock_updated_at: str | None
     extra: str | None
+
+
+class ProductFilters(msgspec.Struct, frozen=True):
+    """Filters of a product search; None matches all. `q` is a LIKE pattern for title and description."""
+
+    q: str | None = None
+    ean: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    price_min: Decimal | None = None
+    price_max: Decimal | None = None
+    stock_min: Decimal | None = None
+    in_stock: bool | None = None
+    promo: bool | None = None
+    updated_since: datetime | None = None
+    include_inactive: bool = False
+
+
+class ProductRow(msgspec.Struct, frozen=True):
+    """A product. `seen_at` is a lower bound of the time at which a batch last contained it."""
+
+    product_id: int
+    title: str
+    description: str
+    brand: str
+    ncm: str
+    category: str
+    image_link: str
+    color: str
+    ean: str
+    shop_id: str
+    size: str
+    price: Decimal | None
+    wholesale_price: Decimal | None
+    price_promos: list[Decimal]
+    stock: Decimal | None
+    wholesale_min: Decimal | None
+    measure: str
+    indice: Decimal | None
+    source_created_at: datetime | None
+    source_updated_at: datetime | None
+    stock_updated_at: datetime | None
+    extra: dict[str, Any] | None
+    is_active: bool
+    updated_at: datetime
+    seen_at: datetime | None
+
+
+class RowsWritten(msgspec.Struct, frozen=True):
+    """Rows that PostgreSQL inserted into, updated and deleted from `products`."""
+
+    n_tup_ins: int
+    n_tup_upd: int
+    n_tup_del: int
+
+
+class AppliedLoad(msgspec.Struct, frozen=True):
+    """A load or replay whose records were applied. `origin` is its place in the order in which batches count.
+
+    `has_first` tells whether the pharmacy's first batch is still in the table.
+    """
+
+    id: UUID
+    cnpj: str
+    origin: int
+    load_type: str
+    media_type: str
+    encoding: str
+    items_total: int | None
+    is_inline: bool
+    location: str | None
+    time_zone: str
+    has_first: bool
+
+
+class ComparedCounts(msgspec.Struct, frozen=True):
+    """Products that were compared, and products of which too few bodies are stored to compare them."""
+
+    judged: int
+    unjudged: int
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A product whose row differs from its bodies: `missing`, `unexpected` or `different` in some columns."""
+
+    product_id: int
+    finding: str
+    columns: list[str]
+
+
+class CountedDifference(Difference, frozen=True):
+    """A difference, with the number of all products that differ."""
+
+    found: int
+
+
+class ChunkIds(msgspec.Struct, frozen=True):
+    """Product ids of an applied chunk, by slot."""
+
+    ids: list[int]

@@ -1,83 +1,78 @@
-"""Reads of `products` for the query API."""
+"""Search of products for the query API, and PostgreSQL's counts of rows written to `products`."""
 
 import json
 from datetime import datetime
-from typing import Any, NamedTuple
 
 import msgspec
 
 from integrahub.db.database import Database
+from integrahub.db.products.rows import ProductFilters, ProductRow, RowsWritten
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_one
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 
 _SQL = load_queries(__name__)
 SORTS = ("-updated", "product_id", "title", "price", "-price", "stock", "-stock")
-FILTERS = (
-    *("q", "ean", "category", "brand", "price_min", "price_max", "stock_min", "in_stock", "promo", "updated_since"),
-    "include_inactive",
-)
-_KEYS = {"updated": "updated_at", "product_id": "product_id", "title": "title", "price": "price", "stock": "stock"}
-_MAX_CURSOR_TITLE = 250  # characters, escaped
-Row = dict[str, Any]
+FILTERS = ProductFilters.__struct_fields__
+_COLUMN_OF = {"updated": "updated_at", "product_id": "product_id", "title": "title", "price": "price", "stock": "stock"}
+_MAX_CURSOR_TITLE_LENGTH = 250  # characters, escaped
 
 
-class RowsWritten(msgspec.Struct, frozen=True):
-    """Rows that PostgreSQL inserted into, updated and deleted from `products`."""
+class PageRequest(msgspec.Struct, frozen=True):
+    """Which page of the matching products to read. `after` is the cursor key and the product id of the last row.
 
-    n_tup_ins: int
-    n_tup_upd: int
-    n_tup_del: int
+    `settled_until` is the value that the page before returned; None for the first page.
+    """
+
+    sort: str
+    limit: int
+    offset: int = 0
+    after: tuple[str, int] | None = None
+    settled_until: datetime | None = None
 
 
-class Page(NamedTuple):
-    """How many products match, a page of them, and until when changes were shown (None where none were asked)."""
+class Page(msgspec.Struct, frozen=True):
+    """A page of products, and the number of products that match.
+
+    With `updated_since`, the page holds changes before `settled_until` only.
+    """
 
     matching: int
-    rows: list[Row]
+    products: list[ProductRow]
     settled_until: datetime | None
 
 
-def cursor_key(row: Row, sort: str) -> str:
-    """Return the row's place in the order `sort`, as a cursor keeps it; '' for a title too long for a cursor."""
-    value = row[_KEYS[sort.lstrip("-")]]
-    if sort == "title" and len(json.dumps(value)) > _MAX_CURSOR_TITLE:
+def cursor_key(product: ProductRow, sort: str) -> str:
+    """Return the product's position in the order `sort`, for a cursor; '' for a title that is too long for a cursor."""
+    value = getattr(product, _COLUMN_OF[sort.lstrip("-")])
+    if sort == "title" and len(json.dumps(value)) > _MAX_CURSOR_TITLE_LENGTH:
         return ""
-    return value.isoformat() if sort == "-updated" else str(0 if value is None else value)
+    return str(value.isoformat()) if sort == "-updated" else str(0 if value is None else value)
 
 
-async def search(
-    database: Database,
-    pharmacy_id: int,
-    filters: Row,
-    sort: str,
-    *,
-    limit: int,
-    offset: int = 0,
-    after: tuple[str, int] | None = None,
-    settled_until: datetime | None = None,
-) -> Page:
-    """Read one page of the products that match `filters` (of FILTERS, None asking nothing).
+async def search(database: Database, pharmacy_id: int, filters: ProductFilters, page: PageRequest) -> Page:
+    """Read one page of the products that match all filters.
 
-    Of what changed since a moment only that is shown which changed before `settled_until`, so that who asks again from
-    the newest change seen misses none that was written earlier and committed later. None: as of now.
+    With `updated_since`, changes are left out that an open transaction may still precede. So a client that asks again
+    from the newest change it got misses none.
     """
-    values = {name: filters.get(name) for name in FILTERS} | {"pharmacy_id": pharmacy_id, "limit": limit}
-    values["include_inactive"] = bool(values["include_inactive"])
-    values |= {"offset": offset, "after": after[0] if after else None, "after_id": after[1] if after else 0}
+    after, after_id = page.after or (None, 0)
+    params = msgspec.structs.asdict(filters)
+    params |= {"pharmacy_id": pharmacy_id, "limit": page.limit, "offset": page.offset}
+    params |= {"after": after, "after_id": after_id}
     async with database.transaction() as connection:
-        if values["updated_since"] and settled_until is None:
-            found = await (await connection.execute(_SQL["settled_until"], values)).fetchone()
-            settled_until = found["moment"] if found else None
-        values["settled_until"] = settled_until
-        counted = await (await connection.execute(_SQL["count"] + " " + _SQL["matching"], values)).fetchone()
-        statement = " ".join((_SQL["select"], _SQL["matching"], _SQL[sort]))
-        rows = await (await connection.execute(statement, values)).fetchall()
-    return Page(int(counted["matching"]) if counted else 0, rows, settled_until)
+        settled_until = page.settled_until
+        if filters.updated_since and settled_until is None:
+            settled_until = await fetch_value(connection, _SQL["settled_until"], params, datetime)
+        params["settled_until"] = settled_until
+        matching = await fetch_value(connection, _SQL["count"] + " " + _SQL["matching"], params, int)
+        statement = " ".join((_SQL["select"], _SQL["matching"], _SQL[page.sort]))
+        products = await fetch_all(connection, statement, params, ProductRow)
+    return Page(matching or 0, products, settled_until)
 
 
 async def rows_written(database: Database) -> RowsWritten:
     """Return PostgreSQL's counters of rows written to `products`."""
     async with database.transaction() as connection:
-        counters = await fetch_one(connection, _SQL["rows_written"], {}, RowsWritten)
+        counters = await fetch_one(connection, _SQL["rows_written"], None, RowsWritten)
     assert counters is not None
     return counters

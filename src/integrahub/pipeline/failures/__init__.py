@@ -1,1 +1,1 @@
-"""Failures: group failures and store dead letters."""
+"""Failures: group dead letters by cause, store dead messages."""

@@ -1,4 +1,4 @@
-"""Failures: dead letters are counted under their fingerprints, so that a person sees causes, not cases."""
+"""Failure steps: count dead letters by cause, and store messages that a worker could not process."""
 
 import msgspec
 import structlog
@@ -11,25 +11,27 @@ _log = structlog.get_logger()
 
 
 class GroupFailures:
-    """Group whatever is not grouped yet. Safe to repeat: each letter is counted once."""
+    """Counts new dead letters in their failure groups. A message may come twice: each dead letter is counted once."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def __call__(self, message: bytes) -> None:
-        """A `chunks.failed` says that there is something to group; what, the table knows."""
+        """Count all dead letters that are new. The content of the `chunks.failed` message does not matter."""
         for fingerprint, count in (await dead_letters.group_new(self._database)).items():
-            _log.error("a failure has occurred", action="group_failures", fingerprint=fingerprint, count=count)
+            _log.error(
+                "failure group has new dead letters", action="group_failures", fingerprint=fingerprint, count=count
+            )
 
 
 class StoreDeadLetters:
-    """Keep a message that was given up as a dead letter, where a person finds it. Safe to repeat."""
+    """Stores dead messages as dead letters. A message may come twice: its dead letter is inserted once."""
 
-    def __init__(self, database: Database, failures: GroupFailures) -> None:
+    def __init__(self, database: Database, group_failures: GroupFailures) -> None:
         self._database = database
-        self._failures = failures
+        self._group_failures = group_failures
 
     async def __call__(self, message: bytes) -> None:
-        """A `messages.dead`."""
+        """Store the message of a `messages.dead` event, and count it by cause."""
         await dead_letters.add_message(self._database, msgspec.json.decode(message, type=DeadMessage))
-        await self._failures(message)
+        await self._group_failures(message)

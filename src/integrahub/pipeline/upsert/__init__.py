@@ -1,1 +1,1 @@
-"""Upsert: apply chunks to the products table."""
+"""Upsert: apply chunks to the table `products`."""
