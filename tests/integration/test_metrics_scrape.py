@@ -98,7 +98,7 @@ async def test_history_counts_each_batch_once_over_closed_and_open_hours(client:
             "WHERE id = o.of"
         )
     for _ in range(2):
-        totals, windows = await statistics.history(hub.database, BATCH_DURATION.bounds)
+        totals, windows = await statistics.update_history(hub.database, BATCH_DURATION.bounds)
         assert totals["batches COMPLETED"] == 3 and totals["products inserted"] == 10
         assert {w: t["batches COMPLETED"] for w, t in windows.items()} == {"24h": 1, "7d": 3, "30d": 3}
         assert sum(value for name, value in totals.items() if name.startswith("bucket")) == 3

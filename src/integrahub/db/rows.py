@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.abc import QueryNoTemplate
 from psycopg.pq.abc import PGresult
 from psycopg.rows import BaseRowFactory
@@ -74,8 +74,8 @@ async def fetch_one(
     binary: bool = False,
 ) -> _Struct | None:
     """Run `query` and return its first row, or None. `binary` requests binary results, for large arrays."""
-    cursor = connection.cursor(row_factory=rows_of(row_type))
-    return await (await cursor.execute(query, params, binary=binary)).fetchone()
+    cursor = await connection.execute(query, params, binary=binary)
+    return await _with_rows(cursor, rows_of(row_type)).fetchone()
 
 
 async def fetch_all(
@@ -87,21 +87,28 @@ async def fetch_all(
     binary: bool = False,
 ) -> list[_Struct]:
     """Run `query` and return all its rows. `binary` requests binary results, for large arrays."""
-    cursor = connection.cursor(row_factory=rows_of(row_type))
-    return await (await cursor.execute(query, params, binary=binary)).fetchall()
+    cursor = await connection.execute(query, params, binary=binary)
+    return await _with_rows(cursor, rows_of(row_type)).fetchall()
 
 
 async def fetch_value(
     connection: AsyncConnection[Any], query: QueryNoTemplate, params: Params, value_type: type[_T]
 ) -> _T | None:
     """Run `query` and return the first column of its first row; None if there is no row."""
-    cursor = connection.cursor(row_factory=values_of(value_type))
-    return await (await cursor.execute(query, params)).fetchone()
+    cursor = await connection.execute(query, params)
+    return await _with_rows(cursor, values_of(value_type)).fetchone()
 
 
 async def fetch_column(
     connection: AsyncConnection[Any], query: QueryNoTemplate, params: Params, value_type: type[_T]
 ) -> list[_T]:
     """Run `query` and return the first column of all its rows."""
-    cursor = connection.cursor(row_factory=values_of(value_type))
-    return await (await cursor.execute(query, params)).fetchall()
+    cursor = await connection.execute(query, params)
+    return await _with_rows(cursor, values_of(value_type)).fetchall()
+
+
+def _with_rows(cursor: AsyncCursor[Any], row_factory: BaseRowFactory[_T]) -> AsyncCursor[_T]:
+    # psycopg lets the factory change after the statement ran. So every statement runs by `connection.execute`, where
+    # tests observe it and crash the process.
+    cursor.row_factory = row_factory
+    return cursor

@@ -184,8 +184,10 @@ class Hub:
 
     def heartbeat(self, worker_id: UUID, steps: list[str]) -> WorkerHeartbeat:
         """Build the registration of this process, with its heartbeats."""
-        counted = self.settings.parent_pid is None  # a supervisor counts the restarts of its processes itself
-        return WorkerHeartbeat(self.all_tenants, worker_id, steps, self.settings.worker_name, counted=counted)
+        counts_restarts = self.settings.parent_pid is None  # a supervisor counts the restarts of its processes itself
+        return WorkerHeartbeat(
+            self.all_tenants, worker_id, steps, self.settings.worker_name, counts_restarts=counts_restarts
+        )
 
     def problems(self, *dependencies: str) -> list[str]:
         """Return a sentence for each circuit breaker, of these dependencies or of all, that is not closed."""

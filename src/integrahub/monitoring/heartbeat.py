@@ -1,4 +1,4 @@
-"""Presence: a worker is known by a name while it works, tells now and then that it lives, and says when it leaves."""
+"""Registers a worker, keeps its heartbeat, and unregisters it at the end."""
 
 import asyncio
 import os
@@ -12,58 +12,60 @@ from integrahub.db.database import Database
 from integrahub.db.monitoring import workers
 from integrahub.domain.errors import Transient
 
-_BEAT = 5.0  # seconds between heartbeats
-_AGAIN = 1.0  # seconds until a database that is away is asked again
+_HEARTBEAT_INTERVAL_SECONDS = 5.0
+_REGISTER_RETRY_INTERVAL_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
 class WorkerHeartbeat:
-    """Registers in the background, since a database that is away delays the work, not the start; then beats.
+    """Register in the background and then send heartbeats, while the block runs.
 
-    Without a name of its own a worker takes one nobody had, and so no one's place. `counted`: whether taking the place
-    of one that fell counts as a restart; a fleet counts its own.
+    A database that does not answer delays the work of the process, not its start. A worker without a configured name
+    takes a unique one, so it replaces no other worker. If `counts_restarts`, replacing a lost worker counts as a
+    restart; a supervisor counts the restarts of its workers itself.
     """
 
     def __init__(
-        self, database: Database, worker_id: UUID, steps: list[str], name: str | None, *, counted: bool = True
+        self, database: Database, worker_id: UUID, steps: list[str], name: str | None, *, counts_restarts: bool = True
     ) -> None:
         self._database = database
         self._id = worker_id
         self._steps = steps
         self._name = name or f"{socket.gethostname()} {','.join(steps)} {worker_id}"
-        self._counted = counted
-        self.known = asyncio.Event()
+        self._counts_restarts = counts_restarts
+        self.registered = asyncio.Event()
 
     async def __aenter__(self) -> "WorkerHeartbeat":
-        self._keeping = asyncio.create_task(self._keep())
+        self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._keeping.cancel()
-        await asyncio.wait([self._keeping])
-        if kind is None and self.known.is_set():
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if kind is None and self.registered.is_set():
             try:
-                await workers.leave(self._database, self._name, self._id)
-            except Transient as away:
-                _log.warning("the database did not hear that a worker left", action="leave", error=str(away))
+                await workers.unregister(self._database, self._name, self._id)
+            except Transient as failure:
+                _log.warning("cannot unregister worker", action="leave", error=str(failure))
 
-    async def _keep(self) -> None:
+    async def _run(self) -> None:
         while True:
             try:
-                await self._tell()
-            except Transient as away:
-                _log.warning("the database does not answer a worker", action="register", error=str(away))
+                await self._beat()
+            except Transient as failure:
+                _log.warning("cannot store heartbeat, retrying", action="register", error=str(failure))
             except Exception as error:
-                _log.error("a worker could not tell that it lives", action="register", exc_info=error)
-            await asyncio.sleep(_BEAT if self.known.is_set() else _AGAIN)
+                _log.error("heartbeat failed, retrying", action="register", exc_info=error)
+            is_registered = self.registered.is_set()
+            await asyncio.sleep(_HEARTBEAT_INTERVAL_SECONDS if is_registered else _REGISTER_RETRY_INTERVAL_SECONDS)
 
-    async def _tell(self) -> None:
-        if self.known.is_set():
-            await workers.beat(self._database, self._name, self._id)
+    async def _beat(self) -> None:
+        if self.registered.is_set():
+            await workers.update_heartbeat(self._database, self._name, self._id)
             return
-        fell = await workers.register(self._database, self._name, self._id, self._steps, os.getpid())
-        self.known.set()
-        for step in self._steps if fell and self._counted else []:
+        replaced_lost = await workers.register(self._database, self._name, self._id, self._steps, os.getpid())
+        self.registered.set()
+        for step in self._steps if replaced_lost and self._counts_restarts else []:
             await workers.count_restart(self._database, step)

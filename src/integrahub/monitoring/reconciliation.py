@@ -1,28 +1,27 @@
-"""Reconcile: nothing vanishes, or it is told."""
+"""Runs the reconciliation at an interval and logs each batch whose counts differ."""
 
 import structlog
 
 from integrahub.db.database import Database
-from integrahub.db.monitoring import reconciliation as reconciliations
-from integrahub.db.monitoring import workers
+from integrahub.db.monitoring import reconciliation, workers
 
 _log = structlog.get_logger()
 
 
 class Reconciliation:
-    """One round compares counts made apart and keeps what it found; workers long gone are forgotten."""
+    """Compare counts of the same records, taken at different places; also delete workers that are long gone."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def __call__(self) -> None:
-        """One round."""
-        await workers.forget(self._database)
-        for found in await reconciliations.reconcile(self._database):
+        """Run once."""
+        await workers.prune(self._database)
+        for batch in await reconciliation.reconcile(self._database):
             _log.error(
-                "records of a batch are unaccounted for",
+                "counts of a batch differ, records are unaccounted for",
                 action="reconcile",
-                batch=str(found["batch_id"]),
-                cnpj=found["cnpj"],
-                records=found["records"],
+                batch=str(batch.batch_id),
+                cnpj=batch.cnpj,
+                records=batch.records,
             )

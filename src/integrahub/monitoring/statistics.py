@@ -1,4 +1,4 @@
-"""Count periodically what dashboards and alerts need of the whole hub, so that a scrape stays cheap."""
+"""Counts at an interval what dashboards and alerts need of the whole hub, so that a scrape stays cheap."""
 
 import asyncio
 import shutil
@@ -33,78 +33,82 @@ from integrahub.telemetry.metrics.pipeline import (
     DEAD_LETTERS,
 )
 
-_SELDOM = 60.0  # seconds at least between counts of what is costly
-_SHARE = 20.0  # counting what is costly takes at most one part in so many of the time
-_PATIENCE = 5.0  # seconds the disk may take to say how full it is
+_MIN_COSTLY_INTERVAL_SECONDS = 60.0  # between costly counts
+_COSTLY_DURATION_FACTOR = 20.0  # the interval is at least this multiple of the duration of the last costly count
+_DISK_TIMEOUT_SECONDS = 5.0
 _RESULTS = (*SETTLED, "deactivated")
 
 
 class StatisticsCollector:
-    """A round counts what is cheap, and now and then what is costly. Several may run; one counts at a time.
+    """Count cheap figures at each run, costly ones at longer intervals. Of several processes, one counts at a time.
 
-    `folder` is where objects are kept, None when that is no disk; `quota` bytes they may take, None when only the disk
-    knows.
+    `folder` is the folder of stored objects, None if they are not on a disk. `quota` is how many bytes they may take,
+    None if only the disk limits them.
     """
 
     def __init__(self, database: Database, folder: Path | None, quota: int | None) -> None:
         self._database = database
         self._folder = folder
-        self._thread = ThreadPoolExecutor(1, "disk room")  # a disk that hangs holds this one alone
+        self._thread = ThreadPoolExecutor(1, "disk room")  # a disk that hangs blocks only this thread
         self._quota = quota
-        self._due = 0.0
+        self._costly_due_at = 0.0
 
     async def __call__(self) -> None:
-        """One round."""
-        await statistics.keep(self._database, await self._cheap())
-        begun = monotonic()
-        if begun >= self._due:
-            await statistics.keep(self._database, await self._costly())
-            took = monotonic() - begun
-            self._due = begun + max(_SELDOM, _SHARE * took)
+        """Run once."""
+        await statistics.save(self._database, await self._count_cheap())
+        started = monotonic()
+        if started >= self._costly_due_at:
+            await statistics.save(self._database, await self._count_costly())
+            duration = monotonic() - started
+            self._costly_due_at = started + max(_MIN_COSTLY_INTERVAL_SECONDS, _COSTLY_DURATION_FACTOR * duration)
 
-    async def _cheap(self) -> Figures:
-        waiting = await statistics.waiting(self._database)
-        connections = await statistics.connections(self._database)
-        totals, windows = await statistics.history(self._database, BATCH_DURATION.bounds)
+    async def _count_cheap(self) -> Figures:
+        pending = await statistics.count_pending(self._database)
+        connections = await statistics.count_connections(self._database)
+        totals, windows = await statistics.update_history(self._database, BATCH_DURATION.bounds)
         return {
-            (CHUNKS_PENDING.name, ()): waiting["chunks"],
-            (DEACTIVATIONS_HELD.name, ()): waiting["held"],
-            (DEAD_LETTERS.name, ()): waiting["letters"],
-            (POSTGRESQL_CONNECTIONS.name, ()): connections["taken"],
-            (POSTGRESQL_CONNECTIONS_MAX.name, ()): connections["most"],
-            **_finished(totals),
-            **{key: value for window, of_it in windows.items() for key, value in _within(window, of_it).items()},
+            (CHUNKS_PENDING.name, ()): pending.chunks,
+            (DEACTIVATIONS_HELD.name, ()): pending.held,
+            (DEAD_LETTERS.name, ()): pending.letters,
+            (POSTGRESQL_CONNECTIONS.name, ()): connections.open,
+            (POSTGRESQL_CONNECTIONS_MAX.name, ()): connections.limit,
+            **_finished_figures(totals),
+            **{key: value for window, sums in windows.items() for key, value in _window_figures(window, sums).items()},
         }
 
-    async def _costly(self) -> Figures:
-        products = await statistics.products(self._database)
-        pharmacies = await statistics.pharmacies(self._database)
-        used, capacity = await self._room()
+    async def _count_costly(self) -> Figures:
+        products = await statistics.count_products(self._database)
+        pharmacies = await statistics.count_pharmacies(self._database)
+        used, capacity = await self._storage_usage()
         return {
-            **{(PRODUCTS.name, (state,)): products[state] for state in ("active", "inactive")},
-            **{(PHARMACIES_SEEN.name, (window,)): pharmacies[window] for window in ("24h", "7d", "30d")},
-            (PHARMACIES_SILENT.name, ()): pharmacies["silent"],
+            (PRODUCTS.name, ("active",)): products.active,
+            (PRODUCTS.name, ("inactive",)): products.inactive,
+            (PHARMACIES_SEEN.name, ("24h",)): pharmacies.day,
+            (PHARMACIES_SEEN.name, ("7d",)): pharmacies.week,
+            (PHARMACIES_SEEN.name, ("30d",)): pharmacies.month,
+            (PHARMACIES_SILENT.name, ()): pharmacies.silent,
             (STORAGE_USED.name, ()): used,
             **({(STORAGE_CAPACITY.name, ()): capacity} if capacity else {}),
         }
 
-    async def _room(self) -> tuple[float, float | None]:
-        """Bytes used and bytes there is room for: by the quota where one is set, else of the disk."""
+    async def _storage_usage(self) -> tuple[float, float | None]:
+        """Return the bytes used and the capacity: the quota if one is set, else that of the disk."""
         if self._quota or self._folder is None:
-            return await statistics.stored(self._database), self._quota
-        asked = asyncio.get_running_loop().run_in_executor(self._thread, _disk_usage, self._folder)
+            return await statistics.stored_bytes(self._database), self._quota
+        usage = asyncio.get_running_loop().run_in_executor(self._thread, _disk_usage, self._folder)
         try:
-            return await asyncio.wait_for(asked, _PATIENCE)
+            return await asyncio.wait_for(usage, _DISK_TIMEOUT_SECONDS)
         except TimeoutError:
-            raise Transient(f"The disk of {self._folder} did not answer within {_PATIENCE:g} s.") from None
+            message = f"The disk of {self._folder} did not answer within {_DISK_TIMEOUT_SECONDS:g} s."
+            raise Transient(message) from None
 
 
 def _disk_usage(folder: Path) -> tuple[int, int]:
-    disk = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.is_dir()))
+    disk = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.is_dir()))
     return disk.total - disk.free, disk.total
 
 
-def _finished(totals: Totals) -> Figures:
+def _finished_figures(totals: Totals) -> Figures:
     buckets = range(len(BATCH_DURATION.bounds) + 1)
     return {
         **{(BATCHES_FINISHED.name, (status,)): totals[f"batches {status}"] for status in FINAL},
@@ -113,7 +117,7 @@ def _finished(totals: Totals) -> Figures:
     }
 
 
-def _within(window: str, totals: Totals) -> Figures:
+def _window_figures(window: str, totals: Totals) -> Figures:
     return {
         **{(HISTORY_BATCHES.name, (window, status)): totals[f"batches {status}"] for status in FINAL},
         **{(HISTORY_PRODUCTS.name, (window, result)): totals[f"products {result}"] for result in _RESULTS},

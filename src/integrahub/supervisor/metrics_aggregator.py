@@ -39,7 +39,7 @@ class MetricsAggregator:
             if not isinstance(counts, BaseException):
                 self._snapshots.update(key, counts)
         own = f"fleet {os.getpid()}"
-        self._snapshots.update(own, self._scrape.own())
+        self._snapshots.update(own, self._scrape.snapshot())
         self._snapshots.keep_only([*(_key(process) for process in processes if process.is_alive), own])
 
     async def collect_if_due(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> None:
@@ -55,7 +55,7 @@ class MetricsAggregator:
     async def render(self, timeout: float) -> bytes:
         """Return the exposition of this machine; `timeout` is the scraper's, in seconds."""
         self.save()
-        return await self._scrape.told(self._snapshots.total(), exposition.of_process(), timeout)
+        return await self._scrape.render(self._snapshots.total(), exposition.of_process(), timeout)
 
     def save(self) -> None:
         """Save the counters, from which the next supervisor continues."""

@@ -88,7 +88,7 @@ async def work(settings: Settings, steps: list[str]) -> None:
         async with hub.heartbeat(worker_id, steps) as heartbeat:
             scrape = hub.metrics_scrape()
             probes = Probes(
-                watchdog.stuck, lambda: _unready(hub, stop, heartbeat.known), scrape, {"/counts": scrape.counts}
+                watchdog.stuck, lambda: _unready(hub, stop, heartbeat.registered), scrape, {"/counts": scrape.counts}
             )
             async with probe_server.serve_probes(probes, listener):
                 await asyncio.gather(*build_loops(hub, steps, stop, worker_id, watchdog))

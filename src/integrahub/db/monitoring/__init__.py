@@ -1,1 +1,1 @@
-"""Tables of workers and statistics."""
+"""Reads and writes for monitoring: backlog, statistics, reconciliation, workers."""

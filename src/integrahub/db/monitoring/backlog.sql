@@ -1,5 +1,6 @@
 -- count_waiting --
--- Records that are not applied yet, by pharmacy and the step they wait for; of bodies not split yet an estimate.
+-- Records that are not applied yet, by pharmacy and step. For bodies that are not split the number is estimated from the
+-- size.
 SELECT pharmacy_id, 'split' AS step, sum(greatest(1, bytes / %(estimate)s))::bigint AS records
 FROM batches WHERE finished_at IS NULL AND stage IN ('received', 'splitting') GROUP BY pharmacy_id
 UNION ALL

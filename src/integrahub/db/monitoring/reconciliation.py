@@ -1,23 +1,22 @@
-"""Reconciliation: counts of the same records made apart must agree; where they do not, records are unaccounted for."""
-
-from typing import Any
+"""Reconciliation: counts of the same records, taken at different places, must agree."""
 
 from integrahub.db.database import Database
+from integrahub.db.monitoring.rows import Unaccounted
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_value
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-async def reconcile(database: Database) -> list[Row]:
-    """Batches that do not add up, with how many records; the sum is kept for `latest`."""
+async def reconcile(database: Database) -> list[Unaccounted]:
+    """Return the batches whose counts differ, and save the sum of the differences."""
     async with database.transaction() as connection:
-        found = await (await connection.execute(_SQL["unaccounted"])).fetchall()
-        await connection.execute(_SQL["save"], {"unaccounted": sum(row["records"] for row in found)})
-    return found
+        batches = await fetch_all(connection, _SQL["unaccounted"], None, Unaccounted)
+        await connection.execute(_SQL["save"], {"unaccounted": sum(batch.records for batch in batches)})
+    return batches
 
 
-async def latest(database: Database) -> Row | None:
-    """`unaccounted` records of the latest reconciliation, and its `age` in seconds; None before the first."""
+async def find_latest(database: Database) -> int | None:
+    """Return the sum that the latest reconciliation saved, or None if there was none."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["latest"])).fetchone()
+        return await fetch_value(connection, _SQL["find_latest"], None, int)

@@ -1,6 +1,6 @@
 -- unaccounted --
--- Batches of the last day whose records do not add up, by counts that were made apart: what the split counted, what
--- the chunks hold, what chunks and batch say became of it, and what the report lists as rejected.
+-- Batches of the last day whose counts differ: records counted by the split, records in the chunks, counters of chunks
+-- and batch, rejections in the report.
 SELECT b.id AS batch_id, p.cnpj, (abs(b.items_total - k.held) + abs(k.completed - k.settled)
     + CASE WHEN b.finished_at IS NULL THEN 0 ELSE abs(b.items_total - (b.inserted + b.updated + b.unchanged + b.merged
         + b.rejected + b.superseded + b.cancelled + b.dead)) + abs(k.rejected - f.rejected) END)::bigint AS records
@@ -19,10 +19,10 @@ WHERE b.kind IN ('load', 'replay', 'chunk_replay') AND b.items_total IS NOT NULL
 ORDER BY b.received_at LIMIT 1000
 
 -- save --
--- The latest reconciliation; there is one row.
+-- Store the result; the table has one row.
 INSERT INTO reconciliations (singleton, at, unaccounted) VALUES (true, now(), %(unaccounted)s)
 ON CONFLICT (singleton) DO UPDATE SET at = excluded.at, unaccounted = excluded.unaccounted
 
--- latest --
--- What the latest reconciliation found, and how long ago.
-SELECT unaccounted, extract(epoch FROM now() - at)::float8 AS age FROM reconciliations
+-- find_latest --
+-- The sum that the latest reconciliation saved.
+SELECT unaccounted FROM reconciliations

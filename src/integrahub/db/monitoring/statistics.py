@@ -1,107 +1,121 @@
-"""Statistics too costly for every scrape, counted periodically and stored; and batches finished by the hour."""
+"""Statistics that are too costly for each scrape: counted at intervals and stored; and totals by hour."""
 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any, LiteralString
+from typing import LiteralString, TypeVar
 
+import msgspec
 from psycopg.types.json import Jsonb
 
 from integrahub.db.database import Connection, Database
+from integrahub.db.monitoring.rows import (
+    ConnectionCounts,
+    FinishedBatches,
+    HourTotals,
+    PendingCounts,
+    PharmacyCounts,
+    ProductCounts,
+    StatisticsFigure,
+)
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
-Totals = Counter[str]  # `batches STATUS`, `products RESULT`, `bucket NUMBER`, `seconds` -> how many
-Figures = dict[tuple[str, tuple[str, ...]], float]  # metric and label values -> value
+_Row = TypeVar("_Row", bound=msgspec.Struct)
+Totals = Counter[str]  # by `batches STATUS`, `products RESULT`, `bucket NUMBER` and `seconds`
+Figures = dict[tuple[str, tuple[str, ...]], float]  # values by metric name and label values
 _RESULTS = ("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "deactivated")
-_HOURS = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
+_WINDOW_HOURS = {"24h": 24, "7d": 7 * 24, "30d": 30 * 24}
 
 
-async def keep(database: Database, figures: Figures) -> None:
-    """Keep what was counted."""
+async def save(database: Database, figures: Figures) -> None:
+    """Store values of metrics."""
     rows = [{"name": name, "labels": list(labels), "value": value} for (name, labels), value in figures.items()]
     async with database.transaction() as connection:
         await connection.execute(_SQL["lock"])
         await connection.cursor().executemany(_SQL["save"], rows)
 
 
-async def kept(database: Database) -> tuple[Figures, dict[str, float]]:
-    """What was counted last, and by metric how long ago in seconds."""
+async def load(database: Database) -> list[StatisticsFigure]:
+    """Return the stored values of all metrics."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["load"])).fetchall()
-    figures = {(row["name"], tuple(row["labels"])): row["value"] for row in rows}
-    return figures, {row["name"]: row["age"] for row in rows}
+        return await fetch_all(connection, _SQL["load"], None, StatisticsFigure)
 
 
-async def products(database: Database) -> Row:
-    """`active` and `inactive` products; reads the whole table."""
-    return await _one(database, _SQL["products"])
+async def count_products(database: Database) -> ProductCounts:
+    """Count the products of all catalogues. Reads the whole table."""
+    return await _fetch(database, _SQL["count_products"], ProductCounts)
 
 
-async def pharmacies(database: Database) -> Row:
-    """Pharmacies that posted within `24h`, `7d` and `30d`, and those `silent` beyond their rhythm."""
-    return await _one(database, _SQL["pharmacies"])
+async def count_pharmacies(database: Database) -> PharmacyCounts:
+    """Count pharmacies by the time of their last post."""
+    return await _fetch(database, _SQL["count_pharmacies"], PharmacyCounts)
 
 
-async def waiting(database: Database) -> Row:
-    """Unsettled `chunks`, `held` deactivations, unsettled dead `letters`."""
-    return await _one(database, _SQL["count_waiting"])
+async def count_pending(database: Database) -> PendingCounts:
+    """Count what waits for workers or for an operator."""
+    return await _fetch(database, _SQL["count_pending"], PendingCounts)
 
 
-async def connections(database: Database) -> Row:
-    """Connections `taken` and the `most` there may be."""
-    return await _one(database, _SQL["connections"])
+async def count_connections(database: Database) -> ConnectionCounts:
+    """Count the client connections of PostgreSQL."""
+    return await _fetch(database, _SQL["count_connections"], ConnectionCounts)
 
 
-async def stored(database: Database) -> float:
-    """Bytes of bodies kept as objects."""
-    return float((await _one(database, _SQL["stored_bytes"]))["bytes"])
+async def stored_bytes(database: Database) -> float:
+    """Return the size of all bodies that are stored as objects."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["stored_bytes"], None, float) or 0.0
 
 
-async def history(database: Database, bounds: Sequence[float]) -> tuple[Totals, dict[str, Totals]]:
-    """Totals since the beginning, and those within each window; closes the hours that are over.
+async def update_history(database: Database, bounds: Sequence[float]) -> tuple[Totals, dict[str, Totals]]:
+    """Return the totals since the beginning, and those of each window; store the totals of hours that closed.
 
-    `bounds` are the upper ends of the buckets of durations, in seconds. Windows reach back whole hours.
+    `bounds` are the upper bounds of the duration buckets, in seconds. Windows reach back whole hours.
     """
     async with database.transaction() as connection:
         await connection.execute(_SQL["lock"])
-        latest = await (await connection.execute(_SQL["latest_hour"])).fetchone()
-        asked = {"after": latest["hour"] if latest else None, "bounds": list(bounds)}
-        ended = await (await connection.execute(_SQL["finished_by_hour"], asked)).fetchall()
-        totals = await _close(connection, Totals(latest["totals"] if latest else {}), ended)
-        return totals, {window: _since(totals, await _before(connection, hours)) for window, hours in _HOURS.items()}
+        latest = await fetch_one(connection, _SQL["latest_hour"], None, HourTotals)
+        params = {"after": latest.hour if latest else None, "bounds": list(bounds)}
+        finished = await fetch_all(connection, _SQL["finished_by_hour"], params, FinishedBatches)
+        totals = await _close_hours(connection, _to_totals(latest), finished)
+        before = {window: await _totals_before(connection, hours) for window, hours in _WINDOW_HOURS.items()}
+    return totals, {window: _subtract(totals, old) for window, old in before.items()}
 
 
-async def _close(connection: Connection, totals: Totals, ended: list[Row]) -> Totals:
-    for hour, rows in groupby(ended, key=lambda row: row["hour"]):
-        of_hour = list(rows)
-        for row in of_hour:
+async def _close_hours(connection: Connection, totals: Totals, finished: list[FinishedBatches]) -> Totals:
+    for hour, group in groupby(finished, key=lambda row: row.hour):
+        rows = list(group)
+        for row in rows:
             _add(totals, row)
-        if of_hour[0]["closed"]:
+        if rows[0].closed:
             await connection.execute(_SQL["close_hour"], {"hour": hour, "totals": Jsonb(totals)})
     return totals
 
 
-def _add(totals: Totals, row: Row) -> None:
-    totals[f"batches {row['status']}"] += row["batches"]
-    totals[f"bucket {row['bucket']}"] += row["batches"]
-    totals["seconds"] += row["seconds"]
+def _add(totals: Totals, row: FinishedBatches) -> None:
+    totals[f"batches {row.status}"] += row.batches
+    totals[f"bucket {row.bucket}"] += row.batches
+    totals["seconds"] += row.seconds  # type: ignore[assignment]
     for result in _RESULTS:
-        totals[f"products {result}"] += row[result]
+        totals[f"products {result}"] += getattr(row, result)
 
 
-async def _before(connection: Connection, hours: int) -> Totals:
-    row = await (await connection.execute(_SQL["totals_before"], {"hours": hours})).fetchone()
-    return Totals(row["totals"] if row else {})
+async def _totals_before(connection: Connection, hours: int) -> Totals:
+    return _to_totals(await fetch_one(connection, _SQL["totals_before"], {"hours": hours}, HourTotals))
 
 
-def _since(now: Totals, before: Totals) -> Totals:
+def _to_totals(row: HourTotals | None) -> Totals:
+    return Totals(row.totals if row else {})
+
+
+def _subtract(now: Totals, before: Totals) -> Totals:
     return Totals({name: total - before[name] for name, total in now.items()})
 
 
-async def _one(database: Database, statement: LiteralString) -> Row:
+async def _fetch(database: Database, query: LiteralString, row_type: type[_Row]) -> _Row:
     async with database.transaction() as connection:
-        row = await (await connection.execute(statement)).fetchone()
+        row = await fetch_one(connection, query, None, row_type)
     assert row is not None
     return row

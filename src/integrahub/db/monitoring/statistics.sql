@@ -1,43 +1,43 @@
 -- lock --
--- One statistics run at a time; until the transaction ends.
+-- Wait until no other process counts or saves statistics.
 SELECT pg_advisory_xact_lock(hashtextextended('integrahub statistics', 0))
 
 -- save --
--- A figure as it is now.
+-- Store the value of a metric.
 INSERT INTO statistics (name, labels, value, counted_at) VALUES (%(name)s, %(labels)s, %(value)s, now())
 ON CONFLICT (name, labels) DO UPDATE SET value = excluded.value, counted_at = excluded.counted_at
 
 -- load --
--- What the last statistics run counted.
+-- Values that were stored last.
 SELECT name, labels, value, extract(epoch FROM now() - counted_at)::float8 AS age FROM statistics
 
--- products --
+-- count_products --
 -- Products of all catalogues.
 SELECT count(*) FILTER (WHERE is_active) AS active, count(*) FILTER (WHERE NOT is_active) AS inactive FROM products
 
--- pharmacies --
--- Pharmacies that posted lately, and those that are silent beyond their rhythm.
-SELECT count(*) FILTER (WHERE l.received_at > now() - interval '24 hours') AS "24h",
-  count(*) FILTER (WHERE l.received_at > now() - interval '7 days') AS "7d",
-  count(*) FILTER (WHERE l.received_at > now() - interval '30 days') AS "30d",
+-- count_pharmacies --
+-- Pharmacies by the time of their last post, and those that are silent for unusually long.
+SELECT count(*) FILTER (WHERE l.received_at > now() - interval '24 hours') AS day,
+  count(*) FILTER (WHERE l.received_at > now() - interval '7 days') AS week,
+  count(*) FILTER (WHERE l.received_at > now() - interval '30 days') AS month,
   (SELECT count(*) FROM silent_pharmacies) AS silent
 FROM pharmacies p CROSS JOIN LATERAL (
   SELECT received_at FROM batches b WHERE b.pharmacy_id = p.id AND b.kind = 'load'
   ORDER BY b.received_seq DESC LIMIT 1) l
 
--- count_waiting --
--- What waits for workers or for a person.
+-- count_pending --
+-- What waits for workers or for an operator.
 SELECT (SELECT count(*) FROM batch_chunks WHERE finished_at IS NULL) AS chunks,
   (SELECT count(*) FROM batches WHERE deactivation_state = 'held') AS held,
   (SELECT count(*) FROM dead_letters WHERE settled_at IS NULL) AS letters
 
--- connections --
--- Connections clients have, and those they may have.
-SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS taken,
-  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most
+-- count_connections --
+-- Client connections that are open, and how many may be.
+SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS open,
+  current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS limit
 
 -- stored_bytes --
--- Bytes of bodies kept as objects.
+-- Size of all bodies that are stored as objects.
 SELECT coalesce(sum(bytes), 0)::float8 AS bytes FROM batches WHERE location IS NOT NULL AND body_removed_at IS NULL
 
 -- latest_hour --
@@ -45,16 +45,16 @@ SELECT coalesce(sum(bytes), 0)::float8 AS bytes FROM batches WHERE location IS N
 SELECT hour, totals FROM history ORDER BY hour DESC LIMIT 1
 
 -- totals_before --
--- The totals as of a moment some hours ago.
-SELECT totals FROM history WHERE hour < now() - make_interval(hours => %(hours)s) ORDER BY hour DESC LIMIT 1
+-- The totals some hours ago.
+SELECT hour, totals FROM history WHERE hour < now() - make_interval(hours => %(hours)s) ORDER BY hour DESC LIMIT 1
 
 -- close_hour --
--- An hour that nothing can be added to any more.
+-- Store the totals of an hour to which no batch can be added.
 INSERT INTO history (hour, totals) VALUES (%(hour)s, %(totals)s) ON CONFLICT (hour) DO NOTHING
 
 -- finished_by_hour --
--- Batches that became final in the hours after one, by hour, status and how long they took; and which hours are closed:
--- no transaction that may still end a batch began in them.
+-- Batches that became final after the last closed hour, by hour, status and bucket of duration. An hour is closed when
+-- no transaction that began in it can still finish a batch.
 SELECT e.*, e.hour < date_trunc('hour', least(now() - interval '10 minutes',
     (SELECT min(xact_start) FROM pg_stat_activity WHERE datname = current_database()))) AS closed
 FROM (

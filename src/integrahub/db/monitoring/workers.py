@@ -1,62 +1,64 @@
-"""Rows of `workers`: who works under which name, who is alive, and what the dead left behind."""
+"""Registrations and heartbeats of workers, and the release of claims that a lost worker held."""
 
 import socket
-from typing import Any
 from uuid import UUID
 
 from integrahub.db.database import Database
+from integrahub.db.monitoring.rows import Predecessor, StepWorkers, Worker
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one
 
 _SQL = load_queries(__name__)
-SILENT = 20.0  # seconds without a heartbeat after which a worker counts as gone
-Row = dict[str, Any]
+HEARTBEAT_TIMEOUT_SECONDS = 20.0  # a worker without a heartbeat for so long counts as lost
 
 
 async def register(database: Database, name: str, worker_id: UUID, steps: list[str], pid: int) -> bool:
-    """Take the name; claims of whoever had it before are free from now on. Whether that one fell without leaving.
+    """Register a worker under a name and release the claims of the previous worker of that name.
 
-    A name is of one live process: of two, the second would free what the first holds, which costs work, never rows.
+    Return True if that one was lost: it had not unregistered. Two live processes must not share a name: each would
+    release the claims of the other, which repeats work but loses no rows.
     """
+    params = {"name": name, "id": worker_id, "steps": steps, "pid": pid, "host": socket.gethostname()}
     async with database.transaction() as connection:
-        values = {"name": name, "id": worker_id, "steps": steps, "pid": pid, "host": socket.gethostname()}
-        row = await (await connection.execute(_SQL["register"], values)).fetchone()
-        if row and row["before"]:
-            await connection.execute(_SQL["release_chunks_of_worker"], {"id": row["before"]})
-            await connection.execute(_SQL["release_splits_of_worker"], {"id": row["before"]})
-    return bool(row and row["fell"])
+        previous = await fetch_one(connection, _SQL["register"], params, Predecessor)
+        if previous and previous.id:
+            await connection.execute(_SQL["release_chunks_of_worker"], {"id": previous.id})
+            await connection.execute(_SQL["release_splits_of_worker"], {"id": previous.id})
+    return bool(previous and previous.was_lost)
 
 
-async def forget(database: Database) -> None:
-    """Drop names nobody has used for a day."""
-    async with database.transaction() as connection:
-        await connection.execute(_SQL["prune"])
-
-
-async def beat(database: Database, name: str, worker_id: UUID) -> None:
-    """The worker lives."""
+async def update_heartbeat(database: Database, name: str, worker_id: UUID) -> None:
+    """Store that the worker is alive now."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["update_heartbeat"], {"name": name, "id": worker_id})
 
 
-async def leave(database: Database, name: str, worker_id: UUID) -> None:
-    """The worker ends in good order; it holds nothing."""
+async def unregister(database: Database, name: str, worker_id: UUID) -> None:
+    """Store that the worker stopped in good order; it holds no claims."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["unregister"], {"name": name, "id": worker_id})
 
 
+async def prune(database: Database) -> None:
+    """Delete workers without a heartbeat for a day."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["prune"])
+
+
 async def count_restart(database: Database, step: str) -> None:
-    """A worker of the step was started again that nobody had stopped."""
+    """Count an unplanned restart of a worker of the step."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["count_restart"], {"step": step})
 
 
-async def every(database: Database) -> list[Row]:
-    """Every worker known: name, host, pid, steps, started_at, left_at, `silent` in seconds, `holding` in chunks."""
+async def list_all(database: Database) -> list[Worker]:
+    """Return all registered workers by name."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["list_all"])).fetchall()
+        return await fetch_all(connection, _SQL["list_all"], None, Worker)
 
 
-async def live_by_step(database: Database) -> list[Row]:
-    """`step`, `live` workers, `restarts` nobody had asked for."""
+async def count_by_step(database: Database) -> list[StepWorkers]:
+    """Return live workers and unplanned restarts by step."""
+    params = {"timeout": HEARTBEAT_TIMEOUT_SECONDS}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["live_by_step"], {"silent": SILENT})).fetchall()
+        return await fetch_all(connection, _SQL["count_by_step"], params, StepWorkers)

@@ -1,52 +1,52 @@
 -- register --
--- Take a name, and tell who had it before and whether that one had left in good order.
+-- Register a worker; return the previous worker of that name, and whether it was lost.
 WITH before AS (SELECT id, left_at FROM workers WHERE name = %(name)s),
   taken AS (
     INSERT INTO workers (name, id, steps, pid, host) VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s, %(host)s)
     ON CONFLICT (name) DO UPDATE SET id = excluded.id, steps = excluded.steps, pid = excluded.pid, host = excluded.host,
       started_at = now(), seen_at = now(), left_at = NULL
     RETURNING name)
-SELECT (SELECT id FROM before) AS before, (SELECT left_at IS NULL FROM before) AS fell FROM taken
+SELECT (SELECT id FROM before) AS id, (SELECT left_at IS NULL FROM before) AS was_lost FROM taken
 
 -- release_chunks_of_worker --
--- The chunks a dead worker held.
+-- Expire the chunk leases of a lost worker.
 UPDATE batch_chunks SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND status = 'PROCESSING' AND lease_until > now()
 
 -- release_splits_of_worker --
--- The splits a dead worker held.
+-- Expire the split leases of a lost worker.
 UPDATE batches SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND stage = 'splitting' AND lease_until > now()
 
 -- update_heartbeat --
--- The worker lives.
+-- Store that the worker is alive.
 UPDATE workers SET seen_at = now() WHERE name = %(name)s AND id = %(id)s
 
 -- unregister --
--- The worker ended because it was asked to, with nothing in its hands.
+-- Store that the worker stopped in good order.
 UPDATE workers SET left_at = now() WHERE name = %(name)s AND id = %(id)s
 
 -- prune --
--- Names nobody has used for a day.
+-- Delete workers without a heartbeat for a day.
 DELETE FROM workers WHERE seen_at < now() - interval '1 day'
 
 -- count_restart --
--- A worker was started again that nobody had stopped.
+-- Count an unplanned restart.
 INSERT INTO worker_restarts (step, restarts) VALUES (%(step)s, 1)
 ON CONFLICT (step) DO UPDATE SET restarts = worker_restarts.restarts + 1
 
 -- list_all --
--- Every worker known, with how long ago it was seen, and how many chunks it holds.
+-- All registered workers, with seconds since the heartbeat and the number of chunks they hold.
 SELECT w.name, w.host, w.pid, w.steps, w.started_at, w.left_at,
   extract(epoch FROM now() - w.seen_at)::float8 AS silent,
   (SELECT count(*) FROM batch_chunks c WHERE c.worker_id = w.id AND c.finished_at IS NULL AND c.status = 'PROCESSING')
     AS holding
 FROM workers w ORDER BY w.name
 
--- live_by_step --
--- How many workers of each step are alive, and how often workers of it were started again unasked.
+-- count_by_step --
+-- Live workers and unplanned restarts by step.
 SELECT coalesce(l.step, r.step) AS step, coalesce(l.live, 0) AS live, coalesce(r.restarts, 0) AS restarts
 FROM (SELECT unnest(steps) AS step, count(*) AS live FROM workers
-    WHERE left_at IS NULL AND seen_at > now() - make_interval(secs => %(silent)s) GROUP BY 1) l
+    WHERE left_at IS NULL AND seen_at > now() - make_interval(secs => %(timeout)s) GROUP BY 1) l
   FULL JOIN worker_restarts r ON r.step = l.step
 ORDER BY 1
