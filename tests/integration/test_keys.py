@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.domain.api_keys import _CHECKSUM, _SECRET, _checksum, generate_key, key_id
+from integrahub.domain.api_keys import _CHECKSUM, _SECRET, _checksum, generate_key, parse_key_id
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 
@@ -200,7 +200,7 @@ async def test_the_id_of_a_key_with_another_secret_opens_nothing(client: Client)
     made = await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
     forged = made["api_key"][: -(_SECRET + _CHECKSUM)] + "0" * _SECRET
     forged += _checksum(forged)
-    assert key_id(forged) == key_id(made["api_key"]) and forged != made["api_key"]
+    assert parse_key_id(forged) == parse_key_id(made["api_key"]) and forged != made["api_key"]
     assert (await _refused(client, forged))["code"] == "key_invalid"
     assert (await client.get("/v1/batches", made["api_key"]))["items"] == []
 

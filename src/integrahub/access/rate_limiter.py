@@ -97,7 +97,7 @@ class RateLimits:
         A key that reaches all pharmacies and has no limit of its own is counted as well: its client chooses the CNPJs.
         Return the headers to answer with; TooManyRequests when a limit is reached.
         """
-        if caller.cnpjs is None and not caller.rate_limit and not caller.may(Scope.ADMIN):
+        if caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN):
             await self._taken(f"key:{caller.name}", self._vendors)
         subject, rate = (f"key:{caller.name}", caller.rate_limit) if caller.rate_limit else (f"cnpj:{cnpj}", own)
         limit = parse_rate(rate) if rate else self._posts

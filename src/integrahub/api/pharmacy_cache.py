@@ -54,7 +54,7 @@ class PharmacyCache:
         return known
 
     async def _check(self, caller: Caller, cnpj: str) -> None:
-        if caller.cnpjs is not None or caller.may(Scope.ADMIN):
+        if caller.cnpjs is not None or caller.can(Scope.ADMIN):
             return  # whoever made the key named the pharmacy, or could
         if not self._creation.is_allowed:
             raise Forbidden("pharmacy_not_registered", cnpj=cnpj)

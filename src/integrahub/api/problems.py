@@ -16,7 +16,7 @@ from integrahub.api.language import language_of, set_language_headers
 from integrahub.api.middleware.methods import allowed_methods
 from integrahub.api.problem_body import MEDIA_TYPE, problem_body
 from integrahub.domain.errors import InvalidData, Problem, Transient
-from integrahub.domain.failures import cause_of
+from integrahub.domain.failures import classify_error
 from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.fields import FIELD_MESSAGES, describe_error
 from integrahub.domain.messages.message import Message
@@ -50,7 +50,7 @@ async def _problem(request: Request, problem: Exception) -> Response:
 
 
 async def _transient(request: Request, fault: Exception) -> Response:
-    ERRORS.add("ingest", cause_of(fault))
+    ERRORS.add("ingest", classify_error(fault))
     _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
     wait = math.ceil(fault.retry_after if isinstance(fault, CircuitOpen) else _SHORTLY)
     answer = render(request, 503, "Service Unavailable", "dependency_unavailable", wait=wait)
@@ -95,7 +95,7 @@ async def _gone(request: Request, fault: Exception) -> Response:
 
 
 async def _unexpected(request: Request, fault: Exception) -> Response:
-    ERRORS.add("ingest", cause_of(fault))
+    ERRORS.add("ingest", classify_error(fault))
     _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
     return render(request, 500, "Internal Server Error", "internal_error")
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.messages.fields import InvalidField
-from integrahub.domain.near_names import nearest
+from integrahub.domain.near_names import suggest_name
 
 NOTICE = "X-Inova-Notice"
 _MOST = 10  # names in one notice
@@ -20,7 +20,7 @@ def reject_unknown_parameters(request: Request, known: set[str]) -> None:
     """Refuse a query parameter that the route does not have."""
     for name in request.query_params:
         if name not in known:
-            raise BadRequest("parameter_unknown", name=name[:60], nearest=nearest(name, known))
+            raise BadRequest("parameter_unknown", name=name[:60], nearest=suggest_name(name, known))
 
 
 def add_notice(answer: Response, kind: str, names: Iterable[str]) -> None:
@@ -43,6 +43,6 @@ class StrictModel(BaseModel):
             for name in given:
                 if name not in cls.model_fields:
                     raise InvalidField(
-                        "member_unknown", name=str(name)[:60], nearest=nearest(str(name), cls.model_fields)
+                        "member_unknown", name=str(name)[:60], nearest=suggest_name(str(name), cls.model_fields)
                     )
         return given

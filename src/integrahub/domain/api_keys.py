@@ -29,7 +29,7 @@ OPERATORS = frozenset(_LADDER)
 
 
 @cache
-def implied(scopes: frozenset[Scope]) -> frozenset[Scope]:
+def expand_scopes(scopes: frozenset[Scope]) -> frozenset[Scope]:
     """The scopes with all that each one contains."""
     highest = max((_LADDER.index(scope) for scope in scopes & OPERATORS), default=-1)
     found = set(scopes) | set(_LADDER[: highest + 1])
@@ -51,15 +51,15 @@ class Caller:
     address: str = ""
     key_id: UUID | None = None
 
-    def may(self, scope: Scope) -> bool:
+    def can(self, scope: Scope) -> bool:
         """Whether the key has the scope, or one that contains it."""
-        return scope in implied(self.scopes)
+        return scope in expand_scopes(self.scopes)
 
-    def may_see(self, cnpj: str) -> bool:
+    def can_see(self, cnpj: str) -> bool:
         """Whether the pharmacy is one of the caller's."""
         return self.cnpjs is None or cnpj in self.cnpjs
 
-    def only(self) -> str | None:
+    def single_cnpj(self) -> str | None:
         """The caller's pharmacy when there is exactly one."""
         return next(iter(self.cnpjs)) if self.cnpjs is not None and len(self.cnpjs) == 1 else None
 
@@ -96,7 +96,7 @@ def generate_key(scopes: frozenset[Scope] = CLIENT) -> NewKey:
     return NewKey(body + _checksum(body), public_id)
 
 
-def key_id(key: str) -> str | None:
+def parse_key_id(key: str) -> str | None:
     """The id within a key that this hub may have made; None when its shape or checksum is wrong."""
     parts = key.split("_")
     if len(parts) != 4 or parts[1] not in ("live", "admin") or len(parts[2]) != _ID:
@@ -105,19 +105,19 @@ def key_id(key: str) -> str | None:
     return parts[2] if len(parts[3]) == _SECRET + _CHECKSUM and checksum == _checksum(body) else None
 
 
-def length_of_key(key: str) -> int:
+def count_key_characters(key: str) -> int:
     """Return how many characters a key of the hub has that begins as this one does."""
     kind = "admin" if key.startswith(f"{PREFIX}a") else "live"
     return len(f"{PREFIX}{kind}__") + _ID + _SECRET + _CHECKSUM
 
 
-def key_hash(key: str, pepper: bytes) -> bytes:
+def hash_key(key: str, pepper: bytes) -> bytes:
     """What is stored of a key: 32 bytes that are worth nothing without the hub's pepper."""
     return hmac.digest(pepper, key.encode("utf-8", "surrogatepass"), "sha256")
 
 
-def key_hint(key: str) -> str:
+def mask_key(key: str) -> str:
     """Enough to recognise the key in a list."""
-    if key_id(key):
+    if parse_key_id(key):
         return key.rpartition("_")[0] + "_…"
     return f"{key[:4]}…{key[-4:]}" if len(key) >= 24 else f"{key[:2]}…"

@@ -10,7 +10,7 @@ def is_sendable(key: str) -> bool:
     return key.isascii() and key.isprintable() and " " not in key
 
 
-def unsendable_characters(key: str) -> str:
+def list_unsendable_characters(key: str) -> str:
     """Return what no header carries of a key, each once, as it can be shown."""
     found = dict.fromkeys(character for character in key if not is_sendable(character))
     return ", ".join(repr(character) for character in list(found)[:5])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 
-def rounds(batches: Sequence[tuple[int, Iterable[int]]]) -> list[int]:
+def conflict_free_groups(batches: Sequence[tuple[int, Iterable[int]]]) -> list[int]:
     """The round of each batch, from 0. A batch tells its pharmacy and its product ids, 0 for those that are unreadable.
 
     A batch comes after every earlier one of its pharmacy that has a product in common with it.

@@ -27,15 +27,15 @@ class HoldReason:
     facts: dict[str, Any]
 
 
-def hold_reason(evidence: DeactivationEvidence, limit: float) -> HoldReason | None:
+def find_hold_reason(evidence: DeactivationEvidence, limit: float) -> HoldReason | None:
     """Why the deactivation is held, or None when it may be applied.
 
     `limit` is a share of the active products; a limit of 0 holds every deactivation.
     """
-    return (doubt(evidence) or _too_many(evidence, limit)) if evidence.candidates else None
+    return (find_doubt(evidence) or _too_many(evidence, limit)) if evidence.candidates else None
 
 
-def doubt(evidence: DeactivationEvidence) -> HoldReason | None:
+def find_doubt(evidence: DeactivationEvidence) -> HoldReason | None:
     """Why products that a FULL does not have may be in it nevertheless, or None when they are absent."""
     if not evidence.is_array and evidence.claimed is None:
         return HoldReason("end_not_seen", {"received": evidence.received})

@@ -28,7 +28,7 @@ class Failure:
         return hashlib.sha256(f"{self.error_class}|{self.error_code}|{self.culprit}".encode()).hexdigest()[:16]
 
 
-def failure_of(error: BaseException) -> Failure:
+def describe_failure(error: BaseException) -> Failure:
     """The failure an exception tells of."""
     cause = error.__cause__ or error
     stack = "".join(traceback.format_exception(error))
@@ -41,15 +41,15 @@ def failure_of(error: BaseException) -> Failure:
     )
 
 
-def cause_of(error: BaseException) -> str:
+def classify_error(error: BaseException) -> str:
     """What went wrong, in one word of few: a code of ours, an SQLSTATE, or the name of the class."""
     if isinstance(error, Transient):
         return "dependency_unavailable"
-    failure = failure_of(error)
+    failure = describe_failure(error)
     return failure.error_code or failure.error_class
 
 
-def silent_worker(crashes: int) -> Failure:
+def describe_lost_worker(crashes: int) -> Failure:
     """The failure of a chunk whose workers died, again and again, without a word."""
     return Failure("WorkerDied", "", "upsert", f"its worker fell silent {crashes} times", "")
 

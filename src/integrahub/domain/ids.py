@@ -14,7 +14,7 @@ def uuid7(milliseconds: int | None = None) -> UUID:
     return UUID(int=value)
 
 
-def ids_with_prefix(prefix: str) -> tuple[UUID, UUID]:
+def expand_id_prefix(prefix: str) -> tuple[UUID, UUID]:
     """Return the first and the last id that begin with `prefix`, written with or without dashes."""
     digits = prefix.replace("-", "")[:32]
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))

@@ -9,7 +9,7 @@ _LENGTH = 60  # characters of a client's name that are looked at
 _SYNONYMS = {"nome": "name", "cidade": "city", "estado": "state", "uf": "state", "chave": "key", "busca": "q"}
 
 
-def nearest(name: str, known: Collection[str]) -> Message:
+def suggest_name(name: str, known: Collection[str]) -> Message:
     """Name the known one nearest to `name`; all of them when none is near."""
     if not known:
         return Message("esta rota não tem nenhum", "this route has none")

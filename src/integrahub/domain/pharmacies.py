@@ -32,7 +32,7 @@ def unmask(value: object) -> str:
     return _MASK.sub("", str(value)).upper()
 
 
-def one_typo_away(value: object) -> list[str]:
+def list_near_cnpjs(value: object) -> list[str]:
     """Every CNPJ that differs from `value` by one character, or by two neighbours in the other order."""
     text = unmask(value)
     if not re.fullmatch(r"[0-9A-Z]{14}", text):

@@ -47,7 +47,9 @@ class LaterWrites:
     inactive_since: dict[int, datetime] = field(default_factory=dict)
 
 
-def fold(row: Row, load_type: str, current: dict[str, str | None] | None, carried: LaterFields) -> list[str | None]:
+def merge_fields(
+    row: Row, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
+) -> list[str | None]:
     """The product's columns as COPY text: the record's, but for what is carried by later DELTAs.
 
     `current` are the columns as they stand, None for a product not known.

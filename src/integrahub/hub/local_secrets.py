@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from integrahub.domain.api_keys import key_hash
+from integrahub.domain.api_keys import hash_key
 from integrahub.secrets.local import OperatorKey, kept_operator_key, kept_pepper
 from integrahub.settings.model import Settings
 
@@ -18,7 +18,7 @@ def load_secrets(settings: Settings) -> HubSecrets:
     """Return the pepper and the operator's key from settings, or else from the data folder, creating them if absent."""
     pepper = load_pepper(settings)
     if settings.admin_api_key:
-        return HubSecrets(pepper, OperatorKey(key_hash(settings.admin_api_key, pepper)))
+        return HubSecrets(pepper, OperatorKey(hash_key(settings.admin_api_key, pepper)))
     return HubSecrets(pepper, kept_operator_key(settings.data_dir, pepper, keep=settings.keep_admin_key))
 
 

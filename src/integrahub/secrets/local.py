@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from integrahub.domain.api_keys import Scope, generate_key, key_hash
+from integrahub.domain.api_keys import Scope, generate_key, hash_key
 from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.secret_files import kept_secret
 
@@ -40,12 +40,12 @@ def kept_operator_key(data_dir: Path, pepper: bytes, *, keep: bool) -> OperatorK
     if not keep:
         _hash_away(folder / _PLAIN, folder, pepper)
     elif (kept := folder / _PLAIN).exists():
-        return OperatorKey(key_hash(kept_secret(kept), pepper))
+        return OperatorKey(hash_key(kept_secret(kept), pepper))
     if (earlier := data_dir / _PLAIN).exists():
         text = kept_secret(earlier)
     else:
         text = generate_key(frozenset({Scope.ADMIN})).text
-    digest = key_hash(text, pepper)
+    digest = hash_key(text, pepper)
     found = _digest(folder / _HASHED, digest)
     earlier.unlink(missing_ok=True)
     if found == digest and keep:
@@ -86,7 +86,7 @@ def _digest(file: Path, own: bytes) -> bytes:
 def _hash_away(plain: Path, folder: Path, pepper: bytes) -> None:
     """Keep a key that was written down, and is not to be any more, as its hash."""
     if plain.exists():
-        _digest(folder / _HASHED, key_hash(kept_secret(plain), pepper))
+        _digest(folder / _HASHED, hash_key(kept_secret(plain), pepper))
         plain.unlink()
 
 

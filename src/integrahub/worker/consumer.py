@@ -10,7 +10,7 @@ import structlog
 from integrahub.bus.base import Delivery
 from integrahub.domain.errors import IntegraHubError, Transient
 from integrahub.domain.events import MESSAGES_DEAD
-from integrahub.domain.failures import cause_of, failure_of
+from integrahub.domain.failures import classify_error, describe_failure
 from integrahub.domain.steps import STEP_OF_TOPIC
 from integrahub.hub.hub import Hub
 from integrahub.telemetry import tracing
@@ -69,7 +69,7 @@ async def _process_and_ack(hub: Hub, step: Step, delivery: Delivery, stop: async
             if await _process(hub, step, delivery, limit):
                 await hub.bus.ack([delivery])
         except Transient as error:
-            ERRORS.add(STEP_OF_TOPIC[delivery.topic], cause_of(error))
+            ERRORS.add(STEP_OF_TOPIC[delivery.topic], classify_error(error))
             _log.warning("dependency unavailable, message will be redelivered", action="process", error=str(error))
             await sleep_until_stop(stop, _OUTAGE_PAUSE_SECONDS)
 
@@ -90,7 +90,7 @@ async def _process(hub: Hub, step: Step, delivery: Delivery, limit: DeliveryLimi
 async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Exception, limit: DeliveryLimit) -> bool:
     """Publish the message to the dead-letter topic if it is unreadable or failed too often; return whether it was."""
     unreadable = isinstance(error, msgspec.MsgspecError)
-    ERRORS.add(STEP_OF_TOPIC[delivery.topic], "message_unreadable" if unreadable else cause_of(error))
+    ERRORS.add(STEP_OF_TOPIC[delivery.topic], "message_unreadable" if unreadable else classify_error(error))
     if unreadable:
         _log.error("message is not decodable", action="process", topic=delivery.topic, error=str(error))
     else:
@@ -98,5 +98,5 @@ async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Excepti
     # A readable dead letter is retried without limit: no further topic could store it.
     exhausted = unreadable or (delivery.topic != MESSAGES_DEAD and limit.is_exceeded(delivery.body))
     if exhausted:
-        await publish_dead_letter(hub.bus, delivery, failure_of(error))
+        await publish_dead_letter(hub.bus, delivery, describe_failure(error))
     return exhausted

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from integrahub.domain.errors import IntegraHubError
-from integrahub.domain.failures import cause_of
+from integrahub.domain.failures import classify_error
 from integrahub.telemetry.metrics.pipeline import ERRORS
 from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
@@ -23,9 +23,9 @@ async def run_periodically(
         try:
             await task()
         except IntegraHubError as error:
-            ERRORS.add("periodic", cause_of(error))
+            ERRORS.add("periodic", classify_error(error))
             _log.warning("periodic task failed", action="run_periodically", task=name, error=str(error))
         except Exception as error:
-            ERRORS.add("periodic", cause_of(error))
+            ERRORS.add("periodic", classify_error(error))
             _log.error("periodic task failed", action="run_periodically", task=name, exc_info=error)
         await sleep_until_stop(stop, interval)

@@ -68,7 +68,7 @@ class Balcao:
             return None
         sources = [(position, 0, _identify(raw), raw) for position, raw in enumerate(raws)]
         normal = self.normalise(sources, cnpj=cnpj, load_type=load_type, zone=ZoneInfo("UTC"), max_record=len(records))
-        if normal.faults or normal.merged or not raws:
+        if normal.issues or normal.merged or not raws:
             return None
         rows = ([str(digest), str(row[0]), *row[1:-3]] for digest, row in zip(hashes, normal.products, strict=False))
         return DecodedLines(
@@ -93,7 +93,7 @@ class Balcao:
                 groups.setdefault(source[2], []).append(record)
             except _Rejected as rejected:
                 result.rejected += 1
-                result.faults.append(_issue(source[0], source[1], "rejected", source[2], *rejected.args))
+                result.issues.append(_issue(source[0], source[1], "rejected", source[2], *rejected.args))
         for product_id, group in groups.items():
             result.merged += len(group) - 1
             self._add(result, product_id, group, is_full=load_type == "full", is_new=product_id in new)
@@ -110,12 +110,12 @@ class Balcao:
         values = [columns.get(name) for name in COLUMNS]
         last, missing = group[-1], self.find_missing(values) if is_full or is_new else None
         for record in group:
-            result.faults += [
+            result.issues += [
                 _issue(record.position, record.offset, "warning", product_id, *warning) for warning in record.warnings
             ]
         if missing:
             result.rejected += 1
-            result.faults.append(_issue(last.position, last.offset, "rejected", product_id, *missing, ""))
+            result.issues.append(_issue(last.position, last.offset, "rejected", product_id, *missing, ""))
         else:
             result.products.append((product_id, *values, last.position, last.offset, len(group)))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from integrahub.domain.api_keys import generate_key
-from integrahub.domain.chosen_keys import is_sendable, is_weak, unsendable_characters
+from integrahub.domain.chosen_keys import is_sendable, is_weak, list_unsendable_characters
 
 
 @pytest.mark.parametrize("key", ["a", "b" * 60, "farmacia-123", "0123456789" * 3, "abababababababababababab", "x" * 19])
@@ -23,4 +23,4 @@ def test_what_the_hub_makes_is_neither_weak_nor_unsendable() -> None:
 
 
 def test_what_no_header_carries_is_named_once_each() -> None:
-    assert unsendable_characters("é é\n💊") == "'é', ' ', '\\n', '💊'"
+    assert list_unsendable_characters("é é\n💊") == "'é', ' ', '\\n', '💊'"

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrahub.domain import cursors
-from integrahub.domain.deactivation import DeactivationEvidence, hold_reason
+from integrahub.domain.deactivation import DeactivationEvidence, find_hold_reason
 from integrahub.domain.ids import uuid7
 from integrahub.resilience.retry_policy import RetryPolicy
 
 
 def held(candidates: int, active: int, limit: float = 0.15, **changes: object) -> str | None:
     facts = {"unreadable_ids": 0, "is_array": True, "claimed": None, "received": active - candidates} | changes
-    reason = hold_reason(DeactivationEvidence(candidates=candidates, active=active, **facts), limit)  # type: ignore[arg-type]
+    reason = find_hold_reason(DeactivationEvidence(candidates=candidates, active=active, **facts), limit)  # type: ignore[arg-type]
     return reason.code if reason else None
 
 

@@ -13,7 +13,7 @@ from integrahub.api.auth.failed_key_log import FailedKeyLog
 from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import api_keys
 from integrahub.db.database import Database
-from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, key_hash, key_id, length_of_key
+from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, count_key_characters, hash_key, parse_key_id
 from integrahub.domain.errors import Forbidden, Unauthorized
 from integrahub.resilience.rate_limit import client_network
 from integrahub.resilience.single_flight import SingleFlight
@@ -46,7 +46,7 @@ class ApiKeyAuthenticator:
         self._pepper = pepper
         self._limits = limits
         self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
-        self._set += [(key_hash(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
+        self._set += [(hash_key(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
         self._cache = TtlCache[bytes, Caller](_CACHE_TTL_SECONDS, _MAX_CACHED_KEYS)
         self._refused = FailedKeyLog()
         self._first_looks = LookupLimit()
@@ -71,7 +71,7 @@ class ApiKeyAuthenticator:
         key, address = presented_key(request), _address(request)
         if not key:
             raise Unauthorized("key_missing")
-        digest = key_hash(key, self._pepper)
+        digest = hash_key(key, self._pepper)
         equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
         if equal:
             return equal[0]
@@ -101,12 +101,12 @@ class ApiKeyAuthenticator:
 
     async def _looked_up(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller | Unauthorized:
         """Return the key's caller from the table, or the refusal; requests that come together share one look-up."""
-        if key.startswith(PREFIX) and key_id(key) is None:
-            length, expected = len(key), length_of_key(key)
+        if key.startswith(PREFIX) and parse_key_id(key) is None:
+            length, expected = len(key), count_key_characters(key)
             return Unauthorized("key_malformed", length=length, expected=expected)
 
         async def look() -> Caller | Unauthorized:
-            return await self._asked(digest, lambda: self._look_up(key_id(key), digest))
+            return await self._asked(digest, lambda: self._look_up(parse_key_id(key), digest))
 
         if not is_blocked:
             return await look()
@@ -134,7 +134,7 @@ class ScopeCheck:
         """Return the caller; of operators' routes with the address, for the audit log."""
         caller = await self._keys.caller(request)
         request.scope["caller_name"] = caller.name  # for the log
-        if not caller.may(self._scope):
+        if not caller.can(self._scope):
             raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)
         return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller
 

@@ -40,7 +40,7 @@ class RequestGuard:
             return await handle(request)
         caller = await check(request)
         request = await self._with_body(request)
-        if request.method in _READ_METHODS and not caller.may(Scope.VIEWER):
+        if request.method in _READ_METHODS and not caller.can(Scope.VIEWER):
             return await self._reads(caller, request, handle)
         return await handle(request)
 

@@ -21,7 +21,7 @@ from integrahub.db.accounts import api_keys, pharmacies
 from integrahub.db.accounts.api_keys import Grant
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
-from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, unsendable_characters
+from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, list_unsendable_characters
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
@@ -65,7 +65,7 @@ class ApiKeyRules:
         if chosen.startswith(PREFIX):
             raise BadRequest("key_reserved")
         if not is_sendable(chosen):
-            raise BadRequest("key_unsendable", characters=unsendable_characters(chosen))
+            raise BadRequest("key_unsendable", characters=list_unsendable_characters(chosen))
         if is_weak(chosen) and not self.allow_weak:
             raise BadRequest("key_weak", least=SHORTEST)
 

@@ -23,7 +23,7 @@ from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.errors import Forbidden, Gone, NotFound
-from integrahub.domain.ids import ID_PREFIX, ids_with_prefix
+from integrahub.domain.ids import ID_PREFIX, expand_id_prefix
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.messages.fields import InvalidField
@@ -146,7 +146,7 @@ class Reports:
 
     async def _find(self, caller: Caller, batch_id: UUID) -> Row:
         row = await reports.show(self.of(caller), batch_id)
-        if row is None or not caller.may_see(row["cnpj"]):
+        if row is None or not caller.can_see(row["cnpj"]):
             raise NotFound("batch_not_found", batch_id=batch_id)
         return row
 
@@ -154,7 +154,7 @@ class Reports:
         """The pharmacies a listing covers, None meaning all."""
         if not asked:
             return None if caller.cnpjs is None else sorted(caller.cnpjs)
-        if not caller.may_see(unmask(asked)):
+        if not caller.can_see(unmask(asked)):
             raise Forbidden("other_pharmacy", cnpj=unmask(asked)[:20])
         return [unmask(asked)]
 
@@ -227,7 +227,7 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
             answers.of(caller),
             answers.cnpjs(caller, cnpj),
             deactivation=deactivation,
-            ids=None if id_prefix is None else ids_with_prefix(id_prefix),
+            ids=None if id_prefix is None else expand_id_prefix(id_prefix),
             status=status,
             load_type=load_type,
             since=since,

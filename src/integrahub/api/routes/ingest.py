@@ -21,7 +21,7 @@ from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
 from integrahub.domain.parsing.charsets import Transcoder, create_transcoder, is_charset
-from integrahub.domain.pharmacies import InvalidCnpj, one_typo_away, parse_cnpj
+from integrahub.domain.pharmacies import InvalidCnpj, list_near_cnpjs, parse_cnpj
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large
@@ -76,7 +76,7 @@ class IngestHandler:
         load_type = _load_type(request)
         media_type, encoding, transcoder = _content(request)
         self._check_length(request)
-        shared: dict[str, Any] = {"decoding": self._decoding, "client": caller.only() or caller.name}
+        shared: dict[str, Any] = {"decoding": self._decoding, "client": caller.single_cnpj() or caller.name}
         upload = Upload(request.stream(), encoding, *self._bounds, transcoder=transcoder, **shared)
         try:
             return await self._take(request, caller, upload, load_type, media_type, begun)
@@ -117,12 +117,12 @@ class IngestHandler:
 
     async def _pharmacy(self, caller: Caller, facts: FirstRecord, named: str) -> dict[str, Any]:
         cnpj = await self._cnpj(caller, facts, named)
-        if not caller.may_see(cnpj):
+        if not caller.can_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         return await self._find_or_create(caller, cnpj, facts)
 
     async def _cnpj(self, caller: Caller, facts: FirstRecord, named: str) -> str:
-        own = None if named else caller.only()
+        own = None if named else caller.single_cnpj()
         sent = named or facts.cnpj
         if not sent and not own:
             raise BadRequest("cnpj_missing")
@@ -136,8 +136,8 @@ class IngestHandler:
     async def _misspelt(self, caller: Caller, sent: str, error: InvalidCnpj) -> BadRequest:
         """The refusal of what is no CNPJ, with the one pharmacy the caller may see that is a typo away."""
         seen = self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
-        near = await pharmacies.known_of(seen, one_typo_away(sent))
-        if len(near) != 1 or not caller.may_see(near[0]):
+        near = await pharmacies.known_of(seen, list_near_cnpjs(sent))
+        if len(near) != 1 or not caller.can_see(near[0]):
             return BadRequest(error.code, **error.facts)
         return BadRequest("cnpj_typo", {"suggestion": near[0]}, **error.facts, suggestion=near[0])
 

@@ -206,7 +206,7 @@ class Catalogue:
         return (key, product_id), settled_until
 
     async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
-        cnpj = caller.only() or ""
+        cnpj = caller.single_cnpj() or ""
         if asked:
             try:
                 cnpj = parse_cnpj(asked, verify=self._verify)
@@ -214,7 +214,7 @@ class Catalogue:
                 raise BadRequest(error.code, **error.facts) from error
         if not cnpj:
             raise BadRequest("cnpj_not_named")
-        if not caller.may_see(cnpj):
+        if not caller.can_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         found = await pharmacies.find(self._database.within(TenantContext(cnpjs=(cnpj,))), cnpj)
         if found is None:

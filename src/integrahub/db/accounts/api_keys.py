@@ -8,7 +8,7 @@ from uuid import UUID
 
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.domain.api_keys import CLIENT, Scope, generate_key, key_hash, key_hint
+from integrahub.domain.api_keys import CLIENT, Scope, generate_key, hash_key, mask_key
 from integrahub.domain.chosen_keys import is_weak
 
 _SQL = load_queries(__name__)
@@ -59,8 +59,8 @@ async def keep_chosen(database: Database, pepper: bytes, key: str, grant: Grant)
 
 async def _store(database: Database, pepper: bytes, key: str, public_id: str | None, grant: Grant) -> Row | None:
     values = {
-        "hash": key_hash(key, pepper),
-        "hint": key_hint(key),
+        "hash": hash_key(key, pepper),
+        "hint": mask_key(key),
         "public_id": public_id,
         "tenants": "all" if grant.cnpjs is None else "pharmacies",
         "cnpjs": grant.cnpjs or [],

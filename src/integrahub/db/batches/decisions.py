@@ -15,7 +15,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus, DeactivationState
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.deactivation import DeactivationEvidence, HoldReason, doubt, hold_reason
+from integrahub.domain.deactivation import DeactivationEvidence, HoldReason, find_doubt, find_hold_reason
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)
@@ -129,7 +129,7 @@ async def _close_window(
     known = evidence(last, counted["candidates"], active)
     uncertain = _uncertain(parts)
     if counted["candidates"]:
-        reason = reason or uncertain or hold_reason(known, limit_of(last, limit))
+        reason = reason or uncertain or find_hold_reason(known, limit_of(last, limit))
     gone = 0
     if reason is None:
         gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
@@ -165,7 +165,7 @@ def _uncertain(parts: list[Row]) -> HoldReason | None:
     for part in parts:
         if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
             return HoldReason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
-    return next((found for part in parts if (found := doubt(evidence(part, 0, 0)))), None)
+    return next((found for part in parts if (found := find_doubt(evidence(part, 0, 0)))), None)
 
 
 def reason_columns(reason: HoldReason | None) -> Row:

@@ -19,7 +19,7 @@ from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.conflicts import rounds
+from integrahub.domain.conflicts import conflict_free_groups
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import COUNTERS, ChunkCounters
@@ -74,7 +74,7 @@ async def _apply(
     connection: Connection, batches: Sequence[SmallBatchClaim], decoder: ChunkDecoder
 ) -> list[FastPathResult]:
     """Batches of a pharmacy that have a product in common go one after the other, all others together."""
-    numbers = rounds([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
+    numbers = conflict_free_groups([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
     counters: dict[UUID, ChunkCounters] = {}
     for number in range(max(numbers) + 1):
         mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]

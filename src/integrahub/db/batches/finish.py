@@ -14,7 +14,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus, DeactivationState
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.deactivation import HoldReason, doubt, hold_reason
+from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
 from integrahub.domain.replays import KINDS
 
 _SQL = load_queries(__name__)
@@ -163,8 +163,8 @@ async def _deactivate(connection: Connection, batch: Row, totals: Row, counted: 
     """Apply or hold what a whole FULL no longer has."""
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)
-    reason = hold_reason(known, operations.limit_of(batch, limit))
-    judged = counted | {"active": active, "proven": doubt(known) is None}
+    reason = find_hold_reason(known, operations.limit_of(batch, limit))
+    judged = counted | {"active": active, "proven": find_doubt(known) is None}
     return await _decided(connection, batch, _asked(batch), judged, reason)
 
 
@@ -212,11 +212,11 @@ async def _deactivate_replayed(connection: Connection, batch: Row, totals: Row, 
     counted = await operations.count_candidates(connection, asked)
     active = counted["active"] - totals["inserted"] - totals["reactivated"]
     known = operations.evidence(batch, counted["candidates"], active)
-    reason = hold_reason(known, operations.limit_of(batch, limit))
+    reason = find_hold_reason(known, operations.limit_of(batch, limit))
     is_sure = not in_parts and await replays.is_newest(connection, batch)
     if counted["candidates"] and not is_sure:
         reason = HoldReason("replayed", {"candidates": counted["candidates"], "received_seq": batch["origin_seq"]})
     # In the pharmacy's order the replay stands where its batch stood.
     placed = batch | {"received_seq": batch["origin_seq"]}
-    judged = counted | {"active": active, "proven": is_sure and doubt(known) is None}
+    judged = counted | {"active": active, "proven": is_sure and find_doubt(known) is None}
     return await _decided(connection, placed, asked, judged, reason)

@@ -13,7 +13,7 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_value
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import ChunkReady
-from integrahub.domain.failures import Failure, silent_worker
+from integrahub.domain.failures import Failure, describe_lost_worker
 from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
@@ -130,7 +130,7 @@ async def release_expired(database: Database, max_crashes: int) -> list[UUID]:
             params = {"batch_id": chunk.batch_id, "number": chunk.number, "crashes": max_crashes}
             location = await fetch_value(connection, _SQL["dead_letter_if_crash_limit"], params, str)
             if location is not None:
-                failure = silent_worker(chunk.crashes)
+                failure = describe_lost_worker(chunk.crashes)
                 await dead_letters.add_chunk(connection, chunk.batch_id, chunk.number, failure, location)
                 left = await decrement_chunks_left(connection, {chunk.batch_id: 1})
                 done += [batch_id for batch_id, count in left.items() if count == 0]

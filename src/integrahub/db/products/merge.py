@@ -101,7 +101,7 @@ class ChunkMerge:
         _refuse_repeats(decoded.lines)
         self.new_lines = [line for line in decoded.lines if line[0] not in existing] if existing else decoded.lines
         self.existing_lines = [line for line in decoded.lines if line[0] in existing] if existing else []
-        self._issues: list[RecordIssue] = list(decoded.faults)
+        self._issues: list[RecordIssue] = list(decoded.issues)
         self._merged = decoded.merged
         self._rejected = decoded.rejected
         self.inserted = len(self.new_lines)

@@ -17,7 +17,7 @@ from integrahub.db.rows import fetch_all
 from integrahub.domain.copy_text import copy_text
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.products import COLUMNS, ChunkCounters, RecordIssue
-from integrahub.domain.replays import LaterFields, LaterWrites, fold
+from integrahub.domain.replays import LaterFields, LaterWrites, merge_fields
 
 _SQL = load_queries(__name__)
 _Line = list[str | None]  # product id, time of deactivation, columns as COPY text
@@ -73,7 +73,7 @@ class _ReplayMerge:
         context = DecodeContext(chunk.cnpj, chunk.load_type, ZoneInfo(chunk.time_zone))
         decoded = decoder.normalise(sources, context)
         self._rows = [row for row in sorted(decoded.products, key=lambda row: row[0]) if not self._is_superseded(row)]
-        self.issues = list(decoded.faults)
+        self.issues = list(decoded.issues)
         self._superseded = len(own) - len(left) + len(decoded.products) - len(self._rows)
         self._merged, self._rejected = decoded.merged, decoded.rejected
 
@@ -106,7 +106,11 @@ class _ReplayMerge:
         since = self._later.inactive_since.get(row[0])
         columns = None if current is None else msgspec.structs.asdict(current)
         later = self._later.carried.get(row[0], LaterFields())
-        return [str(row[0]), since.isoformat() if since else None, *fold(row, self._chunk.load_type, columns, later)]
+        return [
+            str(row[0]),
+            since.isoformat() if since else None,
+            *merge_fields(row, self._chunk.load_type, columns, later),
+        ]
 
     async def _merge(self, connection: Connection, part: Sequence[tuple[Any, _Line]]) -> None:
         await connection.execute(_SQL["create_stage"])

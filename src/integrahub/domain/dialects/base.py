@@ -44,7 +44,7 @@ class NormalisedRecords:
     """
 
     products: list[tuple[Any, ...]] = field(default_factory=list)
-    faults: list[RecordIssue] = field(default_factory=list)
+    issues: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
     drift: int = 0

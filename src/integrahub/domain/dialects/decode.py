@@ -44,7 +44,7 @@ class DecodeResult:
     """Lines and issues of records. Lines, `merged` and `rejected` add up to the records."""
 
     lines: list[Line] = field(default_factory=list)
-    faults: list[RecordIssue] = field(default_factory=list)
+    issues: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
 
@@ -159,14 +159,14 @@ class _SlotReader:
         sources = [(chunk.positions[s], chunk.offsets[s], self._ids[s], chunk.record(s)) for s in odd]
         normal = self._decoder.normalise(sources, self._context, self._new)
         slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
-        faulty = {fault.product_id for fault in normal.faults}
+        faulty = {fault.product_id for fault in normal.issues}
         for row in normal.products:
             slot = slot_of[row[1 + len(COLUMNS)]]
             # A product with faults is looked at again each time, so that they are reported again.
             digest = NULL if str(row[0]) in faulty else str(self._hashes[slot])
             text = "\t".join([digest, str(row[0]), self._columns(row)])
             self._result.lines.append((row[0], f"{self._context.owner}{text}\n", slot))
-        self._result.faults += normal.faults
+        self._result.issues += normal.issues
         self._result.merged += normal.merged
         self._result.rejected += normal.rejected
 

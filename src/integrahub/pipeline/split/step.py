@@ -19,7 +19,7 @@ from integrahub.domain.batches import BatchStatus
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.events import BatchReceived
-from integrahub.domain.failures import cause_of, failure_of
+from integrahub.domain.failures import classify_error, describe_failure
 from integrahub.domain.products import ChunkCounters
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
@@ -120,11 +120,11 @@ class Split:
 
     async def _retry_or_fail(self, claim: dict[str, Any], error: Exception) -> None:
         own_fault = not isinstance(error, Transient)
-        if own_fault and self._step_breaker.record_failure(failure_of(error).fingerprint, claim["pharmacy_id"]):
+        if own_fault and self._step_breaker.record_failure(describe_failure(error).fingerprint, claim["pharmacy_id"]):
             _log.error(
                 "batch after batch fails for one cause; splitting pauses", action="open_step_breaker", cause=str(error)
             )
-        ERRORS.add("split", cause_of(error))
+        ERRORS.add("split", classify_error(error))
         delay = self._retries.decide(claim["attempts"] + 1) if own_fault else 2.0
         if delay is None:
             await self._fail(claim, BodyError("split_failed", 0, reason=type(error).__name__))

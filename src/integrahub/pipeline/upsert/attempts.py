@@ -8,7 +8,7 @@ from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks.rows import ChunkClaim
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
-from integrahub.domain.failures import Failure, cause_of, failure_of
+from integrahub.domain.failures import Failure, classify_error, describe_failure
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.storage.base import Storage
@@ -37,15 +37,15 @@ class ChunkAttempts:
 
     async def release(self, claims: list[ChunkClaim], error: Transient) -> None:
         """Release chunks whose database, storage or bus was unavailable. No chunk uses up an attempt."""
-        ERRORS.add("upsert", cause_of(error))
+        ERRORS.add("upsert", classify_error(error))
         for claim in claims:
             CHUNKS_PROCESSED.add("released")
             await chunk_claims.release(self._database, claim, str(error), _RELEASE_DELAY_SECONDS)
 
     async def record_failure(self, claim: ChunkClaim, error: Exception) -> None:
         """Schedule the next attempt of a chunk that failed by its own fault; dead-letter it after the last one."""
-        failure = failure_of(error)
-        ERRORS.add("upsert", cause_of(error))
+        failure = describe_failure(error)
+        ERRORS.add("upsert", classify_error(error))
         if self._step_breaker.record_failure(failure.fingerprint, claim.pharmacy_id):
             _log.error(
                 "chunks of several pharmacies failed for one cause, pausing the upsert step",

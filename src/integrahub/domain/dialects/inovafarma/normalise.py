@@ -95,14 +95,14 @@ def _warn_of_no_price(normalised: NormalisedRecords, row: tuple[Any, ...], group
     blank = [checked for checked in group if checked.has_blank_price]
     if blank and row[_PRICE] is None:
         last = blank[-1]
-        normalised.faults.append(
+        normalised.issues.append(
             RecordIssue(last.position, last.offset, "warning", str(row[0]), "PRICE", "price_zero", "")
         )
 
 
 def _reject(normalised: NormalisedRecords, identity: int, last: _ValidRecord, missing: tuple[str, str]) -> None:
     fault = RecordIssue(last.position, last.offset, "rejected", str(identity), *missing, "")
-    normalised.faults.append(fault)
+    normalised.issues.append(fault)
     normalised.rejected += 1
 
 
@@ -150,11 +150,11 @@ class _Reader:
 
     def read(self, source: Source) -> _ValidRecord | None:
         """The record's values, or None when it is rejected."""
-        told = len(self._normalised.faults)
+        told = len(self._normalised.issues)
         try:
             return self._check(source)
         except _Rejected as rejected:
-            del self._normalised.faults[told:]  # warnings of a record that is not taken would be noise
+            del self._normalised.issues[told:]  # warnings of a record that is not taken would be noise
             name, code, value = rejected.args
             self._normalised.rejected += 1
             self._tell(source, "rejected", name, code, value)
@@ -272,7 +272,7 @@ class _Reader:
         position, offset, identity, _ = source
         shown = str(value)[:_VALUE].replace("\0", "")
         fault = RecordIssue(position, offset, severity, str(identity) if identity else "", name, code, shown)
-        self._normalised.faults.append(fault)
+        self._normalised.issues.append(fault)
 
 
 def _check_identity(value: Any) -> None:

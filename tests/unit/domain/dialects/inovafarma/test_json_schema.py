@@ -71,7 +71,7 @@ def _draw(random_: random.Random) -> Any:
 def _applied(raw: bytes, load_type: str) -> bool:
     zone = ZoneInfo("America/Sao_Paulo")
     found = normalise([(0, 0, 7, raw)], cnpj=CNPJ, load_type=load_type, zone=zone, max_record=65536)
-    return not found.faults and len(found.products) == 1
+    return not found.issues and len(found.products) == 1
 
 
 def test_the_schema_is_one() -> None:

@@ -35,7 +35,7 @@ def run(records: list[Any], load_type: str = "full", max_record: int = 65536) ->
     sources = [(i, i * 100, identify(raw), raw) for i, raw in enumerate(raws)]
     done = normalise(sources, cnpj=CNPJ, load_type=load_type, zone=ZONE, max_record=max_record)
     assert len(done.products) + done.merged + done.rejected == len(records)
-    assert {fault.code for fault in done.faults} <= RECORD_MESSAGES.keys()
+    assert {fault.code for fault in done.issues} <= RECORD_MESSAGES.keys()
     return done
 
 
@@ -97,21 +97,21 @@ DEEP = {"PRODUCTID": 7, "TITLE": "t", "X": [[[[[[[[1]]]]]]]]}
 def test_a_bad_record_is_rejected_alone_and_its_place_is_told(record: Any, field: str, code: str) -> None:
     done = run([{"PRODUCTID": 1, "TITLE": "a"}, record, {"PRODUCTID": 2, "TITLE": "b"}])
     assert [row[0] for row in done.products] == [1, 2]
-    (fault,) = done.faults
+    (fault,) = done.issues
     assert (fault.position, fault.offset, fault.severity, fault.field, fault.code) == (1, 100, "rejected", field, code)
 
 
 def test_unreadable_optional_values_are_left_out_with_a_warning() -> None:
     record = {"PRODUCTID": 7, "TITLE": "t", "QUANTITY": "x", "EAN": [1], "DATACADASTROPRODUTO": "x", "PRICEPROMO": -1}
     done = run([record])
-    told = {(fault.field, fault.code) for fault in done.faults}
+    told = {(fault.field, fault.code) for fault in done.issues}
     expected = {
         ("QUANTITY", "number_unreadable"),
         ("EAN", "text_unreadable"),
         ("DATACADASTROPRODUTO", "date_unreadable"),
         ("PRICEPROMO", "price_invalid"),
     }
-    assert (told, len(done.faults), done.rejected) == (expected, 4, 0)
+    assert (told, len(done.issues), done.rejected) == (expected, 4, 0)
     assert (columns(done.products[0])["stock"], columns(done.products[0])["ean"]) == (None, "")
 
 
@@ -164,7 +164,7 @@ def test_identifying_together_and_apart_agree(wires: list[dict[str, Any]]) -> No
     assert identify_all(raws) == [identify(raw) for raw in raws]
     for raw, wire in zip(raws, wires, strict=True):
         done = run([raw], "delta")
-        unreadable = {fault.code for fault in done.faults} & {"product_id_missing", "product_id_invalid"}
+        unreadable = {fault.code for fault in done.issues} & {"product_id_missing", "product_id_invalid"}
         assert bool(identify(raw)) != bool(unreadable), wire
 
 
