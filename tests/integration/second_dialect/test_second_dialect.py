@@ -24,7 +24,7 @@ _STEPS = ["split", "split", "upsert", "upsert", "finish", "sweep"]
 
 @pytest.fixture
 async def client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
-    """A hub for the second dialect with chunks of 8 records, read in parts of 5 records or 400 bytes."""
+    """Yield a hub for the second dialect with chunks of 8 records, read in parts of 5 records or 400 bytes."""
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_RECORDS", 5)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_BYTES", 400)
     small = settings.model_copy(update={"chunk_size": 8, "rate_limit": "off"})

@@ -49,7 +49,7 @@ class Work:
         self._behave()
 
     async def dead(self) -> list[DeadMessage]:
-        """The messages that were given up."""
+        """Return the messages that were dead-lettered."""
         found = await self.bus.receive(MESSAGES_DEAD, 9, 0.0)
         return [msgspec.json.decode(delivery.body, type=DeadMessage) for delivery in found]
 
