@@ -51,7 +51,7 @@ def classify_error(error: BaseException) -> str:
 
 def describe_lost_worker(crashes: int) -> Failure:
     """The failure of a chunk whose workers died, again and again, without a word."""
-    return Failure("WorkerDied", "", "upsert", f"its worker fell silent {crashes} times", "")
+    return Failure("WorkerDied", "", "upsert", f"worker lost {crashes} times (lease expired)", "")
 
 
 def _kept(text: str, length: int) -> str:

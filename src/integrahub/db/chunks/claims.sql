@@ -1,5 +1,5 @@
 -- insert --
--- A chunk of a batch whose split ends; settled when the table holds all of it as sent.
+-- Insert a chunk at the end of its batch's split. It is COMPLETED at once if the table holds all its records.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
   rejection, unchanged, merged, status, started_at, finished_at)
 VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s,
@@ -8,7 +8,7 @@ VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, 
   CASE WHEN %(is_settled)s THEN now() END, CASE WHEN %(is_settled)s THEN now() END)
 
 -- claim_free --
--- Take those chunks that are due and whose batch has the turn: those whose worker never crashed, or one that saw a crash.
+-- Claim chunks that are due and whose batch has the turn: all that never crashed a worker, or one that did.
 WITH free AS MATERIALIZED (
   SELECT c.batch_id, c.number
   FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
@@ -22,24 +22,24 @@ UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker
 FROM free, batches b, pharmacies p
 WHERE c.batch_id = free.batch_id AND c.number = free.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
 RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.rejection, c.attempts,
-  c.crashes, c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products, b.kind, b.parent_id, b.received_seq, b.origin_seq,
+  c.crashes, c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products, b.kind, b.received_seq, b.origin_seq,
   (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type, b.media_type, b.encoding,
   p.cnpj, coalesce(b.read_zone, p.time_zone) AS time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body
 
 -- renew_if_held --
--- Keep the leases of chunks taken together.
+-- Renew the leases of chunks claimed together.
 UPDATE batch_chunks SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE batch_id = ANY(%(batches)s::uuid[]) AND finished_at IS NULL AND claim_token = %(token)s AND status = 'PROCESSING'
 RETURNING number
 
 -- list_unfinished --
--- One of these chunks that is not settled, or was cancelled.
+-- Find one of these chunks that is not settled or was cancelled.
 SELECT c.number FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
 WHERE c.finished_at IS NULL OR c.status = 'CANCELLED' LIMIT 1
 
 -- lock_if_claimed --
--- The effect's guard: nothing is written of chunks that are no longer ours.
+-- Lock the chunks that this worker still holds. A worker writes nothing of a chunk that it does not hold.
 SELECT c.batch_id, c.number, c.ids, c.hashes
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
@@ -47,7 +47,7 @@ WHERE c.claim_token = %(token)s AND c.status = 'PROCESSING'
 ORDER BY c.batch_id, c.number FOR UPDATE OF c
 
 -- complete --
--- The effect of chunks and their counters commit together.
+-- Complete chunks with their counters, in the transaction that writes their products.
 UPDATE batch_chunks c SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged,
   rejected = k.rejected, superseded = k.superseded, reactivated = k.reactivated, warnings = k.warnings
@@ -57,20 +57,20 @@ FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(inserted)s::int[], %(upda
 WHERE c.batch_id = k.batch_id AND c.number = k.number
 
 -- release_if_claimed --
--- Hand a chunk back without using up an attempt: what it depends on is at fault.
+-- Release a chunk without using up an attempt, because a dependency failed.
 UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, last_error = %(error)s,
   next_attempt_at = now() + make_interval(secs => %(delay)s)
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 
 -- retry_if_claimed --
--- The chunk's own fault used up an attempt; it is tried again later.
+-- Count a failed attempt and schedule the next one.
 UPDATE batch_chunks SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
   attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'culprit', %(culprit)s::text)),
   last_error = %(error)s, next_attempt_at = now() + make_interval(secs => %(delay)s)
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)s AND status = 'PROCESSING'
 
 -- dead_letter_if_claimed --
--- Every attempt failed: the chunk is dead.
+-- Fail a chunk for good after its last attempt.
 UPDATE batch_chunks SET status = 'FAILED', claim_token = NULL, lease_until = NULL, attempts = attempts + 1,
   attempt_log = attempt_log || jsonb_build_array(jsonb_build_object('at', now(), 'error', %(error)s::text, 'culprit', %(culprit)s::text)),
   last_error = %(error)s, finished_at = now()
@@ -78,8 +78,8 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 RETURNING number
 
 -- dispatch_next --
--- The next chunks of a batch: in flight are its share of the slots, and a least number at any rate. The slots grow with
--- the upsert workers alive: twice the two chunks each holds at once.
+-- Dispatch the next chunks of a batch. In flight are at least `least`, at most the batch's share of all slots. Each
+-- running upsert worker adds 4 slots: twice the chunks that it holds at once.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
   WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND dispatched_at IS NULL
@@ -97,8 +97,8 @@ RETURNING c.batch_id || '/' || c.number AS chunk_id, c.batch_id, b.pharmacy_id, 
   c.location AS chunk_uri, c.records AS items_count, c.number AS chunk_index, b.chunks_total AS total_chunks
 
 -- due --
--- Chunks that should be worked on and are not: due again, never announced, or announced long ago. Here as elsewhere a
--- time too far ahead counts as past: the clock was set back since.
+-- Dispatch chunks again that no worker holds: due retries, and chunks whose message may be lost. Here as elsewhere a
+-- time too far in the future counts as past, because the clock may have been set back.
 WITH due AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL
@@ -115,29 +115,29 @@ RETURNING c.batch_id || '/' || c.number AS chunk_id, c.batch_id, b.pharmacy_id, 
   c.location AS chunk_uri, c.records AS items_count, c.number AS chunk_index, b.chunks_total AS total_chunks
 
 -- never_dispatched --
--- Batches in turn that have pending chunks and none in flight.
+-- Find batches that have the turn and chunks that were never dispatched.
 SELECT DISTINCT c.batch_id FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
 WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL AND c.dispatched_at IS NULL LIMIT 500
 
 -- release_expired --
--- Chunks whose worker fell silent: a crash each.
+-- Release chunks whose lease expired, and count a crash for each.
 WITH expired AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
   WHERE c.finished_at IS NULL AND c.status = 'PROCESSING'
     AND c.lease_until NOT BETWEEN now() AND now() + interval '1 minute' FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = c.crashes + 1,
-  next_attempt_at = now(), last_error = 'the worker fell silent'
+  next_attempt_at = now(), last_error = 'worker lost (lease expired)'
 FROM expired WHERE c.batch_id = expired.batch_id AND c.number = expired.number
 RETURNING c.batch_id, c.number, c.crashes
 
 -- dead_letter_if_crash_limit --
--- Too many crashes: the chunk is dead.
-UPDATE batch_chunks SET status = 'FAILED', last_error = 'the worker fell silent too often', finished_at = now()
+-- Fail a chunk for good that crashed too many workers.
+UPDATE batch_chunks SET status = 'FAILED', last_error = 'worker lost too often (lease expired)', finished_at = now()
 WHERE batch_id = %(batch_id)s AND number = %(number)s AND status = 'RETRYING' AND crashes >= %(crashes)s
 RETURNING location
 
 -- decrement_chunks_left --
--- So many chunks less; whoever reads 0 has the batch finished.
+-- Decrement `chunks_left` of each batch. A batch that reaches 0 moves to the stage `finishing`.
 WITH done AS MATERIALIZED (
   SELECT b.id, k.count FROM unnest(%(ids)s::uuid[], %(counts)s::int[]) AS k (id, count) JOIN batches b ON b.id = k.id
   ORDER BY b.id FOR UPDATE OF b)

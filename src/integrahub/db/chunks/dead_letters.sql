@@ -1,5 +1,5 @@
 -- insert_unless_known --
--- A chunk that will not be tried again by itself. One letter a chunk.
+-- Insert the dead letter of a chunk. A chunk has one.
 INSERT INTO dead_letters (batch_id, chunk, cnpj, location, records, error_class, error_code, culprit, message, stack,
   attempts, fingerprint)
 VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(location)s, %(records)s, %(error_class)s, %(error_code)s, %(culprit)s,
@@ -7,7 +7,7 @@ VALUES (%(batch_id)s, %(chunk)s, %(cnpj)s, %(location)s, %(records)s, %(error_cl
 ON CONFLICT (batch_id, chunk) DO NOTHING
 
 -- insert_message_unless_known --
--- A message no step can work on. One letter each time it is given up.
+-- Insert the dead letter of a message. The same event inserts it once.
 INSERT INTO dead_letters (letter_id, trace_id, topic, body, records, error_class, error_code, culprit, message, stack,
   attempts, fingerprint, created_at)
 VALUES (%(letter_id)s, %(trace_id)s, %(topic)s, %(body)s, 0, %(error_class)s, %(error_code)s, %(culprit)s, %(message)s,
@@ -15,13 +15,13 @@ VALUES (%(letter_id)s, %(trace_id)s, %(topic)s, %(body)s, 0, %(error_class)s, %(
 ON CONFLICT (letter_id) DO NOTHING
 
 -- chunk --
--- What a chunk's letter says of it.
+-- Read what the dead letter of a chunk takes over from the chunk.
 SELECT p.cnpj, c.location, c.records, c.attempt_log
 FROM batch_chunks c JOIN batches b ON b.id = c.batch_id JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s
 
 -- group_new --
--- Count letters that were not counted yet under their fingerprints; each is counted once.
+-- Count new dead letters in the failure groups of their fingerprints, each once.
 WITH fresh AS (
   UPDATE dead_letters SET grouped_at = now() WHERE grouped_at IS NULL
   RETURNING id, fingerprint, error_class, error_code, culprit, created_at)
@@ -33,12 +33,12 @@ ON CONFLICT (fingerprint) DO UPDATE SET count = g.count + excluded.count, sample
 RETURNING fingerprint, count
 
 -- ungrouped --
--- Letters nobody counted although they were announced a while ago.
+-- List dead letters of chunks that are not counted some seconds after their insert.
 SELECT batch_id, chunk, message FROM dead_letters
 WHERE grouped_at IS NULL AND batch_id IS NOT NULL AND created_at < now() - interval '5 seconds' LIMIT 100
 
 -- page --
--- Letters, newest first, after the cursor.
+-- List dead letters that match all filters, newest first, after the cursor.
 SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_class, error_code, culprit, message, attempts,
   fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters
@@ -50,13 +50,13 @@ WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
 ORDER BY id DESC LIMIT %(limit)s
 
 -- find --
--- One letter, with its stack, and its message with what is no ASCII escaped.
+-- Read one dead letter with its stack, and with its message; bytes that are not ASCII are escaped.
 SELECT id, batch_id, chunk, cnpj, topic, trace_id, encode(body, 'escape') AS body, location, records, error_class,
   error_code, culprit, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by
 FROM dead_letters WHERE id = %(id)s
 
 -- list_unresolved --
--- Letters of a filter that wait for a person, oldest first.
+-- List open dead letters that match all filters and are not queued for replay, oldest first.
 SELECT id, batch_id, chunk, location, topic, body FROM dead_letters
 WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
   AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s) AND (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
@@ -64,14 +64,14 @@ WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS N
 ORDER BY id LIMIT %(limit)s
 
 -- request_replay --
--- A person wants these applied again; sweep releases them at its rate.
+-- Queue dead letters for replay. The sweep replays them at its own rate.
 UPDATE dead_letters SET replay_asked_at = now() WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
 
 -- resolve --
--- A message sent again: if it still cannot be read, it comes back as a new letter.
+-- Settle the dead letter of a message that was published again. If it fails again, it gets a new dead letter.
 UPDATE dead_letters SET settled_at = now() WHERE id = %(id)s
 
 -- groups --
--- Failures by fingerprint, latest first.
+-- List failure groups, latest failure first.
 SELECT fingerprint, error_class, error_code, culprit, count, first_seen, last_seen, sample
 FROM failure_groups ORDER BY last_seen DESC LIMIT 500

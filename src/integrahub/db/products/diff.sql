@@ -1,5 +1,5 @@
 -- diff --
--- Of records sent, those whose product is new, inactive or known by another hash, by their place.
+-- Find the records whose product is new, inactive or has another hash, by index.
 SELECT coalesce(array_agg(s.place::int - 1), '{}') AS differing
 FROM unnest(%(ids)s::bigint[], %(hashes)s::bigint[]) WITH ORDINALITY AS s (product_id, hash, place)
 LEFT JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id

@@ -1,11 +1,12 @@
 -- force_index_plan --
--- The merge walks the primary key, whatever the statistics say of a fresh table.
+-- Force a plan over the primary key: the statistics of a fresh table are wrong.
 SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true),
   set_config('enable_bitmapscan', 'off', true), set_config('enable_material', 'off', true)
 
 -- any_between --
--- By chunk, whether the pharmacy has products between its smallest and its largest id: where it has none all are new.
+-- Tell for each chunk whether the pharmacy has products between the chunk's smallest and largest id. If not, all are
+-- new.
 SELECT EXISTS (
   SELECT FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id BETWEEN k.least AND k.most) AS known
 FROM unnest(%(pharmacies)s::bigint[], %(least)s::bigint[], %(most)s::bigint[])
@@ -13,7 +14,7 @@ FROM unnest(%(pharmacies)s::bigint[], %(least)s::bigint[], %(most)s::bigint[])
 ORDER BY k.place
 
 -- probe --
--- By chunk, slots whose product is new, inactive or known by another hash, or has no readable id.
+-- Find for each chunk the slots whose product is new, inactive or has another hash, or whose id is unreadable.
 SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigint[])
   WITH ORDINALITY AS k (ids, hashes, pharmacy_id, place)
 CROSS JOIN LATERAL (
@@ -26,13 +27,13 @@ CROSS JOIN LATERAL (
 ORDER BY k.place
 
 -- copy_new --
--- New products go straight into the table.
+-- Copy new products into the table.
 COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
   ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
   source_updated_at, stock_updated_at, extra) FROM STDIN
 
 -- create_stage --
--- Where products on their way into the table wait for the merge.
+-- Create the stage of the merge.
 CREATE TEMP TABLE IF NOT EXISTS products_stage (
   place integer, pharmacy_id bigint, batch_id uuid, record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
   image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
@@ -41,15 +42,15 @@ CREATE TEMP TABLE IF NOT EXISTS products_stage (
 ) ON COMMIT DELETE ROWS
 
 -- clear_stage --
--- What was staged earlier in the same transaction has been merged.
+-- Delete the rows that an earlier merge of the same transaction staged.
 DELETE FROM products_stage
 
 -- copy_stage --
--- Known products that may have changed.
+-- Stage existing products that may have changed.
 COPY products_stage FROM STDIN
 
 -- merge_full --
--- A FULL's record is the product; equal columns write nothing.
+-- Update products of FULLs. Rows with equal columns are not written.
 WITH merged AS (
 UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = s.title, description = s.description,
@@ -70,7 +71,7 @@ RETURNING s.place)
 SELECT place, count(*) AS updated FROM merged GROUP BY place
 
 -- merge_delta --
--- A DELTA changes the keys it carries; NULL in the stage means: stays.
+-- Update products of DELTAs. NULL in the stage leaves a column as it is.
 WITH merged AS (
 UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = coalesce(s.title, p.title),

@@ -1,12 +1,12 @@
 -- current_products --
--- Products as they stand, as COPY text.
+-- Read products as COPY text.
 SELECT product_id, is_active, title, description, brand, ncm, category, image_link, color, ean, shop_id, size,
   price::text, wholesale_price::text, price_promos::text, stock::text, wholesale_min::text, measure, indice::text,
   source_created_at::text, source_updated_at::text, stock_updated_at::text, extra::text
 FROM products WHERE pharmacy_id = %(pharmacy_id)s AND product_id = ANY(%(ids)s::bigint[])
 
 -- create_stage --
--- Where folded products wait for the merge.
+-- Create the stage for products of a replayed chunk.
 CREATE TEMP TABLE IF NOT EXISTS replays_stage (
   product_id bigint, inactive_since timestamptz, title text, description text, brand text, ncm text, category text,
   image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
@@ -15,15 +15,15 @@ CREATE TEMP TABLE IF NOT EXISTS replays_stage (
 ) ON COMMIT DELETE ROWS
 
 -- clear_stage --
--- What an earlier part of the same transaction staged has been merged.
+-- Delete the rows that an earlier part of the same transaction staged.
 DELETE FROM replays_stage
 
 -- copy_stage --
--- Folded products.
+-- Stage combined products.
 COPY replays_stage FROM STDIN
 
 -- insert_new --
--- Products that were not known.
+-- Insert staged products that are not in the table.
 INSERT INTO products (pharmacy_id, product_id, batch_id, is_active, deactivated_at, last_seen_at, title, description,
   brand, ncm, category, image_link, color, ean, shop_id, size, price, wholesale_price, price_promos, stock,
   wholesale_min, measure, indice, source_created_at, source_updated_at, stock_updated_at, extra)
@@ -36,7 +36,7 @@ WHERE NOT EXISTS (SELECT FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s A
 ORDER BY s.product_id
 
 -- merge_known --
--- Products that were known; those that equal the fold write nothing.
+-- Update staged products that are in the table. Rows with equal columns are not written.
 UPDATE products p SET record_hash = NULL, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
   is_active = s.inactive_since IS NULL, deactivated_at = s.inactive_since,
   last_seen_at = CASE WHEN s.inactive_since IS NOT NULL THEN greatest(p.last_seen_at, %(seen_at)s) END,

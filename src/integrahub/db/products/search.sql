@@ -1,20 +1,20 @@
 -- settled_until --
--- What changed before this moment is visible. Only chunks of the batch in turn commit side by side, and each writes after
--- it was taken; small DELTAs and the end of a batch write alone, after all that is visible.
+-- Return the moment before which all changes are visible. Only chunks of the batch that has the turn commit side by
+-- side, and each changes products after its claim. The fast path and the end of a batch write alone.
 SELECT least(now(), (SELECT min(c.started_at) FROM batches b
   JOIN batch_chunks c ON c.batch_id = b.id AND c.finished_at IS NULL
   WHERE b.pharmacy_id = %(pharmacy_id)s AND b.finished_at IS NULL AND b.stage = 'upserting')) AS moment
 
 -- select --
--- Products of a pharmacy that match every given filter.
+-- Select products that match all filters.
 SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
 
 -- count --
--- How many products match.
+-- Count products that match all filters.
 SELECT count(*) AS matching
 
 -- matching --
--- The filters; a null one asks nothing. What is asked is folded once, not for each product.
+-- Filter products; a filter that is null matches all. Search texts are normalised once, not for each product.
 FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
 WHERE p.pharmacy_id = %(pharmacy_id)s
   AND (p.is_active OR %(include_inactive)s::boolean)
@@ -32,41 +32,41 @@ WHERE p.pharmacy_id = %(pharmacy_id)s
     OR p.updated_at >= %(updated_since)s AND p.updated_at < %(settled_until)s::timestamptz)
 
 -- -updated --
--- Newest change first.
+-- Sort by last change, newest first.
 AND (%(after)s::text IS NULL OR (p.updated_at, p.product_id) < (%(after)s::timestamptz, %(after_id)s))
 ORDER BY p.updated_at DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
 
 -- product_id --
--- By product id.
+-- Sort by product id.
 AND (%(after)s::text IS NULL OR p.product_id > %(after_id)s)
 ORDER BY p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- title --
--- By title. A cursor holds no long title: an empty one is that of the product it names.
+-- Sort by title. A cursor without a title stands for the title of the product that it names.
 AND (%(after)s::text IS NULL OR (p.title, p.product_id) > (coalesce(nullif(%(after)s, ''), (SELECT l.title
   FROM products l WHERE l.pharmacy_id = %(pharmacy_id)s AND l.product_id = %(after_id)s), ''), %(after_id)s))
 ORDER BY p.title, p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- price --
--- Cheapest first.
+-- Sort by price, lowest first.
 AND (%(after)s::text IS NULL OR (coalesce(p.price, 0), p.product_id) > (%(after)s::numeric, %(after_id)s))
 ORDER BY coalesce(p.price, 0), p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- -price --
--- Dearest first.
+-- Sort by price, highest first.
 AND (%(after)s::text IS NULL OR (coalesce(p.price, 0), p.product_id) < (%(after)s::numeric, %(after_id)s))
 ORDER BY coalesce(p.price, 0) DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
 
 -- stock --
--- Least stock first.
+-- Sort by stock, lowest first.
 AND (%(after)s::text IS NULL OR (coalesce(p.stock, 0), p.product_id) > (%(after)s::numeric, %(after_id)s))
 ORDER BY coalesce(p.stock, 0), p.product_id LIMIT %(limit)s OFFSET %(offset)s
 
 -- -stock --
--- Most stock first.
+-- Sort by stock, highest first.
 AND (%(after)s::text IS NULL OR (coalesce(p.stock, 0), p.product_id) < (%(after)s::numeric, %(after_id)s))
 ORDER BY coalesce(p.stock, 0) DESC, p.product_id DESC LIMIT %(limit)s OFFSET %(offset)s
 
 -- rows_written --
--- The table's own count of rows ever written.
+-- Read PostgreSQL's counts of rows written to the table.
 SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = 'products'
