@@ -131,7 +131,7 @@ def test_a_dependency_that_does_not_answer_is_a_problem(
 ) -> None:
     if "kafka" in settings.get("BUS_URL", ""):
         pytest.importorskip("confluent_kafka")
-        monkeypatch.setattr("integrahub.bus.kafka.bus._PATIENCE", 0.5)
+        monkeypatch.setattr("integrahub.bus.kafka.bus._REQUEST_TIMEOUT_SECONDS", 0.5)
     doctor(**settings)
     told = [finding["message"] for finding in doctor.all if finding["check"] == check]
     assert any(expected in sentence for sentence in told), doctor.all

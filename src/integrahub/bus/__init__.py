@@ -1,1 +1,1 @@
-"""How steps hear of work: the port and its adapters."""
+"""The message bus: its port and its adapters."""

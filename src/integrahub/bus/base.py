@@ -1,4 +1,4 @@
-"""The bus port: at-least-once messages. The bus only carries work; the database is the truth."""
+"""Port of the message bus: at-least-once delivery by topic. The database holds the state; messages only start work."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,9 +7,9 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message as received: `body` is JSON text in bytes, `token` names it to the adapter alone.
+    """A received message. `body` is JSON; only the adapter that made `token` reads it.
 
-    `trace` is what it is done for, where the bus carries that.
+    `trace` is the trace that the message belongs to, if the bus carries it.
     """
 
     topic: str
@@ -19,14 +19,17 @@ class Delivery:
 
 
 class Bus(Protocol):
-    """Messages by topic. Delivery may repeat, reorder, delay or lose; sweep mends what is lost."""
+    """Messages by topic. They may be repeated, reordered, delayed or lost; the sweep publishes lost ones again."""
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        """Send messages. Must not be waited for by whoever answers a client."""
+        """Send messages. A request handler must not wait for this."""
         ...
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
-        """Up to `limit` messages, or none after `timeout` seconds. A message not settled comes again later."""
+        """Return up to `limit` messages, or none after `timeout` seconds.
+
+        A message that is not acknowledged is delivered again later.
+        """
         ...
 
     def stop_waiting(self) -> None:
@@ -34,13 +37,13 @@ class Bus(Protocol):
         ...
 
     async def ack(self, deliveries: list[Delivery]) -> None:
-        """These are done and must not come again. Settling twice is no error."""
+        """Acknowledge processed messages, so that they are not delivered again. Repeating this is no error."""
         ...
 
     async def lag(self, topic: str) -> int:
-        """How many messages wait to be received; one that cannot tell counts those being worked on too."""
+        """Return how many messages wait to be received. Some adapters include those being processed."""
         ...
 
     async def close(self) -> None:
-        """Release connections; unsettled messages stay with the bus."""
+        """Release connections. Messages that are not acknowledged stay on the bus."""
         ...

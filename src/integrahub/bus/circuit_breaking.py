@@ -1,4 +1,4 @@
-"""A bus behind a breaker: what the network or the broker refuses is a fault of the dependency."""
+"""Bus adapter that adds a circuit breaker to another bus."""
 
 from collections.abc import Awaitable
 from typing import TypeVar
@@ -11,49 +11,43 @@ _T = TypeVar("_T")
 
 
 class CircuitBreakingBus:
-    """The bus port; OSError and Transient open the breaker, and whatever was not announced is by sweep."""
+    """Count OSError and Transient of the inner bus as failures; refuse calls while the breaker is open."""
 
     def __init__(self, inner: Bus, breaker: CircuitBreaker) -> None:
         self._inner = inner
         self._breaker = breaker
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        """As the inner bus."""
         self._breaker.check()
-        await self._told(self._inner.publish(topic, bodies))
+        await self._observe(self._inner.publish(topic, bodies))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
-        """As the inner bus."""
         self._breaker.check()
-        return await self._told(self._inner.receive(topic, limit, timeout))
+        return await self._observe(self._inner.receive(topic, limit, timeout))
 
     def stop_waiting(self) -> None:
-        """As the inner bus."""
         self._inner.stop_waiting()
 
     async def ack(self, deliveries: list[Delivery]) -> None:
-        """As the inner bus."""
         self._breaker.check()
-        await self._told(self._inner.ack(deliveries))
+        await self._observe(self._inner.ack(deliveries))
 
     async def lag(self, topic: str) -> int:
-        """Always tried: health shows what is, and an answer closes the breaker."""
-        return await self._told(self._inner.lag(topic))
+        """Ask the inner bus even if the breaker is open: health checks need the real state, and success closes it."""
+        return await self._observe(self._inner.lag(topic))
 
     async def close(self) -> None:
-        """As the inner bus."""
         await self._inner.close()
 
-    async def _told(self, call: Awaitable[_T]) -> _T:
-        """The call's answer; the breaker learns how it went."""
+    async def _observe(self, call: Awaitable[_T]) -> _T:
         try:
-            answer = await call
+            result = await call
         except CircuitOpen:
-            raise  # something below the bus is away, and has a breaker of its own
+            raise  # a dependency of the bus has a breaker of its own, which counted the failure
         except (OSError, Transient) as error:
             self._breaker.record_failure(error)
-            raise Transient(f"the bus did not do what was asked: {error}") from error
+            raise Transient(f"The bus failed: {error}") from error
         finally:
             self._breaker.release()
         self._breaker.record_success()
-        return answer
+        return result

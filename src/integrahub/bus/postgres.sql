@@ -1,5 +1,5 @@
 -- publish --
--- Queue bodies, each under its topic, and wake who listens.
+-- Insert messages and notify the listeners of their topics.
 WITH sent AS (
   INSERT INTO bus_messages (topic, body)
   SELECT topic, body FROM unnest(%(topics)s::text[], %(bodies)b::bytea[]) AS k (topic, body)
@@ -7,8 +7,8 @@ WITH sent AS (
 SELECT pg_notify('integrahub_bus', topic) FROM (SELECT DISTINCT unnest(%(topics)s::text[]) AS topic) AS topics
 
 -- receive --
--- Take the oldest due messages; they are due again after the visibility time unless settled.
--- The rows are chosen apart from the update: a plan may run a subquery twice, and then its LIMIT holds twice.
+-- Claim the oldest due messages; they become due again after the visibility time unless acknowledged.
+-- A materialized CTE picks the rows: a plan may run a subquery twice, which would apply its LIMIT twice.
 WITH due AS MATERIALIZED (
   SELECT id FROM bus_messages
   WHERE topic = %(topic)s AND due_at NOT BETWEEN now() AND now() + interval '1 hour'
@@ -19,9 +19,9 @@ FROM due WHERE m.id = due.id
 RETURNING m.id, m.body
 
 -- ack --
--- Remove messages that are done.
+-- Remove processed messages.
 DELETE FROM bus_messages WHERE id = ANY(%(ids)s)
 
 -- lag --
--- Messages of a topic that wait to be received.
+-- Count the due messages of a topic.
 SELECT count(*) AS waiting FROM bus_messages WHERE topic = %(topic)s AND due_at NOT BETWEEN now() AND now() + interval '1 hour'

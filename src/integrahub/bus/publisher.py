@@ -1,4 +1,4 @@
-"""Publishing what the database already knows: a failure here is mended by sweep, never told to anyone."""
+"""Publish typed events after their transaction is committed. The sweep publishes again what fails here."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -24,15 +24,13 @@ _log = structlog.get_logger()
 
 
 async def publish(bus: Bus, topic: str, events: Sequence[msgspec.Struct]) -> None:
-    """Send events of one topic."""
+    """Send events of one topic; log a failure instead of raising it."""
     if not events:
         return
     try:
         await bus.publish(topic, [msgspec.json.encode(event) for event in events])
     except Transient as error:
-        _log.warning(
-            "an event was not published; sweep announces again", action="publish", topic=topic, error=str(error)
-        )
+        _log.warning("publish failed, the sweep will retry", action="publish", topic=topic, error=str(error))
 
 
 async def publish_ready(bus: Bus, chunks: Sequence[ChunkReady]) -> None:
@@ -41,27 +39,27 @@ async def publish_ready(bus: Bus, chunks: Sequence[ChunkReady]) -> None:
 
 
 async def publish_turn(bus: Bus, turn: NextWork) -> None:
-    """Announce whatever the pharmacy's next batch needs."""
+    """Publish the chunks of the pharmacy's next batch, or the end of that batch if it has no chunks left."""
     await publish_ready(bus, turn.ready)
     if turn.finishing:
         await publish_upserted(bus, turn.finishing)
 
 
 async def publish_upserted(bus: Bus, batch_id: UUID) -> None:
-    """The last chunk of a batch is settled."""
+    """Publish that the last chunk of a batch is done."""
     await publish(bus, BATCHES_UPSERTED, [BatchUpserted(batch_id)])
 
 
 async def publish_finished(bus: Bus, batch_id: UUID, status: str) -> None:
-    """A batch is final."""
+    """Publish that a batch reached its final status."""
     await publish_all_finished(bus, [(batch_id, status)])
 
 
 async def publish_all_finished(bus: Bus, finished: Iterable[tuple[UUID, str]]) -> None:
-    """Batches are final, each with its status."""
+    """Publish the final statuses of batches."""
     await publish(bus, BATCHES_FINISHED, [BatchFinished(batch_id, status) for batch_id, status in finished])
 
 
 async def publish_failed(bus: Bus, batch_id: UUID, number: int, error: str) -> None:
-    """A chunk is dead."""
+    """Publish that a chunk became a dead letter."""
     await publish(bus, CHUNKS_FAILED, [ChunkFailed(batch_id, number, error)])

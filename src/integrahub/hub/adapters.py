@@ -144,7 +144,7 @@ async def create_topics(settings: Settings) -> list[str] | None:
         from integrahub.bus.kafka.bus import KafkaBus
     made = KafkaBus(options)
     try:
-        return await made.ensure([*GROUPS, BATCHES_FINISHED])
+        return await made.create_missing([*GROUPS, BATCHES_FINISHED])
     finally:
         await made.close()
 
@@ -158,6 +158,6 @@ async def count_brokers(settings: Settings) -> int | None:
         from integrahub.bus.kafka.bus import KafkaBus
     asking = KafkaBus(options)
     try:
-        return await asking.brokers()
+        return await asking.count_brokers()
     finally:
         await asking.close()

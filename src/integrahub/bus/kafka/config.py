@@ -1,4 +1,4 @@
-"""How a Kafka is reached and used; no client is imported here."""
+"""Connection options of Kafka, and the librdkafka configuration of each client. Imports no Kafka client."""
 
 import logging
 from collections.abc import Mapping
@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.steps import GROUPS
 
-LARGEST = 4 << 20  # bytes of a dead message: room for whatever the other topics take, wrapped
+MAX_DEAD_MESSAGE_BYTES = 4 << 20  # a dead-letter message wraps a message of another topic
 Value = str | int | float | bool
-Logged = Value | logging.Logger
-_LOGGER = logging.getLogger("librdkafka")  # else the library writes to standard error by itself
+LoggedValue = Value | logging.Logger
+_LOGGER = logging.getLogger("librdkafka")  # without a logger the library writes to standard error
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """`partitions` by topic, 1 where none is told; `replication` -1: the broker's default; `prefix` stands before every
-    topic and group. `instance` makes this process a static member of its groups. `client` are librdkafka's own options.
+    """How to reach and use Kafka.
+
+    `partitions` by topic, 1 if missing; `replication` -1: the broker's default; `prefix` of every topic and group.
+    `instance` makes this process a static member of its groups. `client` holds further librdkafka options.
     """
 
     brokers: str
@@ -33,37 +35,33 @@ class KafkaOptions:
     client: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def topic(self, topic: str) -> str:
-        """A topic's name on the broker."""
+        """Return the topic's name on the brokers."""
         return self.prefix + topic
 
     def group(self, topic: str) -> str:
-        """Who consumes a topic."""
+        """Return the consumer group of a topic."""
         return self.prefix + GROUPS.get(topic, f"{topic}-workers")
 
     def connection(self) -> dict[str, Value]:
-        """What every client needs."""
+        """Return the configuration that all clients share."""
         own: dict[str, Value] = {"bootstrap.servers": self.brokers, "client.id": "integrahub"}
         own |= {"reconnect.backoff.max.ms": 2000, "socket.timeout.ms": 10000, "log_level": 2}
-        login = {"sasl.username": self.username, "sasl.password": self.password}
-        return own | dict(self.client) | {name: value for name, value in login.items() if value}
+        credentials = {"sasl.username": self.username, "sasl.password": self.password}
+        return own | dict(self.client) | {name: value for name, value in credentials.items() if value}
 
-    def _logged(self) -> dict[str, Logged]:
-        """What every client needs that is polled, and so can log."""
-        return {**self.connection(), "logger": _LOGGER}
+    def producer(self) -> dict[str, LoggedValue]:
+        """Return a producer configuration without lost or duplicate messages, and with a short delivery timeout."""
+        safe: dict[str, LoggedValue] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
+        safe |= {"message.max.bytes": MAX_DEAD_MESSAGE_BYTES}
+        return self._logged_connection() | safe | {"compression.type": self.compression, "linger.ms": 2}
 
-    def producer(self) -> dict[str, Logged]:
-        """Nothing lost or doubled by the producer itself; a broker that is away is told within seconds."""
-        safe: dict[str, Logged] = {"enable.idempotence": True, "acks": "all", "message.timeout.ms": 5000}
-        safe |= {"message.max.bytes": LARGEST}
-        return self._logged() | safe | {"compression.type": self.compression, "linger.ms": 2}
+    def lag_monitor(self, topic: str) -> dict[str, LoggedValue]:
+        """Return the configuration of a client that reads a group's offsets without joining the group."""
+        return self._logged_connection() | {"group.id": self.group(topic), "enable.auto.commit": False}
 
-    def onlooker(self, topic: str) -> dict[str, Logged]:
-        """Asks for a group's offsets and never joins it."""
-        return self._logged() | {"group.id": self.group(topic), "enable.auto.commit": False}
-
-    def consumer(self, topic: str) -> dict[str, Logged]:
-        """Commits are ours alone; a member that dies is missed within seconds, one that restarts is not."""
-        own: dict[str, Logged] = {
+    def consumer(self, topic: str) -> dict[str, LoggedValue]:
+        """Return a consumer configuration with manual commits, and fast detection of dead members."""
+        own: dict[str, LoggedValue] = {
             "group.id": self.group(topic),
             "group.protocol": self.protocol,
             "enable.auto.commit": False,
@@ -73,15 +71,19 @@ class KafkaOptions:
             "queued.max.messages.kbytes": 16384,
             "topic.metadata.refresh.interval.ms": 30000,
         }
-        if self.protocol == "classic":  # the newer protocol leaves these to the broker
+        if self.protocol == "classic":  # with the newer protocol the broker decides these
             own |= {"partition.assignment.strategy": "cooperative-sticky"}
-            # A broker that was frozen may wait for joins that nobody stands behind any more: no longer than this.
+            # A broker that was frozen waits this long for the joins of members that have left.
             own |= {"session.timeout.ms": 6000, "heartbeat.interval.ms": 2000, "max.poll.interval.ms": 8000}
-        return self._logged() | own | ({"group.instance.id": self.instance} if self.instance else {})
+        return self._logged_connection() | own | ({"group.instance.id": self.instance} if self.instance else {})
+
+    def _logged_connection(self) -> dict[str, LoggedValue]:
+        # Only clients that are polled can call a logger.
+        return {**self.connection(), "logger": _LOGGER}
 
 
 def client_options(text: str) -> dict[str, str]:
-    """`name=value` pairs, separated by commas; ConfigurationError when it is something else."""
+    """Parse comma-separated `name=value` pairs. Raise ConfigurationError for other texts."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
     if any(not equals for _, equals, _ in pairs):
         raise ConfigurationError("KAFKA_OPTIONS is not name=value,name=value, such as security.protocol=SASL_SSL.")

@@ -1,13 +1,13 @@
-"""What a consumer holds of its partitions: what is due, what is being worked on, how far all is done. Pure."""
+"""Messages that a consumer received but has not acknowledged, and the offsets it may commit. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 
-_Held = TypeVar("_Held")
+_Value = TypeVar("_Value")
 
 
 class MessagePosition(NamedTuple):
-    """Where a message stands. `assignment` counts: after a partition came back, older places mean nothing."""
+    """Position of a message. `assignment` numbers the assignments: positions of an earlier one are void."""
 
     partition: int
     assignment: int
@@ -15,99 +15,99 @@ class MessagePosition(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Message(Generic[_Held]):
-    told: _Held
+class _Message(Generic[_Value]):
+    value: _Value
     due_at: float = 0.0
 
 
 @dataclass(slots=True)
-class _Partition(Generic[_Held]):
+class _Partition(Generic[_Value]):
     assignment: int
-    end: int | None = None  # one past the last message held so far
+    end: int | None = None  # the offset after the last message received
     committed: int | None = None
-    held: dict[int, _Message[_Held]] = field(default_factory=dict)  # by offset, ascending
+    pending: dict[int, _Message[_Value]] = field(default_factory=dict)  # by offset, ascending
 
-    def done(self) -> int | None:
-        """Everything below this offset is settled."""
-        return next(iter(self.held), self.end)
+    def committable(self) -> int | None:
+        """Return the offset below which all messages are acknowledged."""
+        return next(iter(self.pending), self.end)
 
 
-class OffsetTracker(Generic[_Held]):
-    """Messages, whatever they are, of one consumer, by partition.
+class OffsetTracker(Generic[_Value]):
+    """Track the pending messages of one consumer by partition.
 
-    `visibility`: seconds until one not settled is given again.
+    `visibility`: seconds until a message that is not acknowledged is delivered again.
     """
 
     def __init__(self, visibility: float) -> None:
         self._visibility = visibility
-        self._partitions: dict[int, _Partition[_Held]] = {}
+        self._partitions: dict[int, _Partition[_Value]] = {}
         self._assignments = 0
 
     def __len__(self) -> int:
-        return sum(len(partition.held) for partition in self._partitions.values())
+        return sum(len(partition.pending) for partition in self._partitions.values())
 
     def assign(self, partitions: list[int]) -> None:
-        """These are ours from now on."""
+        """Start to track newly assigned partitions."""
         self._assignments += 1
         for number in partitions:
             self._partitions[number] = _Partition(self._assignments)
 
     def revoke(self, partitions: list[int]) -> None:
-        """These are another's: what is held of them is forgotten, they will get it."""
+        """Drop the pending messages of revoked partitions; their new owner receives them."""
         for number in partitions:
             self._partitions.pop(number, None)
 
-    def add(self, partition: int, offset: int, told: _Held) -> None:
-        """Hold a message; one known already, or of a partition that is not ours, is none."""
-        place = self._partitions.get(partition)
-        if place is not None and place.committed is not None and offset < place.committed:
-            # What is committed does not come again: the topic was made again, and its log began from the start.
-            # Places of the older log mean nothing in it.
+    def add(self, partition: int, offset: int, value: _Value) -> None:
+        """Add a received message. Ignore duplicates and messages of partitions that are not assigned."""
+        tracked = self._partitions.get(partition)
+        if tracked is not None and tracked.committed is not None and offset < tracked.committed:
+            # An offset below the committed one means that the topic was deleted and created again.
+            # Positions in the old log must not acknowledge messages of the new one.
             self._assignments += 1
-            place = self._partitions[partition] = _Partition(self._assignments)
-        if place is not None and (place.end is None or offset >= place.end):
-            place.held[offset] = _Message(told)
-            place.end = offset + 1
+            tracked = self._partitions[partition] = _Partition(self._assignments)
+        if tracked is not None and (tracked.end is None or offset >= tracked.end):
+            tracked.pending[offset] = _Message(value)
+            tracked.end = offset + 1
 
-    def take(self, limit: int, now: float) -> list[tuple[MessagePosition, _Held]]:
-        """Up to `limit` messages that are due, lowest offsets first, the partitions in turn."""
+    def take(self, limit: int, now: float) -> list[tuple[MessagePosition, _Value]]:
+        """Return up to `limit` due messages, lowest offsets first, alternating between the partitions."""
         due = [self._due(number, limit, now) for number in self._partitions]
-        found: list[tuple[MessagePosition, _Held]] = []
-        while len(found) < limit and any(due):
-            for row in due:
-                if row and len(found) < limit:
-                    found.append(row.pop(0))
-        for place, _ in found:
-            self._partitions[place.partition].held[place.offset].due_at = now + self._visibility
-        return found
+        taken: list[tuple[MessagePosition, _Value]] = []
+        while len(taken) < limit and any(due):
+            for messages in due:
+                if messages and len(taken) < limit:
+                    taken.append(messages.pop(0))
+        for position, _ in taken:
+            self._partitions[position.partition].pending[position.offset].due_at = now + self._visibility
+        return taken
 
-    def ack(self, place: MessagePosition) -> None:
-        """Done; settling twice, or after the partition went, is no error."""
-        partition = self._partitions.get(place.partition)
-        if partition is not None and partition.assignment == place.assignment:
-            partition.held.pop(place.offset, None)
+    def ack(self, position: MessagePosition) -> None:
+        """Acknowledge a message. Repeating this, or doing it after a revocation, is no error."""
+        partition = self._partitions.get(position.partition)
+        if partition is not None and partition.assignment == position.assignment:
+            partition.pending.pop(position.offset, None)
 
-    def commits(self, partitions: list[int] | None = None) -> dict[int, int]:
-        """Partition -> offset, of those that moved since they were asked for last."""
-        moved = {}
+    def take_commits(self, partitions: list[int] | None = None) -> dict[int, int]:
+        """Return the offset to commit by partition, for partitions that advanced since the previous call."""
+        commits = {}
         for number, partition in self._partitions.items():
-            done = partition.done()
-            if (partitions is None or number in partitions) and done is not None and done != partition.committed:
-                moved[number] = partition.committed = done
-        return moved
+            offset = partition.committable()
+            if (partitions is None or number in partitions) and offset is not None and offset != partition.committed:
+                commits[number] = partition.committed = offset
+        return commits
 
-    def commit_again(self, partitions: list[int]) -> None:
-        """The brokers did not take these: they count as moved once more."""
+    def reset_commits(self, partitions: list[int]) -> None:
+        """Mark partitions whose commit failed, so that the next call of `take_commits` returns them again."""
         for number in partitions:
             if number in self._partitions:
                 self._partitions[number].committed = None
 
-    def _due(self, number: int, limit: int, now: float) -> list[tuple[MessagePosition, _Held]]:
+    def _due(self, number: int, limit: int, now: float) -> list[tuple[MessagePosition, _Value]]:
         partition = self._partitions[number]
-        found: list[tuple[MessagePosition, _Held]] = []
-        for offset, message in partition.held.items():
-            if len(found) == limit:
+        due: list[tuple[MessagePosition, _Value]] = []
+        for offset, message in partition.pending.items():
+            if len(due) == limit:
                 break
             if message.due_at <= now:
-                found.append((MessagePosition(number, partition.assignment, offset), message.told))
-        return found
+                due.append((MessagePosition(number, partition.assignment, offset), message.value))
+        return due

@@ -1,4 +1,4 @@
-"""The producer: messages are sent in the background and reported one by one."""
+"""Kafka producer running in a background thread."""
 
 import asyncio
 import threading
@@ -11,13 +11,14 @@ from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.errors import Transient
 from integrahub.telemetry import tracing
 
-_POLL = 0.1  # seconds
-_FLUSH = 5.0  # seconds a close waits for what is under way
+_POLL_TIMEOUT_SECONDS = 0.1
+_FLUSH_TIMEOUT_SECONDS = 5.0
 
 
 class MessageKey(msgspec.Struct, rename="camel"):
-    """What decides a message's partition and its trace: chunks spread by their own id, a pharmacy's batches keep
-    together.
+    """The members of an event that decide its partition and its trace.
+
+    Chunks spread over all partitions; the batches of one pharmacy stay in one partition.
     """
 
     chunk_id: str = ""
@@ -26,11 +27,11 @@ class MessageKey(msgspec.Struct, rename="camel"):
     trace_id: str = ""
 
     def key(self) -> str | None:
-        """Messages of one key stay in one partition."""
+        """Return the Kafka key; messages with the same key share a partition."""
         return self.chunk_id or self.cnpj or self.batch_id or None
 
     def headers(self) -> list[tuple[str, str | bytes | None]]:
-        """The trace: a batch's is its id; of what is about none, that of whatever is being done."""
+        """Return the trace header: the batch's trace, else the event's own, else that of the running code."""
         try:
             trace = UUID(self.batch_id or self.trace_id or tracing.current_trace_id())
         except ValueError:
@@ -39,7 +40,7 @@ class MessageKey(msgspec.Struct, rename="camel"):
 
 
 class BackgroundProducer:
-    """Messages on their way."""
+    """Send messages, and report to each caller when the brokers have stored its messages."""
 
     def __init__(self, options: KafkaOptions) -> None:
         self._producer = Producer(options.producer())
@@ -49,46 +50,45 @@ class BackgroundProducer:
         self._thread.start()
 
     async def send(self, topic: str, bodies: list[bytes]) -> None:
-        """Returns when the brokers have all of them; Transient when they do not within seconds."""
-        sent = [self._send(topic, body) for body in bodies]
-        failed = [error for error in await asyncio.gather(*sent) if error is not None]
-        if failed:
+        """Return when the brokers have stored all messages. Raise Transient if they do not within seconds."""
+        errors = await asyncio.gather(*(self._send(topic, body) for body in bodies))
+        if failed := [error for error in errors if error is not None]:
             raise Transient(f"Kafka: {failed[0]}")
 
     def set_sasl_credentials(self, username: str, password: str) -> None:
-        """Who to be from the next connection on."""
+        """Set the credentials of new connections."""
         self._producer.set_sasl_credentials(username, password)
 
     async def close(self) -> None:
-        """Send what is under way, end the thread."""
+        """Flush the queue and end the thread."""
         self._stop.set()
         await asyncio.to_thread(self._thread.join)
 
     def _send(self, topic: str, body: bytes) -> "asyncio.Future[KafkaError | None]":
-        done: asyncio.Future[KafkaError | None] = self._loop.create_future()
+        stored: asyncio.Future[KafkaError | None] = self._loop.create_future()
 
-        def told(error: KafkaError | None, message: Message) -> None:
-            self._loop.call_soon_threadsafe(_resolve, done, error)
+        def on_delivery(error: KafkaError | None, message: Message) -> None:
+            self._loop.call_soon_threadsafe(_resolve, stored, error)
 
-        about = _about(body)
+        key = _message_key(body)
         try:
-            self._producer.produce(topic, body, key=about.key(), headers=about.headers(), on_delivery=told)
+            self._producer.produce(topic, body, key=key.key(), headers=key.headers(), on_delivery=on_delivery)
         except (BufferError, KafkaException) as error:
             raise Transient(f"Kafka: {error}") from error
-        return done
+        return stored
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(_POLL)
-        self._producer.flush(_FLUSH)
+            self._producer.poll(_POLL_TIMEOUT_SECONDS)
+        self._producer.flush(_FLUSH_TIMEOUT_SECONDS)
 
 
-def _resolve(done: "asyncio.Future[KafkaError | None]", error: KafkaError | None) -> None:
-    if not done.done():
-        done.set_result(error)
+def _resolve(stored: "asyncio.Future[KafkaError | None]", error: KafkaError | None) -> None:
+    if not stored.done():
+        stored.set_result(error)
 
 
-def _about(body: bytes) -> MessageKey:
+def _message_key(body: bytes) -> MessageKey:
     try:
         return msgspec.json.decode(body, type=MessageKey)
     except msgspec.MsgspecError:

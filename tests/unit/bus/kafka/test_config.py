@@ -12,7 +12,7 @@ from integrahub.bus.kafka.config import KafkaOptions
 confluent_kafka = pytest.importorskip("confluent_kafka")
 
 
-@pytest.mark.parametrize("kind", ["producer", "consumer", "onlooker"])
+@pytest.mark.parametrize("kind", ["producer", "consumer", "lag_monitor"])
 def test_the_client_library_logs_through_ours(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     options = replace(KafkaOptions("127.0.0.1:1"), client={"log_level": "6"})
     given: dict[str, Any] = options.producer() if kind == "producer" else getattr(options, kind)("batches.received")

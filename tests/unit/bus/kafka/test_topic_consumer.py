@@ -10,7 +10,7 @@ from integrahub.bus.kafka.offset_tracker import OffsetTracker
 
 
 class _Consumer:
-    """Recorder of the calls to Kafka's consumer."""
+    """Record the calls of the Kafka client."""
 
     def __init__(self) -> None:
         self.said = list[str]()
@@ -30,20 +30,20 @@ def _partitions(*numbers: int) -> list[TopicPartition]:
 
 
 def test_partitions_that_stayed_or_came_are_told_again_whether_to_fetch() -> None:
-    inbox: Any = TopicConsumer.__new__(TopicConsumer)
-    inbox._lock, inbox._tracking, inbox._consumer = threading.Lock(), OffsetTracker(60.0), _Consumer()
-    inbox._paused = inbox._moved = False
-    inbox._assigned(inbox._consumer, _partitions(0, 1))
+    consumer: Any = TopicConsumer.__new__(TopicConsumer)
+    consumer._lock, consumer._tracker, consumer._consumer = threading.Lock(), OffsetTracker(60.0), _Consumer()
+    consumer._is_paused = consumer._is_rebalanced = False
+    consumer._on_assign(consumer._consumer, _partitions(0, 1))
     for number in range(200):
-        inbox._tracking.add(number % 2, number // 2, (b"", None))
+        consumer._tracker.add(number % 2, number // 2, (b"", None))
     for _ in range(2):
-        inbox._hold_back()
-    assert inbox._consumer.said == ["pause"]
-    inbox._lost(inbox._consumer, _partitions(1))  # a hundred are held still: it fetches no more
-    inbox._hold_back()
-    inbox._lost(inbox._consumer, _partitions(0))
-    inbox._hold_back()
-    inbox._assigned(inbox._consumer, _partitions(1))  # Kafka may know it as paused
+        consumer._pause_or_resume()
+    assert consumer._consumer.said == ["pause"]
+    consumer._on_lost(consumer._consumer, _partitions(1))  # a hundred are held still: it fetches no more
+    consumer._pause_or_resume()
+    consumer._on_lost(consumer._consumer, _partitions(0))
+    consumer._pause_or_resume()
+    consumer._on_assign(consumer._consumer, _partitions(1))  # Kafka may know it as paused
     for _ in range(2):
-        inbox._hold_back()
-    assert inbox._consumer.said == ["pause", "pause", "resume", "resume"]
+        consumer._pause_or_resume()
+    assert consumer._consumer.said == ["pause", "pause", "resume", "resume"]
