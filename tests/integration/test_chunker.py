@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from integrahub.db.batches.rows import SplitClaim
+from integrahub.domain.batches import BatchKind, LoadType
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.parsing.encodings import Inflater, create_inflater
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
@@ -18,8 +20,13 @@ from integrahub.storage.spill import REJECTION, Record, SpillPartitions
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
 
-_CLAIM: dict[str, Any] = {"load_type": "full", "time_zone": "America/Sao_Paulo", "media_type": "application/json"}
-_CLAIM |= {"encoding": "", "body": None, "location": "batches/x", "cnpj": "05927228000145", "kind": "load"}
+_CLAIM: dict[str, Any] = {
+    "load_type": LoadType.FULL,
+    "time_zone": "America/Sao_Paulo",
+    "media_type": "application/json",
+}
+_CLAIM |= {"encoding": "", "body": None, "location": "batches/x", "cnpj": "05927228000145", "kind": BatchKind.LOAD}
+_CLAIM |= {"pharmacy_id": 1, "attempts": 0, "crashes": 0, "has_products": False, "has_turn": True}
 
 
 async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
@@ -32,12 +39,12 @@ async def _cut(records: int, pattern: bytes) -> tuple[list[int], int]:
             yield part if start == 0 else b"," + part
         yield b"]"
 
-    claim = _CLAIM | {"id": uuid4(), "claim_token": uuid4()}
+    claim = SplitClaim(id=uuid4(), claim_token=uuid4(), **_CLAIM)
     chunker = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None, InovaFarma())
     try:
         await chunker.run()
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        rows = [(len(row["ids"].numbers), row["records"]) for row in chunker.rows()]
+        rows = [(len(row.ids.numbers), row.records) for row in chunker.staged]
         assert sum(answered for _, answered in rows) == records
         return [count for count, _ in rows], resident
     finally:

@@ -161,7 +161,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
 async def test_halves_of_a_group_know_what_the_other_half_inserted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle, groups = small_batches.settle, list[int]()
+    settle, groups = small_batches.apply_and_finish, list[int]()
 
     async def first_fails(database: Any, found: Any, *rest: Any) -> Any:
         groups.append(len(found))
@@ -169,7 +169,7 @@ async def test_halves_of_a_group_know_what_the_other_half_inserted(
             raise InvalidData("a row PostgreSQL refuses")
         return await settle(database, found, *rest)
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.settle", first_fails)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.apply_and_finish", first_fails)
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         posted = [(await client.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 9)]

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from integrahub.db.batches import decisions as operations
+from integrahub.db.batches import deactivation
 from integrahub.db.batches.accept import Receipt, Submission
 from integrahub.domain.errors import Unavailable
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
@@ -101,14 +101,14 @@ async def test_the_end_of_a_full_counts_before_it_takes_the_turn(
     """Check that posts of the pharmacy succeed while its large catalogue is counted."""
     await client.load(catalogue(100))
     counting, counted = asyncio.Event(), asyncio.Event()
-    count = operations.count_candidates
+    count = deactivation.count_candidates
 
     async def slow(*given: Any) -> Any:
         counting.set()
         await counted.wait()
         return await count(*given)
 
-    monkeypatch.setattr("integrahub.db.batches.decisions.count_candidates", slow)
+    monkeypatch.setattr("integrahub.db.batches.deactivation.count_candidates", slow)
     full = (await client.post(catalogue(95))).json()["batch_id"]
     await counting.wait()
     try:
@@ -124,13 +124,13 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.load(catalogue(100))
-    count = operations.count_candidates
+    count = deactivation.count_candidates
 
     async def cancelled_meanwhile(connection: Any, asked: Any) -> Any:
         found = await count(connection, asked)
-        await client.hub.decisions().cancel(asked["batch_id"])
+        await client.hub.decisions().cancel(asked.batch_id)
         return found
 
-    monkeypatch.setattr("integrahub.db.batches.decisions.count_candidates", cancelled_meanwhile)
+    monkeypatch.setattr("integrahub.db.batches.deactivation.count_candidates", cancelled_meanwhile)
     batch = await client.load(catalogue(95))
     assert (batch["status"], batch["deactivated"], len(await client.products())) == ("CANCELLED", 0, 100)

@@ -118,8 +118,8 @@ async def test_a_full_that_had_nothing_to_deactivate_is_a_witness_against_a_repl
     assert (again["inserted"], again["superseded"], again["status"]) == (1, 1, "COMPLETED")
     products = await client.products(include_inactive="true")
     assert (products[900]["isActive"], products[61]["isActive"]) == (False, True)
-    told = await client.hub.verify()(CNPJ, lambda _, __: None)
-    assert (told["judged"], told["found"]) == (62, 0)
+    verified = await client.hub.verify()(CNPJ, lambda _, __: None)
+    assert (verified.judged, verified.found) == (62, 0)
 
 
 async def test_a_full_that_may_be_incomplete_is_no_witness(client: Client) -> None:

@@ -56,7 +56,7 @@ async def test_a_group_whose_claim_was_lost_is_not_tried_by_halves(
         tried.append(len(found))
         raise Transient("some of the small batches are no longer ours")
 
-    monkeypatch.setattr("integrahub.db.batches.fast_path.settle", lost)
+    monkeypatch.setattr("integrahub.db.batches.fast_path.apply_and_finish", lost)
     wanted = await _posted(idle, *([product(number)] for number in range(4)))
     assert await _settled(idle, wanted) == [False] * 4
     assert tried == [4]

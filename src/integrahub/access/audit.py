@@ -62,4 +62,4 @@ class Audit:
 
     async def _read_state(self, batch_id: UUID) -> dict[str, Any] | None:
         batch = await reports.show(self._database, batch_id)
-        return {name: batch[name] for name in _BATCH_STATE} if batch else None
+        return {name: getattr(batch, name) for name in _BATCH_STATE} if batch else None

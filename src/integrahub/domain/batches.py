@@ -10,6 +10,16 @@ class LoadType(StrEnum):
     DELTA = "delta"  #: Changes only: what is absent stays.
 
 
+class BatchKind(StrEnum):
+    """What a batch does when it has the turn."""
+
+    LOAD = "load"  # A client's upload.
+    REPLAY = "replay"  # A load applied again, in the place it had.
+    CHUNK_REPLAY = "chunk_replay"  # Dead chunks of a load applied again.
+    APPROVAL = "approval"  # The approved deactivation of a held FULL.
+    WINDOW = "window"  # The end of a FULL that came in parts.
+
+
 class BatchStatus(StrEnum):
     """Where a batch stands, as clients see it."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from integrahub.bus.base import Bus
+from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
@@ -25,6 +26,7 @@ from integrahub.pipeline.finish.step import Finish
 from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
 from integrahub.pipeline.split.chunker import SplitLimits
+from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
 from integrahub.pipeline.upsert.step import Upsert, UpsertWorker
@@ -91,15 +93,17 @@ class Hub:
     def split(self, worker_id: UUID) -> Split:
         """Build the step that splits bodies into chunks."""
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self._in_flight_limit())
+        fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, decoder=self.decoder)
         return Split(
             self.database,
             self.storage,
             self.bus,
             worker_id=worker_id,
             limits=limits,
-            decoder=self.decoder,
+            dialect=self.dialect,
             retries=self._retry_policy(),
             step_breaker=self.step_breakers["split"],
+            fast_path=fast_path,
         )
 
     def upsert(self, worker_id: UUID) -> Upsert:
@@ -111,13 +115,7 @@ class Hub:
 
     def finish(self) -> Finish:
         """Build the step that finishes batches."""
-        return Finish(
-            self.database,
-            self.bus,
-            limit=self.settings.deactivation_limit,
-            window_minutes=self.settings.full_window_minutes,
-            window=self._in_flight_limit(),
-        )
+        return Finish(self.database, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit())
 
     def failures(self) -> GroupFailures:
         """Build the step that groups failed chunks by fingerprint."""
@@ -174,8 +172,9 @@ class Hub:
 
     def decisions(self) -> BatchDecisions:
         """Build the operator's decisions on batches: approve, reject, cancel."""
-        minutes = self.settings.full_window_minutes
-        return BatchDecisions(self.all_tenants, self.bus, window_minutes=minutes, window=self._in_flight_limit())
+        return BatchDecisions(
+            self.all_tenants, self.bus, policy=self._deactivation_policy(), window=self._in_flight_limit()
+        )
 
     def metrics_scrape(self) -> MetricsScrape:
         """Build the answer to /metrics."""
@@ -206,6 +205,9 @@ class Hub:
             self.settings.split_window,
             2 * UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION * self.settings.min_upsert_workers,
         )
+
+    def _deactivation_policy(self) -> DeactivationPolicy:
+        return DeactivationPolicy(self.settings.deactivation_limit, self.settings.full_window_minutes)
 
     def _retry_policy(self) -> RetryPolicy:
         return RetryPolicy(attempts=self.settings.max_chunk_retries)

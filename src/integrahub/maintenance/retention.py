@@ -68,8 +68,8 @@ class Retention:
     async def _remove(self, kind: retention.Kind, days: int) -> int:
         rows = await retention.find_due(self._database, kind, days, _AT_ONCE)
         for row in rows:
-            for location in row.get("locations") or filter(None, [row.get("location")]):
+            for location in row.objects:
                 await self._storage.delete(location)
         if rows:
-            await retention.mark_deleted(self._database, kind, [row["id"] for row in rows])
+            await retention.mark_deleted(self._database, kind, [row.id for row in rows])
         return len(rows)

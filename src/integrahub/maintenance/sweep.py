@@ -64,7 +64,7 @@ class Sweep:
 
     async def _splits(self) -> None:
         due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))
-        events = [BatchReceived(row["id"], row["cnpj"], row["load_type"], row["received_at"]) for row in due]
+        events = [BatchReceived(batch.id, batch.cnpj, batch.load_type, batch.received_at) for batch in due]
         await publish(self._bus, BATCHES_RECEIVED, list(events))
 
     async def _doubt(self, topic: str) -> float:

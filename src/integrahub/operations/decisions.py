@@ -7,6 +7,8 @@ from integrahub.bus.publisher import publish_finished, publish_turn
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import decisions as operations
 from integrahub.db.batches import finish as finishing
+from integrahub.db.batches.deactivation import DeactivationPolicy
+from integrahub.db.batches.rows import BatchTotals
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 
@@ -14,10 +16,10 @@ from integrahub.domain.concurrency import InFlightLimit
 class BatchDecisions:
     """Each verb says whether there was anything to decide. `window`: chunks of a batch in flight."""
 
-    def __init__(self, database: Database, bus: Bus, *, window_minutes: int, window: InFlightLimit) -> None:
+    def __init__(self, database: Database, bus: Bus, *, policy: DeactivationPolicy, window: InFlightLimit) -> None:
         self._database = database
         self._bus = bus
-        self._window_minutes = window_minutes
+        self._policy = policy
         self._window = window
 
     async def approve(self, batch_id: UUID) -> bool:
@@ -35,13 +37,11 @@ class BatchDecisions:
             batch_log.log_decision(batch_id, "rejected")
         return rejected
 
-    async def cancel(self, batch_id: UUID) -> dict[str, int] | None:
+    async def cancel(self, batch_id: UUID) -> BatchTotals | None:
         """Stop the batch: what has been applied stands, and is told by counter; None when it is final already."""
-        ended = await finishing.cancel(
-            self._database, batch_id, window_minutes=self._window_minutes, window=self._window
-        )
+        ended = await finishing.cancel(self._database, batch_id, self._policy, self._window)
         if ended:
             batch_log.log_final(ended.final)
-            await publish_finished(self._bus, batch_id, ended.status)
-            await publish_turn(self._bus, ended.turn)
+            await publish_finished(self._bus, batch_id, ended.final.status)
+            await publish_turn(self._bus, ended.next_work)
         return ended.totals if ended else None

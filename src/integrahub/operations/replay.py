@@ -1,6 +1,5 @@
 """Replay: a batch, or chunks that died, applied again in the place they had, never over what later batches said."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -9,9 +8,11 @@ from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish
 from integrahub.db.batches import replays
 from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches.rows import Batch, QueuedReplay
 from integrahub.db.chunks import dead_letters
 from integrahub.db.chunks.rows import DeadLetterFilters, UnresolvedLetter
 from integrahub.db.database import Database
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.errors import Conflict, NotFound, Problem
 from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.messages.catalog import render_message
@@ -19,8 +20,6 @@ from integrahub.domain.replays import KINDS
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import is_kept
 from integrahub.storage.chunks import BODY_LOCATION
-
-Row = dict[str, Any]
 
 
 class RefusedReplay(msgspec.Struct, frozen=True):
@@ -47,14 +46,14 @@ class Replay:
         self._storage = storage
         self._bus = bus
 
-    async def replay_batch(self, batch_id: UUID) -> Row:
+    async def replay_batch(self, batch_id: UUID) -> QueuedReplay:
         """Queue a final batch to be applied again: the new batch."""
         batch = await self._origin(batch_id)
-        if batch["body"] is None and not await is_kept(self._storage, batch["location"]):
-            raise Conflict("replay_body_expired", batch_id=batch["id"])
+        if not batch.has_body and not await is_kept(self._storage, batch.location):
+            raise Conflict("replay_body_expired", batch_id=batch.id)
         await self._check_later(batch)
-        queued = await replays.queue_batch(self._database, batch["id"])
-        event = BatchReceived(queued["id"], queued["cnpj"], queued["load_type"], queued["received_at"])
+        queued = await replays.queue_batch(self._database, batch.id)
+        event = BatchReceived(queued.id, queued.cnpj, queued.load_type, queued.received_at)
         await publish(self._bus, BATCHES_RECEIVED, [event])
         return queued
 
@@ -101,34 +100,30 @@ class Replay:
     async def _is_lost(self, letter: UnresolvedLetter, batch_id: UUID) -> bool:
         """Return whether the records of a failed chunk are no longer stored."""
         if letter.location == BODY_LOCATION:
-            return (await self._find(batch_id))["body"] is None
+            return not (await self._find(batch_id)).has_body
         return not await is_kept(self._storage, letter.location)
 
-    async def _find(self, batch_id: UUID) -> Row:
+    async def _find(self, batch_id: UUID) -> Batch:
         async with self._database.transaction() as connection:
             batch = await batches.find(connection, batch_id)
         if batch is None:
             raise NotFound("batch_not_found", batch_id=batch_id)
         return batch
 
-    async def _origin(self, batch_id: UUID) -> Row:
+    async def _origin(self, batch_id: UUID) -> Batch:
         """The load itself, also when asked for by one of its replays."""
         batch = await self._find(batch_id)
-        if batch["kind"] in KINDS:
-            batch = await self._find(batch["parent_id"])
-        if batch["kind"] != "load":
+        if batch.kind in KINDS and batch.parent_id:
+            batch = await self._find(batch.parent_id)
+        if batch.kind is not BatchKind.LOAD:
             raise Conflict("replay_not_a_load", batch_id=batch_id)
         return batch
 
-    async def _check_later(self, batch: Row) -> None:
+    async def _check_later(self, batch: Batch) -> None:
         for needed in await replays.needed_bodies(self._database, batch):
-            kept = await is_kept(self._storage, needed["location"]) or await is_kept(
-                self._storage, needed["body_location"]
-            )
+            kept = await is_kept(self._storage, needed.location) or await is_kept(self._storage, needed.body_location)
             if not kept:
-                raise Conflict(
-                    "replay_later_expired", {"batch_id": str(needed["batch_id"])}, batch_id=needed["batch_id"]
-                )
+                raise Conflict("replay_later_expired", {"batch_id": str(needed.batch_id)}, batch_id=needed.batch_id)
 
 
 def _to_refusal(problem: Problem, batch_id: UUID) -> RefusedReplay:

@@ -17,7 +17,7 @@ from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.errors import NotFound
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
 from integrahub.storage.base import Storage
-from integrahub.storage.bodies import is_kept, runs_of
+from integrahub.storage.bodies import StoredBody, is_kept, read_records
 from integrahub.storage.spill import Record, SpillPartitions
 
 
@@ -81,10 +81,10 @@ class Verify:
         """Stage the applied records of a load, one partition of its products at a time."""
         applied = await rebuild.read_applied_ids(connection, load)
         spill = SpillPartitions(count_partitions(load.items_total or 1, self._chunk_size), self._chunk_size)
-        body = await rebuild.read_body(connection, load) if load.is_inline else None
+        content = await rebuild.read_body(connection, load) if load.is_inline else None
+        body = StoredBody(load.location, content, load.media_type, load.encoding)
         try:
-            batch = {"location": load.location, "media_type": load.media_type, "encoding": load.encoding}
-            async for position, run in runs_of(self._storage, batch, body, self._decoder.max_record):
+            async for position, run in read_records(self._storage, body, self._decoder.max_record):
                 for record in _select(self._decoder.dialect, position, run, applied):
                     spill.add(record)
             for draft in spill.drafts():

@@ -1,1 +1,1 @@
-"""What a client asks about its batches."""
+"""Reports that clients request about their batches."""

@@ -1,4 +1,4 @@
-"""The rejected records of a batch, taken from where its chunks are kept."""
+"""Rejected records of a batch, read from where its chunks are stored."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -12,18 +12,18 @@ from integrahub.storage.chunks import read_chunk
 
 
 async def rejected_records(database: Database, storage: Storage, batch_id: UUID) -> AsyncIterator[bytes]:
-    """Each rejected record as JSON, chunk by chunk; one that is not JSON comes as a string of its text.
+    """Yield each rejected record as JSON, chunk by chunk. A record that is not JSON becomes a JSON string of its text.
 
-    ObjectMissing when a chunk is no longer kept.
+    Raise ObjectMissing if a chunk is no longer stored.
     """
-    for place in await reports.rejected_positions(database, batch_id):
-        payload = (await read_chunk(storage, place)).to_object()
-        records = dict(zip(payload.positions, payload.records, strict=True))
-        for position in place.positions:
-            yield _as_json(records[position])
+    for chunk in await reports.rejected_chunks(database, batch_id):
+        stored = (await read_chunk(storage, chunk)).to_object()
+        records = dict(zip(stored.positions, stored.records, strict=True))
+        for position in chunk.positions:
+            yield _to_json(records[position])
 
 
-def _as_json(record: bytes) -> bytes:
+def _to_json(record: bytes) -> bytes:
     try:
         msgspec.json.decode(record)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

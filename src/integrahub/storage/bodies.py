@@ -1,41 +1,47 @@
-"""Bodies as they are kept, cut into records again."""
+"""Stored bodies: read them decoded, or as records."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from dataclasses import dataclass
 
 from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.reader import RawRecords, create_reader
 from integrahub.storage.base import ObjectMissing, Storage
 
-Row = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """A body as it was stored: an object at `location`, or `content` from the batch's row."""
+
+    location: str | None
+    content: bytes | None
+    media_type: str
+    encoding: str
 
 
-async def runs_of(
-    storage: Storage, batch: Row, body: bytes | None, max_record: int
-) -> AsyncIterator[tuple[int, RawRecords]]:
-    """Runs of a batch's records, each with the position of its first; `body` is None when it is an object.
+async def read_records(storage: Storage, body: StoredBody, max_record: int) -> AsyncIterator[tuple[int, RawRecords]]:
+    """Yield the records of a body in parts, each with the position of its first record.
 
-    `batch` tells `location`, `encoding` and `media_type`. ObjectMissing when the body is not kept.
+    Raise ObjectMissing if the body is no longer stored.
     """
-    cutter, position = create_reader(batch["media_type"], max_record), 0
-    async for block in decoded(storage, batch, body):
-        run = cutter.feed(block)
-        yield position, run
-        position += len(run.records)
-    yield position, cutter.close()
+    reader, position = create_reader(body.media_type, max_record), 0
+    async for block in decode_body(storage, body):
+        records = reader.feed(block)
+        yield position, records
+        position += len(records.records)
+    yield position, reader.close()
 
 
-async def decoded(storage: Storage, batch: Row, body: bytes | None) -> AsyncIterator[bytes]:
-    """A batch's body, decoded; `body` is None when it is an object. BodyFault when it is cut off."""
-    inflater = create_inflater(batch["encoding"])
-    async for block in _blocks(storage, batch["location"], body):
+async def decode_body(storage: Storage, body: StoredBody) -> AsyncIterator[bytes]:
+    """Yield a body decoded. Raise BodyError if it is truncated, ObjectMissing if it is no longer stored."""
+    inflater = create_inflater(body.encoding)
+    async for block in _read_blocks(storage, body):
         for piece in inflater.feed(block):
             yield piece
     inflater.close()
 
 
 async def is_kept(storage: Storage, location: str | None) -> bool:
-    """Whether there still is an object."""
+    """Return whether there is an object at `location`."""
     if location is None:
         return False
     try:
@@ -46,11 +52,11 @@ async def is_kept(storage: Storage, location: str | None) -> bool:
     return True
 
 
-async def _blocks(storage: Storage, location: str | None, body: bytes | None) -> AsyncIterator[bytes]:
-    if body is not None:
-        yield body
+async def _read_blocks(storage: Storage, body: StoredBody) -> AsyncIterator[bytes]:
+    if body.content is not None:
+        yield body.content
         return
-    if location is None:
-        raise ObjectMissing("the body is no longer kept")
-    async for block in storage.get(location):
+    if body.location is None:
+        raise ObjectMissing("the body is no longer stored")
+    async for block in storage.get(body.location):
         yield block

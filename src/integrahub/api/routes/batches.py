@@ -17,6 +17,7 @@ from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
 from integrahub.db.batches import reports
+from integrahub.db.batches.report_rows import BatchReport, IssueReport
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
@@ -47,19 +48,19 @@ _FAULT_COLUMNS = (
 )
 
 
-def view(row: Row, language: Language) -> Row:
+def view(row: BatchReport, language: Language) -> Row:
     """A batch as clients read it."""
-    shown = {name: row[name] for name in _PLAIN} | {"trace_id": row["batch_id"].hex}
-    processed = sum(int(row[name]) for name in ("inserted", "updated", "unchanged", "merged", "superseded"))
-    failed = int(row["rejected"] + row["dead"] + row["cancelled"])
-    rate = processed / row["seconds"] if row["seconds"] else None
+    shown: Row = {name: getattr(row, name) for name in _PLAIN} | {"trace_id": row.batch_id.hex}
+    processed = sum((row.inserted, row.updated, row.unchanged, row.merged, row.superseded))
+    failed = row.rejected + row.dead + row.cancelled
+    rate = processed / row.seconds if row.seconds else None
     return shown | {
         "items_processed": processed,
         "items_failed": failed,
         "deactivation": {
-            "state": row["deactivation_state"],
-            "candidates": row["deactivation_candidates"],
-            "active": row["deactivation_active"],
+            "state": row.deactivation_state,
+            "candidates": row.deactivation_candidates,
+            "active": row.deactivation_active,
             **_reason(row, language),
         },
         "progress": _progress(row, processed + failed),
@@ -69,44 +70,44 @@ def view(row: Row, language: Language) -> Row:
     }
 
 
-def _progress(row: Row, settled: int) -> float:
-    if row["finished_at"]:
+def _progress(row: BatchReport, settled: int) -> float:
+    if row.finished_at:
         return 1.0
-    return min(1.0, round(settled / row["items_total"], 4)) if row["items_total"] else 0.0
+    return min(1.0, round(settled / row.items_total, 4)) if row.items_total else 0.0
 
 
-def _estimate(row: Row, settled: int, rate: float | None) -> datetime | None:
-    if row["finished_at"] or not rate or not row["items_total"]:
+def _estimate(row: BatchReport, settled: int, rate: float | None) -> datetime | None:
+    if row.finished_at or not rate or not row.items_total:
         return None
-    now: datetime = row["now"]
-    return now + timedelta(seconds=(row["items_total"] - settled) / rate)
+    return row.now + timedelta(seconds=(row.items_total - settled) / rate)
 
 
-def _error(row: Row, language: Language) -> Row | None:
-    if not row["error_code"]:
+def _error(row: BatchReport, language: Language) -> Row | None:
+    if not row.error_code:
         return None
-    told = render_message(row["error_code"], row["error_facts"] or {})
+    told = render_message(row.error_code, row.error_facts or {})
     both = {"message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
-    return {"code": row["error_code"], **both, "byte_offset": row["error_offset"]}
+    return {"code": row.error_code, **both, "byte_offset": row.error_offset}
 
 
-def _reason(row: Row, language: Language) -> Row:
-    if not row["deactivation_reason"]:
+def _reason(row: BatchReport, language: Language) -> Row:
+    if not row.deactivation_reason:
         return dict.fromkeys(("reason", "reason_pt", "reason_en", "reason_code"))
-    told = render_message(row["deactivation_reason"], row["deactivation_facts"] or {})
+    told = render_message(row.deactivation_reason, row.deactivation_facts or {})
     both = {"reason": told.in_language(language), "reason_pt": told.pt, "reason_en": told.en}
-    return both | {"reason_code": row["deactivation_reason"]}
+    return both | {"reason_code": row.deactivation_reason}
 
 
-def fault_view(batch_id: UUID, row: Row) -> Row:
+def fault_view(batch_id: UUID, row: IssueReport) -> Row:
     """A fault with its messages in Portuguese and English, and the trace of its batch."""
-    message = record_message(row["code"])
-    return row | {"message_pt": message.pt, "message_en": message.en, "trace_id": batch_id.hex}
+    message = record_message(row.code)
+    texts = {"message_pt": message.pt, "message_en": message.en, "trace_id": batch_id.hex}
+    return msgspec.structs.asdict(row) | texts
 
 
-def _fault_cursor(rows: list[Row], limit: int) -> str | None:
+def _fault_cursor(rows: list[IssueReport], limit: int) -> str | None:
     last = rows[-1] if len(rows) == limit else None
-    return cursors.encode(last["position"], last["field"], last["code"]) if last else None
+    return cursors.encode(last.position, last.field, last.code) if last else None
 
 
 def _written_out(value: Any) -> Any:
@@ -135,18 +136,18 @@ class Reports:
 
     async def check_report(self, caller: Caller, batch_id: UUID) -> None:
         """Raise Gone when the report was kept long enough, NotFound as `show` does."""
-        if (await self._find(caller, batch_id))["report_removed_at"]:
+        if (await self._find(caller, batch_id)).report_removed_at:
             raise Gone("report_expired", batch_id=batch_id)
 
     async def check_records(self, caller: Caller, batch_id: UUID) -> None:
         """Raise NotFound when rejected records can no longer be found, or as `show` does."""
         row = await self._find(caller, batch_id)
-        if row["rows_removed_at"] and row["rejected"]:
+        if row.rows_removed_at and row.rejected:
             raise NotFound("records_expired")
 
-    async def _find(self, caller: Caller, batch_id: UUID) -> Row:
+    async def _find(self, caller: Caller, batch_id: UUID) -> BatchReport:
         row = await reports.show(self.of(caller), batch_id)
-        if row is None or not caller.can_see(row["cnpj"]):
+        if row is None or not caller.can_see(row.cnpj):
             raise NotFound("batch_not_found", batch_id=batch_id)
         return row
 
@@ -168,7 +169,7 @@ class Reports:
         after: Any = None
         while rows := await reports.issues(self.of(caller), batch_id, after, _PAGE):
             yield [fault_view(batch_id, row) for row in rows]
-            after = (rows[-1]["position"], rows[-1]["field"], rows[-1]["code"])
+            after = (rows[-1].position, rows[-1].field, rows[-1].code)
 
     async def rejected(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
         """The rejected records as one JSON array."""
@@ -223,20 +224,18 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
     ) -> Row:
-        rows = await reports.page(
-            answers.of(caller),
-            answers.cnpjs(caller, cnpj),
-            deactivation=deactivation,
-            ids=None if id_prefix is None else expand_id_prefix(id_prefix),
+        filters = reports.BatchFilter(
+            cnpjs=answers.cnpjs(caller, cnpj),
             status=status,
             load_type=load_type,
             since=since,
             until=until,
-            after=decode_values(cursor, str, str),
-            limit=limit,
+            deactivation=deactivation,
+            ids=None if id_prefix is None else expand_id_prefix(id_prefix),
         )
+        rows = await reports.page(answers.of(caller), filters, decode_values(cursor, str, str), limit)
         last = rows[-1] if len(rows) == limit else None
-        following = cursors.encode(last["received_at"].isoformat(), str(last["batch_id"])) if last else None
+        following = cursors.encode(last.received_at.isoformat(), str(last.batch_id)) if last else None
         return {"items": [view(row, language) for row in rows], "next_cursor": following}
 
     @routes.get("/v1/batches/{batch_id}", summary="What happened to a batch")

@@ -72,16 +72,17 @@ class BatchOperations:
     async def cancel(self, caller: Caller, batch_id: UUID) -> CancelAnswer:
         """Cancel an unfinished batch. Raise Conflict if it is final or does not exist."""
         async with self._audit.on_batch(caller, "batch.cancel", batch_id) as context:
-            context.after = totals = await self._decisions.cancel(batch_id)
+            totals = await self._decisions.cancel(batch_id)
             if totals is None:
                 raise Conflict("nothing_to_cancel")
-        return CancelAnswer.model_validate({"batch_id": batch_id, "status": "CANCELLED", **totals})
+            context.after = counters = msgspec.structs.asdict(totals)
+        return CancelAnswer.model_validate({"batch_id": batch_id, "status": "CANCELLED", **counters})
 
     async def replay_batch(self, caller: Caller, batch_id: UUID) -> QueuedReplayAnswer:
         """Queue the replay of a final batch. Raise Conflict with the reason if it cannot be replayed."""
         async with self._audit.on_batch(caller, "batch.replay", batch_id) as context:
             queued = await self._replay.replay_batch(batch_id)
-            answer = QueuedReplayAnswer.model_validate({"batch_id": queued["id"], **queued})
+            answer = QueuedReplayAnswer.model_validate({"batch_id": queued.id, **msgspec.structs.asdict(queued)})
             context.after = answer.model_dump()
         return answer
 

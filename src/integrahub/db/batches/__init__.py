@@ -1,1 +1,1 @@
-"""Tables of batches and replays."""
+"""Batches in PostgreSQL: acceptance, turns, splits, ends, replays, reports and retention."""

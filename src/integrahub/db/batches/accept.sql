@@ -1,13 +1,13 @@
 -- find_by_idempotency_key --
--- Batches already received under these idempotency keys; failed and cancelled ones never absorb a resend.
+-- Batches received under these idempotency keys. A resend never repeats a failed or cancelled batch.
 SELECT b.id, b.pharmacy_id, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at
 FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[]) AS k (pharmacy_id, idempotency_key)
 JOIN batches b ON b.pharmacy_id = k.pharmacy_id AND b.idempotency_key = k.idempotency_key
 WHERE b.status NOT IN ('FAILED', 'CANCELLED')
 
 -- find_latest --
--- The newest load of each pharmacy, when it is young enough to be a resend of the same body. Sought among the last
--- numbers alone: however the statement is planned, it reads no long history.
+-- The newest load of each pharmacy, if it is young enough for a resend of the same body. Only the last four numbers
+-- are searched, so that no query plan reads a long history.
 SELECT b.id, b.pharmacy_id, b.load_type, b.sha256, b.status, b.received_at
 FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
 JOIN pharmacy_turns t ON t.pharmacy_id = k.pharmacy_id
@@ -18,14 +18,14 @@ CROSS JOIN LATERAL (
 WHERE b.status NOT IN ('FAILED', 'CANCELLED') AND b.received_at > clock_timestamp() - interval '10 minutes'
 
 -- next_received_seqs --
--- The next numbers of each pharmacy; its turn row is locked, so they have no gaps.
+-- The next numbers of each pharmacy. Its turn row is locked, so the numbers have no gaps.
 UPDATE pharmacy_turns t SET last_seq = t.last_seq + k.wanted
 FROM unnest(%(pharmacies)s::bigint[], %(wanted)s::bigint[]) AS k (pharmacy_id, wanted)
 WHERE t.pharmacy_id = k.pharmacy_id
 RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp()) AS received_at
 
 -- insert --
--- Accepted batches: one statement, so that row security is asked once.
+-- Insert accepted batches with one statement, so that row security is evaluated once.
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
   body, location, bytes, sha256, api_key_id, first_byte_at, received_at, dispatched_at)
 SELECT k.id, k.pharmacy_id, k.received_seq, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,

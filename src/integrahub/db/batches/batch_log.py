@@ -1,20 +1,21 @@
-"""The life of a batch in the log: one line when it is accepted, one when it is final, one when a person must decide."""
+"""Log lines of a batch: accepted, final or failed, and the decision on its deactivation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import structlog
 
 from integrahub.db.batches.accept import Submission
-from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
-from integrahub.domain.batches import BatchStatus, DeactivationState
+from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
+from integrahub.db.batches.report_rows import FinalBatch
+from integrahub.db.batches.rows import SplitClaim
+from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.errors import BodyError
-from integrahub.domain.products import COUNTERS
+from integrahub.domain.products import SETTLED
 
 _log = structlog.get_logger()
-_COUNTERS = (*COUNTERS[:6], "dead", "cancelled", "deactivated")
-Row = dict[str, Any]
+_COUNTERS = (*SETTLED, "dead", "cancelled", "deactivated")
 
 
 def log_accepted(post: Submission) -> None:
@@ -22,69 +23,75 @@ def log_accepted(post: Submission) -> None:
     _log.info(
         "batch accepted",
         action="accept_batch",
-        **_named(post.id),
+        **_ids(post.id),
         cnpj=post.cnpj,
-        load_type=post.load_type,
+        load_type=str(post.load_type),
         bytes=post.bytes,
     )
 
 
-def log_final(found: Row) -> None:
-    """Log the end of a batch as the database tells it, and what its deactivation waits for."""
-    known = {"cnpj": found["cnpj"], "load_type": found["load_type"], "kind": found["kind"]}
-    if found["parent_id"]:
-        known["parent"] = str(found["parent_id"])
-    counts = {"items": found["items"] or 0} | {name: found[name] for name in _COUNTERS if found[name]}
-    _log_end(found["id"], found["status"], found["error_code"], known | counts, found["seconds"])
-    if found["deactivation"] == DeactivationState.HELD:
-        _log_held(found)
+def log_final(batch: FinalBatch) -> None:
+    """Log a final batch, and its deactivation if that is held."""
+    fields: dict[str, object] = {"cnpj": batch.cnpj, "load_type": str(batch.load_type), "kind": str(batch.kind)}
+    if batch.parent_id:
+        fields["parent"] = str(batch.parent_id)
+    counts = {"items": batch.items or 0} | {name: getattr(batch, name) for name in _COUNTERS if getattr(batch, name)}
+    _log_end(batch.id, batch.status, batch.error_code, fields | counts, batch.seconds)
+    if batch.deactivation is DeactivationState.HELD:
+        _log_held(batch)
 
 
-def log_fast_path(batches: Sequence[SmallBatchClaim], ended: Sequence[FastPathResult], seconds: float) -> None:
-    """Log small batches that one transaction made final."""
-    claims = {small.claim["id"]: small for small in batches}
-    for one in ended:
-        claim = claims[one.batch_id].claim
-        known = {"cnpj": claim["cnpj"], "load_type": claim["load_type"], "kind": "load"}
-        counts = {"items": len(claims[one.batch_id].draft.ids)}
-        counts |= {name: count for name in COUNTERS[:6] if (count := getattr(one.counters, name))}
-        code = "nothing_applied" if one.status is BatchStatus.FAILED else None
-        _log_end(one.batch_id, one.status, code, known | counts, claim["waited"] + seconds)
+def log_fast_path(batches: Sequence[SmallBatch], results: Sequence[FastPathResult], seconds: float) -> None:
+    """Log small batches that one transaction made final. `seconds` is how long that took."""
+    for batch, result in zip(batches, results, strict=True):
+        claim = batch.claim
+        fields: dict[str, object] = {"cnpj": claim.cnpj, "load_type": str(claim.load_type), "kind": "load"}
+        counts = {"items": len(batch.records.ids)}
+        counts |= {name: count for name in SETTLED if (count := getattr(result.counters, name))}
+        code = "nothing_applied" if result.status is BatchStatus.FAILED else None
+        _log_end(claim.id, result.status, code, fields | counts, claim.waited + seconds)
 
 
-def log_failed(claim: Row, fault: BodyError) -> None:
+def log_failed(claim: SplitClaim, error: BodyError) -> None:
     """Log a batch whose body cannot be read."""
-    known = {"cnpj": claim["cnpj"], "load_type": claim["load_type"], "kind": claim["kind"], "offset": fault.offset}
-    _log_end(claim["id"], BatchStatus.FAILED, fault.code, known, None)
+    fields = {
+        "cnpj": claim.cnpj,
+        "load_type": str(claim.load_type),
+        "kind": str(claim.kind),
+        "offset": error.offset,
+    }
+    _log_end(claim.id, BatchStatus.FAILED, error.code, fields, None)
 
 
 def log_decision(batch_id: UUID, decision: str) -> None:
-    """Log what a person decided of a held deactivation."""
-    _log.info(f"deactivation {decision}", action="decide_deactivation", **_named(batch_id), decision=decision)
+    """Log an operator's decision on a held deactivation."""
+    _log.info(f"deactivation {decision}", action="decide_deactivation", **_ids(batch_id), decision=decision)
 
 
-def _log_held(found: Row) -> None:
-    batch_id = found["parent_id"] if found["kind"] == "window" else found["id"]
+def _log_held(batch: FinalBatch) -> None:
+    full_id = batch.parent_id if batch.kind is BatchKind.WINDOW and batch.parent_id else batch.id
     _log.info(
-        "deactivation held: a person decides, see `integrahub batch list --held`",
+        "deactivation held: an operator must decide, see `integrahub batch list --held`",
         action="hold_deactivation",
-        **_named(batch_id),
-        cnpj=found["cnpj"],
-        candidates=found["candidates"],
-        active=found["active"],
-        reason=found["reason"],
+        **_ids(full_id),
+        cnpj=batch.cnpj,
+        candidates=batch.candidates,
+        active=batch.active,
+        reason=batch.reason,
     )
 
 
-def _log_end(batch_id: UUID, status: str, code: str | None, facts: Row, seconds: float | None) -> None:
-    told = facts | {"status": str(status), "action": "finish_batch"} | _named(batch_id)
+def _log_end(
+    batch_id: UUID, status: BatchStatus, code: str | None, fields: Mapping[str, object], seconds: float | None
+) -> None:
+    all_fields: dict[str, Any] = {**fields, "status": str(status), "action": "finish_batch", **_ids(batch_id)}
     if seconds is not None:
-        told["seconds"] = round(seconds, 3)
-    if status == BatchStatus.FAILED:
-        _log.warning("batch failed", code=code, **told)
+        all_fields["seconds"] = round(seconds, 3)
+    if status is BatchStatus.FAILED:
+        _log.warning("batch failed", code=code, **all_fields)
     else:
-        _log.info("batch final", **told)
+        _log.info("batch final", **all_fields)
 
 
-def _named(batch_id: UUID) -> Row:
+def _ids(batch_id: UUID) -> dict[str, str]:
     return {"batch": str(batch_id), "trace_id": batch_id.hex}

@@ -1,30 +1,30 @@
 -- supersede_held --
--- A newer FULL replaces the decisions still open.
+-- Close the open decisions of earlier FULLs, because a newer FULL replaces them.
 UPDATE batches SET deactivation_state = 'superseded'
 WHERE pharmacy_id = %(pharmacy_id)s AND coalesce(origin_seq, received_seq) < %(received_seq)s
   AND deactivation_state IN ('held', 'waiting')
 RETURNING id
 
 -- mark_full_seen --
--- The pharmacy's active products were all seen when this load came. What is deactivated is so before: it was not seen.
+-- Record that the FULL of this number had every active product. Absent products are deactivated before, so they keep
+-- their date.
 UPDATE pharmacies p SET full_seen_at = b.received_at
 FROM batches b
 WHERE p.id = %(pharmacy_id)s AND b.pharmacy_id = p.id AND b.received_seq = %(received_seq)s
   AND coalesce(p.full_seen_at, '-infinity') < b.received_at
 
 -- force_hash_antijoin --
--- Absence is one hash of the ids present, whatever the statistics say of arrays and of a fresh table.
+-- Force one hash of the ids that are present, whatever the statistics of arrays and of a fresh table suggest.
 SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
   set_config('enable_mergejoin', 'off', true), set_config('enable_seqscan', 'off', true)
 
 -- count_active --
--- The pharmacy's active products: all less the inactive ones, since both are counted without a look at the rows where
--- the table was vacuumed since.
+-- Count the active products as all minus the inactive ones: both counts are index-only where the table was vacuumed.
 SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
   - (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) AS active
 
 -- count_candidates --
--- Active products, and those of them that no listed batch has.
+-- Count the active products, and those of them that are in no chunk of the listed batches.
 WITH present AS (
   SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
   WHERE c.batch_id = ANY(%(batches)s::uuid[])
@@ -34,7 +34,7 @@ SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is
     AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
 
 -- deactivate_absent --
--- Products that no listed batch has are no longer sold.
+-- Deactivate the products that are in no chunk of the listed batches.
 WITH present AS (
   SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
   WHERE c.batch_id = ANY(%(batches)s::uuid[])
@@ -46,7 +46,7 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
   AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
 
 -- later_loads --
--- The loads of a pharmacy from a number on, and the replays that count among them, as far as they were received.
+-- The loads and replays of a pharmacy from the number `first` on, received up to the number `until`.
 SELECT id, inserted, reactivated FROM batches
 WHERE pharmacy_id = %(pharmacy_id)s AND kind IN ('load', 'replay', 'chunk_replay')
   AND coalesce(origin_seq, received_seq) >= %(first)s AND received_seq <= %(until)s

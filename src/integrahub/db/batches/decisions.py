@@ -1,195 +1,178 @@
-"""Later operations on a batch that is final: an approved deactivation, and the end of a FULL that came in parts.
+"""Operations on a final batch: an approved deactivation, and the end of a FULL that came in parts.
 
-Each takes its own number and turn, like a batch, so that it has one place in the pharmacy's order.
+An operation is a batch of its own, with a number and a turn, so it has one place in the pharmacy's order.
 """
 
-from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from integrahub.db.batches import full_uploads, turns
+from integrahub.db.batches import deactivation, full_uploads, turns
 from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
+from integrahub.db.batches.rows import Batch, ClosedWindow, DeactivationDecision, FullPart
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
-from integrahub.domain.batches import BatchStatus, DeactivationState
+from integrahub.db.rows import fetch_all, fetch_value
+from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.deactivation import DeactivationEvidence, HoldReason, find_doubt, find_hold_reason
+from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)
-_DEACTIVATION = load_queries("integrahub.db.batches.deactivation")
-Row = dict[str, Any]
 
 
-async def approve(database: Database, batch_id: UUID, window: InFlightLimit) -> NextWork | None:
-    """Queue the deactivation a person approved; None when nothing is held, or it is queued already."""
+async def approve(database: Database, batch_id: UUID, in_flight: InFlightLimit) -> NextWork | None:
+    """Queue the deactivation that an operator approved. Return None if nothing is held or an approval is queued."""
     async with database.transaction() as connection:
         batch = await _lock_held(connection, batch_id)
         if batch is None or await _is_pending(connection, batch_id):
             return None
-        return await _queue_operation(connection, batch, "approval", window)
+        return await _queue_operation(connection, batch, BatchKind.APPROVAL, in_flight)
 
 
 async def reject(database: Database, batch_id: UUID) -> bool:
-    """Leave everything active, as a person decided; False when nothing is held, or an approval is queued."""
+    """Keep all products active, as an operator decided. Return False if nothing is held or an approval is queued."""
     async with database.transaction() as connection:
         if await _lock_held(connection, batch_id) is None or await _is_pending(connection, batch_id):
             return False
-        values = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
-        return await (await connection.execute(_SQL["decide_if_held"], values)).fetchone() is not None
+        params = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
+        return await fetch_value(connection, _SQL["decide_if_held"], params, UUID) is not None
 
 
-async def _lock_held(connection: Connection, batch_id: UUID) -> Row | None:
-    """The batch with a held deactivation, its pharmacy's turn locked."""
+async def _lock_held(connection: Connection, batch_id: UUID) -> Batch | None:
+    """Lock the pharmacy's turn and return the batch if its deactivation is held."""
     batch = await batches.find(connection, batch_id)
     if batch is None:
         return None
-    await turns.lock(connection, batch["pharmacy_id"])
+    await turns.lock(connection, batch.pharmacy_id)
     batch = await batches.find(connection, batch_id)
-    return batch if batch and batch["deactivation_state"] == DeactivationState.HELD else None
+    return batch if batch and batch.deactivation_state is DeactivationState.HELD else None
 
 
 async def _is_pending(connection: Connection, batch_id: UUID) -> bool:
-    return await (await connection.execute(_SQL["pending_operation"], {"id": batch_id})).fetchone() is not None
+    return await fetch_value(connection, _SQL["pending_operation"], {"id": batch_id}, UUID) is not None
 
 
-async def _queue_operation(connection: Connection, parent: Row, kind: str, window: InFlightLimit) -> NextWork:
-    number = await turns.next_received_seq(connection, parent["pharmacy_id"])
-    operation = {"id": uuid7(), "kind": kind, "parent_id": parent["id"], "received_seq": number}
-    await connection.execute(_SQL["insert_operation"], operation | {"pharmacy_id": parent["pharmacy_id"]})
-    return await turns.grant_next_turn(connection, parent["pharmacy_id"], window)
+async def _queue_operation(
+    connection: Connection, parent: Batch | ClosedWindow, kind: BatchKind, in_flight: InFlightLimit
+) -> NextWork:
+    seq = await turns.next_received_seq(connection, parent.pharmacy_id)
+    operation = {"id": uuid7(), "kind": kind, "parent_id": parent.id, "received_seq": seq}
+    await connection.execute(_SQL["insert_operation"], operation | {"pharmacy_id": parent.pharmacy_id})
+    return await turns.grant_next_turn(connection, parent.pharmacy_id, in_flight)
 
 
-async def close_windows(database: Database, window_minutes: int, window: InFlightLimit) -> list[NextWork]:
-    """Queue the end of every FULL in parts whose window has been quiet long enough."""
-    asked: Row = {"window": window_minutes, "pharmacy_id": None}
+async def close_windows(database: Database, window_minutes: int, in_flight: InFlightLimit) -> list[NextWork]:
+    """Queue the end of every FULL in parts whose window has had no upload for long enough."""
     async with database.transaction() as connection:
         await full_uploads.prune(connection)
-        closed = await (await connection.execute(_SQL["closed_windows"], asked)).fetchall()
-    passed = []
-    for found in closed:
+        windows = await _closed_windows(connection, window_minutes)
+    work = []
+    for window in windows:
         async with database.transaction() as connection:
-            await turns.lock(connection, found["pharmacy_id"])
-            again = asked | {"pharmacy_id": found["pharmacy_id"]}
-            last = await (await connection.execute(_SQL["closed_windows"], again)).fetchone()
-            if last:
-                passed.append(await _queue_operation(connection, last, "window", window))
-    return passed
+            await turns.lock(connection, window.pharmacy_id)
+            for last in await _closed_windows(connection, window_minutes, window.pharmacy_id):
+                work.append(await _queue_operation(connection, last, BatchKind.WINDOW, in_flight))
+    return work
 
 
-async def execute(connection: Connection, operation: Row, limit: float, window_minutes: int) -> None:
-    """Do what was queued, when it is still asked for; the operation has the turn."""
-    parent = await batches.find(connection, operation["parent_id"])
+async def _closed_windows(
+    connection: Connection, window_minutes: int, pharmacy_id: int | None = None
+) -> list[ClosedWindow]:
+    params = {"window": window_minutes, "pharmacy_id": pharmacy_id}
+    return await fetch_all(connection, _SQL["closed_windows"], params, ClosedWindow)
+
+
+async def execute(connection: Connection, operation: Batch, policy: DeactivationPolicy) -> None:
+    """Execute an operation that has the turn, unless the state of its parent batch has changed since."""
+    parent = await _parent_of(connection, operation)
+    await deactivation.force_plan(connection)
+    if operation.kind is BatchKind.APPROVAL and parent.deactivation_state is DeactivationState.HELD:
+        await _apply_approved(connection, parent, operation)
+    if operation.kind is BatchKind.WINDOW and parent.deactivation_state is DeactivationState.WAITING:
+        await _close_window(connection, parent, operation, policy)
+
+
+async def cancel(connection: Connection, operation: Batch, policy: DeactivationPolicy) -> None:
+    """Hold the deactivation of a FULL in parts whose operation is cancelled. It is not queued again."""
+    parent = await _parent_of(connection, operation)
+    if operation.kind is BatchKind.WINDOW and parent.deactivation_state is DeactivationState.WAITING:
+        await deactivation.force_plan(connection)
+        await _close_window(connection, parent, operation, policy, HoldReason("window_cancelled", {}))
+
+
+async def _parent_of(connection: Connection, operation: Batch) -> Batch:
+    assert operation.parent_id is not None
+    parent = await batches.find(connection, operation.parent_id)
     assert parent is not None
-    await connection.execute(_DEACTIVATION["force_hash_antijoin"])
-    if operation["kind"] == "approval" and parent["deactivation_state"] == DeactivationState.HELD:
-        await _approved(connection, parent, operation)
-    if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
-        await _close_window(connection, parent, operation, limit, window_minutes)
+    return parent
 
 
-async def cancel(connection: Connection, operation: Row, window_minutes: int) -> None:
-    """Leave the end of a FULL in parts to a person, when its operation is cancelled; it is not queued again."""
-    parent = await batches.find(connection, operation["parent_id"])
-    assert parent is not None
-    if operation["kind"] == "window" and parent["deactivation_state"] == DeactivationState.WAITING:
-        await connection.execute(_DEACTIVATION["force_hash_antijoin"])
-        cancelled = HoldReason("window_cancelled", {})
-        await _close_window(connection, parent, operation, 0.0, window_minutes, cancelled)
-
-
-async def _approved(connection: Connection, parent: Row, operation: Row) -> None:
-    first = parent["full_from_seq"] or parent["origin_seq"] or parent["received_seq"]
-    asked = _absent_from(operation, await loads_since(connection, operation, first))
-    gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
-    seen = {"pharmacy_id": parent["pharmacy_id"], "received_seq": first}
-    await connection.execute(_DEACTIVATION["mark_full_seen"], seen)
-    decision = {"id": parent["id"], "state": DeactivationState.APPROVED, "deactivated": gone}
-    await connection.execute(_SQL["decide_if_held"], decision)
+async def _apply_approved(connection: Connection, parent: Batch, operation: Batch) -> None:
+    first = parent.full_from_seq or parent.origin_seq or parent.received_seq
+    loads = await deactivation.loads_since(connection, operation, first)
+    present = PresentProducts.of(operation, (load.id for load in loads))
+    deactivated = await deactivation.deactivate_absent(connection, present)
+    await deactivation.mark_full_seen(connection, parent.pharmacy_id, first)
+    params = {"id": parent.id, "state": DeactivationState.APPROVED, "deactivated": deactivated}
+    await connection.execute(_SQL["decide_if_held"], params)
 
 
 async def _close_window(
     connection: Connection,
-    last: Row,
-    operation: Row,
-    limit: float,
-    window_minutes: int,
+    last: Batch,
+    operation: Batch,
+    policy: DeactivationPolicy,
     reason: HoldReason | None = None,
 ) -> None:
-    """Deactivate what no part has, or hold that; for the `reason` given, if any."""
-    wanted = {"pharmacy_id": last["pharmacy_id"], "minutes": window_of(last, window_minutes)}
-    wanted["until"] = operation["received_seq"]
-    parts = await (await connection.execute(_SQL["full_window_parts"], wanted)).fetchall()
-    loads = await loads_since(connection, operation, parts[0]["received_seq"])
-    asked = _absent_from(operation, loads)
-    counted = await count_candidates(connection, asked)
-    active = counted["active"] - sum(load["inserted"] + load["reactivated"] for load in loads)
-    known = evidence(last, counted["candidates"], active)
-    uncertain = _uncertain(parts)
-    if counted["candidates"]:
-        reason = reason or uncertain or find_hold_reason(known, limit_of(last, limit))
-    gone = 0
+    """Deactivate the products that no part of a FULL has, or hold that: always if a `reason` is given."""
+    parts = await _parts_of(connection, last, operation, policy)
+    first = parts[0].received_seq
+    loads = await deactivation.loads_since(connection, operation, first)
+    present = PresentProducts.of(operation, (load.id for load in loads))
+    counts = await deactivation.count_candidates(connection, present)
+    active = counts.active - sum(load.inserted + load.reactivated for load in loads)
+    uncertain = _find_doubt_of_parts(parts)
+    if counts.candidates:
+        evidence = evidence_of(last, counts.candidates, active)
+        reason = reason or uncertain or find_hold_reason(evidence, policy.limit_of(last))
+    deactivated = 0
     if reason is None:
-        gone = (await connection.execute(_DEACTIVATION["deactivate_absent"], asked)).rowcount
-        await connection.execute(_DEACTIVATION["mark_full_seen"], parts[0] | {"pharmacy_id": last["pharmacy_id"]})
-    state = DeactivationState.HELD if reason else DeactivationState.APPLIED if gone else DeactivationState.NONE
-    decision = {"id": last["id"], "state": state, "deactivated": gone, "active": active} | reason_columns(reason)
-    told = decision | {"candidates": counted["candidates"], "first": parts[0]["received_seq"]}
-    told["proven"] = reason is None and uncertain is None
-    await connection.execute(_SQL["decide_if_waiting"], told)
-    await connection.execute(_DEACTIVATION["supersede_held"], last)
-
-
-async def count_candidates(connection: Connection, asked: Row) -> Row:
-    """The pharmacy's `active` products, and the `candidates` among them; the plan is pinned already."""
-    counted = await (await connection.execute(_DEACTIVATION["count_candidates"], asked)).fetchone()
-    assert counted is not None
-    return counted
-
-
-async def loads_since(connection: Connection, decided: Row, first: int) -> list[Row]:
-    """The loads from a number on, and the replays that count among them, none received after what is `decided` now."""
-    asked = {"pharmacy_id": decided["pharmacy_id"], "first": first, "until": decided["received_seq"]}
-    return await (await connection.execute(_DEACTIVATION["later_loads"], asked)).fetchall()
-
-
-def _absent_from(operation: Row, loads: list[Row]) -> Row:
-    present = [load["id"] for load in loads]
-    return {"batches": present, "pharmacy_id": operation["pharmacy_id"], "batch_id": operation["id"]}
-
-
-def _uncertain(parts: list[Row]) -> HoldReason | None:
-    """Why products that no part of a FULL has may be in it nevertheless."""
-    for part in parts:
-        if part["status"] in (BatchStatus.FAILED, BatchStatus.CANCELLED):
-            return HoldReason("part_failed", {"status": part["status"], "batch_id": str(part["id"])})
-    return next((found for part in parts if (found := find_doubt(evidence(part, 0, 0)))), None)
-
-
-def reason_columns(reason: HoldReason | None) -> Row:
-    """The columns of a reason."""
-    return {"reason": reason.code, "facts": Jsonb(reason.facts)} if reason else {"reason": None, "facts": None}
-
-
-def limit_of(batch: Row, limit: float) -> float:
-    """The share of the active products a FULL may deactivate: the pharmacy's own, else the hub's."""
-    return limit if batch["deactivation_limit"] is None else float(batch["deactivation_limit"])
-
-
-def window_of(batch: Row, minutes: int) -> int:
-    """Quiet minutes that complete a FULL in parts, 0 when every FULL is whole: the pharmacy's own, else the hub's."""
-    return minutes if batch["full_window_minutes"] is None else int(batch["full_window_minutes"])
-
-
-def evidence(batch: Row, candidates: int, active: int) -> DeactivationEvidence:
-    """What is known of a FULL when its deactivation is decided."""
-    return DeactivationEvidence(
-        candidates=candidates,
+        deactivated = await deactivation.deactivate_absent(connection, present)
+        await deactivation.mark_full_seen(connection, last.pharmacy_id, first)
+    decision = DeactivationDecision(
+        state=_state_of(reason, deactivated),
+        candidates=counts.candidates,
         active=active,
-        unreadable_ids=batch["unreadable_ids"],
-        is_array=batch["media_type"] == "application/json",
-        claimed=batch["item_count_claimed"],
-        received=batch["items_total"] or 0,
+        reason=reason,
+        is_proven=reason is None and uncertain is None,
+        deactivated=deactivated,
     )
+    await connection.execute(_SQL["decide_if_waiting"], decision.to_params() | {"id": last.id, "first": first})
+    await deactivation.supersede_held(connection, last.pharmacy_id, last.received_seq)
+
+
+def _state_of(reason: HoldReason | None, deactivated: int) -> DeactivationState:
+    if reason:
+        return DeactivationState.HELD
+    return DeactivationState.APPLIED if deactivated else DeactivationState.NONE
+
+
+async def _parts_of(
+    connection: Connection, last: Batch, operation: Batch, policy: DeactivationPolicy
+) -> list[FullPart]:
+    """Return the uploads of a FULL in parts, first to last."""
+    params = {
+        "pharmacy_id": last.pharmacy_id,
+        "minutes": policy.window_of(last),
+        "until": operation.received_seq,
+    }
+    return await fetch_all(connection, _SQL["full_window_parts"], params, FullPart)
+
+
+def _find_doubt_of_parts(parts: list[FullPart]) -> HoldReason | None:
+    """Return why a product may be in the FULL although none of its parts has it, or None."""
+    for part in parts:
+        if part.status in (BatchStatus.FAILED, BatchStatus.CANCELLED):
+            return HoldReason("part_failed", {"status": part.status, "batch_id": str(part.id)})
+    return next((reason for part in parts if (reason := find_doubt(evidence_of(part, 0, 0)))), None)

@@ -1,29 +1,29 @@
 -- insert_operation --
--- A later operation on an old batch takes its own number and turn.
+-- Insert an operation on a final batch, with its own number.
 INSERT INTO batches (id, pharmacy_id, received_seq, kind, parent_id, load_type, bytes, sha256, stage, status,
   chunks_total, chunks_left, items_total, started_at, first_byte_at)
 VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(kind)s, %(parent_id)s, 'full', 0, '', 'waiting', 'PROCESSING',
   0, 0, 0, now(), now())
 
 -- decide_if_held --
--- A person's decision on a held deactivation.
+-- Store an operator's decision on a held deactivation.
 UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s,
   absence_proven = %(state)s = 'approved'
 WHERE id = %(id)s AND deactivation_state = 'held' RETURNING id
 
 -- pending_operation --
--- Whether something decided on this batch is still to be carried out.
+-- An operation or replay of this batch that is not final.
 SELECT id FROM batches WHERE parent_id = %(id)s AND finished_at IS NULL
 
 -- decide_if_waiting --
--- The end of a FULL in parts, told on its last part.
+-- Store the decision on a FULL in parts in the row of its last part.
 UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
   deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s,
   deactivation_facts = %(facts)s, absence_proven = %(proven)s
 WHERE id = %(id)s AND deactivation_state = 'waiting'
 
 -- full_window_parts --
--- The FULLs that made one catalogue when a window was closed: between two of them is no gap longer than the window.
+-- The uploads of one FULL in parts: between two of them is no gap longer than the window.
 WITH fulls AS (
   SELECT *, first_byte_at > lag(received_at) OVER (ORDER BY received_seq) + make_interval(mins => %(minutes)s) AS late
   FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load' AND load_type = 'full'
@@ -33,9 +33,9 @@ SELECT id, received_seq, received_at, status, media_type, item_count_claimed, it
 WHERE received_seq >= coalesce((SELECT max(received_seq) FROM fulls WHERE late), 0) ORDER BY received_seq
 
 -- closed_windows --
--- FULLs in parts whose window has been quiet long enough: the last part of each pharmacy. A part whose first byte came in
--- time is waited for: half a minute until its first record tells whose it is, then as long as its upload goes on, an hour
--- at most.
+-- FULLs in parts whose window has closed: the last part of each pharmacy. The window waits for an upload whose first
+-- byte came in time: 30 seconds until its first record names the pharmacy, then as long as the upload is renewed, one
+-- hour at most.
 SELECT DISTINCT ON (b.pharmacy_id) b.id, b.pharmacy_id
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'waiting' AND b.finished_at IS NOT NULL

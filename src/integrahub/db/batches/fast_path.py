@@ -1,4 +1,4 @@
-"""Small batches settled together: claimed by one statement, applied and made final by one transaction."""
+"""Fast path: claim small DELTAs with one statement, apply and finish them in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,15 @@ from msgspec.structs import asdict
 
 from integrahub.db.arrays import as_text
 from integrahub.db.batches import turns
-from integrahub.db.batches.finish import error_code_of, status_of
+from integrahub.db.batches.finish import error_code_of
+from integrahub.db.batches.rows import BatchTotals, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
@@ -25,116 +27,121 @@ from integrahub.domain.errors import Transient
 from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class SmallBatchClaim:
-    """A batch that is ours, whole: its claim, and its records, which fit one chunk."""
+class SmallBatch:
+    """A claimed batch with its records, which fit one chunk."""
 
-    claim: Row
-    draft: ChunkBuilder
+    claim: SmallBatchClaim
+    records: ChunkBuilder
 
 
 @dataclass(frozen=True, slots=True)
 class FastPathResult:
-    """What came of a batch: its final `status`, and the `counters` of its chunk."""
+    """The final status of a batch, and the counters of its chunk."""
 
     batch_id: UUID
     status: BatchStatus
     counters: ChunkCounters
 
 
-async def claim(database: Database, wanted: list[UUID], token: UUID, worker: UUID, most: int) -> list[Row]:
-    """Take the small DELTAs among the batches, of up to `most` decoded bytes; ordered as they were received."""
-    asked = {"ids": wanted, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "most": most}
+async def claim(
+    database: Database, ids: list[UUID], token: UUID, worker: UUID, max_bytes: int
+) -> list[SmallBatchClaim]:
+    """Claim the DELTAs among these batches of up to `max_bytes` decoded bytes, in their order of receipt."""
+    params = {"ids": ids, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "most": max_bytes}
     async with database.transaction() as connection:
-        claims = await (await connection.execute(_SQL["claim_if_free"], asked, binary=True)).fetchall()
-    return sorted(claims, key=lambda claim: (claim["pharmacy_id"], claim["received_seq"]))
+        claims = await fetch_all(connection, _SQL["claim_if_free"], params, SmallBatchClaim, binary=True)
+    return sorted(claims, key=lambda claim: (claim.pharmacy_id, claim.received_seq))
 
 
-async def settle(
-    database: Database, batches: Sequence[SmallBatchClaim], worker: UUID, decoder: ChunkDecoder, window: InFlightLimit
+async def apply_and_finish(
+    database: Database, batches: Sequence[SmallBatch], worker: UUID, decoder: ChunkDecoder, in_flight: InFlightLimit
 ) -> tuple[list[FastPathResult], list[NextWork]]:
-    """Apply batches in their order and make them final; gives what came of each, and the turns that pass.
+    """Apply batches in their order and make them final. Return their results, and the work to publish next.
 
-    Transient when one of them is no longer ours or not in turn, UnfitValue when PostgreSQL refuses a row: then nothing
-    happened to any.
+    Raise Transient if a claim is lost or a batch is not next in its pharmacy, InvalidData if PostgreSQL rejects a row.
+    Then none of the batches has changed.
     """
     async with database.transaction() as connection:
-        settled = await _apply(connection, batches, decoder)
-        # The turns are locked last: whoever posts for these pharmacies waits for them.
-        await turns.lock_all(connection, {small.claim["pharmacy_id"] for small in batches})
-        await _check(connection, batches)
-        await _end(connection, batches, settled, worker)
-        return settled, await _pass_on(connection, batches, settled, window)
+        results = await _apply(connection, batches, decoder)
+        # Posts of these pharmacies wait while their turns are locked, so lock them last.
+        await turns.lock_all(connection, {batch.claim.pharmacy_id for batch in batches})
+        await _check_claims(connection, batches)
+        await _finish(connection, batches, results, worker)
+        return results, await _grant_turns(connection, batches, results, in_flight)
 
 
-async def _apply(
-    connection: Connection, batches: Sequence[SmallBatchClaim], decoder: ChunkDecoder
-) -> list[FastPathResult]:
-    """Batches of a pharmacy that have a product in common go one after the other, all others together."""
-    numbers = conflict_free_groups([(small.claim["pharmacy_id"], small.draft.ids) for small in batches])
+async def _apply(connection: Connection, batches: Sequence[SmallBatch], decoder: ChunkDecoder) -> list[FastPathResult]:
+    """Apply the batches of a pharmacy that share a product one after the other, and all others together."""
+    groups = conflict_free_groups([(batch.claim.pharmacy_id, batch.records.ids) for batch in batches])
     counters: dict[UUID, ChunkCounters] = {}
-    for number in range(max(numbers) + 1):
-        mine = [small for small, its in zip(batches, numbers, strict=True) if its == number]
-        found = await merge_chunks(connection, [_part(small, number) for small in mine], decoder)
-        counters |= {small.claim["id"]: row for small, row in zip(mine, found, strict=True)}
-    ordered = {small.claim["id"]: counters[small.claim["id"]] for small in batches}
-    return [FastPathResult(batch_id, status_of(asdict(row) | {"dead": 0}), row) for batch_id, row in ordered.items()]
+    for number in range(max(groups) + 1):
+        group = [batch for batch, its_group in zip(batches, groups, strict=True) if its_group == number]
+        merged = await merge_chunks(connection, [_chunk_of(batch, number) for batch in group], decoder)
+        counters |= {batch.claim.id: counts for batch, counts in zip(group, merged, strict=True)}
+    return [_result_of(batch.claim.id, counters[batch.claim.id]) for batch in batches]
 
 
-def _part(small: SmallBatchClaim, number: int) -> ChunkToApply:
-    claim, draft = small.claim, small.draft
+def _result_of(batch_id: UUID, counters: ChunkCounters) -> FastPathResult:
+    return FastPathResult(batch_id, BatchTotals(**asdict(counters)).status, counters)
+
+
+def _chunk_of(batch: SmallBatch, group: int) -> ChunkToApply:
+    claim, records = batch.claim, batch.records
     return ChunkToApply(
-        batch_id=claim["id"],
+        batch_id=claim.id,
         number=0,
-        pharmacy_id=claim["pharmacy_id"],
-        cnpj=claim["cnpj"],
-        load_type=claim["load_type"],
-        time_zone=claim["time_zone"],
-        has_products=claim["has_products"] or number > 0,  # an earlier group may have inserted products
-        ids=draft.ids.tolist(),
-        hashes=draft.hashes.tolist(),
-        records=draft.to_object(),
+        pharmacy_id=claim.pharmacy_id,
+        cnpj=claim.cnpj,
+        load_type=claim.load_type,
+        time_zone=claim.time_zone,
+        has_products=claim.has_products or group > 0,  # an earlier group may have inserted products
+        ids=records.ids.tolist(),
+        hashes=records.hashes.tolist(),
+        records=records.to_object(),
     )
 
 
-async def _check(connection: Connection, batches: Sequence[SmallBatchClaim]) -> None:
-    asked = {"ids": [small.claim["id"] for small in batches], "token": batches[0].claim["claim_token"]}
-    held = await (await connection.execute(_SQL["lock_if_next"], asked)).fetchall()
+async def _check_claims(connection: Connection, batches: Sequence[SmallBatch]) -> None:
+    params = {"ids": [batch.claim.id for batch in batches], "token": batches[0].claim.claim_token}
+    held = await fetch_column(connection, _SQL["lock_if_next"], params, UUID)
     if len(held) < len(batches):
-        raise Transient("some of the small batches are no longer ours, or not in turn")
+        raise Transient("a claim of a small batch is lost, or the batch is not next in its pharmacy")
 
 
-async def _end(
-    connection: Connection, batches: Sequence[SmallBatchClaim], settled: list[FastPathResult], worker: UUID
+async def _finish(
+    connection: Connection, batches: Sequence[SmallBatch], results: list[FastPathResult], worker: UUID
 ) -> None:
-    drafts = [small.draft for small in batches]
-    extents = [draft.extent() for draft in drafts]
-    counted = {name: [getattr(one.counters, name) for one in settled] for name in COUNTERS}
-    of_all = counted | {"batches": [one.batch_id for one in settled], "items": [len(draft.ids) for draft in drafts]}
-    chunk_rows = {
+    chunk_records = [batch.records for batch in batches]
+    extents = [records.extent() for records in chunk_records]
+    params: dict[str, Any] = {name: [getattr(result.counters, name) for result in results] for name in COUNTERS}
+    params |= {
+        "batches": [result.batch_id for result in results],
+        "items": [len(records.ids) for records in chunk_records],
+    }
+    chunk_columns = {
         "worker": worker,
         "starts": [start for start, _ in extents],
         "lengths": [length for _, length in extents],
-        "ids": [as_text(draft.ids) for draft in drafts],
-        "hashes": [as_text(draft.hashes) for draft in drafts],
+        "ids": [as_text(records.ids) for records in chunk_records],
+        "hashes": [as_text(records.hashes) for records in chunk_records],
     }
-    await connection.execute(_SQL["insert_chunks"], of_all | chunk_rows)
-    final = {
-        "statuses": [str(one.status) for one in settled],
-        "error_codes": [error_code_of(one.status) for one in settled],
-        "unreadable": [draft.ids.count(0) for draft in drafts],
+    await connection.execute(_SQL["insert_chunks"], params | chunk_columns)
+    batch_columns = {
+        "statuses": [str(result.status) for result in results],
+        "error_codes": [error_code_of(result.status) for result in results],
+        "unreadable": [records.ids.count(0) for records in chunk_records],
     }
-    await connection.execute(_SQL["finish"], of_all | final)
+    await connection.execute(_SQL["finish"], params | batch_columns)
 
 
-async def _pass_on(
-    connection: Connection, batches: Sequence[SmallBatchClaim], settled: list[FastPathResult], window: InFlightLimit
+async def _grant_turns(
+    connection: Connection, batches: Sequence[SmallBatch], results: list[FastPathResult], in_flight: InFlightLimit
 ) -> list[NextWork]:
-    owners = [small.claim["pharmacy_id"] for small in batches]
-    stocked = {owner for owner, one in zip(owners, settled, strict=True) if one.counters.inserted}
-    if stocked:
-        await set_has_products(connection, sorted(stocked))
-    return await turns.grant_next_turns(connection, sorted(set(owners)), window)
+    pharmacies = [batch.claim.pharmacy_id for batch in batches]
+    inserted = {pharmacy for pharmacy, result in zip(pharmacies, results, strict=True) if result.counters.inserted}
+    if inserted:
+        await set_has_products(connection, sorted(inserted))
+    return await turns.grant_next_turns(connection, sorted(set(pharmacies)), in_flight)

@@ -1,5 +1,6 @@
 -- claim_if_free --
--- Take small DELTAs to settle them together: those in turn, and those that are once the others taken are final.
+-- Claim small DELTAs for the fast path: those that are next in their pharmacy, and those that follow other claimed
+-- ones.
 WITH small AS MATERIALIZED (
   SELECT id, pharmacy_id, received_seq FROM batches
   WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'
@@ -13,12 +14,13 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
-RETURNING b.id, b.id AS batch_id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
-  b.media_type, b.encoding, b.body, b.claim_token, b.bytes,
+RETURNING b.id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
+  b.media_type, b.encoding, b.body, b.claim_token,
   extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
 
 -- lock_if_next --
--- The batches, when they are still ours and no other comes before them; the turns of their pharmacies are locked.
+-- Lock the batches whose claim is still held and that no unclaimed batch precedes. The turns of their pharmacies are
+-- locked.
 SELECT b.id FROM batches b
 WHERE b.id = ANY(%(ids)s::uuid[]) AND b.claim_token = %(token)s AND b.stage = 'splitting' AND NOT EXISTS (
   SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
@@ -26,7 +28,7 @@ WHERE b.id = ANY(%(ids)s::uuid[]) AND b.claim_token = %(token)s AND b.stage = 's
 ORDER BY b.id FOR UPDATE OF b
 
 -- insert_chunks --
--- The one chunk of each, with what came of it.
+-- Insert the one chunk of each batch with its counters.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
   inserted, updated, unchanged, merged, rejected, reactivated, warnings, status, worker_id, started_at, finished_at)
 SELECT k.id, 0, 'body', k.body_start, k.body_bytes, 0, k.items, k.ids::bigint[], k.hashes::bigint[],
@@ -39,7 +41,7 @@ FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(ite
     warnings)
 
 -- finish --
--- Final, all at once: what the one chunk came to is what the batch came to.
+-- Make the batches final. The counters of a batch are those of its one chunk.
 UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
   lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,

@@ -1,22 +1,22 @@
 -- lock_chunks --
--- Every unfinished chunk of a batch, before it is cancelled.
+-- Lock every unfinished chunk of a batch before they are cancelled.
 SELECT number FROM batch_chunks WHERE batch_id = %(batch_id)s AND finished_at IS NULL ORDER BY number FOR UPDATE
 
 -- cancel_chunks --
--- What has not been applied will not be.
+-- Cancel the chunks that were not applied.
 UPDATE batch_chunks SET status = 'CANCELLED', finished_at = now(), claim_token = NULL, lease_until = NULL
 WHERE batch_id = %(batch_id)s AND finished_at IS NULL
 
 -- lock_if_finishing --
--- The batch, when all its chunks are settled and it is not final.
-SELECT * FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at IS NULL FOR UPDATE
+-- Lock the batch if all its chunks are settled and it is not final.
+SELECT id FROM batches WHERE id = %(id)s AND stage = 'finishing' AND finished_at IS NULL FOR UPDATE
 
 -- lock_unfinished --
--- The batch, when it is not final.
-SELECT * FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
+-- Lock the batch if it is not final.
+SELECT id FROM batches WHERE id = %(id)s AND finished_at IS NULL FOR UPDATE
 
 -- totals --
--- What the chunks of a batch came to.
+-- Sum the counters of a batch's chunks.
 SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)::bigint AS updated,
   coalesce(sum(unchanged), 0)::bigint AS unchanged, coalesce(sum(merged), 0)::bigint AS merged,
   coalesce(sum(rejected), 0)::bigint AS rejected, coalesce(sum(superseded), 0)::bigint AS superseded,
@@ -26,7 +26,7 @@ SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)
 FROM batch_chunks WHERE batch_id = %(id)s
 
 -- finish --
--- Final: totals, deactivation and status at once.
+-- Make the batch final: status, totals and deactivation.
 UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), claim_token = NULL, lease_until = NULL,
   inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
   rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s, dead = %(dead)s,

@@ -1,74 +1,90 @@
-"""Rows of replays: a batch or its dead chunks queued again, and what later batches said of their products."""
+"""Replays: queue a batch or its dead chunks to be applied again, and find what later batches wrote."""
 
 from typing import Any
 from uuid import UUID
 
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches import turns
+from integrahub.db.batches.rows import Batch, NeededObject, QueuedReplay, RequestedReplay
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks.rows import ChunkClaim, LaterAbsence, LaterWrite, StoredChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all
+from integrahub.db.rows import fetch_all, fetch_column, fetch_value
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import Conflict
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-async def queue_batch(database: Database, batch_id: UUID) -> Row:
-    """Queue a final batch to be split and applied again: the new batch. Conflict when it cannot be."""
+async def queue_batch(database: Database, batch_id: UUID) -> QueuedReplay:
+    """Queue a batch to be split and applied again, and return the new batch.
+
+    Raise Conflict if the batch is not final or its replay is queued already.
+    """
     async with database.transaction() as connection:
-        batch = await batches.find(connection, batch_id)
-        assert batch is not None
-        await turns.lock(connection, batch["pharmacy_id"])
-        batch = await batches.find(connection, batch_id)
-        assert batch is not None
-        if batch["finished_at"] is None:
+        batch = await _lock_turn(connection, batch_id)
+        if batch.finished_at is None:
             raise Conflict("replay_unfinished", batch_id=batch_id)
-        pending = await (await connection.execute(_SQL["pending"], {"parent_id": batch_id})).fetchone()
+        pending = await fetch_value(connection, _SQL["pending"], {"parent_id": batch_id}, UUID)
         if pending:
-            raise Conflict("replay_pending", {"batch_id": str(pending["id"])}, batch_id=pending["id"])
-        number = await turns.next_received_seq(connection, batch["pharmacy_id"])
-        replay_id = uuid7()
-        values = {"id": replay_id, "parent_id": batch_id, "received_seq": number}
-        await connection.execute(_SQL["insert_batch"], values)
+            raise Conflict("replay_pending", {"batch_id": str(pending)}, batch_id=pending)
+        replay_id, seq = uuid7(), await turns.next_received_seq(connection, batch.pharmacy_id)
+        await connection.execute(_SQL["insert_batch"], {"id": replay_id, "parent_id": batch_id, "received_seq": seq})
         queued = await batches.find(connection, replay_id)
     assert queued is not None
-    return queued
+    return QueuedReplay(
+        id=queued.id,
+        parent_id=batch_id,
+        cnpj=queued.cnpj,
+        load_type=queued.load_type,
+        received_seq=queued.received_seq,
+        received_at=queued.received_at,
+        status=queued.status,
+    )
+
+
+async def _lock_turn(connection: Connection, batch_id: UUID) -> Batch:
+    """Lock the turn of a batch's pharmacy and return the batch as it is then."""
+    batch = await batches.find(connection, batch_id)
+    assert batch is not None
+    await turns.lock(connection, batch.pharmacy_id)
+    batch = await batches.find(connection, batch_id)
+    assert batch is not None
+    return batch
 
 
 async def queue_chunk_replay(
-    database: Database, batch_id: UUID, letters: list[int], window: InFlightLimit
+    database: Database, batch_id: UUID, letters: list[int], in_flight: InFlightLimit
 ) -> NextWork | None:
-    """Queue dead chunks of one batch to be applied again and settle their letters; None when all are settled."""
+    """Queue dead chunks of one batch to be applied again and resolve their dead letters.
+
+    Return None if all the letters are resolved already.
+    """
     async with database.transaction() as connection:
-        batch = await batches.find(connection, batch_id)
-        assert batch is not None
-        await turns.lock(connection, batch["pharmacy_id"])
-        values: Row = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
-        if not await (await connection.execute(_SQL["lock_unresolved"], values)).fetchall():
+        batch = await _lock_turn(connection, batch_id)
+        params: dict[str, Any] = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
+        if not await fetch_column(connection, _SQL["lock_unresolved"], params, int):
             return None
-        values["received_seq"] = await turns.next_received_seq(connection, batch["pharmacy_id"])
-        await connection.execute(_SQL["insert_chunk_replay"], values)
-        await connection.execute(_SQL["insert_chunk_replay_chunks"], values)
-        await connection.execute(_SQL["resolve_letters"], values)
-        return await turns.grant_next_turn(connection, batch["pharmacy_id"], window)
+        params["received_seq"] = await turns.next_received_seq(connection, batch.pharmacy_id)
+        await connection.execute(_SQL["insert_chunk_replay"], params)
+        await connection.execute(_SQL["insert_chunk_replay_chunks"], params)
+        await connection.execute(_SQL["resolve_letters"], params)
+        return await turns.grant_next_turn(connection, batch.pharmacy_id, in_flight)
 
 
-async def release_requested(database: Database, rate: int, window: InFlightLimit) -> list[NextWork]:
-    """Queue the chunks of up to `rate` letters whose replay was asked for; what to announce."""
+async def release_requested(database: Database, rate: int, in_flight: InFlightLimit) -> list[NextWork]:
+    """Queue the chunks of up to `rate` dead letters that operators asked to replay; return the work to publish."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["requested"], {"rate": rate})).fetchall()
-    turns_passed = [await queue_chunk_replay(database, row["batch_id"], row["letters"], window) for row in rows]
-    return [turn for turn in turns_passed if turn]
+        requests = await fetch_all(connection, _SQL["requested"], {"rate": rate}, RequestedReplay)
+    work = [await queue_chunk_replay(database, request.batch_id, request.letters, in_flight) for request in requests]
+    return [one for one in work if one]
 
 
-async def reopen_dead_letters(connection: Connection, revival_id: UUID) -> None:
-    """Give back the letters of chunks that a cancelled revival did not apply."""
-    await connection.execute(_SQL["reopen_letters"], {"id": revival_id})
+async def reopen_dead_letters(connection: Connection, replay_id: UUID) -> None:
+    """Reopen the dead letters of chunks that a cancelled chunk replay did not apply."""
+    await connection.execute(_SQL["reopen_letters"], {"id": replay_id})
 
 
 async def list_later_writes(database: Database, claim: ChunkClaim) -> list[LaterWrite]:
@@ -78,7 +94,7 @@ async def list_later_writes(database: Database, claim: ChunkClaim) -> list[Later
 
 
 async def list_later_absences(database: Database, claim: ChunkClaim) -> list[LaterAbsence]:
-    """Return products of this chunk that a later FULL deactivated, with the last such FULL."""
+    """Return products of this chunk that a later FULL did not have, with the last such FULL."""
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["absent_later"], _to_params(claim), LaterAbsence)
 
@@ -90,20 +106,24 @@ async def list_stored_chunks(database: Database, keys: list[tuple[UUID, int]]) -
         return await fetch_all(connection, _SQL["chunks_of"], params, StoredChunk)
 
 
-def _to_params(claim: ChunkClaim) -> Row:
+def _to_params(claim: ChunkClaim) -> dict[str, Any]:
     names = ("batch_id", "number", "pharmacy_id", "received_seq", "origin_seq")
     return {name: getattr(claim, name) for name in names}
 
 
-async def needed_bodies(database: Database, batch: Row) -> list[Row]:
-    """Objects that must survive for the batch to be replayed: chunks of later DELTAs, and the bodies behind them."""
-    origin = batch["origin_seq"] or batch["received_seq"]
-    asked = {"batch_id": batch["id"], "pharmacy_id": batch["pharmacy_id"], "origin_seq": origin}
+async def needed_bodies(database: Database, batch: Batch) -> list[NeededObject]:
+    """Return the objects that a replay of the batch must read: chunks of later DELTAs, and their bodies."""
+    origin = batch.origin_seq or batch.received_seq
+    params = {"batch_id": batch.id, "pharmacy_id": batch.pharmacy_id, "origin_seq": origin}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["needed_bodies"], asked)).fetchall()
+        return await fetch_all(connection, _SQL["needed_bodies"], params, NeededObject)
 
 
-async def is_newest(connection: Connection, batch: Row) -> bool:
-    """Whether no load came after the replayed batch."""
-    row = await (await connection.execute(_SQL["is_newest"], batch)).fetchone()
-    return bool(row and row["newest"])
+async def is_newest(connection: Connection, batch: Batch) -> bool:
+    """Return whether no load was received after the one that a batch replays."""
+    params = {
+        "pharmacy_id": batch.pharmacy_id,
+        "origin_seq": batch.origin_seq,
+        "received_seq": batch.received_seq,
+    }
+    return bool(await fetch_value(connection, _SQL["is_newest"], params, bool))

@@ -1,5 +1,5 @@
 -- insert_batch --
--- A batch to be split and applied again, in the place it had.
+-- Insert a batch that splits and applies the body of another batch again, in its place.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding,
   item_count_claimed, body, location, bytes, sha256, first_byte_at, dispatched_at)
 SELECT %(id)s, pharmacy_id, %(received_seq)s, received_seq, 'replay', id, load_type, media_type, encoding,
@@ -7,7 +7,7 @@ SELECT %(id)s, pharmacy_id, %(received_seq)s, received_seq, 'replay', id, load_t
 FROM batches WHERE id = %(parent_id)s
 
 -- insert_chunk_replay --
--- Dead chunks of a batch, to be applied again; what they hold is known already.
+-- Insert a batch that applies dead chunks of another batch again. Their product ids are known already.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding, body,
   bytes, sha256, stage, status, chunks_total, chunks_left, items_total, first_byte_at, started_at, split_at,
   read_zone)
@@ -19,7 +19,7 @@ WHERE b.id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at
 GROUP BY b.id
 
 -- insert_chunk_replay_chunks --
--- The chunks of the letters; their hashes are of no use, for the product may have gone on.
+-- Insert the chunks of the dead letters. Their hashes are 0, because later batches may have changed the products.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
   rejection)
 SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location,
@@ -29,23 +29,24 @@ FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number 
 WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
 
 -- lock_unresolved --
--- The letters that still wait for a person.
+-- Lock the dead letters that are still open.
 SELECT id FROM dead_letters WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL ORDER BY id FOR UPDATE
 
 -- requested --
--- Letters whose replay was asked for, by batch, oldest first, no more than a round may take.
+-- Dead letters whose replay an operator requested, by batch, oldest first, up to the rate of one sweep.
 SELECT batch_id, array_agg(id ORDER BY id) AS letters
 FROM (SELECT id, batch_id FROM dead_letters WHERE replay_asked_at IS NOT NULL AND settled_at IS NULL AND batch_id IS NOT NULL
   ORDER BY id LIMIT %(rate)s) d
 GROUP BY batch_id ORDER BY min(id)
 
 -- resolve_letters --
--- Their records are another batch's now.
+-- Resolve the dead letters whose records are in the new batch.
 UPDATE dead_letters SET settled_at = now(), replayed_by = %(id)s
 WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
 
 -- reopen_letters --
--- What a cancelled revival did not apply waits for a person again. Its chunks stand in the order of the letters.
+-- Reopen the dead letters of chunks that a cancelled chunk replay did not apply. Its chunks have the order of the
+-- letters.
 WITH taken AS (
   SELECT id, row_number() OVER (ORDER BY chunk) - 1 AS number FROM dead_letters WHERE replayed_by = %(id)s)
 UPDATE dead_letters d SET settled_at = NULL, replayed_by = NULL, replay_asked_at = NULL
@@ -53,16 +54,16 @@ FROM taken t JOIN batch_chunks c ON c.batch_id = %(id)s AND c.number = t.number 
 WHERE d.id = t.id
 
 -- pending --
--- A replay of the batch that is not final yet.
+-- A replay of the batch that is not final.
 SELECT id FROM batches WHERE parent_id = %(parent_id)s AND kind = 'replay' AND finished_at IS NULL
 
 -- is_newest --
--- Whether no load came between a replayed one and its replay.
+-- Whether no load was received between a replayed batch and its replay.
 SELECT NOT EXISTS (SELECT FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND kind = 'load'
   AND received_seq > %(origin_seq)s AND received_seq < %(received_seq)s) AS newest
 
 -- applied_later --
--- Which batches after the replayed one applied products of a chunk: a row a product and batch, FULLs before DELTAs.
+-- Products of a chunk that batches after the replayed one applied: one row for each product and batch, FULLs first.
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT i AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
     WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i > 0),
@@ -82,7 +83,7 @@ WHERE h.records > (SELECT count(*) FROM record_issues f WHERE f.batch_id = h.bat
 ORDER BY h.load_type DESC, h.seq
 
 -- absent_later --
--- Products of a chunk that a later FULL proved absent, whether it deactivated any or not: the last such time.
+-- Products of a chunk that a later FULL proved absent, whether it deactivated any or not, with the last such FULL.
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT i AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
     WHERE c.batch_id = %(batch_id)s AND c.number = %(number)s AND i > 0),
@@ -109,8 +110,8 @@ WHERE NOT EXISTS (SELECT FROM present s WHERE s.seq = e.seq AND s.product_id = m
 ORDER BY m.product_id, e.seq DESC
 
 -- needed_bodies --
--- Later DELTAs that speak of a batch's products: the objects that tell what they said. Of a batch that was never split
--- nobody knows its products: all later DELTAs count.
+-- Chunks of later DELTAs that hold products of a batch. The products of a batch that was never split are unknown, so
+-- all later DELTAs count.
 WITH mine AS MATERIALIZED (
     SELECT DISTINCT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
     WHERE c.batch_id = %(batch_id)s AND i <> 0)
@@ -122,7 +123,7 @@ WHERE l.pharmacy_id = %(pharmacy_id)s AND l.kind IN ('load', 'replay', 'chunk_re
   AND coalesce(l.origin_seq, l.received_seq) > %(origin_seq)s AND l.body IS NULL
 
 -- chunks_of --
--- Where chunks are kept, and the body behind each.
+-- Where the records of chunks are, and the body behind each chunk.
 SELECT c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, b.location AS body_location,
   b.body, b.media_type, b.encoding, b.load_type
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)

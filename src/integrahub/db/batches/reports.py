@@ -1,62 +1,72 @@
-"""Reads of `batches` and `record_issues` for clients."""
+"""Reports: batches and their rejected records as clients read them."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+from integrahub.db.batches.report_rows import BatchReport, IssueReport
 from integrahub.db.chunks.rows import RejectedChunk
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all
+from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-async def show(database: Database, batch_id: UUID) -> Row | None:
-    """The batch as clients see it, or None."""
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Which batches a client lists; a member that is None filters nothing. `ids` are the first and the last id."""
+
+    cnpjs: list[str] | None = None
+    status: BatchStatus | None = None
+    load_type: LoadType | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    deactivation: DeactivationState | None = None
+    ids: tuple[UUID, UUID] | None = None
+
+
+async def show(database: Database, batch_id: UUID) -> BatchReport | None:
+    """Return the batch, or None."""
     async with database.transaction() as connection:
-        statement = _SQL["batches"] + " " + _SQL["by_id"]
-        return await (await connection.execute(statement, {"id": batch_id})).fetchone()
+        return await fetch_one(connection, _SQL["batches"] + " " + _SQL["by_id"], {"id": batch_id}, BatchReport)
 
 
 async def page(
-    database: Database,
-    cnpjs: list[str] | None,
-    *,
-    status: str | None,
-    load_type: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    deactivation: str | None,
-    ids: tuple[UUID, UUID] | None,
-    after: tuple[str, str] | None,
-    limit: int,
-) -> list[Row]:
-    """Batches of these pharmacies (None: of all) and, where given, from one id to another, newest first."""
-    values: Row = {
-        "cnpjs": cnpjs,
-        "status": status,
-        "load_type": load_type,
-        "since": since,
-        "until": until,
+    database: Database, filters: BatchFilter, after: tuple[str, str] | None, limit: int
+) -> list[BatchReport]:
+    """Return one page of batches, newest first. `after` is the date of receipt and the id of the page before."""
+    first, last = filters.ids or (None, None)
+    after_date, after_id = after or (None, None)
+    params = {
+        "cnpjs": filters.cnpjs,
+        "status": filters.status,
+        "load_type": filters.load_type,
+        "since": filters.since,
+        "until": filters.until,
+        "deactivation": filters.deactivation,
+        "first": first,
+        "last": last,
+        "after": after_date,
+        "after_id": after_id,
         "limit": limit,
     }
-    values |= {"deactivation": deactivation, "first": ids[0] if ids else None, "last": ids[1] if ids else None}
-    values |= {"after": after[0] if after else None, "after_id": after[1] if after else None}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["batches"] + " " + _SQL["page"], values)).fetchall()
+        return await fetch_all(connection, _SQL["batches"] + " " + _SQL["page"], params, BatchReport)
 
 
-async def issues(database: Database, batch_id: UUID, after: tuple[int, str, str] | None, limit: int) -> list[Row]:
-    """Rejections and warnings in the body's order, after a position, field and code."""
+async def issues(
+    database: Database, batch_id: UUID, after: tuple[int, str, str] | None, limit: int
+) -> list[IssueReport]:
+    """Return one page of rejections and warnings in the order of the body, after a position, field and code."""
     position, field, code = after or (None, "", "")
-    values = {"id": batch_id, "after": position, "after_field": field, "after_code": code, "limit": limit}
+    params = {"id": batch_id, "after": position, "after_field": field, "after_code": code, "limit": limit}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["faults"], values)).fetchall()
+        return await fetch_all(connection, _SQL["issues"], params, IssueReport)
 
 
-async def rejected_positions(database: Database, batch_id: UUID) -> list[RejectedChunk]:
-    """Return the chunks of a batch that have rejected records, in order."""
+async def rejected_chunks(database: Database, batch_id: UUID) -> list[RejectedChunk]:
+    """Return the chunks of a batch that have rejected records."""
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["rejected_positions"], {"id": batch_id}, RejectedChunk)

@@ -1,5 +1,5 @@
 -- batches --
--- Batches as clients see them; while one is unfinished its counters are those of its chunks.
+-- Batches as clients see them. The counters of an unfinished batch are those of its settled chunks.
 SELECT b.id AS batch_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.status, b.stage, b.received_seq, b.received_at,
   b.started_at, b.finished_at, b.bytes, b.items_total, b.chunks_total,
   CASE WHEN b.finished_at IS NULL THEN l.chunks_done ELSE b.chunks_total END AS chunks_done,
@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (
 WHERE b.id = %(id)s
 
 -- page --
--- Newest first, after the cursor.
+-- One page, newest first, after the cursor.
 WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
   AND (%(status)s::text IS NULL OR b.status = %(status)s)
   AND (%(load_type)s::text IS NULL OR b.load_type = %(load_type)s)
@@ -38,15 +38,15 @@ WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
   AND (%(after)s::text IS NULL OR (b.received_at, b.id) < (%(after)s::timestamptz, %(after_id)s::uuid))
 ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
 
--- faults --
--- What is to be told of single records, in the body's order, after the cursor.
+-- issues --
+-- Rejections and warnings of single records in the order of the body, after the cursor.
 SELECT position, byte_offset, severity, product_id, field, code, value FROM record_issues
 WHERE batch_id = %(id)s
   AND (%(after)s::bigint IS NULL OR (position, field, code) > (%(after)s, %(after_field)s, %(after_code)s))
 ORDER BY position, field, code LIMIT %(limit)s
 
 -- rejected_positions --
--- Where the rejected records of a batch are kept.
+-- The chunks with rejected records of a batch, and where their records are.
 SELECT c.number, c.location, c.body_start, c.body_bytes, c.first_position, b.body, b.media_type, b.encoding,
   array_agg(DISTINCT f.position ORDER BY f.position) AS positions
 FROM record_issues f JOIN batch_chunks c ON c.batch_id = f.batch_id AND c.number = f.chunk

@@ -1,18 +1,18 @@
-"""What is old enough to go: objects and rows of final batches, copies and rows of settled dead letters."""
+"""Retention: find what is old enough to delete, and record its deletion."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
+from integrahub.db.batches.rows import Expired
 from integrahub.db.chunks.rows import UncopiedLetter
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all
+from integrahub.db.rows import fetch_all, fetch_column
 
 _SQL = load_queries(__name__)
 Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
-Row = dict[str, Any]
-_DUE = {
+_FIND_DUE = {
     "chunks": _SQL["chunks_due"],
     "bodies": _SQL["bodies_due"],
     "letters": _SQL["letters_due"],
@@ -21,7 +21,7 @@ _DUE = {
     "batches": _SQL["batches_due"],
     "notes": _SQL["notes_due"],
 }
-_REMOVED = {
+_MARK_DELETED = {
     "chunks": _SQL["mark_chunks_deleted"],
     "bodies": _SQL["mark_bodies_deleted"],
     "letters": _SQL["mark_letters_deleted"],
@@ -32,34 +32,34 @@ _REMOVED = {
 }
 
 
-async def find_due(database: Database, kind: Kind, days: int, limit: int) -> list[Row]:
-    """Return what is old enough, oldest first: each has its `id`, and `location` or `locations` of its objects."""
+async def find_due(database: Database, kind: Kind, days: int, limit: int) -> list[Expired]:
+    """Return what is old enough to delete, oldest first."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_DUE[kind], {"days": days, "limit": limit})).fetchall()
+        return await fetch_all(connection, _FIND_DUE[kind], {"days": days, "limit": limit}, Expired)
 
 
-async def mark_deleted(database: Database, kind: Kind, ids: list[Any]) -> None:
-    """Note that their objects are deleted, or delete their rows."""
+async def mark_deleted(database: Database, kind: Kind, ids: Sequence[UUID | int]) -> None:
+    """Record that the objects are deleted, or delete the rows."""
     async with database.transaction() as connection:
-        await connection.execute(_REMOVED[kind], {"ids": ids})
+        await connection.execute(_MARK_DELETED[kind], {"ids": list(ids)})
 
 
 async def find_uncopied(database: Database, after: int, limit: int) -> list[UncopiedLetter]:
-    """Return open letters, by `id` from `after`, whose records are not in a copy of their own, with their chunks."""
+    """Return open dead letters whose records have no copy of their own, by id, after the id `after`."""
+    params = {"after": after, "limit": limit}
     async with database.transaction() as connection:
-        return await fetch_all(connection, _SQL["letters_uncopied"], {"after": after, "limit": limit}, UncopiedLetter)
+        return await fetch_all(connection, _SQL["letters_uncopied"], params, UncopiedLetter)
 
 
 async def record_copy(database: Database, letter_id: int, location: str) -> None:
-    """Note the copy of a letter's records."""
+    """Record where the copy of a dead letter's records is."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["letter_copied"], {"id": letter_id, "location": location})
 
 
 async def find_needed(database: Database, objects: Sequence[tuple[str, UUID, int | None]]) -> set[str]:
-    """Return the names, of objects by name, batch and number of a dead chunk, that a row still needs."""
+    """Return the names of the objects that a row still needs. An object is a name, its batch and its chunk's number."""
     names, batches, numbers = zip(*objects, strict=True)
-    values = {"names": list(names), "batches": list(batches), "numbers": list(numbers)}
+    params = {"names": list(names), "batches": list(batches), "numbers": list(numbers)}
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["find_needed"], values)).fetchall()
-    return {row["name"] for row in rows}
+        return set(await fetch_column(connection, _SQL["find_needed"], params, str))

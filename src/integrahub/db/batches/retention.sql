@@ -1,5 +1,5 @@
 -- letters_uncopied --
--- Open dead letters whose records are not in a copy of their own, with the chunk as it is kept; after the cursor.
+-- Open dead letters whose records have no copy of their own, with the chunk's location, after the cursor.
 SELECT d.id, d.cnpj, c.batch_id, c.number, d.location, CASE WHEN d.location = c.location THEN c.body_start END AS body_start,
   c.body_bytes, c.first_position, b.media_type, b.encoding, CASE WHEN d.location = 'body' THEN b.body END AS body
 FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
@@ -9,11 +9,12 @@ WHERE d.settled_at IS NULL AND d.id > %(after)s
 ORDER BY d.id LIMIT %(limit)s
 
 -- letter_copied --
--- The letter's records are in a copy of their own.
+-- Record the copy of a dead letter's records.
 UPDATE dead_letters SET location = %(location)s WHERE id = %(id)s AND settled_at IS NULL
 
 -- chunks_due --
--- Final batches whose chunks are old enough to go, with the objects these are; none that an open letter still reads.
+-- Final batches whose chunk objects are old enough to delete, with the objects. Objects that an open dead letter still
+-- reads stay.
 SELECT b.id, array_remove(array_agg(c.location), NULL) AS locations
 FROM (SELECT id FROM batches f
       WHERE chunks_removed_at IS NULL AND finished_at < now() - make_interval(days => %(days)s)
@@ -24,11 +25,11 @@ LEFT JOIN batch_chunks c ON c.batch_id = b.id AND c.body_start IS NULL AND c.loc
 GROUP BY b.id
 
 -- mark_chunks_deleted --
--- Their objects are deleted.
+-- Record that the chunk objects are deleted.
 UPDATE batches SET chunks_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- bodies_due --
--- Final batches whose bodies are old enough to go: none that an open letter, or a replay of the pharmacy, still reads.
+-- Final batches whose bodies are old enough to delete. Bodies that an open dead letter or a replay still reads stay.
 SELECT b.id, b.location FROM batches b
 WHERE b.body_removed_at IS NULL AND b.finished_at < now() - make_interval(days => %(days)s)
   AND NOT EXISTS (SELECT FROM batches r
@@ -38,22 +39,22 @@ WHERE b.body_removed_at IS NULL AND b.finished_at < now() - make_interval(days =
 ORDER BY b.finished_at LIMIT %(limit)s
 
 -- mark_bodies_deleted --
--- Their objects are deleted, and what rode in the row with them.
+-- Record that the body objects are deleted, and delete the bodies in the rows.
 UPDATE batches SET body = NULL, location = NULL, body_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- letters_due --
--- Dead letters settled long ago whose copies are still kept.
+-- Dead letters resolved long ago whose copies are still stored.
 SELECT id, CASE WHEN location LIKE 'dead/%%' THEN location END AS location FROM dead_letters
 WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NOT NULL
 ORDER BY id LIMIT %(limit)s
 
 -- mark_letters_deleted --
--- Their copies are deleted.
+-- Record that the copies are deleted.
 UPDATE dead_letters SET location = NULL WHERE id = ANY(%(ids)s)
 
 -- rows_due --
--- Final batches without a body whose chunk rows are old enough to go. Their ids are evidence for whatever is still
--- open from before them in their pharmacy: a body that can be replayed, a decision, a dead letter, an operation.
+-- Final batches without a body whose chunk rows are old enough to delete. They stay while something earlier is open in
+-- their pharmacy and needs their ids: a body that can be replayed, a decision, a dead letter, an operation.
 WITH open_letters AS MATERIALIZED (
   SELECT l.pharmacy_id, min(coalesce(l.origin_seq, l.received_seq)) AS seq
   FROM dead_letters d JOIN batches l ON l.id = d.batch_id WHERE d.settled_at IS NULL GROUP BY l.pharmacy_id)
@@ -75,7 +76,7 @@ WITH gone AS (DELETE FROM batch_chunks WHERE batch_id = ANY(%(ids)s))
 UPDATE batches SET rows_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- reports_due --
--- Batches without chunk rows whose reports are old enough to go.
+-- Batches without chunk rows whose reports are old enough to delete.
 SELECT id FROM batches
 WHERE rows_removed_at IS NOT NULL AND report_removed_at IS NULL AND finished_at < now() - make_interval(days => %(days)s)
 ORDER BY finished_at LIMIT %(limit)s
@@ -86,8 +87,8 @@ WITH gone AS (DELETE FROM record_issues WHERE batch_id = ANY(%(ids)s))
 UPDATE batches SET report_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- batches_due --
--- Batches of which nothing but their row is left, old enough to go; never the newest hundred of a pharmacy, whose rhythm
--- tells when it falls silent.
+-- Batches without a report that are old enough to delete. The newest hundred of a pharmacy stay: their rhythm tells
+-- when it falls silent.
 SELECT b.id FROM batches b JOIN pharmacy_turns t ON t.pharmacy_id = b.pharmacy_id
 WHERE b.report_removed_at IS NOT NULL AND b.finished_at < now() - make_interval(days => %(days)s)
   AND b.received_seq <= t.last_seq - 100 AND b.deactivation_state NOT IN ('held', 'waiting')
@@ -95,20 +96,20 @@ WHERE b.report_removed_at IS NOT NULL AND b.finished_at < now() - make_interval(
 ORDER BY b.finished_at LIMIT %(limit)s
 
 -- mark_batches_deleted --
--- Delete the batches themselves.
+-- Delete the batches.
 DELETE FROM batches WHERE id = ANY(%(ids)s)
 
 -- notes_due --
--- Dead letters settled long ago whose copies are deleted.
+-- Dead letters resolved long ago whose copies are deleted.
 SELECT id FROM dead_letters WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NULL
 ORDER BY id LIMIT %(limit)s
 
 -- mark_notes_deleted --
--- Delete the letters themselves.
+-- Delete the dead letters.
 DELETE FROM dead_letters WHERE id = ANY(%(ids)s)
 
 -- find_needed --
--- Of objects by name, batch and (for copies of dead chunks) number: those that a row names, or whose batch is not final.
+-- Objects that a row names or whose batch is not final, given name, batch and (for copies of dead chunks) number.
 SELECT k.name FROM unnest(%(names)s::text[], %(batches)s::uuid[], %(numbers)s::int[]) AS k (name, batch_id, number)
 LEFT JOIN batches b ON b.id = k.batch_id
 WHERE (b.id IS NOT NULL AND (b.finished_at IS NULL OR k.name LIKE 'batches/%%'))

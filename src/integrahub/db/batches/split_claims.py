@@ -1,117 +1,131 @@
-"""Rows of `batches`: claims, moves and turns."""
+"""Claims of splits: find a batch, claim, renew, end, retry or fail its split."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from integrahub.db.batches import turns
+from integrahub.db.batches.report_rows import FinalBatch
+from integrahub.db.batches.rows import Batch, DueSplit, SmallBatchClaim, SplitClaim
 from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
+from integrahub.domain.batches import Stage
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-async def find(connection: Connection, batch_id: UUID) -> Row | None:
-    """The batch with its pharmacy's CNPJ and settings."""
-    return await (await connection.execute(_SQL["find"], {"id": batch_id})).fetchone()
+@dataclass(frozen=True, slots=True)
+class SplitResult:
+    """The chunks of a body, and how many records it has. `unreadable` counts records without a readable product id."""
+
+    chunks: Iterable[NewChunk]
+    items: int
+    unreadable: int
+
+
+async def find(connection: Connection, batch_id: UUID) -> Batch | None:
+    """Return the batch with its pharmacy's settings, or None."""
+    return await fetch_one(connection, _SQL["find"], {"id": batch_id}, Batch)
 
 
 async def claim_split(
     database: Database, batch_id: UUID, token: UUID, worker: UUID, *, alone: bool = False
-) -> Row | None:
-    """Take the batch for splitting; None when it is done or in other hands.
+) -> SplitClaim | None:
+    """Claim the split of a batch. Return None if the batch is split already or another worker holds the claim.
 
-    After a crash only an `alone` worker gets it, one that splits nothing beside it: a crash is then its own.
+    After a crash only a worker that splits nothing else (`alone`) gets the claim, so the next crash can only be caused
+    by this body.
     """
+    params = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "alone": alone}
     async with database.transaction() as connection:
-        values = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "alone": alone}
-        return await (await connection.execute(_SQL["claim_split_if_free"], values)).fetchone()
+        return await fetch_one(connection, _SQL["claim_split_if_free"], params, SplitClaim)
 
 
 async def is_suspected_of_crash(database: Database, batch_id: UUID) -> bool:
-    """Whether a worker crashed while it split the batch, and it is to be split again."""
+    """Return whether a worker crashed while it split the batch, and the split is still due."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["suspected_split"], {"id": batch_id})).fetchone() is not None
+        return await fetch_value(connection, _SQL["suspected_split"], {"id": batch_id}, UUID) is not None
 
 
-async def renew_splits(database: Database, claims: list[Row]) -> bool:
-    """Whether some of the splits taken under one token are still ours, or all have ended: nothing is lost then."""
-    values = {
-        "ids": [claim["id"] for claim in claims],
-        "token": claims[0]["claim_token"],
+async def renew_splits(database: Database, claims: Sequence[SplitClaim] | Sequence[SmallBatchClaim]) -> bool:
+    """Renew the leases of splits claimed under one token. Return False if this worker has lost them all."""
+    params = {
+        "ids": [claim.id for claim in claims],
+        "token": claims[0].claim_token,
         "lease": chunks.LEASE_SECONDS,
     }
     async with database.transaction() as connection:
-        if await (await connection.execute(_SQL["renew_splits_if_held"], values)).fetchone():
+        if await fetch_value(connection, _SQL["renew_splits_if_held"], params, UUID):
             return True
-        # A statement of its own: the one before may have waited for the transaction that ended them.
-        return await (await connection.execute(_SQL["find_unfinished"], values)).fetchone() is None
+        # A separate statement: the first may have waited for the transaction that ended the splits.
+        return await fetch_value(connection, _SQL["find_unfinished"], params, UUID) is None
 
 
-async def retry_split(database: Database, claim: Row, delay: float, used: int) -> None:
-    """Hand the split back for a later try, `delay` seconds from now."""
+async def retry_split(database: Database, claim: SplitClaim | SmallBatchClaim, delay: float, used: int) -> None:
+    """Return the split to the queue, due in `delay` seconds. `used` attempts are counted, 0 or 1."""
+    params = {"id": claim.id, "token": claim.claim_token, "delay": delay, "used": used}
     async with database.transaction() as connection:
-        values = {"id": claim["id"], "token": claim["claim_token"], "delay": delay, "used": used}
-        await connection.execute(_SQL["retry_split"], values)
+        await connection.execute(_SQL["retry_split"], params)
 
 
-async def final(connection: Connection, batch_id: UUID) -> Row:
-    """Return what the log tells of a batch that is final, in the transaction that ended it."""
-    found = await (await connection.execute(_SQL["final"], {"id": batch_id})).fetchone()
-    assert found is not None
-    return found
+async def find_final(connection: Connection, batch_id: UUID) -> FinalBatch:
+    """Return what the log says of a batch, in the transaction that made it final."""
+    batch = await fetch_one(connection, _SQL["final"], {"id": batch_id}, FinalBatch)
+    assert batch is not None
+    return batch
 
 
-async def fail(database: Database, claim: Row, fault: BodyError, window: InFlightLimit) -> NextWork | None:
-    """End a batch whose body is at fault and pass the turn on; None when the claim is lost."""
+async def fail(database: Database, claim: SplitClaim, error: BodyError, in_flight: InFlightLimit) -> NextWork | None:
+    """Make a batch FAILED because of its body, and grant the next turn. Return None if the claim is lost."""
     async with database.transaction() as connection:
-        await turns.lock(connection, claim["pharmacy_id"])
-        values = {"id": claim["id"], "token": claim["claim_token"]}
-        if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
+        if not await _lock_if_claimed(connection, claim):
             return None
-        told = {"code": fault.code, "facts": Jsonb(fault.facts), "offset": fault.offset}
-        await connection.execute(_SQL["fail"], values | told)
-        return await turns.grant_next_turn(connection, claim["pharmacy_id"], window)
+        params = {"id": claim.id, "code": error.code, "facts": Jsonb(error.facts), "offset": error.offset}
+        await connection.execute(_SQL["fail"], params)
+        return await turns.grant_next_turn(connection, claim.pharmacy_id, in_flight)
 
 
 async def end_split(
-    database: Database, claim: Row, rows: Iterable[NewChunk], items: int, unreadable: int, window: InFlightLimit
+    database: Database, claim: SplitClaim, result: SplitResult, in_flight: InFlightLimit
 ) -> NextWork | None:
-    """Insert the chunks, and take or await the turn. Gives what to announce; None when the claim is lost."""
+    """Insert the chunks of a batch, and give it the turn or let it wait. Return None if the claim is lost."""
     async with database.transaction() as connection:
-        await turns.lock(connection, claim["pharmacy_id"])
-        values = {"id": claim["id"], "token": claim["claim_token"]}
-        if not await (await connection.execute(_SQL["lock_if_claimed"], values)).fetchone():
+        if not await _lock_if_claimed(connection, claim):
             return None
-        inserted, left = await chunks.insert(connection, rows)
-        ended = values | {"chunks": inserted, "left": left, "items": items, "unreadable": unreadable}
-        row = await (await connection.execute(_SQL["end_split"], ended)).fetchone()
-        if row and row["stage"] == "finishing":
-            return NextWork([], claim["id"])
-        return NextWork(await chunks.dispatch_next(connection, claim["id"], window))
+        count, unsettled = await chunks.insert(connection, result.chunks)
+        params = {"id": claim.id, "chunks": count, "left": unsettled}
+        params |= {"items": result.items, "unreadable": result.unreadable}
+        stage = await fetch_value(connection, _SQL["end_split"], params, Stage)
+        return await turns.next_work(connection, claim.id, stage, in_flight)
+
+
+async def _lock_if_claimed(connection: Connection, claim: SplitClaim) -> bool:
+    """Lock the pharmacy's turn and the batch. Return False if the claim is lost."""
+    await turns.lock(connection, claim.pharmacy_id)
+    params = {"id": claim.id, "token": claim.claim_token}
+    return await fetch_value(connection, _SQL["lock_if_claimed"], params, UUID) is not None
 
 
 async def set_has_products(connection: Connection, pharmacies: list[int]) -> None:
-    """From now on loads of these pharmacies look at what is there."""
+    """Mark pharmacies as having products, so that later loads are compared with the table."""
     await connection.execute(_SQL["set_has_products"], {"pharmacies": pharmacies})
 
 
-async def due_splits(database: Database, again: float) -> list[Row]:
-    """Batches to announce (again); `again` is the shortest interval in seconds."""
+async def due_splits(database: Database, again: float) -> list[DueSplit]:
+    """Return batches whose split must be published. One that was published stays out for `again` seconds or longer."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["due_splits"], {"again": again})).fetchall()
+        return await fetch_all(connection, _SQL["due_splits"], {"again": again}, DueSplit)
 
 
 async def due_finishes(database: Database, again: float) -> list[UUID]:
-    """Batches to finish, announced at least `again` seconds ago."""
+    """Return batches that must finish and were published at least `again` seconds ago."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["due_finishes"], {"again": again})).fetchall()
-        return [row["id"] for row in rows]
+        return await fetch_column(connection, _SQL["due_finishes"], {"again": again}, UUID)

@@ -1,11 +1,13 @@
 -- find --
--- A batch with what its steps need of the pharmacy.
-SELECT b.*, p.cnpj, p.time_zone, p.deactivation_limit, p.full_window_minutes
+-- A batch with its pharmacy's settings.
+SELECT b.id, b.pharmacy_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.stage, b.status, b.received_seq, b.origin_seq,
+  b.full_from_seq, b.received_at, b.finished_at, b.body IS NOT NULL AS has_body, b.location, b.media_type, b.items_total,
+  b.item_count_claimed, b.unreadable_ids, b.deactivation_state, p.deactivation_limit, p.full_window_minutes
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE b.id = %(id)s
 
 -- claim_split_if_free --
--- Take a batch for splitting unless another worker's lease runs. A lease that ended is a crash; after a crash only who
--- splits nothing beside it may take the batch.
+-- Claim the split of a batch, unless another worker's lease runs. An expired lease is a crash: then only a worker that
+-- splits nothing else gets the claim.
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone
@@ -20,28 +22,28 @@ RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media
       AND e.finished_at IS NULL) AS has_turn
 
 -- suspected_split --
--- The batch, when a worker that split it crashed and it is to be split again.
+-- The batch, if a worker crashed while it split it and the split is still due.
 SELECT id FROM batches
 WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
   AND (stage = 'received' AND crashes > 0
     OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
 
 -- renew_splits_if_held --
--- Keep the leases of splits taken together.
+-- Renew the leases of splits claimed together.
 UPDATE batches SET lease_until = now() + make_interval(secs => %(lease)s)
 WHERE id = ANY(%(ids)s::uuid[]) AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
 -- find_unfinished --
--- A batch whose split did not end well: it is another's, or for nothing.
+-- A batch whose split has not ended well: another worker has it, or it is failed or cancelled.
 SELECT id FROM batches
 WHERE id = ANY(%(ids)s::uuid[]) AND (stage IN ('received', 'splitting') OR status IN ('FAILED', 'CANCELLED')) LIMIT 1
 
 -- lock_if_claimed --
--- The batch, when the split is still ours.
+-- Lock the batch if this worker still holds the claim.
 SELECT id FROM batches WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' FOR UPDATE
 
 -- end_split --
--- All chunks are known: what follows is this batch's turn, or waiting for it.
+-- Store the result of the split. The batch gets the turn if no earlier batch is unfinished, else it waits.
 UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(left)s, items_total = %(items)s,
   unreadable_ids = %(unreadable)s, split_at = now(), claim_token = NULL, lease_until = NULL, dispatched_at = now(),
   dispatches = 0,
@@ -52,20 +54,20 @@ UPDATE batches b SET chunks_total = %(chunks)s, chunks_left = %(left)s, items_to
 WHERE b.id = %(id)s RETURNING b.stage
 
 -- fail --
--- The body is at fault: nothing of it is applied.
+-- Fail the batch because of its body: no record of it is applied.
 UPDATE batches SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
   chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_facts = %(facts)s,
   error_offset = %(offset)s
 WHERE id = %(id)s AND finished_at IS NULL RETURNING id
 
 -- retry_split --
--- Hand a split back, to be tried again later.
+-- Return the split to the queue, due later.
 UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, attempts = attempts + %(used)s,
   next_attempt_at = now() + make_interval(secs => %(delay)s), dispatched_at = NULL
 WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
 -- final --
--- What the log tells of a batch that is final; of an operation, what it decided for its batch.
+-- What the log says of a final batch. The deactivation of an operation is that of its parent batch.
 SELECT b.id, p.cnpj, b.kind, b.parent_id, b.status, b.error_code, b.bytes, b.inserted, b.updated, b.unchanged, b.merged,
   b.rejected, b.superseded, b.cancelled, b.dead, coalesce(o.load_type, b.load_type) AS load_type, b.items_total AS items,
   coalesce(o.deactivated, b.deactivated) AS deactivated,
@@ -79,11 +81,12 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.id = %(id)s
 
 -- set_has_products --
--- From now on loads look at what is there.
+-- Mark pharmacies as having products, so that later loads are compared with the table.
 UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
 
 -- due_splits --
--- Received and not being split: never announced, announced long ago, or their worker is gone.
+-- Batches whose split must be published: never published, published long ago, or claimed by a worker whose lease
+-- expired.
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE kind IN ('load', 'replay') AND finished_at IS NULL
@@ -98,7 +101,7 @@ FROM due, pharmacies p WHERE b.id = due.id AND p.id = b.pharmacy_id
 RETURNING b.id, b.load_type, b.received_at, p.cnpj
 
 -- due_finishes --
--- All chunks settled, announced long ago, and nobody finished them.
+-- Batches whose chunks are all settled and whose event was published long ago.
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
   WHERE finished_at IS NULL AND stage = 'finishing'

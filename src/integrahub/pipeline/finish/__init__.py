@@ -1,1 +1,1 @@
-"""Finish: add up a batch and give it its final status."""
+"""Finish step: make a batch final once all its chunks are settled."""

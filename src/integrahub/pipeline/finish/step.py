@@ -1,4 +1,4 @@
-"""Finish: a batch whose chunks are all settled becomes final, and the next of its pharmacy gets the turn."""
+"""Finish step: make a batch final and grant the turn to the next batch of its pharmacy."""
 
 from uuid import UUID
 
@@ -7,7 +7,8 @@ import msgspec
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish_finished, publish_turn
 from integrahub.db.batches import batch_log
-from integrahub.db.batches import finish as finishing
+from integrahub.db.batches import finish as batches
+from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BatchUpserted
@@ -15,35 +16,26 @@ from integrahub.telemetry import tracing
 
 
 class Finish:
-    """End a batch. Safe to repeat: only one transaction finds it unfinished."""
+    """Finish a batch. This can be repeated: only one transaction finds the batch unfinished."""
 
-    def __init__(
-        self, database: Database, bus: Bus, *, limit: float, window_minutes: int, window: InFlightLimit
-    ) -> None:
+    def __init__(self, database: Database, bus: Bus, *, policy: DeactivationPolicy, in_flight: InFlightLimit) -> None:
         self._database = database
         self._bus = bus
-        self._limit = limit
-        self._window_minutes = window_minutes
-        self._window = window
+        self._policy = policy
+        self._in_flight = in_flight
 
     async def __call__(self, message: bytes) -> None:
-        """Finish the batch a `batches.upserted` names."""
+        """Finish the batch of a `batches.upserted` event."""
         await self.finish(msgspec.json.decode(message, type=BatchUpserted).batch_id)
 
     async def finish(self, batch_id: UUID) -> None:
-        """Finish one batch, unless somebody else was first."""
+        """Finish one batch, unless another worker has finished it."""
         with (
             tracing.bind_trace(batch_id, batch=batch_id, step="finish"),
             tracing.span("finish", batch_id, batch=batch_id),
         ):
-            ended = await finishing.finish(
-                self._database,
-                batch_id,
-                limit=self._limit,
-                window_minutes=self._window_minutes,
-                window=self._window,
-            )
-            if ended:
-                batch_log.log_final(ended.final)
-                await publish_finished(self._bus, batch_id, ended.status)
-                await publish_turn(self._bus, ended.turn)
+            result = await batches.finish(self._database, batch_id, self._policy, self._in_flight)
+            if result:
+                batch_log.log_final(result.final)
+                await publish_finished(self._bus, batch_id, result.final.status)
+                await publish_turn(self._bus, result.next_work)

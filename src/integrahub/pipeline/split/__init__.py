@@ -1,1 +1,1 @@
-"""Split: read a stored body and cut its records into chunks."""
+"""Split step: read a stored body and cut its records into chunks."""

@@ -1,51 +1,50 @@
-"""A body being cut: records gather into chunks, and those that say nothing new are settled on the way."""
+"""Chunker: cut the records of one body into chunks, and settle those that equal the table."""
 
 import asyncio
-from array import array
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
 
 from pyroaring import BitMap
 
-from integrahub.db.arrays import BigintArray
-from integrahub.db.chunks.rows import NewChunk
+from integrahub.db.batches.rows import SplitClaim
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import ChunkIndex, SeenProducts, count_partitions
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
-from integrahub.domain.replays import KINDS
-from integrahub.pipeline.split.staged_chunks import ChunkPlan, SlotFile
+from integrahub.pipeline.split.staged_chunks import ChunkPlan, StagedChunks
 from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import BODY_LOCATION, store_chunk
 from integrahub.storage.spill import SpillPartitions
 
-_BLOCK_BYTES = 128 * 1024  # bytes a feed of the reader
-_MAX_UNREADABLE = 10_000  # records without a readable product id that are too many once they are most of a body
+_BLOCK_BYTES = 128 * 1024  # fed to the record reader at a time
+_MAX_UNREADABLE = 10_000  # records without a readable product id; more are accepted if they are the smaller half
+Blocks = Callable[[], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitLimits:
-    """`chunk_size` in records, `max_record` in bytes, `window` in chunks in flight per batch."""
+    """Limits of a split: `chunk_size` in records, `max_record` in bytes, `in_flight` in chunks of a batch."""
 
     chunk_size: int = 1000
     max_record: int = 64 * 1024
-    window: InFlightLimit = field(default_factory=InFlightLimit)
+    in_flight: InFlightLimit = field(default_factory=InFlightLimit)
 
 
 class Chunker:
-    """Cut one body into chunks, in bounded memory. Without a filter every chunk is left to be applied."""
+    """Cut one body into chunks, in bounded memory. Without a filter all chunks are left to the upsert step.
+
+    `staged` are the chunks, `items` counts the records, `unreadable` those without a readable product id.
+    """
 
     def __init__(
         self,
-        claim: dict[str, Any],
+        claim: SplitClaim,
         limits: SplitLimits,
         storage: Storage,
-        blocks: Callable[[], AsyncIterator[bytes]],
+        blocks: Blocks,
         unchanged_filter: UnchangedFilter[ChunkPlan] | None,
         dialect: RecordIdentifier,
     ) -> None:
@@ -55,23 +54,22 @@ class Chunker:
         self._blocks = blocks
         self._filter = unchanged_filter
         self._dialect = dialect
-        self._seed = dialect.derive_seed(claim["load_type"], claim["time_zone"])
+        self._seed = dialect.derive_seed(claim.load_type, claim.time_zone)
         self._builder = ChunkBuilder()
         self._seen = SeenProducts()
-        self._slots = SlotFile()
         self._object_count = 0
         self._is_read = False
-        self._changed = ChunkBuilder()  # records that differ, taken out of chunks that are settled for the rest
+        self._changed = ChunkBuilder()  # records that differ, taken from chunks that are settled otherwise
         self._changed_keys = BitMap()
-        self._changed_chunks: list[ChunkPlan] = []
-        self.chunks: list[ChunkPlan] = []
+        self._changed_plans: list[ChunkPlan] = []
+        self.staged = StagedChunks(claim)
         self.items = 0
         self.unreadable = 0
 
     async def run(self) -> None:
-        """Every record into chunks, in order. BodyFault when the body is not what it claims to be."""
-        async for run in self._runs():
-            await self._add(run)
+        """Cut all records into chunks, in order. Raise BodyError if the body cannot be read."""
+        async for records in self._read_records():
+            await self._add(records)
         self._is_read = True
         if self._builder.records:
             await self._close_chunk()
@@ -83,16 +81,17 @@ class Chunker:
             return
         if self._changed.records:
             await self._close_changed()
-        self.chunks += self._changed_chunks
+        for plan in self._changed_plans:
+            self.staged.append(plan)
 
     def close(self) -> None:
-        """Remove what was kept on the way."""
-        self._slots.close()
+        """Delete temporary files."""
+        self.staged.close()
 
     async def _add(self, run: RawRecords) -> None:
-        """A run's records into the draft, which closes when it is full."""
+        """Add records to the current chunk, and close it whenever it is full."""
         if any(isinstance(record, OversizeRecord) for record in run.records):
-            for record in self._records(run):
+            for record in self._identify(run):
                 self._builder.add(*record)
                 if self._builder.is_full(self._limits.chunk_size):
                     await self._close_chunk()
@@ -110,128 +109,101 @@ class Chunker:
         self._count_unreadable(run, ids)
 
     def _chunk_end(self, ids: list[int], start: int) -> int:
-        """Where the draft is full: not between records of one product that follow each other, as promotions do.
+        """Return where the current chunk ends.
 
-        So many that they are no promotions straddle chunks, as any product's records that stand apart.
+        Consecutive records of one product, as promotions are, stay in one chunk as far as it has room.
         """
         size, room = self._limits.chunk_size, self._builder.room(self._limits.chunk_size)
         end = start if self._builder.is_full(size) else min(len(ids), start + size - len(self._builder.ids))
         last = ids[end - 1] if end > start else self._builder.ids[-1]
-        most = min(len(ids), start + room)
-        while end < most and ids[end] == last != 0:
+        limit = min(len(ids), start + room)
+        while end < limit and ids[end] == last != 0:
             end += 1
         return end
 
     async def _close_chunk(self) -> None:
-        draft, self._builder = self._builder, ChunkBuilder()
-        chunk, slots = ChunkPlan(), self._seen.add_chunk(draft)
-        self.chunks.append(chunk)
-        if self._filter and self._filter.should_ask(draft):
-            await self._settle_unchanged(await self._filter.submit(chunk, draft))
+        chunk, self._builder = self._builder, ChunkBuilder()
+        plan, index = ChunkPlan(), self._seen.add_chunk(chunk)
+        self.staged.append(plan)
+        if self._filter and self._filter.should_ask(chunk):
+            await self._settle_unchanged(await self._filter.submit(plan, chunk))
         else:
-            self._slots.add(chunk, slots)
-            await self._place(chunk, draft)
+            self.staged.write_index(plan, index)
+            await self._place(plan, chunk)
 
-    async def _settle_unchanged(self, answers: list[DiffResult[ChunkPlan]]) -> None:
-        """Settle what the table holds as sent; what differs goes to chunks of its own."""
-        for answer in answers:
-            chunk, draft = answer.key, answer.draft
-            if answer.is_mostly_new:
-                self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
-                await self._place(chunk, draft)
+    async def _settle_unchanged(self, results: list[DiffResult[ChunkPlan]]) -> None:
+        """Settle the records that equal the table; move those that differ to chunks of their own."""
+        for result in results:
+            plan, chunk = result.key, result.chunk
+            if result.is_mostly_new:
+                self.staged.write_index(plan, ChunkIndex(chunk.ids, chunk.hashes))
+                await self._place(plan, chunk)
                 continue
-            chunk.is_settled = True
-            for slot in answer.differing:
-                self._changed.add(*draft.record(slot))
-                draft.ids[slot] *= -1
+            plan.is_settled = True
+            for slot in result.differing:
+                self._changed.add(*chunk.record(slot))
+                chunk.ids[slot] *= -1
             self._changed_keys |= self._seen.keys_of(self._changed.ids)
-            self._slots.add(chunk, ChunkIndex(draft.ids, draft.hashes))
+            self.staged.write_index(plan, ChunkIndex(chunk.ids, chunk.hashes))
             if self._changed.is_full(self._limits.chunk_size):
                 await self._close_changed()
 
     async def _close_changed(self) -> None:
-        draft, self._changed = self._changed, ChunkBuilder()
-        self._changed_chunks.append(await self._store_new_chunk(draft, ChunkIndex(draft.ids, draft.hashes)))
+        chunk, self._changed = self._changed, ChunkBuilder()
+        self._changed_plans.append(await self._store_apart(chunk, ChunkIndex(chunk.ids, chunk.hashes)))
 
-    async def _store_new_chunk(self, draft: ChunkBuilder, slots: ChunkIndex) -> ChunkPlan:
-        chunk = ChunkPlan(rejection=draft.rejection)
-        self._slots.add(chunk, slots)
-        await self._store(chunk, draft)
-        return chunk
+    async def _store_apart(self, chunk: ChunkBuilder, index: ChunkIndex) -> ChunkPlan:
+        plan = ChunkPlan(rejection=chunk.rejection)
+        self.staged.write_index(plan, index)
+        await self._store(plan, chunk)
+        return plan
 
     async def _store_straddling(self) -> None:
-        """A second reading: products that straddle chunks, or differ, go whole and in order to late chunks."""
+        """Read the body again, and store products that straddle chunks or differ in late chunks, whole and in order."""
         self._seen.straddling |= self._changed_keys
-        late = sum(map(self._defer, self.chunks))
-        spool = SpillPartitions(count_partitions(late, self._limits.chunk_size), self._limits.chunk_size)
+        late = sum(map(self._defer, self.staged.plans))
+        spill = SpillPartitions(count_partitions(late, self._limits.chunk_size), self._limits.chunk_size)
         self.items = self.unreadable = 0
         try:
-            async for run in self._runs():
-                for record in self._records(run):
+            async for run in self._read_records():
+                for record in self._identify(run):
                     if record[3] and self._seen.is_straddling(record[3]):
-                        spool.add(record)
-            for draft in spool.drafts():
-                self.chunks.append(await self._store_new_chunk(draft, SeenProducts().add_chunk(draft)))
+                        spill.add(record)
+            for chunk in spill.drafts():
+                self.staged.append(await self._store_apart(chunk, SeenProducts().add_chunk(chunk)))
         finally:
-            spool.close()
+            spill.close()
 
-    def _defer(self, chunk: ChunkPlan) -> int:
-        """Leave products to late chunks; return how many records of the chunk they have."""
-        ids = self._slots.ids(chunk)
+    def _defer(self, plan: ChunkPlan) -> int:
+        """Leave the products of a chunk that go to late chunks; return how many of its records they have."""
+        ids = self.staged.read_ids(plan)
         late = self._seen.mark_straddling(ids)
         if late:
-            self._slots.replace_ids(chunk, ids)
+            self.staged.replace_ids(plan, ids)
         return late
 
-    def rows(self) -> Iterator[NewChunk]:
-        """The chunk rows to insert, one by one: all their ids together would be as large as the body."""
-        for number, chunk in enumerate(self.chunks):
-            ids = self._slots.ids(chunk)
-            own = [product_id for product_id in ids if product_id >= 0]
-            chunk.settle(own)
-            yield NewChunk(
-                batch_id=self._claim["id"],
-                number=number,
-                location=chunk.location,
-                body_start=chunk.start,
-                body_bytes=chunk.length,
-                first_position=chunk.first,
-                records=len(own),
-                ids=BigintArray(ids),
-                hashes=BigintArray(self._hashes(chunk)),
-                rejection=chunk.rejection or None,
-                is_settled=chunk.is_settled,
-                unchanged=chunk.unchanged,
-                merged=chunk.merged,
-            )
-
-    def _hashes(self, chunk: ChunkPlan) -> "array[int]":
-        if chunk.is_settled:
-            return array("q")  # nobody compares them any more
-        # A replayed product may have gone on since: its stored hash says nothing of this record.
-        return array("q", bytes(8 * chunk.count)) if self._claim["kind"] in KINDS else self._slots.hashes(chunk)
-
-    async def _runs(self) -> AsyncIterator[RawRecords]:
-        reader = create_reader(self._claim["media_type"], self._limits.max_record)
+    async def _read_records(self) -> AsyncIterator[RawRecords]:
+        reader = create_reader(self._claim.media_type, self._limits.max_record)
         async for block in self._blocks():
             for start in range(0, len(block), _BLOCK_BYTES):
                 yield reader.feed(block[start : start + _BLOCK_BYTES])
-                await asyncio.sleep(0)  # small bodies are split between blocks of large ones
+                await asyncio.sleep(0)  # let small bodies be split between the blocks of large ones
         yield reader.close()
 
-    def _records(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
+    def _identify(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
+        """Return position, offset, text, product id, hash and length of each record."""
         ids, hash_record = self._dialect.identify_all(run.records), self._dialect.hash_record
-        found = []
+        records = []
         for record, offset, product_id in zip(run.records, run.offsets, ids, strict=True):
             if isinstance(record, OversizeRecord):
-                found.append((self.items, offset, record.prefix, product_id, 0, record.length))
+                records.append((self.items, offset, record.prefix, product_id, 0, record.length))
             else:
                 raw = bytes(record)
                 digest = hash_record(raw, self._seed) if product_id else 0
-                found.append((self.items, offset, raw, product_id, digest, len(raw)))
+                records.append((self.items, offset, raw, product_id, digest, len(raw)))
             self.items += 1
         self._count_unreadable(run, ids)
-        return found
+        return records
 
     def _count_unreadable(self, run: RawRecords, ids: list[int]) -> None:
         self.unreadable += ids.count(0)
@@ -240,23 +212,23 @@ class Chunker:
                 "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
             )
 
-    async def _place(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
-        """As a slice of the body where parts of it can be read by themselves: nothing is stored twice then."""
-        if draft.oversize or not self._is_readable_by_parts(draft):
-            await self._store(chunk, draft)
+    async def _place(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
+        """Refer to a part of the body if that can be read alone; else store the chunk as an object."""
+        if chunk.oversize or not self._is_readable_alone(chunk):
+            await self._store(plan, chunk)
             return
-        chunk.location = self._claim["location"] or BODY_LOCATION
-        chunk.start, chunk.length = draft.extent()
-        chunk.first = draft.positions[0]
+        plan.location = self._claim.location or BODY_LOCATION
+        plan.start, plan.length = chunk.extent()
+        plan.first = chunk.positions[0]
 
-    def _is_readable_by_parts(self, draft: ChunkBuilder) -> bool:
-        """Whether reading the draft's part of the body decodes no more than that part."""
-        is_whole = self._is_read and len(draft.records) == self.items
-        return not self._claim["encoding"] or (self._claim["body"] is not None and is_whole)
+    def _is_readable_alone(self, chunk: ChunkBuilder) -> bool:
+        """Return whether reading the chunk's part of the body decodes no other part."""
+        is_whole = self._is_read and len(chunk.records) == self.items
+        return not self._claim.encoding or (self._claim.body is not None and is_whole)
 
-    async def _store(self, chunk: ChunkPlan, draft: ChunkBuilder) -> None:
+    async def _store(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         claim = self._claim
-        token: UUID = claim["claim_token"]
-        chunk.location = f"chunks/{claim['cnpj']}/{claim['id']}/{self._object_count:06d}-{token.hex[:8]}"
+        token = claim.claim_token.hex[:8]  # another worker's split of the same batch writes other objects
+        plan.location = f"chunks/{claim.cnpj}/{claim.id}/{self._object_count:06d}-{token}"
         self._object_count += 1
-        await store_chunk(self._storage, chunk.location, draft.to_object())
+        await store_chunk(self._storage, plan.location, chunk.to_object())

@@ -1,14 +1,14 @@
-"""Small batches: DELTAs that ride in their row go the short way, from body to final, many in one transaction.
+"""Fast path: apply and finish small DELTAs, many in one transaction, without the upsert and finish steps.
 
-Whatever is not plain - a body at fault, a row PostgreSQL refuses, a lost claim - is left untouched and goes the long
-way through split, upsert and finish, which knows what to do.
+A batch that the fast path cannot handle keeps its state and takes the normal path: its body cannot be read, PostgreSQL
+rejects one of its rows, or its claim is lost.
 """
 
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
@@ -16,7 +16,8 @@ from integrahub.bus.publisher import publish_all_finished, publish_turn
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import fast_path as small_batches
 from integrahub.db.batches import split_claims as batches
-from integrahub.db.batches.fast_path import FastPathResult, SmallBatchClaim
+from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
+from integrahub.db.batches.rows import SmallBatchClaim
 from integrahub.db.database import Database
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import SeenProducts
@@ -31,12 +32,12 @@ from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, count_completed
 
-_MAX_BODY_BYTES = 64 * 1024  # decoded bytes of a small body
+_MAX_BODY_BYTES = 64 * 1024  # decoded
 _log = structlog.get_logger()
 
 
 class FastPath:
-    """Asked with each batch; answers whether it is final now. Batches that wait together share a transaction."""
+    """Try to make a small batch final. Batches that arrive together share a transaction."""
 
     def __init__(
         self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, decoder: ChunkDecoder
@@ -46,101 +47,110 @@ class FastPath:
         self._worker_id = worker_id
         self._limits = limits
         self._decoder = decoder
-        # One group at a time keeps the order in which the batches of a pharmacy come.
+        # One group at a time, so that the batches of a pharmacy keep their order.
         self._batcher = MicroBatcher[UUID, bool](self._run_group, BatchLimits(SMALL_BATCHES_PER_TRANSACTION))
 
     async def __call__(self, batch_id: UUID) -> bool:
-        """Whether the batch went the short way."""
+        """Return whether the batch is final now; if not, it must take the normal path."""
         return await self._batcher(batch_id)
 
-    async def _run_group(self, wanted: list[UUID]) -> list[bool]:
-        most = min(_MAX_BODY_BYTES, self._limits.max_record)
-        claims = await small_batches.claim(self._database, wanted, uuid4(), self._worker_id, most)
+    async def _run_group(self, ids: list[UUID]) -> list[bool]:
+        max_bytes = min(_MAX_BODY_BYTES, self._limits.max_record)
+        claims = await small_batches.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
         final = set[UUID]()
         if not claims:
-            return [False] * len(wanted)
+            return [False] * len(ids)
         try:
             async with Lease(lambda: batches.renew_splits(self._database, claims)):
-                final = await self._apply_or_halve(
-                    _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
-                )
-            return [batch_id in final for batch_id in wanted]
+                group = _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
+                final = await self._apply_or_halve(group)
+            return [batch_id in final for batch_id in ids]
         finally:
-            # Also when the group fails: a claim that is kept would hold up its pharmacy until the lease ends.
+            # Also after an error: a claim that is kept blocks its pharmacy until the lease expires.
             for claim in claims:
-                if claim["id"] not in final:
+                if claim.id not in final:
                     await batches.retry_split(self._database, claim, 0.0, used=0)
 
-    async def _apply_or_halve(self, found: list[SmallBatchClaim]) -> set[UUID]:
-        """Those that are final now. Where one is at fault halves are tried, so that it takes few others along."""
-        if not found:
+    async def _apply_or_halve(self, group: list[SmallBatch]) -> set[UUID]:
+        """Return the batches that are final now. A group that fails is halved, so one bad batch excludes few others."""
+        if not group:
             return set()
         try:
-            await self._apply_together(found)
+            await self._apply_together(group)
         except Transient as error:
-            _log.warning("small batches go the long way", action="halve_group", of=len(found), error=str(error))
+            _log.warning(
+                "fast path failed, falling back to the normal path",
+                action="halve_group",
+                of=len(group),
+                error=str(error),
+            )
             return set()
         except Exception as error:
-            _log.warning("small batches are halved", action="halve_group", of=len(found), error=str(error))
-            found = [
-                SmallBatchClaim(small.claim | {"has_products": True}, small.draft) for small in found
-            ]  # of the other half
-            half = len(found) // 2
-            return (
-                await self._apply_or_halve(found[:half]) | await self._apply_or_halve(found[half:]) if half else set()
-            )
-        return {small.claim["id"] for small in found}
+            _log.warning("fast path failed, halving the group", action="halve_group", of=len(group), error=str(error))
+            return await self._apply_halves(group)
+        return {batch.claim.id for batch in group}
 
-    def _read_or_none(self, claim: dict[str, Any]) -> ChunkBuilder | None:
-        """The records of a body, when they fit one chunk and nothing is wrong with the body."""
+    async def _apply_halves(self, group: list[SmallBatch]) -> set[UUID]:
+        half = len(group) // 2
+        if not half:
+            return set()
+        # The other half may insert the pharmacy's first products.
+        group = [SmallBatch(_with_products(batch.claim), batch.records) for batch in group]
+        return await self._apply_or_halve(group[:half]) | await self._apply_or_halve(group[half:])
+
+    def _read_or_none(self, claim: SmallBatchClaim) -> ChunkBuilder | None:
+        """Return the records of a body if they fit one chunk and the body can be read."""
         try:
             return self._read(claim)
         except BodyError:
             return None
-        except Exception as error:  # one body must not fail the whole group; the long way tells what is wrong with it
-            _log.warning("a small batch could not be read", action="read_small", batch=str(claim["id"]), exc_info=error)
+        except Exception as error:  # one body must not fail the group; the normal path reports what is wrong
+            _log.warning("small body not readable", action="read_small", batch=str(claim.id), exc_info=error)
             return None
 
-    def _read(self, claim: dict[str, Any]) -> ChunkBuilder | None:
-        inflater = create_inflater(claim["encoding"])
-        content = b"".join(inflater.feed(claim["body"]))
+    def _read(self, claim: SmallBatchClaim) -> ChunkBuilder | None:
+        inflater = create_inflater(claim.encoding)
+        content = b"".join(inflater.feed(claim.body))
         inflater.close()
-        run = read_all(content, claim["media_type"], self._limits.max_record)
+        run = read_all(content, claim.media_type, self._limits.max_record)
         records = [record for record in run.records if not isinstance(record, OversizeRecord)]
         if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None
-        draft = ChunkBuilder()
+        chunk = ChunkBuilder()
         dialect = self._decoder.dialect
-        seed = dialect.derive_seed(claim["load_type"], claim["time_zone"])
+        seed = dialect.derive_seed(claim.load_type, claim.time_zone)
         ids, texts, hashes = dialect.identify_and_hash(records, seed)
-        draft.extend(0, run.offsets, texts, ids, hashes)
-        SeenProducts().add_chunk(draft)
-        return draft
+        chunk.extend(0, run.offsets, texts, ids, hashes)
+        SeenProducts().add_chunk(chunk)
+        return chunk
 
-    async def _apply_together(self, found: list[SmallBatchClaim]) -> None:
-        begun, limits = perf_counter(), self._limits
+    async def _apply_together(self, group: list[SmallBatch]) -> None:
+        started = perf_counter()
         with ExitStack() as spans:
-            for small in found:
-                spans.enter_context(tracing.span("settle", small.claim["id"], batch=small.claim["id"]))
-            settled, passed = await small_batches.settle(
-                self._database, found, self._worker_id, self._decoder, limits.window
+            for batch in group:
+                spans.enter_context(tracing.span("settle", batch.claim.id, batch=batch.claim.id))
+            results, next_work = await small_batches.apply_and_finish(
+                self._database, group, self._worker_id, self._decoder, self._limits.in_flight
             )
-        _count(settled, perf_counter() - begun)
-        batch_log.log_fast_path(found, settled, perf_counter() - begun)
-        await publish_all_finished(self._bus, [(one.batch_id, one.status) for one in settled])
-        for turn in passed:
-            await publish_turn(self._bus, turn)
+        _count(results, perf_counter() - started)
+        batch_log.log_fast_path(group, results, perf_counter() - started)
+        await publish_all_finished(self._bus, [(result.batch_id, result.status) for result in results])
+        for work in next_work:
+            await publish_turn(self._bus, work)
 
 
-def _exclude_unreadable(claims: list[dict[str, Any]], drafts: list[ChunkBuilder | None]) -> list[SmallBatchClaim]:
-    """Batches of pharmacies none of whose bodies is at fault: no batch may overtake an earlier one."""
-    read = list(zip(claims, drafts, strict=True))
-    odd = {claim["pharmacy_id"] for claim, draft in read if draft is None}
-    return [SmallBatchClaim(claim, draft) for claim, draft in read if draft and claim["pharmacy_id"] not in odd]
+def _with_products(claim: SmallBatchClaim) -> SmallBatchClaim:
+    return msgspec.structs.replace(claim, has_products=True)
 
 
-def _count(settled: list[FastPathResult], seconds: float) -> None:
-    """Batches whose effect is committed."""
-    for one in settled:
-        CHUNK_DURATION.observe(seconds / len(settled))
-        count_completed(one.counters)
+def _exclude_unreadable(claims: list[SmallBatchClaim], chunks: list[ChunkBuilder | None]) -> list[SmallBatch]:
+    """Return the batches of pharmacies all of whose bodies can be read, so that no batch overtakes an earlier one."""
+    pairs = list(zip(claims, chunks, strict=True))
+    excluded = {claim.pharmacy_id for claim, chunk in pairs if chunk is None}
+    return [SmallBatch(claim, chunk) for claim, chunk in pairs if chunk and claim.pharmacy_id not in excluded]
+
+
+def _count(results: list[FastPathResult], seconds: float) -> None:
+    for result in results:
+        CHUNK_DURATION.observe(seconds / len(results))
+        count_completed(result.counters)

@@ -1,25 +1,30 @@
-"""Chunks as a split leaves them, and what the database will keep of their records, on disk until the split ends."""
+"""Staged chunks: the chunks of a body until its split ends."""
 
 import tempfile
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from integrahub.db.arrays import BigintArray
+from integrahub.db.batches.rows import SplitClaim
+from integrahub.db.chunks.rows import NewChunk
 from integrahub.domain.chunks.index import ChunkIndex
+from integrahub.domain.replays import KINDS
 
-_NOWHERE = ""  # the location of a chunk of which nothing is left to read
-_MEMORY = 4 << 20  # bytes kept in memory: 16 bytes a record
-_WIDTH = 8  # bytes of a number
+_NO_LOCATION = ""  # of a chunk whose records are all settled
+_MAX_MEMORY_BYTES = 4 << 20  # before the index moves to disk; a record takes 16 bytes
+_BIGINT_BYTES = 8
 
 
 @dataclass(slots=True)
 class ChunkPlan:
-    """A chunk and where it is kept: an object, or so many bytes of the body; `first` is its first record's position.
+    """A chunk, and where its records are: an object, or `length` bytes of the body from `start` on.
 
-    Of one that `is_settled` every product it answers for is in the table as sent. `rejection` is the code with which
-    all its records are rejected. `slots` are of `count` records, at `place` of the `SlotFile`.
+    `first` is the position of its first record. If `is_settled`, the table already holds every product of this chunk.
+    `rejection` is the code with which all its records are rejected.
     """
 
-    location: str = _NOWHERE
+    location: str = _NO_LOCATION
     start: int | None = None
     length: int | None = None
     first: int | None = None
@@ -27,48 +32,88 @@ class ChunkPlan:
     rejection: str = ""
     unchanged: int = 0
     merged: int = 0
-    place: int = 0
-    count: int = 0
+    index_offset: int = 0  # in the file of indexes
+    index_length: int = 0  # in records
 
-    def settle(self, own: list[int]) -> None:
-        """Count what is settled of it: products unchanged, records that only repeat one. `own` are the ids it kept."""
-        self.is_settled = self.is_settled or not own
+    def settle(self, own_ids: list[int]) -> None:
+        """Count the records of a settled chunk: unchanged products, and records merged into one of them."""
+        self.is_settled = self.is_settled or not own_ids
         if self.is_settled:
-            self.unchanged = len(set(own))
-            self.merged = len(own) - self.unchanged
+            self.unchanged = len(set(own_ids))
+            self.merged = len(own_ids) - self.unchanged
 
 
-class SlotFile:
-    """Ids and hashes of closed chunks: a body of tiny records has millions of them."""
+class StagedChunks:
+    """The chunks of one body in their order. Iterating yields them as rows to insert.
 
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed in `close`
+    Ids and hashes are in a temporary file: a body of tiny records has millions of them.
+    """
+
+    def __init__(self, claim: SplitClaim) -> None:
+        self._batch_id = claim.id
+        # Later batches may have changed a replayed product, so its stored hash must not match.
+        self._has_hashes = claim.kind not in KINDS
+        self._plans: list[ChunkPlan] = []
+        self._file = tempfile.SpooledTemporaryFile(_MAX_MEMORY_BYTES)  # noqa: SIM115 - closed in `close`
         self._end = 0
 
-    def add(self, chunk: ChunkPlan, slots: ChunkIndex) -> None:
-        """Keep the slots of a chunk."""
-        chunk.place, chunk.count = self._end, len(slots.ids)
+    @property
+    def plans(self) -> list[ChunkPlan]:
+        """Return the chunks appended so far."""
+        return self._plans
+
+    def append(self, plan: ChunkPlan) -> None:
+        """Add a chunk behind the others."""
+        self._plans.append(plan)
+
+    def write_index(self, plan: ChunkPlan, index: ChunkIndex) -> None:
+        """Store the ids and hashes of a chunk."""
+        plan.index_offset, plan.index_length = self._end, len(index.ids)
         self._file.seek(self._end)
-        self._file.write(slots.ids.tobytes() + slots.hashes.tobytes())
-        self._end += 2 * _WIDTH * chunk.count
+        self._file.write(index.ids.tobytes() + index.hashes.tobytes())
+        self._end += 2 * _BIGINT_BYTES * plan.index_length
 
-    def ids(self, chunk: ChunkPlan) -> "array[int]":
-        """Read the product ids of a chunk."""
-        return self._read(chunk.place, chunk.count)
+    def read_ids(self, plan: ChunkPlan) -> "array[int]":
+        """Return the product ids of a chunk."""
+        return self._read(plan.index_offset, plan.index_length)
 
-    def hashes(self, chunk: ChunkPlan) -> "array[int]":
-        """Read the record hashes of a chunk."""
-        return self._read(chunk.place + _WIDTH * chunk.count, chunk.count)
-
-    def replace_ids(self, chunk: ChunkPlan, ids: "array[int]") -> None:
-        """Keep other ids of a chunk, as many as before."""
-        self._file.seek(chunk.place)
+    def replace_ids(self, plan: ChunkPlan, ids: "array[int]") -> None:
+        """Replace the ids of a chunk by as many others."""
+        self._file.seek(plan.index_offset)
         self._file.write(ids.tobytes())
 
+    def __iter__(self) -> Iterator[NewChunk]:
+        for number, plan in enumerate(self._plans):
+            ids = self.read_ids(plan)
+            own_ids = [product_id for product_id in ids if product_id >= 0]
+            plan.settle(own_ids)
+            yield NewChunk(
+                batch_id=self._batch_id,
+                number=number,
+                location=plan.location,
+                body_start=plan.start,
+                body_bytes=plan.length,
+                first_position=plan.first,
+                records=len(own_ids),
+                ids=BigintArray(ids),
+                hashes=BigintArray(self._hashes_of(plan)),
+                rejection=plan.rejection or None,
+                is_settled=plan.is_settled,
+                unchanged=plan.unchanged,
+                merged=plan.merged,
+            )
+
     def close(self) -> None:
-        """Remove what was kept."""
+        """Delete the temporary file."""
         self._file.close()
 
-    def _read(self, place: int, count: int) -> "array[int]":
-        self._file.seek(place)
-        return array("q", self._file.read(_WIDTH * count))
+    def _hashes_of(self, plan: ChunkPlan) -> "array[int]":
+        if plan.is_settled:
+            return array("q")  # a settled chunk is never compared again
+        if not self._has_hashes:
+            return array("q", bytes(_BIGINT_BYTES * plan.index_length))
+        return self._read(plan.index_offset + _BIGINT_BYTES * plan.index_length, plan.index_length)
+
+    def _read(self, offset: int, count: int) -> "array[int]":
+        self._file.seek(offset)
+        return array("q", self._file.read(_BIGINT_BYTES * count))

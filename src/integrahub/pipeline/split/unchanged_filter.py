@@ -1,6 +1,7 @@
-"""Sifting: while a body is still being cut, the database is asked which of its records say nothing new.
+"""Unchanged filter: find, while a body is being split, the records that equal the table.
 
-Only for a batch that has the turn: until it ends nobody else writes its pharmacy's products, so an answer stays true.
+Only for a batch that has the turn: until it is final no other batch writes its pharmacy's products, so a result stays
+true.
 """
 
 import asyncio
@@ -14,27 +15,27 @@ from integrahub.db.products.diff import find_differing
 from integrahub.domain.chunks.builder import ChunkBuilder
 
 Key = TypeVar("Key")
-_BUILDERS_PER_QUERY = 2  # drafts a question
-_MAX_QUERIES = 2  # questions under way, besides the one that gathers
-_SKIP_AFTER_MOSTLY_NEW = 8  # drafts that pass unasked after one that was mostly new
+_CHUNKS_PER_QUERY = 2
+_MAX_WAITING_QUERIES = 2  # before `submit` waits for a result
+_SKIPS_AFTER_MOSTLY_NEW = 8  # chunks that are not compared after one that was mostly new
 
 
 @dataclass(frozen=True, slots=True)
 class DiffResult(Generic[Key]):
-    """A draft and the slots of it that differ from the table, ascending."""
+    """A chunk, and the slots of its records that differ from the table, ascending."""
 
     key: Key
-    draft: ChunkBuilder
+    chunk: ChunkBuilder
     differing: list[int]
 
     @property
     def is_mostly_new(self) -> bool:
-        """Whether so much differs that it is not worth to take it apart."""
-        return 2 * len(self.differing) > len(self.draft.ids)
+        """Return whether so many records differ that the chunk is applied as a whole."""
+        return 2 * len(self.differing) > len(self.chunk.ids)
 
 
 class UnchangedFilter(Generic[Key]):
-    """Asks about drafts, a few at a time; the drafts asked about are held until they are answered."""
+    """Compare chunks with the table in the background, a few at a time. They stay in memory until then."""
 
     def __init__(self, database: Database, pharmacy_id: int) -> None:
         self._database = database
@@ -43,53 +44,54 @@ class UnchangedFilter(Generic[Key]):
         self._queries: deque[tuple[list[tuple[Key, ChunkBuilder]], asyncio.Task[list[int]]]] = deque()
         self._skips_left = 0
 
-    def should_ask(self, draft: ChunkBuilder) -> bool:
-        """Whether it is worth asking about this draft, and all its records can be told apart by product."""
+    def should_ask(self, chunk: ChunkBuilder) -> bool:
+        """Return whether a chunk is worth comparing, and each of its records has a readable product id."""
         if self._skips_left:
             self._skips_left -= 1
             return False
-        return not draft.oversize and 0 not in draft.ids
+        return not chunk.oversize and 0 not in chunk.ids
 
-    async def submit(self, key: Key, draft: ChunkBuilder) -> list[DiffResult[Key]]:
-        """Ask about a draft in time; gives what was answered of those before."""
-        self._pending.append((key, draft))
-        if len(self._pending) >= _BUILDERS_PER_QUERY:
+    async def submit(self, key: Key, chunk: ChunkBuilder) -> list[DiffResult[Key]]:
+        """Compare a chunk in the background, and return the results of earlier ones that are due."""
+        self._pending.append((key, chunk))
+        if len(self._pending) >= _CHUNKS_PER_QUERY:
             self._send()
-        return await self._next_result() if len(self._queries) > _MAX_QUERIES else []
+        return await self._next_results() if len(self._queries) > _MAX_WAITING_QUERIES else []
 
     async def drain(self) -> list[DiffResult[Key]]:
-        """The answers still due."""
+        """Wait for the results of all chunks submitted so far."""
         if self._pending:
             self._send()
-        found = []
+        results = []
         while self._queries:
-            found += await self._next_result()
-        return found
+            results += await self._next_results()
+        return results
 
     async def close(self) -> None:
-        """Give up what is still asked."""
-        answers = [answer for _, answer in self._queries]
-        for answer in answers:
-            answer.cancel()
-        await asyncio.gather(*answers, return_exceptions=True)
+        """Cancel running queries."""
+        tasks = [task for _, task in self._queries]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _send(self) -> None:
-        drafts, self._pending = self._pending, []
+        chunks, self._pending = self._pending, []
         ids, hashes = array("q"), array("q")
-        for _, draft in drafts:
-            ids += draft.ids
-            hashes += draft.hashes
-        query = find_differing(self._database, self._pharmacy_id, ids, hashes)
-        self._queries.append((drafts, asyncio.create_task(query)))
+        for _, chunk in chunks:
+            ids += chunk.ids
+            hashes += chunk.hashes
+        task = asyncio.create_task(find_differing(self._database, self._pharmacy_id, ids, hashes))
+        self._queries.append((chunks, task))
 
-    async def _next_result(self) -> list[DiffResult[Key]]:
-        drafts, answer = self._queries[0]
-        places = await answer
+    async def _next_results(self) -> list[DiffResult[Key]]:
+        chunks, task = self._queries[0]
+        slots = await task  # counted over all chunks of the query
         self._queries.popleft()
-        found, first = [], 0
-        for key, draft in drafts:
-            end = first + len(draft.ids)
-            found.append(DiffResult(key, draft, [place - first for place in places if first <= place < end]))
+        results, first = [], 0
+        for key, chunk in chunks:
+            end = first + len(chunk.ids)
+            results.append(DiffResult(key, chunk, [slot - first for slot in slots if first <= slot < end]))
             first = end
-        self._skips_left = _SKIP_AFTER_MOSTLY_NEW if found[-1].is_mostly_new else self._skips_left
-        return found
+        if results[-1].is_mostly_new:
+            self._skips_left = _SKIPS_AFTER_MOSTLY_NEW
+        return results

@@ -14,7 +14,7 @@ from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.replays import LaterFields, LaterWrites
 from integrahub.storage.base import ObjectMissing, Storage
-from integrahub.storage.bodies import runs_of
+from integrahub.storage.bodies import StoredBody, read_records
 from integrahub.storage.chunks import read_chunk
 
 
@@ -61,8 +61,8 @@ class LaterWritesReader:
             yield source
 
     async def _sources_of_body(self, chunk: StoredChunk, ids: set[int]) -> AsyncIterator[Source]:
-        batch = {"location": chunk.body_location, "media_type": chunk.media_type, "encoding": chunk.encoding}
-        async for position, run in runs_of(self._storage, batch, chunk.body, self._decoder.max_record):
+        body = StoredBody(chunk.body_location, chunk.body, chunk.media_type, chunk.encoding)
+        async for position, run in read_records(self._storage, body, self._decoder.max_record):
             for source in self._select(run.records, itertools.count(position), run.offsets, ids):
                 yield source
 
