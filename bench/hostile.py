@@ -55,7 +55,7 @@ async def _ingest(hub: Hub, name: str, size: int) -> BatchReceived:
 
     ingest = hub.ingest()
     pharmacy = await pharmacies.find_or_create(hub.database, _CNPJ, "")
-    envelope = IngestRequest(pharmacy["id"], _CNPJ, LoadType.FULL, media_type, "", str(uuid4()), None, monotonic())
+    envelope = IngestRequest(pharmacy.id, _CNPJ, LoadType.FULL, media_type, "", str(uuid4()), None, monotonic())
     receipt = await ingest(envelope, Upload(blocks(), "", _MAX_BODY_BYTES))
     await ingest.close()
     return BatchReceived(receipt.batch_id, _CNPJ, "full", receipt.received_at)

@@ -36,7 +36,7 @@ class Audit:
         self, caller: Caller, action: str, subject: str, before: Any = None
     ) -> AsyncIterator[AuditContext]:
         """Store an entry, run the block, then store its outcome: `done`, the code of a Problem, or `failed`."""
-        entry_id = await audit_log.begin(
+        entry_id = await audit_log.start(
             self._database, actor=caller.name, address=caller.address, action=action, subject=subject, before=before
         )
         context, outcome = AuditContext(), "failed"
@@ -50,7 +50,7 @@ class Audit:
             _log.info(
                 "operator action", action="audit", act=action, subject=subject, actor=caller.name, outcome=outcome
             )
-            await audit_log.end(self._database, entry_id, outcome, context.after)
+            await audit_log.complete(self._database, entry_id, outcome, context.after)
 
     @asynccontextmanager
     async def on_batch(self, caller: Caller, action: str, batch_id: UUID) -> AsyncIterator[AuditContext]:

@@ -1,9 +1,10 @@
 """Pharmacies as posts find them: remembered for a while, and made when new as far as their key may."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
 from integrahub.db.accounts import pharmacies
+from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller, Scope
@@ -32,17 +33,17 @@ class PharmacyCache:
         self._database = database
         self._limiter = limiter
         self._creation = creation
-        self._cache = TtlCache[str, dict[str, Any]](_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
-        self._asked = SingleFlight[tuple[str, str], dict[str, Any]]()
+        self._cache = TtlCache[str, Pharmacy](_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
+        self._asked = SingleFlight[tuple[str, str], Pharmacy]()
 
-    async def __call__(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
+    async def __call__(self, caller: Caller, cnpj: str, facts: FirstRecord) -> Pharmacy:
         """Return the pharmacy; Forbidden or TooManyRequests when it is new and this key may not make it now."""
         cached = self._cache.get(cnpj)
         if cached is not None:
             return cached
         return await self._asked((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, facts))
 
-    async def _find_or_create(self, caller: Caller, cnpj: str, facts: FirstRecord) -> dict[str, Any]:
+    async def _find_or_create(self, caller: Caller, cnpj: str, facts: FirstRecord) -> Pharmacy:
         seen = self._database.within(TenantContext(cnpjs=(cnpj,)))
         known = await pharmacies.find(seen, cnpj)
         if known is None:

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 from starlette.requests import Request
 
@@ -12,6 +11,7 @@ from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.failed_key_log import FailedKeyLog
 from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import api_keys
+from integrahub.db.accounts.rows import UnrevokedApiKey
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, count_key_characters, hash_key, parse_key_id
 from integrahub.domain.errors import Forbidden, Unauthorized
@@ -116,8 +116,8 @@ class ApiKeyAuthenticator:
         row = await api_keys.find_unrevoked(self._database, public_id, digest)
         if row is None:
             return Unauthorized("key_invalid")
-        if row["is_expired"]:
-            return Unauthorized("key_expired", expired_at=format_time(row["expires_at"]))
+        if row.is_expired and row.expires_at:
+            return Unauthorized("key_expired", expired_at=format_time(row.expires_at))
         caller = _caller_of(row)
         self._cache.put(digest, caller)
         return caller
@@ -139,10 +139,9 @@ class ScopeCheck:
         return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller
 
 
-def _caller_of(row: dict[str, Any]) -> Caller:
-    cnpjs = None if row["tenants"] == "all" else frozenset(row["cnpjs"])
-    scopes = frozenset(map(Scope, row["scopes"]))
-    return Caller(cnpjs, scopes, f"key {row['public_id'] or row['id']}", row["rate_limit"], key_id=row["id"])
+def _caller_of(row: UnrevokedApiKey) -> Caller:
+    cnpjs = None if row.tenants == "all" else frozenset(row.cnpjs)
+    return Caller(cnpjs, frozenset(row.scopes), f"key {row.public_id or row.id}", row.rate_limit, key_id=row.id)
 
 
 def _address(request: Request) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -19,14 +19,13 @@ from integrahub.api.routes.pharmacies import RateText
 from integrahub.api.unknown_names import StrictModel, add_notice
 from integrahub.db.accounts import api_keys, pharmacies
 from integrahub.db.accounts.api_keys import Grant
+from integrahub.db.accounts.rows import ApiKey, Pharmacy
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
 from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, list_unsendable_characters
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
-
-Row = dict[str, Any]
 
 
 class ChosenApiKey(BaseModel):
@@ -84,7 +83,7 @@ class ApiKeyAdmin:
 
     async def list_all(self) -> ApiKeyList:
         """Return all keys, newest first."""
-        return ApiKeyList(items=[ApiKeyAnswer.model_validate(row) for row in await api_keys.every(self._database)])
+        return ApiKeyList(items=[ApiKeyAnswer.model_validate(row) for row in await api_keys.list_all(self._database)])
 
     async def create_for_pharmacy(
         self, caller: Caller, cnpj: str, chosen: ChosenApiKey | None, language: Language
@@ -93,7 +92,7 @@ class ApiKeyAdmin:
         stored_cnpj, key = read_cnpj(cnpj, self._rules.parse_cnpj), chosen.key if chosen else None
         if key is not None:
             self._rules.check(key)
-        name = (await self._find_or_register(caller, stored_cnpj))["name"]
+        name = (await self._find_or_register(caller, stored_cnpj)).name
         async with self._audit.action(caller, "key.create", stored_cnpj) as context:
             api_key, context.after = await self._store(key, Grant([stored_cnpj]))
         return PharmacyApiKey(cnpj=stored_cnpj, name=name, api_key=api_key, message=_shown_once(language))
@@ -116,7 +115,7 @@ class ApiKeyAdmin:
         async with self._audit.action(caller, "key.rotate", str(key_id), old) as context:
             api_key, row = await api_keys.create(self._database, self._pepper, grant)
             if rotation and rotation.old_ends_in_hours is not None:
-                await api_keys.end_within(self._database, key_id, rotation.old_ends_in_hours)
+                await api_keys.expire_within(self._database, key_id, rotation.old_ends_in_hours)
                 self._authenticator.clear_cache()
             context.after = {"key": row, "old": await api_keys.find(self._database, key_id)}
         return _to_new_key(api_key, row, grant, language)
@@ -131,7 +130,7 @@ class ApiKeyAdmin:
             context.after = await api_keys.find(self._database, key_id)
         return RevokedApiKey(id=key_id, revoked=True)
 
-    async def _find_or_register(self, caller: Caller, cnpj: str) -> Row:
+    async def _find_or_register(self, caller: Caller, cnpj: str) -> Pharmacy:
         # The registration is an action of its own in the audit log.
         if pharmacy := await pharmacies.find(self._database, cnpj):
             return pharmacy
@@ -139,17 +138,17 @@ class ApiKeyAdmin:
             context.after = pharmacy = await pharmacies.find_or_create(self._database, cnpj, "")
         return pharmacy
 
-    async def _store(self, chosen: str | None, grant: Grant) -> tuple[str, Row]:
+    async def _store(self, chosen: str | None, grant: Grant) -> tuple[str, ApiKey]:
         if chosen is None:
             return await api_keys.create(self._database, self._pepper, grant)
-        row = await api_keys.keep_chosen(self._database, self._pepper, chosen, grant)
+        row = await api_keys.store_chosen(self._database, self._pepper, chosen, grant)
         if row is None:
             raise Conflict("key_taken")
         return chosen, row
 
-    async def _find_active(self, key_id: UUID) -> Row:
+    async def _find_active(self, key_id: UUID) -> ApiKey:
         row = await api_keys.find(self._database, key_id)
-        if row is None or row["revoked_at"] or (row["expires_at"] and row["expires_at"] <= datetime.now(UTC)):
+        if row is None or row.revoked_at or (row.expires_at and row.expires_at <= datetime.now(UTC)):
             raise NotFound("key_not_found")
         return row
 
@@ -159,19 +158,26 @@ class ApiKeyAdmin:
         return [read_cnpj(cnpj, self._rules.parse_cnpj) for cnpj in request.cnpjs]
 
 
-def _to_new_key(api_key: str, row: Row, grant: Grant, language: Language) -> NewApiKey:
-    columns = {name: row[name] for name in ("id", "hint", "scopes", "expires_at", "rate_limit")}
-    cnpjs = "all" if grant.cnpjs is None else grant.cnpjs
-    return NewApiKey.model_validate({**columns, "api_key": api_key, "cnpjs": cnpjs, "message": _shown_once(language)})
+def _to_new_key(api_key: str, row: ApiKey, grant: Grant, language: Language) -> NewApiKey:
+    return NewApiKey(
+        id=row.id,
+        hint=row.hint,
+        scopes=row.scopes,
+        expires_at=row.expires_at,
+        rate_limit=row.rate_limit,
+        api_key=api_key,
+        cnpjs="all" if grant.cnpjs is None else grant.cnpjs,
+        message=_shown_once(language),
+    )
 
 
 def _shown_once(language: Language) -> str:
     return render_message("key_shown_once", {}).in_language(language)
 
 
-def _grant_of(row: Row) -> Grant:
-    cnpjs = None if row["tenants"] == "all" else row["cnpjs"]
-    return Grant(cnpjs, frozenset(map(Scope, row["scopes"])), row["expires_at"], row["rate_limit"])
+def _grant_of(row: ApiKey) -> Grant:
+    cnpjs = None if row.tenants == "all" else row.cnpjs
+    return Grant(cnpjs, frozenset(row.scopes), row.expires_at, row.rate_limit)
 
 
 def _check_scopes(grant: Grant) -> None:

@@ -26,7 +26,7 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         cursor: str | None = None,
     ) -> AuditPage:
         filters = {"actor": actor, "action": action, "subject": subject}
-        rows = await audit_log.page(database, filters, decode_id(cursor), limit)
+        rows = await audit_log.fetch_page(database, filters, decode_id(cursor), limit)
         items = [AuditEntryAnswer.model_validate(row) for row in rows]
         return AuditPage(items=items, next_cursor=cursors.encode(items[-1].id) if len(items) == limit else None)
 

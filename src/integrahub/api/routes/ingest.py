@@ -12,6 +12,7 @@ from integrahub.api.pharmacy_cache import PharmacyCache
 from integrahub.api.timestamps import format_time
 from integrahub.api.unknown_names import add_notice
 from integrahub.db.accounts import pharmacies
+from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.batches.accept import Receipt
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
@@ -93,8 +94,8 @@ class IngestHandler:
             raise BadRequest(facts.problem)
         pharmacy = await self._pharmacy(caller, facts, request.query_params.get("cnpj", ""))
         envelope = IngestRequest(
-            pharmacy_id=pharmacy["id"],
-            cnpj=pharmacy["cnpj"],
+            pharmacy_id=pharmacy.id,
+            cnpj=pharmacy.cnpj,
             load_type=LoadType(load_type),
             media_type=media_type,
             encoding="" if upload.transcoder else upload.encoding,
@@ -104,7 +105,7 @@ class IngestHandler:
             batch_id=request.scope["trace"],
             api_key_id=caller.key_id,
         )
-        headers = await self._limits.post(caller, pharmacy["cnpj"], pharmacy["rate_limit"])
+        headers = await self._limits.post(caller, pharmacy.cnpj, pharmacy.rate_limit)
         receipt = await self._ingest(envelope, upload)
         if not receipt.replayed:
             _count(load_type, upload.decoded, monotonic() - begun)
@@ -115,7 +116,7 @@ class IngestHandler:
         if length.isdecimal() and int(length) > self._bounds.limit:
             raise too_large(self._bounds.limit)
 
-    async def _pharmacy(self, caller: Caller, facts: FirstRecord, named: str) -> dict[str, Any]:
+    async def _pharmacy(self, caller: Caller, facts: FirstRecord, named: str) -> Pharmacy:
         cnpj = await self._cnpj(caller, facts, named)
         if not caller.can_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
@@ -136,7 +137,7 @@ class IngestHandler:
     async def _misspelt(self, caller: Caller, sent: str, error: InvalidCnpj) -> BadRequest:
         """The refusal of what is no CNPJ, with the one pharmacy the caller may see that is a typo away."""
         seen = self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
-        near = await pharmacies.known_of(seen, list_near_cnpjs(sent))
+        near = await pharmacies.find_existing(seen, list_near_cnpjs(sent))
         if len(near) != 1 or not caller.can_see(near[0]):
             return BadRequest(error.code, **error.facts)
         return BadRequest("cnpj_typo", {"suggestion": near[0]}, **error.facts, suggestion=near[0])

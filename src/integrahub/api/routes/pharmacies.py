@@ -89,11 +89,10 @@ def _add_reads(routes: APIRouter, database: Database, viewer: Authenticate, pars
     ) -> PharmacyPage:
         items: list[PharmacyAnswer] | list[SilentPharmacyAnswer]
         if silent:
-            items = [
-                SilentPharmacyAnswer.model_validate(row) for row in await pharmacies.silent(database, cursor, limit)
-            ]
+            rows = await pharmacies.fetch_silent(database, cursor, limit)
+            items = [SilentPharmacyAnswer.model_validate(row) for row in rows]
         else:
-            items = [PharmacyAnswer.model_validate(row) for row in await pharmacies.page(database, cursor, limit)]
+            items = [PharmacyAnswer.model_validate(row) for row in await pharmacies.fetch_page(database, cursor, limit)]
         return PharmacyPage(items=items, next_cursor=items[-1].cnpj if len(items) == limit else None)
 
     @routes.get("/admin/pharmacies/{cnpj:cnpj}", summary="A pharmacy and its settings")

@@ -14,6 +14,7 @@ from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import pharmacies
+from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.database import Database
 from integrahub.db.products import search as catalogue
 from integrahub.db.products.rows import ProductFilters, ProductRow
@@ -174,12 +175,12 @@ class Catalogue:
         after, settled_until = self._after(wanted)
         offset = 0 if wanted.cursor else (wanted.page - 1) * wanted.limit
         page = await catalogue.search(
-            self._database.within(TenantContext(ids=(pharmacy["id"],))),
-            pharmacy["id"],
+            self._database.within(TenantContext(ids=(pharmacy.id,))),
+            pharmacy.id,
             wanted.filters,
             PageRequest(wanted.sort, wanted.limit, offset, after, settled_until),
         )
-        items, is_cut = _encode(page.products, pharmacy["cnpj"], self._export)
+        items, is_cut = _encode(page.products, pharmacy.cnpj, self._export)
         next_cursor = None
         if is_cut or len(items) == wanted.limit:
             next_cursor = _cursor(page.products[len(items) - 1], wanted.sort, page.settled_until)
@@ -205,7 +206,7 @@ class Catalogue:
             raise BadRequest("cursor_invalid")
         return (key, product_id), settled_until
 
-    async def _pharmacy(self, caller: Caller, asked: str) -> dict[str, Any]:
+    async def _pharmacy(self, caller: Caller, asked: str) -> Pharmacy:
         cnpj = caller.single_cnpj() or ""
         if asked:
             try:

@@ -1,1 +1,1 @@
-"""Tables of pharmacies, API keys, audit entries and rate limits."""
+"""Pharmacies, API keys, audit log and rate limits."""

@@ -1,37 +1,46 @@
-"""Rows of `audit_log`: what operators did, noted before it is done and completed after."""
+"""The audit log: an entry is stored before an operator's action begins and completed when it ends."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from psycopg.types.json import Jsonb
 
+from integrahub.db.accounts.rows import AuditEntry
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_value
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
 
 
-def _json(value: Any) -> Jsonb | None:
+async def start(database: Database, *, actor: str, address: str, action: str, subject: str, before: Any) -> int:
+    """Store an action that is about to begin, and return the id of its entry. `before` is encoded as JSON."""
+    params = {"actor": actor, "address": address, "action": action, "subject": subject, "before": _to_jsonb(before)}
+    async with database.transaction() as connection:
+        entry_id = await fetch_value(connection, _SQL["start"], params, int)
+    assert entry_id is not None
+    return entry_id
+
+
+async def complete(database: Database, entry_id: int, outcome: str, after: Any) -> None:
+    """Store the outcome of an action, `done` or the code of an error, and the state after it, encoded as JSON."""
+    params = {"id": entry_id, "outcome": outcome, "after": _to_jsonb(after)}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["complete_if_open"], params)
+
+
+async def fetch_page(
+    database: Database, filters: Mapping[str, str | None], after: int | None, limit: int
+) -> list[AuditEntry]:
+    """Return up to `limit` entries, newest first, older than the entry `after`.
+
+    `filters` are values of `actor`, `action` and `subject`; None matches all.
+    """
+    params = {**filters, "after_id": after, "limit": limit}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["page"], params, AuditEntry)
+
+
+def _to_jsonb(value: Any) -> Jsonb | None:
     return None if value is None else Jsonb(value, dumps=msgspec.json.encode)
-
-
-async def begin(database: Database, *, actor: str, address: str, action: str, subject: str, before: Any) -> int:
-    """Note an action about to be done: the entry's id."""
-    values = {"actor": actor, "address": address, "action": action, "subject": subject, "before": _json(before)}
-    async with database.transaction() as connection:
-        row = await (await connection.execute(_SQL["start"], values)).fetchone()
-    assert row is not None
-    return int(row["id"])
-
-
-async def end(database: Database, entry: int, outcome: str, after: Any) -> None:
-    """Complete the entry: `done` or the code of the refusal, and what is so now."""
-    async with database.transaction() as connection:
-        await connection.execute(_SQL["complete_if_open"], {"id": entry, "outcome": outcome, "after": _json(after)})
-
-
-async def page(database: Database, wanted: Row, after: int | None, limit: int) -> list[Row]:
-    """Entries newest first, of an `actor`, `action` and `subject` where these are given."""
-    async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["page"], wanted | {"after_id": after, "limit": limit})).fetchall()

@@ -1,10 +1,10 @@
 -- start --
--- An action of an operator, noted before it is done.
+-- Store an action that is about to begin.
 INSERT INTO audit_log (actor, address, action, subject, before)
 VALUES (%(actor)s, %(address)s, %(action)s, %(subject)s, %(before)s) RETURNING id
 
 -- complete_if_open --
--- How it ended. An entry that has ended is never changed.
+-- Store the outcome. A complete entry is never changed.
 UPDATE audit_log SET outcome = %(outcome)s, after = %(after)s, ended_at = now()
 WHERE id = %(id)s AND outcome IS NULL
 

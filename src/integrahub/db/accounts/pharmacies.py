@@ -1,54 +1,59 @@
-"""Rows of `pharmacies`."""
+"""Pharmacies and their settings."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from integrahub.db.accounts.rows import Pharmacy, SilentPharmacy
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one
 
 _SQL = load_queries(__name__)
-Row = dict[str, Any]
+_SETTINGS = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes", "rate_limit")
 
 
-async def find(database: Database, cnpj: str) -> Row | None:
-    """The pharmacy, or None."""
+async def find(database: Database, cnpj: str) -> Pharmacy | None:
+    """Return the pharmacy of a CNPJ, or None."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["find"], {"cnpj": cnpj})).fetchone()
+        return await fetch_one(connection, _SQL["find"], {"cnpj": cnpj}, Pharmacy)
 
 
-async def find_or_create(database: Database, cnpj: str, name: str, city: str = "", state: str = "") -> Row:
-    """The pharmacy, made with these facts when it is new; an existing one keeps its own."""
-    facts = {"cnpj": cnpj, "name": name or f"Farmacia {cnpj}", "city": city, "state": state}
+async def find_or_create(database: Database, cnpj: str, name: str, city: str = "", state: str = "") -> Pharmacy:
+    """Return the pharmacy of a CNPJ. Create it with these values if it is new; an existing one keeps its own."""
+    params = {"cnpj": cnpj, "name": name or f"Farmacia {cnpj}", "city": city, "state": state}
     async with database.transaction() as connection:
-        found = await (await connection.execute(_SQL["find"], facts)).fetchone()
-        found = found or await (await connection.execute(_SQL["create_if_absent"], facts)).fetchone()
-        found = found or await (await connection.execute(_SQL["find"], facts)).fetchone()
-    assert found is not None
-    return found
+        pharmacy = await fetch_one(connection, _SQL["find"], params, Pharmacy)
+        pharmacy = pharmacy or await fetch_one(connection, _SQL["create_if_absent"], params, Pharmacy)
+        # Another transaction may have created it between the two statements.
+        pharmacy = pharmacy or await fetch_one(connection, _SQL["find"], params, Pharmacy)
+    assert pharmacy is not None
+    return pharmacy
 
 
-async def known_of(database: Database, cnpjs: list[str]) -> list[str]:
-    """Those of the CNPJs that are known and may be seen, at most two."""
+async def find_existing(database: Database, cnpjs: list[str]) -> list[str]:
+    """Return at most two of the CNPJs whose pharmacies exist and are visible."""
     async with database.transaction() as connection:
-        rows = await (await connection.execute(_SQL["find_existing"], {"cnpjs": cnpjs})).fetchall()
-    return [row["cnpj"] for row in rows]
+        return await fetch_column(connection, _SQL["find_existing"], {"cnpjs": cnpjs}, str)
 
 
-async def page(database: Database, after: str, limit: int) -> list[Row]:
-    """Up to `limit` pharmacies after the CNPJ `after`."""
+async def fetch_page(database: Database, after: str, limit: int) -> list[Pharmacy]:
+    """Return up to `limit` pharmacies by CNPJ, after the CNPJ `after`."""
     async with database.transaction() as connection:
-        cursor = await connection.execute(_SQL["page"], {"after": after, "limit": limit})
-        return await cursor.fetchall()
+        return await fetch_all(connection, _SQL["page"], {"after": after, "limit": limit}, Pharmacy)
 
 
-async def silent(database: Database, after: str, limit: int) -> list[Row]:
-    """Up to `limit` pharmacies after the CNPJ `after` that have been silent for longer than they ever were."""
+async def fetch_silent(database: Database, after: str, limit: int) -> list[SilentPharmacy]:
+    """Return up to `limit` silent pharmacies by CNPJ, after the CNPJ `after`."""
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["silent"], {"after": after, "limit": limit})).fetchall()
+        return await fetch_all(connection, _SQL["silent"], {"after": after, "limit": limit}, SilentPharmacy)
 
 
-async def update(database: Database, cnpj: str, changes: Row) -> Row | None:
-    """Set the given members of name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit."""
-    members = ("name", "city", "state", "time_zone", "deactivation_limit", "full_window_minutes", "rate_limit")
-    values = {member: changes.get(member) for member in members} | {"cnpj": cnpj}
+async def update(database: Database, cnpj: str, changes: Mapping[str, Any]) -> Pharmacy | None:
+    """Change the settings of a pharmacy and return it, or None if it does not exist.
+
+    `changes` are values by column: name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit.
+    A missing or None value leaves its column unchanged.
+    """
+    params = {column: changes.get(column) for column in _SETTINGS} | {"cnpj": cnpj}
     async with database.transaction() as connection:
-        return await (await connection.execute(_SQL["update"], values)).fetchone()
+        return await fetch_one(connection, _SQL["update"], params, Pharmacy)

@@ -4,7 +4,7 @@ SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_m
 FROM pharmacies WHERE cnpj = %(cnpj)s
 
 -- create_if_absent --
--- A new pharmacy with its turn row; no row when it is there already.
+-- Create a pharmacy with its turn row; return no row if it exists.
 WITH born AS (
   INSERT INTO pharmacies (cnpj, name, city, state) VALUES (%(cnpj)s, %(name)s, %(city)s, %(state)s)
   ON CONFLICT (cnpj) DO NOTHING RETURNING *
@@ -19,14 +19,14 @@ SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_m
 FROM pharmacies WHERE cnpj > %(after)s ORDER BY cnpj LIMIT %(limit)s
 
 -- silent --
--- Pharmacies silent beyond their rhythm, by CNPJ; times in seconds.
+-- Pharmacies that are silent for unusually long, in CNPJ order after the cursor; times in seconds.
 SELECT p.id, p.cnpj, p.name, p.city, p.state, s.last_at, extract(epoch FROM s.longest_gap)::float8 AS longest_gap,
   extract(epoch FROM s.silent_for)::float8 AS silent_for
 FROM silent_pharmacies s JOIN pharmacies p ON p.cnpj = s.cnpj
 WHERE p.cnpj > %(after)s ORDER BY p.cnpj LIMIT %(limit)s
 
 -- update --
--- Change what is given, keep what is null.
+-- Change the settings that are not null.
 UPDATE pharmacies SET
   name = coalesce(%(name)s, name), city = coalesce(%(city)s, city), state = coalesce(%(state)s, state),
   time_zone = coalesce(%(time_zone)s, time_zone),
@@ -37,5 +37,5 @@ WHERE cnpj = %(cnpj)s
 RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 
 -- find_existing --
--- Which of these CNPJs there are; two tell that it is not clear which was meant.
+-- At most two of these CNPJs that exist: with two, it is not clear which one was meant.
 SELECT cnpj FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[]) LIMIT 2

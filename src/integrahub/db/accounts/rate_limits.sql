@@ -1,10 +1,10 @@
 -- insert_missing --
--- Rows for subjects never seen before.
+-- Insert rows for new subjects.
 INSERT INTO rate_windows (subject) SELECT unnest(%(subjects)s::text[]) ON CONFLICT (subject) DO NOTHING
 
 -- hit --
--- Take of each subject's limit what is asked for, as far as there is room: the current window's count and, as a
--- window slides, the rest of the one before. What is refused is not counted.
+-- Count the hits of each subject as far as its quota allows. The quota covers a sliding window: the hits in the current
+-- window, plus the hits in the previous one, weighted by the share of it that still counts. Refused hits are not counted.
 WITH asked AS (
     SELECT a.*, floor(e.now / a.seconds)::bigint AS window, e.now / a.seconds - floor(e.now / a.seconds) AS elapsed
     FROM unnest(%(subjects)s::text[], %(wanted)s::integer[], %(quotas)s::integer[], %(seconds)s::integer[])
@@ -20,5 +20,5 @@ FROM judged j WHERE r.subject = j.subject
 RETURNING r.subject, j.granted, r.taken, r.before, j.elapsed::float8 AS elapsed
 
 -- prune --
--- Subjects not seen for an hour, which is longer than any window.
+-- Delete subjects without a hit for an hour, which is longer than any window.
 DELETE FROM rate_windows WHERE touched_at < now() - interval '1 hour'
