@@ -22,15 +22,15 @@ _ZONE = ZoneInfo("America/Sao_Paulo")
 def _split(draw: random.Random) -> int:
     """Split one mutated body in blocks and read its records; return their number."""
     encoding, body = encoded(draw, mutated(draw, draw.choice(SEEDS) * draw.choice((1, 1, 3))))
-    cutter = create_reader(draw.choice(("application/json", "application/x-ndjson")), 4096)
+    reader = create_reader(draw.choice(("application/json", "application/x-ndjson")), 4096)
     inflater, runs = create_inflater(encoding), list[RawRecords]()
     try:
         while body:
             size = draw.choice((1, 7, 64, 4096))
             block, body = body[:size], body[size:]
-            runs += [cutter.feed(piece) for piece in inflater.feed(block)]
+            runs += [reader.feed(piece) for piece in inflater.feed(block)]
         inflater.close()
-        runs.append(cutter.close())
+        runs.append(reader.close())
     except BodyError as fault:
         assert fault.offset >= 0 and str(fault)
     return sum(_read(run) for run in runs)

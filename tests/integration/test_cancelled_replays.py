@@ -20,7 +20,7 @@ async def _letters(client: Client) -> list[dict[str, Any]]:
     return list((await client.admin("GET", "/v1/dead-letters"))["items"])
 
 
-async def test_letters_of_a_revival_that_is_cancelled_wait_again(
+async def test_letters_of_a_chunk_replay_that_is_cancelled_wait_again(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(settings, list(STEPS)) as client:

@@ -115,13 +115,13 @@ def test_a_product_is_one_up_to_8_megabytes_and_its_neighbours_never_notice() ->
 
 def _rejections(records: list[Record]) -> list[str]:
     """Return the rejection of each chunk of straddling products, without repeats."""
-    spool = SpillPartitions(1, 1000)
+    partitions = SpillPartitions(1, 1000)
     try:
         for record in records:
-            spool.add(record)
-        drafts = list(spool.drafts())
+            partitions.add(record)
+        drafts = list(partitions.drafts())
         assert sum(len(draft.records) for draft in drafts) == len(records)
         assert all(len(draft.records) <= 1000 and draft.size < 5 << 20 for draft in drafts if draft.rejection)
         return list(dict.fromkeys(draft.rejection for draft in drafts))
     finally:
-        spool.close()
+        partitions.close()

@@ -90,8 +90,8 @@ async def test_dead_chunks_are_applied_by_a_replay_of_their_letters_and_only_onc
     told = await _post(client, "/v1/dead-letters/replay", wanted)
     assert (told["asked"], told["refused"]) == (1, [])
     (letter,) = (await client.admin("GET", "/v1/dead-letters"))["items"]
-    revival = await _settled(client, letter["id"])
-    assert (revival["kind"], revival["inserted"], revival["status"]) == ("chunk_replay", 50, "COMPLETED")
+    chunk_replay = await _settled(client, letter["id"])
+    assert (chunk_replay["kind"], chunk_replay["inserted"], chunk_replay["status"]) == ("chunk_replay", 50, "COMPLETED")
     assert len(await client.products()) == 120
     assert (await _post(client, "/v1/dead-letters/replay", wanted))["asked"] == 0
 

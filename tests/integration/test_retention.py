@@ -41,7 +41,7 @@ async def _key(client: Client) -> str:
     return str((await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"])
 
 
-async def _bury_by_crashes(client: Client) -> None:
+async def _dead_letter_by_crashes(client: Client) -> None:
     """Make every chunk lose its worker for the fifth time."""
     async with client.hub.database.transaction() as connection:
         await connection.execute(
@@ -127,7 +127,7 @@ async def test_records_of_a_chunk_dead_by_crashes_outlive_retention_and_can_be_r
         body = gzip.compress(content, 0) if encoding else content
         answer = await client.post(body, **{"Content-Encoding": encoding})
         await _split(client)
-        await _bury_by_crashes(client)
+        await _dead_letter_by_crashes(client)
         batch = await client.finished(answer.json()["batch_id"])
         assert batch["dead"] == len(records)
         await _age(client, 400)
@@ -139,8 +139,8 @@ async def test_records_of_a_chunk_dead_by_crashes_outlive_retention_and_can_be_r
         client.key = await _key(client)
         asked = await _replay_letters(client, batch["batch_id"])
         assert asked["refused"] == [] and asked["asked"] > 0
-        revival = await _revival(client, batch["batch_id"])
-        assert (revival["status"], revival["dead"]) == ("COMPLETED", 0)
+        replay = await _chunk_replay(client, batch["batch_id"])
+        assert (replay["status"], replay["dead"]) == ("COMPLETED", 0)
         assert len(await client.products()) == len({record["PRODUCTID"] for record in records})
 
 
@@ -160,7 +160,7 @@ async def test_objects_of_an_open_letter_stay_while_its_records_cannot_be_copied
         answer = await client.post(body, **{"Content-Encoding": encoding})
         await _split(client)
         before = await _names(client)
-        await _bury_by_crashes(client)
+        await _dead_letter_by_crashes(client)
         await client.finished(answer.json()["batch_id"])
         await _age(client, 400)
         monkeypatch.setattr("integrahub.maintenance.retention.copy_dead", failing)
@@ -182,7 +182,7 @@ async def _replay_letters(client: Client, batch_id: str) -> dict[str, Any]:
     return dict(answer.json())
 
 
-async def _revival(client: Client, batch_id: str) -> dict[str, Any]:
+async def _chunk_replay(client: Client, batch_id: str) -> dict[str, Any]:
     async with asyncio.timeout(30):
         while not (
             found := [item for item in (await client.get("/v1/batches"))["items"] if item["parent_id"] == batch_id]
@@ -198,7 +198,7 @@ async def test_a_replay_of_letters_whose_records_are_lost_is_refused_and_the_let
         client.key = await _key(client)
         answer = await client.post(RECORDS)
         await _split(client)
-        await _bury_by_crashes(client)
+        await _dead_letter_by_crashes(client)
         batch = await client.finished(answer.json()["batch_id"])
         async for name in client.hub.storage.list("batches/"):
             await client.hub.storage.delete(name)
@@ -266,12 +266,12 @@ async def test_rows_stay_while_an_older_decision_or_letter_of_the_pharmacy_needs
     assert not await _count(client, "batch_chunks")
 
 
-async def test_a_queued_revival_keeps_the_body_it_reads(settings: Settings) -> None:
+async def test_a_queued_chunk_replay_keeps_the_body_it_reads(settings: Settings) -> None:
     async with running(settings, [step for step in STEPS if step != "upsert"]) as client:
         client.key = await _key(client)
         answer = await client.post(RECORDS)
         await _split(client)
-        await _bury_by_crashes(client)
+        await _dead_letter_by_crashes(client)
         batch = await client.finished(answer.json()["batch_id"])
         assert (await _replay_letters(client, batch["batch_id"]))["asked"]
         async with asyncio.timeout(20):
@@ -281,7 +281,7 @@ async def test_a_queued_revival_keeps_the_body_it_reads(settings: Settings) -> N
         await client.hub.retention()()
     async with running(settings, list(STEPS)) as client:
         client.key = await _key(client)
-        assert (await _revival(client, batch["batch_id"]))["dead"] == 0
+        assert (await _chunk_replay(client, batch["batch_id"]))["dead"] == 0
         assert len(await client.products()) == len(RECORDS)
 
 
@@ -324,7 +324,7 @@ async def test_a_copy_of_an_open_letter_is_no_orphan_before_the_letter_names_it(
         client.key = await _key(client)
         batch_id = (await client.post(RECORDS)).json()["batch_id"]
         await _split(client)
-        await _bury_by_crashes(client)
+        await _dead_letter_by_crashes(client)
         await client.finished(batch_id)
         copy = f"dead/{CNPJ}/{batch_id}/000003"
         await client.hub.storage.put(copy, _blocks())

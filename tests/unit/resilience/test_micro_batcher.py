@@ -14,8 +14,8 @@ async def test_what_waits_shares_groups_of_at_most_so_many_and_everyone_is_answe
         groups.append(items)
         await asyncio.sleep(0)
 
-    gathering = MicroBatcher[int, None](work, BatchLimits(4), 2)
-    await asyncio.gather(*(gathering(number) for number in range(10)))
+    batcher = MicroBatcher[int, None](work, BatchLimits(4), 2)
+    await asyncio.gather(*(batcher(number) for number in range(10)))
     assert sorted(number for group in groups for number in group) == list(range(10))
     assert max(map(len, groups)) == 4 and len(groups) == 3
 
@@ -30,8 +30,8 @@ async def test_never_more_groups_are_under_way_than_allowed() -> None:
         await asyncio.sleep(0.001)
         under_way -= 1
 
-    gathering = MicroBatcher[int, None](work, BatchLimits(1), 2)
-    await asyncio.gather(*(gathering(number) for number in range(9)))
+    batcher = MicroBatcher[int, None](work, BatchLimits(1), 2)
+    await asyncio.gather(*(batcher(number) for number in range(9)))
     assert (most, under_way) == (2, 0)
 
 
@@ -40,12 +40,12 @@ async def test_a_group_that_fails_is_told_to_all_of_it_and_to_nobody_else() -> N
         if 1 in items:
             raise ValueError("one is bad")
 
-    gathering = MicroBatcher[int, None](work, BatchLimits(2))
-    told = await asyncio.gather(*(gathering(number) for number in range(4)), return_exceptions=True)
+    batcher = MicroBatcher[int, None](work, BatchLimits(2))
+    told = await asyncio.gather(*(batcher(number) for number in range(4)), return_exceptions=True)
     assert [isinstance(one, ValueError) for one in told] == [True, True, False, False]
     with pytest.raises(ValueError, match="one is bad"):
-        await gathering(1)
-    await gathering(5)
+        await batcher(1)
+    await batcher(5)
 
 
 async def test_each_caller_gets_the_result_of_its_own_item() -> None:

@@ -46,7 +46,7 @@ def test_the_pause_doubles_while_the_next_work_fails_too_and_ends_with_the_first
     assert step_breaker.open_reason == "" and not any(fail(step_breaker, 19, pharmacies))
 
 
-def test_work_under_way_while_it_is_blown_does_not_lengthen_the_pause() -> None:
+def test_work_in_flight_while_it_is_open_does_not_lengthen_the_pause() -> None:
     step_breaker, pharmacies = StepBreaker(Clock()), [1, 2, 3, 4, 5]
     fail(step_breaker, 20, pharmacies)
     assert not any(fail(step_breaker, 10, pharmacies)) and step_breaker.retry_after() == 30.0

@@ -74,7 +74,7 @@ def _raising(error: Exception) -> Callable[[], None]:
     return raises
 
 
-async def test_nothing_is_received_while_the_fuse_of_the_step_is_blown(made: Callable[..., Work]) -> None:
+async def test_nothing_is_received_while_the_step_breaker_is_open(made: Callable[..., Work]) -> None:
     work = made()
     for number in range(20):
         work.step_breaker.record_failure("one cause", number)

@@ -27,15 +27,15 @@ def drafts(product_ids: list[int], size: int) -> list[ChunkBuilder]:
 
 @given(st.one_of(ids, st.lists(large, min_size=1)), st.integers(min_value=1, max_value=7))
 def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_ids: list[int], size: int) -> None:
-    presence = SeenProducts()
+    seen = SeenProducts()
     chunks = drafts(product_ids, size)
-    slots = [presence.add_chunk(draft) for draft in chunks]
-    deferred = [presence.mark_straddling(chunk.ids) for chunk in slots]
+    slots = [seen.add_chunk(draft) for draft in chunks]
+    deferred = [seen.mark_straddling(chunk.ids) for chunk in slots]
     places: dict[int, set[int]] = {}
     for position, product_id in enumerate(product_ids):
         places.setdefault(product_id, set()).add(position // size)
     straddling = {product_id for product_id, chunks_of in places.items() if product_id and len(chunks_of) > 1}
-    assert {product_id for product_id in {*product_ids} - {0} if presence.is_straddling(product_id)} == straddling
+    assert {product_id for product_id in {*product_ids} - {0} if seen.is_straddling(product_id)} == straddling
     applied = Counter(i for chunk in slots for i in set(chunk.ids) if i > 0)
     assert all(times == 1 for times in applied.values()) and not set(applied) & straddling
     kept = [product_id for chunk in slots for product_id in chunk.ids if product_id >= 0]
@@ -43,15 +43,15 @@ def test_a_product_whose_records_straddle_chunks_is_left_to_a_late_one(product_i
 
 
 def test_ids_that_share_a_key_go_to_late_chunks_together() -> None:
-    presence = SeenProducts()
+    seen = SeenProducts()
     spread = [(1 << 40) + (number << 13) for number in range(1 << 18)]
     for start in range(0, len(spread), 1000):
         draft = ChunkBuilder(ids=array("q", spread[start : start + 1000]))
         draft.hashes = array("q", bytes(8 * len(draft.ids)))
-        presence.add_chunk(draft)
-    late = [product_id for product_id in spread if presence.is_straddling(product_id)]
+        seen.add_chunk(draft)
+    late = [product_id for product_id in spread if seen.is_straddling(product_id)]
     assert len(late) < 100  # about 16 of 2**18 are expected to meet among 2**32 keys
-    assert len(presence.keys_of(spread)) >= len(spread) - len(late)
+    assert len(seen.keys_of(spread)) >= len(spread) - len(late)
 
 
 @given(ids)

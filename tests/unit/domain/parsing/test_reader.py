@@ -27,11 +27,11 @@ _arrays = st.lists(st.dictionaries(_texts, _values, max_size=4) | _values, max_s
 
 
 def cut(body: bytes, places: list[int], media_type: str = ARRAY, max_record: int = 65536) -> RawRecords:
-    cutter = create_reader(media_type, max_record)
+    reader = create_reader(media_type, max_record)
     whole = RawRecords()
     borders = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
-    runs = [cutter.feed(body[start:end]) for start, end in pairwise(borders)]
-    for run in [*runs, cutter.close()]:
+    runs = [reader.feed(body[start:end]) for start, end in pairwise(borders)]
+    for run in [*runs, reader.close()]:
         whole.records += run.records
         whole.offsets += run.offsets
     return whole
@@ -118,13 +118,13 @@ def test_the_real_catalogue_is_cut_alike_as_lines_and_as_an_array() -> None:
 
 @pytest.mark.parametrize("media_type", [ARRAY, LINES])
 def test_a_cutter_that_is_let_go_of_keeps_no_records(media_type: str) -> None:
-    gc.disable()  # workers collect cycles rarely: a cutter in one kept each chunk's records
+    gc.disable()  # workers collect cycles rarely: a reader in one kept each chunk's records
     try:
-        cutter = create_reader(media_type, 65536)
-        cutter.feed(b'[{"PRODUCTID":1},7,{"PRODUCTID":2}]' if media_type == ARRAY else b'{"PRODUCTID":1}\n7\n')
-        cutter.close()
-        kept = weakref.ref(cutter)
-        del cutter
+        reader = create_reader(media_type, 65536)
+        reader.feed(b'[{"PRODUCTID":1},7,{"PRODUCTID":2}]' if media_type == ARRAY else b'{"PRODUCTID":1}\n7\n')
+        reader.close()
+        kept = weakref.ref(reader)
+        del reader
         assert kept() is None
     finally:
         gc.enable()
