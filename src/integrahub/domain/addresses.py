@@ -1,13 +1,14 @@
-"""Addresses of HTTP services: which are of this machine, how they are written, which cannot be used."""
+"""Hosts and URLs of HTTP services: validation, loopback, local URLs."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
+# Addresses that mean "all interfaces", and the loopback address to connect to instead.
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches the address."""
+    """Return whether the host is a loopback address or a name for one."""
     try:
         return _ip(host).is_loopback
     except ValueError:
@@ -16,7 +17,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local_url(url: str) -> bool:
-    """Return whether a URL, or an address without scheme, is of this machine."""
+    """Return whether the host of a URL, or of an address without a scheme, is loopback."""
     try:
         return is_loopback(urlsplit(url if "://" in url else f"//{url}").hostname or "")
     except ValueError:
@@ -24,17 +25,17 @@ def is_local_url(url: str) -> bool:
 
 
 def local_url(scheme: str, host: str, port: int) -> str:
-    """Return where this machine reaches what listens on `host`."""
-    reached = _WILDCARDS.get(host.strip("[]"), host.strip("[]"))
-    return f"{scheme}://{f'[{reached}]' if ':' in reached else reached}:{port}"
+    """Return the URL by which a process on this machine reaches a server that listens on `host`."""
+    target = _WILDCARDS.get(host.strip("[]"), host.strip("[]"))
+    return f"{scheme}://{f'[{target}]' if ':' in target else target}:{port}"
 
 
 def parse_http_url(text: str) -> str:
-    """Return a URL without blanks around it or a slash at its end. ValueError when no HTTP service can be there."""
+    """Return the URL without surrounding blanks and final slash; raise ValueError if it is no HTTP URL."""
     url = text.strip().rstrip("/")
     expected = "expected an address such as http://127.0.0.1:8000"
     if any(ord(char) <= 32 or ord(char) == 127 for char in url):
-        raise ValueError(f"it holds blanks or line ends; {expected}")
+        raise ValueError(f"the URL contains blanks or line ends; {expected}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -48,5 +49,5 @@ def parse_http_url(text: str) -> str:
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    found = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-    return getattr(found, "ipv4_mapped", None) or found
+    address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address

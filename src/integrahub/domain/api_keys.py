@@ -1,4 +1,4 @@
-"""API keys: how they look, how they are kept, and what their bearer may do and see."""
+"""API keys: format, hash and hint; scopes; the caller that a key identifies."""
 
 import hmac
 import secrets
@@ -9,7 +9,7 @@ from functools import cache
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_ID, _SECRET, _CHECKSUM = 12, 32, 7  # characters of 5 bits
+_ID, _SECRET, _CHECKSUM = 12, 32, 7  # lengths in characters of 5 bits each
 PREFIX = "ihub_"
 
 
@@ -23,6 +23,7 @@ class Scope(StrEnum):
     ADMIN = "admin"  #: Also make and end keys, and post for any pharmacy.
 
 
+# Each of these scopes includes those before it.
 _LADDER = (Scope.VIEWER, Scope.OPERATOR, Scope.ADMIN)
 CLIENT = frozenset({Scope.INGEST, Scope.READ})
 OPERATORS = frozenset(_LADDER)
@@ -30,18 +31,19 @@ OPERATORS = frozenset(_LADDER)
 
 @cache
 def expand_scopes(scopes: frozenset[Scope]) -> frozenset[Scope]:
-    """The scopes with all that each one contains."""
+    """Return the scopes together with all scopes that they include."""
     highest = max((_LADDER.index(scope) for scope in scopes & OPERATORS), default=-1)
-    found = set(scopes) | set(_LADDER[: highest + 1])
-    return frozenset(found | ({Scope.READ} if highest >= 0 else set()) | (CLIENT if Scope.ADMIN in found else set()))
+    expanded = set(scopes) | set(_LADDER[: highest + 1])
+    expanded |= {Scope.READ} if highest >= 0 else set()
+    return frozenset(expanded | (CLIENT if Scope.ADMIN in expanded else set()))
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: `cnpjs` are the pharmacies the key may see, None meaning all.
+    """The client that a key identifies.
 
-    `name` is what the audit log calls it; `rate_limit` is the key's own, None for that of the pharmacy.
-    `key_id` is the key's row in `api_keys`, None for a key from the settings.
+    `cnpjs` are the pharmacies that the key can access, None for all. `name` identifies the key in the audit log.
+    `rate_limit` overrides that of the pharmacy. `key_id` is None for a key from the settings.
     """
 
     cnpjs: frozenset[str] | None
@@ -52,21 +54,21 @@ class Caller:
     key_id: UUID | None = None
 
     def can(self, scope: Scope) -> bool:
-        """Whether the key has the scope, or one that contains it."""
+        """Return whether the key has the scope, or one that includes it."""
         return scope in expand_scopes(self.scopes)
 
     def can_see(self, cnpj: str) -> bool:
-        """Whether the pharmacy is one of the caller's."""
+        """Return whether the key can access the pharmacy."""
         return self.cnpjs is None or cnpj in self.cnpjs
 
     def single_cnpj(self) -> str | None:
-        """The caller's pharmacy when there is exactly one."""
+        """Return the CNPJ if the key is for exactly one pharmacy."""
         return next(iter(self.cnpjs)) if self.cnpjs is not None and len(self.cnpjs) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key just made: the whole of it, shown once, and the part that names it."""
+    """A generated key: its text, which the API shows only once, and the id in it."""
 
     text: str
     public_id: str
@@ -89,7 +91,10 @@ def _checksum(text: str) -> str:
 
 
 def generate_key(scopes: frozenset[Scope] = CLIENT) -> NewKey:
-    """`ihub_<kind>_<id>_<secret><checksum>`, so that a scanner can tell a real one; kind is `live` or `admin`."""
+    """Generate a key `ihub_<kind>_<id>_<secret><checksum>`, where kind is `live` or `admin`.
+
+    Prefix and checksum let a secret scanner recognise a real key.
+    """
     kind = "admin" if scopes & OPERATORS else "live"
     public_id = _random(_ID)
     body = f"{PREFIX}{kind}_{public_id}_{_random(_SECRET)}"
@@ -97,7 +102,7 @@ def generate_key(scopes: frozenset[Scope] = CLIENT) -> NewKey:
 
 
 def parse_key_id(key: str) -> str | None:
-    """The id within a key that this hub may have made; None when its shape or checksum is wrong."""
+    """Return the id in a key that a hub generated; None if format or checksum is wrong."""
     parts = key.split("_")
     if len(parts) != 4 or parts[1] not in ("live", "admin") or len(parts[2]) != _ID:
         return None
@@ -106,18 +111,18 @@ def parse_key_id(key: str) -> str | None:
 
 
 def count_key_characters(key: str) -> int:
-    """Return how many characters a key of the hub has that begins as this one does."""
+    """Return the length that a generated key with the prefix of this one must have."""
     kind = "admin" if key.startswith(f"{PREFIX}a") else "live"
     return len(f"{PREFIX}{kind}__") + _ID + _SECRET + _CHECKSUM
 
 
 def hash_key(key: str, pepper: bytes) -> bytes:
-    """What is stored of a key: 32 bytes that are worth nothing without the hub's pepper."""
+    """Return the stored hash of a key: 32 bytes, useless without the hub's pepper."""
     return hmac.digest(pepper, key.encode("utf-8", "surrogatepass"), "sha256")
 
 
 def mask_key(key: str) -> str:
-    """Enough to recognise the key in a list."""
+    """Return the first characters of a key, enough to recognise it in a list."""
     if parse_key_id(key):
         return key.rpartition("_")[0] + "_…"
     return f"{key[:4]}…{key[-4:]}" if len(key) >= 24 else f"{key[:2]}…"

@@ -1,4 +1,4 @@
-"""Batches and chunks: their states and what each state means."""
+"""Load types, and states of batches, chunks and deactivations."""
 
 from enum import StrEnum
 

@@ -1,22 +1,22 @@
-"""Keys that people choose: whether a client could send one, and whether it is easy to guess."""
+"""Keys chosen by operators: whether a header can carry them, and whether they are easy to guess."""
 
-SHORTEST = 20  # characters of a chosen key
-_LEAST_CHARACTERS = 8  # different ones
-_LEAST_PAIRS = 12  # different pairs of neighbours: few in what repeats or counts
+MIN_KEY_LENGTH = 20
+_MIN_DISTINCT_CHARACTERS = 8
+_MIN_DISTINCT_PAIRS = 12  # pairs of neighbours; repetitions and sequences have fewer
 
 
 def is_sendable(key: str) -> bool:
-    """Return whether a header carries the key unchanged: visible ASCII, no blanks, line ends or other letters."""
+    """Return whether an HTTP header carries the key unchanged: visible ASCII without blanks."""
     return key.isascii() and key.isprintable() and " " not in key
 
 
 def list_unsendable_characters(key: str) -> str:
-    """Return what no header carries of a key, each once, as it can be shown."""
-    found = dict.fromkeys(character for character in key if not is_sendable(character))
-    return ", ".join(repr(character) for character in list(found)[:5])
+    """Return the characters of a key that no HTTP header carries, each once and escaped, at most five."""
+    characters = dict.fromkeys(character for character in key if not is_sendable(character))
+    return ", ".join(repr(character) for character in list(characters)[:5])
 
 
 def is_weak(key: str) -> bool:
-    """Return whether a chosen key is short or repeats itself; who has the pepper guesses such keys quickly."""
+    """Return whether a key is short or repetitive, so that an attacker who has the pepper can guess it."""
     pairs = {key[place : place + 2] for place in range(len(key) - 1)}
-    return len(key) < SHORTEST or len(set(key)) < _LEAST_CHARACTERS or len(pairs) < _LEAST_PAIRS
+    return len(key) < MIN_KEY_LENGTH or len(set(key)) < _MIN_DISTINCT_CHARACTERS or len(pairs) < _MIN_DISTINCT_PAIRS

@@ -1,10 +1,10 @@
-"""How many chunks of a batch may be in flight: enough to keep every worker busy, no more than leave room for others."""
+"""Limits of concurrent work: transactions of a worker, and chunks of a batch in flight."""
 
 from dataclasses import dataclass
 
-UPSERT_CONCURRENCY = 2  # transactions an upsert worker has under way
-CHUNKS_PER_TRANSACTION = 4  # chunks that may share one
-SMALL_BATCHES_PER_TRANSACTION = 100  # small batches that may share one
+UPSERT_CONCURRENCY = 2  # concurrent transactions of one upsert worker
+CHUNKS_PER_TRANSACTION = 4
+SMALL_BATCHES_PER_TRANSACTION = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Cursors: where a listing goes on, as text a client hands back unread."""
+"""Opaque cursors of paged listings."""
 
 import base64
 import binascii
@@ -6,20 +6,20 @@ from typing import Any
 
 import msgspec
 
-MAX_CURSOR_LENGTH = 500  # characters: twice what any listing gives out
+MAX_CURSOR_LENGTH = 500  # characters; the cursors of all listings are at most half as long
 
 
 class InvalidCursor(ValueError):
-    """The text is not a cursor this hub gave."""
+    """The text is no cursor of this listing."""
 
 
 def encode(*values: str | int) -> str:
-    """The values as one word."""
+    """Encode the position in a listing as a URL-safe text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
 
 
 def decode(cursor: str, *kinds: type) -> list[Any]:
-    """Return the values of a cursor; BadCursor unless they are of these kinds and it is no longer than any given."""
+    """Decode the values of a cursor; raise InvalidCursor if they are not of these types, in this order."""
     if len(cursor) > MAX_CURSOR_LENGTH:
         raise InvalidCursor(cursor[:40])
     try:

@@ -1,15 +1,21 @@
-"""Whether a FULL may deactivate what it no longer has, or a person must decide."""
+"""Rules for the deactivation of products that are absent from a FULL: apply it, or hold it for an operator."""
 
 from dataclasses import dataclass
 from typing import Any
 
-_FEW = 10
-_VERY_FEW = 5  # of a catalogue so small that these are over half of it
+# Up to these counts a deactivation is never too large: by the share of the limit, and by half of the catalogue.
+_MAX_UNLIMITED = 10
+_MAX_UNLIMITED_OF_HALF = 5
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class DeactivationEvidence:
-    """What finish knows. `active` are the products active before the batch, `candidates` those it would deactivate."""
+    """What the finish step knows of a FULL.
+
+    `active` counts the products active before the batch, `candidates` those that it would deactivate. `claimed` is
+    the number of records in the request's header, if any, `received` the number in the body.
+    """
 
     candidates: int
     active: int
@@ -21,22 +27,22 @@ class DeactivationEvidence:
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a deactivation is held: a code of `sentences` and its facts."""
+    """Why a deactivation is held: the code of a message and its facts."""
 
     code: str
     facts: dict[str, Any]
 
 
 def find_hold_reason(evidence: DeactivationEvidence, limit: float) -> HoldReason | None:
-    """Why the deactivation is held, or None when it may be applied.
+    """Return why the deactivation must be held; None if it may be applied.
 
-    `limit` is a share of the active products; a limit of 0 holds every deactivation.
+    `limit` is a share of the active products; with a limit of 0 every deactivation is held.
     """
     return (find_doubt(evidence) or _too_many(evidence, limit)) if evidence.candidates else None
 
 
 def find_doubt(evidence: DeactivationEvidence) -> HoldReason | None:
-    """Why products that a FULL does not have may be in it nevertheless, or None when they are absent."""
+    """Return why the FULL may be incomplete; None if absent products are certainly absent."""
     if not evidence.is_array and evidence.claimed is None:
         return HoldReason("end_not_seen", {"received": evidence.received})
     if evidence.claimed is not None and evidence.claimed != evidence.received:
@@ -48,8 +54,13 @@ def find_doubt(evidence: DeactivationEvidence) -> HoldReason | None:
 
 def _too_many(evidence: DeactivationEvidence, limit: float) -> HoldReason | None:
     share = evidence.candidates / max(1, evidence.active)
-    over_limit = not limit or (share > limit and evidence.candidates > _FEW)
-    if over_limit or (share > 0.5 and evidence.candidates > _VERY_FEW):
-        facts = {"candidates": evidence.candidates, "active": evidence.active, "share": share, "limit": min(limit, 0.5)}
+    over_limit = not limit or (share > limit and evidence.candidates > _MAX_UNLIMITED)
+    if over_limit or (share > _HALF and evidence.candidates > _MAX_UNLIMITED_OF_HALF):
+        facts = {
+            "candidates": evidence.candidates,
+            "active": evidence.active,
+            "share": share,
+            "limit": min(limit, _HALF),
+        }
         return HoldReason("too_many_absent", facts)
     return None

@@ -1,4 +1,4 @@
-"""The one error tree: transient faults are tried again, poison is set aside, problems are told to the client."""
+"""Exceptions of the hub: transient errors are retried, poison is dead-lettered, problems become HTTP responses."""
 
 import math
 from collections.abc import Mapping
@@ -8,34 +8,34 @@ from integrahub.domain.messages.catalog import render_message
 
 
 class IntegraHubError(Exception):
-    """IntegraHub could not do what was asked."""
+    """IntegraHub failed."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
 
 
 class Transient(IntegraHubError):
-    """Something the hub depends on is not there just now; the same work will be tried again."""
+    """A dependency is unavailable; the same work will be retried."""
 
 
 class StatementTimeout(Transient):
-    """PostgreSQL ended a statement that took longer than it may."""
+    """PostgreSQL cancelled a statement that exceeded its timeout."""
 
 
 class Poison(IntegraHubError):
-    """This work can never succeed as it is; it is set aside for a person."""
+    """The work can never succeed as it is; it becomes a dead letter."""
 
 
 class InvalidData(IntegraHubError):
-    """A value is not one its column can hold."""
+    """PostgreSQL refused a value (a data or integrity error)."""
 
 
 class ConfigurationError(IntegraHubError):
-    """A setting is missing or cannot be used."""
+    """A setting is missing or invalid."""
 
 
 class BodyError(Poison):
-    """The body as a whole cannot be delimited into records; `offset` is in decoded bytes."""
+    """The body cannot be divided into records; `offset` is in decoded bytes."""
 
     def __init__(self, code: str, offset: int, **facts: object) -> None:
         self.code = code
@@ -45,9 +45,9 @@ class BodyError(Poison):
 
 
 class Problem(IntegraHubError):
-    """A refusal told to the client: a code of `sentences` and its facts, and members added to the answer.
+    """An error response: the code of a message and its facts, with additional members and headers.
 
-    `error` is the short name old clients read; `headers` go with the answer.
+    `error` is the short name that clients of the older hub read.
     """
 
     status: ClassVar[int] = 500
@@ -62,35 +62,35 @@ class Problem(IntegraHubError):
 
 
 class BadRequest(Problem):
-    """The request is not as the contract asks."""
+    """The request violates the contract."""
 
     status = 400
     error = "Bad Request"
 
 
 class Unauthorized(Problem):
-    """No key, or one that is not known."""
+    """The key is missing or not valid."""
 
     status = 401
     error = "Unauthorized"
 
 
 class Forbidden(Problem):
-    """A key of another pharmacy."""
+    """The key does not permit this."""
 
     status = 403
     error = "Forbidden"
 
 
 class NotFound(Problem):
-    """There is nothing by that name that this key may see."""
+    """The resource does not exist, or the key cannot access it."""
 
     status = 404
     error = "Not Found"
 
 
 class RequestTimeout(Problem):
-    """The body does not come, or comes at a crawl; the connection is closed."""
+    """The client sends its body too slowly; the server closes the connection."""
 
     status = 408
     error = "Request Timeout"
@@ -101,28 +101,28 @@ class RequestTimeout(Problem):
 
 
 class Conflict(Problem):
-    """The thing is not in a state in which this can be done."""
+    """The state of the resource does not allow this."""
 
     status = 409
     error = "Conflict"
 
 
 class Gone(Problem):
-    """The thing was kept for a time that is over."""
+    """The retention period of the resource has ended."""
 
     status = 410
     error = "Gone"
 
 
 class PayloadTooLarge(Problem):
-    """The body is over the limit."""
+    """The body exceeds the limit."""
 
     status = 413
     error = "Payload Too Large"
 
 
 class UnsupportedMediaType(Problem):
-    """The body is of a kind the hub does not read."""
+    """The hub does not support the media type, encoding or charset of the body."""
 
     status = 415
     error = "Unsupported Media Type"
@@ -136,7 +136,7 @@ class Unprocessable(Problem):
 
 
 class TooManyRequests(Problem):
-    """A limit is reached; the request may be sent again after `retry_after` seconds."""
+    """A rate limit is reached; the client may retry after `retry_after` seconds."""
 
     status = 429
     error = "Too Many Requests"
@@ -148,7 +148,7 @@ class TooManyRequests(Problem):
 
 
 class Unavailable(Problem):
-    """The hub cannot take this now; it may be sent again after `retry_after` seconds."""
+    """The hub is overloaded or a dependency is down; the client may retry after `retry_after` seconds."""
 
     status = 503
     error = "Service Unavailable"

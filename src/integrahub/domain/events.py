@@ -1,4 +1,4 @@
-"""The events by which steps hear of work: JSON with camelCase keys, as the topics of the wire contract have them."""
+"""Events on the topics, as JSON with camelCase keys."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ MESSAGES_DEAD = "messages.dead"
 
 
 class BatchReceived(msgspec.Struct, frozen=True, rename="camel"):
-    """A body is durable and its batch is committed."""
+    """A batch was accepted: its body is stored and its row committed."""
 
     batch_id: UUID
     cnpj: str
@@ -23,7 +23,7 @@ class BatchReceived(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChunkReady(msgspec.Struct, frozen=True, rename="camel"):
-    """A chunk may be applied: its batch has the turn."""
+    """A chunk may be applied, since its batch has the turn."""
 
     chunk_id: str
     batch_id: UUID
@@ -45,20 +45,20 @@ class ChunkFailed(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BatchUpserted(msgspec.Struct, frozen=True, rename="camel"):
-    """The last chunk of a batch is settled."""
+    """No chunk of the batch is left; it can be finished."""
 
     batch_id: UUID
 
 
 class BatchFinished(msgspec.Struct, frozen=True, rename="camel"):
-    """A batch is final."""
+    """The batch has its final status."""
 
     batch_id: UUID
     status: str
 
 
 class DeadMessage(msgspec.Struct, frozen=True, rename="camel"):
-    """A message that left its topic since no step can work on it: `body` as it was, and why (see Failure)."""
+    """A dead-lettered message: its unchanged body and why it failed, as in `Failure`."""
 
     letter_id: UUID
     topic: str

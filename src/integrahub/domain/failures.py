@@ -1,4 +1,4 @@
-"""What went wrong with a piece of work, told so that equal failures can be recognised."""
+"""Failures of work, with a fingerprint that groups equal ones."""
 
 import hashlib
 import traceback
@@ -8,13 +8,17 @@ from types import TracebackType
 
 from integrahub.domain.errors import Transient
 
-_MESSAGE = 2000  # characters kept
-_STACK = 20_000
+_MAX_MESSAGE = 2000  # characters
+_MAX_STACK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Class, code (an SQLSTATE, or empty), culprit (`file:function` of ours), message, and stack without locals."""
+    """A failed attempt.
+
+    `error_code` is an SQLSTATE or a code of the hub, if any. `culprit` is the innermost function of the hub in the
+    stack, as `folder/file:function`.
+    """
 
     error_class: str
     error_code: str
@@ -24,25 +28,25 @@ class Failure:
 
     @property
     def fingerprint(self) -> str:
-        """The same for failures of one class, code and culprit; 16 hexadecimal digits."""
+        """A hash of class, code and culprit, in 16 hexadecimal digits."""
         return hashlib.sha256(f"{self.error_class}|{self.error_code}|{self.culprit}".encode()).hexdigest()[:16]
 
 
 def describe_failure(error: BaseException) -> Failure:
-    """The failure an exception tells of."""
+    """Describe an exception."""
     cause = error.__cause__ or error
     stack = "".join(traceback.format_exception(error))
     return Failure(
         error_class=type(error).__name__,
         error_code=str(getattr(cause, "sqlstate", None) or getattr(error, "code", "") or ""),
         culprit=_culprit(error.__traceback__),
-        message=_kept(str(error), _MESSAGE),
-        stack=_kept(stack, _STACK),
+        message=_last(str(error), _MAX_MESSAGE),
+        stack=_last(stack, _MAX_STACK),
     )
 
 
 def classify_error(error: BaseException) -> str:
-    """What went wrong, in one word of few: a code of ours, an SQLSTATE, or the name of the class."""
+    """Return the label of an exception in metrics: a code of the hub, an SQLSTATE, or the name of its class."""
     if isinstance(error, Transient):
         return "dependency_unavailable"
     failure = describe_failure(error)
@@ -50,19 +54,18 @@ def classify_error(error: BaseException) -> str:
 
 
 def describe_lost_worker(crashes: int) -> Failure:
-    """The failure of a chunk whose workers died, again and again, without a word."""
+    """Describe the failure of a chunk whose workers crashed repeatedly."""
     return Failure("WorkerDied", "", "upsert", f"worker lost {crashes} times (lease expired)", "")
 
 
-def _kept(text: str, length: int) -> str:
+def _last(text: str, length: int) -> str:
     return text.replace("\0", "\ufffd")[-length:]
 
 
 def _culprit(trace: TracebackType | None) -> str:
-    """The innermost function of ours that the error passed."""
-    found = ""
+    culprit = ""
     for frame, _ in traceback.walk_tb(trace):
         path = PurePath(frame.f_code.co_filename)
         if "integrahub" in path.parts and "site-packages" not in path.parts:
-            found = f"{path.parent.name}/{path.name}:{frame.f_code.co_name}"
-    return found
+            culprit = f"{path.parent.name}/{path.name}:{frame.f_code.co_name}"
+    return culprit

@@ -1,14 +1,14 @@
-"""Batch ids: UUIDs of version 7, so that an id tells its time and new rows stand together in the index."""
+"""Batch ids: UUIDs of version 7, which begin with their time, so that new rows are adjacent in the index."""
 
 import secrets
 import time
 from uuid import UUID
 
-ID_PREFIX = r"^[0-9a-fA-F-]{4,36}$"  # how an id may begin, shortened
+ID_PREFIX = r"^[0-9a-fA-F-]{4,36}$"  # pattern of an abbreviated id
 
 
 def uuid7(milliseconds: int | None = None) -> UUID:
-    """A new id (RFC 9562): 48 bits of Unix time in milliseconds, 74 random bits."""
+    """Generate an id (RFC 9562): 48 bits of Unix time in milliseconds, 74 random bits."""
     moment = time.time_ns() // 1_000_000 if milliseconds is None else milliseconds
     value = (moment & (1 << 48) - 1) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return UUID(int=value)

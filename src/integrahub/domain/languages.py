@@ -1,20 +1,20 @@
-"""The two languages of the hub's answers, and which of them a client prefers."""
+"""Languages of responses, and the choice among them by Accept-Language."""
 
 from enum import StrEnum
 
 
 class Language(StrEnum):
-    """A language of answers, as Content-Language names it."""
+    """A language of responses, as a Content-Language tag."""
 
     PT = "pt-BR"
     EN = "en"
 
 
-DEFAULT = Language.EN  # when a client states no preference, or for other languages alone
+DEFAULT = Language.EN  # if the client prefers neither Portuguese nor English
 
 
 def choose(accept_language: str) -> Language:
-    """Choose by an Accept-Language header: the greater weight counts, of equal ones the first named."""
+    """Choose a language by an Accept-Language header: the highest weight, and of equal weights the first."""
     weights: dict[str, float] = {}
     for part in accept_language[:1000].lower().split(","):
         tag, _, parameter = part.partition(";")

@@ -1,4 +1,4 @@
-"""Pharmacies are known by their CNPJ, numeric or (since July 2026) alphanumeric."""
+"""CNPJs, which identify pharmacies: numeric or (since July 2026) alphanumeric."""
 
 import re
 
@@ -12,7 +12,7 @@ _WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
 class InvalidCnpj(ValueError):
-    """The text is not a CNPJ; `code` and `facts` make the sentence that says why."""
+    """The text is no CNPJ; `code` and `facts` give the message that says why."""
 
     def __init__(self, code: str, value: object) -> None:
         self.code = code
@@ -26,14 +26,14 @@ def _check_digit(characters: str) -> str:
 
 
 def unmask(value: object) -> str:
-    """Upper case without mask; a JSON number gets back the zeros it lost."""
+    """Return a CNPJ in upper case without punctuation; a JSON number gets its leading zeros back."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value).zfill(14)
     return _MASK.sub("", str(value)).upper()
 
 
 def list_near_cnpjs(value: object) -> list[str]:
-    """Every CNPJ that differs from `value` by one character, or by two neighbours in the other order."""
+    """Return all valid CNPJs that differ from `value` by one character or by two swapped neighbours."""
     text = unmask(value)
     if not re.fullmatch(r"[0-9A-Z]{14}", text):
         return []
@@ -47,9 +47,9 @@ def _is_cnpj(text: str) -> bool:
 
 
 def parse_cnpj(value: object, *, verify: bool = True) -> str:
-    """The 14 characters stored for `value`; InvalidCnpj with what was expected when it is not one.
+    """Return the CNPJ as it is stored, 14 characters; raise InvalidCnpj.
 
-    With `verify` off, 11 to 15 letters and digits pass without check digits (test pharmacies of the older hub).
+    Without `verify`, 11 to 15 letters and digits pass unchecked (test pharmacies of the older hub).
     """
     text = unmask(value)
     if not verify and _LENIENT.fullmatch(text):

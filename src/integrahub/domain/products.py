@@ -1,4 +1,4 @@
-"""What the hub keeps of a product, and what may be wrong with a record."""
+"""Columns of a product, counters of a chunk, and issues of records."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,7 +7,7 @@ import msgspec
 
 TEXTS = ("title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure")
 
-# As in the table `products` and in its COPY statements.
+# In the order of the COPY statements of the table `products`.
 COLUMNS = (
     *("title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size"),
     *("price", "wholesale_price", "price_promos", "stock", "wholesale_min", "measure", "indice"),
@@ -39,11 +39,11 @@ SETTLED = COUNTERS[:6]
 
 @dataclass(frozen=True, slots=True)
 class RecordIssue:
-    """What a client should know of one record.
+    """A rejection or a warning, as the client's report shows it.
 
-    `position` counts records from 0, `offset` bytes of the decoded body; `value` is what was found, cut to 200
-    characters. A `rejected` record was not applied; a `warning` names a field that was left out or may mean
-    something else.
+    `position` counts records from 0, `offset` bytes of the decoded body. `field` is a key of the record. `value` is
+    the value in the record, truncated to 200 characters. A record with a warning is applied, without the field or
+    with a value that may be misread.
     """
 
     position: int

@@ -1,14 +1,14 @@
-"""Text that a client wrote, made safe for terminals, logs and spreadsheets."""
+"""Escaping of clients' text for terminals, logs and spreadsheets."""
 
 import re
 
-# C0, DEL and C1; the marks that turn the direction of text; line separators; halves of surrogate pairs.
+# C0, DEL and C1; bidirectional marks; line separators; lone surrogates.
 _UNSAFE = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _CONTROL = re.compile(f"[{_UNSAFE}]")
 _CONTROL_IN_LINE = re.compile(f"(?![\n\t])[{_UNSAFE}]")
 _CONTROL_IN_JSON = re.compile(f"(?![\n\r\t])[{_UNSAFE}]")
 _NAMES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-# Where a spreadsheet begins a cell, whichever separator it splits at; full-width signs count in some locales.
+# The start of a cell for every separator that spreadsheets split at; some locales accept full-width signs.
 _FORMULA = re.compile(r'((?:^|[;,\t])[\s"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])')
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 
@@ -20,20 +20,20 @@ def _escape(match: "re.Match[str]") -> str:
 
 
 def escape_controls(text: str) -> str:
-    """Write control characters and direction marks out, as `\\x1b`; the text is then one line that commands nothing."""
+    """Escape control characters and direction marks, as in `\\x1b`; the result is one harmless line."""
     return _CONTROL.sub(_escape, text)
 
 
 def escape_controls_in_lines(text: str) -> str:
-    """Escape as `escape_controls` does, but keep line ends and tabs, for tracebacks and messages of several lines."""
+    """Escape control characters except line ends and tabs, for tracebacks and other text of several lines."""
     return _CONTROL_IN_LINE.sub(_escape, text)
 
 
 def escape_controls_in_json(document: str) -> str:
-    """Write such characters as `\\u` escapes: the document means the same to every reader of JSON."""
+    """Escape control characters of a JSON document as `\\u`, which leaves its meaning unchanged."""
     return _CONTROL_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
 
 
 def neutralize_formulas(text: str) -> str:
-    """Put an apostrophe where a spreadsheet may see a formula begin, at `,`, `;` or tab; keep plain numbers."""
+    """Insert an apostrophe before text that a spreadsheet may read as a formula; plain numbers stay unchanged."""
     return escape_controls(text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text))

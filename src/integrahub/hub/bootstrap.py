@@ -10,7 +10,7 @@ from integrahub.bus.circuit_breaking import CircuitBreakingBus
 from integrahub.db.database import Database
 from integrahub.db.schema.version import check_if_reachable, check_until_reachable
 from integrahub.db.tenancy import DatabaseRole
-from integrahub.domain.chosen_keys import SHORTEST
+from integrahub.domain.chosen_keys import MIN_KEY_LENGTH
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import adapters
 from integrahub.hub.credentials import CredentialRotation, resolve_login
@@ -112,6 +112,6 @@ def check_settings(settings: Settings) -> None:
     if not settings.allow_weak_keys:
         for name in settings.weak_keys:
             raise ConfigurationError(
-                f"{name} is easy to guess: at least {SHORTEST} characters, varied and without repetition, are "
+                f"{name} is easy to guess: at least {MIN_KEY_LENGTH} characters, varied and without repetition, are "
                 "expected. Choose another key (`openssl rand -hex 20` makes one), or keep it with ALLOW_WEAK_KEYS=true."
             )

@@ -22,7 +22,7 @@ from integrahub.db.accounts.api_keys import Grant
 from integrahub.db.accounts.rows import ApiKey, Pharmacy
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import CLIENT, OPERATORS, PREFIX, Caller, Scope
-from integrahub.domain.chosen_keys import SHORTEST, is_sendable, is_weak, list_unsendable_characters
+from integrahub.domain.chosen_keys import MIN_KEY_LENGTH, is_sendable, is_weak, list_unsendable_characters
 from integrahub.domain.errors import BadRequest, Conflict, NotFound
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
@@ -66,7 +66,7 @@ class ApiKeyRules:
         if not is_sendable(chosen):
             raise BadRequest("key_unsendable", characters=list_unsendable_characters(chosen))
         if is_weak(chosen) and not self.allow_weak:
-            raise BadRequest("key_weak", least=SHORTEST)
+            raise BadRequest("key_weak", least=MIN_KEY_LENGTH)
 
 
 class ApiKeyAdmin:

@@ -1,4 +1,4 @@
-"""Content encodings, inflated block by block so that a bomb is noticed before it bursts."""
+"""Content encodings, decoded in small blocks so that a decompression bomb is detected early."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,25 +8,25 @@ import zstandard
 
 from integrahub.domain.errors import BodyError
 
-_SLICE = 512  # encoded bytes a step: zstd may inflate these to some megabytes, never more
-_OUTPUT = 1 << 18  # decoded bytes a step of gzip
-_ZSTD_WINDOW = 1 << 23  # bytes: RFC 9659 lets no HTTP client ask for more
+_ZSTD_INPUT_BYTES = 512  # per call; zstd can expand these to a few megabytes at most
+_GZIP_OUTPUT_BYTES = 1 << 18  # per call
+_ZSTD_WINDOW_BYTES = 1 << 23  # the maximum for HTTP by RFC 9659
 
 
 class Inflater(Protocol):
-    """Decodes a stream. `feed` raises BodyError `encoding_invalid`; `close` does when the stream was cut short."""
+    """Decoder of a stream. `feed` and `close` raise BodyError `encoding_invalid`, `close` for a truncated stream."""
 
     def feed(self, block: bytes) -> Iterator[bytes]:
-        """Decoded pieces of at most a few megabytes."""
+        """Yield decoded blocks of at most a few megabytes."""
         ...
 
     def close(self) -> None:
-        """No more blocks."""
+        """End the stream."""
         ...
 
 
 class Identity:
-    """No encoding."""
+    """Decoder of bodies without an encoding."""
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         yield block
@@ -36,68 +36,68 @@ class Identity:
 
 
 class Gzip:
-    """gzip, also of several members."""
+    """Decoder of gzip, with one or several members."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(31)
-        self._begun = False
+        self._has_input = False
 
     def feed(self, block: bytes) -> Iterator[bytes]:
         while block:
             if self._member.eof:
                 self._member = zlib.decompressobj(31)
             try:
-                piece = self._member.decompress(block, _OUTPUT)
+                decoded = self._member.decompress(block, _GZIP_OUTPUT_BYTES)
             except zlib.error as error:
-                raise _broken("gzip", str(error)) from error
-            self._begun = True
+                raise _error("gzip", str(error)) from error
+            self._has_input = True
             block = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if piece:
-                yield piece
+            if decoded:
+                yield decoded
 
     def close(self) -> None:
-        if self._begun and not self._member.eof:
-            raise _broken("gzip", "it ends before its last member does")
+        if self._has_input and not self._member.eof:
+            raise _error("gzip", "the stream ends inside a member")
 
 
 class Zstd:
-    """Zstandard, one frame or several."""
+    """Decoder of Zstandard, with one or several frames."""
 
     def __init__(self) -> None:
-        self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+        self._context = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
         self._frame = self._context.decompressobj()
-        self._begun = False
+        self._has_input = False
 
     def feed(self, block: bytes) -> Iterator[bytes]:
-        for start in range(0, len(block), _SLICE):
-            rest = block[start : start + _SLICE]
+        for start in range(0, len(block), _ZSTD_INPUT_BYTES):
+            rest = block[start : start + _ZSTD_INPUT_BYTES]
             while rest:
                 if self._frame.eof:
                     self._frame = self._context.decompressobj()
                 try:
-                    piece = self._frame.decompress(rest)
+                    decoded = self._frame.decompress(rest)
                 except zstandard.ZstdError as error:
-                    raise _broken("zstd", _zstd_reason(error)) from error
-                self._begun = True
+                    raise _error("zstd", _describe(error)) from error
+                self._has_input = True
                 rest = self._frame.unused_data if self._frame.eof else b""
-                if piece:
-                    yield piece
+                if decoded:
+                    yield decoded
 
     def close(self) -> None:
-        if self._begun and not self._frame.eof:
-            raise _broken("zstd", "it ends before its last frame does")
+        if self._has_input and not self._frame.eof:
+            raise _error("zstd", "the stream ends inside a frame")
 
 
-def _broken(encoding: str, why: str) -> BodyError:
+def _error(encoding: str, why: str) -> BodyError:
     return BodyError("encoding_invalid", 0, encoding=encoding, reason=why)
 
 
-def _zstd_reason(error: zstandard.ZstdError) -> str:
-    window = f"its window is over the {_ZSTD_WINDOW >> 20} MiB that HTTP allows; compress it without `--long`"
+def _describe(error: zstandard.ZstdError) -> str:
+    window = f"the window exceeds the {_ZSTD_WINDOW_BYTES >> 20} MiB that HTTP allows; compress it without `--long`"
     return window if "too much memory" in str(error) else str(error)
 
 
 def create_inflater(encoding: str) -> Inflater:
-    """The decoder of a Content-Encoding: '' (none), 'gzip' or 'zstd'. KeyError for others."""
+    """Create the decoder of a Content-Encoding: '' (none), 'gzip' or 'zstd'. Raise KeyError for others."""
     kinds: dict[str, type[Identity] | type[Gzip] | type[Zstd]] = {"": Identity, "gzip": Gzip, "zstd": Zstd}
     return kinds[encoding]()

@@ -7,7 +7,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_first_value(head: bytes, media_type: str) -> bytes | None:
-    """Return the first record, empty if it is no whole object; None if the body holds no record."""
+    """Return the first record; empty if it is no complete object, None if the body has no record."""
     start = head.removeprefix(_BOM).lstrip(_BLANK)
     if "ndjson" not in media_type:
         start = start.removeprefix(b"[").lstrip(_BLANK)

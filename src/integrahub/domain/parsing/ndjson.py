@@ -1,4 +1,4 @@
-"""Cuts NDJSON into its records as the blocks come: a line is a record."""
+"""Reader of NDJSON: one record per line."""
 
 import re
 
@@ -10,52 +10,52 @@ _BLANKS = re.compile(rb"[ \t\r\n]*+")
 
 
 class NdjsonReader:
-    """One record per line; blank lines are no records."""
+    """Reads one record per line and skips blank lines. Memory is bounded by one block and one record."""
 
     def __init__(self, max_record: int) -> None:
         self._max_record = max_record
-        self._offset = 0  # of the pending line, in bytes of the body
-        self._pending = b""
-        self._length = 0  # of the pending line; above len(_pending) when only its beginning is kept
+        self._offset = 0  # of the unfinished line, in bytes of the body
+        self._pending = b""  # the unfinished line, at most max_record + 1 bytes of it
+        self._length = 0  # full length of the unfinished line
 
     def feed(self, block: bytes) -> RawRecords:
-        """The lines that end in `block`."""
-        run = RawRecords()
-        start = self._past_blanks(block, 0)
+        """Return the records of the lines that end in `block`."""
+        records = RawRecords()
+        start = self._skip_blanks(block, 0)
         while (end := block.find(b"\n", start)) >= 0:
-            self._grow(block[start:end])
-            self._end_line(run)
-            start = self._past_blanks(block, end)
-        self._grow(block[start:])
-        return run
+            self._append(block[start:end])
+            self._end_line(records)
+            start = self._skip_blanks(block, end)
+        self._append(block[start:])
+        return records
 
     def close(self) -> RawRecords:
-        """The last line, when no newline ended it."""
-        run = RawRecords()
-        self._end_line(run)
-        return run
+        """Return the record of the last line, if no newline ended it."""
+        records = RawRecords()
+        self._end_line(records)
+        return records
 
-    def _past_blanks(self, block: bytes, start: int) -> int:
-        """Where the next line's record begins; blank lines, however many, are passed at once."""
+    def _skip_blanks(self, block: bytes, start: int) -> int:
+        """Return where the next line that is not blank begins."""
         match = None if self._length else _BLANKS.match(block, start)
         end = match.end() if match else start
         self._offset += end - start
         return end
 
-    def _grow(self, piece: bytes) -> None:
-        self._length += len(piece)
+    def _append(self, part: bytes) -> None:
+        self._length += len(part)
         if len(self._pending) <= self._max_record:
-            self._pending += piece[: self._max_record + 1]
+            self._pending += part[: self._max_record + 1]
 
-    def _end_line(self, run: RawRecords) -> None:
+    def _end_line(self, records: RawRecords) -> None:
         line, offset = self._pending, self._offset
         if offset == 0 and line.startswith(_BOM):
             line, offset = line[len(_BOM) :], len(_BOM)
         stripped = line.lstrip(_SPACE)
         offset += len(line) - len(stripped)
         if self._length > len(self._pending):
-            run.add(OversizeRecord(stripped[:OVERSIZE_PREFIX_BYTES], self._length), offset)
+            records.add(OversizeRecord(stripped[:OVERSIZE_PREFIX_BYTES], self._length), offset)
         elif stripped := stripped.rstrip(_SPACE):
-            run.add(truncate_oversize(stripped, self._max_record), offset)
+            records.add(truncate_oversize(stripped, self._max_record), offset)
         self._offset += self._length
         self._pending, self._length = b"", 0

@@ -1,4 +1,4 @@
-"""Cutters: a body becomes its records as the blocks come."""
+"""Readers that divide a stream of a body into raw records."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ __all__ = ["OversizeRecord", "RawRecords", "Record", "RecordReader", "create_rea
 
 
 class RecordReader(Protocol):
-    """Feed blocks in order, then close; each gives the records completed. Raises BodyError."""
+    """Reader of one body: feed its blocks in order, then close. Both return completed records or raise BodyError."""
 
     def feed(self, block: bytes) -> RawRecords: ...
 
@@ -18,14 +18,14 @@ class RecordReader(Protocol):
 
 
 def create_reader(media_type: str, max_record: int) -> RecordReader:
-    """The cutter for `application/json` (an array) or `application/x-ndjson`; `max_record` in bytes."""
+    """Create the reader for `application/json` (an array) or `application/x-ndjson`; `max_record` in bytes."""
     return NdjsonReader(max_record) if "ndjson" in media_type else JsonArrayReader(max_record)
 
 
 def read_all(content: bytes, media_type: str, max_record: int) -> RawRecords:
-    """All records of a body that is at hand. Raises BodyError."""
-    cutter = create_reader(media_type, max_record)
-    runs = [cutter.feed(content), cutter.close()]
+    """Read all records of a complete body. Raise BodyError."""
+    reader = create_reader(media_type, max_record)
+    parts = [reader.feed(content), reader.close()]
     return RawRecords(
-        [record for run in runs for record in run.records], [offset for run in runs for offset in run.offsets]
+        [record for part in parts for record in part.records], [offset for part in parts for offset in part.offsets]
     )
