@@ -18,7 +18,7 @@ from integrahub.telemetry.metrics.infrastructure import BREAKER_STATE, LAG, STAT
 from integrahub.telemetry.metrics.pipeline import BACKLOG_RECORDS, BATCH_DURATION, UNACCOUNTED_RECORDS
 from integrahub.telemetry.metrics.registry import ALL_METRICS
 from integrahub.telemetry.metrics.workers import WORKER_RESTARTS, WORKERS_ACTIVE, WORKERS_MAX
-from integrahub.telemetry.probe_server import SCRAPE, Answer
+from integrahub.telemetry.probe_server import DEFAULT_SCRAPE_TIMEOUT_SECONDS, ProbeResponse
 from integrahub.telemetry.snapshots import Counts
 
 _READ_SHARE = 0.4  # of the scrape timeout may pass while database and bus are read
@@ -40,12 +40,12 @@ class MetricsScrape:
         self._breakers = breakers
         self._max_workers = max_workers
 
-    async def __call__(self, timeout: float = SCRAPE) -> bytes:
+    async def __call__(self, timeout: float = DEFAULT_SCRAPE_TIMEOUT_SECONDS) -> bytes:
         """Return the exposition of this process. `timeout` is the scraper's, in seconds."""
-        return await self.render(self.snapshot(), exposition.of_process(), timeout)
+        return await self.render(self.snapshot(), exposition.process_families(), timeout)
 
-    async def counts(self) -> Answer:
-        """Answer with the counters of this process; the supervisor sums them over its processes."""
+    async def counts(self) -> ProbeResponse:
+        """ProbeResponse with the counters of this process; the supervisor sums them over its processes."""
         return 200, "application/json", snapshots.encode(self.snapshot())
 
     def snapshot(self) -> Counts:
@@ -67,7 +67,7 @@ class MetricsScrape:
         except TimeoutError:
             _log.warning("scrape timed out, some metrics are missing", action="scrape")
         families = [metric.family(values[metric]) for metric in ALL_METRICS if metric in values]
-        return exposition.text([*exposition.counted(counters), *families, *more])
+        return exposition.render_text([*exposition.families_of(counters), *families, *more])
 
     async def _unaccounted(self) -> AsyncIterator[tuple[Metric, Values]]:
         yield UNACCOUNTED_RECORDS, {(): [await reconciliation.find_latest(self._database) or 0]}

@@ -55,7 +55,7 @@ class MetricsAggregator:
     async def render(self, timeout: float) -> bytes:
         """Return the exposition of this machine; `timeout` is the scraper's, in seconds."""
         self.save()
-        return await self._scrape.render(self._snapshots.total(), exposition.of_process(), timeout)
+        return await self._scrape.render(self._snapshots.total(), exposition.process_families(), timeout)
 
     def save(self) -> None:
         """Save the counters, from which the next supervisor continues."""

@@ -27,7 +27,7 @@ from integrahub.supervisor.process_specs import (
     static_membership,
     worker_name,
 )
-from integrahub.telemetry.probe_server import Answer, Probes, as_json
+from integrahub.telemetry.probe_server import ProbeResponse, Probes, json_response
 
 DRAIN_TIMEOUT_SECONDS = 25.0
 _PROBE_INTERVAL_SECONDS = 1.0
@@ -179,7 +179,7 @@ class Supervisor:
         """Return the supervisor's own probes; /status describes every process."""
         return Probes(list, self.problems, self._metrics.render, {"/status": self._status})
 
-    async def _status(self) -> Answer:
+    async def _status(self) -> ProbeResponse:
         processes = [
             {"step": group.step} | process.status() for group in self.groups.values() for process in group.list_all()
         ]
@@ -187,4 +187,4 @@ class Supervisor:
             group.step: {"now": group.count, "min": group.replicas.minimum, "max": group.replicas.maximum}
             for group in self.groups.values()
         }
-        return as_json({"workers": processes, "counts": counts, "seen": self._samples})
+        return json_response({"workers": processes, "counts": counts, "seen": self._samples})

@@ -1,1 +1,1 @@
-"""Logs of every process."""
+"""Logs, metrics, traces and probes of every process."""

@@ -1,4 +1,4 @@
-"""Metrics as the text Prometheus reads."""
+"""Exposition of metrics in the text format of Prometheus."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,11 +9,11 @@ from prometheus_client.registry import Collector
 from integrahub.telemetry.metrics.registry import PROCESS_METRICS
 from integrahub.telemetry.snapshots import Counts
 
-_PROCESS = CollectorRegistry()
-ProcessCollector(registry=_PROCESS)
+_PROCESS_REGISTRY = CollectorRegistry()
+ProcessCollector(registry=_PROCESS_REGISTRY)
 
 
-class _Made(Collector):
+class _FixedCollector(Collector):
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
 
@@ -21,18 +21,18 @@ class _Made(Collector):
         yield from self._families
 
 
-def text(families: Iterable[Family]) -> bytes:
-    """The families, one after another."""
+def render_text(families: Iterable[Family]) -> bytes:
+    """Return the exposition of the families, in their order."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Made(families))
+    registry.register(_FixedCollector(families))
     return generate_latest(registry)
 
 
-def counted(counts: Counts) -> list[Family]:
-    """What processes counted, in the order of the reference."""
+def families_of(counts: Counts) -> list[Family]:
+    """Return the families of counted metrics, in the order of the registry."""
     return [metric.family(counts[metric.name]) for metric in PROCESS_METRICS if counts.get(metric.name)]
 
 
-def of_process() -> list[Family]:
-    """Memory, CPU and open files of this process."""
-    return list(_PROCESS.collect())
+def process_families() -> list[Family]:
+    """Return memory, CPU time and open files of this process."""
+    return list(_PROCESS_REGISTRY.collect())

@@ -1,4 +1,4 @@
-"""What libraries, warnings and uncaught exceptions say goes through the hub's own log: one form, one object a line."""
+"""Route log records of libraries, warnings and uncaught exceptions into the hub's own log."""
 
 import logging
 import sys
@@ -15,27 +15,27 @@ _LEVELS = (logging.CRITICAL, logging.ERROR, logging.WARNING, logging.INFO, loggi
 
 
 class _Forward(logging.Handler):
-    """Hands a library's record to the hub's log, its traceback as a field."""
+    """Pass records of libraries to the hub's log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log the record; a message that does not fit its arguments is logged without them."""
+        """Log the record, without its arguments if they do not fit its message."""
         try:
             text = record.getMessage()
         except (TypeError, ValueError):
             text = str(record.msg)
-        level = next((known for known in _LEVELS if record.levelno >= known), logging.DEBUG)
+        level = next((level for level in _LEVELS if record.levelno >= level), logging.DEBUG)
         _log.log(level, text.strip(), action="library", library=record.name, exc_info=record.exc_info)
 
 
 @contextmanager
-def captured(level: str) -> Iterator[None]:
-    """Log what libraries say while the block runs: warnings and worse, with DEBUG everything from INFO up."""
+def capture_foreign_logs(level: str) -> Iterator[None]:
+    """Route foreign records into the hub's log while the block runs: from WARNING, or from INFO if `level` is DEBUG."""
     root, forward = logging.getLogger(), _Forward()
     before = root.level, root.handlers[:], sys.excepthook, threading.excepthook, sys.unraisablehook
     root.handlers[:] = [forward]
     root.setLevel(logging.INFO if level.upper() == "DEBUG" else logging.WARNING)
     logging.captureWarnings(True)
-    sys.excepthook, threading.excepthook, sys.unraisablehook = _uncaught, _uncaught_in_thread, _ignored
+    sys.excepthook, threading.excepthook, sys.unraisablehook = _log_uncaught, _log_uncaught_in_thread, _log_unraisable
     try:
         yield
     finally:
@@ -45,19 +45,19 @@ def captured(level: str) -> Iterator[None]:
         sys.excepthook, threading.excepthook, sys.unraisablehook = before[2:]
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     _log.critical("uncaught exception", action="library", exc_info=(kind, error, trace))
 
 
-def _uncaught_in_thread(given: Any) -> None:
-    _log.critical("uncaught exception in a thread", action="library", thread=str(given.thread), exc_info=_of(given))
+def _log_uncaught_in_thread(args: Any) -> None:
+    _log.critical("uncaught exception in a thread", action="library", thread=str(args.thread), exc_info=_exc_info(args))
 
 
-def _ignored(given: Any) -> None:
+def _log_unraisable(args: Any) -> None:
     _log.error(
-        given.err_msg or "exception ignored", action="library", object=repr(given.object)[:200], exc_info=_of(given)
+        args.err_msg or "exception ignored", action="library", object=repr(args.object)[:200], exc_info=_exc_info(args)
     )
 
 
-def _of(given: Any) -> tuple[Any, Any, Any]:
-    return given.exc_type, given.exc_value, given.exc_traceback
+def _exc_info(args: Any) -> tuple[Any, Any, Any]:
+    return args.exc_type, args.exc_value, args.exc_traceback

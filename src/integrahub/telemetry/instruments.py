@@ -1,7 +1,7 @@
-"""Instruments: what a metric is - name, unit, meaning, remedy - and, where a process counts it itself, its values.
+"""Metric types: counter, gauge and histogram, with their values in this process.
 
-A value is a vector: one number, or of a histogram the observations by bucket and then their sum. Values live in plain
-dictionaries, so that counting costs a tenth of a microsecond; only the event loop's thread may count.
+A value is a vector: one number, or the observations of a histogram by bucket followed by their sum. Values live in
+plain dictionaries, so counting takes 0.1 microseconds. Only the thread of the event loop may count.
 """
 
 from bisect import bisect_left
@@ -19,10 +19,10 @@ Values = dict[Labels, list[float]]
 
 
 class MetricSource(StrEnum):
-    """Who knows a metric."""
+    """Where the values of a metric come from, and so how values of several processes combine."""
 
-    PROCESS = "process"  #: Each process counts its own: add them up.
-    HUB = "hub"  #: The database or the bus knows, and every process tells the same: take the largest.
+    PROCESS = "process"  #: Each process counts for itself: sum the values.
+    HUB = "hub"  #: The database or the bus holds the value: take the maximum.
 
 
 @dataclass(eq=False, kw_only=True)
@@ -43,93 +43,93 @@ class Metric:
     kind: ClassVar[str]
 
     def __post_init__(self) -> None:
-        self.values |= {labels: self.nothing() for labels in self.initial_labels}
+        self.values |= {labels: self.zero() for labels in self.initial_labels}
 
-    def nothing(self) -> list[float]:
-        """The vector before anything was counted."""
+    def zero(self) -> list[float]:
+        """Return the vector before the first count."""
         return [0.0]
 
     def family(self, values: Mapping[Labels, list[float]]) -> Family:
-        """As Prometheus reads it, with these values."""
+        """Return the Prometheus family of this metric with these values."""
         raise NotImplementedError
 
 
 class Counter(Metric):
-    """Only grows. The name ends in `_total`."""
+    """A count that only grows. Its name ends in `_total`."""
 
     kind = "counter"
 
     def add(self, *labels: str, by: float = 1.0) -> None:
-        """So many more."""
-        if _counting:
+        """Increase the count of these label values."""
+        if _is_enabled:
             self.values.setdefault(labels, [0.0])[0] += by
 
     def family(self, values: Mapping[Labels, list[float]]) -> Family:
-        """As Prometheus reads it, with these values."""
-        made = CounterMetricFamily(self.name, self.meaning, labels=self.labels)
+        """Return the Prometheus family of this metric with these values."""
+        family = CounterMetricFamily(self.name, self.meaning, labels=self.labels)
         for labels, vector in values.items():
-            made.add_metric(labels, vector[0])
-        return made
+            family.add_metric(labels, vector[0])
+        return family
 
 
 class Gauge(Metric):
-    """Goes up and down."""
+    """A value that rises and falls."""
 
     kind = "gauge"
 
     def set(self, value: float, *labels: str) -> None:
-        """As it is now."""
-        if _counting:
+        """Set the current value of these label values."""
+        if _is_enabled:
             self.values[labels] = [value]
 
     def family(self, values: Mapping[Labels, list[float]]) -> Family:
-        """As Prometheus reads it, with these values."""
-        made = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
+        """Return the Prometheus family of this metric with these values."""
+        family = GaugeMetricFamily(self.name, self.meaning, labels=self.labels)
         for labels, vector in values.items():
-            made.add_metric(labels, vector[0])
-        return made
+            family.add_metric(labels, vector[0])
+        return family
 
 
 @dataclass(eq=False, kw_only=True)
 class Histogram(Metric):
-    """Observations by size; `bounds` are the buckets' upper ends, ascending, the last bucket has none."""
+    """Observations by size. `bounds` are the ascending upper bounds of the buckets, without the infinite one."""
 
     bounds: tuple[float, ...]
     kind = "histogram"
 
-    def nothing(self) -> list[float]:
-        """No observation in any bucket, and their sum."""
+    def zero(self) -> list[float]:
+        """Return empty buckets and a sum of zero."""
         return [0.0] * (len(self.bounds) + 2)
 
     def observe(self, value: float, *labels: str) -> None:
-        """One observation."""
-        if not _counting:
+        """Count one observation."""
+        if not _is_enabled:
             return
         vector = self.values.get(labels)
         if vector is None:
-            vector = self.values[labels] = self.nothing()
+            vector = self.values[labels] = self.zero()
         vector[bisect_left(self.bounds, value)] += 1
         vector[-1] += value
 
     def family(self, values: Mapping[Labels, list[float]]) -> Family:
-        """As Prometheus reads it, with these values."""
-        made = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
+        """Return the Prometheus family of this metric with these values."""
+        family = HistogramMetricFamily(self.name, self.meaning, labels=self.labels)
         ends = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
         for labels, vector in values.items():
-            reached = accumulate(vector[:-1])
-            made.add_metric(labels, list(zip(ends, reached, strict=True)), vector[-1])
-        return made
+            cumulative = accumulate(vector[:-1])
+            family.add_metric(labels, list(zip(ends, cumulative, strict=True)), vector[-1])
+        return family
 
 
-_counting = True
+_is_enabled = True
 
 
 def is_disabled() -> bool:
-    """Whether nothing is counted."""
-    return not _counting
+    """Return whether counting is disabled."""
+    return not _is_enabled
 
 
 def disable() -> None:
-    """Count nothing from now on: for measuring what counting costs."""
-    global _counting
-    _counting = False
+    """Stop counting, to measure the cost of counting."""
+    global _is_enabled
+    _is_enabled = False

@@ -1,22 +1,22 @@
-"""An output that may end before the process does: a closed terminal, a full disk, a pipe that nobody reads."""
+"""Output that survives a closed terminal, a full disk or a broken pipe."""
 
 from contextlib import suppress
 from typing import IO, AnyStr, Generic
 
 
 class LastingOutput(Generic[AnyStr]):
-    """Write what can be written; a line that is lost must not end the work it tells of."""
+    """Write to `output` and ignore its errors: a lost log line must not end the work that logged it."""
 
     def __init__(self, output: IO[AnyStr]) -> None:
         self._output: IO[AnyStr] = output
 
     def write(self, text: AnyStr) -> int:
-        """Write, and return how much was given."""
+        """Write the text and return its length, even if the write fails."""
         with suppress(OSError, ValueError):
             self._output.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Hand on what was written."""
+        """Flush the output and ignore its errors."""
         with suppress(OSError, ValueError):
             self._output.flush()

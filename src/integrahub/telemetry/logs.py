@@ -1,4 +1,4 @@
-"""Logs: a sentence and an `action`, as one JSON object a line or as text for people."""
+"""Log configuration: JSON lines or text, with secrets masked and control characters escaped."""
 
 import logging
 import os
@@ -15,121 +15,119 @@ import structlog
 from integrahub.domain.untrusted_text import escape_controls, escape_controls_in_lines
 from integrahub.telemetry.lasting_output import LastingOutput
 
-# Every kind of key the hub makes or ever made; what the operator chose is told to `configure`.
+# Keys that the hub generates. `configure` receives the secrets that the operator chose.
 _KEY = re.compile(r"ihub_[a-z]+_\w+")
-# PostgreSQL repeats the row there; in a traceback it goes on after that.
+# Parts of a PostgreSQL error that repeat row values; the pattern ends where a traceback continues.
 _ROW = re.compile(r"\n?(?:DETAIL|CONTEXT):.*?(?=\n(?:  |\n|The above|During|Traceback)|\Z)", re.DOTALL)
 
-# In an encoded line: what `conceal` and `_harmless` may have to change, or may not.
-_SUSPECT = [b"\x7f", b"\\u00", b"ihub_", b"DETAIL:", b"CONTEXT:"]
-_FIRST = ("timestamp", "level", "event")  # what a person who reads the lines looks for
-_SHORTEST = 4  # characters: a shorter secret would mask half of what is logged
+# An encoded line without any of these needs neither `conceal` nor `_escape_event`.
+_SUSPICIOUS_BYTES = [b"\x7f", b"\\u00", b"ihub_", b"DETAIL:", b"CONTEXT:"]
+_FIRST_FIELDS = ("timestamp", "level", "event")
+_MIN_SECRET_LENGTH = 4  # masking shorter secrets would make logs unreadable
 _secrets: re.Pattern[str] | None = None
 
 
 def conceal(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Whatever looks like a key is masked, and what PostgreSQL repeats of a row, a price among it, is left out."""
-    return {name: value if name == "exc_info" else _concealed(value) for name, value in event.items()}
+    """Mask keys and secrets in an event, and remove row values that PostgreSQL repeats in its errors."""
+    return {name: value if name == "exc_info" else _conceal_value(value) for name, value in event.items()}
 
 
-def _concealed(value: Any) -> Any:
+def _conceal_value(value: Any) -> Any:
     if isinstance(value, str):
-        masked = _masked(value)
+        masked = _mask(value)
         return _ROW.sub("", masked) if "DETAIL:" in masked or "CONTEXT:" in masked else masked
     if isinstance(value, dict):
-        return {_concealed(name): _concealed(part) for name, part in value.items()}
+        return {_conceal_value(name): _conceal_value(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_concealed(part) for part in value]
-    # Renderers print these by their repr, after this.
-    return _concealed(repr(value)) if isinstance(value, BaseException | bytes) else value
+        return [_conceal_value(part) for part in value]
+    # A later processor prints these by their repr.
+    return _conceal_value(repr(value)) if isinstance(value, BaseException | bytes) else value
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     masked = _KEY.sub("ihub_***", text) if "ihub_" in text else text
     return _secrets.sub("***", masked) if _secrets else masked
 
 
-def _pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    known = _long_enough(secrets)
-    return re.compile("|".join(map(re.escape, known))) if known else None
+def _compile_secrets(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    maskable = _maskable(secrets)
+    return re.compile("|".join(map(re.escape, maskable))) if maskable else None
 
 
-def _long_enough(secrets: Iterable[str]) -> list[str]:
-    """Longest first, so that a secret which begins with another is masked whole."""
-    return sorted({secret for secret in secrets if len(secret) >= _SHORTEST}, key=len, reverse=True)
+def _maskable(secrets: Iterable[str]) -> list[str]:
+    """Return secrets of sufficient length, longest first: a secret may begin with another one."""
+    return sorted({secret for secret in secrets if len(secret) >= _MIN_SECRET_LENGTH}, key=len, reverse=True)
 
 
-def _traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
-    told = StringIO()
-    structlog.dev.plain_traceback(told, error)
-    out.write(escape_controls_in_lines(_concealed(told.getvalue())))
+def _write_traceback(out: TextIO, error: structlog.typing.ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    out.write(escape_controls_in_lines(_conceal_value(text.getvalue())))
 
 
-def _harmless(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Escape what a client's text could command a terminal with; JSON escapes line ends by itself."""
-    return {name: value if name == "exc_info" else _escaped(value) for name, value in event.items()}
+def _escape_event(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape control characters, with which client text could control a terminal. JSON itself escapes line ends."""
+    return {name: value if name == "exc_info" else _escape_value(value) for name, value in event.items()}
 
 
-def _escaped(value: Any) -> Any:
+def _escape_value(value: Any) -> Any:
     if isinstance(value, str):
         return value if value.isprintable() else escape_controls_in_lines(value)
     if isinstance(value, dict):
-        return {_escaped(name): _escaped(part) for name, part in value.items()}
-    return [_escaped(part) for part in value] if isinstance(value, list | tuple) else value
+        return {_escape_value(name): _escape_value(part) for name, part in value.items()}
+    return [_escape_value(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def _one_line(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """The sentence of a text log is printed as it is: it must not look like two lines."""
+def _join_lines(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape line ends in the event text, so that one event is one line of a text log."""
     return {**event, "event": escape_controls(str(event.get("event", "")))}
 
 
-class _Json:
-    """The last step of the JSON form: one object a line, in bytes.
+class _JsonRenderer:
+    """Render an event as one JSON object in bytes.
 
-    Most lines hold nothing to hide or to escape, which one look at the encoded line proves: two lines for each batch
-    must cost next to nothing.
+    A fast check of the encoded line skips masking and escaping for most lines: each batch logs two lines.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._encoder = msgspec.json.Encoder(enc_hook=repr)
-        self._suspect = [*_SUSPECT, *(self._encoder.encode(secret)[1:-1] for secret in _long_enough(secrets))]
+        self._suspicious = [*_SUSPICIOUS_BYTES, *(self._encoder.encode(secret)[1:-1] for secret in _maskable(secrets))]
 
     def __call__(self, _: Any, __: str, event: structlog.typing.EventDict) -> bytes:
-        event = {**{name: event.get(name) for name in _FIRST}, **event}
-        line = self._encoded(event)
-        if line is not None and line.isascii() and not any(part in line for part in self._suspect):
+        event = {**{name: event.get(name) for name in _FIRST_FIELDS}, **event}
+        line = self._encode(event)
+        if line is not None and line.isascii() and not any(part in line for part in self._suspicious):
             return line
-        safe = _harmless(None, "", conceal(None, "", event))
-        return self._encoded(safe) or self._encoder.encode({str(name): repr(value) for name, value in safe.items()})
+        safe = _escape_event(None, "", conceal(None, "", event))
+        return self._encode(safe) or self._encoder.encode({str(name): repr(value) for name, value in safe.items()})
 
-    def _encoded(self, event: structlog.typing.EventDict) -> bytes | None:
+    def _encode(self, event: structlog.typing.EventDict) -> bytes | None:
         try:
             return self._encoder.encode(event)
-        except (TypeError, ValueError):  # a key that is no text, half of a surrogate pair
+        except (TypeError, ValueError):  # a key that is no string, or an unpaired surrogate
             return None
 
 
 def is_text(form: str) -> bool:
-    """Return whether logs of this form are for people: `text`, or `auto` on a terminal."""
+    """Return whether this log format is text: `text`, or `auto` on a terminal."""
     return form == "text" or (form == "auto" and sys.stderr.isatty())
 
 
 def configure(level: str, form: str, secrets: Iterable[str] = (), process: dict[str, str] | None = None) -> None:
-    """Set up logs of this process; `form` is `json`, `text`, or `auto`: text on a terminal, JSON elsewhere.
+    """Configure the logs of this process. `form` is `json`, `text`, or `auto`: text on a terminal, else JSON.
 
-    `secrets` are values that never show: keys and passwords the operator chose, which have no shape of their own.
-    `process` stands in every line, with host and process id, so that lines of several processes can be told apart; it
-    is given once, by a process that never configures its logs again.
-    Tracebacks never show local variables: they may hold keys and prices.
+    `secrets` are values that every line masks: keys and passwords that the operator chose. `process` is added to every
+    JSON line, with host and process id; a process that passes it must not configure its logs again. Tracebacks never
+    contain local variables, because these may hold keys and prices.
     """
     global _secrets
     secrets = list(secrets)
-    _secrets = _pattern_of(secrets)
+    _secrets = _compile_secrets(secrets)
     as_text = is_text(form)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            _adding({} if as_text or process is None else {**process, **_place()}),
+            _add_fields({} if as_text or process is None else {**process, **_host_and_pid()}),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *(_text_processors() if as_text else _json_processors(secrets)),
@@ -143,21 +141,21 @@ def configure(level: str, form: str, secrets: Iterable[str] = (), process: dict[
 
 
 def _text_processors() -> list[structlog.typing.Processor]:
-    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)
-    return [structlog.processors.UnicodeDecoder(), conceal, _harmless, _one_line, renderer]
+    renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_write_traceback)
+    return [structlog.processors.UnicodeDecoder(), conceal, _escape_event, _join_lines, renderer]
 
 
 def _json_processors(secrets: list[str]) -> list[structlog.typing.Processor]:
     traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(traceback), _Json(secrets)]
+    return [structlog.processors.ExceptionRenderer(traceback), _JsonRenderer(secrets)]
 
 
-def _place() -> dict[str, str | int]:
+def _host_and_pid() -> dict[str, str | int]:
     return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
-def _adding(facts: Mapping[str, str | int]) -> structlog.typing.Processor:
-    """Return a processor that puts these facts under whatever a line tells itself."""
+def _add_fields(facts: Mapping[str, str | int]) -> structlog.typing.Processor:
+    """Return a processor that adds these fields to each event; the event's own fields win."""
 
     def add(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         return {**facts, **event}

@@ -1,4 +1,4 @@
-"""A process of the hub is watched from its start to its end."""
+"""Telemetry of one process: logs, metrics and traces, from its start to its end."""
 
 import resource
 from collections.abc import Iterator
@@ -12,48 +12,48 @@ from integrahub.telemetry import foreign_logs, instruments, logs, tracing
 
 _log = structlog.get_logger()
 
-_MAX_DESCRIPTORS = 65_536  # more would cost memory where a program keeps a table of them
+_MAX_DESCRIPTORS = 65_536  # libraries may allocate a table of this size
 
 
 class TelemetryConfig(Protocol):
-    """What the settings say of it."""
+    """The settings that telemetry reads."""
 
     @property
     def log_level(self) -> str:
-        """The least severe that is logged."""
+        """Lowest level that is logged."""
 
     @property
     def log_format(self) -> str:
-        """`auto`, `json` or `text`."""
+        """Log format: `auto`, `json` or `text`."""
 
     @property
     def known_secrets(self) -> frozenset[str]:
-        """Values that no log line may show."""
+        """Values that every log line masks."""
 
     @property
     def metrics(self) -> bool:
-        """Whether anything is counted."""
+        """Whether metrics are counted."""
 
     @property
     def traces_url(self) -> str | None:
-        """Where spans go."""
+        """URL of the OTLP collector, or None."""
 
     @property
     def traces_share(self) -> float:
-        """The share of traces sent."""
+        """Share of traces that are sent, 0 to 1."""
 
 
 @contextmanager
-def telemetry_for(asked: TelemetryConfig, process: str, steps: str = "") -> Iterator[None]:
-    """Its logs, its counting, and where its traces go. `process` is its kind, `steps` what it works on."""
-    told = {"process": process, "step": steps or process}
-    logs.configure(asked.log_level, asked.log_format, asked.known_secrets, told)
-    if not asked.metrics:
+def telemetry_for(config: TelemetryConfig, process: str, steps: str = "") -> Iterator[None]:
+    """Set up logs, metrics and traces while the block runs. `process` is the kind of process, `steps` its steps."""
+    fields = {"process": process, "step": steps or process}
+    logs.configure(config.log_level, config.log_format, config.known_secrets, fields)
+    if not config.metrics:
         instruments.disable()
     with (
-        foreign_logs.captured(asked.log_level),
-        _logging_its_end(asked),
-        tracing.export_spans(asked.traces_url, asked.traces_share, "integrahub"),
+        foreign_logs.capture_foreign_logs(config.log_level),
+        _log_final_error(config),
+        tracing.export_spans(config.traces_url, config.traces_share, "integrahub"),
     ):
         yield
 
@@ -61,23 +61,23 @@ def telemetry_for(asked: TelemetryConfig, process: str, steps: str = "") -> Iter
 def raise_descriptor_limit() -> int:
     """Raise the soft limit of open files to the hard one, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
+    limit = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        return limit
     return _MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
 @contextmanager
-def _logging_its_end(asked: TelemetryConfig) -> Iterator[None]:
-    """An error that ends the process is a line of its log; on a terminal a person reads the sentence alone."""
+def _log_final_error(config: TelemetryConfig) -> Iterator[None]:
+    """Log the error that ends the process. With text logs, leave an IntegraHubError to the CLI, which prints it."""
     try:
         yield
     except IntegraHubError as error:
-        if logs.is_text(asked.log_format):
+        if logs.is_text(config.log_format):
             raise
         _log.critical(str(error), action="end")
         raise SystemExit(1) from None
     except Exception as error:
-        _log.critical("the process ends with an error", action="end", exc_info=error)
+        _log.critical("process failed", action="end", exc_info=error)
         raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""Counts of several processes put together, also of those that are gone, so that no sum goes backwards."""
+"""Snapshots of the metrics of processes, and their sum, which includes ended processes and so never decreases."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,60 +6,60 @@ from collections.abc import Iterable, Mapping
 from integrahub.telemetry.instruments import Gauge, Labels, Metric, Values
 from integrahub.telemetry.metrics.registry import PROCESS_METRICS
 
-Counts = dict[str, Values]  # metric -> label values -> vector
+Counts = dict[str, Values]  # vectors by metric name and label values
 _METRICS: dict[str, Metric] = {metric.name: metric for metric in PROCESS_METRICS}
 
 
 def capture() -> Counts:
-    """What this process counted."""
+    """Return the values that this process counted."""
     return {metric.name: metric.values for metric in PROCESS_METRICS}
 
 
 def encode(counts: Counts) -> bytes:
-    """As JSON."""
+    """Return the counts as JSON."""
     return json.dumps({name: list(map(list, values.items())) for name, values in counts.items()}).encode()
 
 
 def decode(text: bytes) -> Counts:
-    """From JSON, or ValueError. Metrics this version does not have, or has in another shape, are left out."""
-    read = {name: [(tuple(labels), vector) for labels, vector in rows] for name, rows in json.loads(text).items()}
+    """Parse JSON; raise ValueError if it is none. Skip metrics unknown to this version or of another shape."""
+    decoded = {name: [(tuple(labels), vector) for labels, vector in rows] for name, rows in json.loads(text).items()}
     return {
         name: {labels: vector for labels, vector in rows if _fits(_METRICS[name], labels, vector)}
-        for name, rows in read.items()
+        for name, rows in decoded.items()
         if name in _METRICS
     }
 
 
 def _fits(metric: Metric, labels: Labels, vector: list[float]) -> bool:
-    return len(labels) == len(metric.labels) and len(vector) == len(metric.nothing())
+    return len(labels) == len(metric.labels) and len(vector) == len(metric.zero())
 
 
 class SnapshotAggregator:
-    """`gone` are the counts of those that ended before."""
+    """Sum the snapshots of processes. `ended` are the counts of processes that ended earlier."""
 
-    def __init__(self, gone: Counts | None = None) -> None:
-        self._gone: Counts = gone or {}
+    def __init__(self, ended: Counts | None = None) -> None:
+        self._ended: Counts = ended or {}
         self._latest: dict[str, Counts] = {}
 
     def update(self, process: str, counts: Counts) -> None:
-        """What a process tells now; a process that starts anew under an old name needs a new one here."""
+        """Store the latest snapshot of a process. A restarted process needs a new name."""
         self._latest[process] = counts
 
-    def keep_only(self, living: Iterable[str]) -> None:
-        """All but these have ended: what they counted stays."""
-        for process in self._latest.keys() - set(living):
-            self._gone = _sum([self._gone, _lasting(self._latest.pop(process))])
+    def keep_only(self, running: Iterable[str]) -> None:
+        """Keep only these processes; add the counters of all others to those of ended processes."""
+        for process in self._latest.keys() - set(running):
+            self._ended = _sum([self._ended, _without_gauges(self._latest.pop(process))])
 
     def total(self) -> Counts:
-        """Of all there are and were; of gauges the largest of those there are."""
-        return _sum([self._gone, *self._latest.values()])
+        """Return the sum over all processes; of gauges, the maximum over the running ones."""
+        return _sum([self._ended, *self._latest.values()])
 
     def counters(self) -> Counts:
-        """What a successor begins with."""
-        return _lasting(self.total())
+        """Return the counters, with which the next supervisor starts."""
+        return _without_gauges(self.total())
 
 
-def _lasting(counts: Counts) -> Counts:
+def _without_gauges(counts: Counts) -> Counts:
     return {name: values for name, values in counts.items() if not isinstance(_METRICS[name], Gauge)}
 
 

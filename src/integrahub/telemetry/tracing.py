@@ -1,7 +1,7 @@
-"""Traces: one id from the post to the last thing done for it. A batch's trace is its id, so no step needs to be told.
+"""Traces: one trace per batch, from its post to its end. The trace id is the batch id, so steps need no context.
 
-Every span of a batch hangs on the span of its post, whose id is the lower half of the trace's. Spans are sent only
-where an address for them is set; without it a span costs nothing.
+The parent of every span is the span of the post, whose id is the lower half of the trace id. Spans are sent only if a
+collector is configured; otherwise they cost nothing.
 """
 
 import re
@@ -12,27 +12,27 @@ from uuid import UUID
 
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
-_NOTHING = nullcontext()
+_NO_SPAN = nullcontext()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 class Exporter(Protocol):
-    """Where spans go."""
+    """Port of an exporter of spans."""
 
     def root(self, name: str, trace: UUID, facts: dict[str, str]) -> AbstractContextManager[None]:
-        """The span all others of the trace hang on."""
+        """Open the root span of a trace."""
         ...
 
     def span(self, name: str, trace: UUID, facts: dict[str, str]) -> AbstractContextManager[None]:
-        """A span of work done for the trace."""
+        """Open a child of the root span."""
         ...
 
-    def wanted(self, trace: UUID) -> bool:
-        """Whether spans of the trace are sent."""
+    def is_sampled(self, trace: UUID) -> bool:
+        """Return whether spans of the trace are sent."""
         ...
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining spans."""
         ...
 
 
@@ -40,56 +40,56 @@ _exporter: Exporter | None = None
 
 
 class bind_trace:
-    """What is logged in the block tells the trace and these facts."""
+    """Add the trace id and these fields to all log lines of the block."""
 
-    __slots__ = ("_tokens", "_told")
+    __slots__ = ("_fields", "_tokens")
 
     def __init__(self, trace: UUID, **facts: object) -> None:
-        self._told = {"trace_id": trace.hex} | {name: str(fact) for name, fact in facts.items()}
+        self._fields = {"trace_id": trace.hex} | {name: str(fact) for name, fact in facts.items()}
 
     def __enter__(self) -> None:
-        self._tokens = bind_contextvars(**self._told)
+        self._tokens = bind_contextvars(**self._fields)
 
     def __exit__(self, *_: object) -> None:
         reset_contextvars(**self._tokens)
 
 
 def current_trace_id() -> str:
-    """The trace of what is being done, or ''."""
+    """Return the trace id bound to the running code, or an empty string."""
     return str(get_contextvars().get("trace_id", ""))
 
 
 def format_traceparent(trace: UUID) -> str:
-    """How a message tells its trace to whoever reads it (W3C Trace Context): its parent is the span of the post."""
-    sampled = _exporter is not None and _exporter.wanted(trace)
+    """Return the W3C `traceparent` header of a trace, with the span of the post as parent."""
+    sampled = _exporter is not None and _exporter.is_sampled(trace)
     return f"00-{trace.hex}-{trace.hex[16:]}-{'01' if sampled else '00'}"
 
 
 def parse_traceparent(traceparent: str) -> UUID | None:
-    """The trace a message tells; None where it tells none that can be read."""
-    found = _TRACEPARENT.fullmatch(traceparent)
-    return UUID(found[1]) if found and int(found[1], 16) else None
+    """Return the trace of a W3C `traceparent` header, or None if the header is invalid."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    return UUID(match[1]) if match and int(match[1], 16) else None
 
 
 def root_span(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
-    """The span of the post, or of another request."""
-    return _exporter.root(name, trace, _told(facts)) if _exporter else _NOTHING
+    """Open the root span of a request."""
+    return _exporter.root(name, trace, _attributes(facts)) if _exporter else _NO_SPAN
 
 
 def span(name: str, trace: UUID, **facts: object) -> AbstractContextManager[None]:
-    """A span of a step; an exception that leaves the block is told with it."""
-    return _exporter.span(name, trace, _told(facts)) if _exporter else _NOTHING
+    """Open a span of a step; it records an exception that leaves the block."""
+    return _exporter.span(name, trace, _attributes(facts)) if _exporter else _NO_SPAN
 
 
-def _told(facts: dict[str, object]) -> dict[str, str]:
+def _attributes(facts: dict[str, object]) -> dict[str, str]:
     return {f"integrahub.{name}": str(fact) for name, fact in facts.items()}
 
 
 @contextmanager
 def export_spans(url: str | None, share: float, service: str) -> Iterator[None]:
-    """Send spans of a `share` of traces to the OTLP collector at `url` while the block runs; None: to nobody.
+    """Send the spans of a `share` of traces to the OTLP collector at `url` while the block runs, none without a URL.
 
-    ConfigurationError when the extra `traces` is not installed.
+    Raise ConfigurationError if the extra `traces` is not installed.
     """
     global _exporter
     if url is None:

@@ -8,7 +8,7 @@ from integrahub.telemetry.metrics.registry import ALL_METRICS
 
 
 def _read(metric: Metric) -> dict[tuple[str, ...], float]:
-    told = exposition.text([metric.family(metric.values)]).decode()
+    told = exposition.render_text([metric.family(metric.values)]).decode()
     families = text_string_to_metric_families(told)
     return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
 
@@ -32,12 +32,12 @@ def test_an_observation_is_in_its_bucket_and_in_all_above_it() -> None:
 
 
 def test_a_muted_process_counts_nothing(monkeypatch: object) -> None:
-    level, was = Gauge(name="level", meaning="Level", remedy=""), instruments._counting
+    level, was = Gauge(name="level", meaning="Level", remedy=""), instruments._is_enabled
     try:
         instruments.disable()
         level.set(3.0)
     finally:
-        instruments._counting = was
+        instruments._is_enabled = was
     assert _read(level) == {}
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.auth.metrics_access import MetricsAccess
 from integrahub.monitoring.scrape import MetricsScrape
-from integrahub.telemetry.probe_server import SCRAPE, SCRAPE_HEADER
+from integrahub.telemetry.probe_server import DEFAULT_SCRAPE_TIMEOUT_SECONDS, SCRAPE_TIMEOUT_HEADER
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,6})?")
 _OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}}
@@ -27,8 +27,8 @@ def router(gauges: MetricsScrape, fleet_port: int | None, insight: MetricsAccess
     @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)
     async def metrics(request: Request) -> Response:
         await insight.require(request)
-        said = request.headers.get(SCRAPE_HEADER, "")
-        told = await tell(float(said) if _SECONDS.fullmatch(said) else SCRAPE)
+        said = request.headers.get(SCRAPE_TIMEOUT_HEADER, "")
+        told = await tell(float(said) if _SECONDS.fullmatch(said) else DEFAULT_SCRAPE_TIMEOUT_SECONDS)
         return Response(told, 200 if told else 503, media_type=CONTENT_TYPE_LATEST)
 
     return routes
@@ -45,7 +45,9 @@ class SupervisorScrape:
     async def __call__(self, waits: float) -> bytes:
         """What it tells one who waits so many seconds."""
         patience = httpx.Timeout(waits).as_dict()
-        request = httpx.Request("GET", self._url, headers={SCRAPE_HEADER: str(waits)}, extensions={"timeout": patience})
+        request = httpx.Request(
+            "GET", self._url, headers={SCRAPE_TIMEOUT_HEADER: str(waits)}, extensions={"timeout": patience}
+        )
         try:
             answer = await self._transport.handle_async_request(request)
             return (await answer.aread()) if answer.status_code == 200 else b""
