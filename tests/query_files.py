@@ -1,4 +1,4 @@
-"""The .sql files of named blocks: each stands beside the module that loads it."""
+"""Files of named SQL blocks, each in the folder of the module that loads it."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.conftest import Installation
 
 _STRANGER = 12345
-# Whatever of the folder can be opened, by a process without any right.
+# Try to open every file of the folder from a process without privileges.
 _LOOK = """
 import os, sys
 found = []

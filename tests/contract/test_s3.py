@@ -72,7 +72,7 @@ def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(
     assert shown["batches/"]["Expiration"]["Days"] == 30
     assert shown["chunks/"]["Expiration"]["Days"] == 7
     given_up = [rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in shown.values()]
-    by_itself = request.node.callspec.params["server"] == "minio"  # after a day, without being told
+    by_itself = request.node.callspec.params["server"] == "minio"  # after a day, without a rule
     assert given_up == ([None, None] if by_itself else [1, 1])
     assert "dead/" not in shown
 

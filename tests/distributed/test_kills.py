@@ -76,7 +76,7 @@ def _kill_workers(hub: Installation, sign: signal.Signals) -> None:
     told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
     for place in told["workers"]:
         if place["step"] != "api" and place["pid"]:
-            with suppress(ProcessLookupError):  # the fleet may have taken it away since it told
+            with suppress(ProcessLookupError):  # the supervisor may have stopped it since that status
                 os.kill(place["pid"], sign)
 
 

@@ -93,7 +93,7 @@ async def running(
     ):
         if dialect:
             hub, api, worker = (replace(each, dialect=dialect) for each in (hub, api, worker))
-        # One bus for all: its breaker is told by the API's health and trips where messages are received.
+        # All roles share one bus: /health shows its circuit breaker, and receiving workers open it.
         api = replace(api, bus=worker.bus, breakers=api.breakers | {"bus": worker.breakers["bus"]})
         ingest = api.ingest()
         loops_running = [asyncio.ensure_future(loop) for loop in build_loops(worker, steps, stop)]

@@ -228,7 +228,7 @@ async def test_second_engine_on_a_folder_is_refused(engine: EmbeddedPostgres, tm
 
 
 async def test_server_that_cannot_start_tells_why(engine: EmbeddedPostgres, tmp_path: Path) -> None:
-    """When the server gives up the start fails at once with the end of its log, and lets go of the folder."""
+    """Check that an exiting server fails the start at once, with the end of its log, and unlocks the folder."""
     await engine.start()
     await engine.stop()
     settings = tmp_path / "postgres" / "cluster" / "postgresql.auto.conf"

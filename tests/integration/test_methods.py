@@ -94,7 +94,7 @@ async def test_a_browser_behind_tls_is_led_to_the_docs_and_their_files_by_relati
     places = ["".join(pair) for pair in named]
     assert len(places) == 4 and not [place for place in places if place.startswith(("/", "http"))]
     for place in places:
-        # Also where the proxy serves the hub below a path of its own.
+        # Also behind a proxy that serves the hub below a path.
         assert urljoin("https://hub.example.com/hub/docs", place).startswith("https://hub.example.com/hub/")
         assert (await door.http.get(urljoin("/docs", place))).status_code == 200
     assert (await door.http.get("/favicon.ico")).status_code == 204

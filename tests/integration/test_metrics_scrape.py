@@ -53,7 +53,7 @@ async def test_what_is_counted_is_what_happened(client: Client) -> None:
     assert grown["integrahub_products_total inserted"] == after["integrahub_products active"] == 121
     assert grown["integrahub_products_total unchanged"] == 120 and grown["integrahub_products_total rejected"] == 1
     assert grown["integrahub_chunks_processed_total completed"] == 7
-    assert grown["integrahub_chunk_duration_seconds_count"] == 4  # three were settled while they were split
+    assert grown["integrahub_chunk_duration_seconds_count"] == 4  # three were completed by the split
     assert sum(value for name, value in grown.items() if re.fullmatch(r"integrahub_errors_total \w+ ingest", name)) == 1
     assert after["integrahub_batches_finished_total COMPLETED"] == 1
     assert after["integrahub_history_batches PARTIAL_FAIL 24h"] == 1

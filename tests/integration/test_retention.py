@@ -313,7 +313,7 @@ async def test_objects_of_a_batch_that_is_not_final_are_no_orphans_however_old(s
     async with running(settings, ["split"]) as client:
         client.key = await _key(client)
         batch_id = (await client.post(STRADDLING)).json()["batch_id"]
-        await client.hub.storage.put(f"chunks/{CNPJ}/{batch_id}/000099-0badcafe", _blocks())  # a split under way
+        await client.hub.storage.put(f"chunks/{CNPJ}/{batch_id}/000099-0badcafe", _blocks())  # a running split
         before = {name async for name in client.hub.storage.list("")}
         await Orphans(client.hub.database, client.hub.storage, now=lambda: 4e9)()
         assert before <= {name async for name in client.hub.storage.list("")}

@@ -142,7 +142,7 @@ def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
         asked.wait(lambda: not asked.firing(), asked.firing)
         broker.stop()
         _fire(asked, {"BreakerOpen bus"})
-        assert asked.query("integrahub_dead_letters")  # what the database knows is told all the same
+        assert asked.query("integrahub_dead_letters")  # figures from the database are still there
         broker.start()
         asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
         assert set(statuses) == {202}

@@ -49,7 +49,7 @@ def _posts(slow: float) -> Series:
 
 def _batches(late: float) -> Series:
     name = "integrahub_batch_duration_seconds"
-    # Two processes tell what the database knows: it counts once.
+    # Two processes return the same figure of the database: it counts once.
     told = {}
     for instance in ("a", "b"):
         told[f'{name}_bucket{{instance="{instance}", le="300.0"}}'] = f"0+{1000 - late:g}x450"
@@ -73,7 +73,7 @@ _BUDGETS = [
     ("TimeToAppliedBudget", _batches, 10.0),
     ("BatchSuccessBudget", _finished, 5.0),
 ]
-# How much too fast, looked at after so many minutes, in steps of so many.
+# Burn rate, minutes of the evaluation, step.
 _SPEEDS = {"Fast": (14.4, 90, 1), "Slow": (6.0, 600, 5), "Leak": (1.0, 5400, 15)}
 CASES = [
     Case("Down", {'up{job="integrahub"}': "0x30"}, {'up{job="integrahub"}': "1x30", 'up{job="other"}': "0x30"}),

@@ -18,7 +18,7 @@ _OF = "JOIN pharmacies f ON f.id = x.pharmacy_id WHERE f.cnpj = %s"
 
 
 class Comparison:
-    """Follows one pharmacy: each call takes what became final since the last into the model, then compares all of it.
+    """Comparison of one pharmacy: each call applies the newly final batches to the model, then compares everything.
 
     `sent`: the loads by batch id. `objects`: the folder of stored chunks, which tells what a cancelled batch left out.
     """

@@ -107,7 +107,7 @@ class Pharmacy:
         same = old is not None and old[1] == new[1] and old[0] | {"indice": 0} == new[0] | {"indice": 0}
         if same and old is not None and "indice" in told:
             told["indice"] = old[0]["indice"]  # INDICE alone is no change: it is not written
-        drop = load.origin if load.kind == "full" else 0  # nothing before a FULL is told any more
+        drop = load.origin if load.kind == "full" else 0  # values before a FULL no longer count
         self.said[product_id] = [*(one for one in said if one[0] >= drop), (load.origin, load.kind, told)]
         self.products[product_id] = old if same and old else new
         load.counters["inserted" if old is None else "unchanged" if same else "updated"] += 1

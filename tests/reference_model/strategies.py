@@ -44,7 +44,7 @@ def load(draw: random.Random, longest: int) -> tuple[str, list[Any]]:
 def catalogue_load(draw: random.Random, least: int, most: int) -> tuple[str, list[Any]]:
     """Draw a load type and `least` to `most` records or some more, with near and far repeats and invalid ones."""
     kind, size = draw.choice(["full", "full", "delta", "delta", "delta"]), draw.randint(least, most)
-    is_calm = draw.random() < 0.5  # every record as usual and changed, a few of them repeated far away
+    is_calm = draw.random() < 0.5  # every record, some changed, a few repeated far apart
     ids = list(range(1, size + 1)) if is_calm or draw.random() < 0.5 else draw.sample(range(1, most * 5 // 4), size)
     odd, price = (0, draw.randint(1, 99)) if is_calm else (draw.choice([0, 0.005, 0.2]), None)
     more = draw.choice([{}, {}, {"BRAND": "b" * 280}])

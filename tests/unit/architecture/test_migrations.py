@@ -6,7 +6,7 @@ import pytest
 
 from integrahub.db.schema.scripts import Script, kind_of, migrations
 
-# What takes something away that an older version may use.
+# Statements that remove something an older version may use.
 _CONTRACTS = re.compile(
     r"\b(DROP\s+(TABLE|COLUMN|VIEW|FUNCTION)|RENAME|ALTER\s+COLUMN\s+\w+\s+(TYPE|SET\s+NOT\s+NULL)|"
     r"ADD\s+COLUMN\s+\w+\s+\w+\s+NOT\s+NULL(?!\s+DEFAULT))",

@@ -139,7 +139,7 @@ def test_handshakes_that_stop_half_way_keep_nobody_out(
                     assert await asyncio.to_thread(_ask, folder, port, source) == 204
                 await _until(lambda: sum(map(_is_closed, half)) >= 7)
                 assert _closed(f"handshake_{reason}") >= before + 7
-                assert not _is_closed(half[-1])  # a seat is held as long as nobody waits for it
+                assert not _is_closed(half[-1])  # a handshake keeps its seat while no other connection waits
 
     run(flood())
 

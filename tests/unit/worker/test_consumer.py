@@ -1,4 +1,4 @@
-"""Consuming: nothing is taken that could only fail, nothing is settled that was not done, nothing waits for ever."""
+"""Consumer: it receives no message that must fail, acknowledges only processed ones, and never blocks."""
 
 import asyncio
 from collections.abc import Callable

@@ -56,7 +56,7 @@ def test_what_comes_twice_from_the_broker_or_for_another_is_held_once_or_not_at_
     assert len(tracking) == 2
     (first, told), _ = tracking.take(2, 0)
     tracking.ack(first)
-    for offset in (1, 2):  # one is settled, and one is being worked on
+    for offset in (1, 2):  # one is acknowledged, one is being processed
         tracking.add(0, offset, b"repeated")
     assert (told, len(tracking), tracking.take(9, 0)) == (b"0/1", 1, [])
 

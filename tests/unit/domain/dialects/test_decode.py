@@ -33,6 +33,6 @@ def test_a_deltas_records_of_new_and_known_products_say_together_what_they_say_a
 ) -> None:
     records = [record | {"PRODUCTID": number} for number, record in enumerate(records, 1)]
     together = lines_of(records, list(range(len(records))), new)
-    # A record beside another that is not asked for is read by itself.
+    # An unusual record is decoded separately from the other one.
     apart = [line for record in records for line in lines_of([record, {"PRODUCTID": 99}], [0], new)]
     assert sorted(map(_shown, together)) == sorted(map(_shown, apart))
