@@ -1,6 +1,6 @@
 """Generator of the second half of docs/reference/code-map.md: one line per folder and file of `src/integrahub`.
 
-`python -m tests.code_map` writes it; a test compares it with the tree.
+`make code-map` writes it; a test compares it with the tree.
 """
 
 import ast
