@@ -113,7 +113,7 @@ async def test_a_body_of_64_kb_is_read_whole(door: Client) -> None:
 async def test_the_description_is_encoded_once_for_all_who_ask(door: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await door.http.get("/openapi.json")
     assert first.headers["content-type"] == "application/json" and first.json()["paths"][PATH]["post"]
-    monkeypatch.setattr(app, "describe", None)
+    monkeypatch.setattr(app, "build_openapi", None)
     assert (await door.http.get("/openapi.json")).content == first.content
     assert (await door.http.head("/openapi.json")).status_code == 200
 

@@ -215,4 +215,4 @@ async def test_keys_not_seen_before_are_looked_up_two_at_once_for_an_address() -
         await asyncio.sleep(0)
         assert under_way == 3
         go_on.set()
-    assert max(seen) == 3 and not looks._of
+    assert max(seen) == 3 and not looks._slots

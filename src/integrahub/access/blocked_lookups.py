@@ -1,4 +1,4 @@
-"""Look-ups of keys from addresses that are blocked for wrong ones: few at once, so that guessing costs little."""
+"""Limits on look-ups of API keys by client network, so that guessing keys costs the database little."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,66 +6,68 @@ from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
 
-_AT_ONCE = 2  # look-ups under way
-_MAX_WAITING = 100  # that wait for those
-_CHOSEN, _CHOSEN_SECONDS = 20, 60.0  # keys that people choose, of an address, in so many seconds
-_MAX_ADDRESSES = 10_000
+_LOOKUP_CONCURRENCY = 2
+_MAX_WAITING_LOOKUPS = 100
+_CHOSEN_QUOTA, _CHOSEN_WINDOW_SECONDS = 20, 60.0  # look-ups of keys that operators chose, per network
+_MAX_NETWORKS = 10_000
 Found = TypeVar("Found")
 
 
 class LookupLimitReached(Exception):
-    """As many keys are looked up as may be."""
+    """No further key may be looked up for this network at the moment."""
 
 
 class LookupLimit:
-    """Bound the look-ups of keys that are not remembered, by address: a flood of keys leaves the database to others."""
+    """Limit concurrent look-ups of uncached keys per network: a flood of keys leaves the database to others."""
 
     def __init__(self) -> None:
-        self._of: dict[str, tuple[asyncio.Semaphore, int]] = {}  # and how many hold it or wait for it
+        self._slots: dict[str, tuple[asyncio.Semaphore, int]] = {}  # with the number of look-ups that run or wait
 
     @asynccontextmanager
-    async def __call__(self, place: str) -> AsyncIterator[None]:
-        """Wait for a turn of the address."""
-        free, count = self._of.get(place, (asyncio.Semaphore(_AT_ONCE), 0))
-        self._of[place] = free, count + 1
+    async def __call__(self, network: str) -> AsyncIterator[None]:
+        """Hold a slot of the network while the block runs."""
+        slots, count = self._slots.get(network, (asyncio.Semaphore(_LOOKUP_CONCURRENCY), 0))
+        self._slots[network] = slots, count + 1
         try:
-            async with free:
+            async with slots:
                 yield
         finally:
-            _, count = self._of.pop(place)
+            _, count = self._slots.pop(network)
             if count > 1:
-                self._of[place] = free, count - 1
+                self._slots[network] = slots, count - 1
 
 
 class BlockedLookupLimit:
-    """Bound the look-ups of blocked addresses.
+    """Limit look-ups for blocked networks.
 
-    A key the hub made cannot be guessed, so only the cost of looking counts; one that a person chose might be.
+    A key that the hub generated cannot be guessed, so only its look-up costs. A key that an operator chose might be
+    guessed, so its look-ups are also limited by a quota per network.
     """
 
     def __init__(self) -> None:
-        self._free = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_LOOKUP_CONCURRENCY)
         self._waiting = 0
-        self._chosen: dict[str, tuple[float, int]] = {}  # by address: when the count began, and the count
+        self._chosen: dict[str, tuple[float, int]] = {}  # by network: start of the window, look-ups in it
 
-    async def __call__(self, place: str, look: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
-        """Return what `look` finds; LookupLimitReached when there is none."""
-        if self._waiting >= _MAX_WAITING or (is_chosen and not self._take(place)):
+    async def __call__(self, network: str, look_up: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
+        """Return the result of `look_up`. Raise LookupLimitReached if it may not run now."""
+        if self._waiting >= _MAX_WAITING_LOOKUPS or (is_chosen and not self._hit(network)):
             raise LookupLimitReached
         self._waiting += 1
         try:
-            async with self._free:
-                return await look()
+            async with self._slots:
+                return await look_up()
         finally:
             self._waiting -= 1
 
-    def _take(self, place: str) -> bool:
-        begun, count = self._chosen.get(place, (0.0, 0))
-        if monotonic() - begun > _CHOSEN_SECONDS:
-            begun, count = monotonic(), 0
-        if count >= _CHOSEN:
+    def _hit(self, network: str) -> bool:
+        """Count a look-up of a chosen key; return whether it is within the quota."""
+        started_at, count = self._chosen.get(network, (0.0, 0))
+        if monotonic() - started_at > _CHOSEN_WINDOW_SECONDS:
+            started_at, count = monotonic(), 0
+        if count >= _CHOSEN_QUOTA:
             return False
-        if len(self._chosen) > _MAX_ADDRESSES:
+        if len(self._chosen) > _MAX_NETWORKS:
             self._chosen.clear()
-        self._chosen[place] = (begun, count + 1)
+        self._chosen[network] = (started_at, count + 1)
         return True

@@ -1,4 +1,4 @@
-"""Limits shared by all processes: posts by pharmacy or key, failed keys by address."""
+"""Rate limits that all processes share: of posts by pharmacy or key, of wrong keys by client network."""
 
 import asyncio
 import math
@@ -19,6 +19,7 @@ from integrahub.telemetry.metrics.http import LIMITER_FAILURES
 _TIMEOUT_SECONDS = 1.0  # then the requests are allowed without being counted
 _PRUNE_INTERVAL_SECONDS = 600.0
 _MAX_BATCH_SIZE = 10_000
+_MAX_BLOCKED_NETWORKS = 100_000
 _log = structlog.get_logger()
 _Hit = tuple[str, RateLimit]  # subject and its limit
 #: The window after an allowed request, seconds to wait after a refused one, or None if the limiter did not answer.
@@ -76,9 +77,9 @@ class RateLimiter:
 
 
 class RateLimits:
-    """The hub's limits, put to requests. The rates are the settings'; None is no limit.
+    """Apply the rate limits of the settings to requests; None is no limit.
 
-    `posts` is of a pharmacy, `failed_keys` of an address, `vendors` of a key that reaches all pharmacies.
+    `posts` applies to a pharmacy, `failed_keys` to a client network, `vendors` to a key of all pharmacies.
     """
 
     def __init__(
@@ -88,87 +89,91 @@ class RateLimits:
         self._posts = posts
         self._failed_keys = failed_keys
         self._vendors = vendors
-        self._blocked: dict[str, float] = {}  # address -> monotonic seconds
-        self._second_looks = BlockedLookupLimit()
+        self._blocked_until: dict[str, float] = {}  # by network, on the monotonic clock
+        self._blocked_lookups = BlockedLookupLimit()
 
-    async def post(self, caller: Caller, cnpj: str, own: str | None) -> dict[str, str]:
-        """Count a post by its key when that has a limit of its own, else by its pharmacy, whose own limit is `own`.
+    async def hit_post(self, caller: Caller, cnpj: str, pharmacy_rate: str | None) -> dict[str, str]:
+        """Count a post and return the headers of its answer. Raise TooManyRequests if a limit is reached.
 
-        A key that reaches all pharmacies and has no limit of its own is counted as well: its client chooses the CNPJs.
-        Return the headers to answer with; TooManyRequests when a limit is reached.
+        A post counts for its key if that has a rate of its own, else for its pharmacy. With a key of all pharmacies
+        the client chooses the CNPJ, so the post also counts for the key, unless that has a rate of its own.
         """
         if caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN):
-            await self._taken(f"key:{caller.name}", self._vendors)
-        subject, rate = (f"key:{caller.name}", caller.rate_limit) if caller.rate_limit else (f"cnpj:{cnpj}", own)
+            await self._hit(f"key:{caller.name}", self._vendors)
+        subject, rate = f"cnpj:{cnpj}", pharmacy_rate
+        if caller.rate_limit:
+            subject, rate = f"key:{caller.name}", caller.rate_limit
         limit = parse_rate(rate) if rate else self._posts
-        taken = await self._taken(subject, limit)
-        if limit is None or taken is None:
+        usage = await self._hit(subject, limit)
+        if limit is None or usage is None:
             return {}
-        return _headers("posts", limit, taken.remaining(limit), limit.seconds * (1 - taken.elapsed))
+        return _headers("posts", limit, usage.remaining(limit), limit.seconds * (1 - usage.elapsed))
 
-    async def _taken(self, subject: str, limit: RateLimit | None) -> WindowUsage | None:
+    async def _hit(self, subject: str, limit: RateLimit | None) -> WindowUsage | None:
         if limit is None:
             return None
-        taken = await self._limiter.hit(subject, limit)
-        if isinstance(taken, float):
-            headers = _headers("posts", limit, 0, taken)
-            raise TooManyRequests("rate_limited", taken, headers, quota=limit.quota, seconds=limit.seconds)
-        return taken
+        result = await self._limiter.hit(subject, limit)
+        if isinstance(result, float):
+            headers = _headers("posts", limit, 0, result)
+            raise TooManyRequests("rate_limited", result, headers, quota=limit.quota, seconds=limit.seconds)
+        return result
 
     def is_blocked(self, address: str) -> bool:
-        """Return whether the address offered too many wrong keys."""
-        place = client_network(address)
-        is_over = self._blocked.get(place, 0.0) <= monotonic()
+        """Return whether the client's network is blocked for too many wrong keys."""
+        network = client_network(address)
+        is_over = self._blocked_until.get(network, 0.0) <= monotonic()
         if is_over:
-            self._blocked.pop(place, None)
+            self._blocked_until.pop(network, None)
         return self._failed_keys is not None and not is_over
 
-    async def second_look(self, address: str, look: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
-        """Look up a key of a blocked address, so that one client's wrong key shuts out no other behind the same proxy.
+    async def look_up_blocked(self, address: str, look_up: Callable[[], Awaitable[Found]], *, is_chosen: bool) -> Found:
+        """Look up a key for a blocked network: wrong keys of one client must not lock out others behind its proxy.
 
-        TooManyRequests when there is no room: few are looked up at once, and of keys that people choose few a minute.
+        Raise TooManyRequests if too many look-ups run, or if too many keys chosen by operators were looked up.
         """
         try:
-            return await self._second_looks(client_network(address), look, is_chosen=is_chosen)
+            return await self._blocked_lookups(client_network(address), look_up, is_chosen=is_chosen)
         except LookupLimitReached:
-            raise self.too_many_keys(address) from None
+            raise self.blocked_error(address) from None
 
-    def too_many_keys(self, address: str) -> TooManyRequests:
-        """Return the refusal of a blocked address."""
+    def blocked_error(self, address: str) -> TooManyRequests:
+        """Return the error for a blocked network."""
         limit = self._failed_keys or RateLimit(1, 1)
-        return _too_many_keys(limit, max(0.001, self._blocked.get(client_network(address), 0.0) - monotonic()))
+        return _failed_keys_error(
+            limit, max(0.001, self._blocked_until.get(client_network(address), 0.0) - monotonic())
+        )
 
-    async def failed_key(self, address: str) -> None:
-        """Count a key that is nobody's; TooManyRequests when it was one too many."""
+    async def hit_failed_key(self, address: str) -> None:
+        """Count a wrong key. If it exceeds the limit, block the network and raise TooManyRequests."""
         if self._failed_keys is None:
             return
-        place = client_network(address)
-        taken = await self._limiter.hit(f"address:{place}", self._failed_keys)
-        if isinstance(taken, float):
-            if len(self._blocked) > 100_000:
-                self._blocked.clear()
-            self._blocked[place] = monotonic() + taken
-            raise _too_many_keys(self._failed_keys, taken)
+        network = client_network(address)
+        result = await self._limiter.hit(f"address:{network}", self._failed_keys)
+        if isinstance(result, float):
+            if len(self._blocked_until) > _MAX_BLOCKED_NETWORKS:
+                self._blocked_until.clear()
+            self._blocked_until[network] = monotonic() + result
+            raise _failed_keys_error(self._failed_keys, result)
 
 
-def raise_if_limited(code: str, limit: RateLimit, taken: WindowUsage | float | None) -> None:
-    """Raise TooManyRequests with this code when nothing was granted."""
-    if isinstance(taken, float):
-        headers = _headers(code.removesuffix("_limited"), limit, 0, taken)
-        raise TooManyRequests(code, taken, headers, quota=limit.quota, seconds=limit.seconds)
+def raise_if_limited(code: str, limit: RateLimit, result: HitResult) -> None:
+    """Raise TooManyRequests with this code if the hit was refused."""
+    if isinstance(result, float):
+        headers = _headers(code.removesuffix("_limited"), limit, 0, result)
+        raise TooManyRequests(code, result, headers, quota=limit.quota, seconds=limit.seconds)
 
 
-def _too_many_keys(limit: RateLimit, wait: float) -> TooManyRequests:
+def _failed_keys_error(limit: RateLimit, wait: float) -> TooManyRequests:
     headers = _headers("failed-keys", limit, 0, wait)
     return TooManyRequests("failed_keys_limited", wait, headers, quota=limit.quota, seconds=limit.seconds)
 
 
-def _headers(policy: str, rate: RateLimit, remaining: int, reset: float) -> dict[str, str]:
+def _headers(policy: str, limit: RateLimit, remaining: int, reset: float) -> dict[str, str]:
     seconds = math.ceil(reset)
     return {
-        "RateLimit-Policy": f'"{policy}";q={rate.quota};w={rate.seconds}',
+        "RateLimit-Policy": f'"{policy}";q={limit.quota};w={limit.seconds}',
         "RateLimit": f'"{policy}";r={remaining};t={seconds}',
-        "X-RateLimit-Limit": str(rate.quota),
+        "X-RateLimit-Limit": str(limit.quota),
         "X-RateLimit-Remaining": str(remaining),
         "X-RateLimit-Reset": str(seconds),
     }

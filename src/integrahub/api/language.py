@@ -1,4 +1,4 @@
-"""The language of an answer: chosen by Accept-Language, and named in the answer."""
+"""Language of an answer: chosen by Accept-Language and named in Content-Language."""
 
 from typing import Annotated
 
@@ -10,20 +10,20 @@ from integrahub.domain.languages import Language, choose
 
 
 def language_of(request: Request) -> Language:
-    """Return the language a request prefers."""
+    """Return the language that a request prefers."""
     return choose(",".join(request.headers.getlist("accept-language")))
 
 
 def set_language_headers(response: Response, language: Language) -> None:
-    """Say in an answer which language it has, and that another client may get another."""
+    """Set the headers that name the answer's language and tell caches that it varies by Accept-Language."""
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"
 
 
-async def _spoken(request: Request, response: Response) -> Language:
+async def _choose_language(request: Request, response: Response) -> Language:
     language = language_of(request)
     set_language_headers(response, language)
     return language
 
 
-AnswerLanguage = Annotated[Language, Depends(_spoken)]  #: of a route that answers with a dict
+AnswerLanguage = Annotated[Language, Depends(_choose_language)]  # for routes that return a model

@@ -1,4 +1,4 @@
-"""Pharmacies as posts find them: remembered for a while, and made when new as far as their key may."""
+"""Cache of pharmacies for posts; a post of a new pharmacy registers it if its key may."""
 
 from typing import NamedTuple
 
@@ -20,45 +20,45 @@ _MAX_CACHED_PHARMACIES = 100_000
 
 
 class PharmacyCreation(NamedTuple):
-    """Whether a key for all pharmacies may make new ones by posting, and how many (None: any number)."""
+    """Whether keys of all pharmacies may register new ones by posting, and at which rate (None: unlimited)."""
 
     is_allowed: bool
     rate: RateLimit | None
 
 
 class PharmacyCache:
-    """Find the pharmacy of a post. One that is not known is made, within the bounds of keys that reach all."""
+    """Find the pharmacy of a post, and register it if it is new and the key may."""
 
     def __init__(self, database: Database, limiter: RateLimiter, creation: PharmacyCreation) -> None:
         self._database = database
         self._limiter = limiter
         self._creation = creation
         self._cache = TtlCache[str, Pharmacy](_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
-        self._asked = SingleFlight[tuple[str, str], Pharmacy]()
+        self._single_flight = SingleFlight[tuple[str, str], Pharmacy]()
 
-    async def __call__(self, caller: Caller, cnpj: str, facts: FirstRecord) -> Pharmacy:
-        """Return the pharmacy; Forbidden or TooManyRequests when it is new and this key may not make it now."""
+    async def __call__(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
+        """Return the pharmacy. Raise Forbidden or TooManyRequests if it is new and this key may not register it now."""
         cached = self._cache.get(cnpj)
         if cached is not None:
             return cached
-        return await self._asked((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, facts))
+        return await self._single_flight((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, first_record))
 
-    async def _find_or_create(self, caller: Caller, cnpj: str, facts: FirstRecord) -> Pharmacy:
-        seen = self._database.within(TenantContext(cnpjs=(cnpj,)))
-        known = await pharmacies.find(seen, cnpj)
-        if known is None:
-            await self._check(caller, cnpj)
-            told = (facts.name or "", facts.city or "", facts.state or "")
-            known = await pharmacies.find_or_create(seen, cnpj, *told)
+    async def _find_or_create(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
+        database = self._database.within(TenantContext(cnpjs=(cnpj,)))
+        pharmacy = await pharmacies.find(database, cnpj)
+        if pharmacy is None:
+            await self._check_creation(caller, cnpj)
+            fields = (first_record.name or "", first_record.city or "", first_record.state or "")
+            pharmacy = await pharmacies.find_or_create(database, cnpj, *fields)
             PHARMACIES_CREATED.add()
-        self._cache.put(cnpj, known)
-        return known
+        self._cache.put(cnpj, pharmacy)
+        return pharmacy
 
-    async def _check(self, caller: Caller, cnpj: str) -> None:
+    async def _check_creation(self, caller: Caller, cnpj: str) -> None:
         if caller.cnpjs is not None or caller.can(Scope.ADMIN):
-            return  # whoever made the key named the pharmacy, or could
+            return  # an admin named the pharmacy when the key was created, or is the caller
         if not self._creation.is_allowed:
             raise Forbidden("pharmacy_not_registered", cnpj=cnpj)
         if self._creation.rate is not None and caller.rate_limit != "off":
-            taken = await self._limiter.hit(f"new:{caller.name}", self._creation.rate)
-            raise_if_limited("pharmacies_limited", self._creation.rate, taken)
+            result = await self._limiter.hit(f"new:{caller.name}", self._creation.rate)
+            raise_if_limited("pharmacies_limited", self._creation.rate, result)

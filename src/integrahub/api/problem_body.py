@@ -1,4 +1,4 @@
-"""The body of every refusal, and refusals that are written before a request could be read."""
+"""Body of problem answers (RFC 9457), and whole answers for requests whose head cannot be read."""
 
 from http import HTTPStatus
 from typing import Any
@@ -13,19 +13,19 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem_body(
-    status: int, error: str, code: str, told: Message, language: Language, trace_id: str
+    status: HTTPStatus | int, error: str, code: str, message: Message, language: Language, trace_id: str
 ) -> dict[str, Any]:
-    """Return a problem (RFC 9457) with the members that older clients read."""
-    message = told.in_language(language)
+    """Return a problem with `error` and `message`, which older clients read."""
+    text = message.in_language(language)
     return {
         "type": "about:blank",
         "title": error,
-        "status": status,
-        "detail": message,
+        "status": int(status),
+        "detail": text,
         "error": error,
-        "message": message,
-        "message_pt": told.pt,
-        "message_en": told.en,
+        "message": text,
+        "message_pt": message.pt,
+        "message_en": message.en,
         "code": code,
         "errors": [],
         "trace_id": trace_id,
@@ -33,9 +33,12 @@ def problem_body(
 
 
 def raw_problem(status: HTTPStatus, code: str, *headers: str, **facts: object) -> bytes:
-    """Return a whole answer that closes its connection, for a request without a readable head: no language is known."""
-    told = render_message(code, facts)
-    body = msgspec.json.encode(problem_body(status, status.phrase, code, told, DEFAULT, ""))
+    """Return a whole HTTP answer that closes its connection, in the default language.
+
+    It answers a request without a readable head, whose language is unknown.
+    """
+    message = render_message(code, facts)
+    body = msgspec.json.encode(problem_body(status, status.phrase, code, message, DEFAULT, ""))
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", f"content-type: {MEDIA_TYPE}", f"content-length: {len(body)}"]
     lines += [f"content-language: {DEFAULT}", "connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode() + body

@@ -1,4 +1,4 @@
-"""The one place that renders refusals: RFC 9457 problem+json with `error` and `message` for older clients."""
+"""Exception handlers: the one place that renders errors as problem+json (RFC 9457)."""
 
 import math
 from collections.abc import Mapping
@@ -24,101 +24,106 @@ from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import ERRORS
 
-_SHORTLY = 5.0  # seconds
+_RETRY_AFTER_SECONDS = 5.0
+_CLIENT_CLOSED_REQUEST = 499  # nginx's status; no client reads it
 _log = structlog.get_logger()
 
 
-def render(
+def render_problem(
     request: Request, status: int, error: str, code: str, members: Mapping[str, Any] | None = None, /, **facts: Any
 ) -> Response:
-    """A problem as old and new clients read it, its `message` in the language the request prefers."""
-    told = render_message(code, facts)
+    """Return the problem with this code, its `message` in the language that the request prefers."""
+    message = render_message(code, facts)
     request.scope["refusal"] = code  # for the log
     language = language_of(request)
-    body = problem_body(status, error, code, told, language, tracing.current_trace_id())
-    answer = JSONResponse(body | dict(members or {}), status, media_type=MEDIA_TYPE)
-    set_language_headers(answer, language)
-    return answer
+    body = problem_body(status, error, code, message, language, tracing.current_trace_id())
+    response = JSONResponse(body | dict(members or {}), status, media_type=MEDIA_TYPE)
+    set_language_headers(response, language)
+    return response
 
 
-async def _problem(request: Request, problem: Exception) -> Response:
+async def _render_known(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, Problem)
     ERRORS.add("ingest", problem.code)
-    answer = render(request, problem.status, problem.error, problem.code, problem.members, **problem.facts)
-    answer.headers.update(problem.headers)
-    return answer
+    response = render_problem(request, problem.status, problem.error, problem.code, problem.members, **problem.facts)
+    response.headers.update(problem.headers)
+    return response
 
 
-async def _transient(request: Request, fault: Exception) -> Response:
-    ERRORS.add("ingest", classify_error(fault))
-    _log.warning("a request could not be served", action="serve", path=request.url.path, error=str(fault))
-    wait = math.ceil(fault.retry_after if isinstance(fault, CircuitOpen) else _SHORTLY)
-    answer = render(request, 503, "Service Unavailable", "dependency_unavailable", wait=wait)
-    answer.headers["Retry-After"] = str(wait)
-    return answer
+async def _render_transient(request: Request, error: Exception) -> Response:
+    ERRORS.add("ingest", classify_error(error))
+    _log.warning("dependency unavailable, request refused", action="serve", path=request.url.path, error=str(error))
+    wait = math.ceil(error.retry_after if isinstance(error, CircuitOpen) else _RETRY_AFTER_SECONDS)
+    response = render_problem(request, 503, "Service Unavailable", "dependency_unavailable", wait=wait)
+    response.headers["Retry-After"] = str(wait)
+    return response
 
 
-async def _http(request: Request, fault: Exception) -> Response:
-    assert isinstance(fault, HTTPException)
-    error = HTTPStatus(fault.status_code).phrase
+async def _render_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
     facts = {"method": request.method, "path": request.url.path}
-    if fault.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         methods = ", ".join(allowed_methods(request))
-        answer = render(request, fault.status_code, error, "method_unknown", allowed=methods, **facts)
-        answer.headers["Allow"] = methods
-        return answer
-    if fault.status_code == HTTPStatus.NOT_FOUND:
-        return render(request, fault.status_code, error, "route_not_found", **facts)
-    # The framework could not read the body.
-    return render(request, fault.status_code, error, "request_unreadable", reason=FIELD_MESSAGES["json_invalid"])
+        response = render_problem(request, error.status_code, phrase, "method_unknown", allowed=methods, **facts)
+        response.headers["Allow"] = methods
+        return response
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return render_problem(request, error.status_code, phrase, "route_not_found", **facts)
+    # FastAPI could not read the body.
+    reason = FIELD_MESSAGES["json_invalid"]
+    return render_problem(request, error.status_code, phrase, "request_unreadable", reason=reason)
 
 
-async def _invalid(request: Request, fault: Exception) -> Response:
-    assert isinstance(fault, RequestValidationError)
-    found = [(".".join(map(str, e["loc"])), describe_error(e["type"], e.get("ctx", {}))) for e in fault.errors()]
+async def _render_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    fields = [(".".join(map(str, e["loc"])), describe_error(e["type"], e.get("ctx", {}))) for e in error.errors()]
     language = language_of(request)
     errors = [
-        {"field": field, "message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
-        for field, told in found
+        {"field": field, "message": text.in_language(language), "message_pt": text.pt, "message_en": text.en}
+        for field, text in fields
     ]
-    told = Message(*("; ".join(f"{field}: {told[place]}" for field, told in found) for place in (0, 1)))
-    return render(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, reason=told)
+    reason = Message(
+        "; ".join(f"{field}: {text.pt}" for field, text in fields),
+        "; ".join(f"{field}: {text.en}" for field, text in fields),
+    )
+    return render_problem(request, 400, "Bad Request", "request_unreadable", {"errors": errors}, reason=reason)
 
 
-async def _unfit(request: Request, fault: Exception) -> Response:
-    return render(request, 400, "Bad Request", "value_invalid")
+async def _render_invalid_data(request: Request, error: Exception) -> Response:
+    return render_problem(request, 400, "Bad Request", "value_invalid")
 
 
-async def _gone(request: Request, fault: Exception) -> Response:
-    _log.info("a client went away before its request ended", action="serve", path=request.url.path)
-    return Response(status_code=499)  # nobody reads it
+async def _render_disconnect(request: Request, error: Exception) -> Response:
+    _log.info("client disconnected before its request ended", action="serve", path=request.url.path)
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)
 
 
-async def _unexpected(request: Request, fault: Exception) -> Response:
-    ERRORS.add("ingest", classify_error(fault))
-    _log.error("a request failed", action="serve", path=request.url.path, exc_info=fault)
-    return render(request, 500, "Internal Server Error", "internal_error")
+async def _render_unexpected(request: Request, error: Exception) -> Response:
+    ERRORS.add("ingest", classify_error(error))
+    _log.error("request failed", action="serve", path=request.url.path, exc_info=error)
+    return render_problem(request, 500, "Internal Server Error", "internal_error")
 
 
-_ANSWERS: dict[type[Exception], Any] = {
-    Problem: _problem,
-    Transient: _transient,
-    ClientDisconnect: _gone,
-    InvalidData: _unfit,
-    HTTPException: _http,
-    RequestValidationError: _invalid,
-    Exception: _unexpected,
+_HANDLERS: dict[type[Exception], Any] = {
+    Problem: _render_known,
+    Transient: _render_transient,
+    ClientDisconnect: _render_disconnect,
+    InvalidData: _render_invalid_data,
+    HTTPException: _render_http,
+    RequestValidationError: _render_invalid,
+    Exception: _render_unexpected,
 }
 
 
-async def render_exception(request: Request, fault: Exception) -> Response:
-    """What a request is told that ended in a fault."""
-    answer = next(_ANSWERS[kind] for kind in type(fault).__mro__ if kind in _ANSWERS)
-    response: Response = await answer(request, fault)
+async def render_exception(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that raised `error`."""
+    handler = next(_HANDLERS[kind] for kind in type(error).__mro__ if kind in _HANDLERS)
+    response: Response = await handler(request, error)
     return response
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Render every refusal and fault of the app."""
-    for kind, answer in _ANSWERS.items():
-        app.add_exception_handler(kind, answer)
+    """Add the handlers to the app."""
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)

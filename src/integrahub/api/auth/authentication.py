@@ -1,4 +1,4 @@
-"""Who asks: keys from the headers old and new clients use."""
+"""Authentication: find the caller of a request by the API key in its headers."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,7 @@ _MAX_CACHED_KEYS = 10_000
 
 
 def presented_key(request: Request) -> str:
-    """The first non-empty key of the headers, or ''."""
+    """Return the first non-empty key in the headers, or ''."""
     for name in KEY_HEADERS:
         value = request.headers.get(name, "").strip()
         if value[:7].lower() == "bearer ":
@@ -37,7 +37,10 @@ def presented_key(request: Request) -> str:
 
 
 class ApiKeyAuthenticator:
-    """Knows every key: the operator's, those of the settings, those of the table. Keeps hashes only."""
+    """Identify callers by key: the operator's key, keys of the settings, and keys of the table. Only hashes are kept.
+
+    `for_all` are the keys of the settings, which are for all pharmacies.
+    """
 
     def __init__(
         self, database: Database, pepper: bytes, operator: bytes, for_all: tuple[str, ...], limits: RateLimits
@@ -45,72 +48,74 @@ class ApiKeyAuthenticator:
         self._database = database
         self._pepper = pepper
         self._limits = limits
-        self._set = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
-        self._set += [(hash_key(key, pepper), Caller(None, name=f"setting {n}")) for n, key in enumerate(for_all, 1)]
+        self._configured = [(operator, Caller(None, frozenset({Scope.ADMIN}), "operator"))]
+        self._configured += [
+            (hash_key(key, pepper), Caller(None, name=f"setting {number}")) for number, key in enumerate(for_all, 1)
+        ]
         self._cache = TtlCache[bytes, Caller](_CACHE_TTL_SECONDS, _MAX_CACHED_KEYS)
-        self._refused = FailedKeyLog()
-        self._first_looks = LookupLimit()
-        self._asked = SingleFlight[bytes, Caller | Unauthorized]()
+        self._failed_keys = FailedKeyLog()
+        self._lookup_limit = LookupLimit()
+        self._single_flight = SingleFlight[bytes, Caller | Unauthorized]()
 
     def require(self, scope: Scope) -> "ScopeCheck":
-        """Return the check that a request's key has this scope."""
+        """Return the check that the key of a request has this scope."""
         return ScopeCheck(self, scope)
 
-    async def caller(self, request: Request) -> Caller:
-        """Return whose key a request carries, looked up once a request; Unauthorized when it is nobody's."""
+    async def authenticate(self, request: Request) -> Caller:
+        """Return the caller of a request, looked up once per request. Raise Unauthorized if the key is not valid."""
         if "caller" not in request.scope:
-            request.scope["caller"] = await self._caller(request)
+            request.scope["caller"] = await self._authenticate(request)
         caller: Caller = request.scope["caller"]
         return caller
 
     def clear_cache(self) -> None:
-        """Look up every key again, as after the revocation of one."""
+        """Make the next request of each key look it up again, as after a revocation."""
         self._cache.clear()
 
-    async def _caller(self, request: Request) -> Caller:
+    async def _authenticate(self, request: Request) -> Caller:
         key, address = presented_key(request), _address(request)
         if not key:
             raise Unauthorized("key_missing")
         digest = hash_key(key, self._pepper)
-        equal = [caller for known, caller in self._set if hmac.compare_digest(digest, known)]
-        if equal:
-            return equal[0]
-        if fresh := self._cache.get(digest):
-            return fresh
+        configured = [caller for known, caller in self._configured if hmac.compare_digest(digest, known)]
+        if configured:
+            return configured[0]
+        if cached := self._cache.get(digest):
+            return cached
         if digest in self._cache:
-            return await self._judged(key, digest, address, is_blocked=False)
+            return await self._check(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
-            async with self._first_looks(client_network(address)):
-                # Those before it may have been of the same key, or one too many.
-                if fresh := self._cache.get(digest):
-                    return fresh
+            async with self._lookup_limit(client_network(address)):
+                # A request before this one may have cached the same key, or have blocked the network.
+                if cached := self._cache.get(digest):
+                    return cached
                 if not self._limits.is_blocked(address):
-                    return await self._judged(key, digest, address, is_blocked=False)
-        return await self._judged(key, digest, address, is_blocked=True)
+                    return await self._check(key, digest, address, is_blocked=False)
+        return await self._check(key, digest, address, is_blocked=True)
 
-    async def _judged(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
-        found = await self._looked_up(key, digest, address, is_blocked=is_blocked)
-        if isinstance(found, Caller):
-            return found
+    async def _check(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
+        """Return the caller of an uncached key. Count and log a wrong key, and raise its error."""
+        result = await self._find(key, digest, address, is_blocked=is_blocked)
+        if isinstance(result, Caller):
+            return result
         self._cache.remove(digest)
-        self._refused.note(address)
+        self._failed_keys.record(address)
         if is_blocked:
-            raise self._limits.too_many_keys(address)
-        await self._limits.failed_key(address)
-        raise found
+            raise self._limits.blocked_error(address)
+        await self._limits.hit_failed_key(address)
+        raise result
 
-    async def _looked_up(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller | Unauthorized:
-        """Return the key's caller from the table, or the refusal; requests that come together share one look-up."""
+    async def _find(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller | Unauthorized:
+        """Return the caller of a key, or why the key is not valid. Concurrent requests share one look-up."""
         if key.startswith(PREFIX) and parse_key_id(key) is None:
-            length, expected = len(key), count_key_characters(key)
-            return Unauthorized("key_malformed", length=length, expected=expected)
+            return Unauthorized("key_malformed", length=len(key), expected=count_key_characters(key))
 
-        async def look() -> Caller | Unauthorized:
-            return await self._asked(digest, lambda: self._look_up(parse_key_id(key), digest))
+        async def look_up() -> Caller | Unauthorized:
+            return await self._single_flight(digest, lambda: self._look_up(parse_key_id(key), digest))
 
         if not is_blocked:
-            return await look()
-        return await self._limits.second_look(address, look, is_chosen=not key.startswith(PREFIX))
+            return await look_up()
+        return await self._limits.look_up_blocked(address, look_up, is_chosen=not key.startswith(PREFIX))
 
     async def _look_up(self, public_id: str | None, digest: bytes) -> Caller | Unauthorized:
         row = await api_keys.find_unrevoked(self._database, public_id, digest)
@@ -124,15 +129,15 @@ class ApiKeyAuthenticator:
 
 
 class ScopeCheck:
-    """The key of a request, for a route that asks for one scope: Unauthorized without a key, Forbidden without it."""
+    """Dependency of a route that requires a scope: 401 without a valid key, 403 if the key lacks the scope."""
 
-    def __init__(self, keys: ApiKeyAuthenticator, scope: Scope) -> None:
-        self._keys = keys
+    def __init__(self, authenticator: ApiKeyAuthenticator, scope: Scope) -> None:
+        self._authenticator = authenticator
         self._scope = scope
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller; of operators' routes with the address, for the audit log."""
-        caller = await self._keys.caller(request)
+        """Return the caller; on operators' routes with its address, for the audit log."""
+        caller = await self._authenticator.authenticate(request)
         request.scope["caller_name"] = caller.name  # for the log
         if not caller.can(self._scope):
             raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)

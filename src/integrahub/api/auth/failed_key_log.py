@@ -1,4 +1,4 @@
-"""Wrong keys in the log: a line a minute and address, so that guessing shows and floods nothing."""
+"""Log of wrong keys, one line per minute and client network: guessing shows, and does not flood the log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ import structlog
 
 from integrahub.resilience.rate_limit import client_network
 
-_SPACING = 60.0  # seconds between two lines about one address
-_MOST = 10_000  # addresses remembered
+_LOG_INTERVAL_SECONDS = 60.0
+_MAX_NETWORKS = 10_000
 _log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class _Seen:
+class _Failures:
     logged_at: float
-    since: int = 0
+    count: int = 0  # since then
 
 
 class FailedKeyLog:
-    """Counts refused keys by address. IPv6 addresses of one /64 are one, as its owner has them all."""
+    """Count wrong keys by client network and log the counts. The addresses of one IPv6 /64 are one network."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._seen: dict[str, _Seen] = {}
+        self._failures: dict[str, _Failures] = {}
 
-    def note(self, address: str) -> None:
-        """Log the first refusal of an address, then once a minute how many there were."""
-        place, now = client_network(address), self._clock()
-        if place not in self._seen and len(self._seen) >= _MOST:
-            self._seen.clear()
-        seen = self._seen.setdefault(place, _Seen(float("-inf")))
-        seen.since += 1
-        if now - seen.logged_at >= _SPACING:
-            _log.warning("wrong keys refused", action="refuse_key", address=place, keys=seen.since)
-            seen.logged_at, seen.since = now, 0
+    def record(self, address: str) -> None:
+        """Count a wrong key. Log the first one of a network at once, later ones once a minute with their number."""
+        network, now = client_network(address), self._clock()
+        if network not in self._failures and len(self._failures) >= _MAX_NETWORKS:
+            self._failures.clear()
+        failures = self._failures.setdefault(network, _Failures(float("-inf")))
+        failures.count += 1
+        if now - failures.logged_at >= _LOG_INTERVAL_SECONDS:
+            _log.warning("wrong keys refused", action="refuse_key", address=network, keys=failures.count)
+            failures.logged_at, failures.count = now, 0

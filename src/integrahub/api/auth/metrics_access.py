@@ -1,4 +1,4 @@
-"""Who may see metrics and the details of health on the API's port: everybody, or those with a viewer's key."""
+"""Access to metrics and to the details of /health: public, or for callers with a viewer's key."""
 
 from starlette.requests import Request
 
@@ -7,19 +7,19 @@ from integrahub.domain.errors import IntegraHubError
 
 
 class MetricsAccess:
-    """`is_public`: METRICS_PUBLIC, by default whether only this machine reaches the port."""
+    """Decide who may see metrics and details. If `is_public`, every caller may."""
 
     def __init__(self, viewer: ScopeCheck, *, is_public: bool) -> None:
         self._viewer = viewer
         self._is_public = is_public
 
     async def require(self, request: Request) -> None:
-        """Raise what a request without a viewer's key is told; nothing when all may see."""
+        """Raise the error of the key check, unless access is public."""
         if not self._is_public:
             await self._viewer(request)
 
     async def is_allowed(self, request: Request) -> bool:
-        """Return whether the request may see details; one whose key cannot be looked up may not."""
+        """Return whether the caller may see details. A key that cannot be looked up may not."""
         if self._is_public:
             return True
         try:

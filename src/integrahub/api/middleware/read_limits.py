@@ -1,4 +1,4 @@
-"""Reads of clients: few at once and so many a minute for each key, and ended when the client has gone."""
+"""Limits on reads by clients: concurrency and rate per key, a time limit, and cancellation when the client leaves."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,75 +15,77 @@ from integrahub.domain.errors import StatementTimeout, TooManyRequests, Unavaila
 from integrahub.resilience.bulkhead import Bulkhead, BulkheadFull
 from integrahub.resilience.rate_limit import RateLimit
 
-_MAX_WAITING = 20  # reads of a key that wait for others of it
-_WAIT_SECONDS = 5.0  # that one waits
+_MAX_WAITING_READS = 20  # per key
+_WAIT_TIMEOUT_SECONDS = 5.0
 Handle = Callable[[Request], Awaitable[Response]]
 
 
 class ReadLimits(NamedTuple):
-    """Reads of one key: how many in a while (None: any number), how many at once; seconds a statement may take."""
+    """Limits on the reads of one key: rate (None: unlimited), concurrency, and seconds a statement may take."""
 
     rate: RateLimit | None
-    at_once: int
+    concurrency: int
     timeout: float
 
 
 class ReadLimiter:
-    """Answer reads within the bounds of their keys. A read lasts until its answer is taken."""
+    """Handle reads within the limits of their keys. A read counts until its answer is sent."""
 
-    def __init__(self, limiter: RateLimiter, bounds: ReadLimits) -> None:
+    def __init__(self, limiter: RateLimiter, limits: ReadLimits) -> None:
         self._limiter = limiter
-        self._bounds = bounds
-        self._bulkhead = Bulkhead(bounds.at_once, max_waiting=_MAX_WAITING, timeout_seconds=_WAIT_SECONDS)
+        self._limits = limits
+        self._bulkhead = Bulkhead(
+            limits.concurrency, max_waiting=_MAX_WAITING_READS, timeout_seconds=_WAIT_TIMEOUT_SECONDS
+        )
 
     async def __call__(self, caller: Caller, request: Request, handle: Handle) -> Response:
-        """Return the answer; TooManyRequests over a bound, Unavailable for a read that takes too long."""
-        await self._count(caller)
+        """Return the answer. Raise TooManyRequests over a limit, Unavailable for a read that takes too long."""
+        await self._hit(caller)
         async with AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self._bulkhead(caller.name))
             except BulkheadFull:
-                raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._bounds.at_once) from None
+                raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._limits.concurrency) from None
             try:
-                answer = await _unless_gone(request, handle)
+                answer = await _cancel_on_disconnect(request, handle)
             except StatementTimeout:
-                raise Unavailable("read_too_slow", self._bounds.timeout, seconds=self._bounds.timeout) from None
-            return _Held(answer, stack.pop_all())
+                raise Unavailable("read_too_slow", self._limits.timeout, seconds=self._limits.timeout) from None
+            return _SlotHoldingResponse(answer, stack.pop_all())
 
-    async def _count(self, caller: Caller) -> None:
-        rate = self._bounds.rate
+    async def _hit(self, caller: Caller) -> None:
+        rate = self._limits.rate
         if rate is not None and caller.rate_limit != "off":
             raise_if_limited("reads_limited", rate, await self._limiter.hit(f"reads:{caller.name}", rate))
 
 
-async def _unless_gone(request: Request, handle: Handle) -> Response:
-    """Return the answer of `handle`; when the client goes away first, end it, and its statement with it."""
+async def _cancel_on_disconnect(request: Request, handle: Handle) -> Response:
+    """Return the answer of `handle`. If the client disconnects first, cancel it and its statement."""
     work = asyncio.ensure_future(handle(request))
-    gone = asyncio.ensure_future(_gone(request.receive))
+    disconnect = asyncio.ensure_future(_wait_for_disconnect(request.receive))
     try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, disconnect), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise ClientDisconnect
         return work.result()
     finally:
-        for task in (work, gone):
+        for task in (work, disconnect):
             task.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
+        await asyncio.gather(work, disconnect, return_exceptions=True)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
 
 
-class _Held(Response):
-    """An answer that keeps its seat until it is sent or cannot be."""
+class _SlotHoldingResponse(Response):
+    """Answer that holds the bulkhead slot of its read until it is sent or cannot be sent."""
 
-    def __init__(self, answer: Response, seat: AsyncExitStack) -> None:
+    def __init__(self, answer: Response, slot: AsyncExitStack) -> None:
         self._answer = answer
-        self._seat = seat
+        self._slot = slot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer, then give up the seat."""
-        async with self._seat:
+        """Send the answer, then release the slot."""
+        async with self._slot:
             await self._answer(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Refused requests in the log, sampled: a client that is refused all day must not fill the disk."""
+"""Sampled log of refused requests: a client that is refused all day must not fill the disk."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,43 +7,43 @@ from typing import Any
 
 import structlog
 
-_INTERVAL = 1.0  # seconds between lines of one kind
-_MAX_LINES = 20  # lines of all kinds in such an interval
-_MAX_KINDS = 1000  # kinds remembered
+_KIND_INTERVAL_SECONDS = 1.0  # between two lines of one kind
+_MAX_LINES_PER_INTERVAL = 20  # of all kinds
+_MAX_KINDS = 1000
 _log = structlog.get_logger()
 Kind = tuple[str, str, str]  # code, route, key or address
 
 
 @dataclass
 class RefusalLog:
-    """Logs the first refusal of a kind at once, then one line a second with how many it stands for."""
+    """Log the first refusal of a kind at once, later ones once a second with the number of skipped lines."""
 
     clock: Callable[[], float] = monotonic
-    _seen: dict[Kind, tuple[float, int]] = field(default_factory=dict)  # when last logged, how many since
-    _begun: float = float("-inf")
+    _kinds: dict[Kind, tuple[float, int]] = field(default_factory=dict)  # when last logged, skipped since
+    _interval_start: float = float("-inf")
     _lines: int = 0
 
     def add(self, scope: Any, route: str, status: str) -> None:
-        """Log the refusal of a request, unless its kind was logged just now."""
+        """Log the refusal of a request, unless one of its kind was logged within the last second."""
         code, caller = str(scope.get("refusal", "")), str(scope.get("caller_name", ""))
         address = (scope.get("client") or ("",))[0]
         kind, now = (code, route, caller or address), self.clock()
-        since, skipped = self._seen.get(kind, (float("-inf"), 0))
-        if now - since < _INTERVAL or not self._has_room(now):
-            self._keep(kind, since, skipped + 1)
+        logged_at, skipped = self._kinds.get(kind, (float("-inf"), 0))
+        if now - logged_at < _KIND_INTERVAL_SECONDS or not self._has_room(now):
+            self._store(kind, logged_at, skipped + 1)
             return
-        self._keep(kind, now, 0)
-        facts = {"code": code, "status": int(status), "method": scope["method"], "route": route, "key": caller}
-        facts |= {"address": address, "skipped": skipped}
-        _log.warning("request refused", action="refuse", **{name: fact for name, fact in facts.items() if fact})
+        self._store(kind, now, 0)
+        fields = {"code": code, "status": int(status), "method": scope["method"], "route": route, "key": caller}
+        fields |= {"address": address, "skipped": skipped}
+        _log.warning("request refused", action="refuse", **{name: value for name, value in fields.items() if value})
 
     def _has_room(self, now: float) -> bool:
-        if now - self._begun >= _INTERVAL:
-            self._begun, self._lines = now, 0
+        if now - self._interval_start >= _KIND_INTERVAL_SECONDS:
+            self._interval_start, self._lines = now, 0
         self._lines += 1
-        return self._lines <= _MAX_LINES
+        return self._lines <= _MAX_LINES_PER_INTERVAL
 
-    def _keep(self, kind: Kind, since: float, skipped: int) -> None:
-        if len(self._seen) >= _MAX_KINDS and kind not in self._seen:
-            self._seen.clear()
-        self._seen[kind] = since, skipped
+    def _store(self, kind: Kind, logged_at: float, skipped: int) -> None:
+        if len(self._kinds) >= _MAX_KINDS and kind not in self._kinds:
+            self._kinds.clear()
+        self._kinds[kind] = logged_at, skipped

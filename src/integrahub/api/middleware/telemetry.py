@@ -1,4 +1,4 @@
-"""Every request is counted, timed and given a trace."""
+"""Middleware that counts, times and traces every request."""
 
 from time import perf_counter
 from typing import Any
@@ -14,24 +14,25 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class TelemetryMiddleware:
-    """The app inside, watched. `scope["trace"]` is the trace; a batch that comes of the request has it as its id.
+    """Record each request. `scope["trace"]` is its trace id, which becomes the id of the batch that it creates.
 
-    Posts of bodies, by far the most requests, go to `post` at once: the way through the app costs as much as they do.
+    Posts of catalogues are most requests. They go to the ingest endpoint directly, without the cost of routing.
     """
 
-    def __init__(self, app: Any, post: Any) -> None:
+    def __init__(self, app: Any, ingest: Any) -> None:
         self._app = UnauthenticatedLimit(app)
-        self._post = post
+        self._ingest = ingest
         self._refusals = RefusalLog()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on and record its status and duration."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status, trace = perf_counter(), "500", uuid7()
+        started_at, status, trace = perf_counter(), "500", uuid7()
         scope["trace"] = trace
 
-        async def sent(message: Any) -> None:
+        async def send_recorded(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = str(message["status"])
@@ -39,23 +40,23 @@ class TelemetryMiddleware:
 
         try:
             with tracing.bind_trace(trace), tracing.root_span(f"{scope['method']} request", trace, path=scope["path"]):
-                await self._to(scope)(scope, receive, sent)
+                await self._endpoint(scope)(scope, receive, send_recorded)
                 if "refusal" in scope:
-                    self._refusals.add(scope, _known(scope)[1], status)
+                    self._refusals.add(scope, _labels(scope)[1], status)
         finally:
-            method, route = _known(scope)
+            method, route = _labels(scope)
             HTTP_REQUESTS.add(method, route, status)
-            HTTP_DURATION.observe(perf_counter() - begun, method, route)
+            HTTP_DURATION.observe(perf_counter() - started_at, method, route)
 
-    def _to(self, scope: Any) -> Any:
+    def _endpoint(self, scope: Any) -> Any:
         if scope["path"] != POST_ROUTE or scope["method"] != "POST":
             return self._app
-        scope["endpoint"] = self._post
-        return self._post
+        scope["endpoint"] = self._ingest
+        return self._ingest
 
 
 async def _send_in_blocks(send: Any, message: Any) -> None:
-    """Send a message; of a long body each block waits until the client has taken most of those before it."""
+    """Send a message. Split a long body: each block waits until the client has read most of those before it."""
     body = message.get("body", b"")
     if len(body) > _BLOCK_BYTES:
         left = memoryview(body)
@@ -66,8 +67,8 @@ async def _send_in_blocks(send: Any, message: Any) -> None:
     await send(message)
 
 
-def _known(scope: Any) -> tuple[str, str]:
-    """Method and route, each one of few: what clients make up is not told."""
+def _labels(scope: Any) -> tuple[str, str]:
+    """Return method and route as labels of metrics. Values that clients invent become `other` and `unmatched`."""
     method = scope["method"] if scope["method"] in _METHODS else "other"
     route = scope.get("route")
     if route is not None:

@@ -1,4 +1,4 @@
-"""Requests without a key: few at once, so that a turn of the event loop stays short for everybody else."""
+"""Middleware that limits concurrent requests without a key, so that they do not slow down those with one."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,46 +6,47 @@ from typing import Any
 
 from integrahub.api.auth.authentication import KEY_HEADERS
 
-_PROBES = frozenset({"/livez", "/readyz", "/health"})
-_PROBES_AT_ONCE, _OTHERS_AT_ONCE = 8, 4
-_SEAT_SECONDS = 1.0  # after which a client that takes its answer slowly holds up no other
+_PROBE_PATHS = frozenset({"/livez", "/readyz", "/health"})
+_PROBE_CONCURRENCY, _OTHER_CONCURRENCY = 8, 4
+_SEAT_TIMEOUT_SECONDS = 1.0  # then a client that reads its answer slowly no longer holds a seat
 _KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
 
 
 def has_key_header(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Return whether a request has a header for a key."""
+    """Return whether a request has a header that may carry a key."""
     return any(name in _KEY_HEADERS for name, _ in headers)
 
 
 class UnauthenticatedLimit:
-    """The app inside, which requests without a key enter a few at a time; probes have seats of their own."""
+    """Pass a few requests without a key at a time to the app inside. Probes have seats of their own."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._probes = asyncio.Semaphore(_PROBES_AT_ONCE)
-        self._others = asyncio.Semaphore(_OTHERS_AT_ONCE)
-        self._turn = asyncio.Lock()
+        self._probe_seats = asyncio.Semaphore(_PROBE_CONCURRENCY)
+        self._other_seats = asyncio.Semaphore(_OTHER_CONCURRENCY)
+        self._start = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass the request on, once there is a seat for one that shows no key."""
+        """Pass the request on: with a key at once, without one when a seat is free."""
         if scope["type"] != "http" or has_key_header(scope["headers"]):
             await self._app(scope, receive, send)
             return
-        seats = self._probes if scope["path"] in _PROBES else self._others
+        seats = self._probe_seats if scope["path"] in _PROBE_PATHS else self._other_seats
         await seats.acquire()
         is_held = True
 
-        def give_up() -> None:
+        def release() -> None:
             nonlocal is_held
             if is_held:
                 is_held = False
                 seats.release()
 
-        timer = asyncio.get_running_loop().call_later(_SEAT_SECONDS, give_up)
+        timer = asyncio.get_running_loop().call_later(_SEAT_TIMEOUT_SECONDS, release)
         try:
-            async with self._turn:  # most are answered without a wait: one in a turn of the event loop
+            # Most are answered without waiting: start one per turn of the event loop, so that a turn stays short.
+            async with self._start:
                 await asyncio.sleep(0)
             await self._app(scope, receive, send)
         finally:
             timer.cancel()
-            give_up()
+            release()

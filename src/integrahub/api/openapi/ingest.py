@@ -1,12 +1,13 @@
-"""The hot route's part of the OpenAPI document."""
+"""OpenAPI description of the ingest route, which bypasses FastAPI."""
 
 from typing import Any
 
+from integrahub.api.models.receipt import Receipt
 from integrahub.api.openapi.problems import NOTICE_HEADER, PROBLEM_RESPONSE
 
 
-def _header(name: str, about: str, schema: dict[str, Any], required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": required, "description": about, "schema": schema}
+def _header(name: str, description: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
 _RECORD: dict[str, Any] = {
@@ -19,41 +20,37 @@ _RECORD: dict[str, Any] = {
         **{name: {"type": ["number", "string"]} for name in ("PRICE", "PRICEPROMO", "WHOLESALEPRICE", "QUANTITY")},
     },
 }
-_RECEIPT: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "batch_id": {"type": "string", "format": "uuid"},
-        "trace_id": {"type": "string", "description": "of the batch, in logs and reports: its id without dashes"},
-        "status": {"type": "string"},
-        "received_at": {"type": "string", "format": "date-time"},
-        "message": {"type": "string"},
-    },
+_MODELS = "#/components/schemas/{model}"
+RECEIPT_SCHEMA: dict[str, Any] = {
+    name: value
+    for name, value in Receipt.model_json_schema(mode="serialization", ref_template=_MODELS).items()
+    if name != "$defs"  # they are components of the document
 }
-_REFUSALS = {
-    400: "A header is missing or wrong, the body is not a non-empty array, or no CNPJ is known",
-    401: "No key, or a wrong one",
-    403: "The key is of another pharmacy",
-    408: "The body does not come, or comes at a crawl",
-    413: "The decoded body is over the limit, or expands too much",
-    415: "Content-Type, its charset or Content-Encoding is not accepted, or the body is not what they say",
-    422: "The Idempotency-Key came with another body or load type before",
-    429: "The limit of posts is reached; Retry-After and RateLimit say when to come again",
-    503: "A dependency is down; Retry-After says when to come again",
+_PROBLEMS = {
+    400: "A header is missing or wrong, the body is not a non-empty array, or the CNPJ is missing or not valid",
+    401: "The key is missing or not valid",
+    403: "The key is for another pharmacy",
+    408: "The body does not arrive, or arrives too slowly",
+    413: "The decoded body exceeds the limit, or expands too much",
+    415: "Content-Type, its charset or Content-Encoding is not supported, or does not match the body",
+    422: "The Idempotency-Key was already used with another body or load type",
+    429: "The limit of posts is reached; try again after Retry-After",
+    503: "A dependency is unavailable, or the backlog is full; try again after Retry-After",
 }
 INGEST: dict[str, Any] = {
     "tags": ["ingest"],
     "summary": "Post a whole catalogue (full) or changes (delta)",
-    "description": "Answers 202 once the body is durable. Follow the batch at the Location.",
+    "description": "Answers 202 once the body is durable. Follow the batch at the address in Location.",
     "operationId": "ingest",
     "parameters": [
         _header("X-Inova-Load-Type", "full or delta", {"type": "string", "enum": ["full", "delta"]}, required=True),
-        _header("Idempotency-Key", "the same key again is the same batch", {"type": "string", "maxLength": 255}),
-        _header("X-Inova-Item-Count", "records in the body; proves an NDJSON FULL whole", {"type": "integer"}),
+        _header("Idempotency-Key", "a repeated key returns the first batch", {"type": "string", "maxLength": 255}),
+        _header("X-Inova-Item-Count", "number of records; proves that an NDJSON FULL is complete", {"type": "integer"}),
         _header("Content-Encoding", "gzip or zstd", {"type": "string", "enum": ["gzip", "zstd"]}),
         {
             "name": "cnpj",
             "in": "query",
-            "description": "the pharmacy, when neither the key nor the first record says it",
+            "description": "the pharmacy, if neither the key nor the first record names it",
             "schema": {"type": "string"},
         },
     ],
@@ -66,10 +63,10 @@ INGEST: dict[str, Any] = {
     },
     "responses": {
         "202": {
-            "description": "Taken in, durable",
+            "description": "The body is durable",
             "headers": {"Location": {"schema": {"type": "string"}}} | NOTICE_HEADER,
-            "content": {"application/json": {"schema": _RECEIPT}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
         },
-        **{str(status): {"description": about} | PROBLEM_RESPONSE for status, about in _REFUSALS.items()},
+        **{str(status): {"description": description} | PROBLEM_RESPONSE for status, description in _PROBLEMS.items()},
     },
 }

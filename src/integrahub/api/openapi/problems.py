@@ -1,4 +1,4 @@
-"""The refusals in the OpenAPI document: one shape, told of every route that may give it."""
+"""Problem answers in the OpenAPI document: one schema, and the statuses that each route may answer."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ SECURITY: dict[str, Any] = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "adminApiKey": {"type": "apiKey", "in": "header", "name": "X-Admin-Api-Key"},
 }
-_WORDS = ("type", "title", "detail", "error", "message", "message_pt", "message_en", "code", "trace_id")
+_TEXTS = ("type", "title", "detail", "error", "message", "message_pt", "message_en", "code", "trace_id")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": [*_WORDS, "status", "errors"],
-    "properties": {name: {"type": "string"} for name in _WORDS}
+    "required": [*_TEXTS, "status", "errors"],
+    "properties": {name: {"type": "string"} for name in _TEXTS}
     | {"status": {"type": "integer"}, "errors": {"type": "array", "items": {"type": "object"}}},
 }
 PROBLEM_RESPONSE: dict[str, Any] = {
@@ -21,34 +21,38 @@ PROBLEM_RESPONSE: dict[str, Any] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 NOTICE_HEADER: dict[str, Any] = {
-    "X-Inova-Notice": {"description": "names of the request that were ignored", "schema": {"type": "string"}}
+    "X-Inova-Notice": {"description": "unknown names in the request that were ignored", "schema": {"type": "string"}}
 }
-_ALWAYS = {400: "The request cannot be read", 503: "A dependency is down; Retry-After says when to come again"}
-_WITH_KEY = {401: "No key, or a wrong one", 403: "The key may not do this", 429: "Too many wrong keys of this address"}
-_WITH_BODY = {408: "The body stopped coming", 413: "The body is over 64 kB"}
-_NAMED = {404: "There is nothing by that name that this key may see"}
-_CHANGES = {409: "It is not in a state in which this can be done"}
+_ALWAYS = {400: "The request cannot be read", 503: "A dependency is unavailable; try again after Retry-After"}
+_WITH_KEY = {
+    401: "The key is missing or not valid",
+    403: "The key lacks the scope",
+    429: "This address sent too many wrong keys",
+}
+_WITH_BODY = {408: "The body stopped arriving", 413: "The body is over 64 kB"}
+_WITH_NAME = {404: "It does not exist among what this key can see"}
+_CHANGES = {409: "Its state does not allow this"}
 
 
 def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
-    """The paths with what each operation may refuse."""
+    """Add to each operation the problems that it may answer, and return the paths."""
     for path, operations in paths.items():
         for verb, operation in operations.items():
             responses = operation["responses"]
-            responses.pop("422", None)  # unreadable requests are 400 here
+            responses.pop("422", None)  # requests that FastAPI cannot validate are answered 400
             if path in LEGACY_PATHS:
                 responses["200"].setdefault("headers", {}).update(NOTICE_HEADER)
-            for status, about in _refusals(path, verb, operation).items():
-                responses.setdefault(str(status), {"description": about} | PROBLEM_RESPONSE)
+            for status, description in _problems(path, verb, operation).items():
+                responses.setdefault(str(status), {"description": description} | PROBLEM_RESPONSE)
     return paths
 
 
-def _refusals(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]:
-    told = dict(_ALWAYS)
+def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]:
+    problems = dict(_ALWAYS)
     if operation.get("security") != []:
-        told |= _WITH_KEY | _WITH_BODY
+        problems |= _WITH_KEY | _WITH_BODY
     if path.endswith("/errors"):
-        told[410] = "The report was kept long enough and is removed"
+        problems[410] = "The report is past its retention and was removed"
     if "{" in path or path.startswith("/v1/products"):
-        told |= _NAMED
-    return told | (_CHANGES if verb != "get" else {})
+        problems |= _WITH_NAME
+    return problems | (_CHANGES if verb != "get" else {})

@@ -1,4 +1,4 @@
-"""What a browser opens: the page of the API with its own files, and the way there. Every address is relative."""
+"""Pages for browsers: the API documentation with its own files, and a redirect to it. All addresses are relative."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -13,22 +13,27 @@ _FILES = {
     "swagger-ui.css": "text/css",
     "favicon-32x32.png": "image/png",
 }
-_BEHAVIOUR = {"tryItOutEnabled": True, "persistAuthorization": True, "filter": True, "displayRequestDuration": True}
+_SWAGGER_OPTIONS = {
+    "tryItOutEnabled": True,
+    "persistAuthorization": True,
+    "filter": True,
+    "displayRequestDuration": True,
+}
 
 
 def router(title: str) -> APIRouter:
     """Return the routes `/`, `/docs`, its files, and `/favicon.ico`; none is in the OpenAPI document.
 
-    The files come with the hub: the page must open where there is no way to the internet. Their addresses are
-    relative: behind a proxy that ends TLS, the hub does not know its own.
+    The files are part of the package, so that the page opens without internet access. Their addresses are relative,
+    because a hub behind a proxy that terminates TLS does not know its own address.
     """
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/")
+    @routes.get("/", response_model=None)
     async def root() -> Response:
         return RedirectResponse("docs")
 
-    @routes.get("/docs")
+    @routes.get("/docs", response_model=None)
     async def docs() -> HTMLResponse:
         return get_swagger_ui_html(
             openapi_url="openapi.json",
@@ -36,10 +41,10 @@ def router(title: str) -> APIRouter:
             swagger_js_url="swagger/swagger-ui-bundle.js",
             swagger_css_url="swagger/swagger-ui.css",
             swagger_favicon_url="swagger/favicon-32x32.png",
-            swagger_ui_parameters=_BEHAVIOUR,
+            swagger_ui_parameters=_SWAGGER_OPTIONS,
         )
 
-    @routes.get("/favicon.ico")
+    @routes.get("/favicon.ico", response_model=None)
     async def favicon() -> Response:
         return Response(status_code=204)
 

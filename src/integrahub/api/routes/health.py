@@ -1,4 +1,4 @@
-"""Health: what this process depends on, and whether it answers."""
+"""Routes of health: checks of the dependencies, and probes of this process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.auth.metrics_access import MetricsAccess
 from integrahub.api.language import language_of, set_language_headers
+from integrahub.api.models.health import HealthAnswer, ProbeAnswer
 from integrahub.api.routes.dependency_messages import describe_failure
 from integrahub.api.timestamps import format_time
 from integrahub.bus.base import Bus
@@ -25,74 +26,55 @@ from integrahub.resilience.single_flight import SingleFlight
 from integrahub.resilience.ttl_cache import TtlCache
 from integrahub.storage.base import Storage
 
-_PATIENCE = 5.0  # seconds
-_FRESH = 1.0  # seconds one look at the dependencies serves all who ask: each writes a file and asks every server
-_INTAKE = frozenset({"postgresql", "storage"})  # without these posts are refused
-_OPEN: dict[str, Any] = {"security": []}  # no key needed
-_CHECK: dict[str, Any] = {
-    "type": "object",
-    "required": ["status", "latency_ms", "message", "message_pt", "message_en"],
-    "properties": {
-        "status": {"type": "string", "enum": ["ok", "down"]},
-        "latency_ms": {"type": "number"},
-        **{name: {"type": "string"} for name in ("message", "message_pt", "message_en")},
-        "breaker": {"type": "string", "enum": ["closed", "open", "half-open"]},
+_CHECK_TIMEOUT_SECONDS = 5.0
+_CHECK_TTL_SECONDS = 1.0  # a check writes a file and queries every dependency, so callers share its result
+_INGEST_DEPENDENCIES = frozenset({"postgresql", "storage"})
+_PUBLIC: dict[str, Any] = {"security": []}
+_STATUSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Every check is ok"},
+    503: {
+        "description": "`degraded`: posts are accepted, but a check fails; `down`: posts are refused",
+        "model": HealthAnswer,
     },
-}
-_HEALTH: dict[str, Any] = {
-    "type": "object",
-    "required": ["status", "timestamp"],
-    "properties": {
-        "status": {"type": "string", "enum": ["ok", "degraded", "down"]},
-        "timestamp": {"type": "string", "format": "date-time"},
-        "checks": {"type": "object", "additionalProperties": _CHECK},
-    },
-}
-_ABOUT = {
-    "200": "Every check is ok",
-    "503": "`degraded`: posts are accepted, and a check fails; `down`: posts are refused",
-}
-_DESCRIBED = _OPEN | {
-    "responses": {
-        status: {"description": about, "content": {"application/json": {"schema": _HEALTH}}}
-        for status, about in _ABOUT.items()
-    }
 }
 
 
 async def _probe(check: Callable[[], Awaitable[object]]) -> dict[str, Any]:
-    begun = perf_counter()
+    started_at = perf_counter()
     try:
-        await asyncio.wait_for(check(), _PATIENCE)
+        await asyncio.wait_for(check(), _CHECK_TIMEOUT_SECONDS)
     except Exception as error:
-        told = describe_failure(error, _PATIENCE)
-        return {"status": "down", "latency_ms": _since(begun), "message_pt": told.pt, "message_en": told.en}
-    return {"status": "ok", "latency_ms": _since(begun), "message_pt": "", "message_en": ""}
+        message = describe_failure(error, _CHECK_TIMEOUT_SECONDS)
+        status = "down"
+    else:
+        message, status = Message("", ""), "ok"
+    latency_ms = round((perf_counter() - started_at) * 1000, 2)
+    return {"status": status, "latency_ms": latency_ms, "message_pt": message.pt, "message_en": message.en}
 
 
-class _Looks:
-    """Look at one thing at most once a second, however many ask."""
+class _CachedCheck:
+    """Run a check at most once a second; concurrent callers share its result."""
 
-    def __init__(self, look: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
-        self._look = look
-        self._sharing = SingleFlight[None, dict[str, Any]]()
-        self._cache = TtlCache[None, dict[str, Any]](_FRESH, max_entries=1)
+    def __init__(self, check: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> None:
+        self._check = check
+        self._single_flight = SingleFlight[None, dict[str, Any]]()
+        self._cache = TtlCache[None, dict[str, Any]](_CHECK_TTL_SECONDS, max_entries=1)
 
     async def __call__(self) -> dict[str, Any]:
-        """Return what was found a moment ago, or look."""
+        """Return the cached result, or that of a new check."""
         cached = self._cache.get(None)
-        return cached if cached is not None else await self._sharing(None, self._again)
+        return cached if cached is not None else await self._single_flight(None, self._run)
 
-    async def _again(self) -> dict[str, Any]:
-        result = await self._look()
+    async def _run(self) -> dict[str, Any]:
+        result = await self._check()
         self._cache.put(None, result)
         return result
 
 
 def _status(checks: dict[str, Any]) -> str:
-    """`degraded` while posts are taken and another check fails."""
+    """Return `down` if posts are refused, `degraded` if another check fails, else `ok`."""
     failing = {name for name, check in checks.items() if check["status"] != "ok"}
-    if failing & _INTAKE:
+    if failing & _INGEST_DEPENDENCIES:
         return "down"
     return "degraded" if failing else "ok"
 
@@ -101,44 +83,50 @@ def _message(check: dict[str, Any], language: Language) -> str:
     return Message(check["message_pt"], check["message_en"]).in_language(language)
 
 
-def _since(begun: float) -> float:
-    return round((perf_counter() - begun) * 1000, 2)
-
-
 def router(
-    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, CircuitBreaker], insight: MetricsAccess
+    database: Database, storage: Storage, bus: Bus, breakers: Mapping[str, CircuitBreaker], access: MetricsAccess
 ) -> APIRouter:
-    """/health, /livez and /readyz."""
+    """Return the routes /health, /livez and /readyz; they need no key."""
     routes = AuthenticatedRouter(tags=["health"])
 
-    async def checks() -> dict[str, Any]:
+    async def run_checks() -> dict[str, Any]:
         names = ("postgresql", "storage", "bus")
         probes = (database.check, storage.check, lambda: bus.lag(BATCHES_RECEIVED))
-        found = dict(zip(names, await asyncio.gather(*map(_probe, probes)), strict=True))
+        checks = dict(zip(names, await asyncio.gather(*map(_probe, probes)), strict=True))
         for name, breaker in breakers.items():
-            found[name]["breaker"] = breaker.state
-        return found
+            checks[name]["breaker"] = breaker.state
+        return checks
 
-    look, look_at_database = _Looks(checks), _Looks(lambda: _probe(database.check))
-
-    @routes.get("/health", summary="Each dependency: whether it answers, and how fast", openapi_extra=_DESCRIBED)
-    async def health(request: Request) -> Response:
-        found, language = await look(), language_of(request)
-        checks = {name: check | {"message": _message(check, language)} for name, check in found.items()}
-        body: dict[str, Any] = {"status": _status(found), "timestamp": format_time(datetime.now(UTC))}
-        if await insight.is_allowed(request):
-            body["checks"] = checks
-        answer = JSONResponse(body, 200 if body["status"] == "ok" else 503)
-        set_language_headers(answer, language)
-        return answer
-
-    @routes.get("/livez", summary="Whether the process lives", openapi_extra=_OPEN)
-    async def live() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @routes.get("/readyz", summary="Whether it can serve now", openapi_extra=_OPEN)
-    async def ready() -> Response:
-        probe = await look_at_database()
-        return JSONResponse({"status": probe["status"]}, 200 if probe["status"] == "ok" else 503)
-
+    check_all, check_database = _CachedCheck(run_checks), _CachedCheck(lambda: _probe(database.check))
+    _add_health(routes, check_all, access)
+    _add_probes(routes, check_database)
     return routes
+
+
+def _add_health(routes: APIRouter, check_all: _CachedCheck, access: MetricsAccess) -> None:
+    @routes.get(
+        "/health",
+        summary="Status and latency of each dependency",
+        response_model=HealthAnswer,
+        responses=_STATUSES,
+        openapi_extra=_PUBLIC,
+    )
+    async def health(request: Request) -> Response:
+        results, language = await check_all(), language_of(request)
+        body: dict[str, Any] = {"status": _status(results), "timestamp": format_time(datetime.now(UTC))}
+        if await access.is_allowed(request):
+            body["checks"] = {name: check | {"message": _message(check, language)} for name, check in results.items()}
+        response = JSONResponse(body, 200 if body["status"] == "ok" else 503)
+        set_language_headers(response, language)
+        return response
+
+
+def _add_probes(routes: APIRouter, check_database: _CachedCheck) -> None:
+    @routes.get("/livez", summary="Whether the process is alive", openapi_extra=_PUBLIC)
+    async def live() -> ProbeAnswer:
+        return ProbeAnswer(status="ok")
+
+    @routes.get("/readyz", summary="Whether it can serve now", response_model=ProbeAnswer, openapi_extra=_PUBLIC)
+    async def ready() -> Response:
+        probe = await check_database()
+        return JSONResponse({"status": probe["status"]}, 200 if probe["status"] == "ok" else 503)

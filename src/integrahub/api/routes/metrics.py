@@ -1,4 +1,4 @@
-"""/metrics: under a fleet what all its processes counted, since any of them may answer; else this process's own."""
+"""Route /metrics: counters of all processes of a supervisor, or of this process if it has none."""
 
 import re
 
@@ -15,42 +15,44 @@ from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.telemetry.probe_server import DEFAULT_SCRAPE_TIMEOUT_SECONDS, SCRAPE_TIMEOUT_HEADER
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,6})?")
-_OPEN = {"security": [], "responses": {"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}}
+_PUBLIC = {"security": [], "responses": {"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}}
 _log = structlog.get_logger()
 
 
-def router(gauges: MetricsScrape, fleet_port: int | None, insight: MetricsAccess) -> APIRouter:
-    """The route."""
+def router(scrape: MetricsScrape, supervisor_port: int | None, access: MetricsAccess) -> APIRouter:
+    """Return the route; it needs a viewer's key unless metrics are public."""
     routes = AuthenticatedRouter(tags=["health"])
-    tell = gauges if fleet_port is None else SupervisorScrape(fleet_port)
+    render = scrape if supervisor_port is None else SupervisorScrape(supervisor_port)
 
-    @routes.get("/metrics", summary="For Prometheus", openapi_extra=_OPEN)
+    @routes.get("/metrics", summary="Metrics for Prometheus", response_model=None, openapi_extra=_PUBLIC)
     async def metrics(request: Request) -> Response:
-        await insight.require(request)
-        said = request.headers.get(SCRAPE_TIMEOUT_HEADER, "")
-        told = await tell(float(said) if _SECONDS.fullmatch(said) else DEFAULT_SCRAPE_TIMEOUT_SECONDS)
-        return Response(told, 200 if told else 503, media_type=CONTENT_TYPE_LATEST)
+        await access.require(request)
+        timeout = request.headers.get(SCRAPE_TIMEOUT_HEADER, "")
+        text = await render(float(timeout) if _SECONDS.fullmatch(timeout) else DEFAULT_SCRAPE_TIMEOUT_SECONDS)
+        return Response(text, 200 if text else 503, media_type=CONTENT_TYPE_LATEST)
 
     return routes
 
 
 class SupervisorScrape:
-    """Asks the fleet. Nothing when it does not answer: one process's counts in their place would look like a fall."""
+    """Read the metrics of all processes from the supervisor.
+
+    Answer nothing if the supervisor does not: the counters of one process alone would look like a drop.
+    """
 
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/metrics"
-        # One transport for all: to make one costs more than a scrape, most of it certificates nobody needs here.
+        # One transport for all requests: creating one loads certificates, which costs more than a scrape.
         self._transport = httpx.AsyncHTTPTransport(verify=False)
 
-    async def __call__(self, waits: float) -> bytes:
-        """What it tells one who waits so many seconds."""
-        patience = httpx.Timeout(waits).as_dict()
-        request = httpx.Request(
-            "GET", self._url, headers={SCRAPE_TIMEOUT_HEADER: str(waits)}, extensions={"timeout": patience}
-        )
+    async def __call__(self, timeout: float) -> bytes:
+        """Return the metrics for a scraper that waits `timeout` seconds, or b"" if the supervisor does not answer."""
+        timeouts = httpx.Timeout(timeout).as_dict()
+        headers = {SCRAPE_TIMEOUT_HEADER: str(timeout)}
+        request = httpx.Request("GET", self._url, headers=headers, extensions={"timeout": timeouts})
         try:
-            answer = await self._transport.handle_async_request(request)
-            return (await answer.aread()) if answer.status_code == 200 else b""
+            response = await self._transport.handle_async_request(request)
+            return (await response.aread()) if response.status_code == 200 else b""
         except httpx.HTTPError as error:
-            _log.warning("the fleet does not tell its counts", action="scrape", error=str(error))
+            _log.warning("supervisor does not answer the scrape", action="scrape", error=str(error))
             return b""

@@ -1,4 +1,4 @@
-"""Schemas of what clients send, made from what reads it."""
+"""Route of the JSON Schema of the records that clients post."""
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -6,16 +6,20 @@ from starlette.responses import JSONResponse, Response
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.domain.dialects.base import Dialect
 
-_OPEN = {"security": [], "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}}}
+_PUBLIC = {
+    "security": [],
+    "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}},
+}
 
 
 def router(dialect: Dialect) -> APIRouter:
-    """The route; no key is needed."""
+    """Return the route; it needs no key."""
     routes = AuthenticatedRouter(tags=["ingest"])
     document = dialect.json_schema()
 
-    @routes.get(dialect.schema_path, summary="JSON Schema of one record", openapi_extra=_OPEN)
-    async def product() -> Response:
+    # The answer is a JSON Schema, which has no model of ours.
+    @routes.get(dialect.schema_path, summary="JSON Schema of one record", response_model=None, openapi_extra=_PUBLIC)
+    async def schema() -> Response:
         return JSONResponse(document, media_type="application/schema+json")
 
     return routes

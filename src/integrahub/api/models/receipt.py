@@ -1,0 +1,16 @@
+"""Answer of the ingest route."""
+
+from uuid import UUID
+
+from integrahub.api.models.base import Answer, Timestamp
+from integrahub.domain.batches import BatchStatus
+
+
+class Receipt(Answer):
+    """Receipt of a post. `trace_id` is the id without dashes. `message` is present if the batch was known."""
+
+    batch_id: UUID
+    trace_id: str
+    status: BatchStatus
+    received_at: Timestamp
+    message: str = ""
