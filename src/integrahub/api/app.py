@@ -63,8 +63,7 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     )
     settings = hub.settings
     limiter = RateLimiter(hub.database)
-    rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
-    limits = RateLimits(limiter, *map(parse_rate, rates))
+    limits = _rate_limits(limiter, settings)
     authenticator = ApiKeyAuthenticator(
         hub.all_tenants, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits
     )
@@ -72,13 +71,17 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     endpoint = IngestEndpoint(_ingest_handler(hub, ingest, authenticator, limits, limiter))
     app.state.guard = RequestGuard(settings.body_patience, ReadLimiter(limiter, _read_limits(settings)))
     app.router.routes[:0] = [Route(OPENAPI_PATH, _openapi), Route(PATH, endpoint, methods=["POST"])]
-    for router in _routers(hub, authenticator):
+    for router in (*_routers(hub, authenticator), docs_page.router(f"{app.title} API")):
         app.include_router(router)
-    app.include_router(docs_page.router(f"{app.title} API"))
     app.add_middleware(HeadAndOptions)
     app.add_middleware(TelemetryMiddleware, ingest=endpoint)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _rate_limits(limiter: RateLimiter, settings: Settings) -> RateLimits:
+    rates = (settings.rate_limit, settings.failed_key_limit, settings.key_rate_limit)
+    return RateLimits(limiter, *map(parse_rate, rates))
 
 
 def _read_limits(settings: Settings) -> ReadLimits:

@@ -15,16 +15,30 @@ _MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
 _MAX_ITEM_COUNT_DIGITS = 15
 
 
-class ContentHeaders(NamedTuple):
-    """How the body of a post is written. `encoding` is '' for none, `transcoder` None for UTF-8."""
+class PostHeaders(NamedTuple):
+    """What a post contains and how its body is written. `encoding` is '' for none, `transcoder` None for UTF-8."""
 
+    load_type: LoadType
     media_type: str
     encoding: str
     transcoder: Transcoder | None
 
 
-def read_load_type(request: Request) -> LoadType:
-    """Return the load type. Raise BadRequest if the header is missing or names no load type."""
+def read_post_headers(request: Request) -> PostHeaders:
+    """Return the headers that every post needs.
+
+    Raise BadRequest without a valid load type, UnsupportedMediaType for a content that the hub does not read.
+    """
+    load_type = _read_load_type(request)
+    media_type, *parameters = request.headers.get("content-type", "application/json").lower().split(";")
+    media_type = media_type.strip()
+    if media_type not in _MEDIA_TYPES:
+        raise UnsupportedMediaType("content_type_invalid", value=media_type[:80])
+    encoding = _read_encoding(request.headers.getlist("content-encoding"))
+    return PostHeaders(load_type, media_type, encoding, _find_transcoder(parameters))
+
+
+def _read_load_type(request: Request) -> LoadType:
     value = request.headers.get("x-inova-load-type", "").strip().lower()
     if not value:
         raise BadRequest("load_type_missing", {"required": ["X-Inova-Load-Type"]})
@@ -32,16 +46,6 @@ def read_load_type(request: Request) -> LoadType:
         return LoadType(value)
     except ValueError:
         raise BadRequest("load_type_invalid", value=value[:40]) from None
-
-
-def read_content_headers(request: Request) -> ContentHeaders:
-    """Return media type, encoding and charset. Raise UnsupportedMediaType for those that the hub does not read."""
-    media_type, *parameters = request.headers.get("content-type", "application/json").lower().split(";")
-    media_type = media_type.strip()
-    if media_type not in _MEDIA_TYPES:
-        raise UnsupportedMediaType("content_type_invalid", value=media_type[:80])
-    encoding = _read_encoding(request.headers.getlist("content-encoding"))
-    return ContentHeaders(media_type, encoding, _find_transcoder(parameters))
 
 
 def read_idempotency_key(request: Request) -> str | None:

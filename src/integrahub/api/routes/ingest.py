@@ -9,18 +9,16 @@ from starlette.responses import JSONResponse, Response
 from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.ingest_headers import (
-    ContentHeaders,
-    read_content_headers,
+    PostHeaders,
     read_idempotency_key,
     read_item_count,
-    read_load_type,
+    read_post_headers,
 )
 from integrahub.api.pharmacy_finder import PharmacyFinder
 from integrahub.api.timestamps import format_time
 from integrahub.api.unknown_names import add_notice
 from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.batches import LoadType
 from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
@@ -49,7 +47,7 @@ class BodyReader:
         self._decoding = decoding
         self._read_first_record = dialect.read_first_record
 
-    def open(self, request: Request, headers: ContentHeaders, caller: Caller) -> Upload:
+    def open(self, request: Request, headers: PostHeaders, caller: Caller) -> Upload:
         """Return the body as it arrives. Raise PayloadTooLarge if its announced length exceeds the limit."""
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limits.decoded_bytes:
@@ -91,17 +89,16 @@ class IngestHandler:
         """Return the answer to one post."""
         started_at = monotonic()
         caller = await self._authenticate(request)
-        load_type = read_load_type(request)
-        content = read_content_headers(request)
-        upload = self._reader.open(request, content, caller)
+        headers = read_post_headers(request)
+        upload = self._reader.open(request, headers, caller)
         try:
-            first_record = await self._reader.read_first_record(upload, content.media_type)
+            first_record = await self._reader.read_first_record(upload, headers.media_type)
             pharmacy = await self._find_pharmacy(caller, first_record, request.query_params.get("cnpj", ""))
             ingest_request = IngestRequest(
                 pharmacy_id=pharmacy.id,
                 cnpj=pharmacy.cnpj,
-                load_type=load_type,
-                media_type=content.media_type,
+                load_type=headers.load_type,
+                media_type=headers.media_type,
                 encoding="" if upload.transcoder else upload.encoding,
                 idempotency_key=read_idempotency_key(request),
                 item_count=read_item_count(request),
@@ -113,16 +110,16 @@ class IngestHandler:
             receipt = await self._ingest(ingest_request, upload)
         finally:
             await upload.close()
-        if not receipt.replayed:
-            _count(load_type, upload.decoded, monotonic() - started_at)
+        _count(receipt, ingest_request, upload)
         return _with_notice(_to_answer(receipt, limit_headers), request)
 
 
-def _count(load_type: LoadType, size: int, seconds: float) -> None:
-    BATCHES_CREATED.add(load_type)
-    UPLOAD_BYTES.observe(size)
-    UPLOAD_LAST_BYTES.set(size)
-    UPLOAD_DURATION.observe(seconds)
+def _count(receipt: Receipt, request: IngestRequest, upload: Upload) -> None:
+    if not receipt.replayed:
+        BATCHES_CREATED.add(request.load_type)
+        UPLOAD_BYTES.observe(upload.decoded)
+        UPLOAD_LAST_BYTES.set(upload.decoded)
+        UPLOAD_DURATION.observe(monotonic() - request.started)
 
 
 def _with_notice(response: Response, request: Request) -> Response:
