@@ -18,12 +18,12 @@ SOURCE = Path(integrahub.__file__).parent
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_MODULES_PER_FOLDER = 20
 MAX_PARAMETERS = 6
-ALLOWED_BANNED_WORDS = 180
-ALLOWED_DICT_SIGNATURES = 31
-ALLOWED_DICT_ALIASES = 17
-ALLOWED_LONG_SIGNATURES = 6
-ALLOWED_POSITIONAL_BOOLEANS = 7
-ALLOWED_AMBIGUOUS_CONSTANTS = 27
+ALLOWED_BANNED_WORDS = 98
+ALLOWED_DICT_SIGNATURES = 23
+ALLOWED_DICT_ALIASES = 2
+ALLOWED_LONG_SIGNATURES = 4
+ALLOWED_POSITIONAL_BOOLEANS = 5
+ALLOWED_AMBIGUOUS_CONSTANTS = 19
 
 # Names that say nothing when they stand alone. A compound (`StatisticsCollector`, `signal_handler`) may hold one.
 _EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
