@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from integrahub.db.batches.rows import Batch, CandidateCounts, DeactivationDecision, FullPart, LoadCounts
@@ -48,7 +47,7 @@ class PresentProducts:
         """Return what the loads have, for a decision of `batch`."""
         return cls(batch.pharmacy_id, batch.id, tuple(loads))
 
-    def to_params(self) -> dict[str, Any]:
+    def to_params(self) -> dict[str, object]:
         """Return the parameters of the queries below."""
         return {"pharmacy_id": self.pharmacy_id, "batch_id": self.batch_id, "batches": list(self.batches)}
 

@@ -1,7 +1,6 @@
 """The end of a batch: totals, deactivation, status and the next turn in one transaction."""
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -112,7 +111,7 @@ async def _close(
         await batches.set_has_products(connection, [batch.pharmacy_id])
 
 
-def _error_of(totals: BatchTotals, status: BatchStatus) -> dict[str, Any]:
+def _error_of(totals: BatchTotals, status: BatchStatus) -> dict[str, object]:
     """Return the error of a batch. Dead chunks come first: they are the hub's fault, not that of the records."""
     if totals.dead and status is not BatchStatus.CANCELLED:
         return {"error_code": "records_not_applied", "error_facts": Jsonb({"dead": totals.dead})}

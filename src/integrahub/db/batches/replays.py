@@ -106,7 +106,7 @@ async def list_stored_chunks(database: Database, keys: list[tuple[UUID, int]]) -
         return await fetch_all(connection, _SQL["chunks_of"], params, StoredChunk)
 
 
-def _to_params(claim: ChunkClaim) -> dict[str, Any]:
+def _to_params(claim: ChunkClaim) -> dict[str, object]:
     names = ("batch_id", "number", "pharmacy_id", "received_seq", "origin_seq")
     return {name: getattr(claim, name) for name in names}
 

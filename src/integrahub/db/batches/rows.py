@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -180,7 +179,7 @@ class DeactivationDecision(msgspec.Struct, frozen=True):
     is_proven: bool = False
     deactivated: int = 0
 
-    def to_params(self) -> dict[str, Any]:
+    def to_params(self) -> dict[str, object]:
         """Return the columns to store, by parameter."""
         return {
             "state": self.state,
