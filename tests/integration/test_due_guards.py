@@ -105,7 +105,7 @@ CASES = (
         (letter("other"),),
     ),
     Case(
-        "letters_due",
+        "dead_letter_copies_due",
         f"{letter()}; {SETTLED}",
         (
             "UPDATE dead_letters SET settled_at = NULL",
@@ -114,7 +114,7 @@ CASES = (
         ),
     ),
     Case(
-        "notes_due",
+        "dead_letters_due",
         f"{letter()}; {SETTLED}, location = NULL",
         (
             "UPDATE dead_letters SET settled_at = NULL",
@@ -131,7 +131,11 @@ def _goes(connection: psycopg.Connection[Any], case: Case, state: str) -> bool:
         for statement in (ROWS, case.ready, state):
             cursor.execute(cast(LiteralString, statement), GIVEN)
         found = cursor.execute(load_queries("integrahub.db.batches.retention")[f"{case.block}"], GIVEN).fetchall()
-        return bool(found) if case.block in ("letters_due", "notes_due") else BATCH in {row[0] for row in found}
+        return (
+            bool(found)
+            if case.block in ("dead_letter_copies_due", "dead_letters_due")
+            else BATCH in {row[0] for row in found}
+        )
 
 
 @pytest.mark.parametrize("block", [case.block for case in CASES])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from integrahub.db.batches import decisions as operations
-from integrahub.db.batches.turns import NextWork
 from integrahub.domain.concurrency import InFlightLimit
+from integrahub.domain.events import NextWork
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, PATH, Client, running

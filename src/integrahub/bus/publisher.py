@@ -7,7 +7,6 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
-from integrahub.db.batches.turns import NextWork
 from integrahub.domain.errors import Transient
 from integrahub.domain.events import (
     BATCHES_FINISHED,
@@ -18,6 +17,7 @@ from integrahub.domain.events import (
     BatchUpserted,
     ChunkFailed,
     ChunkReady,
+    NextWork,
 )
 
 _log = structlog.get_logger()
@@ -38,11 +38,11 @@ async def publish_ready(bus: Bus, chunks: Sequence[ChunkReady]) -> None:
     await publish(bus, CHUNKS_READY, chunks)
 
 
-async def publish_turn(bus: Bus, turn: NextWork) -> None:
+async def publish_next_work(bus: Bus, work: NextWork) -> None:
     """Publish the chunks of the pharmacy's next batch, or the end of that batch if it has no chunks left."""
-    await publish_ready(bus, turn.ready)
-    if turn.finishing:
-        await publish_upserted(bus, turn.finishing)
+    await publish_ready(bus, work.ready)
+    if work.finishing:
+        await publish_upserted(bus, work.finishing)
 
 
 async def publish_upserted(bus: Bus, batch_id: UUID) -> None:

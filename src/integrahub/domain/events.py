@@ -70,3 +70,10 @@ class DeadMessage(msgspec.Struct, frozen=True, rename="camel"):
     culprit: str
     message: str
     stack: str
+
+
+class NextWork(msgspec.Struct, frozen=True):
+    """Work to publish after a turn was granted: chunks of the next batch, or its id if it only needs to finish."""
+
+    ready: list[ChunkReady]
+    finishing: UUID | None = None

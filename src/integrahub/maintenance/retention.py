@@ -37,10 +37,10 @@ class Retention:
         self._days: dict[retention.Kind, int] = {
             "chunks": days.chunks,
             "bodies": days.bodies,
-            "letters": days.bodies,
+            "dead_letter_copies": days.bodies,
             "rows": days.rows,
             "reports": days.reports,
-            "notes": days.reports,
+            "dead_letters": days.reports,
             "batches": days.batches,
         }
 

@@ -1,7 +1,7 @@
 """Sweep: whatever was announced and not done is found in the database and announced again."""
 
 from integrahub.bus.base import Bus
-from integrahub.bus.publisher import publish, publish_failed, publish_ready, publish_turn, publish_upserted
+from integrahub.bus.publisher import publish, publish_failed, publish_next_work, publish_ready, publish_upserted
 from integrahub.db.batches import decisions as operations
 from integrahub.db.batches import replays
 from integrahub.db.batches import split_claims as batches
@@ -48,9 +48,9 @@ class Sweep:
         for batch_id in await batches.due_finishes(self._database, again):
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
-            await publish_turn(self._bus, turn)
+            await publish_next_work(self._bus, turn)
         for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
-            await publish_turn(self._bus, turn)
+            await publish_next_work(self._bus, turn)
         for letter in await dead_letters.list_ungrouped(self._database):
             await publish_failed(self._bus, letter.batch_id, letter.chunk, letter.message)
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from integrahub.bus.base import Bus
-from integrahub.bus.publisher import publish_finished, publish_turn
+from integrahub.bus.publisher import publish_finished, publish_next_work
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import decisions as operations
 from integrahub.db.batches import finish as finishing
@@ -27,7 +27,7 @@ class BatchDecisions:
         turn = await operations.approve(self._database, batch_id, self._window)
         if turn:
             batch_log.log_decision(batch_id, "approved")
-            await publish_turn(self._bus, turn)
+            await publish_next_work(self._bus, turn)
         return turn is not None
 
     async def reject(self, batch_id: UUID) -> bool:
@@ -43,5 +43,5 @@ class BatchDecisions:
         if ended:
             batch_log.log_final(ended.final)
             await publish_finished(self._bus, batch_id, ended.final.status)
-            await publish_turn(self._bus, ended.next_work)
+            await publish_next_work(self._bus, ended.next_work)
         return ended.totals if ended else None

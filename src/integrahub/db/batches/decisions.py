@@ -9,13 +9,13 @@ from integrahub.db.batches import deactivation, full_uploads, turns
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.rows import Batch, ClosedWindow, DeactivationDecision, FullPart
-from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
+from integrahub.domain.events import NextWork
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)

@@ -12,7 +12,6 @@ from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of
 from integrahub.db.batches.rows import BatchTotals, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
-from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
@@ -24,6 +23,7 @@ from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import conflict_free_groups
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import Transient
+from integrahub.domain.events import NextWork
 from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)

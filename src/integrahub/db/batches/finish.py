@@ -10,13 +10,13 @@ from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision
-from integrahub.db.batches.turns import NextWork
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_one, fetch_value
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState, LoadType, Stage
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
+from integrahub.domain.events import NextWork
 from integrahub.domain.replays import KINDS
 
 _SQL = load_queries(__name__)

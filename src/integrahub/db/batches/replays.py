@@ -6,13 +6,13 @@ from uuid import UUID
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches import turns
 from integrahub.db.batches.rows import Batch, NeededObject, QueuedReplay, RequestedReplay
-from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks.rows import ChunkClaim, LaterAbsence, LaterWrite, StoredChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_value
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import Conflict
+from integrahub.domain.events import NextWork
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)

@@ -11,24 +11,24 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
 
 _SQL = load_queries(__name__)
-Kind = Literal["chunks", "bodies", "letters", "rows", "reports", "batches", "notes"]
+Kind = Literal["chunks", "bodies", "dead_letter_copies", "rows", "reports", "batches", "dead_letters"]
 _FIND_DUE = {
     "chunks": _SQL["chunks_due"],
     "bodies": _SQL["bodies_due"],
-    "letters": _SQL["letters_due"],
+    "dead_letter_copies": _SQL["dead_letter_copies_due"],
     "rows": _SQL["rows_due"],
     "reports": _SQL["reports_due"],
     "batches": _SQL["batches_due"],
-    "notes": _SQL["notes_due"],
+    "dead_letters": _SQL["dead_letters_due"],
 }
 _MARK_DELETED = {
     "chunks": _SQL["mark_chunks_deleted"],
     "bodies": _SQL["mark_bodies_deleted"],
-    "letters": _SQL["mark_letters_deleted"],
+    "dead_letter_copies": _SQL["mark_dead_letter_copies_deleted"],
     "rows": _SQL["mark_rows_deleted"],
     "reports": _SQL["mark_reports_deleted"],
     "batches": _SQL["mark_batches_deleted"],
-    "notes": _SQL["mark_notes_deleted"],
+    "dead_letters": _SQL["mark_dead_letters_deleted"],
 }
 
 
@@ -48,13 +48,13 @@ async def find_uncopied(database: Database, after: int, limit: int) -> list[Unco
     """Return open dead letters whose records have no copy of their own, by id, after the id `after`."""
     params = {"after": after, "limit": limit}
     async with database.transaction() as connection:
-        return await fetch_all(connection, _SQL["letters_uncopied"], params, UncopiedLetter)
+        return await fetch_all(connection, _SQL["uncopied_letters"], params, UncopiedLetter)
 
 
 async def record_copy(database: Database, letter_id: int, location: str) -> None:
     """Record where the copy of a dead letter's records is."""
     async with database.transaction() as connection:
-        await connection.execute(_SQL["letter_copied"], {"id": letter_id, "location": location})
+        await connection.execute(_SQL["record_copy"], {"id": letter_id, "location": location})
 
 
 async def find_needed(database: Database, objects: Sequence[tuple[str, UUID, int | None]]) -> set[str]:

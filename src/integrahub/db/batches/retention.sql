@@ -1,4 +1,4 @@
--- letters_uncopied --
+-- uncopied_letters --
 -- Open dead letters whose records have no copy of their own, with the chunk's location, after the cursor.
 SELECT d.id, d.cnpj, c.batch_id, c.number, d.location, CASE WHEN d.location = c.location THEN c.body_start END AS body_start,
   c.body_bytes, c.first_position, b.media_type, b.encoding, CASE WHEN d.location = 'body' THEN b.body END AS body
@@ -8,7 +8,7 @@ WHERE d.settled_at IS NULL AND d.id > %(after)s
   AND d.location <> 'dead/' || d.cnpj || '/' || d.batch_id || '/' || lpad(d.chunk::text, 6, '0')
 ORDER BY d.id LIMIT %(limit)s
 
--- letter_copied --
+-- record_copy --
 -- Record the copy of a dead letter's records.
 UPDATE dead_letters SET location = %(location)s WHERE id = %(id)s AND settled_at IS NULL
 
@@ -42,13 +42,13 @@ ORDER BY b.finished_at LIMIT %(limit)s
 -- Record that the body objects are deleted, and delete the bodies in the rows.
 UPDATE batches SET body = NULL, location = NULL, body_removed_at = now() WHERE id = ANY(%(ids)s)
 
--- letters_due --
+-- dead_letter_copies_due --
 -- Dead letters resolved long ago whose copies are still stored.
 SELECT id, CASE WHEN location LIKE 'dead/%%' THEN location END AS location FROM dead_letters
 WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NOT NULL
 ORDER BY id LIMIT %(limit)s
 
--- mark_letters_deleted --
+-- mark_dead_letter_copies_deleted --
 -- Record that the copies are deleted.
 UPDATE dead_letters SET location = NULL WHERE id = ANY(%(ids)s)
 
@@ -99,12 +99,12 @@ ORDER BY b.finished_at LIMIT %(limit)s
 -- Delete the batches.
 DELETE FROM batches WHERE id = ANY(%(ids)s)
 
--- notes_due --
+-- dead_letters_due --
 -- Dead letters resolved long ago whose copies are deleted.
 SELECT id FROM dead_letters WHERE settled_at < now() - make_interval(days => %(days)s) AND location IS NULL
 ORDER BY id LIMIT %(limit)s
 
--- mark_notes_deleted --
+-- mark_dead_letters_deleted --
 -- Delete the dead letters.
 DELETE FROM dead_letters WHERE id = ANY(%(ids)s)
 

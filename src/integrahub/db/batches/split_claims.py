@@ -9,7 +9,6 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import turns
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import Batch, DueSplit, SmallBatchClaim, SplitClaim
-from integrahub.db.batches.turns import NextWork
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
@@ -18,6 +17,7 @@ from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
 from integrahub.domain.batches import Stage
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
+from integrahub.domain.events import NextWork
 
 _SQL = load_queries(__name__)
 

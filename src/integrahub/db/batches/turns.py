@@ -1,7 +1,6 @@
 """Turns: in each pharmacy only the lowest unfinished batch is applied, decided under the lock of one row."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from uuid import UUID
 
 from psycopg import AsyncCursor
@@ -13,17 +12,9 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value, values_of
 from integrahub.domain.batches import Stage
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.events import ChunkReady
+from integrahub.domain.events import NextWork
 
 _SQL = load_queries(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class NextWork:
-    """Work to publish after a turn was granted: chunks of the next batch, or its id if it only needs to finish."""
-
-    ready: list[ChunkReady]
-    finishing: UUID | None = None
 
 
 async def lock(connection: Connection, pharmacy_id: int) -> None:

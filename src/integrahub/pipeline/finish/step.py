@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from integrahub.bus.base import Bus
-from integrahub.bus.publisher import publish_finished, publish_turn
+from integrahub.bus.publisher import publish_finished, publish_next_work
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import finish as batches
 from integrahub.db.batches.deactivation import DeactivationPolicy
@@ -38,4 +38,4 @@ class Finish:
             if result:
                 batch_log.log_final(result.final)
                 await publish_finished(self._bus, batch_id, result.final.status)
-                await publish_turn(self._bus, result.next_work)
+                await publish_next_work(self._bus, result.next_work)

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
-from integrahub.bus.publisher import publish_all_finished, publish_turn
+from integrahub.bus.publisher import publish_all_finished, publish_next_work
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import fast_path as small_batches
 from integrahub.db.batches import split_claims as batches
@@ -136,7 +136,7 @@ class FastPath:
         batch_log.log_fast_path(group, results, perf_counter() - started)
         await publish_all_finished(self._bus, [(result.batch_id, result.status) for result in results])
         for work in next_work:
-            await publish_turn(self._bus, work)
+            await publish_next_work(self._bus, work)
 
 
 def _with_products(claim: SmallBatchClaim) -> SmallBatchClaim:

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from integrahub.bus.base import Bus
-from integrahub.bus.publisher import publish_finished, publish_turn
+from integrahub.bus.publisher import publish_finished, publish_next_work
 from integrahub.db.batches import batch_log
 from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches.rows import SplitClaim
@@ -132,7 +132,7 @@ class Split:
             work = await batches.end_split(self._database, claim, result, self._limits.in_flight)
         if work:
             _count_settled(chunker.staged.plans)
-            await publish_turn(self._bus, work)
+            await publish_next_work(self._bus, work)
 
     async def _fail(self, claim: SplitClaim, error: BodyError) -> None:
         ERRORS.add("split", error.code)
@@ -140,7 +140,7 @@ class Split:
         if work:
             batch_log.log_failed(claim, error)
             await publish_finished(self._bus, claim.id, BatchStatus.FAILED)
-            await publish_turn(self._bus, work)
+            await publish_next_work(self._bus, work)
 
     async def _retry_or_fail(self, claim: SplitClaim, error: Exception) -> None:
         is_own_fault = not isinstance(error, Transient)
