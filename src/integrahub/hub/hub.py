@@ -173,7 +173,7 @@ class Hub:
     def decisions(self) -> BatchDecisions:
         """Build the operator's decisions on batches: approve, reject, cancel."""
         return BatchDecisions(
-            self.all_tenants, self.bus, policy=self._deactivation_policy(), window=self._in_flight_limit()
+            self.all_tenants, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit()
         )
 
     def metrics_scrape(self) -> MetricsScrape:

@@ -1,1 +1,1 @@
-"""What an operator orders: decide, replay, verify."""
+"""Operations of an operator: decide about batches, replay, verify."""

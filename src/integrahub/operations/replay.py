@@ -1,4 +1,4 @@
-"""Replay: a batch, or chunks that died, applied again in the place they had, never over what later batches said."""
+"""Replay of batches and dead letters in their old place in the pharmacy's order. Later batches keep what they wrote."""
 
 from uuid import UUID
 
@@ -39,7 +39,7 @@ class ReplayResult(msgspec.Struct, frozen=True):
 
 
 class Replay:
-    """Each verb refuses, as a Conflict that says why, what could not come out right."""
+    """Queues replays. Refuses a replay if it could undo a later batch whose records are no longer stored."""
 
     def __init__(self, database: Database, storage: Storage, bus: Bus) -> None:
         self._database = database
@@ -47,7 +47,7 @@ class Replay:
         self._bus = bus
 
     async def replay_batch(self, batch_id: UUID) -> QueuedReplay:
-        """Queue a final batch to be applied again: the new batch."""
+        """Queue a replay of a final batch and return it. Raises Conflict with the reason if it cannot be replayed."""
         batch = await self._origin(batch_id)
         if not batch.has_body and not await is_kept(self._storage, batch.location):
             raise Conflict("replay_body_expired", batch_id=batch.id)
@@ -104,6 +104,7 @@ class Replay:
         return not await is_kept(self._storage, letter.location)
 
     async def _find(self, batch_id: UUID) -> Batch:
+        """Return a batch. Raises NotFound."""
         async with self._database.transaction() as connection:
             batch = await batches.find(connection, batch_id)
         if batch is None:
@@ -111,7 +112,7 @@ class Replay:
         return batch
 
     async def _origin(self, batch_id: UUID) -> Batch:
-        """The load itself, also when asked for by one of its replays."""
+        """Return the load itself, also for the id of one of its replays."""
         batch = await self._find(batch_id)
         if batch.kind in KINDS and batch.parent_id:
             batch = await self._find(batch.parent_id)
@@ -120,9 +121,11 @@ class Replay:
         return batch
 
     async def _check_later(self, batch: Batch) -> None:
+        """Raise Conflict if the records of a later DELTA with the same products are no longer stored."""
         for needed in await replays.needed_bodies(self._database, batch):
-            kept = await is_kept(self._storage, needed.location) or await is_kept(self._storage, needed.body_location)
-            if not kept:
+            chunk, body = needed.location, needed.body_location
+            is_stored = await is_kept(self._storage, chunk) or await is_kept(self._storage, body)
+            if not is_stored:
                 raise Conflict("replay_later_expired", {"batch_id": str(needed.batch_id)}, batch_id=needed.batch_id)
 
 

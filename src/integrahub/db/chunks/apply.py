@@ -48,7 +48,7 @@ async def apply_chunks(
     database: Database,
     chunks: Sequence[LoadedChunk],
     decoder: ChunkDecoder,
-    limit: InFlightLimit,
+    in_flight: InFlightLimit,
     *,
     write_rows: WriteRows = write_all,
 ) -> ApplyResult:
@@ -68,7 +68,7 @@ async def apply_chunks(
         settled = Counter(chunk.claim.batch_id for chunk in held)
         ready: list[ChunkReady] = []
         for batch_id in sorted({c.claim.batch_id for c in held if c.claim.chunks_total > settled[c.claim.batch_id]}):
-            ready += await claims.dispatch_next(connection, batch_id, limit)
+            ready += await claims.dispatch_next(connection, batch_id, in_flight)
         # The last statement, because other workers wait for these rows.
         left = await claims.decrement_chunks_left(connection, settled)
     applied = [AppliedChunk(chunk.claim, counted) for chunk, counted in zip(held, counters, strict=True)]

@@ -1,7 +1,6 @@
 """Table `batch_chunks`: insert, dispatch, claim, settle, retry and dead-letter chunks."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,14 +18,13 @@ from integrahub.domain.products import COUNTERS, ChunkCounters
 _SQL = load_queries(__name__)
 LEASE_SECONDS = 15.0
 ChunkKey = tuple[UUID, int]  # batch and number
-Row = dict[str, Any]
 
 
 async def insert(connection: Connection, chunks: Iterable[NewChunk]) -> tuple[int, int]:
     """Insert the chunks of a batch; return the number of chunks and how many of them must still be applied."""
     count = unsettled = 0
 
-    def params() -> Iterator[Row]:
+    def params() -> Iterator[dict[str, object]]:
         nonlocal count, unsettled
         for chunk in chunks:
             count += 1
@@ -37,9 +35,9 @@ async def insert(connection: Connection, chunks: Iterable[NewChunk]) -> tuple[in
     return count, unsettled
 
 
-async def dispatch_next(connection: Connection, batch_id: UUID, window: InFlightLimit) -> list[ChunkReady]:
+async def dispatch_next(connection: Connection, batch_id: UUID, in_flight: InFlightLimit) -> list[ChunkReady]:
     """Mark the next chunks of a batch as dispatched, up to its limit of chunks in flight. The caller publishes them."""
-    params = {"batch_id": batch_id, "least": window.least, "slots": window.slots}
+    params = {"batch_id": batch_id, "least": in_flight.least, "slots": in_flight.slots}
     return await fetch_all(connection, _SQL["dispatch_next"], params, ChunkReady)
 
 
@@ -137,7 +135,7 @@ async def release_expired(database: Database, max_crashes: int) -> list[UUID]:
     return done
 
 
-async def dispatch_due(database: Database, again: float, window: InFlightLimit) -> list[ChunkReady]:
+async def dispatch_due(database: Database, again: float, in_flight: InFlightLimit) -> list[ChunkReady]:
     """Mark chunks as dispatched that a worker should hold by now: due retries, lost messages, idle batches.
 
     `again` is the shortest interval in seconds between two dispatches of a chunk. The caller publishes the chunks.
@@ -145,17 +143,17 @@ async def dispatch_due(database: Database, again: float, window: InFlightLimit) 
     async with database.transaction() as connection:
         ready = await fetch_all(connection, _SQL["due"], {"again": again}, ChunkReady)
         for batch_id in await fetch_column(connection, _SQL["never_dispatched"], None, UUID):
-            ready += await dispatch_next(connection, batch_id, window)
+            ready += await dispatch_next(connection, batch_id, in_flight)
     return ready
 
 
-def _to_arrays(keys: list[ChunkKey]) -> Row:
+def _to_arrays(keys: list[ChunkKey]) -> dict[str, object]:
     return {"batches": [batch_id for batch_id, _ in keys], "numbers": [number for _, number in keys]}
 
 
-def _to_params(claim: ChunkClaim) -> Row:
+def _to_params(claim: ChunkClaim) -> dict[str, object]:
     return {"batch_id": claim.batch_id, "number": claim.number, "token": claim.claim_token}
 
 
-def _to_columns(failure: Failure) -> Row:
+def _to_columns(failure: Failure) -> dict[str, object]:
     return {"error": f"{failure.error_class}: {failure.message}", "culprit": failure.culprit}

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from integrahub.db.arrays import BigintArray
+from integrahub.domain.batches import BatchKind, LoadType
 from integrahub.domain.replays import KINDS
 
 
@@ -57,8 +58,8 @@ class ChunkClaim(msgspec.Struct, frozen=True):
     cnpj: str
     time_zone: str
     has_products: bool
-    kind: str
-    load_type: str
+    kind: BatchKind
+    load_type: LoadType
     received_seq: int
     origin_seq: int | None
     seen_at: datetime | None
@@ -70,7 +71,7 @@ class ChunkClaim(msgspec.Struct, frozen=True):
 
     @property
     def is_replay(self) -> bool:
-        """Return whether the chunk was applied, or given up, before."""
+        """Return whether the chunk belongs to a replay."""
         return self.kind in KINDS
 
     @property
@@ -112,7 +113,7 @@ class LaterWrite(msgspec.Struct, frozen=True):
     product_id: int
     batch_id: UUID
     number: int
-    load_type: str
+    load_type: LoadType
     seq: int
 
 

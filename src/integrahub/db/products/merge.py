@@ -1,4 +1,4 @@
-"""Merge of chunks into `products`: probe, decode what differs, COPY new rows, merge known ones."""
+"""Merge of chunks into `products`: probe, decode what differs, COPY new rows, update existing ones."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.rows import MergeCount, ProbeResult
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
+from integrahub.domain.batches import LoadType
 from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
 from integrahub.domain.products import ChunkCounters, RecordIssue
@@ -31,7 +32,7 @@ class ChunkToApply(msgspec.Struct, frozen=True):
     number: int
     pharmacy_id: int
     cnpj: str
-    load_type: str
+    load_type: LoadType
     time_zone: str
     has_products: bool
     ids: list[int]
@@ -51,7 +52,7 @@ async def merge_chunks(
     probes = await _probe(connection, chunks)
     merges = [ChunkMerge(chunk, probe, decoder) for chunk, probe in zip(chunks, probes, strict=True)]
     await _insert(connection, merges, write_rows)
-    for load_type in ("full", "delta"):
+    for load_type in LoadType:
         await _merge(connection, load_type, [merge for merge in merges if merge.load_type == load_type], write_rows)
     return [await merge.finish(connection) for merge in merges]
 
@@ -165,18 +166,20 @@ async def _insert(connection: Connection, merges: Sequence[ChunkMerge], write_ro
     merges[0].inserted -= len(refused)
 
 
-async def _merge(connection: Connection, load_type: str, merges: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
+async def _merge(
+    connection: Connection, load_type: LoadType, merges: Sequence[ChunkMerge], write_rows: WriteRows
+) -> None:
     async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
-        await _copy(connection, "copy_stage", [f"{place}\t{line[1]}" for place, line in lines])
+        await _copy(connection, "copy_stage", [f"{index}\t{line[1]}" for index, line in lines])
         for count in await fetch_all(connection, _SQL[f"merge_{load_type}"], None, MergeCount):
-            merges[count.place].updated += count.updated
+            merges[count.chunk_index].updated += count.updated
 
-    staged = [(place, line) for place, merge in enumerate(merges) for line in merge.existing_lines]
+    staged = [(index, line) for index, merge in enumerate(merges) for line in merge.existing_lines]
     refused = await write_rows(connection, staged, write)
-    for place, merge in enumerate(merges):
-        merge.reject_existing([line for refused_place, line in refused if refused_place == place])
+    for index, merge in enumerate(merges):
+        merge.reject_existing([line for refused_index, line in refused if refused_index == index])
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:

@@ -8,15 +8,15 @@ SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true
 -- Tell for each chunk whether the pharmacy has products between the chunk's smallest and largest id. If not, all are
 -- new.
 SELECT EXISTS (
-  SELECT FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id BETWEEN k.least AND k.most) AS known
+  SELECT FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id BETWEEN k.least AND k.most) AS may_exist
 FROM unnest(%(pharmacies)s::bigint[], %(least)s::bigint[], %(most)s::bigint[])
-  WITH ORDINALITY AS k (pharmacy_id, least, most, place)
-ORDER BY k.place
+  WITH ORDINALITY AS k (pharmacy_id, least, most, chunk_index)
+ORDER BY k.chunk_index
 
 -- probe --
 -- Find for each chunk the slots whose product is new, inactive or has another hash, or whose id is unreadable.
 SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigint[])
-  WITH ORDINALITY AS k (ids, hashes, pharmacy_id, place)
+  WITH ORDINALITY AS k (ids, hashes, pharmacy_id, chunk_index)
 CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
     coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing,
@@ -24,7 +24,7 @@ CROSS JOIN LATERAL (
   FROM unnest(k.ids::bigint[], k.hashes::bigint[]) WITH ORDINALITY AS s (product_id, hash, slot)
   LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
-ORDER BY k.place
+ORDER BY k.chunk_index
 
 -- copy_new --
 -- Copy new products into the table.
@@ -35,7 +35,7 @@ COPY products (pharmacy_id, batch_id, record_hash, product_id, title, descriptio
 -- create_stage --
 -- Create the stage of the merge.
 CREATE TEMP TABLE IF NOT EXISTS products_stage (
-  place integer, pharmacy_id bigint, batch_id uuid, record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
+  chunk_index integer, pharmacy_id bigint, batch_id uuid, record_hash bigint, product_id bigint, title text, description text, brand text, ncm text, category text,
   image_link text, color text, ean text, shop_id text, size text, price numeric(14,4), wholesale_price numeric(14,4),
   price_promos numeric(14,4)[], stock numeric(14,3), wholesale_min numeric(14,3), measure text, indice numeric(14,3),
   source_created_at timestamp, source_updated_at timestamp, stock_updated_at timestamp, extra jsonb
@@ -67,8 +67,8 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
     IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
       s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
       s.source_updated_at, s.stock_updated_at, s.extra))
-RETURNING s.place)
-SELECT place, count(*) AS updated FROM merged GROUP BY place
+RETURNING s.chunk_index)
+SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index
 
 -- merge_delta --
 -- Update products of DELTAs. NULL in the stage leaves a column as it is.
@@ -100,5 +100,5 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
       coalesce(s.source_created_at, p.source_created_at), coalesce(s.source_updated_at, p.source_updated_at),
       coalesce(s.stock_updated_at, p.stock_updated_at),
       CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
-RETURNING s.place)
-SELECT place, count(*) AS updated FROM merged GROUP BY place
+RETURNING s.chunk_index)
+SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index

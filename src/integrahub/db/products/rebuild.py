@@ -11,12 +11,13 @@ from integrahub.db.database import Connection
 from integrahub.db.products.rows import AppliedLoad, ChunkIds, ComparedCounts, CountedDifference
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value, rows_of
+from integrahub.domain.batches import LoadType
 from integrahub.domain.copy_text import copy_text
 from integrahub.domain.products import COLUMNS, TEXTS
 
 _SQL = load_queries(__name__)
 _BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
-# INDICE is a record's place in the body. A change of it alone is not written.
+# INDICE is the position of a record in the body. A change of it alone is not written.
 _COMPARED_COLUMNS = [name for name in COLUMNS if name != "indice"] + ["is_active"]
 _MAX_DIFFERENCES = 1000
 
@@ -42,7 +43,7 @@ async def read_body(connection: Connection, load: AppliedLoad) -> bytes:
 
 
 async def read_applied_ids(connection: Connection, load: AppliedLoad) -> BitMap64:
-    """Return the ids of products that the load wrote, or found unchanged."""
+    """Return the ids of products that the load wrote, or left unchanged."""
     ids = BitMap64()
     params = {"id": load.id}
     cursor = connection.cursor(row_factory=rows_of(ChunkIds))
@@ -62,9 +63,9 @@ async def stage_products(connection: Connection, products: Sequence[Any]) -> Non
 async def merge_staged(connection: Connection, load: AppliedLoad, *, from_start: bool) -> None:
     """Merge the staged products of a load into the rebuilt catalogue.
 
-    `from_start` tells that no load is missing, so a product that a DELTA begins is complete.
+    `from_start` means that no load is missing, so that a product whose first record is in a DELTA is complete.
     """
-    statement = _SQL["fold_full"] if load.load_type == "full" else _SQL["fold_delta"]
+    statement = _SQL["fold_full"] if load.load_type is LoadType.FULL else _SQL["fold_delta"]
     await connection.execute(statement, {"origin": load.origin, "from_start": from_start})
     await connection.execute(_SQL["clear_stage"])
 

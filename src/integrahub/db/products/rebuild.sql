@@ -31,7 +31,7 @@ SELECT DISTINCT product_id FROM record_issues
 WHERE batch_id = %(id)s AND code IN ('title_missing', 'record_refused', 'product_repeated')
 
 -- create_rebuilt --
--- Create the rebuilt catalogue. `last_seq` is the place of the last batch that had the product. A product `is_complete`
+-- Create the rebuilt catalogue. `last_seq` is the number of the last batch that had the product. A product `is_complete`
 -- if all its columns are known. `columns` holds those that are not blank.
 CREATE TEMP TABLE rebuilt (
   product_id bigint PRIMARY KEY, last_seq bigint NOT NULL, is_complete boolean NOT NULL, is_active boolean NOT NULL DEFAULT true,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from integrahub.domain.batches import LoadType
+
 
 class ProbeResult(msgspec.Struct, frozen=True):
     """Slots of a chunk whose records must be decoded (`differing`), and which of their products exist or are inactive.
@@ -20,9 +22,9 @@ class ProbeResult(msgspec.Struct, frozen=True):
 
 
 class MergeCount(msgspec.Struct, frozen=True):
-    """Number of products that one chunk of a merge updated. `place` is the chunk's index within the merge."""
+    """Number of products that one chunk of a merge updated. `chunk_index` is its index within the merge."""
 
-    place: int
+    chunk_index: int
     updated: int
 
 
@@ -109,15 +111,15 @@ class RowsWritten(msgspec.Struct, frozen=True):
 
 
 class AppliedLoad(msgspec.Struct, frozen=True):
-    """A load or replay whose records were applied. `origin` is its place in the order in which batches count.
+    """A load or replay whose records were applied. `origin` is its number in the order in which batches count.
 
-    `has_first` tells whether the pharmacy's first batch is still in the table.
+    `has_first` is True if the pharmacy's first batch is still in the table.
     """
 
     id: UUID
     cnpj: str
     origin: int
-    load_type: str
+    load_type: LoadType
     media_type: str
     encoding: str
     items_total: int | None

@@ -9,6 +9,7 @@ from integrahub.db.batches import replays
 from integrahub.db.chunks.claims import ChunkKey
 from integrahub.db.chunks.rows import ChunkClaim, LaterWrite, StoredChunk
 from integrahub.db.database import Database
+from integrahub.domain.batches import LoadType
 from integrahub.domain.dialects.base import Source
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
@@ -29,8 +30,8 @@ class LaterWritesReader:
     async def read(self, claim: ChunkClaim) -> LaterWrites:
         """Return what later batches wrote. Raises ObjectMissing if the records of a later DELTA are not stored."""
         writes = await replays.list_later_writes(self._database, claim)
-        later = LaterWrites(superseded={write.product_id for write in writes if write.load_type == "full"})
-        deltas = [w for w in writes if w.load_type == "delta" and w.product_id not in later.superseded]
+        later = LaterWrites(superseded={write.product_id for write in writes if write.load_type is LoadType.FULL})
+        deltas = [w for w in writes if w.load_type is LoadType.DELTA and w.product_id not in later.superseded]
         last_seq = {write.product_id: write.seq for write in deltas}
         for absence in await replays.list_later_absences(self._database, claim):
             if absence.seq > last_seq.get(absence.product_id, 0):
@@ -43,7 +44,7 @@ class LaterWritesReader:
         ids_of: dict[ChunkKey, set[int]] = defaultdict(set)
         for write in deltas:
             ids_of[write.batch_id, write.number].add(write.product_id)
-        context = DecodeContext(claim.cnpj, "delta", ZoneInfo(claim.time_zone))
+        context = DecodeContext(claim.cnpj, LoadType.DELTA, ZoneInfo(claim.time_zone))
         for chunk in await replays.list_stored_chunks(self._database, list(ids_of)):
             sources = [source async for source in self._sources(chunk, ids_of[chunk.batch_id, chunk.number])]
             for product in self._decoder.normalise(sources, context).products:

@@ -38,7 +38,7 @@ class UpsertWorker:
     """The worker that claims chunks, and the limit of chunks in flight per batch."""
 
     id: UUID
-    limit: InFlightLimit
+    in_flight: InFlightLimit
 
 
 class Upsert:
@@ -112,7 +112,7 @@ class Upsert:
                 for claim in claims:
                     spans.enter_context(_span(claim))
                 loaded = [await self._load(claim) for claim in claims]
-                await self._publish(await apply_chunks(self._database, loaded, self._decoder, self._worker.limit))
+                await self._publish(await apply_chunks(self._database, loaded, self._decoder, self._worker.in_flight))
         except Transient:
             raise
         except Exception as error:
@@ -144,14 +144,14 @@ class Upsert:
         started = perf_counter()
         chunk = await self._load(claim)
         try:
-            result = await apply_chunks(self._database, [chunk], self._decoder, self._worker.limit)
+            result = await apply_chunks(self._database, [chunk], self._decoder, self._worker.in_flight)
         except InvalidData as error:
             _log.warning("row rejected by PostgreSQL, bisecting the chunk", action="bisect_rows", error=str(error))
-            # The row may be one that exists although the pharmacy had no products when the chunk was claimed.
+            # The refused row may be a product that another chunk inserted after this claim.
             claim = msgspec.structs.replace(claim, has_products=True)
             chunk = msgspec.structs.replace(chunk, claim=claim)
             result = await apply_chunks(
-                self._database, [chunk], self._decoder, self._worker.limit, write_rows=write_bisecting
+                self._database, [chunk], self._decoder, self._worker.in_flight, write_rows=write_bisecting
             )
         await self._publish(result)
         CHUNK_DURATION.observe(perf_counter() - started)
