@@ -48,8 +48,8 @@ class _Watched:
 class WatchedDatabase(_Watched):
     """Database whose statements and commits are points."""
 
-    def within(self, reach: TenantContext) -> "WatchedDatabase":
-        return WatchedDatabase(self._inner.within(reach), self._points)
+    def for_tenants(self, tenants: TenantContext) -> "WatchedDatabase":
+        return WatchedDatabase(self._inner.for_tenants(tenants), self._points)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Any]:

@@ -135,7 +135,7 @@ async def test_a_search_takes_one_core_and_its_own_pharmacys_rows_from_an_index(
         values = dict.fromkeys(catalogue.FILTERS) | {"pharmacy_id": 7, "q": "%zzz%", "include_inactive": False}
         queries = load_queries("integrahub.db.products.search")
         count = queries["count"] + " " + queries["matching"]
-        async with api.reads.within(TenantContext(ids=(7,))).transaction() as connection:
+        async with api.reads.for_tenants(TenantContext(ids=(7,))).transaction() as connection:
             await connection.execute("SET LOCAL min_parallel_table_scan_size = 0")
             await connection.execute("SET LOCAL parallel_setup_cost = 0")
             rows = await (await connection.execute("EXPLAIN " + count, values | {"settled_until": None})).fetchall()

@@ -68,24 +68,24 @@ async def test_the_api_sees_nothing_until_its_transaction_names_a_pharmacy(api: 
 
 
 async def test_the_api_sees_the_rows_of_the_named_pharmacy_and_no_others(api: Database, client: Client) -> None:
-    own = await _counts(api.within(TenantContext(cnpjs=(CNPJ,))), OF_PHARMACIES)
+    own = await _counts(api.for_tenants(TenantContext(cnpjs=(CNPJ,))), OF_PHARMACIES)
     every = await _counts(client.hub.database, OF_PHARMACIES)
     assert {table: 2 * rows for table, rows in own.items()} == every
-    assert set((await _counts(api.within(TenantContext(cnpjs=(CNPJ,))), OF_THE_OPERATOR)).values()) == {0}
-    nobody = await _counts(api.within(TenantContext(cnpjs=("11222333000181",))), OF_PHARMACIES)
+    assert set((await _counts(api.for_tenants(TenantContext(cnpjs=(CNPJ,))), OF_THE_OPERATOR)).values()) == {0}
+    nobody = await _counts(api.for_tenants(TenantContext(cnpjs=("11222333000181",))), OF_PHARMACIES)
     assert set(nobody.values()) == {0}
 
 
 async def test_the_operators_transactions_see_every_row(api: Database, client: Client) -> None:
     tables = OF_PHARMACIES + OF_THE_OPERATOR
-    found = await _counts(api.within(ALL_TENANTS), tables)
+    found = await _counts(api.for_tenants(ALL_TENANTS), tables)
     assert found == await _counts(client.hub.database, tables)
     assert 0 not in found.values()
 
 
 async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -> None:
     for reach in (ALL_TENANTS, TenantContext(cnpjs=(CNPJ,)), TenantContext(ids=(1, 2))):
-        async with api.within(reach).transaction():
+        async with api.for_tenants(reach).transaction():
             pass
         assert set((await _counts(api, OF_PHARMACIES + OF_THE_OPERATOR)).values()) == {0}
 
@@ -105,7 +105,7 @@ async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -
 async def test_the_api_changes_no_row_of_another_pharmacy(api: Database, client: Client, statement: Any) -> None:
     async with client.hub.database.transaction() as connection:
         row = await (await connection.execute("SELECT id FROM pharmacies WHERE cnpj = %s", [OTHER])).fetchone()
-    async with api.within(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
+    async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
         assert (await connection.execute(statement, row)).rowcount == 0
 
 
@@ -120,7 +120,7 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
         "INSERT INTO audit_log (actor, action, subject) VALUES ('', '', '')",
     ):
         with pytest.raises(InsufficientPrivilege, match="row-level security"):
-            async with api.within(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
+            async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
                 await connection.execute(statement, row)  # type: ignore[arg-type]
 
 
@@ -128,20 +128,20 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
 async def test_the_api_deletes_nothing(api: Database, table: str) -> None:
     for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE", f"DROP TABLE {table}"):
         with pytest.raises(InsufficientPrivilege):
-            async with api.within(ALL_TENANTS).transaction() as connection:
+            async with api.for_tenants(ALL_TENANTS).transaction() as connection:
                 await connection.execute(statement)  # type: ignore[arg-type]
 
 
 async def test_an_ended_entry_of_the_audit_log_is_closed_to_the_api_too(api: Database) -> None:
     with pytest.raises(InsufficientPrivilege, match="row-level security"):
-        async with api.within(ALL_TENANTS).transaction() as connection:
+        async with api.for_tenants(ALL_TENANTS).transaction() as connection:
             await connection.execute(
                 "INSERT INTO audit_log (actor, action, subject, outcome) VALUES ('', '', '', 'done')"
             )
-    async with api.within(ALL_TENANTS).transaction() as connection:
+    async with api.for_tenants(ALL_TENANTS).transaction() as connection:
         assert (await connection.execute("UPDATE audit_log SET outcome = 'x'")).rowcount == 0
     with pytest.raises(InsufficientPrivilege):
-        async with api.within(ALL_TENANTS).transaction() as connection:
+        async with api.for_tenants(ALL_TENANTS).transaction() as connection:
             await connection.execute("UPDATE audit_log SET actor = 'somebody else'")
 
 
@@ -183,7 +183,7 @@ def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_
 
 
 async def test_a_search_under_row_security_walks_the_pharmacys_index(api: Database) -> None:
-    async with api.within(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
+    async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
         cursor = await connection.execute(
             "EXPLAIN SELECT * FROM products WHERE pharmacy_id = 1 AND unaccent(lower(title)) LIKE '%x%'"

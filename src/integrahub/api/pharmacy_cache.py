@@ -44,7 +44,7 @@ class PharmacyCache:
         return await self._single_flight((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, first_record))
 
     async def _find_or_create(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
-        database = self._database.within(TenantContext(cnpjs=(cnpj,)))
+        database = self._database.for_tenants(TenantContext(cnpjs=(cnpj,)))
         pharmacy = await pharmacies.find(database, cnpj)
         if pharmacy is None:
             await self._check_creation(caller, cnpj)

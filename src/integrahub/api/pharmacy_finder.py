@@ -41,7 +41,7 @@ class PharmacyFinder:
 
     async def _suggest(self, caller: Caller, posted: str, error: InvalidCnpj) -> BadRequest:
         """Return the error, with a suggestion if exactly one pharmacy of the caller is one typo away."""
-        database = self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
+        database = self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
         similar = await pharmacies.find_existing(database, list_near_cnpjs(posted))
         if len(similar) != 1 or not caller.can_see(similar[0]):
             return BadRequest(error.code, **error.facts)

@@ -127,14 +127,14 @@ class PostgresBus:
     async def _listen(self) -> None:
         connection = await connect(self._database.url, autocommit=True, application_name="integrahub-listen")
         async with connection:
-            connection.answer = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
+            connection.answer_timeout = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
             await connection.execute("LISTEN integrahub_bus")
             for event in self._notified.values():
                 event.set()  # notifications before LISTEN were missed
             while True:
-                connection.answer = None  # waiting for a notification has no timeout of its own
+                connection.answer_timeout = None  # waiting for a notification has no timeout of its own
                 async for notification in connection.notifies(timeout=self._silence):
                     if notification.payload in self._notified:
                         self._notified[notification.payload].set()
-                connection.answer = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
+                connection.answer_timeout = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
                 await connection.execute("SELECT 1")

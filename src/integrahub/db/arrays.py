@@ -1,4 +1,4 @@
-"""Many numbers as one parameter: PostgreSQL's binary form of bigint[], written without touching them one by one."""
+"""Large arrays of numbers as one parameter, in PostgreSQL's binary format of bigint[], without a Python loop."""
 
 import struct
 import sys
@@ -10,8 +10,8 @@ from psycopg import adapters
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-_BIGINT, _BIGINTS = 20, 1016  # types, by their numbers in PostgreSQL's catalogue
-_WIDTH = array("I", struct.pack("!I", 8))  # bytes of an element, which stand before it
+_BIGINT_OID, _BIGINT_ARRAY_OID = 20, 1016
+_ELEMENT_LENGTH = array("I", struct.pack("!I", 8))  # the length that precedes each element
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +21,26 @@ class BigintArray:
     numbers: "array[int]"
 
 
-class _Dumper(Dumper):
+class _BigintArrayDumper(Dumper):
     format = Format.BINARY
-    oid = _BIGINTS
+    oid = _BIGINT_ARRAY_OID
 
     def dump(self, obj: BigintArray) -> bytes:
-        """A header, then of each element its width and its bytes, the highest first."""
-        count, swapped = len(obj.numbers), array("q", obj.numbers)
+        """Return the header, then length and big-endian bytes of each element."""
+        count, numbers = len(obj.numbers), array("q", obj.numbers)
         if not count:
-            return struct.pack("!iiI", 0, 0, _BIGINT)
+            return struct.pack("!iiI", 0, 0, _BIGINT_OID)
         if sys.byteorder == "little":
-            swapped.byteswap()
-        halves, words = array("I", swapped.tobytes()), array("I", bytes(12 * count))
-        words[0::3] = _WIDTH * count
+            numbers.byteswap()
+        halves, words = array("I", numbers.tobytes()), array("I", bytes(12 * count))
+        words[0::3] = _ELEMENT_LENGTH * count
         words[1::3], words[2::3] = halves[0::2], halves[1::2]
-        return struct.pack("!iiIii", 1, 0, _BIGINT, count, 1) + words.tobytes()
+        return struct.pack("!iiIii", 1, 0, _BIGINT_OID, count, 1) + words.tobytes()
 
 
 def as_text(numbers: Iterable[int]) -> str:
-    """Numbers as PostgreSQL's text of an array, for arrays of arrays whose lengths differ."""
+    """Return numbers as the text of an array, for arrays of arrays with different lengths."""
     return "{" + ",".join(map(str, numbers)) + "}"
 
 
-adapters.register_dumper(BigintArray, _Dumper)
+adapters.register_dumper(BigintArray, _BigintArrayDumper)

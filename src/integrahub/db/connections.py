@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL that end by a deadline of this process, whatever the server does."""
+"""Connections to PostgreSQL whose every exchange has a timeout in this process, also if the server is frozen."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from psycopg.rows import DictRow, dict_row
 
 from integrahub.db.sessions import session
 
-# A peer that vanished without a word is noticed within seconds, also while an answer is waited for.
-NETWORK: dict[str, Any] = {
+# The kernel detects a lost peer within seconds, also while the process waits for an answer.
+_NETWORK_OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
     "keepalives": 1,
@@ -21,62 +21,64 @@ NETWORK: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-ANSWER = 130.0  # seconds for one statement outside the pool
-_CONNECT = 10.0  # seconds for a connection: name, addresses and login together
-_CANCEL = 0.5  # seconds a server may take to hear that a statement is to end
+_ANSWER_TIMEOUT_SECONDS = 130.0  # for connections outside the pool
+_CONNECT_TIMEOUT_SECONDS = 10.0  # for name resolution, all addresses and the login together
+_CANCEL_TIMEOUT_SECONDS = 0.5
 _T = TypeVar("_T")
 
 
-class Unanswered(OperationalError):
-    """PostgreSQL did not answer before the deadline of this process; its connection was cut."""
+class AnswerTimeout(OperationalError):
+    """PostgreSQL did not answer in time; the connection was closed."""
 
 
 class HubConnection(AsyncConnection[DictRow]):
-    """A connection that is cut when the server leaves one exchange unanswered for `answer` seconds; None: never.
+    """A connection that shuts its socket down if one exchange takes longer than `answer_timeout` seconds.
 
-    A frozen server cannot enforce its own statement timeout. Cutting the socket makes whatever waits fail at once; a
-    cancellation would wait for the server once more.
+    A frozen server cannot enforce its own statement timeout, and would not answer a cancel request either. Once the
+    socket is shut down, every operation that waits on it fails at once. None: no timeout.
     """
 
-    answer: float | None = None
-    was_cut = False
+    answer_timeout: float | None = None
+    is_shut_down = False
 
-    async def wait(self, gen: PQGen[_T], *how: Any, **named: Any) -> _T:
-        """Wait as psycopg does, no longer than `answer`."""
-        if self.answer is None:
-            return await super().wait(gen, *how, **named)
-        timer = asyncio.get_running_loop().call_later(self.answer, self.cut)
+    async def wait(self, gen: PQGen[_T], *args: Any, **keywords: Any) -> _T:
+        """Wait as psycopg does, for at most `answer_timeout` seconds."""
+        if self.answer_timeout is None:
+            return await super().wait(gen, *args, **keywords)
+        timer = asyncio.get_running_loop().call_later(self.answer_timeout, self.shut_down)
         try:
-            return await super().wait(gen, *how, **named)
+            return await super().wait(gen, *args, **keywords)
         except OperationalError as error:
-            if self.was_cut:
-                raise Unanswered(f"no answer within {self.answer:g} s") from error
+            if self.is_shut_down:
+                raise AnswerTimeout(f"no answer within {self.answer_timeout:g} s") from error
             raise
         finally:
             timer.cancel()
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:
-        """Ask the server to end the statement; cut the connection when it does not hear that."""
+        """Send a cancel request; if the server does not accept it, shut the connection down."""
         try:
-            await super().cancel_safe(timeout=min(timeout, _CANCEL))
+            await super().cancel_safe(timeout=min(timeout, _CANCEL_TIMEOUT_SECONDS))
         except Exception:
-            self.cut()
+            self.shut_down()
             raise
 
-    def cut(self) -> None:
-        """End the connection without a word to the server."""
-        self.was_cut = True
-        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as line:
-            line.shutdown(socket.SHUT_RDWR)
+    def shut_down(self) -> None:
+        """Shut the socket down without sending anything to the server."""
+        self.is_shut_down = True
+        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
 
 
-async def connect(url: str, *, answer: float | None = ANSWER, options: str = "", **keywords: Any) -> HubConnection:
-    """Open one connection of the hub; Unanswered when there is none in time. `options` are further `-c name=value`."""
-    given: dict[str, Any] = {"row_factory": dict_row, **NETWORK, **session(options), **keywords}
+async def connect(
+    url: str, *, answer_timeout: float | None = _ANSWER_TIMEOUT_SECONDS, options: str = "", **keywords: Any
+) -> HubConnection:
+    """Open a connection. `options` are additional `-c name=value`. Raise AnswerTimeout if the server is too slow."""
+    arguments: dict[str, Any] = {"row_factory": dict_row, **_NETWORK_OPTIONS, **session(options), **keywords}
     try:
-        async with asyncio.timeout(_CONNECT):
-            connection = await HubConnection.connect(url, **given)
+        async with asyncio.timeout(_CONNECT_TIMEOUT_SECONDS):
+            connection = await HubConnection.connect(url, **arguments)
     except TimeoutError:
-        raise Unanswered(f"no connection within {_CONNECT:g} s") from None
-    connection.answer = answer
+        raise AnswerTimeout(f"no connection within {_CONNECT_TIMEOUT_SECONDS:g} s") from None
+    connection.answer_timeout = answer_timeout
     return connection

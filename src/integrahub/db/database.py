@@ -1,4 +1,4 @@
-"""The connection pool, with the time limits every session lives under."""
+"""The connection pool: transactions, timeouts, tenants, and errors of PostgreSQL as errors of the hub."""
 
 import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,54 +19,54 @@ from psycopg.errors import (
 )
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from integrahub.db.connections import HubConnection, Unanswered, connect
+from integrahub.db.connections import AnswerTimeout, HubConnection, connect
 from integrahub.db.tenancy import DatabaseRole, TenantContext
 from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
 
-# A server that goes on after it was frozen finds that sessions were idle for too long.
-_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
-# Transient, but the database answered: others' work was in the way.
-_OURS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, *_ENDED)
-_RECONNECT = 5.0  # seconds of tries in the background; after that the next caller tries, without their growing pauses
-_CHECK = 2.5  # seconds a check may take: below what those who ask for one wait
-_HUNG = 3  # failures that one unanswered deadline counts for
-
+# A server that continues after a freeze ends sessions that were idle for too long.
+_SESSION_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
+# Transient errors of a server that works: another transaction was in the way. The circuit breaker does not count them.
+_CONFLICTS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, *_SESSION_ENDED)
+# The pool retries in the background with growing pauses. After this time the next caller tries at once.
+_RECONNECT_TIMEOUT_SECONDS = 5.0
+_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the health checks that call it
+_ANSWER_TIMEOUT_FAILURES = 3  # failures for which one timeout counts in the circuit breaker
 
 Connection = HubConnection
 
 
 @dataclass(slots=True)
 class _Address:
-    """Where the database is, for all who share its pool; `refused` is told when a login was, and may change `url`."""
+    """The URL that all connections of a pool share. `on_login_refused` may change it to one with another login."""
 
     url: str
-    refused: Callable[[], Awaitable[None]] | None = None
+    on_login_refused: Callable[[], Awaitable[None]] | None = None
 
     async def connect(self, url: str, **keywords: Any) -> HubConnection:
-        """Connect; when the login is refused and there is another login by then, try once more."""
+        """Connect; if the login is refused and the URL has a new login afterwards, try once more."""
         try:
             return await connect(url, **keywords)
         except OperationalError as error:
-            if self.refused is None or not _is_login_refused(error):
+            if self.on_login_refused is None or not _is_login_refused(error):
                 raise
-            await self.refused()
+            await self.on_login_refused()
             if self.url == url:
                 raise
             return await connect(self.url, **keywords)
 
 
-class _Pooled(HubConnection):
-    """What the pool asks for connections."""
+class _PooledConnection(HubConnection):
+    """Connects through an `_Address`."""
 
     @classmethod
     async def connect(cls, conninfo: str = "", *, address: _Address, **keywords: Any) -> HubConnection:  # type: ignore[override]
         return await address.connect(conninfo, **keywords)
 
 
-class _Leased:
-    """Count the connections that are in use."""
+class _InUse:
+    """Counts the connections that are in use."""
 
     count = 0
 
@@ -79,25 +79,25 @@ class _Leased:
         self.count -= 1
 
 
-def _limits(deadlines: Deadlines, role: DatabaseRole | None) -> str:
-    """What PostgreSQL itself enforces, in milliseconds. Its TCP limit notices a client that vanished without a word."""
-    times = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
+def _server_options(deadlines: Deadlines, role: DatabaseRole | None) -> str:
+    """Return the options of a session: timeouts in milliseconds, which PostgreSQL enforces, and the role."""
+    timeouts = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
     fixed = "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=20000"
-    # What one client asks of the API takes one core at most, not those of everybody's posts.
-    alone = " -c max_parallel_workers_per_gather=0" if role is DatabaseRole.API else ""
-    return f"{times} {fixed}{alone}" + (f" -c role={role}" if role else "")
+    # A read of one client uses one core at most, so that posts of others keep theirs.
+    parallelism = " -c max_parallel_workers_per_gather=0" if role is DatabaseRole.API else ""
+    return f"{timeouts} {fixed}{parallelism}" + (f" -c role={role}" if role else "")
 
 
 def _is_login_refused(error: OperationalError) -> bool:
-    """Whether the server asked for a password and then would not have who gave it; its words may be of any language."""
+    # The message may be in any language, so the check uses the state of the login.
     return error.pgconn is not None and bool(error.pgconn.used_password)
 
 
 class Database:
-    """Connections to one PostgreSQL, as a role when one is given, else as whoever the URL names.
+    """A pool of connections to one database, in a role if one is given, else as the user of the URL.
 
-    Statements are prepared after their second use on a connection. The API's role sees only the pharmacies of `within`.
-    A process may open several, each with its own sizes, deadlines and breaker.
+    Statements are prepared at their second use on a connection. In the API's role, row level security shows only the
+    pharmacies of `for_tenants`. A process may open several pools, each with its own size, timeouts and breaker.
     """
 
     def __init__(
@@ -109,107 +109,109 @@ class Database:
         name: str = "integrahub",
         breaker: CircuitBreaker | None = None,
         role: DatabaseRole | None = None,
-        refused: Callable[[], Awaitable[None]] | None = None,
+        on_login_refused: Callable[[], Awaitable[None]] | None = None,
         deadlines: Deadlines = WORKER_DEADLINES,
     ) -> None:
-        self._reach: TenantContext | None = None
-        self._lent = _Leased()
-        self._answer = deadlines.answer
-        self._address = _Address(url, refused)
+        self._tenants: TenantContext | None = None
+        self._in_use = _InUse()
+        self._answer_timeout = deadlines.answer
+        self._address = _Address(url, on_login_refused)
         self.breaker = breaker or CircuitBreaker("PostgreSQL", monotonic)
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            self._newest,
-            connection_class=_Pooled,
+            self._current_url,
+            connection_class=_PooledConnection,
             min_size=min(min_size, size),
             max_size=size,
             open=False,
             kwargs={
                 "address": self._address,
                 "application_name": name,
-                "options": _limits(deadlines, role),
+                "options": _server_options(deadlines, role),
                 "prepare_threshold": 2,
             },
             timeout=deadlines.pool,
-            reconnect_timeout=_RECONNECT,
+            reconnect_timeout=_RECONNECT_TIMEOUT_SECONDS,
         )
 
     @property
     def url(self) -> str:
-        """Where the database is, with the newest login."""
+        """The URL of the database, with the current login."""
         return self._address.url
 
     async def open(self) -> None:
-        """Start connecting in the background: a database that is down delays the work, not the start."""
+        """Start connecting in the background: a database that does not answer delays the work, not the start."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         await self._pool.close()
 
     async def renew(self, url: str) -> None:
-        """Be somebody else from here on: once the database takes the new login, every connection is replaced as it
-        falls free. Until then all stays as it is; OperationalError tells so."""
+        """Use the login of another URL: each connection is replaced when it becomes free.
+
+        Raises OperationalError, and changes nothing, if the database does not accept the new login.
+        """
         if url != self.url:
             await (await connect(url)).close()
             self._address.url = url
             await self._pool.drain()
 
-    async def _newest(self) -> str:
+    async def _current_url(self) -> str:
         return self.url
 
-    def within(self, reach: TenantContext) -> "Database":
-        """The same connections, each transaction naming the pharmacies it may see."""
+    def for_tenants(self, tenants: TenantContext) -> "Database":
+        """Return the same pool, whose transactions see only these pharmacies."""
         bound = copy.copy(self)
-        bound._reach = reach
+        bound._tenants = tenants
         return bound
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection within one transaction; Transient when there is no database, UnfitValue for a bad value."""
-        async with self._guarded(), self._pool.connection() as connection:
-            connection.answer = self._answer
-            with self._lent:
+        """Open a transaction. Errors of PostgreSQL are raised as Transient, StatementTimeout or InvalidData."""
+        async with self._translate_errors(), self._pool.connection() as connection:
+            connection.answer_timeout = self._answer_timeout
+            with self._in_use:
                 async with connection.transaction():
-                    if self._reach:
-                        await self._reach.name(connection)
+                    if self._tenants:
+                        await self._tenants.apply(connection)
                     yield connection
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[Connection]:
-        """As `transaction`, but statements go off at once: an answer, and a fault, comes when rows are fetched."""
-        async with self._guarded(), self._pool.connection() as connection:
-            connection.answer = self._answer
-            with self._lent:
+        """Open a transaction in pipeline mode: results and errors of statements arrive when rows are fetched."""
+        async with self._translate_errors(), self._pool.connection() as connection:
+            connection.answer_timeout = self._answer_timeout
+            with self._in_use:
                 async with connection.pipeline(), connection.transaction():
-                    if self._reach:
-                        await self._reach.name(connection)
+                    if self._tenants:
+                        await self._tenants.apply(connection)
                     yield connection
 
     @asynccontextmanager
-    async def _guarded(self) -> AsyncIterator[None]:
-        """Faults as the hub knows them; the breaker learns how it went."""
+    async def _translate_errors(self) -> AsyncIterator[None]:
+        """Raise errors of PostgreSQL as errors of the hub, and record the outcome in the circuit breaker."""
         self.breaker.check()
         try:
             yield
         except PoolTimeout as error:
-            # With connections in use, the pool is busy; only where none can be had is PostgreSQL at fault.
-            if not self._lent.count:
+            # While connections are in use, the pool is busy. Without any, PostgreSQL does not answer.
+            if not self._in_use.count:
                 self.breaker.record_failure(error)
             raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
         except QueryCanceled as error:
-            raise StatementTimeout(f"PostgreSQL ended a statement: {error}") from error
-        except (OperationalError, InterfaceError, *_ENDED) as error:
-            if not isinstance(error, _OURS):
-                self.breaker.record_failure(error, _HUNG if isinstance(error, Unanswered) else 1)
-            raise Transient(f"PostgreSQL is not there or did not answer: {error}") from error
+            raise StatementTimeout(f"PostgreSQL cancelled a statement: {error}") from error
+        except (OperationalError, InterfaceError, *_SESSION_ENDED) as error:
+            if not isinstance(error, _CONFLICTS):
+                self.breaker.record_failure(error, _ANSWER_TIMEOUT_FAILURES if isinstance(error, AnswerTimeout) else 1)
+            raise Transient(f"PostgreSQL cannot be reached or did not answer: {error}") from error
         except (DataError, IntegrityError) as error:
-            raise InvalidData(f"PostgreSQL cannot take a value: {error}") from error
+            raise InvalidData(f"PostgreSQL rejected a value: {error}") from error
         finally:
             self.breaker.release()
         self.breaker.record_success()
 
     async def check(self) -> None:
-        """Prove that a statement can be run."""
+        """Run a trivial statement; raise as `transaction` does if it fails."""
         async with self.transaction() as connection:
-            connection.answer = min(self._answer, _CHECK)
+            connection.answer_timeout = min(self._answer_timeout, _CHECK_TIMEOUT_SECONDS)
             await connection.execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""How each session with PostgreSQL begins: with the hub's settings, whatever the environment holds for libpq."""
+"""The options with which every PostgreSQL session of the hub begins, whatever the environment sets for libpq."""
 
 import os
 from typing import TypedDict
@@ -9,25 +9,28 @@ _OPTIONS = (
     "-c search_path=public -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off "
     "-c default_transaction_deferrable=off -c row_security=on"
 )
-# libpq sends these when a session begins, and there they win over `options`.
+# libpq sends the values of these variables after `options`, so they would override them.
 _SESSION_VARIABLES = ("PGTZ", "PGDATESTYLE", "PGGEQO", "PGCLIENTENCODING", "PGOPTIONS")
 
 
 class Session(TypedDict):
-    """The arguments of `connect` that every connection of the hub has."""
+    """Arguments of `connect` that all connections share."""
 
     client_encoding: str
     options: str
 
 
 def session(options: str = "") -> Session:
-    """Return those arguments, with further `-c name=value`. Remove what libpq would send over them."""
+    """Return the arguments of `connect`, with additional `-c name=value`.
+
+    Remove the environment variables that would override them.
+    """
     for name in _SESSION_VARIABLES:
         os.environ.pop(name, None)
     return {"client_encoding": "UTF8", "options": f"{_OPTIONS} {options}".strip()}
 
 
 def ignore_libpq_variables() -> None:
-    """Remove every variable of libpq from this process, so that only a URL says where the database is."""
+    """Remove all variables of libpq from this process, so that the URL alone names the database."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]

@@ -1,4 +1,4 @@
-"""Roles that processes take in PostgreSQL, and the pharmacies a transaction of the API may see."""
+"""Database roles of processes, and the tenants (pharmacies) that a transaction of the API may see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _SQL = load_queries(__name__)
 
 
 class DatabaseRole(StrEnum):
-    """What a process is in PostgreSQL; permissions.sql says what each may do."""
+    """The PostgreSQL role of a process; permissions.sql grants each its permissions."""
 
     API = "integrahub_api"
     WORKER = "integrahub_worker"
@@ -21,20 +21,20 @@ class DatabaseRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TenantContext:
-    """The pharmacies a transaction names: all of them, or those of CNPJs, or those of ids."""
+    """The pharmacies that row level security shows to a transaction: all, or those with these CNPJs or ids."""
 
-    everything: bool = False
+    all_tenants: bool = False
     cnpjs: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
 
     @classmethod
     def of_cnpjs(cls, cnpjs: Iterable[str] | None) -> "TenantContext":
-        """That of a key: None means all pharmacies."""
+        """Return the context of an API key; None means all pharmacies."""
         return ALL_TENANTS if cnpjs is None else cls(cnpjs=tuple(sorted(cnpjs)))
 
-    async def name(self, connection: AsyncConnection[Any]) -> None:
-        """Tell the transaction; it is forgotten at its end."""
-        if self.everything:
+    async def apply(self, connection: AsyncConnection[Any]) -> None:
+        """Set the context for the running transaction."""
+        if self.all_tenants:
             await connection.execute(_SQL["set_tenant_all"])
         elif self.cnpjs:
             await connection.execute(_SQL["set_tenant_cnpjs"], {"cnpjs": list(self.cnpjs)})
@@ -42,4 +42,4 @@ class TenantContext:
             await connection.execute(_SQL["set_tenant_pharmacies"], {"ids": list(self.ids)})
 
 
-ALL_TENANTS = TenantContext(everything=True)
+ALL_TENANTS = TenantContext(all_tenants=True)

@@ -1,11 +1,11 @@
 -- set_tenant_all --
--- The operator's transactions, and the hub's own counts.
+-- Show all pharmacies: to operators, and to the hub's own counts.
 SELECT set_config('integrahub.tenants', 'all', true)
 
 -- set_tenant_cnpjs --
--- A client's transactions.
+-- Show the pharmacies of a client's key.
 SELECT see_only(%(cnpjs)s)
 
 -- set_tenant_pharmacies --
--- Posts of these pharmacies in one transaction.
+-- Show the pharmacies whose posts are committed together.
 SELECT set_config('integrahub.pharmacies', %(ids)s::bigint[]::text, true)

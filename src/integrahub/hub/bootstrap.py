@@ -99,7 +99,7 @@ def _databases(
     """Return the pool for the hub's work, and the pool for what clients read."""
     url, on_refused = settings.database_url or "postgresql://", rotation.on_refused if rotation else None
     min_size, max_size = settings.pool_sizes("api" if role is DatabaseRole.API else "worker")
-    pool = partial(Database, url, name=name, role=role, refused=on_refused)
+    pool = partial(Database, url, name=name, role=role, on_login_refused=on_refused)
     database = pool(size=max_size, min_size=min_size, deadlines=deadlines)
     return database, pool(
         size=settings.read_pool_size, min_size=0, deadlines=read_deadlines(settings.read_timeout_seconds)

@@ -71,7 +71,7 @@ class Hub:
     @property
     def all_tenants(self) -> Database:
         """The database without row security by pharmacy: for operators and for the hub's own counts."""
-        return self.database.within(ALL_TENANTS)
+        return self.database.for_tenants(ALL_TENANTS)
 
     @property
     def decoder(self) -> ChunkDecoder:

@@ -118,7 +118,7 @@ async def test_a_refused_password_is_read_again_at_once_and_the_connection_made(
     kept = Settings(database_url=urls["first"], secrets_dir=Path("/nowhere"))
     newest = {"database_url": urls["first"]}
     rotation = CredentialRotation(kept, lambda settings: settings.model_copy(update=newest))
-    database = Database(urls["first"], size=2, refused=rotation.on_refused)
+    database = Database(urls["first"], size=2, on_login_refused=rotation.on_refused)
     watching = asyncio.create_task(rotation.watch(lambda found: database.renew(found.database_url or "")))
     await asyncio.sleep(0)
     guarded.set_password(owner, "second")

@@ -128,7 +128,7 @@ class Reports:
 
     def of(self, caller: Caller) -> Database:
         """The database as the caller may see it."""
-        return self._database.within(TenantContext.of_cnpjs(caller.cnpjs))
+        return self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
 
     async def show(self, caller: Caller, batch_id: UUID, language: Language) -> Row:
         """The batch; NotFound also when it is another pharmacy's."""

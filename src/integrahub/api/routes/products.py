@@ -77,7 +77,7 @@ class ProductSearch:
         """Return one page of matching products, encoded as JSON."""
         query = read_product_query(params)
         pharmacy = await self._find_pharmacy(caller, params.get("cnpj", ""))
-        database = self._database.within(TenantContext(ids=(pharmacy.id,)))
+        database = self._database.for_tenants(TenantContext(ids=(pharmacy.id,)))
         page = await search.search(database, pharmacy.id, query.filters, query.page_request())
         items = self._encode(page.products, pharmacy.cnpj)
         next_cursor = None
@@ -110,7 +110,7 @@ class ProductSearch:
             raise BadRequest("cnpj_not_named")
         if not caller.can_see(cnpj):
             raise Forbidden("other_pharmacy", cnpj=cnpj)
-        pharmacy = await pharmacies.find(self._database.within(TenantContext(cnpjs=(cnpj,))), cnpj)
+        pharmacy = await pharmacies.find(self._database.for_tenants(TenantContext(cnpjs=(cnpj,))), cnpj)
         if pharmacy is None:
             raise NotFound("pharmacy_not_found", cnpj=cnpj)
         return pharmacy

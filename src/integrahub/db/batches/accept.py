@@ -96,7 +96,7 @@ async def accept(database: Database, posts: list[Submission]) -> list[Outcome | 
     The outcome is None if another transaction holds the turn of the pharmacy: the post can be tried again.
     """
     tenants = TenantContext(ids=tuple({post.pharmacy_id for post in posts}))
-    async with database.within(tenants).pipeline() as connection:
+    async with database.for_tenants(tenants).pipeline() as connection:
         locked, known = await _lock_and_find(connection, posts)
         ours = [post for post in posts if post.pharmacy_id in locked]
         decisions = [_decide(known, post) for post in ours]

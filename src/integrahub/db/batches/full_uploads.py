@@ -13,19 +13,19 @@ _SQL = load_queries(__name__)
 async def start(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:
     """Register an upload whose first byte came `age` seconds ago. Return False if every FULL is whole."""
     params = {"id": batch_id, "pharmacy_id": pharmacy_id, "age": age, "window": window_minutes}
-    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.for_tenants(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         return await fetch_value(connection, _SQL["start_if_windowed"], params, UUID) is not None
 
 
 async def renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
     """Record that the upload is still running."""
-    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.for_tenants(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         await connection.execute(_SQL["renew"], {"id": batch_id})
 
 
 async def finish(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
     """Record that the upload has ended."""
-    async with database.within(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
+    async with database.for_tenants(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         await connection.execute(_SQL["finish"], {"id": batch_id})
 
 

@@ -215,7 +215,7 @@ class EmbeddedPostgres:
         assert self._process is not None and self._account is not None
         place = f"@/postgres?host={quote(str(self._socket), safe='')}&port=5432&require_auth=none"
         async with await connect(
-            f"postgresql://{logins.OWNER}{place}", autocommit=True, answer=_STATEMENT
+            f"postgresql://{logins.OWNER}{place}", autocommit=True, answer_timeout=_STATEMENT
         ) as connection:
             await logins.set_passwords(connection, self._password, is_random=self._is_random)
         logins.ask_passwords(self._cluster, self._account)
@@ -238,7 +238,7 @@ class EmbeddedPostgres:
             raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._tail()}")
 
     async def _connect(self) -> HubConnection:
-        return await connect(self._url("postgres"), autocommit=True, answer=_STATEMENT)
+        return await connect(self._url("postgres"), autocommit=True, answer_timeout=_STATEMENT)
 
     async def _create_database(self) -> None:
         async with await self._connect() as connection:

@@ -27,7 +27,7 @@ async def take_snapshot(connection: Connection, cnpj: str) -> list[AppliedLoad]:
 
     Return the pharmacy's applied loads and replays in the order in which they count.
     """
-    connection.answer = None  # a statement over a whole catalogue may take minutes
+    connection.answer_timeout = None  # a statement over a whole catalogue may take minutes
     await connection.execute(_SQL["begin"])
     await connection.execute(_SQL["set_timeouts"])
     await connection.execute(_SQL["create_rebuilt"])

@@ -28,7 +28,7 @@ async def migrate(url: str) -> list[str]:
     """
     database = shown_database(url)
     try:
-        async with await connect(url, answer=_STATEMENT_TIMEOUT_SECONDS) as connection:
+        async with await connect(url, answer_timeout=_STATEMENT_TIMEOUT_SECONDS) as connection:
             return await _migrate(connection)
     except OperationalError as error:
         message = f"The database {database} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."

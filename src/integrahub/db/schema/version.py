@@ -91,7 +91,7 @@ async def check_schema(connection: AsyncConnection[Any]) -> None:
 async def check_if_reachable(url: str) -> bool:
     """Check the schema of the database at `url`. Return False if the database does not answer."""
     try:
-        async with await connect(url, answer=_CHECK_TIMEOUT_SECONDS) as connection:
+        async with await connect(url, answer_timeout=_CHECK_TIMEOUT_SECONDS) as connection:
             await check_schema(connection)
     except OperationalError:
         return False
