@@ -12,7 +12,6 @@ from starlette.types import Message, Receive
 
 from integrahub.api.auth.authentication import ScopeCheck
 from integrahub.api.middleware.read_limits import ReadLimiter
-from integrahub.api.timestamps import with_formatted_times
 from integrahub.api.unknown_names import add_notice, reject_unknown_parameters
 from integrahub.domain.api_keys import Scope
 from integrahub.domain.errors import PayloadTooLarge, RequestTimeout
@@ -83,9 +82,6 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 class AuthenticatedRoute(APIRoute):
     """Route whose key is checked first: FastAPI alone would read and parse the body before it."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, with_formatted_times(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, called only after the app's RequestGuard admitted the request."""

@@ -4,7 +4,7 @@ from typing import Literal
 from uuid import UUID
 
 from integrahub.api.models.base import Answer, Timestamp
-from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType, Stage
+from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState, LoadType, Stage
 
 
 class DeactivationAnswer(Answer):
@@ -34,7 +34,7 @@ class BatchAnswer(Answer):
 
     batch_id: UUID
     cnpj: str
-    kind: Literal["load", "replay", "chunk_replay", "approval", "window"]
+    kind: BatchKind
     parent_id: UUID | None
     load_type: LoadType
     status: BatchStatus

@@ -1,23 +1,24 @@
-"""What happened to a batch: its state, its report of errors, its rejected records."""
+"""Routes of batches: list, state, report of errors, and rejected records."""
 
-import csv
-import io
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.batch_views import to_batch_answer, to_issue
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
+from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
+from integrahub.api.report_formats import encode_csv, encode_json, encode_ndjson
 from integrahub.db.batches import reports
-from integrahub.db.batches.report_rows import BatchReport, IssueReport
+from integrahub.db.batches.report_rows import BatchReport
+from integrahub.db.batches.reports import BatchFilter
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
@@ -26,193 +27,105 @@ from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.errors import Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, expand_id_prefix
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
-from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 
-Row = dict[str, Any]
-_PAGE = 1000  # faults a read
-_PLAIN = (
-    *("batch_id", "cnpj", "kind", "parent_id", "load_type", "status", "stage", "received_seq", "received_at"),
-    *("started_at", "finished_at", "bytes", "items_total"),
-    *("inserted", "updated", "unchanged", "merged", "rejected", "superseded", "cancelled", "dead", "deactivated"),
-    "warnings",
-    *("chunks_total", "chunks_done", "queue_position"),
-)
-_FAULT_COLUMNS = (
-    *("position", "byte_offset", "severity", "product_id", "field", "code", "value", "message_pt", "message_en"),
-    "trace_id",
-)
+_ISSUES_PER_READ = 1000  # of a whole report
+_STRING: dict[str, Any] = {"schema": {"type": "string"}}
+_REPORT_FORMATS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/x-ndjson": _STRING, "text/csv": _STRING}}
+}
 
 
-def view(row: BatchReport, language: Language) -> Row:
-    """A batch as clients read it."""
-    shown: Row = {name: getattr(row, name) for name in _PLAIN} | {"trace_id": row.batch_id.hex}
-    processed = sum((row.inserted, row.updated, row.unchanged, row.merged, row.superseded))
-    failed = row.rejected + row.dead + row.cancelled
-    rate = processed / row.seconds if row.seconds else None
-    return shown | {
-        "items_processed": processed,
-        "items_failed": failed,
-        "deactivation": {
-            "state": row.deactivation_state,
-            "candidates": row.deactivation_candidates,
-            "active": row.deactivation_active,
-            **_reason(row, language),
-        },
-        "progress": _progress(row, processed + failed),
-        "rate": None if rate is None else round(rate, 1),
-        "estimated_completion_at": _estimate(row, processed + failed, rate),
-        "error": _error(row, language),
-    }
-
-
-def _progress(row: BatchReport, settled: int) -> float:
-    if row.finished_at:
-        return 1.0
-    return min(1.0, round(settled / row.items_total, 4)) if row.items_total else 0.0
-
-
-def _estimate(row: BatchReport, settled: int, rate: float | None) -> datetime | None:
-    if row.finished_at or not rate or not row.items_total:
-        return None
-    return row.now + timedelta(seconds=(row.items_total - settled) / rate)
-
-
-def _error(row: BatchReport, language: Language) -> Row | None:
-    if not row.error_code:
-        return None
-    told = render_message(row.error_code, row.error_facts or {})
-    both = {"message": told.in_language(language), "message_pt": told.pt, "message_en": told.en}
-    return {"code": row.error_code, **both, "byte_offset": row.error_offset}
-
-
-def _reason(row: BatchReport, language: Language) -> Row:
-    if not row.deactivation_reason:
-        return dict.fromkeys(("reason", "reason_pt", "reason_en", "reason_code"))
-    told = render_message(row.deactivation_reason, row.deactivation_facts or {})
-    both = {"reason": told.in_language(language), "reason_pt": told.pt, "reason_en": told.en}
-    return both | {"reason_code": row.deactivation_reason}
-
-
-def fault_view(batch_id: UUID, row: IssueReport) -> Row:
-    """A fault with its messages in Portuguese and English, and the trace of its batch."""
-    message = record_message(row.code)
-    texts = {"message_pt": message.pt, "message_en": message.en, "trace_id": batch_id.hex}
-    return msgspec.structs.asdict(row) | texts
-
-
-def _fault_cursor(rows: list[IssueReport], limit: int) -> str | None:
-    last = rows[-1] if len(rows) == limit else None
-    return cursors.encode(last.position, last.field, last.code) if last else None
-
-
-def _written_out(value: Any) -> Any:
+def _reject_timestamps(value: Any) -> Any:
+    # pydantic would also read a number as seconds since 1970.
     if isinstance(value, str) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
         return value
     raise InvalidField("datetime_parsing")
 
 
-Moment = Annotated[datetime, BeforeValidator(_written_out)]
+Moment = Annotated[datetime, BeforeValidator(_reject_timestamps)]
 
 
-class Reports:
-    """Reads of batches on behalf of a caller."""
+class BatchReports:
+    """Read batches as far as a caller may see them."""
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
         self._storage = storage
 
-    def of(self, caller: Caller) -> Database:
-        """The database as the caller may see it."""
-        return self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
+    async def list_page(
+        self, caller: Caller, filters: BatchFilter, cursor: str | None, limit: int, language: Language
+    ) -> BatchPage:
+        """Return one page of batches, newest first."""
+        rows = await reports.page(self._within(caller), filters, decode_values(cursor, str, str), limit)
+        last = rows[-1] if len(rows) == limit else None
+        return BatchPage(
+            items=[to_batch_answer(row, language) for row in rows],
+            next_cursor=cursors.encode(last.received_at.isoformat(), str(last.batch_id)) if last else None,
+        )
 
-    async def show(self, caller: Caller, batch_id: UUID, language: Language) -> Row:
-        """The batch; NotFound also when it is another pharmacy's."""
-        return view(await self._find(caller, batch_id), language)
-
-    async def check_report(self, caller: Caller, batch_id: UUID) -> None:
-        """Raise Gone when the report was kept long enough, NotFound as `show` does."""
-        if (await self._find(caller, batch_id)).report_removed_at:
-            raise Gone("report_expired", batch_id=batch_id)
-
-    async def check_records(self, caller: Caller, batch_id: UUID) -> None:
-        """Raise NotFound when rejected records can no longer be found, or as `show` does."""
-        row = await self._find(caller, batch_id)
-        if row.rows_removed_at and row.rejected:
-            raise NotFound("records_expired")
-
-    async def _find(self, caller: Caller, batch_id: UUID) -> BatchReport:
-        row = await reports.show(self.of(caller), batch_id)
-        if row is None or not caller.can_see(row.cnpj):
+    async def find(self, caller: Caller, batch_id: UUID) -> BatchReport:
+        """Return a batch. Raise NotFound also if it belongs to a pharmacy that the caller may not see."""
+        batch = await reports.show(self._within(caller), batch_id)
+        if batch is None or not caller.can_see(batch.cnpj):
             raise NotFound("batch_not_found", batch_id=batch_id)
-        return row
+        return batch
 
-    def cnpjs(self, caller: Caller, asked: str | None) -> list[str] | None:
-        """The pharmacies a listing covers, None meaning all."""
-        if not asked:
-            return None if caller.cnpjs is None else sorted(caller.cnpjs)
-        if not caller.can_see(unmask(asked)):
-            raise Forbidden("other_pharmacy", cnpj=unmask(asked)[:20])
-        return [unmask(asked)]
+    async def list_issues(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> bytes:
+        """Return one page of the report of errors as JSON, an `IssuePage`."""
+        position = decode_values(cursor, int, str, str)
+        rows = await reports.issues(self._within(caller), batch_id, position, limit)
+        last = rows[-1] if len(rows) == limit else None
+        next_cursor = cursors.encode(last.position, last.field, last.code) if last else None
+        return encode_json({"items": [to_issue(row, batch_id) for row in rows], "next_cursor": next_cursor})
 
-    async def faults(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> Row:
-        """One page of the report of errors."""
-        rows = await reports.issues(self.of(caller), batch_id, decode_values(cursor, int, str, str), limit)
-        return {"items": [fault_view(batch_id, row) for row in rows], "next_cursor": _fault_cursor(rows, limit)}
-
-    async def every_fault(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[Row]]:
-        """The whole report, in pages."""
-        after: Any = None
-        while rows := await reports.issues(self.of(caller), batch_id, after, _PAGE):
-            yield [fault_view(batch_id, row) for row in rows]
+    async def read_all_issues(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield the whole report of errors, in pages."""
+        after: tuple[int, str, str] | None = None
+        while rows := await reports.issues(self._within(caller), batch_id, after, _ISSUES_PER_READ):
+            yield [to_issue(row, batch_id) for row in rows]
             after = (rows[-1].position, rows[-1].field, rows[-1].code)
 
-    async def rejected(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
-        """The rejected records as one JSON array."""
-        begun = False
-        async for record in rejected_records(self.of(caller), self._storage, batch_id):
-            yield (b",\n" if begun else b"[\n") + record
-            begun = True
-        yield b"\n]\n" if begun else b"[]\n"
+    async def read_rejected_records(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
+        """Yield the rejected records as one JSON array."""
+        separator = b"[\n"
+        async for record in rejected_records(self._within(caller), self._storage, batch_id):
+            yield separator + record
+            separator = b",\n"
+        yield b"[]\n" if separator == b"[\n" else b"\n]\n"
+
+    def _within(self, caller: Caller) -> Database:
+        return self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
 
 
-async def _lines(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
-    async for rows in pages:
-        yield b"".join(_as_json(row) + b"\n" for row in rows)
-
-
-def _as_json(value: Any) -> bytes:
-    """A report is read in terminals too: what could command one is written as an escape."""
-    return escape_controls_in_json(msgspec.json.encode(value).decode()).encode()
-
-
-async def _csv(pages: AsyncIterator[list[Row]]) -> AsyncIterator[bytes]:
-    yield (",".join(_FAULT_COLUMNS) + "\r\n").encode()
-    async for rows in pages:
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerows([_harmless(row[column]) for column in _FAULT_COLUMNS] for row in rows)
-        yield text.getvalue().encode()
-
-
-def _harmless(value: Any) -> Any:
-    """A spreadsheet must not take a client's text for a formula."""
-    return neutralize_formulas(value) if isinstance(value, str) else value
+def _visible_cnpjs(caller: Caller, cnpj: str | None) -> list[str] | None:
+    """Return the CNPJs to list, None for all. Raise Forbidden for a CNPJ that the caller may not see."""
+    if not cnpj:
+        return None if caller.cnpjs is None else sorted(caller.cnpjs)
+    if not caller.can_see(unmask(cnpj)):
+        raise Forbidden("other_pharmacy", cnpj=unmask(cnpj)[:20])
+    return [unmask(cnpj)]
 
 
 def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
-    """The routes."""
+    """Return the routes; they require a key of the pharmacy, or a viewer's."""
     routes = AuthenticatedRouter(tags=["batches"])
-    answers = Reports(database, storage)
-    Known = Annotated[Caller, Depends(authenticate)]
+    batch_reports = BatchReports(database, storage)
+    _add_states(routes, batch_reports, authenticate)
+    _add_issues(routes, batch_reports, authenticate)
+    _add_rejected_records(routes, batch_reports, authenticate)
+    return routes
+
+
+def _add_states(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
 
     @routes.get("/v1/batches", summary="Batches, newest first")
     async def page(
-        caller: Known,
+        caller: Reader,
         language: AnswerLanguage,
         cnpj: str | None = None,
         status: BatchStatus | None = None,
@@ -223,56 +136,64 @@ def router(database: Database, storage: Storage, authenticate: Authenticate) -> 
         id_prefix: Annotated[str | None, Query(pattern=ID_PREFIX)] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         cursor: str | None = None,
-    ) -> Row:
-        filters = reports.BatchFilter(
-            cnpjs=answers.cnpjs(caller, cnpj),
-            status=status,
-            load_type=load_type,
-            since=since,
-            until=until,
-            deactivation=deactivation,
-            ids=None if id_prefix is None else expand_id_prefix(id_prefix),
-        )
-        rows = await reports.page(answers.of(caller), filters, decode_values(cursor, str, str), limit)
-        last = rows[-1] if len(rows) == limit else None
-        following = cursors.encode(last.received_at.isoformat(), str(last.batch_id)) if last else None
-        return {"items": [view(row, language) for row in rows], "next_cursor": following}
+    ) -> BatchPage:
+        ids = None if id_prefix is None else expand_id_prefix(id_prefix)
+        filters = BatchFilter(_visible_cnpjs(caller, cnpj), status, load_type, since, until, deactivation, ids)
+        return await batch_reports.list_page(caller, filters, cursor, limit, language)
 
-    @routes.get("/v1/batches/{batch_id}", summary="What happened to a batch")
-    async def show(batch_id: UUID, caller: Known, language: AnswerLanguage) -> Row:
-        return await answers.show(caller, batch_id, language)
+    @routes.get("/v1/batches/{batch_id}", summary="State and counters of a batch")
+    async def show(batch_id: UUID, caller: Reader, language: AnswerLanguage) -> BatchAnswer:
+        return to_batch_answer(await batch_reports.find(caller, batch_id), language)
 
-    @routes.get("/v1/batches/{batch_id}/errors", summary="The report of errors")
+
+def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get(
+        "/v1/batches/{batch_id}/errors",
+        summary="Report of errors",
+        response_model=IssuePage,
+        responses=_REPORT_FORMATS,
+    )
     async def errors(
         batch_id: UUID,
-        caller: Known,
+        caller: Reader,
         format: Literal["json", "ndjson", "csv"] = "json",
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
-        await answers.check_report(caller, batch_id)
+        if (await batch_reports.find(caller, batch_id)).report_removed_at:
+            raise Gone("report_expired", batch_id=batch_id)
         if format == "json":
-            found = await answers.faults(caller, batch_id, cursor, limit)
-            return Response(_as_json(found), media_type="application/json")
-        pages = answers.every_fault(caller, batch_id)
+            body = await batch_reports.list_issues(caller, batch_id, cursor, limit)
+            return Response(body, media_type="application/json")
+        pages = batch_reports.read_all_issues(caller, batch_id)
         if format == "ndjson":
-            return StreamingResponse(_lines(pages), media_type="application/x-ndjson")
-        return StreamingResponse(_csv(pages), media_type="text/csv; charset=utf-8")
+            return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
+        return StreamingResponse(encode_csv(pages), media_type="text/csv; charset=utf-8")
 
-    @routes.get("/v1/batches/{batch_id}/rejected", summary="The rejected records, to correct and post as a DELTA")
-    async def rejected(batch_id: UUID, caller: Known) -> Response:
-        await answers.check_records(caller, batch_id)
-        body = answers.rejected(caller, batch_id)
+
+def _add_rejected_records(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get(
+        "/v1/batches/{batch_id}/rejected",
+        summary="Rejected records, to correct and post as a DELTA",
+        response_model=list[Any],
+    )
+    async def rejected(batch_id: UUID, caller: Reader) -> Response:
+        batch = await batch_reports.find(caller, batch_id)
+        if batch.rows_removed_at and batch.rejected:
+            raise NotFound("records_expired")
+        body = batch_reports.read_rejected_records(caller, batch_id)
         try:
             first = await anext(body)
         except ObjectMissing:
             raise NotFound("records_expired") from None
-        return StreamingResponse(_joined(first, body), media_type="application/json")
-
-    return routes
+        return StreamingResponse(_chain(first, body), media_type="application/json")
 
 
-async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     async for block in rest:
         yield block

@@ -53,6 +53,11 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         next_cursor = cursors.encode(rows[-1].id) if len(rows) == limit else None
         return DeadLetterPage(items=[to_answer(row) for row in rows], next_cursor=next_cursor)
 
+    _add_reads(routes, database)
+    return routes
+
+
+def _add_reads(routes: APIRouter, database: Database) -> None:
     @routes.get("/v1/dead-letters/groups", summary="Failures by fingerprint: how often, since when, a sample")
     async def groups() -> FailureGroupList:
         rows = await dead_letters.list_groups(database)
@@ -68,5 +73,3 @@ def router(database: Database, viewer: Authenticate) -> APIRouter:
         if letter is None:
             raise NotFound("dead_letter_not_found", letter_id=letter_id)
         return to_answer(letter)
-
-    return routes

@@ -49,7 +49,7 @@ def router(title: str) -> APIRouter:
         return Response(status_code=204)
 
     for name, media_type in _FILES.items():
-        routes.add_api_route(f"/swagger/{name}", _file(name, media_type))
+        routes.add_api_route(f"/swagger/{name}", _file(name, media_type), response_model=None)
     return routes
 
 
