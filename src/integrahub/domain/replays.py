@@ -1,4 +1,4 @@
-"""Replays: what later batches said stays said; the rest of an old record is applied in the place it had."""
+"""Replays of old records: fields that later batches wrote stay, all others are applied as of the original batch."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,23 +12,23 @@ KINDS = frozenset(["replay", "chunk_replay"])
 _EXTRA = 1 + COLUMNS.index("extra")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
-Row = tuple[Any, ...]  # product id, columns as COPY text or None, then what the dialect adds
+Row = tuple[Any, ...]  # as in NormalisedRecords.products
 
 
 @dataclass(slots=True)
 class LaterFields:
-    """The columns and the keys of `extra` that later DELTAs gave a product."""
+    """Columns of a product, and keys of its `extra`, that later DELTAs wrote."""
 
     columns: set[str] = field(default_factory=set)
     extra: set[str] = field(default_factory=set)
 
     def add(self, row: Row) -> None:
-        """One later DELTA's row of the product."""
+        """Add the fields of a later DELTA's row."""
         self.columns |= {name for name, value in zip(COLUMNS[:-1], row[1:_EXTRA], strict=True) if value is not None}
-        self.extra |= set(_keys(row[_EXTRA]))
+        self.extra |= set(_decode_extra(row[_EXTRA]))
 
     def covers(self, row: Row) -> bool:
-        """Whether nothing of a DELTA's row is left to apply."""
+        """Return whether later DELTAs wrote every field of this row."""
         other = LaterFields()
         other.add(row)
         return other.columns <= self.columns and other.extra <= self.extra
@@ -36,10 +36,10 @@ class LaterFields:
 
 @dataclass(slots=True)
 class LaterWrites:
-    """What batches after the replayed one said of its products.
+    """What batches after the replayed one wrote to its products.
 
-    `superseded`: applied by a later FULL. `carried`: by product, what later DELTAs applied. `inactive_since`: products
-    a later FULL no longer had and no DELTA brought back, and when they went.
+    `superseded` holds products that a later FULL applied, `carried` the fields that later DELTAs wrote, by product.
+    `inactive_since` holds products that a later FULL deactivated and no DELTA reactivated, with the time.
     """
 
     superseded: set[int] = field(default_factory=set)
@@ -50,30 +50,29 @@ class LaterWrites:
 def merge_fields(
     row: Row, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
 ) -> list[str | None]:
-    """The product's columns as COPY text: the record's, but for what is carried by later DELTAs.
+    """Return the columns of a product as COPY text: from the replayed row, except fields that later DELTAs wrote.
 
-    `current` are the columns as they stand, None for a product not known.
+    `current` holds the columns in the table; None for a product that is not there.
     """
-    now = current or {}
     values = [
-        _value(name, value, load_type, current, carried)
+        _merge_value(name, value, load_type, current, carried)
         for name, value in zip(COLUMNS[:-1], row[1:_EXTRA], strict=True)
     ]
-    kept = _keys(now.get("extra"))
-    fresh = _keys(row[_EXTRA])
-    base = kept if load_type == "delta" else {}
-    extra = base | fresh | {key: value for key, value in kept.items() if key in carried.extra}
+    stored = _decode_extra((current or {}).get("extra"))
+    base = stored if load_type == "delta" else {}
+    later = {key: value for key, value in stored.items() if key in carried.extra}
+    extra = base | _decode_extra(row[_EXTRA]) | later
     return [*values, msgspec.json.encode(extra).decode() if extra else None]
 
 
-def _value(
+def _merge_value(
     name: str, value: str | None, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
 ) -> str | None:
-    stays = name in carried.columns or (value is None and load_type == "delta")
-    if stays and current is not None:
+    is_kept = name in carried.columns or (value is None and load_type == "delta")
+    if is_kept and current is not None:
         return current[name]
     return _BLANK.get(name) if value is None else value
 
 
-def _keys(extra: str | None) -> dict[str, msgspec.Raw]:
+def _decode_extra(extra: str | None) -> dict[str, msgspec.Raw]:
     return _OBJECT.decode(extra) if extra else {}

@@ -1,4 +1,4 @@
-"""Chunks become lines of COPY text: column by column where the dialect can, else record by record."""
+"""Decoder of chunks into lines of COPY text: column by column if possible, else record by record."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -119,28 +119,28 @@ class _SlotReader:
         self._new = new if context.load_type == "delta" else set()
         self._context = context
         self._result = DecodeResult()
-        self._odd: list[int] = []
+        self._unusual: list[int] = []
 
     def read(self, slots: Sequence[int]) -> DecodeResult:
         times = Counter(self._ids[slot] for slot in slots)
-        plain: dict[str, list[int]] = {"full": [], "delta": []}
+        by_load_type: dict[str, list[int]] = {"full": [], "delta": []}
         for slot in slots:
-            is_plain = times[self._ids[slot]] == 1 and self._may_be_plain(slot)
+            is_usual = times[self._ids[slot]] == 1 and self._can_be_usual(slot)
             load_type = self._context.load_type_of(self._ids[slot], self._new)
-            (plain[load_type] if is_plain else self._odd).append(slot)
-        for load_type, alike in plain.items():
-            self._decode_columns(alike, load_type)
+            (by_load_type[load_type] if is_usual else self._unusual).append(slot)
+        for load_type, usual in by_load_type.items():
+            self._decode_columns(usual, load_type)
         self._normalise()
         return self._result
 
-    def _may_be_plain(self, slot: int) -> bool:
+    def _can_be_usual(self, slot: int) -> bool:
         chunk = self._chunk
         is_whole = slot not in chunk.oversize and len(chunk.records[slot]) <= self._decoder.max_record
         return self._ids[slot] > 0 and is_whole
 
     def _decode_columns(self, slots: Sequence[int], load_type: str) -> None:
         if len(slots) < _MIN_HALVED_RECORDS:
-            self._odd += slots
+            self._unusual += slots
             return
         text = join_array(self._chunk.records[slot] for slot in slots)
         hashes, context = [self._hashes[slot] for slot in slots], self._context
@@ -155,15 +155,15 @@ class _SlotReader:
         self._decode_columns(slots[half:], load_type)
 
     def _normalise(self) -> None:
-        chunk, odd = self._chunk, sorted(self._odd)
-        sources = [(chunk.positions[s], chunk.offsets[s], self._ids[s], chunk.record(s)) for s in odd]
+        chunk, slots = self._chunk, sorted(self._unusual)
+        sources = [(chunk.positions[s], chunk.offsets[s], self._ids[s], chunk.record(s)) for s in slots]
         normal = self._decoder.normalise(sources, self._context, self._new)
-        slot_of = dict(zip((source[0] for source in sources), odd, strict=True))
-        faulty = {fault.product_id for fault in normal.issues}
+        slot_of = dict(zip((source[0] for source in sources), slots, strict=True))
+        with_issues = {issue.product_id for issue in normal.issues}
         for row in normal.products:
             slot = slot_of[row[1 + len(COLUMNS)]]
-            # A product with faults is looked at again each time, so that they are reported again.
-            digest = NULL if str(row[0]) in faulty else str(self._hashes[slot])
+            # Without a hash a product is decoded again in the next batch, so that its issues are reported again.
+            digest = NULL if str(row[0]) in with_issues else str(self._hashes[slot])
             text = "\t".join([digest, str(row[0]), self._columns(row)])
             self._result.lines.append((row[0], f"{self._context.owner}{text}\n", slot))
         self._result.issues += normal.issues
@@ -173,5 +173,5 @@ class _SlotReader:
     def _columns(self, row: Sequence[Any]) -> str:
         values = row[1 : 1 + len(COLUMNS)]
         blanks = _BLANKS if row[0] in self._new else [NULL] * len(COLUMNS)
-        shown = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
-        return "\t".join(shown)
+        texts = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
+        return "\t".join(texts)

@@ -1,10 +1,11 @@
-"""Cuts a body into its records as the blocks come: a guessed cut is proven by the JSON parser, else scanned for.
+"""Reader of a JSON array: divides a stream into the array's elements.
 
-A `}` that ends a guessed run inside a string leaves that string open, and one inside an object leaves the object
-open: both are parse errors, so a run that parses is a run of whole records. What a guess cannot cut is scanned by
-quotes and brackets, one record, and each guess that fails halves the reach of the next: so a body made to defeat the
-guesses costs a bounded multiple of an honest one, and a record that is not JSON (NaN, control characters) stays one
-record among good ones.
+The reader guesses where a record ends and lets the JSON parser prove it. If a guessed end is inside a string or an
+object, the text before it does not parse. Text that parses holds whole records.
+
+If no guess is proven, the reader scans one record by quotes and brackets. Each failed guess halves the reach of the
+next one, so that a hostile body costs only a bounded multiple of an honest one. A record that is no JSON (NaN,
+control characters) stays one record and does not affect others.
 """
 
 import re
@@ -20,15 +21,16 @@ _BOM = b"\xef\xbb\xbf"
 _BLANKS = re.compile(rb"[ \t\r\n]*+")
 _SCALAR = re.compile(rb'[^,\[\]{}" \t\r\n]++')
 _BORDER = re.compile(rb"\}[ \t\r\n]*+,[ \t\r\n]*+\Z")
-_GAP = 200  # bytes of blanks between two records at which a guess still finds the border
-_LEVELS = 10  # deeper records are followed by the delimiter
-_LEAST_REACH = 2048  # bytes a guess looks ahead, at least and at most
-_MOST_REACH = 1 << 20
+_MAX_GAP_BYTES = 200  # of blanks between two records, for a guess to find their border
+_MAX_PATTERN_DEPTH = 10  # deeper records are scanned by ValueScanner
+# How far ahead a guess may look.
+_MIN_REACH_BYTES = 2048
+_MAX_REACH_BYTES = 1 << 20
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _nested(levels: int) -> bytes:
-    """A pattern of objects and arrays of so many levels, without a way back: it fails as fast as it matches."""
+def _nested_pattern(levels: int) -> bytes:
+    """Return a pattern of objects and arrays with at most `levels` levels, possessive so that it never backtracks."""
     plain = rb'[^"{}\[\]]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"'
     inner = rb"(?:" + plain + rb")*+"
     for _ in range(levels - 1):
@@ -36,185 +38,185 @@ def _nested(levels: int) -> bytes:
     return rb"[{\[]" + inner + rb"[}\]]"
 
 
-_NESTED = re.compile(_nested(_LEVELS), re.DOTALL)
+_NESTED = re.compile(_nested_pattern(_MAX_PATTERN_DEPTH), re.DOTALL)
 
 
 class JsonArrayReader:
-    """The elements of one JSON array. Memory: one block and one record, whatever the body's size."""
+    """Reads the elements of one JSON array. Memory is bounded by one block and one record."""
 
     def __init__(self, max_record: int) -> None:
         self._max_record = max_record
         self._buffer = b""
         self._base = 0  # offset of the buffer's first byte in the body
-        self._place = 0  # in the buffer
+        self._index = 0  # in the buffer
         # Functions, not bound methods: a cutter in a cycle would keep its records until the collector runs.
-        self._due: Callable[[JsonArrayReader], bool] = JsonArrayReader._opening
-        self._run = RawRecords()
-        self._reach = _MOST_REACH
-        self._delimiter: ValueScanner | None = None
-        self._begun: tuple[bytes, int] | None = None  # beginning and offset of a record too long to keep
-        self._complete = False
+        self._state: Callable[[JsonArrayReader], bool] = JsonArrayReader._before_array
+        self._records = RawRecords()
+        self._reach = _MAX_REACH_BYTES
+        self._scanner: ValueScanner | None = None
+        self._oversize: tuple[bytes, int] | None = None  # prefix and offset of an unfinished oversize record
+        self._is_complete = False
 
     def feed(self, block: bytes) -> RawRecords:
-        """The records completed by `block`."""
-        self._base += self._place
-        self._buffer = self._buffer[self._place :] + block
-        self._place = 0
-        self._run = RawRecords()
-        while self._due(self):
+        """Return the records that `block` completes."""
+        self._base += self._index
+        self._buffer = self._buffer[self._index :] + block
+        self._index = 0
+        self._records = RawRecords()
+        while self._state(self):
             pass
-        return self._run
+        return self._records
 
     def close(self) -> RawRecords:
-        """Prove that the array was closed."""
-        if not self._complete:
+        """Raise BodyError if the array was not closed."""
+        if not self._is_complete:
             end = self._base + len(self._buffer)
             raise BodyError("body_truncated", end)
         return RawRecords()
 
-    # What is due next. Each takes what it can and says whether there may be more to take.
+    # Parser states. Each consumes what it can and returns whether the buffer may hold more.
 
-    def _opening(self) -> bool:
+    def _before_array(self) -> bool:
         if self._base == 0 and _BOM.startswith(self._buffer[:3]) and len(self._buffer) < 3:
             return False
-        if self._base == 0 and self._place == 0 and self._buffer.startswith(_BOM):
-            self._place = 3
+        if self._base == 0 and self._index == 0 and self._buffer.startswith(_BOM):
+            self._index = 3
         return self._skip_blanks() and self._open()
 
     def _open(self) -> bool:
-        if self._buffer[self._place] != ord("["):
-            raise self._fault("`[`")
-        self._place += 1
-        self._due = JsonArrayReader._first
+        if self._buffer[self._index] != ord("["):
+            raise self._unexpected("`[`")
+        self._index += 1
+        self._state = JsonArrayReader._before_first
         return True
 
-    def _first(self) -> bool:
+    def _before_first(self) -> bool:
         if not self._skip_blanks():
             return False
-        if self._buffer[self._place] == ord("]"):
+        if self._buffer[self._index] == ord("]"):
             return self._end()
-        self._due = JsonArrayReader._record
+        self._state = JsonArrayReader._record
         return True
 
     def _record(self) -> bool:
-        if self._delimiter is not None:
-            return self._go_on(self._delimiter)
+        if self._scanner is not None:
+            return self._continue_scan(self._scanner)
         return self._skip_blanks() and (self._prove() or self._scan())
 
     def _separator(self) -> bool:
         if not self._skip_blanks():
             return False
-        if self._buffer[self._place] == ord("]"):
+        if self._buffer[self._index] == ord("]"):
             return self._end()
-        if self._buffer[self._place] != ord(","):
-            raise self._fault("`,` | `]`")
-        self._place += 1
-        self._due = JsonArrayReader._record
+        if self._buffer[self._index] != ord(","):
+            raise self._unexpected("`,` | `]`")
+        self._index += 1
+        self._state = JsonArrayReader._record
         return True
 
-    def _nothing(self) -> bool:
+    def _after_array(self) -> bool:
         if self._skip_blanks():
-            raise self._fault("EOF")
+            raise self._unexpected("EOF")
         return False
 
     def _end(self) -> bool:
-        self._place += 1
-        self._complete = True
-        self._due = JsonArrayReader._nothing
+        self._index += 1
+        self._is_complete = True
+        self._state = JsonArrayReader._after_array
         return True
 
-    # Ways to find a record's end.
+    # Ways to find the end of a record.
 
     def _prove(self) -> bool:
-        """Take the longest run a guess proves; False when no guess does."""
+        """Consume the most records that a guess proves; return False if none is proven."""
         for cut in self._guesses():
-            text = b"[" + self._buffer[self._place : cut] + b"]"
+            text = b"[" + self._buffer[self._index : cut] + b"]"
             try:
                 raws = _RAWS.decode(text)
             except (msgspec.MsgspecError, RecursionError):
-                self._reach = max(_LEAST_REACH, self._reach // 2)
+                self._reach = max(_MIN_REACH_BYTES, self._reach // 2)
                 continue
-            self._take(raws, text)
-            self._place = cut
-            self._reach = min(_MOST_REACH, self._reach * 2)
-            self._due = JsonArrayReader._separator
+            self._add_all(raws, text)
+            self._index = cut
+            self._reach = min(_MAX_REACH_BYTES, self._reach * 2)
+            self._state = JsonArrayReader._separator
             return True
         return False
 
     def _guesses(self) -> list[int]:
-        """Places just past a `}` that may end a record, best first."""
-        if self._buffer[self._place] != ord("{"):
+        """Return indexes after a `}` that may end a record, the furthest first."""
+        if self._buffer[self._index] != ord("{"):
             return []
-        end = min(len(self._buffer), self._place + self._reach)
-        compact = self._buffer.rfind(b'},{"', self._place, end) + 1
-        begun = self._buffer.rfind(b"{", self._place, end)
-        before = max(self._place, begun - _GAP)
-        border = _BORDER.search(self._buffer[before : max(before, begun)])
+        end = min(len(self._buffer), self._index + self._reach)
+        compact = self._buffer.rfind(b'},{"', self._index, end) + 1
+        open_brace = self._buffer.rfind(b"{", self._index, end)
+        before = max(self._index, open_brace - _MAX_GAP_BYTES)
+        border = _BORDER.search(self._buffer[before : max(before, open_brace)])
         spaced = before + border.start() + 1 if border else 0
         if not compact and not spaced:
-            self._reach = max(_LEAST_REACH, self._reach // 2)
+            self._reach = max(_MIN_REACH_BYTES, self._reach // 2)
         return sorted({compact, spaced} - {0}, reverse=True)
 
-    def _take(self, raws: list[msgspec.Raw], text: bytes) -> None:
-        place = 1
-        shift = self._base + self._place - 1  # of `text` in the body
+    def _add_all(self, raws: list[msgspec.Raw], text: bytes) -> None:
+        index = 1
+        shift = self._base + self._index - 1  # of `text` in the body
         for raw in raws:
-            match = _BLANKS.match(text, place)
-            place = match.end() if match else place
-            self._run.add(truncate_oversize(raw, self._max_record), shift + place)
-            place = text.find(b",", place + len(raw)) + 1
+            match = _BLANKS.match(text, index)
+            index = match.end() if match else index
+            self._records.add(truncate_oversize(raw, self._max_record), shift + index)
+            index = text.find(b",", index + len(raw)) + 1
 
     def _scan(self) -> bool:
-        """Take one record by quotes and brackets."""
-        start = self._place
+        """Consume one record by quotes and brackets."""
+        start = self._index
         nested = _NESTED.match(self._buffer, start)
         if nested is not None:
             return self._end_record(nested.end())
         if self._buffer[start] in b'{["':
-            self._delimiter = ValueScanner()
-            self._delimiter.stopped = start
-            return self._go_on(self._delimiter)
+            self._scanner = ValueScanner()
+            self._scanner.stopped = start
+            return self._continue_scan(self._scanner)
         return self._scan_scalar()
 
     def _scan_scalar(self) -> bool:
-        scalar = _SCALAR.match(self._buffer, self._place)
+        scalar = _SCALAR.match(self._buffer, self._index)
         if scalar is None:
-            raise self._fault("`{`")
-        if scalar.end() == len(self._buffer) <= self._place + self._max_record:
-            return False  # it may go on in the next block
+            raise self._unexpected("`{`")
+        if scalar.end() == len(self._buffer) <= self._index + self._max_record:
+            return False  # it may continue in the next block
         return self._end_record(scalar.end())
 
-    def _go_on(self, delimiter: ValueScanner) -> bool:
-        end = delimiter.scan(self._buffer, delimiter.stopped)
+    def _continue_scan(self, scanner: ValueScanner) -> bool:
+        end = scanner.scan(self._buffer, scanner.stopped)
         if end >= 0:
-            self._delimiter = None
+            self._scanner = None
             return self._end_record(end)
-        if self._begun is None and len(self._buffer) - self._place > self._max_record:
-            self._begun = self._buffer[self._place : self._place + OVERSIZE_PREFIX_BYTES], self._base + self._place
-        if self._begun is not None:
-            self._place = delimiter.stopped  # let go of what was passed
-        delimiter.stopped -= self._place  # the next block's buffer begins at the place
+        if self._oversize is None and len(self._buffer) - self._index > self._max_record:
+            self._oversize = self._buffer[self._index : self._index + OVERSIZE_PREFIX_BYTES], self._base + self._index
+        if self._oversize is not None:
+            self._index = scanner.stopped  # drop the text of the oversize record
+        scanner.stopped -= self._index  # `feed` drops the buffer before `_index`
         return False
 
     def _end_record(self, end: int) -> bool:
-        if self._begun is not None:
-            prefix, offset = self._begun
-            self._run.add(OversizeRecord(prefix, self._base + end - offset), offset)
-            self._begun = None
+        if self._oversize is not None:
+            prefix, offset = self._oversize
+            self._records.add(OversizeRecord(prefix, self._base + end - offset), offset)
+            self._oversize = None
         else:
-            self._run.add(
-                truncate_oversize(self._buffer[self._place : end], self._max_record), self._base + self._place
+            self._records.add(
+                truncate_oversize(self._buffer[self._index : end], self._max_record), self._base + self._index
             )
-        self._place = end
-        self._due = JsonArrayReader._separator
+        self._index = end
+        self._state = JsonArrayReader._separator
         return True
 
     def _skip_blanks(self) -> bool:
-        match = _BLANKS.match(self._buffer, self._place)
-        self._place = match.end() if match else self._place
-        return self._place < len(self._buffer)
+        match = _BLANKS.match(self._buffer, self._index)
+        self._index = match.end() if match else self._index
+        return self._index < len(self._buffer)
 
-    def _fault(self, expected: str) -> BodyError:
-        offset = self._base + self._place
-        found = self._buffer[self._place : self._place + 20].decode("utf-8", "replace").replace("\0", "\ufffd")
+    def _unexpected(self, expected: str) -> BodyError:
+        offset = self._base + self._index
+        found = self._buffer[self._index : self._index + 20].decode("utf-8", "replace").replace("\0", "\ufffd")
         return BodyError("body_malformed", offset, expected=expected, found=found)

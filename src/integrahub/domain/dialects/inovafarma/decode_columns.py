@@ -1,6 +1,6 @@
-"""Whole chunks at once: where records are as they usually are, columns are checked in bulk and written as COPY text.
+"""Fast path of the decoder: checks the columns of many usual records in bulk and formats them as COPY text.
 
-What is read here is read exactly as `inovafarma_records` reads it; whatever is not sure to be so is left to that.
+The result must equal that of `normalise`. Any record that this module could read differently goes to `normalise`.
 """
 
 import re
@@ -13,12 +13,12 @@ import msgspec
 
 from integrahub.domain.copy_text import ESCAPES, NULL
 from integrahub.domain.dialects.base import DecodedLines
-from integrahub.domain.dialects.inovafarma.values import UnreadableValue, number, product_id
+from integrahub.domain.dialects.inovafarma.values import UnreadableValue, parse_number, parse_product_id
 from integrahub.domain.pharmacies import unmask
 
 _BLANK = " \t\r\n"
-_LARGEST = 1e9  # larger numbers are read one by one
-_LEAST_PROMOTION = 0.0001  # below it rounding decides whether there is one
+_MAX_NUMBER = 1e9  # larger numbers need the slow path
+_MIN_PROMOTION = 0.0001  # smaller ones need the slow path, since rounding may make them 0
 _TEXTS = ("DESCRIPTION", "BRAND", "NCM", "CATEGORY", "IMAGELINK", "COLOR", "EAN", "SHOPID", "SIZE", "MEASURE")
 _NUMBERS = {"PRICE": 4, "WHOLESALEPRICE": 4, "PRICEPROMO": 4, "QUANTITY": 3, "WHOLESALEMIN": 3, "INDICE": 3}
 _NEVER_NEGATIVE = frozenset(["PRICE", "WHOLESALEPRICE", "PRICEPROMO"])
@@ -28,17 +28,17 @@ _KEYS = (  # in the order of `products.COLUMNS`; `extra` is always NULL here
     *("PRICE", "WHOLESALEPRICE", "PRICEPROMO", "QUANTITY", "WHOLESALEMIN", "MEASURE", "INDICE", *_DATES),
 )
 _NULL_TEXT = re.compile(rb'"(' + "|".join(_TEXTS).encode() + rb')"([ \t\r\n]*:[ \t\r\n]*)null')
-_COLUMNS = "\t".join(["%s"] * (2 + len(_KEYS))) + f"\t{NULL}\n"  # the hash and the product id before them
+_LINE_FORMAT = "\t".join(["%s"] * (2 + len(_KEYS))) + f"\t{NULL}\n"  # hash, product id, columns, `extra`
 _ZONE = attrgetter("tzinfo")
 _NOTHING = type(None)
 
 
 class _SlowPathNeeded(Exception):
-    """Something is to be read record by record."""
+    """A record needs the slow path, `normalise`."""
 
 
-def _decoder(missing_text: str) -> "msgspec.json.Decoder[list[Any]]":
-    """Arrays of flat records with known keys only."""
+def _create_decoder(missing_text: str) -> "msgspec.json.Decoder[list[Any]]":
+    """Create the decoder of arrays of flat records that have only known keys."""
     kinds: dict[str, Any] = dict.fromkeys(_TEXTS, int | str) | dict.fromkeys(_NUMBERS, float | int | str | None)
     kinds |= dict.fromkeys(_DATES, str | None) | {"TITLE": int | str | None}
     fields: list[Any] = [("PRODUCTID", int | str), ("CNPJ", int | str | None, None)]
@@ -47,35 +47,39 @@ def _decoder(missing_text: str) -> "msgspec.json.Decoder[list[Any]]":
     return msgspec.json.Decoder(list[record])  # type: ignore[valid-type]
 
 
-# An absent text is empty in a FULL and stays in a DELTA; the marker cannot be a client's text, which would be escaped.
-_DECODERS = {"full": _decoder(""), "delta": _decoder(NULL)}
+# An absent text becomes empty in a FULL and NULL (unchanged) in a DELTA. No client's text can equal NULL, since its
+# backslash would be escaped.
+_DECODERS = {"full": _create_decoder(""), "delta": _create_decoder(NULL)}
 
 
 def decode_columns(
     records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = ""
 ) -> DecodedLines | None:
-    """The lines of a JSON array of records, none over the length limit; None when any is unusual.
+    """Decode a JSON array of records, none of them oversize; return None if any record needs the slow path.
 
-    A line begins with `owner`, which ends with a tab when there is one, the record's hash and the product id. There may
-    be more hashes than records.
-    Unusual is what would be rejected, warned of or merged, and what is seldom sent: unknown keys, zoned times, ...
+    A line holds `owner`, which ends with a tab if not empty, the record's hash, the product id and the columns.
+    `hashes` may be longer than the records. A record needs the slow path if it would be rejected, merged or get a
+    warning, and if it has rare features such as unknown keys or times with a zone.
     """
     try:
-        found = _DECODERS[load_type].decode(_with_empty_texts(records))
-        sent_ids, cnpjs, *columns = zip(*map(msgspec.structs.astuple, found), strict=True)
-        ids = _ids(sent_ids)
+        decoded = _DECODERS[load_type].decode(_replace_null_texts(records))
+        raw_ids, cnpjs, *columns = zip(*map(msgspec.structs.astuple, decoded), strict=True)
+        ids = _parse_ids(raw_ids)
         if any(sent and cnpj not in (unmask(sent), str(sent)) for sent in set(cnpjs)):
             raise _SlowPathNeeded
-        checked = _checked(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
+        checked = _check_columns(dict(zip(_KEYS, columns, strict=True)), load_type, escaped=b"\\" in records)
         rows = zip(hashes[: len(ids)], ids, *checked.values(), strict=True)
-        texts = list(map(f"{owner}{_COLUMNS}".__mod__, rows))
+        texts = list(map(f"{owner}{_LINE_FORMAT}".__mod__, rows))
         return DecodedLines(ids, texts)
     except (_SlowPathNeeded, UnreadableValue, ValueError, RecursionError):
         return None
 
 
-def _with_empty_texts(records: bytes) -> bytes:
-    """Null texts as empty ones. Without a backslash no text of a record can hold a quote, and so none a key."""
+def _replace_null_texts(records: bytes) -> bytes:
+    """Replace null texts by empty ones.
+
+    Without a backslash no text contains a quote, so that the pattern matches only keys.
+    """
     if b"null" not in records:
         return records
     if b"\\" in records:
@@ -83,63 +87,63 @@ def _with_empty_texts(records: bytes) -> bytes:
     return _NULL_TEXT.sub(rb'"\1"\2""', records)
 
 
-def _checked(by_key: dict[str, Any], load_type: str, *, escaped: bool) -> dict[str, Any]:
-    """The columns as COPY takes them."""
-    by_key["TITLE"] = titles = _titles(by_key["TITLE"])
+def _check_columns(by_key: dict[str, Any], load_type: str, *, escaped: bool) -> dict[str, Any]:
+    """Return the columns by key as COPY reads them."""
+    by_key["TITLE"] = titles = _strip_titles(by_key["TITLE"])
     if load_type == "full" and NULL in titles:
         raise _SlowPathNeeded
     for key in _NUMBERS:
-        by_key[key] = _numbers(by_key[key], key, may_be_blank=load_type == "delta" or key != "PRICE")
-    by_key["PRICEPROMO"] = _promotions(by_key["PRICEPROMO"], NULL if load_type == "delta" else "{}")
+        by_key[key] = _check_numbers(by_key[key], key, may_be_blank=load_type == "delta" or key != "PRICE")
+    by_key["PRICEPROMO"] = _format_promotions(by_key["PRICEPROMO"], NULL if load_type == "delta" else "{}")
     for key in _DATES:
-        by_key[key] = _dates(by_key[key])
+        by_key[key] = _check_dates(by_key[key])
     if escaped:
-        by_key |= {key: _escaped(by_key[key]) for key in ("TITLE", *_TEXTS)}
+        by_key |= {key: _escape(by_key[key]) for key in ("TITLE", *_TEXTS)}
     return by_key
 
 
-def _ids(values: Sequence[Any]) -> Sequence[int]:
+def _parse_ids(values: Sequence[Any]) -> Sequence[int]:
     if str in set(map(type, values)):
-        values = [product_id(value) for value in values]
+        values = [parse_product_id(value) for value in values]
     if min(values) < 1 or max(values) >= 1 << 63 or len(set(values)) < len(values):
         raise _SlowPathNeeded
     return values
 
 
-def _titles(values: Sequence[Any]) -> Sequence[str]:
+def _strip_titles(values: Sequence[Any]) -> Sequence[str]:
     if set(map(type, values)) != {str}:
         values = ["" if value is None else str(value) for value in values]
     return [value.strip(_BLANK) or NULL for value in values]
 
 
 def _check_texts(values: Sequence[Any], key: str, *, may_be_blank: bool) -> None:
-    """Leave prices in text that are warned of, or may be, to the reader of single records."""
+    """Send texts to the slow path if they may be ambiguous prices or, for a price, blank."""
     texts = [value.strip() for value in values if type(value) is str]
     is_ambiguous = key in _NEVER_NEGATIVE and any(text[-4:-3] == "." for text in texts)
     if is_ambiguous or (not may_be_blank and "" in texts):
         raise _SlowPathNeeded
 
 
-def _numbers(values: Sequence[Any], key: str, *, may_be_blank: bool) -> Sequence[Any]:
+def _check_numbers(values: Sequence[Any], key: str, *, may_be_blank: bool) -> Sequence[Any]:
     kinds, places = set(map(type, values)), _NUMBERS[key]
-    least = 0.0 if key in _NEVER_NEGATIVE else -_LARGEST
+    least = 0.0 if key in _NEVER_NEGATIVE else -_MAX_NUMBER
     if str in kinds:
         _check_texts(values, key, may_be_blank=may_be_blank)
-        values = [number(value, places) if type(value) is str else value for value in values]
+        values = [parse_number(value, places) if type(value) is str else value for value in values]
         kinds = set(map(type, values))
     known = values if _NOTHING not in kinds else [value for value in values if value is not None]
-    if known and not (min(known) >= least and max(known) < _LARGEST):
+    if known and not (min(known) >= least and max(known) < _MAX_NUMBER):
         raise _SlowPathNeeded
     return values if known is values else [NULL if value is None else value for value in values]
 
 
-def _promotions(values: Sequence[Any], absent: str) -> Sequence[str]:
-    if any(value is not NULL and 0 < value < _LEAST_PROMOTION for value in values):
+def _format_promotions(values: Sequence[Any], absent: str) -> Sequence[str]:
+    if any(value is not NULL and 0 < value < _MIN_PROMOTION for value in values):
         raise _SlowPathNeeded
     return [absent if value is NULL else f"{{{value}}}" if value else "{}" for value in values]
 
 
-def _dates(values: Sequence[Any]) -> Sequence[str]:
+def _check_dates(values: Sequence[Any]) -> Sequence[str]:
     known = values if all(values) else [value for value in values if value]
     together = "".join(known)
     lengths = {19, 23, 26}  # to the second, millisecond, microsecond
@@ -151,7 +155,7 @@ def _dates(values: Sequence[Any]) -> Sequence[str]:
     return values if known is values else [value or NULL for value in values]
 
 
-def _escaped(values: Sequence[Any]) -> Sequence[Any]:
+def _escape(values: Sequence[Any]) -> Sequence[Any]:
     texts = [value.translate(ESCAPES) if type(value) is str and value is not NULL else value for value in values]
     if any(type(value) is str and "\0" in value for value in texts):
         raise _SlowPathNeeded

@@ -25,4 +25,4 @@ class InovaFarma:
     normalise = staticmethod(normalise.normalise)
     read_first_record = staticmethod(first_record.read_first_record)
     export = staticmethod(export.export)
-    json_schema = staticmethod(json_schema.product_schema)
+    json_schema = staticmethod(json_schema.build_schema)

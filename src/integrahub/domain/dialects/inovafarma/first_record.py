@@ -1,4 +1,4 @@
-"""Pharmacy named by the first record of a body."""
+"""Reader of the pharmacy that the first record of a body names."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from integrahub.domain.dialects.base import FirstRecord
-from integrahub.domain.dialects.inovafarma.values import decimal_of
+from integrahub.domain.dialects.inovafarma.values import parse_decimal
 from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.pharmacies import unmask
 
@@ -14,7 +14,7 @@ _NAME_KEYS = ("PHARMACY_NAME", "PHARMACY", "SHOP_NAME", "SHOPNAME", "FARMACIA", 
 _CITY_KEYS = ("CITY", "CIDADE")
 _STATE_KEYS = ("STATE", "UF")
 _MAX_TEXT = 200  # characters
-_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=decimal_of)
+_OBJECT = msgspec.json.Decoder(dict[str, Any], float_hook=parse_decimal)
 
 
 def read_first_record(head: bytes, media_type: str = "application/json") -> FirstRecord:

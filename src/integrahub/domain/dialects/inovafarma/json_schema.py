@@ -1,4 +1,4 @@
-"""The record as JSON Schema, made from what reads it: valid records are applied without a rejection or a warning."""
+"""JSON Schema of a record: a valid record is applied without a rejection or a warning."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from integrahub.domain.dialects.inovafarma import keys, values
 from integrahub.domain.dialects.inovafarma import normalise as records
 
 PATH = "/schemas/inovafarma-product.json"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _ABOUT = (
     "One record of POST /v1/inovafarma/products. Whatever is valid here is applied without a rejection or a warning; "
     "what is not is told in the batch's report. Keys may be in any case; of a key that comes twice the last counts."
@@ -23,25 +23,25 @@ _OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 
 
 def any_case(key: str) -> str:
-    """A pattern of the key in any case."""
+    """Return a pattern of the key in any case."""
     return "^" + "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in key) + "$"
 
 
 def _at_most(bound: str) -> str:
-    """A pattern of positive whole numbers up to `bound`, with leading zeros."""
+    """Return a pattern of positive integers up to `bound`, with or without leading zeros."""
     shorter = rf"[1-9][0-9]{{0,{len(bound) - 2}}}"
     equal = [
-        bound[:place]
-        + (f"[0-{int(digit) - 1}]" if place else f"[1-{int(digit) - 1}]")
-        + f"[0-9]{{{len(bound) - place - 1}}}"
-        for place, digit in enumerate(bound)
-        if int(digit) > (0 if place else 1)
+        bound[:index]
+        + (f"[0-{int(digit) - 1}]" if index else f"[1-{int(digit) - 1}]")
+        + f"[0-9]{{{len(bound) - index - 1}}}"
+        for index, digit in enumerate(bound)
+        if int(digit) > (0 if index else 1)
     ]
     return rf"0*(?:{'|'.join([shorter, *equal, bound])})"
 
 
 def _amount(places: int, *, negative: bool) -> dict[str, Any]:
-    """A number of `places` decimals in a column of 14 digits, also as people write it in text."""
+    """Return the schema of a number with `places` decimals in a column of 14 digits, also written as text."""
     whole = values.DIGITS - places
     half = f"0.{'0' * places}5"
     most = f"{'9' * whole}.{'9' * places}5"
@@ -51,14 +51,14 @@ def _amount(places: int, *, negative: bool) -> dict[str, Any]:
     return {
         "type": ["number", "string", "null"],
         "pattern": text,
-        "maxLength": values.LONGEST,
+        "maxLength": values.MAX_NUMBER_LENGTH,
         "exclusiveMaximum": float(most),
         "exclusiveMinimum": -float(most if negative else half),
     }
 
 
 def _grouped_over(whole: int) -> str:
-    """Groups of three with more than `whole` digits."""
+    """Return a pattern of grouped numbers with more than `whole` digits."""
     groups, first = divmod(whole, 3)
     group = r"(?:[.,][0-9]{3})"
     return rf"(?:[1-9][0-9]{{{first},2}}{group}{{{groups}}}|[1-9][0-9]{{0,2}}{group}{{{groups + 1}}})"
@@ -87,33 +87,33 @@ def _properties() -> dict[str, Any]:
 
 
 def _values() -> dict[str, Any]:
-    """Values of keys nobody knows, nested as deep as a record may be."""
-    made: dict[str, Any] = {"value0": _SCALAR}
-    for depth in range(1, records.DEEPEST):
+    """Return the schemas of values of unknown keys, one per allowed depth."""
+    schemas: dict[str, Any] = {"value0": _SCALAR}
+    for depth in range(1, records.MAX_DEPTH):
         inner = {"$ref": f"#/$defs/value{depth - 1}"}
         nested = {"items": inner, "propertyNames": {"pattern": _NO_NUL}, "additionalProperties": inner}
-        made[f"value{depth}"] = {"pattern": _NO_NUL} | nested
-    return made
+        schemas[f"value{depth}"] = {"pattern": _NO_NUL} | nested
+    return schemas
 
 
 def _carries(key: str, value: dict[str, Any]) -> dict[str, Any]:
-    """The key is there, in whatever case, with such a value."""
+    """Return the schema of a record that has the key, in any case, with such a value."""
     return {"not": {"propertyNames": {"not": {"pattern": any_case(key)}}}, "patternProperties": {any_case(key): value}}
 
 
-def product_schema() -> dict[str, Any]:
-    """The record of a DELTA; `$defs.full` is that of a FULL, which names its product."""
+def build_schema() -> dict[str, Any]:
+    """Build the schema of a DELTA's record; `$defs.full` is that of a FULL's record, which must have a title."""
     titled = {"type": ["string", "number", "boolean"], "pattern": r"[^ \t\r\n]"}
     priced = {"patternProperties": {any_case("PRICE"): {"pattern": r"\S"}}}
     return {
-        "$schema": _DIALECT,
+        "$schema": _SCHEMA_DIALECT,
         "$id": PATH,
         "title": "InovaFarma product",
         "description": _ABOUT,
         "type": "object",
         "propertyNames": {"pattern": _NO_NUL},
         "patternProperties": {any_case(key): value for key, value in _properties().items()},
-        "additionalProperties": {"$ref": f"#/$defs/value{records.DEEPEST - 1}"},
+        "additionalProperties": {"$ref": f"#/$defs/value{records.MAX_DEPTH - 1}"},
         "allOf": [_carries("PRODUCTID", _IDENTITY)],
         "$defs": _values() | {"full": {"allOf": [{"$ref": "#"}, _carries("TITLE", titled), priced]}},
     }

@@ -1,4 +1,4 @@
-"""The keys of InovaFarma's records, and the columns they become."""
+"""Keys of InovaFarma's records, and the columns of their values."""
 
 from typing import Any
 
@@ -28,14 +28,17 @@ PHARMACY_KEYS = frozenset(
 KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
 
 
-def spelled(wire: dict[str, Any]) -> dict[str, Any]:
-    """Known keys in upper case; a key already so spelled wins over others, and IMAGELINK over IMAGE."""
+def to_upper_keys(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with known keys in upper case.
+
+    A key that the record has in upper case wins over other spellings, and IMAGELINK over IMAGE.
+    """
     chosen = {}
-    for key, value in wire.items():
+    for key, value in fields.items():
         upper = key.upper()
         if upper not in KNOWN:
             chosen[key] = value
-        elif upper == key or upper not in wire:
+        elif upper == key or upper not in fields:
             chosen[upper] = value
     if "IMAGELINK" in chosen:
         chosen.pop("IMAGE", None)

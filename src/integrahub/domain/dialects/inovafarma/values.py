@@ -1,4 +1,4 @@
-"""Single values as ERPs write them: decimal commas, numbers in text, local times."""
+"""Parsers of single values as ERPs write them: decimal commas, numbers in text, local times."""
 
 import re
 from datetime import datetime
@@ -13,20 +13,20 @@ AMBIGUOUS = r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}"
 _GROUPED_DOTS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
 _GROUPED_COMMAS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
 _THOUSANDS = re.compile(AMBIGUOUS)
-_EXTREME = 999_999  # an exponent beyond every column
-_EXACT = 15  # digits that every double tells apart
+_EXTREME_EXPONENT = 999_999  # beyond the range of every column
+_EXACT_DIGITS = 15  # a double represents numbers of so few digits exactly
 NUMBERS = tuple(form.pattern for form in (_PLAIN, _DECIMAL_COMMA, _GROUPED_COMMAS, _GROUPED_DOTS))
 DIGITS = 14  # of every numeric column
-LONGEST = 100  # characters of a number in text
-_LONGEST_DIGITS = 40  # of a number in a text field; a longer one stays as sent
+MAX_NUMBER_LENGTH = 100  # characters of a number in text
+_MAX_CODE_DIGITS = 40  # of a number in a text field; longer numbers stay as sent
 
 
 class UnreadableValue(ValueError):
-    """The value is not what its field asks."""
+    """The value cannot be read as the type of its field."""
 
 
 class _Extreme(Decimal):
-    """A JSON number whose exponent no Decimal holds: it counts as the largest or the least, and is shown as sent."""
+    """A JSON number whose exponent exceeds Decimal: compares as extreme, and is shown as the client sent it."""
 
     sent: str
 
@@ -34,23 +34,24 @@ class _Extreme(Decimal):
         return self.sent
 
 
-def decimal_of(sent: str) -> Decimal:
-    """Read the text of a JSON number; never raises, however large its exponent is."""
+def parse_decimal(sent: str) -> Decimal:
+    """Parse the text of a JSON number with any exponent; never raises."""
     try:
         return Decimal(sent)
     except InvalidOperation:
         mantissa, _, exponent = sent.lower().partition("e")
         sign = "-" if mantissa.startswith("-") else ""
         digit = 1 if mantissa.strip("-0.") else 0
-        extreme = _Extreme(f"{sign}{digit}e{'-' if exponent.startswith('-') else ''}{_EXTREME}")
+        extreme = _Extreme(f"{sign}{digit}e{'-' if exponent.startswith('-') else ''}{_EXTREME_EXPONENT}")
         extreme.sent = sent
         return extreme
 
 
-def number(value: Any, places: int) -> Decimal | None:
-    """`value` rounded half away from zero to `places`; None for null and blank; Unreadable for what does not fit.
+def parse_number(value: Any, places: int) -> Decimal | None:
+    """Parse a number and round it half away from zero to `places` decimals; None for null and blank text.
 
-    A JSON number (Decimal here) of more than 15 digits is read as the double it stands for (RFC 8259, section 6).
+    A JSON number (a Decimal) of more than 15 digits is read as a double (RFC 8259, section 6). Raise UnreadableValue,
+    also if the number exceeds its column.
     """
     if value is None:
         return None
@@ -58,23 +59,23 @@ def number(value: Any, places: int) -> Decimal | None:
         value = value.strip()
         if not value:
             return None
-        value = Decimal(_plain(value))
-    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
-        value = _double(value)
+        value = Decimal(_to_plain_number(value))
+    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT_DIGITS:
+        value = _to_double(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise UnreadableValue
-    return _rounded(Decimal(value), places)
+    return _round(Decimal(value), places)
 
 
-def _double(value: Decimal) -> Decimal:
+def _to_double(value: Decimal) -> Decimal:
     double = float(value)
     if isinf(double):
         raise UnreadableValue
     return Decimal(repr(double))
 
 
-def _plain(text: str) -> str:
-    if len(text) > LONGEST:
+def _to_plain_number(text: str) -> str:
+    if len(text) > MAX_NUMBER_LENGTH:
         raise UnreadableValue
     if _PLAIN.fullmatch(text) and not _GROUPED_DOTS.fullmatch(text):
         return text
@@ -88,16 +89,16 @@ def _plain(text: str) -> str:
 
 
 def is_ambiguous(value: Any) -> bool:
-    """Whether a price in text may mean a thousand times what it is read as: "1.000" is read as 1."""
+    """Return whether a price in text may mean a thousand times its parsed value: "1.000" is parsed as 1."""
     return isinstance(value, str) and _THOUSANDS.fullmatch(value.strip()) is not None
 
 
 def is_blank(value: Any) -> bool:
-    """Whether the value is a text of blanks alone."""
+    """Return whether the value is an empty or blank text."""
     return isinstance(value, str) and not value.strip()
 
 
-def _rounded(exact: Decimal, places: int) -> Decimal:
+def _round(exact: Decimal, places: int) -> Decimal:
     exact = exact or Decimal(0)  # a zero may have any exponent
     if not exact.is_finite() or exact.adjusted() >= DIGITS - places:
         raise UnreadableValue
@@ -107,19 +108,19 @@ def _rounded(exact: Decimal, places: int) -> Decimal:
     return rounded + 0  # no negative zero
 
 
-def text(value: Any) -> str:
-    """A text as sent; a number as its digits; null as empty; Unreadable for lists and objects.
+def to_text(value: Any) -> str:
+    """Return a text unchanged, a number as its digits, null as empty text; raise UnreadableValue for others.
 
-    ERPs that keep codes as doubles send 7896004703390 as 7.89600470339E12 or 7896004703390.0.
+    ERPs that store codes as doubles send 7896004703390 as 7.89600470339E12 or 7896004703390.0.
     """
-    if not isinstance(value, Decimal) or abs(value.adjusted()) >= _LONGEST_DIGITS:
-        return text_as_sent(value)
+    if not isinstance(value, Decimal) or abs(value.adjusted()) >= _MAX_CODE_DIGITS:
+        return to_text_as_sent(value)
     whole = value.to_integral_value()
     return f"{whole if whole else abs(whole):f}" if value == whole else f"{value:f}"
 
 
-def text_as_sent(value: Any) -> str:
-    """A text, also one whose number keeps its point: the size 1.0."""
+def to_text_as_sent(value: Any) -> str:
+    """Return a text unchanged and a number as the client wrote it, such as the size 1.0."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -131,8 +132,8 @@ def text_as_sent(value: Any) -> str:
     raise UnreadableValue
 
 
-def local_time(value: Any, zone: ZoneInfo) -> str | None:
-    """A zoneless ISO time in `zone`; None for null and blank; Unreadable otherwise."""
+def parse_local_time(value: Any, zone: ZoneInfo) -> str | None:
+    """Parse an ISO 8601 time and return it as local time of `zone`; None for null and blank text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if not isinstance(value, str):
@@ -146,16 +147,16 @@ def local_time(value: Any, zone: ZoneInfo) -> str | None:
     return moment.isoformat(" ")
 
 
-def product_id(value: Any) -> int:
-    """A positive bigint, also from text; 0 for null and blank; Unreadable otherwise."""
+def parse_product_id(value: Any) -> int:
+    """Parse a positive bigint, also from text; return 0 for null and blank text."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return 0
     if isinstance(value, str) and re.fullmatch(r"[0-9]{1,40}", value.strip()):
         value = int(value.strip())
     if isinstance(value, Decimal) and value.adjusted() < 19 and value == value.to_integral_value():
         value = int(value)
-    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT:
-        value = _double(value)
+    elif isinstance(value, Decimal) and len(value.as_tuple().digits) > _EXACT_DIGITS:
+        value = _to_double(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1 << 63:
         raise UnreadableValue
     return value

@@ -12,13 +12,13 @@ from jsonschema import Draft202012Validator
 
 from integrahub.domain.dialects.inovafarma.decode_columns import decode_columns
 from integrahub.domain.dialects.inovafarma.identify import identify, identify_all
-from integrahub.domain.dialects.inovafarma.json_schema import product_schema
+from integrahub.domain.dialects.inovafarma.json_schema import build_schema
 from integrahub.domain.dialects.inovafarma.normalise import normalise
 
 CNPJ = "05927228000145"
 _RECORDS = 10_000
 # As clients get it: written as JSON, its numbers read with all their digits.
-_SCHEMA = json.loads(msgspec.json.encode(product_schema()), parse_float=Decimal)
+_SCHEMA = json.loads(msgspec.json.encode(build_schema()), parse_float=Decimal)
 _TEXTS = ["", " ", "Dipirona", "a\u0000b", "ção “x”\n", 7, 1.5, True, None, [], {}, ["a"], "null"]
 _AMOUNTS = [
     *[0, 1, -1, 12.5, "12,50", "1.234,56", "1,234.56", "1.234.567", " 7 ", "", " ", None, "1e2", ".5", ",5", "5."],
@@ -75,7 +75,7 @@ def _applied(raw: bytes, load_type: str) -> bool:
 
 
 def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(json.loads(msgspec.json.encode(product_schema())))
+    Draft202012Validator.check_schema(json.loads(msgspec.json.encode(build_schema())))
 
 
 @pytest.mark.parametrize("load_type", ["full", "delta"])

@@ -8,12 +8,12 @@ import pytest
 
 from integrahub.domain.dialects.inovafarma.values import (
     UnreadableValue,
-    decimal_of,
-    local_time,
-    number,
-    product_id,
-    text,
-    text_as_sent,
+    parse_decimal,
+    parse_local_time,
+    parse_number,
+    parse_product_id,
+    to_text,
+    to_text_as_sent,
 )
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -39,7 +39,7 @@ ZONE = ZoneInfo("America/Sao_Paulo")
     ],
 )
 def test_numbers_are_read_as_written_and_rounded_away_from_zero(value: Any, expected: str | None) -> None:
-    assert number(value, 4) == (None if expected is None else Decimal(expected))
+    assert parse_number(value, 4) == (None if expected is None else Decimal(expected))
 
 
 @pytest.mark.parametrize(
@@ -62,45 +62,46 @@ def test_numbers_are_read_as_written_and_rounded_away_from_zero(value: Any, expe
 )
 def test_what_is_no_number_of_the_column_is_unreadable(value: Any) -> None:
     with pytest.raises(UnreadableValue):
-        number(value, 4)
+        parse_number(value, 4)
 
 
 def test_times_lose_their_offset_in_the_pharmacys_zone() -> None:
-    assert local_time("2026-03-01T10:20:30", ZONE) == "2026-03-01 10:20:30"
-    assert local_time("2026-03-01T10:20:30.123", ZONE) == "2026-03-01 10:20:30.123000"
-    assert local_time("2026-03-01T10:20:30Z", ZONE) == "2026-03-01 07:20:30"
-    assert local_time(" ", ZONE) is None
+    assert parse_local_time("2026-03-01T10:20:30", ZONE) == "2026-03-01 10:20:30"
+    assert parse_local_time("2026-03-01T10:20:30.123", ZONE) == "2026-03-01 10:20:30.123000"
+    assert parse_local_time("2026-03-01T10:20:30Z", ZONE) == "2026-03-01 07:20:30"
+    assert parse_local_time(" ", ZONE) is None
     for value in ("32/01/2026", 20260301, "0001-01-01T00:00:00+14:00", []):
         with pytest.raises(UnreadableValue):
-            local_time(value, ZONE)
+            parse_local_time(value, ZONE)
 
 
 def test_product_ids_are_positive_bigints_also_as_text() -> None:
-    assert [product_id(value) for value in (201, "201", " 201 ", Decimal("201.0"))] == [201] * 4
-    assert product_id(None) == product_id(" ") == 0
+    assert [parse_product_id(value) for value in (201, "201", " 201 ", Decimal("201.0"))] == [201] * 4
+    assert parse_product_id(None) == parse_product_id(" ") == 0
     for value in (0, -1, "0", "-1", "x", "1.5", 1 << 63, True, [], Decimal("1.5"), Decimal("1e300")):
         with pytest.raises(UnreadableValue):
-            product_id(value)
+            parse_product_id(value)
 
 
 def test_texts_are_kept_as_sent() -> None:
-    assert [text(value) for value in (" a\xa0", None, 7, False)] == [" a\xa0", "", "7", "false"]
+    assert [to_text(value) for value in (" a\xa0", None, 7, False)] == [" a\xa0", "", "7", "false"]
     with pytest.raises(UnreadableValue):
-        text(["a"])
+        to_text(["a"])
 
 
 @pytest.mark.parametrize("sent", ["1e99999999999999999999", "-1E+99999999999999999999", "0.5e99999999999999999999"])
 def test_a_number_of_any_size_is_read_and_shown_as_sent(sent: str) -> None:
-    large, least = decimal_of(sent), decimal_of(sent.lower().replace("e+", "e").replace("e", "e-"))
+    large, least = parse_decimal(sent), parse_decimal(sent.lower().replace("e+", "e").replace("e", "e-"))
     assert (large < 0) == (least < 0) == sent.startswith("-")
-    assert text(large) == sent and number(least, 4) == 0
-    for wanted in (lambda: number(large, 4), lambda: product_id(large), lambda: product_id(least)):
+    assert to_text(large) == sent and parse_number(least, 4) == 0
+    for wanted in (lambda: parse_number(large, 4), lambda: parse_product_id(large), lambda: parse_product_id(least)):
         with pytest.raises(UnreadableValue):
             wanted()
 
 
 def test_a_zero_is_zero_whatever_its_exponent() -> None:
-    assert [number(decimal_of(sent), 3) for sent in ("0e99999999999999999999", "-0.0e9999", "0e-9999")] == [0, 0, 0]
+    zeros = ("0e99999999999999999999", "-0.0e9999", "0e-9999")
+    assert [parse_number(parse_decimal(sent), 3) for sent in zeros] == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -119,5 +120,5 @@ def test_a_zero_is_zero_whatever_its_exponent() -> None:
     ],
 )
 def test_a_number_in_a_text_field_is_its_digits(sent: str, digits: str) -> None:
-    assert text(decimal_of(sent)) == digits
-    assert text_as_sent(decimal_of("1.0")) == "1.0"
+    assert to_text(parse_decimal(sent)) == digits
+    assert to_text_as_sent(parse_decimal("1.0")) == "1.0"
