@@ -14,7 +14,7 @@ from bench.catalogue import Catalogue
 from integrahub.client.client import Client
 from integrahub.tools.demo.catalogue import encode_records
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
-from integrahub.tools.loadtest.payloads import real_cnpjs
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
 _OUT = Console()
 _SMALL = "33000167000101"
@@ -36,7 +36,7 @@ def delta_seconds(client: Client, price: int) -> float:
 def post_large_fulls(client: Client, count: int, products: int) -> list[str]:
     """Post one FULL for each of `count` pharmacies; return the batch ids."""
     body = Catalogue(products).body()
-    return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in real_cnpjs(count)]
+    return [client.post_body(iter([body]), _HEADERS, cnpj).json()["batch_id"] for cnpj in load_real_cnpjs(count)]
 
 
 def main(fulls: int, products: int) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 from bench.hub import Hub
 from bench.measurement import Line
-from integrahub.tools.loadtest.report import figures
-from integrahub.tools.loadtest.runner import Scenario, Target, run
+from integrahub.tools.loadtest.report import compute_figures
+from integrahub.tools.loadtest.runner import Scenario, Target, run_scenario
 
 
 def run_load(hub: Hub, scenario: Scenario) -> dict[str, Any]:
     """Run a scenario from the same initial state as every measurement; return its figures."""
     hub.reset_state()
-    return figures(run(Target(hub.admin, hub.folder), scenario))
+    return compute_figures(run_scenario(Target(hub.admin, hub.folder), scenario))
 
 
 def lost_posts(work: str, result: dict[str, Any]) -> Line:

@@ -21,9 +21,9 @@ from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import Transient
 from integrahub.storage.s3.config import S3Config, s3_config
-from integrahub.tools.devservices.kafka import kafka
+from integrahub.tools.devservices.kafka import run_kafka
 from integrahub.tools.devservices.program import ServiceMissing
-from integrahub.tools.devservices.seaweedfs import S3Server, seaweed
+from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
 
 _TEMPLATE = "template_hub"
@@ -126,13 +126,13 @@ def part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> I
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """Start one S3 server per session."""
-    yield from part("s3", seaweed)
+    yield from part("s3", run_seaweedfs)
 
 
 @pytest.fixture(scope="session")
 def kafka_address() -> Iterator[str]:
     """Start one Apache Kafka per session and return its address."""
-    yield from part("kafka", kafka)
+    yield from part("kafka", run_kafka)
 
 
 @pytest.fixture

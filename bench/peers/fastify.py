@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.peers.environments import connection_of, copy_script, install_node_packages
-from integrahub.tools.devservices.program import end, free_ports
-from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
-from integrahub.tools.loadtest.payloads import Heads, small_posts
-from integrahub.tools.loadtest.runner import on_a_fast_loop
+from integrahub.tools.devservices.program import find_free_ports, stop_program
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, post_all
+from integrahub.tools.loadtest.payloads import Heads, generate_small_posts
+from integrahub.tools.loadtest.runner import run_with_uvloop
 
 _SCRIPT = Path(__file__).parent / "fastify.mjs"
 
@@ -20,7 +20,7 @@ _SCRIPT = Path(__file__).parent / "fastify.mjs"
 def fastify(database: str) -> Iterator[str]:
     """Run the endpoint and yield its address; raises PeerMissing if Node cannot run."""
     program, folder = install_node_packages()
-    (port,) = free_ports(1)
+    (port,) = find_free_ports(1)
     socket, environment = connection_of(database)
     with tempfile.TemporaryDirectory(prefix="integrahub-bench-") as bodies:
         command = [program, str(copy_script(_SCRIPT, folder)), socket, bodies, str(port)]
@@ -29,7 +29,7 @@ def fastify(database: str) -> Iterator[str]:
             assert process.stdout and process.stdout.readline() == b"listening\n"
             yield f"http://127.0.0.1:{port}"
         finally:
-            end(process)
+            stop_program(process)
 
 
 def post_small(address: str, cnpjs: list[str], posts: int, products: int, concurrency: int) -> Tally:
@@ -37,5 +37,5 @@ def post_small(address: str, cnpjs: list[str], posts: int, products: int, concur
     tally = Tally()
     pool = ConnectionPool(address, ssl.create_default_context())
     heads = Heads(address, "no-key", "delta")
-    on_a_fast_loop(drive(pool, small_posts(heads, cnpjs, posts, products), concurrency, tally))
+    run_with_uvloop(post_all(pool, generate_small_posts(heads, cnpjs, posts, products), concurrency, tally))
     return tally

@@ -17,9 +17,9 @@ from bench.peers.old_hub import OldHub
 from bench.peers.ours import Ours
 from bench.peers.recordset import Recordset
 from bench.sizes import Sizes
-from integrahub.tools.loadtest.payloads import real_cnpjs
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
-_SAMPLE, _NEW, _KNOWN = real_cnpjs(3)
+_SAMPLE, _NEW, _KNOWN = load_real_cnpjs(3)
 _OTHER_IDS = 900_000_001
 _SOME = 0.02
 _WITH = "FULL, all new, pharmacy with products"

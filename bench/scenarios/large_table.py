@@ -9,7 +9,7 @@ from bench.hub import Hub, running_hub
 from bench.measurement import Line
 from bench.peers.ours import Ours
 from bench.sizes import Sizes
-from integrahub.tools.loadtest.payloads import real_cnpjs
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
 _COLUMNS = """SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position)
 FROM information_schema.columns
@@ -17,7 +17,7 @@ WHERE table_name = 'products' AND column_name <> 'pharmacy_id' AND is_generated 
 _COPIES = """INSERT INTO products (pharmacy_id, {columns}) SELECT -g, {columns}
 FROM products p, generate_series(%(first)s::bigint, %(last)s::bigint) g
 WHERE p.pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s)"""
-_FILLER, _BEFORE, _AFTER = real_cnpjs(3)
+_FILLER, _BEFORE, _AFTER = load_real_cnpjs(3)
 _COPIES_PER_STATEMENT = 10
 
 

@@ -8,9 +8,9 @@ from bench.loads import lost_posts, run_load
 from bench.measurement import Line, compare
 from bench.peers.baseline import Baseline, CleanText
 from bench.sizes import Sizes
-from integrahub.tools.loadtest.payloads import real_cnpjs
-from integrahub.tools.loadtest.scenarios import many
-from integrahub.tools.loadtest.socket_limits import most_connections
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
+from integrahub.tools.loadtest.scenarios import build_fulls
+from integrahub.tools.loadtest.socket_limits import max_connections
 
 _SMALL = 1000
 _SAMPLE = 16_349
@@ -19,12 +19,12 @@ _SAMPLE = 16_349
 def lines(sizes: Sizes) -> Iterator[Line]:
     """Run each load on a new hub, then the baseline on the same hub."""
     with running_hub() as hub:
-        result = run_load(hub, many(sizes.pharmacies, sizes.catalogue, most_connections(sizes.pharmacies)))
+        result = run_load(hub, build_fulls(sizes.pharmacies, sizes.catalogue, max_connections(sizes.pharmacies)))
         work = f"{sizes.pharmacies} pharmacies x {sizes.catalogue:,} products at once"
         yield lost_posts(work, result)
         yield compare(work, [result["products_per_second"]], "baseline", [_measure_baseline(hub, sizes.products)], 0.80)
     with running_hub() as hub:
-        result = run_load(hub, many(sizes.many, _SMALL, most_connections(sizes.many)))
+        result = run_load(hub, build_fulls(sizes.many, _SMALL, max_connections(sizes.many)))
         work = f"load many, {sizes.many:,} x {_SMALL:,} products"
         yield lost_posts(work, result)
         yield Line(f"{work}: answer P95", "ms", result["p95_ms"], judged=result["p95_ms"], most=500)
@@ -39,7 +39,7 @@ def lines(sizes: Sizes) -> Iterator[Line]:
 
 def _measure_baseline(hub: Hub, products: int) -> float:
     """Return the baseline's rate of new products."""
-    last = real_cnpjs(20_000)[-1]
+    last = load_real_cnpjs(20_000)[-1]
     apply_full(hub.admin, last, Catalogue(_SAMPLE).body())
     clean = CleanText.read_from(hub.database, last)
     hub.reset_state()

@@ -12,10 +12,10 @@ from bench.peers.environments import PeerMissing
 from bench.peers.ours import Ours
 from bench.peers.singer import Singer
 from bench.sizes import Sizes
-from integrahub.tools.loadtest.payloads import real_cnpjs
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
 _GOAL = 10.0
-_OWN, _OTHER = real_cnpjs(2)
+_OWN, _OTHER = load_real_cnpjs(2)
 _NO_SINK = "no JDBC sink connector was found to fetch; the hub does not ship one"
 
 

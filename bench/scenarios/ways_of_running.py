@@ -10,9 +10,9 @@ from bench.measurement import Line, compare, not_measured
 from bench.sizes import Sizes
 from integrahub.client.client import Client
 from integrahub.tools.devservices.program import ServiceFailed, ServiceMissing
-from integrahub.tools.loadtest.payloads import real_cnpjs
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
-_WARM, _TIMED = real_cnpjs(2)
+_WARM, _TIMED = load_real_cnpjs(2)
 _WORK = "FULL, all new, distributed (Kafka, S3)"
 
 

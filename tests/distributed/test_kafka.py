@@ -13,8 +13,8 @@ from integrahub.bus.kafka.bus import KafkaBus
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
-from integrahub.tools.devservices.kafka import kafka
-from integrahub.tools.devservices.program import free_ports
+from integrahub.tools.devservices.kafka import run_kafka
+from integrahub.tools.devservices.program import find_free_ports
 from tests.integration.conftest import ADMIN, CNPJ, running
 
 RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 500)]
@@ -43,9 +43,9 @@ async def test_batches_are_applied_over_kafka_as_over_the_table(
 
 @pytest.mark.timeout(300)
 async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_back(settings: Settings) -> None:
-    port = free_ports(1)[0]
+    port = find_free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as broker:
-        address = await asyncio.to_thread(broker.enter_context, kafka(Path(folder), port))
+        address = await asyncio.to_thread(broker.enter_context, run_kafka(Path(folder), port))
         chosen = settings.model_copy(update={"bus_url": f"kafka://{address}"})
         async with running(chosen, list(STEPS)) as client:
             client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
@@ -55,7 +55,7 @@ async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_b
             assert [answer.status_code for answer in posted] == [202] * 5
             health = await client.http.get("/health")
             assert health.status_code == 503 and health.json()["checks"]["bus"]["status"] == "down"
-            await asyncio.to_thread(broker.enter_context, kafka(Path(folder), port))
+            await asyncio.to_thread(broker.enter_context, run_kafka(Path(folder), port))
             for answer in posted:
                 assert (await client.finished(answer.json()["batch_id"]))["updated"] == 1
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from integrahub.tools.devservices.kafka import kafka
-from integrahub.tools.devservices.program import free_ports
+from integrahub.tools.devservices.kafka import run_kafka
+from integrahub.tools.devservices.program import find_free_ports
 from integrahub.tools.devservices.seaweedfs import S3Server
 from tests.acceptance.conftest import ADMIN, Installation, installed, on_kafka_and_s3
 
@@ -32,7 +32,7 @@ class Broker:
 
     def start(self) -> str:
         """Start it on its folder and return its address."""
-        return self.running.enter_context(kafka(self.folder, self.port))
+        return self.running.enter_context(run_kafka(self.folder, self.port))
 
     def kill(self) -> None:
         """Send SIGKILL."""
@@ -52,7 +52,7 @@ def _runs_in(process: Path, folder: Path) -> bool:
 @pytest.fixture
 def broker() -> Iterator[Broker]:
     with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
-        yield Broker(Path(folder), free_ports(1)[0], running)
+        yield Broker(Path(folder), find_free_ports(1)[0], running)
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from integrahub.secrets.secret_files import AUTHORITY
 from integrahub.settings.model import Settings
 from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 from integrahub.storage.s3.objects import S3Storage
-from integrahub.tools.devservices.kafka import Gate, kafka
-from integrahub.tools.devservices.program import ServiceMissing, free_ports
-from integrahub.tools.devservices.seaweedfs import Certificate, S3Server, seaweed
+from integrahub.tools.devservices.kafka import SecureListener, run_kafka
+from integrahub.tools.devservices.program import ServiceMissing, find_free_ports
+from integrahub.tools.devservices.seaweedfs import Certificate, S3Server, run_seaweedfs
 from tests.integration.conftest import ADMIN, CNPJ, running
 
 _RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 200)]
@@ -53,10 +53,10 @@ def guarded(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("kafka")
     keys = folder / "keys.pem"
     keys.write_text(signed.key.read_text() + signed.chain.read_text())
-    gate = Gate(free_ports(1)[0], keys)
+    gate = SecureListener(find_free_ports(1)[0], keys)
     with ExitStack() as broker:
         try:
-            inside = broker.enter_context(kafka(folder, gate=gate))
+            inside = broker.enter_context(run_kafka(folder, secure=gate))
         except ServiceMissing as missing:
             pytest.skip(str(missing))
         yield f"localhost:{gate.port}", inside
@@ -67,7 +67,7 @@ def s3(signed: Certificate, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """Start an S3 server with HTTPS."""
     with ExitStack() as server:
         try:
-            yield server.enter_context(seaweed(tmp_path_factory.mktemp("s3"), signed))
+            yield server.enter_context(run_seaweedfs(tmp_path_factory.mktemp("s3"), signed))
         except ServiceMissing as missing:
             pytest.skip(str(missing))
 
@@ -87,7 +87,7 @@ def _settings(address: str, authority: Path, password: str, **more: object) -> S
 
 
 def _bus(settings: Settings) -> KafkaBus:
-    made = adapters.bus(settings, None)  # type: ignore[arg-type]
+    made = adapters.open_bus(settings, None)  # type: ignore[arg-type]
     assert isinstance(made, KafkaBus)
     return made
 
@@ -134,7 +134,7 @@ async def test_a_changed_password_of_kafka_is_used_by_the_clients_that_run(
         with pytest.raises(Transient):
             await bus.publish("a", [b"0"])
         renewed = settings.model_copy(update={"kafka_password": "first"})
-        await adapters.renew(renewed, adapters.storage(settings), bus)
+        await adapters.renew_credentials(renewed, adapters.open_storage(settings), bus)
         async with asyncio.timeout(60):  # clients that were refused try again on their own
             while not await _published(bus):
                 continue
@@ -163,14 +163,14 @@ async def test_objects_go_to_s3_by_https_to_who_is_trusted_and_to_nobody_else(
     s3.client().create_bucket(Bucket="objects")
     keys = {"storage_access_key": s3.access_key, "storage_secret_key": s3.secret_key}
     settings = Settings(storage_url=s3.storage_url("objects"), storage_ca=signed.authority, **keys)  # type: ignore[arg-type]
-    storage = adapters.storage(settings)
+    storage = adapters.open_storage(settings)
     await storage.put("batches/a", _one(b"body"))
     assert b"".join([block async for block in storage.get("batches/a")]) == b"body"
-    rules, _ = adapters.storage_rules(settings) or (None, None)
+    rules, _ = adapters.open_bucket_lifecycle(settings) or (None, None)
     assert isinstance(rules, BucketLifecycle)
     rules.put(RetentionDays(30, 7, "GLACIER_IR"))
     for authority in (other_authority, None):
-        strange = adapters.storage(settings.model_copy(update={"storage_ca": authority}))
+        strange = adapters.open_storage(settings.model_copy(update={"storage_ca": authority}))
         with pytest.raises(Transient):
             await strange.check()
 
@@ -179,10 +179,10 @@ async def test_changed_keys_of_s3_are_used_from_the_next_request_on(s3: S3Server
     s3.client().create_bucket(Bucket="renewed")
     keys = {"storage_access_key": s3.access_key, "storage_secret_key": "wrong"}
     settings = Settings(storage_url=s3.storage_url("renewed"), storage_ca=signed.authority, **keys)  # type: ignore[arg-type]
-    storage = adapters.storage(settings)
+    storage = adapters.open_storage(settings)
     assert isinstance(storage, S3Storage)
     with pytest.raises(Transient):
         await storage.check()
     newer = settings.model_copy(update={"storage_secret_key": s3.secret_key})
-    storage.renew(adapters._s3_place(newer))
+    storage.renew(adapters._s3_config(newer))
     await storage.check()

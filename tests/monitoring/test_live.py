@@ -14,8 +14,8 @@ import pytest
 import yaml
 from deploy.grafana import generate
 
-from integrahub.tools.devservices.kafka import kafka
-from integrahub.tools.devservices.program import free_ports
+from integrahub.tools.devservices.kafka import run_kafka
+from integrahub.tools.devservices.program import find_free_ports
 from tests.acceptance.conftest import Installation
 from tests.monitoring.proxying import ThreadedProxy
 from tests.monitoring.running import SHIPPED, Prometheus, load, prometheus
@@ -121,11 +121,11 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
 @pytest.fixture
 def broker(installation: Installation) -> Iterator[Broker]:
     """Start a Kafka for this test alone."""
-    port = free_ports(1)[0]
+    port = find_free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
 
         def start() -> None:
-            running.enter_context(kafka(Path(folder), port))
+            running.enter_context(run_kafka(Path(folder), port))
 
         start()
         installation.settings |= {"BUS_URL": f"kafka://127.0.0.1:{port}", "RATE_LIMIT": "off"}

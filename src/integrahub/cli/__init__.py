@@ -1,4 +1,4 @@
-"""The command line: verbs, each a few lines."""
+"""Command line: one short function per verb."""
 
 from integrahub.cli.app import main
 

@@ -1,4 +1,4 @@
-"""All verbs of `integrahub`, and how their failures are told."""
+"""The command `integrahub`: its verbs, exit codes and error messages."""
 
 import io
 import os
@@ -12,10 +12,12 @@ from integrahub.cli.loopback import keep_loopback_off_proxies
 from integrahub.cli.verbs import Verbs
 from integrahub.domain.errors import IntegraHubError
 
+_STANDARD_OUTPUT = 1
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version  # not for every process: it imports a reader of e-mail
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # imported here, since it loads an e-mail parser
 
         typer.echo(f"integrahub {version('integrahub')}")
         raise typer.Exit
@@ -25,7 +27,7 @@ app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=Fals
 
 
 @app.callback()
-def about(
+def describe(
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
@@ -37,22 +39,22 @@ def about(
 
 
 def main() -> int:
-    """Run one verb. Exit codes: 0 done, 1 failed, 2 wrong usage."""
-    os.umask(0o077)  # what the hub keeps is for its own account; DATA_DIR_MODE may widen it
+    """Run one verb and return the exit code: 0 done, 1 failed, 2 wrong usage."""
+    os.umask(0o077)  # files of the hub are private to its account; DATA_DIR_MODE may allow its group
     keep_loopback_off_proxies()
-    _write_what_fits()
+    _escape_unencodable_output()
     try:
         return _run()
-    except BrokenPipeError:  # who read the output has enough, as `head` does
-        _drop_output()
+    except BrokenPipeError:  # the reader of the output has ended, for example `head`
+        _discard_output()
         return 1
     except OSError as error:
-        _drop_output()
-        return _failed(f"{error.filename or 'The output'} cannot be read or written: {error.strerror or error}.")
+        _discard_output()
+        return _fail(f"{error.filename or 'The output'} cannot be read or written: {error.strerror or error}.")
 
 
 def _run() -> int:
-    """Run the verb; its failures become a sentence each."""
+    """Run the verb, and print a sentence for each failure."""
     try:
         code = int(app(standalone_mode=False) or 0)
         if sys.stdout:
@@ -66,44 +68,44 @@ def _run() -> int:
         getattr(error, "show", lambda: None)()
         return int(getattr(error, "exit_code", 2))
     except IntegraHubError as error:
-        return _failed(str(error))
-    except OSError:  # main says which file it is of
+        return _fail(str(error))
+    except OSError:  # handled by `main`, which names the file
         raise
     except Exception as error:
-        return _explained(error)
+        return _explain(error)
 
 
-def _explained(error: Exception) -> int:
-    """Say what failed, where that is known; what is not known goes on as it is."""
-    from integrahub.cli.error_messages import (
-        explained,  # imports what raises it, which a verb without failures may not need
-    )
+def _explain(error: Exception) -> int:
+    """Print the explanation of an error and return its exit code; raise an error that has none."""
+    # Imported here: it loads the libraries that raise the errors, which a verb that succeeds may not need.
+    from integrahub.cli.error_messages import explain_error
 
-    if not (found := explained(error)):
+    if not (explanation := explain_error(error)):
         raise error
-    code, sentences = found
+    code, sentences = explanation
     for sentence in sentences:
-        _failed(sentence)
+        _fail(sentence)
     return code
 
 
-def _write_what_fits() -> None:
-    """Write characters that the encoding of the output lacks as escapes, instead of ending the verb."""
+def _escape_unencodable_output() -> None:
+    """Write characters that the output's encoding lacks as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _drop_output() -> None:
-    """Let nothing be written again when Python ends: what is left in the buffer would fail once more."""
+def _discard_output() -> None:
+    """Redirect standard output to /dev/null, so that Python's flush at exit does not fail again."""
     with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), _STANDARD_OUTPUT)
 
 
-def _failed(told: str) -> int:
-    from integrahub.tools.terminal.output import complain  # what draws on terminals; no process of the hub needs it
+def _fail(message: str) -> int:
+    # Imported here: no process of the hub needs the terminal library.
+    from integrahub.tools.terminal.output import complain
 
-    complain(told)
+    complain(message)
     return 1
 
 

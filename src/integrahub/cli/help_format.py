@@ -1,4 +1,4 @@
-"""Help texts: lists of verbs say whole sentences, which the framework would cut at the width of a line."""
+"""Help texts: lists of verbs show whole sentences, which typer would cut at the line width."""
 
 import inspect
 
@@ -6,7 +6,7 @@ import typer
 
 
 def show_whole_sentences(app: typer.Typer) -> None:
-    """Give every verb and group of `app` the first sentence of its description as what lists of verbs show."""
+    """Set the short help of every verb and group of `app` to the first sentence of its description."""
     for command in app.registered_commands:
         command.short_help = first_sentence(command.help or inspect.getdoc(command.callback) or "")
     for group in app.registered_groups:

@@ -1,4 +1,4 @@
-"""One look at a hub: its health, its metrics and its newest batches, asked at once."""
+"""Repeated snapshots of a hub for `integrahub top`: health, metrics and newest batches, requested in parallel."""
 
 from collections import deque
 from collections.abc import Callable
@@ -8,66 +8,60 @@ from typing import Any
 
 import httpx
 
-from integrahub.cli.top_figures import MetricsSample, Rates, figures
+from integrahub.cli.top_figures import MetricsSample, Rates, compute_figures
 from integrahub.client.client import ApiError, Client
 
-_BATCHES = 8
+_MAX_BATCHES = 8
 Row = dict[str, Any]
 
 
-class Looking:
-    """Looks at one hub again and again. What one part does not answer stays as the last look had it."""
+class HubSnapshots:
+    """Takes snapshots of one hub. A request that fails leaves its part as in the last snapshot."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._rates = Rates()
         self._batches: list[Row] = []
         self._down: Row = {}
-        self._asking = ThreadPoolExecutor(3)
+        self._threads = ThreadPoolExecutor(3)
 
     def close(self) -> None:
-        """Ask no more; answers still on their way are not waited for."""
-        self._asking.shutdown(wait=False, cancel_futures=True)
+        """Stop without waiting for requests in progress."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def __call__(self) -> Row:
-        """Return one look. Refused when the hub has never answered."""
-        asked = [self._asking.submit(ask) for ask in (self._health, self._metrics, self._newest)]
-        told = [answer.result() for answer in asked]
-        if not self._rates.looks and not self._down:
-            raise ApiError(next(filter(None, told), "The hub told no metrics."))
-        rates = self._rates if self._rates.looks else Rates(deque([MetricsSample(monotonic(), {})]))
-        return figures(rates) | {
+    def take(self) -> Row:
+        """Return a snapshot. Raises ApiError if the hub has never answered."""
+        parts = (self._update_health, self._update_metrics, self._update_batches)
+        requests = [self._threads.submit(_capture_error, part) for part in parts]
+        errors = [request.result() for request in requests]
+        if not self._rates.samples and not self._down:
+            raise ApiError(next(filter(None, errors), "The hub returned no metrics."))
+        rates = self._rates if self._rates.samples else Rates(deque([MetricsSample(monotonic(), {})]))
+        return compute_figures(rates) | {
             "batches": self._batches,
             "down": self._down,
-            "silent": list(dict.fromkeys(filter(None, told))),
+            "silent": list(dict.fromkeys(filter(None, errors))),
         }
 
-    def _health(self) -> str:
-        """Note what is down, by name, with why."""
+    def _update_health(self) -> None:
+        checks: Row = self._client.get_any_status("/health")[1].get("checks", {})
+        self._down = {name: _reason(check) for name, check in checks.items() if check["status"] != "ok"}
 
-        def take() -> None:
-            checks: Row = self._client.get_any_status("/health")[1].get("checks", {})
-            self._down = {name: _why(check) for name, check in checks.items() if check["status"] != "ok"}
+    def _update_metrics(self) -> None:
+        self._rates.add(MetricsSample.parse(self._client.get_text("/metrics")))
 
-        return _faultless(take)
-
-    def _metrics(self) -> str:
-        return _faultless(lambda: self._rates.add(MetricsSample.of(self._client.get_text("/metrics"))))
-
-    def _newest(self) -> str:
-        def take() -> None:
-            self._batches = self._client.get("/v1/batches", limit=_BATCHES)["items"]
-
-        return _faultless(take)
+    def _update_batches(self) -> None:
+        self._batches = self._client.get("/v1/batches", limit=_MAX_BATCHES)["items"]
 
 
-def _faultless(act: Callable[[], None]) -> str:
+def _capture_error(update: Callable[[], None]) -> str:
+    """Call `update`; return the message of its error, '' if it succeeded."""
     try:
-        act()
+        update()
     except (ApiError, httpx.HTTPError) as error:
         return str(error) or type(error).__name__
     return ""
 
 
-def _why(check: Row) -> str:
+def _reason(check: Row) -> str:
     return str(check.get("message") or check["status"])

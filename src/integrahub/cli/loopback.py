@@ -1,4 +1,4 @@
-"""Keep requests to this machine off proxies, before anything is imported that reads their variables."""
+"""Exclusion of this machine from proxies. Must run before the import of any HTTP library."""
 
 import os
 
@@ -6,7 +6,7 @@ _LOOPBACK = "localhost,127.0.0.1,::1"
 
 
 def keep_loopback_off_proxies() -> None:
-    """Name this machine in NO_PROXY, which every HTTP library of the process obeys."""
-    known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    if known.strip() != "*" and not set(_LOOPBACK.split(",")) <= set(known.split(",")):
-        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (known, _LOOPBACK)))
+    """Add this machine to NO_PROXY, which every HTTP library reads."""
+    current = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if current.strip() != "*" and not set(_LOOPBACK.split(",")) <= set(current.split(",")):
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(filter(None, (current, _LOOPBACK)))

@@ -1,4 +1,4 @@
-"""The database of a hub, whether it runs or not, for verbs that look at what is kept."""
+"""Database of a hub for verbs that read it directly, whether the hub runs or not."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,17 +16,20 @@ from integrahub.settings.model import Settings
 
 
 @asynccontextmanager
-async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
-    """The settings with a DATABASE_URL that answers: as set, of the hub that runs on DATA_DIR, or started for now."""
+async def open_offline_database(settings: Settings) -> AsyncIterator[Settings]:
+    """Yield the settings with a DATABASE_URL that answers.
+
+    It is the one set, or that of the hub running on DATA_DIR, or of a PostgreSQL started there for this block.
+    """
     if settings.database_url:
-        known = resolve_login(settings)
-        await _answering(known.database_url or "")
-        yield known
+        resolved = resolve_login(settings)
+        await _check_connection(resolved.database_url or "")
+        yield resolved
         return
     folder = settings.data_dir / "postgres"
     if not (folder / "cluster").is_dir():
         raise ConfigurationError(
-            f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name its folder with --data."
+            f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name the hub's folder with --data."
         )
     postgres = EmbeddedPostgres(folder, settings.postgres_bin, settings.postgres_password)
     if running := await postgres.url_of_running():
@@ -39,12 +42,12 @@ async def kept_database(settings: Settings) -> AsyncIterator[Settings]:
         await postgres.stop()
 
 
-async def _answering(url: str) -> None:
-    """Refuse a database that does not answer at once, instead of waiting for it as a process of the hub does."""
+async def _check_connection(url: str) -> None:
+    # Fail at once; a process of the hub would wait for the database.
     try:
         await (await connect(url)).close()
     except OperationalError as error:
         raise Transient(
-            f"The database {shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that it "
-            "runs."
+            f"The database {shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that the "
+            "server runs."
         ) from error

@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""Options and arguments that several verbs share."""
 
 import functools
 import inspect
@@ -16,16 +16,16 @@ _IDENTIFIER = re.compile(r"[\w-]{1,100}", re.ASCII)
 _MASK = str.maketrans("", "", "./- \t\r\n")
 
 
-def identifier(value: str) -> str:
-    """Return an id without blanks around it; what cannot be a part of an address is wrong usage."""
+def parse_id(value: str) -> str:
+    """Return an id without surrounding blanks. Raises BadParameter if it cannot be part of a path."""
     text = value.strip()
     if not _IDENTIFIER.fullmatch(text):
         raise typer.BadParameter(f"{value!r} is no id; copy it from the list")
     return text
 
 
-def unmasked_cnpj(value: str) -> str:
-    """Return a CNPJ as the hub's addresses have it; whether it is right the hub says."""
+def unmask_cnpj(value: str) -> str:
+    """Return a CNPJ without its mask; the hub verifies its check digits."""
     text = value.translate(_MASK)
     if not (text.isascii() and text.isalnum()):
         raise typer.BadParameter(f"{value!r} is no CNPJ; expected 14 letters and digits, with or without mask")
@@ -43,48 +43,51 @@ def parse_language(value: str | None) -> str | None:
     return code
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of text")]
-Wide = Annotated[bool, typer.Option("--wide", help="every column, also on a narrow terminal")]
-Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
-Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="rows at most")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of text")]
+Wide = Annotated[bool, typer.Option("--wide", help="show all columns, also on a narrow terminal")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")]
+Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="maximum number of rows")]
 OfCnpj = Annotated[str | None, typer.Option(metavar="CNPJ", help="only of this pharmacy")]
-_Url = Annotated[str | None, typer.Option("--url", metavar="URL", help="the hub's address (INTEGRAHUB_URL)")]
-_Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="the API key (INTEGRAHUB_KEY)")]
+_Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="URL of the hub; if omitted: setting INTEGRAHUB_URL")
+]
+_Key = Annotated[str | None, typer.Option("--key", metavar="KEY", help="API key; if omitted: setting INTEGRAHUB_KEY")]
 Lang = Annotated[
     str | None,
-    typer.Option("--lang", metavar="pt|en", callback=parse_language, help="language of the output; default: LANG"),
+    typer.Option(
+        "--lang", metavar="pt|en", callback=parse_language, help="language of the output; if omitted: that of LANG"
+    ),
 ]
 T = TypeVar("T")
-_HUB = {"hub_url": _Url, "hub_key": _Key}
 
 
 def client_verb(verb: Callable[..., T]) -> Callable[..., T]:
-    """Give a verb that asks a hub the options `--url` and `--key`."""
-    return _with_options(verb, _HUB)
+    """Add the options `--url` and `--key` to a verb that sends requests to a hub."""
+    return _with_options(verb, {"hub_url": _Url, "hub_key": _Key})
 
 
 def client_verb_with_key(verb: Callable[..., T]) -> Callable[..., T]:
-    """Give `--url` alone to a verb whose own `--key` means another key."""
+    """Add the option `--url` alone, to a verb whose own `--key` means another key."""
     return _with_options(verb, {"hub_url": _Url})
 
 
 def _with_options(verb: Callable[..., T], options: dict[str, Any]) -> Callable[..., T]:
     @functools.wraps(verb)
-    def reaching(*, hub_url: str | None = None, hub_key: str | None = None, **given: Any) -> T:
+    def wrapped(*, hub_url: str | None = None, hub_key: str | None = None, **arguments: Any) -> T:
         token = hub_options.set((hub_url, hub_key))
         try:
-            return verb(**given)
+            return verb(**arguments)
         finally:
             hub_options.reset(token)
 
     signature, keyword = inspect.signature(verb), inspect.Parameter.KEYWORD_ONLY
     more = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in options.items()]
-    reaching.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *more])  # type: ignore[attr-defined]
-    reaching.__annotations__ = verb.__annotations__ | options
-    return reaching
+    wrapped.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *more])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = verb.__annotations__ | options
+    return wrapped
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before a change; Abort unless the answer is yes. Without a terminal `--yes` must say so."""
+    """Ask for confirmation, unless `--yes` was given. Raises Abort if the operator does not confirm."""
     if not yes:
         typer.confirm(question, abort=True, err=True)

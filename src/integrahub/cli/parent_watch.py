@@ -1,15 +1,15 @@
-"""A process the fleet started ends when the fleet is gone, however it went."""
+"""End of a process together with the supervisor that started it, however the supervisor ends."""
 
 import os
 import signal
 import threading
 
-_LOOK = 0.5  # seconds between looks
-_DRAIN = 10.0  # seconds to end what was begun
+_CHECK_INTERVAL_SECONDS = 0.5
+_DRAIN_TIMEOUT_SECONDS = 10.0
 
 
 def end_with_parent(parent: int | None) -> None:
-    """Watch the process `parent` from a thread; None: this process was started by a person."""
+    """Watch the process `parent` from a thread; do nothing if None: an operator started this process."""
     if parent is not None:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
@@ -17,7 +17,7 @@ def end_with_parent(parent: int | None) -> None:
 def _watch(parent: int) -> None:
     never = threading.Event()
     while os.getppid() == parent:
-        never.wait(_LOOK)
+        never.wait(_CHECK_INTERVAL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    never.wait(_DRAIN)
+    never.wait(_DRAIN_TIMEOUT_SECONDS)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""What /metrics told over some seconds, as figures a person reads."""
+"""Figures of `integrahub top`: rates and gauges from scrapes of /metrics over some seconds."""
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
@@ -34,67 +34,69 @@ _TROUBLES = {
     "held_deactivations": DEACTIVATIONS_HELD,
     "silent_pharmacies": PHARMACIES_SILENT,
 }
-_WINDOW_SECONDS = 10.0  # of looks, over which rates are taken
-_STEP_SECONDS = 4.0  # a counter that did not move for so long stands still
+_WINDOW_SECONDS = 10.0  # of samples, over which rates are computed
+_IDLE_AFTER_SECONDS = 4.0  # a counter without an increment for this time is idle
 _SETTLED = ("inserted", "updated", "unchanged", "merged")
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsSample:
-    """One look: `at` in monotonic seconds, values by sample and labels."""
+    """One scrape: `at` in monotonic seconds; values by metric and labels."""
 
     at: float
     values: dict[str, dict[frozenset[tuple[str, str]], float]]
 
     @classmethod
-    def of(cls, text: str) -> "MetricsSample":
-        """From the exposition."""
+    def parse(cls, text: str) -> "MetricsSample":
+        """Parse an exposition."""
         values: dict[str, dict[frozenset[tuple[str, str]], float]] = defaultdict(dict)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 values[sample.name][frozenset(sample.labels.items())] = sample.value
         return cls(monotonic(), values)
 
-    def sum(self, metric: Metric, **wanted: str) -> float:
-        """Of all values whose labels are, or begin with, those wanted."""
+    def sum(self, metric: Metric, **prefixes: str) -> float:
+        """Return the sum of all values whose labels begin with the given prefixes."""
         rows = ((dict(labels), value) for labels, value in self.values.get(metric.name, {}).items())
         return sum(
-            value for labels, value in rows if all(labels[name].startswith(start) for name, start in wanted.items())
+            value for labels, value in rows if all(labels[name].startswith(start) for name, start in prefixes.items())
         )
 
     def by(self, metric: Metric, label: str) -> dict[str, float]:
-        """Values by one label."""
+        """Return the values by one label."""
         return {dict(labels)[label]: value for labels, value in self.values.get(metric.name, {}).items()}
 
 
 @dataclass
 class Rates:
-    """Looks of the last seconds. The fleet adds its processes up every 1 to 3 s, so that counters move in steps."""
+    """Samples of the last seconds. The supervisor sums its processes every 1 to 3 s, so counters grow in steps."""
 
-    looks: deque[MetricsSample] = field(default_factory=deque)
+    samples: deque[MetricsSample] = field(default_factory=deque)
 
-    def add(self, now: MetricsSample) -> None:
-        """Take one more look; those older than the window go."""
-        self.looks.append(now)
-        while len(self.looks) > 2 and now.at - self.looks[1].at >= _WINDOW_SECONDS:
-            self.looks.popleft()
+    def add(self, sample: MetricsSample) -> None:
+        """Add a sample, and drop those older than the window."""
+        self.samples.append(sample)
+        while len(self.samples) > 2 and sample.at - self.samples[1].at >= _WINDOW_SECONDS:
+            self.samples.popleft()
 
-    def of(self, metric: Metric, **wanted: str) -> float:
-        """Growth a second, measured from step to step: between looks in which the counter had just moved."""
-        series = [(look.at, look.sum(metric, **wanted)) for look in self.looks]
-        moved = [now for before, now in pairwise(series) if now[1] != before[1]]
-        if not moved:
+    def of(self, metric: Metric, **prefixes: str) -> float:
+        """Return the growth per second, measured between two samples in which the counter had just grown."""
+        series = [(sample.at, sample.sum(metric, **prefixes)) for sample in self.samples]
+        steps = [current for before, current in pairwise(series) if current[1] != before[1]]
+        if not steps:
             return 0.0
-        (begun, first), (ended, last) = (moved[0] if len(moved) > 1 else series[0]), moved[-1]
-        if len(moved) == 1 or series[-1][0] - ended > _STEP_SECONDS:  # it stands still since
+        (started, first), (ended, last) = (steps[0] if len(steps) > 1 else series[0]), steps[-1]
+        if len(steps) == 1 or series[-1][0] - ended > _IDLE_AFTER_SECONDS:
             ended = series[-1][0]
-        return round(max(0.0, last - first) / max(ended - begun, 1e-6), 1)
+        return round(max(0.0, last - first) / max(ended - started, 1e-6), 1)
 
 
-def figures(rates: Rates) -> dict[str, Any]:
-    """Rates over the window, and what is now; `as_of` is when the costly figures were last counted."""
-    now = rates.looks[-1]
-    age = now.sum(STATISTICS_AGE) if STATISTICS_AGE.name in now.values else None
+def compute_figures(rates: Rates) -> dict[str, Any]:
+    """Return the rates over the window and the newest gauges; `as_of` is the time of the last statistics."""
+    newest = rates.samples[-1]
+    age = newest.sum(STATISTICS_AGE) if STATISTICS_AGE.name in newest.values else None
+    settled = sum(newest.sum(HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)
+    breakers = newest.by(BREAKER_STATE, "dependency")
     return {
         "per_second": {
             "products": rates.of(PRODUCTS_SETTLED),
@@ -103,23 +105,23 @@ def figures(rates: Rates) -> dict[str, Any]:
             "refused": rates.of(HTTP_REQUESTS, status="5"),
             "chunks": rates.of(CHUNKS_PROCESSED),
         },
-        "products_24h": int(sum(now.sum(HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)),
-        "pharmacies_24h": int(now.sum(PHARMACIES_SEEN, window="24h")),
+        "products_24h": int(settled),
+        "pharmacies_24h": int(newest.sum(PHARMACIES_SEEN, window="24h")),
         "as_of": None if age is None else (datetime.now(UTC) - timedelta(seconds=age)).isoformat(timespec="seconds"),
-        "steps": _steps(now),
-        "troubles": {name: int(now.sum(metric)) for name, metric in _TROUBLES.items()},
-        "breakers": {name: str(_STATES[state]) for name, state in now.by(BREAKER_STATE, "dependency").items()},
+        "steps": _compute_steps(newest),
+        "troubles": {name: int(newest.sum(metric)) for name, metric in _TROUBLES.items()},
+        "breakers": {name: str(_STATES[state]) for name, state in breakers.items()},
     }
 
 
-def _steps(now: MetricsSample) -> dict[str, dict[str, int | None]]:
-    active, most = now.by(WORKERS_ACTIVE, "step"), now.by(WORKERS_MAX, "step")
-    restarts, waiting = now.by(WORKER_RESTARTS, "step"), now.by(BACKLOG_RECORDS, "step")
-    lag = now.by(LAG, "topic")
+def _compute_steps(newest: MetricsSample) -> dict[str, dict[str, int | None]]:
+    active, limits = newest.by(WORKERS_ACTIVE, "step"), newest.by(WORKERS_MAX, "step")
+    restarts, waiting = newest.by(WORKER_RESTARTS, "step"), newest.by(BACKLOG_RECORDS, "step")
+    lag = newest.by(LAG, "topic")
     return {
         step: {
             "workers": int(active[step]),
-            "most": int(most.get(step, 1)),
+            "most": int(limits.get(step, 1)),
             "restarts": int(restarts.get(step, 0)),
             "records_waiting": int(waiting[step]) if step in waiting else None,
             "messages_waiting": int(lag[_TOPIC_OF[step]]) if _TOPIC_OF.get(step) in lag else None,

@@ -1,4 +1,7 @@
-"""Which storage and bus the settings choose; nothing else knows. What only a choice needs is imported only then."""
+"""Choice of storage, bus and dialect by the settings; no other module imports a concrete adapter.
+
+An optional dependency is imported only when an adapter that needs it is chosen.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _storage_url(settings: Settings) -> str:
-    """The setting, else what the older hub's settings say, else the data folder."""
+    """Return STORAGE_URL, or the URL that the older hub's settings describe, or that of the data folder."""
     if settings.storage_url:
         return settings.storage_url
     if endpoint := settings.storage_endpoint:
@@ -34,27 +37,27 @@ def _storage_url(settings: Settings) -> str:
 
 
 def is_s3(settings: Settings) -> bool:
-    """Whether objects rest in a bucket."""
+    """Return whether objects are stored in a bucket."""
     return _storage_url(settings).startswith("s3://")
 
 
-def objects_folder(settings: Settings) -> Path | None:
-    """Where objects rest on a disk of ours; None when they do not."""
+def find_objects_folder(settings: Settings) -> Path | None:
+    """Return the local folder of the objects; None if they are in a bucket."""
     return None if is_s3(settings) else Path(_storage_url(settings).removeprefix("file://"))
 
 
-def dialect() -> Dialect:
+def build_dialect() -> Dialect:
     """Return the dialect of the ERPs that post to this hub."""
     return InovaFarma()
 
 
-def storage(settings: Settings) -> Storage:
-    """Where bodies and chunks rest; ConfigurationError when STORAGE_URL names none."""
+def open_storage(settings: Settings) -> Storage:
+    """Return the storage of bodies and chunks. Raises ConfigurationError if STORAGE_URL is invalid."""
     url = _storage_url(settings)
     if is_s3(settings):
-        with extra("s3"):
+        with require_extra("s3"):
             from integrahub.storage.s3.objects import S3Storage
-        return S3Storage(_s3_place(settings))
+        return S3Storage(_s3_config(settings))
     if not url.startswith("file:///"):
         raise ConfigurationError(
             f"STORAGE_URL is {url!r}; expected file:///an/absolute/folder or s3://bucket?endpoint=http://host:9000."
@@ -62,28 +65,28 @@ def storage(settings: Settings) -> Storage:
     return FileStorage(Path(url.removeprefix("file://")))
 
 
-def storage_rules(settings: Settings) -> "tuple[BucketLifecycle, RetentionDays] | None":
-    """The bucket's rules and what they should be; None where the storage has none of its own."""
+def open_bucket_lifecycle(settings: Settings) -> "tuple[BucketLifecycle, RetentionDays] | None":
+    """Return the lifecycle of the bucket, and the retention that the settings ask for; None for local files."""
     if not is_s3(settings):
         return None
-    with extra("s3"):
+    with require_extra("s3"):
         from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
     days = settings.body_retention_days, settings.chunk_retention_days
-    return BucketLifecycle(_s3_place(settings)), RetentionDays(*days, settings.cold_class)
+    return BucketLifecycle(_s3_config(settings)), RetentionDays(*days, settings.cold_class)
 
 
-def _s3_place(settings: Settings) -> S3Config:
+def _s3_config(settings: Settings) -> S3Config:
     keys = settings.storage_access_key, settings.storage_secret_key
     return s3_config(_storage_url(settings), *keys, authority=settings.storage_ca)
 
 
-async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
-    """Hand newer credentials to the adapters that have any."""
+async def renew_credentials(settings: Settings, storage: Storage, bus: Bus) -> None:
+    """Hand the credentials of `settings` to the adapters that have any."""
     if is_s3(settings):
         from integrahub.storage.s3.objects import S3Storage
 
         assert isinstance(storage, S3Storage)
-        storage.renew(_s3_place(settings))
+        storage.renew(_s3_config(settings))
     if isinstance(bus, PostgresBus):
         await bus.renew()
     else:
@@ -94,22 +97,22 @@ async def renew(settings: Settings, storage: Storage, bus: Bus) -> None:
 
 
 @contextmanager
-def extra(name: str) -> Iterator[None]:
-    """ConfigurationError when what only this choice needs is not installed."""
+def require_extra(name: str) -> Iterator[None]:
+    """Raise ConfigurationError if an import in the block fails: the extra `name` is not installed."""
     try:
         yield
     except ImportError as error:
         raise ConfigurationError(
-            f"{error.name} is not installed. The settings ask for {name}: pip install 'integrahub[{name}]'."
+            f"{error.name} is not installed. The settings require the extra {name}: pip install 'integrahub[{name}]'."
         ) from error
 
 
-def bus(settings: Settings, database: Database) -> Bus:
-    """How steps hear of work; ConfigurationError when BUS_URL names none."""
+def open_bus(settings: Settings, database: Database) -> Bus:
+    """Return the bus. Raises ConfigurationError if BUS_URL is invalid."""
     if settings.bus_url == "local":
         return PostgresBus(database, unread=frozenset({BATCHES_FINISHED}))
     options = _kafka_options(settings)
-    with extra("kafka"):
+    with require_extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus
     return KafkaBus(options)
 
@@ -136,28 +139,28 @@ def _kafka_options(settings: Settings) -> KafkaOptions:
 
 
 async def create_topics(settings: Settings) -> list[str] | None:
-    """Have the topics made that are not there, and give their names; None where the bus has none."""
+    """Create the missing topics and return their names; None if the bus has no topics."""
     if settings.bus_url == "local":
         return None
     options = _kafka_options(settings)
-    with extra("kafka"):
+    with require_extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus
-    made = KafkaBus(options)
+    bus = KafkaBus(options)
     try:
-        return await made.create_missing([*GROUPS, BATCHES_FINISHED])
+        return await bus.create_missing([*GROUPS, BATCHES_FINISHED])
     finally:
-        await made.close()
+        await bus.close()
 
 
 async def count_brokers(settings: Settings) -> int | None:
-    """Ask Kafka how many of its brokers are there; None where the bus has none. Transient when none answers."""
+    """Return the number of Kafka brokers; None if the bus is local. Raises Transient if none answers."""
     if settings.bus_url == "local":
         return None
     options = _kafka_options(settings)
-    with extra("kafka"):
+    with require_extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus
-    asking = KafkaBus(options)
+    bus = KafkaBus(options)
     try:
-        return await asking.count_brokers()
+        return await bus.count_brokers()
     finally:
-        await asking.close()
+        await bus.close()

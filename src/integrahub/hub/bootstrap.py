@@ -76,7 +76,7 @@ def compose_hub(
         "storage": CircuitBreaker("Storage", monotonic),
         "bus": CircuitBreaker("The bus", monotonic),
     }
-    storage, bus = adapters.storage(settings), adapters.bus(settings, database)
+    storage, bus = adapters.open_storage(settings), adapters.open_bus(settings, database)
     return Hub(
         settings,
         database,
@@ -88,7 +88,7 @@ def compose_hub(
         breakers,
         {step: StepBreaker(monotonic) for step in ("split", "upsert")},
         (storage, bus),
-        adapters.dialect(),
+        adapters.build_dialect(),
         deadlines,
     )
 

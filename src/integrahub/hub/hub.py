@@ -66,7 +66,7 @@ class Hub:
                 await self.database.renew(settings.database_url)
                 await self.reads.renew(settings.database_url)
         finally:  # storage and bus get their credentials also when the database refuses its own
-            await adapters.renew(settings, *self.adapters)
+            await adapters.renew_credentials(settings, *self.adapters)
 
     @property
     def all_tenants(self) -> Database:
@@ -131,7 +131,7 @@ class Hub:
 
     def statistics(self) -> StatisticsCollector:
         """Build the collector of counts that are too costly for a scrape."""
-        folder = adapters.objects_folder(self.settings)
+        folder = adapters.find_objects_folder(self.settings)
         return StatisticsCollector(self.database, folder, self.settings.storage_quota)
 
     def sweep(self) -> Sweep:

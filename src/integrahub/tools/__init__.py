@@ -1,1 +1,1 @@
-"""Programs that drive a hub from outside: demo, load tests, development services."""
+"""Programs that drive a hub from outside: demo, load tests, services for development."""

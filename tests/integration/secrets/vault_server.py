@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
 
 def found() -> str | None:
@@ -24,13 +24,13 @@ def found() -> str | None:
 @contextmanager
 def vault_server(folder: Path) -> Iterator[tuple[str, str]]:
     """Run the server; yield its address and a root token. Raises PartMissing without the program."""
-    program, token, port = found(), secrets.token_hex(16), free_ports(1)[0]
+    program, token, port = found(), secrets.token_hex(16), find_free_ports(1)[0]
     if program is None:
         raise ServiceMissing("There is no `vault` or `bao` here. Install one.")
     address = f"http://127.0.0.1:{port}"
     options = ["server", "-dev", f"-dev-root-token-id={token}", f"-dev-listen-address=127.0.0.1:{port}"]
     environment = {"HOME": str(folder), "PATH": os.defpath}
-    with running([program, *options], folder / "vault.log", lambda: _answers(address), environment):
+    with run_program([program, *options], folder / "vault.log", lambda: _answers(address), environment):
         yield address, token
 
 

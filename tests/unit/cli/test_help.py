@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from integrahub.cli.app import app
-from integrahub.cli.relative_times import parse_moment
+from integrahub.cli.relative_times import parse_time
 from integrahub.domain.steps import STEPS
 
 _OFFLINE = {
@@ -82,9 +82,9 @@ def test_the_version_is_told_and_completion_can_be_installed() -> None:
 
 
 def test_a_time_is_a_date_a_moment_or_so_long_ago() -> None:
-    assert parse_moment(None) is None
-    assert parse_moment("2026-03-01T10:00:00+00:00") is not None
-    ago, earlier = parse_moment("2h"), parse_moment("7d")
+    assert parse_time(None) is None
+    assert parse_time("2026-03-01T10:00:00+00:00") is not None
+    ago, earlier = parse_time("2h"), parse_time("7d")
     assert ago and earlier and earlier < ago
     with pytest.raises(typer.BadParameter, match="gestern"):
-        parse_moment("gestern")
+        parse_time("gestern")

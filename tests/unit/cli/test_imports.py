@@ -90,6 +90,6 @@ def test_a_fleet_imports_neither_the_api_nor_the_worker(tmp_path: Path) -> None:
 def test_the_list_of_verbs_says_what_each_says_of_itself() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert {name: command.short_help for name, command in commands.items()} == {
-        name: verb.told for name, verb in VERBS.items()
+        name: verb.summary for name, verb in VERBS.items()
     }
     assert [name for name, command in commands.items() if command.name != name] == []

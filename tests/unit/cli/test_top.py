@@ -6,7 +6,7 @@ import pytest
 
 from integrahub.cli.commands.fleet import explain_exit
 from integrahub.cli.commands.top import frame
-from integrahub.cli.top_figures import MetricsSample, Rates, figures
+from integrahub.cli.top_figures import MetricsSample, Rates, compute_figures
 from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED
 
 _POSTS = BATCHES_CREATED.name
@@ -42,7 +42,7 @@ def test_a_counter_that_stands_still_ends_at_0() -> None:
 def _look(**more: Any) -> dict[str, Any]:
     rates = Rates()
     rates.add(MetricsSample(0.0, {}))
-    return figures(rates) | {"batches": [], "down": {}, "silent": []} | more
+    return compute_figures(rates) | {"batches": [], "down": {}, "silent": []} | more
 
 
 def test_what_does_not_answer_is_named() -> None:

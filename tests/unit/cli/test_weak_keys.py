@@ -21,7 +21,7 @@ def test_a_weak_key_of_the_settings_ends_the_start_unless_it_is_allowed(setting:
     allowed = weak.model_copy(update={"allow_weak_keys": True})
     check_settings(allowed)
     with pytest.raises(Exception, match=f"{setting}: easy to guess, kept by ALLOW_WEAK_KEYS"):
-        hub_check.keys(allowed)
+        hub_check.check_keys(allowed)
 
 
 def test_strong_keys_are_taken() -> None:

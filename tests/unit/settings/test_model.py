@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from integrahub.cli.diagnostics.setting_errors import setting_faults
+from integrahub.cli.diagnostics.setting_errors import describe_setting_errors
 from integrahub.db.urls import parse_database_url, shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.settings.model import Settings
@@ -89,7 +89,7 @@ def test_secrets_may_be_files_and_the_environment_comes_first(tmp_path: Path, mo
 def _refused() -> list[str]:
     with pytest.raises(ValidationError) as error:
         Settings()
-    return setting_faults(error.value)
+    return describe_setting_errors(error.value)
 
 
 def test_everything_that_cannot_be_used_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

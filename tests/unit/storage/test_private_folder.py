@@ -67,6 +67,6 @@ def test_a_mode_that_opens_the_folder_to_everybody_is_refused(monkeypatch: pytes
 def test_doctor_names_a_folder_that_others_can_list_with_the_command_that_closes_it(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with pytest.raises(Exception, match=f"mode 0755.*chmod 700 '{tmp_path}'"):
-        checks.folder(Settings(data_dir=tmp_path))
+        checks.check_data_folder(Settings(data_dir=tmp_path))
     tmp_path.chmod(0o750)
-    assert str(tmp_path) in checks.folder(Settings(data_dir=tmp_path, data_dir_mode=0o750))
+    assert str(tmp_path) in checks.check_data_folder(Settings(data_dir=tmp_path, data_dir_mode=0o750))

@@ -1,1 +1,1 @@
-"""Groups of verbs of the command line: one module each."""
+"""Verbs of the command line, one module per group."""

@@ -1,4 +1,4 @@
-"""`integrahub audit`: what operators did."""
+"""`integrahub audit`: list the actions of operators."""
 
 from typing import Annotated
 
@@ -13,11 +13,13 @@ _COLUMNS = ("id", "at", "actor", "action", "outcome", "subject", "address")
 
 @client_verb
 def audit(
-    actor: Annotated[str | None, typer.Option(metavar="ACTOR", help="as the list shows it")] = None,
-    action: Annotated[str | None, typer.Option(metavar="ACTION", help="such as key.revoke")] = None,
-    subject: Annotated[str | None, typer.Option(metavar="SUBJECT", help="a CNPJ, the id of a key or batch")] = None,
+    actor: Annotated[str | None, typer.Option(metavar="ACTOR", help="only of this actor, as the list shows it")] = None,
+    action: Annotated[str | None, typer.Option(metavar="ACTION", help="only this action, such as key.revoke")] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="SUBJECT", help="only on this CNPJ, or id of a key or batch")
+    ] = None,
     limit: Limit = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON, with what was so before and after")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with the state before and after")] = False,
     wide: Wide = False,
 ) -> None:
     """List the newest actions of operators.
@@ -26,4 +28,4 @@ def audit(
     """
     with open_client() as client:
         rows = client.get("/admin/audit", actor=actor, action=action, subject=subject, limit=limit)["items"]
-    show_rows(rows, _COLUMNS, as_json=as_json, empty="No action noted.", wide=wide)
+    show_rows(rows, _COLUMNS, as_json=as_json, empty="No actions recorded.", wide=wide)

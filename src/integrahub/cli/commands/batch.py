@@ -1,12 +1,12 @@
-"""`integrahub batch`: what happened to batches, and decisions on them."""
+"""`integrahub batch`: list and show batches, and decide on them."""
 
 from typing import Annotated, Any
 
 import typer
 
 from integrahub.cli.connect import open_client
-from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, identifier
-from integrahub.cli.relative_times import parse_moment
+from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, parse_id
+from integrahub.cli.relative_times import parse_time
 from integrahub.client.client import ApiError, Client
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.tools.terminal.language import select_text
@@ -15,30 +15,32 @@ from integrahub.tools.terminal.output import say, show_facts, show_rows
 app = typer.Typer(help="Batches: list, show, errors, replay, cancel, approve, reject.", no_args_is_help=True)
 BatchId = Annotated[
     str,
-    typer.Argument(metavar="ID", help="the batch_id of the post's answer, or how it begins", callback=identifier),
+    typer.Argument(metavar="ID", help="batch_id, or at least its first 4 digits", callback=parse_id),
 ]
 _COLUMNS = (
     *("batch_id", "cnpj", "type", "status", "deactivation", "items_total", "inserted", "updated", "unchanged"),
     *("rejected", "deactivated", "stage", "received_at"),
 )
-_HELD = ("batch_id", "cnpj", "would go", "of", "reason", "received_at")
-_FAULTS = ("position", "product_id", "field", "code", "value", "message", "severity", "byte_offset")
-_FULL_ID = 32  # hexadecimal digits
+_HELD_COLUMNS = ("batch_id", "cnpj", "would go", "of", "reason", "received_at")
+_ERROR_COLUMNS = ("position", "product_id", "field", "code", "value", "message", "severity", "byte_offset")
+_ID_DIGITS = 32  # hexadecimal
+_MIN_ID_DIGITS = 4
+_ERRORS_PER_PAGE = 1000
 Row = dict[str, Any]
 
 
 @app.command("list")
 @client_verb
-def every(
+def list_batches(
     cnpj: OfCnpj = None,
-    status: Annotated[BatchStatus | None, typer.Option(case_sensitive=False, help="only in this state")] = None,
+    status: Annotated[BatchStatus | None, typer.Option(case_sensitive=False, help="only with this status")] = None,
     load_type: Annotated[
-        LoadType | None, typer.Option("--type", case_sensitive=False, help="only of this kind")
+        LoadType | None, typer.Option("--type", case_sensitive=False, help="only of this load type")
     ] = None,
-    held: Annotated[bool, typer.Option("--held", help="only those whose deactivation waits for a decision")] = False,
+    held: Annotated[bool, typer.Option("--held", help="only with a held deactivation")] = False,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="received since 2026-03-01, 2026-03-01T10:00, or 30m, 2h, 7d ago"),
+        typer.Option(metavar="TIME", help="only received since 2026-03-01, 2026-03-01T10:00, or 30m, 2h, 7d ago"),
     ] = None,
     limit: Limit = 20,
     as_json: AsJson = False,
@@ -48,39 +50,41 @@ def every(
 
     Example: integrahub batch list --status failed --since 2h
     """
-    wanted = {"cnpj": cnpj, "status": status, "load_type": load_type, "since": parse_moment(since), "limit": limit}
+    filters = {"cnpj": cnpj, "status": status, "load_type": load_type, "since": parse_time(since), "limit": limit}
+    deactivation = DeactivationState.HELD.value if held else None
     with open_client() as client:
-        rows = client.get("/v1/batches", deactivation=DeactivationState.HELD.value if held else None, **wanted)["items"]
+        rows = client.get("/v1/batches", deactivation=deactivation, **filters)["items"]
         if not rows:
             _check_pharmacy(client, cnpj)
-    asks = cnpj or status or load_type or since
-    empty = "No deactivation is held." if held else "No batch matches." if asks else "No batches yet."
-    shown = rows if as_json else [_readable(row) for row in rows]
-    show_rows(shown, _HELD if held else _COLUMNS, as_json=as_json, empty=empty, wide=wide)
+    is_filtered = cnpj or status or load_type or since
+    empty = "No deactivation is held." if held else "No batch matches." if is_filtered else "No batches yet."
+    shown = rows if as_json else [_to_shown(row) for row in rows]
+    show_rows(shown, _HELD_COLUMNS if held else _COLUMNS, as_json=as_json, empty=empty, wide=wide)
 
 
 @app.command()
 @client_verb
 def show(batch_id: BatchId, as_json: AsJson = False) -> None:
-    """Show everything known of one batch.
+    """Show all details of one batch.
 
     Example: integrahub batch show 01a21cf8
     """
     with open_client() as client:
-        show_facts(client.get(f"/v1/batches/{full_id(client, batch_id)}"), as_json=as_json)
+        show_facts(client.get(f"/v1/batches/{find_batch_id(client, batch_id)}"), as_json=as_json)
 
 
 @app.command()
 @client_verb
 def errors(batch_id: BatchId, as_json: AsJson = False, wide: Wide = False) -> None:
-    """List what is wrong with its records: rejected ones and warnings.
+    """List the rejected records of a batch, and the warnings.
 
     Example: integrahub batch errors 01a21cf8 > errors.txt
     """
     with open_client() as client:
-        rows = list(client.list_all(f"/v1/batches/{full_id(client, batch_id)}/errors", limit=1000))
+        path = f"/v1/batches/{find_batch_id(client, batch_id)}/errors"
+        rows = list(client.list_all(path, limit=_ERRORS_PER_PAGE))
     shown = rows if as_json else [row | {"message": select_text(row["message_pt"], row["message_en"])} for row in rows]
-    show_rows(shown, _FAULTS, as_json=as_json, empty="No record of this batch is at fault.", wide=wide)
+    show_rows(shown, _ERROR_COLUMNS, as_json=as_json, empty="No rejected records, no warnings.", wide=wide)
 
 
 @app.command()
@@ -91,21 +95,21 @@ def replay(batch_id: BatchId) -> None:
     Example: integrahub batch replay 01a21cf8
     """
     with open_client() as client:
-        queued = client.call("POST", f"/v1/batches/{full_id(client, batch_id)}/replay")
+        queued = client.call("POST", f"/v1/batches/{find_batch_id(client, batch_id)}/replay")
     say(f"Queued as {queued['batch_id']}. Follow it: integrahub batch show {queued['batch_id']}")
 
 
 @app.command()
 @client_verb
 def cancel(batch_id: BatchId) -> None:
-    """Stop a batch; what has been applied stays.
+    """Cancel a batch; changes already applied are kept.
 
     Example: integrahub batch cancel 01a21cf8
     """
     with open_client() as client:
-        told = client.call("POST", f"/v1/batches/{full_id(client, batch_id)}/cancel")
-    applied = ", ".join(f"{told[name]:,} {name}" for name in ("inserted", "updated", "unchanged") if told[name])
-    say(f"Cancelled. What was applied stays: {applied or 'nothing'}. Left out: {told['cancelled']:,}.")
+        result = client.call("POST", f"/v1/batches/{find_batch_id(client, batch_id)}/cancel")
+    applied = ", ".join(f"{result[name]:,} {name}" for name in ("inserted", "updated", "unchanged") if result[name])
+    say(f"Cancelled {result['cancelled']:,} records. Already applied and kept: {applied or 'none'}.")
 
 
 @app.command()
@@ -116,12 +120,12 @@ def approve(batch_id: BatchId, yes: Yes = False) -> None:
     Example: integrahub batch approve 01a21cf8
     """
     with open_client() as client:
-        batch = client.get(f"/v1/batches/{full_id(client, batch_id)}")
+        batch = client.get(f"/v1/batches/{find_batch_id(client, batch_id)}")
         held = batch["deactivation"]
         if held["state"] == DeactivationState.HELD:
             say(f"Held because: {select_text(held['reason_pt'], held['reason'])}.")
             count = f"{held['candidates']:,} of {held['active']:,} active products of {batch['cnpj']}"
-            confirm(f"{count} will be deactivated. Go on?", yes=yes)
+            confirm(f"{count} will be deactivated. Continue?", yes=yes)
         _decide(client, batch["batch_id"], "approve")
     say("Approved: the deactivation is queued.")
 
@@ -134,43 +138,40 @@ def reject(batch_id: BatchId) -> None:
     Example: integrahub batch reject 01a21cf8
     """
     with open_client() as client:
-        _decide(client, full_id(client, batch_id), "reject")
-    say("Rejected: everything stays active.")
+        _decide(client, find_batch_id(client, batch_id), "reject")
+    say("Rejected: all products stay active.")
 
 
-def full_id(client: Client, given: str) -> str:
-    """Return the id of the one batch that begins so. Refused when none or several do."""
-    digits = given.replace("-", "")
-    if len(digits) >= _FULL_ID:
-        return given
-    if len(digits) < 4 or set(digits.lower()) - set("0123456789abcdef"):
+def find_batch_id(client: Client, start: str) -> str:
+    """Return the id of the one batch whose id begins with `start`. Raises ApiError if none or several do."""
+    digits = start.replace("-", "")
+    if len(digits) >= _ID_DIGITS:
+        return start
+    if len(digits) < _MIN_ID_DIGITS or set(digits.lower()) - set("0123456789abcdef"):
         raise ApiError(
-            f"{given!r} is no batch id. Expected one as `integrahub batch list` shows it, or its first digits."
+            f"{start!r} is no batch id. Expected one as `integrahub batch list` shows it, or its first 4 digits."
         )
-    found = [row["batch_id"] for row in client.get("/v1/batches", id_prefix=given, limit=2)["items"]]
-    if len(found) == 1:
-        return str(found[0])
-    raise ApiError(f"{'Several batches begin' if found else 'No batch begins'} with {given}.")
+    ids = [row["batch_id"] for row in client.get("/v1/batches", id_prefix=start, limit=2)["items"]]
+    if len(ids) == 1:
+        return str(ids[0])
+    raise ApiError(f"{'Several batches begin' if ids else 'No batch begins'} with {start}.")
 
 
 def _check_pharmacy(client: Client, cnpj: str | None) -> None:
-    """Refused when the pharmacy is not known; an answer that the key may not have says nothing."""
-    kept = "".join(filter(str.isalnum, cnpj or ""))
+    """Raise ApiError if the pharmacy does not exist. A key without access to pharmacies skips the check."""
+    unmasked = "".join(filter(str.isalnum, cnpj or ""))
     try:
-        if kept:
-            client.get(f"/admin/pharmacies/{kept}")
+        if unmasked:
+            client.get(f"/admin/pharmacies/{unmasked}")
     except ApiError as error:
         if error.status not in (401, 403):
             raise
 
 
-def _readable(row: Row) -> Row:
+def _to_shown(row: Row) -> Row:
     held = row["deactivation"]
-    more = {
-        "would go": held["candidates"],
-        "of": held["active"],
-        "reason": select_text(held["reason_pt"], held["reason"]),
-    }
+    reason = select_text(held["reason_pt"], held["reason"])
+    more = {"would go": held["candidates"], "of": held["active"], "reason": reason}
     return row | more | {"type": row["load_type"], "deactivation": held["state"]}
 
 

@@ -10,7 +10,7 @@ import typer
 
 from integrahub.cli.options import Lang
 from integrahub.client.client import Client
-from integrahub.hub.adapters import extra
+from integrahub.hub.adapters import require_extra
 from integrahub.tools.demo.run import Demo, columns
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.terminal.language import format_number, select_text
@@ -43,7 +43,7 @@ def demo(
 
 
 def _run_distributed_hub(folder: Path) -> AbstractContextManager[Client]:
-    with extra("kafka"), extra("s3"):
+    with require_extra("kafka"), require_extra("s3"):
         from integrahub.tools.devservices.distributed_hub import run_distributed_hub
     return run_distributed_hub(folder)
 

@@ -1,4 +1,4 @@
-"""`integrahub doctor`: every dependency and setting looked at, and what to do about what is wrong."""
+"""`integrahub doctor`: check every dependency and setting, and print what to do."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,28 +8,27 @@ from typing import Annotated
 
 import typer
 
-from integrahub.cli.diagnostics import dependencies as checks
+from integrahub.cli.diagnostics import dependencies, running_hub
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
-from integrahub.cli.diagnostics.running_hub import hub, keys
 from integrahub.cli.diagnostics.setting_errors import read_tolerantly
 from integrahub.client.client import ApiError
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import OUT, show_json
 
-_DEADLINE = 25.0  # seconds for each check; dependencies that hang are found before, by their own deadlines
+_CHECK_TIMEOUT_SECONDS = 25.0  # longer than the timeouts of the checks themselves
 _CHECKS: dict[str, Callable[[Settings], str]] = {
-    "python": checks.python,
-    "settings": checks.choices,
-    "data folder": checks.folder,
-    "secrets": checks.secrets,
-    "certificates": checks.certificates,
-    "postgresql": checks.postgresql,
-    "bus": checks.bus,
-    "storage": checks.storage,
-    "hub": hub,
-    "keys": keys,
-    "limits": checks.limits,
+    "python": dependencies.check_python,
+    "settings": dependencies.check_choices,
+    "data folder": dependencies.check_data_folder,
+    "secrets": dependencies.check_secrets,
+    "certificates": dependencies.check_certificates,
+    "postgresql": dependencies.check_postgresql,
+    "bus": dependencies.check_bus,
+    "storage": dependencies.check_storage,
+    "hub": running_hub.check_hub,
+    "keys": running_hub.check_keys,
+    "limits": dependencies.check_limits,
 }
 _MARKS = {"ok": "[green]ok     [/green]", "problem": "[red]problem[/red]", "stopped": "[yellow]stopped[/yellow]"}
 Finding = dict[str, str]
@@ -37,63 +36,64 @@ Finding = dict[str, str]
 
 @dataclass(slots=True)
 class _Check:
-    """One check in a thread of its own, so that what hangs keeps neither the others nor the end waiting."""
+    """A check that runs in its own thread, so that one that hangs delays neither the others nor the end."""
 
     name: str
-    look: Callable[[Settings], str]
+    run: Callable[[Settings], str]
     done: threading.Event = field(default_factory=threading.Event)
     finding: Finding = field(default_factory=dict)
 
-    def begin(self, settings: Settings) -> None:
+    def start(self, settings: Settings) -> None:
         threading.Thread(target=self._run, args=(settings,), daemon=True).start()
 
     def _run(self, settings: Settings) -> None:
         try:
-            self.finding = self._found("ok", self.look(settings))
-        except Stopped as told:
-            self.finding = self._found("stopped", str(told))
+            self.finding = self._to_finding("ok", self.run(settings))
+        except Stopped as stopped:
+            self.finding = self._to_finding("stopped", str(stopped))
         except (CheckFailed, IntegraHubError, ApiError) as error:
-            self.finding = self._found("problem", str(error))
-        except Exception as error:  # one check that fails by itself must not hide what the others found
-            self.finding = self._found("problem", f"could not be looked at: {error or type(error).__name__}")
+            self.finding = self._to_finding("problem", str(error))
+        except Exception as error:  # an error in one check must not hide the findings of the others
+            self.finding = self._to_finding("problem", f"the check itself failed: {error or type(error).__name__}")
         self.done.set()
 
-    def result(self) -> Finding:
-        """Wait for what was found, until the deadline."""
-        if self.done.wait(_DEADLINE):
+    def wait(self) -> Finding:
+        """Return the finding, or a problem if the check takes longer than its timeout."""
+        if self.done.wait(_CHECK_TIMEOUT_SECONDS):
             return self.finding
-        return self._found("problem", f"no answer within {_DEADLINE:.0f} s. Check that it runs and the way to it.")
+        message = f"no answer within {_CHECK_TIMEOUT_SECONDS:.0f} s. Check that the service runs, and the network."
+        return self._to_finding("problem", message)
 
-    def _found(self, status: str, message: str) -> Finding:
+    def _to_finding(self, status: str, message: str) -> Finding:
         return {"check": self.name, "status": status, "message": message}
 
 
-def _findings(data: Path | None) -> Iterator[Finding]:
-    settings, faults = read_tolerantly()
+def _run_checks(data: Path | None) -> Iterator[Finding]:
+    settings, errors = read_tolerantly()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
-    begun = [_Check(name, look) for name, look in _CHECKS.items()]
-    for check in begun:
-        check.begin(settings)
-    for fault in faults:
-        yield {"check": "settings", "status": "problem", "message": fault}
-    for check in begun:
-        yield check.result()
+    checks = [_Check(name, run) for name, run in _CHECKS.items()]
+    for check in checks:
+        check.start(settings)
+    for error in errors:
+        yield {"check": "settings", "status": "problem", "message": error}
+    for check in checks:
+        yield check.wait()
 
 
 def doctor(
-    data: Annotated[Path | None, typer.Option(help="the hub's folder")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
+    data: Annotated[Path | None, typer.Option(help="data folder of the hub")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> int:
-    """Check every dependency and setting, and say what to do. Exit code 1 when something is wrong.
+    """Check every dependency and setting, and print what to do. Exit code 1 if there is a problem.
 
     Example: integrahub doctor --data ./integrahub-data
     """
-    found: list[Finding] = []
-    for finding in _findings(data):
-        found.append(finding)
+    findings: list[Finding] = []
+    for finding in _run_checks(data):
+        findings.append(finding)
         if not as_json:
             OUT.print(_MARKS[finding["status"]], f"{finding['check']:<12}", end=" ")
             OUT.print(finding["message"], markup=False, soft_wrap=True)
     if as_json:
-        show_json(found)
-    return 1 if any(finding["status"] == "problem" for finding in found) else 0
+        show_json(findings)
+    return 1 if any(finding["status"] == "problem" for finding in findings) else 0

@@ -1,4 +1,4 @@
-"""`integrahub key`: the API keys of pharmacies and vendors."""
+"""`integrahub key`: API keys of pharmacies and vendors."""
 
 import sys
 from datetime import datetime
@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.connect import open_client
-from integrahub.cli.options import AsJson, Wide, client_verb, client_verb_with_key, identifier
+from integrahub.cli.options import AsJson, Wide, client_verb, client_verb_with_key, parse_id
 from integrahub.domain.api_keys import Scope
 from integrahub.tools.terminal.output import show_facts, show_rows
 
 app = typer.Typer(help="API keys: create, list, rotate, revoke.", no_args_is_help=True)
-KeyId = Annotated[str, typer.Argument(metavar="ID", help="as `key list` shows it", callback=identifier)]
+KeyId = Annotated[str, typer.Argument(metavar="ID", help="id of the key, as `key list` shows it", callback=parse_id)]
 _COLUMNS = (
     *("id", "hint", "cnpjs", "scopes", "tenants", "revoked_at", "expires_at", "last_used_at", "rate_limit", "weak"),
     "created_at",
@@ -22,59 +22,63 @@ _COLUMNS = (
 @app.command()
 @client_verb_with_key
 def create(
-    cnpj: Annotated[list[str] | None, typer.Option(metavar="CNPJ", help="a pharmacy it is for; repeatable")] = None,
-    for_all: Annotated[bool, typer.Option("--all", help="for every pharmacy (an ERP vendor's key)")] = False,
+    cnpj: Annotated[list[str] | None, typer.Option(metavar="CNPJ", help="for this pharmacy; repeatable")] = None,
+    for_all: Annotated[bool, typer.Option("--all", help="for all pharmacies (key of an ERP vendor)")] = False,
     is_chosen: Annotated[
         bool,
-        typer.Option("--key", help="keep a key of one pharmacy (migration): asked for, or read from stdin"),
+        typer.Option("--key", help="register an existing key of one pharmacy, from a prompt or standard input"),
     ] = False,
-    expires_at: Annotated[datetime | None, typer.Option(metavar="TIME", help="its end, such as 2027-03-01")] = None,
+    expires_at: Annotated[datetime | None, typer.Option(metavar="TIME", help="expiry, such as 2027-03-01")] = None,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="what it may do; viewer, operator and admin need --all")
+        list[Scope] | None, typer.Option(help="permission; viewer, operator and admin require --all")
     ] = None,
-    rate_limit: Annotated[str | None, typer.Option(metavar="RATE", help="its own, such as 1000/minute")] = None,
+    rate_limit: Annotated[
+        str | None, typer.Option(metavar="RATE", help="rate limit of this key, such as 1000/minute")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key; it is shown once.
+    """Create a key; it is shown once.
 
     Example: integrahub key create --cnpj 05927228000145
     """
     if bool(cnpj) == for_all:
-        raise typer.BadParameter("say whose key it is: --cnpj CNPJ (may be repeated), or --all")
+        raise typer.BadParameter("name the pharmacies of the key: --cnpj CNPJ (repeatable), or --all")
     if is_chosen and (for_all or len(cnpj or []) != 1 or expires_at or scope or rate_limit):
-        raise typer.BadParameter("--key keeps a chosen key of exactly one --cnpj, without an end, scopes or limit")
+        raise typer.BadParameter("--key requires exactly one --cnpj, and no expiry, scopes or rate limit")
     with open_client() as client:
         if is_chosen:
-            wanted = {"key": _chosen_key(), "cnpj": (cnpj or [""])[0]}
-            made = client.call("POST", "/admin/pharmacies/api-key", json=wanted)
+            body = {"key": _read_chosen_key(), "cnpj": (cnpj or [""])[0]}
+            created = client.call("POST", "/admin/pharmacies/api-key", json=body)
         else:
-            made = client.call("POST", "/admin/keys", json=_asked(cnpj, expires_at, scope, rate_limit))
-    show_facts(made, as_json=as_json)
+            created = client.call("POST", "/admin/keys", json=_build_request(cnpj, expires_at, scope, rate_limit))
+    show_facts(created, as_json=as_json)
 
 
-def _chosen_key() -> str:
-    """Read a key from where no process list and no history of the shell shows it."""
+def _read_chosen_key() -> str:
+    # Not an option: process lists and the history of the shell would show it.
     if sys.stdin.isatty():
         return str(typer.prompt("Key", hide_input=True))
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _asked(cnpj: list[str] | None, expires_at: datetime | None, scope: list[Scope] | None, rate: str | None) -> Any:
-    ends = expires_at.astimezone().isoformat() if expires_at else None
-    asked = {"cnpjs": cnpj or "all", "expires_at": ends, "scopes": scope, "rate_limit": rate}
-    return {name: value for name, value in asked.items() if value}
+def _build_request(
+    cnpj: list[str] | None, expires_at: datetime | None, scopes: list[Scope] | None, rate_limit: str | None
+) -> dict[str, Any]:
+    expiry = expires_at.astimezone().isoformat() if expires_at else None
+    members = {"cnpjs": cnpj or "all", "expires_at": expiry, "scopes": scopes, "rate_limit": rate_limit}
+    return {name: value for name, value in members.items() if value}
 
 
 @app.command("list")
 @client_verb
-def every(as_json: AsJson = False, wide: Wide = False) -> None:
-    """List all keys, newest first; never the keys themselves.
+def list_keys(as_json: AsJson = False, wide: Wide = False) -> None:
+    """List all keys, newest first; the keys themselves are never shown.
 
     Example: integrahub key list
     """
     with open_client() as client:
         rows = client.get("/admin/keys")["items"]
-    empty = "No key yet. Make one: integrahub key create --cnpj CNPJ"
+    empty = "No keys yet. Create one: integrahub key create --cnpj CNPJ"
     show_rows(rows, _COLUMNS, as_json=as_json, empty=empty, wide=wide)
 
 
@@ -83,23 +87,23 @@ def every(as_json: AsJson = False, wide: Wide = False) -> None:
 def rotate(
     key_id: KeyId,
     old_ends_in_hours: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="absent: when it is revoked")
+        int | None, typer.Option(min=0, metavar="N", help="hours until the old key expires; if omitted: never")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a second key with the same reach; revoke the first later, or let it end by itself.
+    """Create a second key with the same pharmacies and scopes; the old one works until it expires or is revoked.
 
     Example: integrahub key rotate ID --old-ends-in-hours 24
     """
     with open_client() as client:
-        asked = {"old_ends_in_hours": old_ends_in_hours}
-        show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate", json=asked), as_json=as_json)
+        body = {"old_ends_in_hours": old_ends_in_hours}
+        show_facts(client.call("POST", f"/admin/keys/{key_id}/rotate", json=body), as_json=as_json)
 
 
 @app.command()
 @client_verb
 def revoke(key_id: KeyId, as_json: AsJson = False) -> None:
-    """Revoke a key at once.
+    """Revoke a key immediately.
 
     Example: integrahub key revoke ID
     """

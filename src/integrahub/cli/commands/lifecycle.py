@@ -1,27 +1,29 @@
-"""`integrahub lifecycle`: what the storage itself removes, moves and gives up."""
+"""`integrahub lifecycle`: set the lifecycle rules of the bucket."""
 
-from integrahub.hub.adapters import storage_rules
+from integrahub.hub.adapters import open_bucket_lifecycle
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import say
 
 
 def lifecycle() -> int:
-    """Give the bucket of STORAGE_URL its rules of retention. Local files need none: sweep keeps theirs.
+    """Set the lifecycle rules of the bucket of STORAGE_URL. Local files need none: the worker deletes old ones.
 
     Example: INTEGRAHUB_STORAGE_URL=s3://bucket integrahub lifecycle
     """
     settings = Settings()
-    rules = storage_rules(settings)
+    bucket_and_days = open_bucket_lifecycle(settings)
     bodies, chunks = settings.body_retention_days, settings.chunk_retention_days
-    if rules is None:
-        say(f"Local files need no rules: sweep removes bodies after {bodies} days and chunks after {chunks}.")
+    if bucket_and_days is None:
+        say(f"Local files need no rules: the worker deletes bodies after {bodies} days and chunks after {chunks}.")
         return 0
-    bucket, keeping = rules
-    cold = bucket.put(keeping)
-    say(f"Bodies expire after {bodies} days; uploads left unfinished are given up after a day.")
-    if cold:
-        say(f"Chunks go to the class {keeping.cold} after {chunks} days and expire with the bodies.")
+    bucket, days = bucket_and_days
+    has_cold_class = bucket.put(days)
+    say(f"Bodies expire after {bodies} days; incomplete uploads are aborted after one day.")
+    if has_cold_class:
+        say(f"Chunks move to the storage class {days.cold} after {chunks} days and expire with the bodies.")
     else:
-        told = f"This store has no class {keeping.cold}, so chunks expire after {chunks} days."
-        say(f"{told} Dead letters keep copies of theirs.")
+        say(
+            f"This store has no storage class {days.cold}, so chunks expire after {chunks} days. Dead letters have "
+            "their own copies."
+        )
     return 0

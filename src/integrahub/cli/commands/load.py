@@ -1,4 +1,4 @@
-"""The scenarios as verbs: `integrahub load mega | requests | million | many`."""
+"""`integrahub load`: load tests, one verb per scenario."""
 
 from contextlib import AbstractContextManager
 from typing import Annotated
@@ -8,24 +8,30 @@ import typer
 from integrahub.cli.connect import load_trusted, open_client
 from integrahub.settings.model import Settings
 from integrahub.tools.loadtest import scenarios
-from integrahub.tools.loadtest.report import accounts, accounts_table, figures, figures_table, told_faults
-from integrahub.tools.loadtest.runner import Scenario, Target, open_target, own_hub, run
-from integrahub.tools.loadtest.socket_limits import most_connections
+from integrahub.tools.loadtest.report import (
+    account_rows,
+    accounts_table,
+    compute_figures,
+    figures_table,
+    first_faults,
+)
+from integrahub.tools.loadtest.runner import Scenario, Target, open_target, run_scenario, run_temporary_hub
+from integrahub.tools.loadtest.socket_limits import max_connections
 from integrahub.tools.terminal.output import OUT, complain, notify, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Load on a hub of its own (or, with --url, on one made for tests), with accounting: exit code 1 when "
-    "anything was lost, doubled or refused.",
+    help="Load tests with accounting, on a temporary hub or (--url) a test hub; exit code 1 if anything was lost, "
+    "duplicated or refused.",
 )
-Posts = Annotated[int, typer.Option(min=1, help="posts", metavar="N")]
-Products = Annotated[int, typer.Option(min=1, help="products a post", metavar="N")]
-Pharmacies = Annotated[int, typer.Option(min=1, max=10_000, help="pharmacies, real CNPJs", metavar="N")]
-AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="connections, each with one post under way", metavar="N")]
-Workers = Annotated[int, typer.Option(min=1, help="upsert workers of the load's own hub", metavar="N")]
-Url = Annotated[str | None, typer.Option(help="a hub that is there for tests; absent: one of the load's own")]
-Key = Annotated[str | None, typer.Option(help="an operator's key of that hub (INTEGRAHUB_KEY)")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
+Posts = Annotated[int, typer.Option(min=1, help="number of posts", metavar="N")]
+Products = Annotated[int, typer.Option(min=1, help="products per post", metavar="N")]
+Pharmacies = Annotated[int, typer.Option(min=1, max=10_000, help="number of pharmacies, with real CNPJs", metavar="N")]
+AtOnce = Annotated[int, typer.Option("--at-once", min=1, help="connections, each with one post at a time", metavar="N")]
+Workers = Annotated[int, typer.Option(min=1, help="upsert workers of the temporary hub", metavar="N")]
+Url = Annotated[str | None, typer.Option(help="URL of a test hub; if omitted, a temporary hub is started")]
+Key = Annotated[str | None, typer.Option(help="operator's key of the test hub; if omitted: setting INTEGRAHUB_KEY")]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON instead of tables")]
 
 
 @app.command()
@@ -39,11 +45,12 @@ def mega(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many small posts: 50,000 of 10 products, 100 at once.
+    """Post many small DELTAs: 50,000 posts of 10 products, 100 at once.
 
     Example: integrahub load mega
     """
-    _told(scenarios.small("mega", posts, products, pharmacies, at_once), _hub(url, key, workers), as_json=as_json)
+    scenario = scenarios.build_deltas("mega", posts, products, pharmacies, at_once)
+    _run(scenario, _open_hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -57,13 +64,14 @@ def requests(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many connections: 100,000 posts, as many at once as the machine's limits allow, at most 20,000.
+    """Post over many connections: 100,000 posts, up to 20,000 at once, as the machine's limits allow.
 
     Example: integrahub load requests
     """
-    lanes = most_connections(min(at_once, posts))
-    notify(f"{lanes:,} connections at once, of {at_once:,} asked for: what posts, open files and ports allow.")
-    _told(scenarios.small("requests", posts, products, pharmacies, lanes), _hub(url, key, workers), as_json=as_json)
+    connections = max_connections(min(at_once, posts))
+    notify(f"Using {connections:,} of {at_once:,} connections: the limit of posts, open files and ports.")
+    scenario = scenarios.build_deltas("requests", posts, products, pharmacies, connections)
+    _run(scenario, _open_hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -74,11 +82,11 @@ def million(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """One very large post: 1,000,000 products in one FULL.
+    """Post one large FULL of 1,000,000 products.
 
     Example: integrahub load million
     """
-    _told(scenarios.million(products), _hub(url, key, workers), as_json=as_json)
+    _run(scenarios.build_large_full(products), _open_hub(url, key, workers), as_json=as_json)
 
 
 @app.command()
@@ -91,28 +99,29 @@ def many(
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
-    """Very many pharmacies: 1000 post a FULL of 1,000 products each, all at once.
+    """Post one FULL of 1,000 products for each of 1,000 pharmacies, all at once.
 
     Example: integrahub load many
     """
-    lanes = most_connections(min(at_once, pharmacies))
-    _told(scenarios.many(pharmacies, products, lanes), _hub(url, key, workers), as_json=as_json)
+    connections = max_connections(min(at_once, pharmacies))
+    scenario = scenarios.build_fulls(pharmacies, products, connections)
+    _run(scenario, _open_hub(url, key, workers), as_json=as_json)
 
 
-def _hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:
-    return open_target(open_client(url, key), load_trusted(Settings())) if url else own_hub(workers)
+def _open_hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:
+    return open_target(open_client(url, key), load_trusted(Settings())) if url else run_temporary_hub(workers)
 
 
-def _told(scenario: Scenario, hub: AbstractContextManager[Target], *, as_json: bool) -> None:
+def _run(scenario: Scenario, hub: AbstractContextManager[Target], *, as_json: bool) -> None:
     with hub as target:
-        outcome = run(target, scenario)
-    found = figures(outcome)
+        outcome = run_scenario(target, scenario)
+    figures = compute_figures(outcome)
     if as_json:
-        show_json(found | {"accounts": accounts(outcome)})
+        show_json(figures | {"accounts": account_rows(outcome)})
     else:
-        OUT.print(figures_table(found))
+        OUT.print(figures_table(figures))
         OUT.print(accounts_table(outcome))
-    if found["faults"]:
-        complain("\n  ".join(["Not everything adds up:", *told_faults(found["faults"])]))
+    if figures["faults"]:
+        complain("\n  ".join(["The accounts do not add up:", *first_faults(figures["faults"])]))
         raise typer.Exit(1)
-    notify("Everything adds up: nothing lost, nothing doubled, nothing refused.")
+    notify("All accounts add up: nothing lost, duplicated or refused.")

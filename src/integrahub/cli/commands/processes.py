@@ -1,6 +1,6 @@
-"""Verbs that are processes of the hub.
+"""Verbs that run processes of the hub, or prepare for them.
 
-Each imports within itself what only it runs: an API is no worker, a worker no API, and neither starts the other.
+Each function imports what only it needs: an API imports no worker, a worker no API, and a supervisor neither.
 """
 
 import asyncio
@@ -15,13 +15,15 @@ from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import say, show_json
 
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="where the API listens (8000)", metavar="PORT")]
-Folder = Annotated[Path | None, typer.Option(help="the data directory (integrahub-data)", metavar="DIR")]
-Workers = Annotated[int | None, typer.Option(min=1, max=256, help="upsert workers (2)", metavar="N")]
-
-
-Tls = Annotated[bool, typer.Option("--tls", help="with a certificate for this machine, made when there is none")]
-PlainHttp = Annotated[bool, typer.Option("--plain-http", help="beyond this machine without TLS, behind a proxy")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="port of the API; if omitted: 8000", metavar="PORT")]
+Folder = Annotated[Path | None, typer.Option(help="data folder; if omitted: integrahub-data", metavar="DIR")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, max=256, help="number of upsert workers; if omitted: 2", metavar="N")
+]
+Tls = Annotated[bool, typer.Option("--tls", help="use TLS, with a certificate created for this machine")]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="serve other machines without TLS, behind a proxy that has TLS")
+]
 
 
 def up(
@@ -31,21 +33,20 @@ def up(
 
     Example: integrahub up --port 8000 --data ./integrahub-data
     """
-    from integrahub.supervisor import main as run
+    from integrahub.supervisor.main import run_up
 
-    wanted = {"port": port, "data_dir": data, "min_upsert_workers": workers, "plain_http": plain_http or None}
-    given = {name: value for name, value in wanted.items() if value is not None}
-    settings = Settings().model_copy(update=given)
-    if tls and not settings.tls_cert:
-        from integrahub.secrets.development_certificate import development_certificate
-        from integrahub.secrets.secret_files import AUTHORITY
+    options = {"port": port, "data_dir": data, "min_upsert_workers": workers, "plain_http": plain_http or None}
+    settings = Settings().model_copy(update={name: value for name, value in options.items() if value is not None})
+    return run_up(_with_certificate(settings) if tls and not settings.tls_cert else settings)
 
-        certificate, key = development_certificate(settings.data_dir / "tls")
-        settings = settings.model_copy(update={"tls_cert": certificate.absolute(), "tls_key": key.absolute()})
-        say(
-            f"Clients trust this hub by the certificate of its authority: {certificate.absolute().with_name(AUTHORITY)}"
-        )
-    return run.run_up(settings)
+
+def _with_certificate(settings: Settings) -> Settings:
+    from integrahub.secrets.development_certificate import development_certificate
+    from integrahub.secrets.secret_files import AUTHORITY
+
+    certificate, key = (path.absolute() for path in development_certificate(settings.data_dir / "tls"))
+    say(f"Certificate of the hub's authority, for clients to trust: {certificate.with_name(AUTHORITY)}")
+    return settings.model_copy(update={"tls_cert": certificate, "tls_key": key})
 
 
 def api(plain_http: PlainHttp = False) -> int:
@@ -70,20 +71,20 @@ def work(
 
     Example: integrahub work split,finish,sweep
     """
-    from integrahub.worker import process as worker
+    from integrahub.worker import process
 
-    wanted = [step.strip() for step in steps.split(",") if step.strip()]
-    if unknown := [step for step in wanted if step not in STEPS]:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not a step; expected {', '.join(STEPS)}")
-    if not wanted:
-        raise typer.BadParameter(f"no step named; expected {', '.join(STEPS)}")
+    names = [step.strip() for step in steps.split(",") if step.strip()]
+    if unknown := [step for step in names if step not in STEPS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: no such step; expected {', '.join(STEPS)}")
+    if not names:
+        raise typer.BadParameter(f"no step given; expected {', '.join(STEPS)}")
     settings = Settings()
     end_with_parent(settings.parent_pid)
-    return worker.run(settings, wanted)
+    return process.run(settings, names)
 
 
 def migrate() -> int:
-    """Bring the schema of DATABASE_URL up to date.
+    """Migrate the schema of DATABASE_URL to this version.
 
     Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
     """
@@ -92,29 +93,29 @@ def migrate() -> int:
 
     url = resolve_login(Settings()).database_url
     if not url:
-        raise ConfigurationError("DATABASE_URL is not set; `integrahub up` migrates the database it brings by itself.")
+        raise ConfigurationError("DATABASE_URL is not set. (`integrahub up` migrates its embedded database itself.)")
     applied = asyncio.run(migrations.migrate(url))
     say(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
     return 0
 
 
 def topics() -> int:
-    """Create the topics of BUS_URL that are not there.
+    """Create the missing topics of BUS_URL.
 
     Example: INTEGRAHUB_BUS_URL=kafka://broker:9092 integrahub topics
     """
     from integrahub.hub.adapters import create_topics
 
-    made = asyncio.run(create_topics(Settings()))
-    if made is None:
+    created = asyncio.run(create_topics(Settings()))
+    if created is None:
         say("The bus `local` is a table of the database; it has no topics to create.")
     else:
-        say(f"Created {', '.join(made)}." if made else "All topics are there.")
+        say(f"Created {', '.join(created)}." if created else "All topics exist.")
     return 0
 
 
 def openapi() -> int:
-    """Print the API's OpenAPI document.
+    """Print the OpenAPI document of the API.
 
     Example: integrahub openapi > openapi.json
     """

@@ -1,4 +1,4 @@
-"""`integrahub psql`: PostgreSQL's own shell on the hub's database, wherever its socket is."""
+"""`integrahub psql`: open PostgreSQL's shell on the hub's database."""
 
 import asyncio
 import os
@@ -18,38 +18,38 @@ from integrahub.settings.model import Settings
 
 def psql(
     context: typer.Context,
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="the hub's folder")] = None,
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="data folder of the hub")] = None,
     write: Annotated[bool, typer.Option("--write", help="allow changes")] = False,
 ) -> None:
-    """Open psql on the hub's database, to read only. Further arguments go to psql.
+    """Open psql on the hub's database, read-only. Further arguments are passed to psql.
 
     Example: integrahub psql -c 'SELECT * FROM silent_pharmacies'
     """
     settings = Settings()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
-    program = _program(settings)
-    url = asyncio.run(_url(settings))
-    given = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
-    password = given.pop("password", None)
-    environment = _environment(embedded=not settings.database_url, password=password, write=write)
-    os.execve(program, [program, make_conninfo("", **given), *context.args], environment)
+    program = _find_program(settings)
+    url = asyncio.run(_find_url(settings))
+    parameters = {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    password = parameters.pop("password", None)
+    environment = _build_environment(embedded=not settings.database_url, password=password, write=write)
+    os.execve(program, [program, make_conninfo("", **parameters), *context.args], environment)
 
 
-def _program(settings: Settings) -> str:
+def _find_program(settings: Settings) -> str:
     try:
-        own = binaries.find(settings.postgres_bin) / "psql"
+        embedded = binaries.find(settings.postgres_bin) / "psql"
     except ConfigurationError:
-        own = Path("psql")
-    found = str(own) if own.is_file() else shutil.which("psql")
-    if not found:
+        embedded = Path("psql")
+    program = str(embedded) if embedded.is_file() else shutil.which("psql")
+    if not program:
         raise ConfigurationError(
-            "There is no psql, neither beside the embedded PostgreSQL nor in PATH. Install PostgreSQL's client "
-            "programs (the package postgresql-client), or put the folder that holds psql into PATH."
+            "psql was found neither with the embedded PostgreSQL nor in PATH. Install PostgreSQL's client programs "
+            "(the package postgresql-client), or add the folder of psql to PATH."
         )
-    return found
+    return program
 
 
-async def _url(settings: Settings) -> str:
+async def _find_url(settings: Settings) -> str:
     if settings.database_url:
         return resolve_login(settings).database_url or ""
     postgres = EmbeddedPostgres(settings.data_dir / "postgres", settings.postgres_bin)
@@ -60,9 +60,9 @@ async def _url(settings: Settings) -> str:
     )
 
 
-def _environment(*, embedded: bool, password: str | None, write: bool) -> dict[str, str]:
-    """The password goes by the environment: command lines are for everybody to read."""
-    kept = {name: value for name, value in os.environ.items() if not (embedded and name.startswith("PG"))}
+def _build_environment(*, embedded: bool, password: str | None, write: bool) -> dict[str, str]:
+    # The password is a variable, not an argument: any account can read command lines.
+    inherited = {name: value for name, value in os.environ.items() if not (embedded and name.startswith("PG"))}
     options = "-c integrahub.tenants=all" + ("" if write else " -c default_transaction_read_only=on")
     own = {"PGOPTIONS": options, "PGAPPNAME": "integrahub psql"}
-    return kept | own | ({"PGPASSWORD": password} if password is not None else {})
+    return inherited | own | ({"PGPASSWORD": password} if password is not None else {})

@@ -1,4 +1,4 @@
-"""`integrahub send`: a catalogue file to a hub."""
+"""`integrahub send`: post a catalogue file to a hub."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,26 +15,27 @@ from integrahub.tools.terminal.output import notify, say, show_facts
 from integrahub.tools.terminal.progress import bars, follow
 
 _LOAD_TYPES = ("full", "delta")
-_BUSY = (429, 503)
-_LONGEST = 300.0  # seconds between two tries
-_REPEATED = "Batch already received (idempotent)"  # as older clients expect it, in every language
+_RETRIED_STATUSES = (429, 503)
+_MAX_RETRY_DELAY_SECONDS = 300.0
+_MAX_TITLE_CHARACTERS = 34
+_REPEATED = "Batch already received (idempotent)"  # the same in every language, for older clients
+_SUCCESSFUL = ("COMPLETED", "PARTIAL_FAIL")
 Row = dict[str, Any]
-_DONE = ("COMPLETED", "PARTIAL_FAIL")
 
 
 def send(
-    file: Annotated[Path, typer.Argument(help="JSON array or NDJSON, plain, gzip or zstd; - is standard input")],
+    file: Annotated[Path, typer.Argument(help="JSON array or NDJSON, plain, gzip or zstd; - for standard input")],
     load_type: Annotated[str, typer.Option("--type", help="full: the whole catalogue; delta: changes")],
-    cnpj: Annotated[str | None, typer.Option(help="the pharmacy, when neither key nor records say it")] = None,
-    url: Annotated[str | None, typer.Option(help="the hub's address (INTEGRAHUB_URL)")] = None,
-    key: Annotated[str | None, typer.Option(help="the API key (INTEGRAHUB_KEY)")] = None,
+    cnpj: Annotated[str | None, typer.Option(help="pharmacy, if neither the key nor the records name it")] = None,
+    url: Annotated[str | None, typer.Option(help="URL of the hub; if omitted: setting INTEGRAHUB_URL")] = None,
+    key: Annotated[str | None, typer.Option(help="API key; if omitted: setting INTEGRAHUB_KEY")] = None,
     retries: Annotated[
-        int, typer.Option(metavar="N", min=0, max=100, help="tries again after 429 or 503, as the hub asks")
+        int, typer.Option(metavar="N", min=0, max=100, help="retries after 429 or 503, as Retry-After asks")
     ] = 5,
     watch: Annotated[bool, typer.Option("--watch", help="follow the batch until it is final")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> int:
-    """Post a catalogue; with --watch, follow it. Exit code 1 when the batch failed.
+    """Post a catalogue; with --watch, follow its batch. Exit code 1 if the batch failed.
 
     Example: integrahub send catalogue.json.gz --type full --watch
 
@@ -43,24 +44,24 @@ def send(
     if load_type.lower() not in _LOAD_TYPES:
         raise typer.BadParameter(f"{load_type!r}: expected full or delta", param_hint="--type")
     with _open_file(file) as catalogue, open_client(url, key) as client, bars() as progress:
-        client.check_key()  # a key that is refused must not cost the whole upload
-        task = progress.add_task(f"sending {file.name}"[:34], total=catalogue.size)
+        client.check_key()  # before the upload, which a rejected key would waste
+        task = progress.add_task(f"sending {file.name}"[:_MAX_TITLE_CHARACTERS], total=catalogue.size)
 
         def post() -> Row:
             progress.reset(task)
             blocks = catalogue.blocks(lambda sent: progress.advance(task, sent))
             return dict(client.post_body(blocks, catalogue.headers(load_type), cnpj).json())
 
-        batch = answer = _post_patiently(post, retries)
+        batch = answer = _post_with_retries(post, retries)
         if watch:
             applying = progress.add_task("applying", total=None)
             batch = follow(client, answer["batch_id"], progress, applying)
     if answer.get("message") == _REPEATED:
-        notify(f"The hub had received this content already, as batch {answer['batch_id']}; nothing was done again.")
+        notify(f"The hub already has this content, as batch {answer['batch_id']}; nothing was done again.")
     show_facts(batch, as_json=as_json)
     if not watch and not as_json:
         say(f"Follow it: integrahub batch show {answer['batch_id']}")
-    return 0 if not watch or batch["status"] in _DONE else 1
+    return 0 if not watch or batch["status"] in _SUCCESSFUL else 1
 
 
 @contextmanager
@@ -72,16 +73,16 @@ def _open_file(path: Path) -> Iterator[CatalogueFile]:
         raise typer.BadParameter(str(error)) from error
 
 
-def _post_patiently(post: Callable[[], Row], retries: int) -> Row:
-    """Post, and again after as many seconds as the hub asks for while it is busy: the same content is one batch."""
+def _post_with_retries(post: Callable[[], Row], retries: int) -> Row:
+    """Post, and retry as Retry-After asks while the hub is busy. The hub recognises repeated content as one batch."""
     never = threading.Event()
     for left in range(retries, 0, -1):
         try:
             return post()
-        except ApiError as refused:
-            if refused.status not in _BUSY or refused.retry_after is None:
+        except ApiError as error:
+            if error.status not in _RETRIED_STATUSES or error.retry_after is None:
                 raise
-            pause = min(refused.retry_after, _LONGEST)
-            notify(f"{refused} Trying again in {pause:.0f} s; {left} of {retries} tries are left.")
-        never.wait(pause)
+            delay = min(error.retry_after, _MAX_RETRY_DELAY_SECONDS)
+            notify(f"{error} Trying again in {delay:.0f} s; {left} of {retries} retries left.")
+        never.wait(delay)
     return post()

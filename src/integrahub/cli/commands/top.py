@@ -1,4 +1,4 @@
-"""`integrahub top`: the hub at a glance, live: what comes in, what waits, who works, what went wrong."""
+"""`integrahub top`: live overview of throughput, backlog, workers, batches and problems."""
 
 import threading
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from rich.table import Table
 from rich.text import Text
 
 from integrahub.cli.connect import open_client
-from integrahub.cli.hub_snapshot import Looking
+from integrahub.cli.hub_snapshot import HubSnapshots
 from integrahub.cli.options import client_verb
 from integrahub.tools.terminal import output
 from integrahub.tools.terminal.tables import cell, lay_out
 
-_LIVE_SECONDS, _ONCE_SECONDS = 2.0, 6.0
-_TIMEOUT_SECONDS = 8.0  # of each question: more than the hub gives a dependency
-_LOOK_SECONDS = 1.0  # between looks of `--once`
+_LIVE_INTERVAL_SECONDS, _ONCE_SECONDS = 2.0, 6.0
+_REQUEST_TIMEOUT_SECONDS = 8.0  # longer than the hub's timeouts for its dependencies
+_ONCE_INTERVAL_SECONDS = 1.0
 _COLUMNS = ("batch_id", "cnpj", "status", "done", "load_type", "records/s", "stage")
-_WIDE = 170  # columns of a pipe
+_PIPE_WIDTH = 170  # characters
 _DEPENDENCIES = {"postgresql": "PostgreSQL", "storage": "The storage", "bus": "The bus"}
-_NEXT = {
+_ADVICE = {
     "unaccounted_records": "see the log",
     "dead_letters": "integrahub dead groups",
     "held_deactivations": "integrahub batch list --held",
@@ -36,72 +36,74 @@ Row = dict[str, Any]
 @client_verb
 def top(
     interval: Annotated[
-        float | None, typer.Option(min=0.2, max=60, help="seconds between looks (2), or that --once takes (6)")
+        float | None, typer.Option(min=0.2, max=60, help="seconds between snapshots (2), or of --once in total (6)")
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="one look, then end")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one look as JSON")] = False,
+    once: Annotated[bool, typer.Option("--once", help="print one snapshot and exit")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one snapshot as JSON")] = False,
 ) -> None:
-    """Show throughput, lag, workers, batches and what is down, live until Ctrl-C. Rates are of the last 10 s.
+    """Show throughput, lag, workers, batches and problems, live until Ctrl-C. Rates are of the last 10 s.
 
     Example: integrahub top --once
     """
-    with open_client(timeout=_TIMEOUT_SECONDS) as client, closing(Looking(client)) as look:
+    with open_client(timeout=_REQUEST_TIMEOUT_SECONDS) as client, closing(HubSnapshots(client)) as snapshots:
         if as_json or once:
-            found = _looked(look, interval or _ONCE_SECONDS)
+            snapshot = _take_last(snapshots, interval or _ONCE_SECONDS)
             if as_json:
-                output.show_json(found)
+                output.show_json(snapshot)
             else:
-                _console().print(frame(found))
+                _console().print(frame(snapshot))
             return
-        with Live(frame(look()), console=output.OUT, auto_refresh=False, screen=output.OUT.is_terminal) as live:
-            for found in _looks(look, interval or _LIVE_SECONDS):
-                live.update(frame(found), refresh=True)
+        first = frame(snapshots.take())
+        with Live(first, console=output.OUT, auto_refresh=False, screen=output.OUT.is_terminal) as live:
+            for snapshot in _take_regularly(snapshots, interval or _LIVE_INTERVAL_SECONDS):
+                live.update(frame(snapshot), refresh=True)
 
 
 def _console() -> Console:
-    """A pipe has no width: lines stay whole."""
-    return output.OUT if output.OUT.is_terminal else Console(file=output.OUT.file, width=_WIDE, highlight=False)
+    # A pipe has no width: print whole lines.
+    return output.OUT if output.OUT.is_terminal else Console(file=output.OUT.file, width=_PIPE_WIDTH, highlight=False)
 
 
-def _looked(look: Looking, seconds: float) -> Row:
-    """The last of several looks, so that rates are of more than one step of the counters."""
-    found, never, count = look(), threading.Event(), max(1, round(seconds / _LOOK_SECONDS))
+def _take_last(snapshots: HubSnapshots, seconds: float) -> Row:
+    """Return the last of several snapshots, so that rates span more than one step of the counters."""
+    snapshot, never, count = snapshots.take(), threading.Event(), max(1, round(seconds / _ONCE_INTERVAL_SECONDS))
     for _ in range(count):
         never.wait(seconds / count)
-        found = look()
-    return found
+        snapshot = snapshots.take()
+    return snapshot
 
 
-def _looks(look: Looking, interval: float) -> Iterator[Row]:
+def _take_regularly(snapshots: HubSnapshots, interval: float) -> Iterator[Row]:
     never = threading.Event()
     while True:
         never.wait(interval)
-        yield look()
+        yield snapshots.take()
 
 
-def frame(look: Row) -> RenderableType:
-    """One look as it is shown."""
-    return Group(_totals(look), Text(), _work(look), Text(), _batches(look["batches"]), Text(), _troubles(look))
+def frame(snapshot: Row) -> RenderableType:
+    """Return a snapshot as it is displayed."""
+    batches = _batches(snapshot["batches"])
+    return Group(_totals(snapshot), Text(), _steps(snapshot), Text(), batches, Text(), _problems(snapshot))
 
 
-def _totals(look: Row) -> Table:
-    rates, as_of = look["per_second"], look["as_of"]
+def _totals(snapshot: Row) -> Table:
+    rates, as_of = snapshot["per_second"], snapshot["as_of"]
     counted = f", 24 h as of {datetime.fromisoformat(as_of).astimezone():%H:%M:%S}" if as_of else ""
     title = f"IntegraHub at {datetime.now().astimezone():%H:%M:%S}{counted}"
     table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
     for column in ("products/s", "posts/s", "requests/s", "5xx/s", "chunks/s", "products 24 h", "pharmacies 24 h"):
         table.add_column(column, justify="right", no_wrap=True)
-    per_second = (rates[name] for name in ("products", "posts", "requests", "refused", "chunks"))
-    table.add_row(*(f"{rate:,.1f}" for rate in per_second), f"{look['products_24h']:,}", f"{look['pharmacies_24h']:,}")
+    per_second = [f"{rates[name]:,.1f}" for name in ("products", "posts", "requests", "refused", "chunks")]
+    table.add_row(*per_second, f"{snapshot['products_24h']:,}", f"{snapshot['pharmacies_24h']:,}")
     return table
 
 
-def _work(look: Row) -> Table:
+def _steps(snapshot: Row) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("step", "workers", "most", "restarts", "records waiting", "messages waiting"):
         table.add_column(column, justify="left" if column == "step" else "right")
-    for step, of_it in look["steps"].items():
-        table.add_row(step, *("" if value is None else f"{value:,}" for value in of_it.values()))
+    for step, figures in snapshot["steps"].items():
+        table.add_row(step, *("" if value is None else f"{value:,}" for value in figures.values()))
     return table
 
 
@@ -111,11 +113,11 @@ def _batches(batches: list[Row]) -> Text:
     return Text.assemble((layout.header, "bold"), "\n", "\n".join(layout.lines), no_wrap=True)
 
 
-def _troubles(look: Row) -> Text:
-    down, counts = look["down"], look["troubles"]
-    told = [f"{_DEPENDENCIES.get(name, name)} does not answer: {why}" for name, why in down.items()]
-    told += look["silent"]
-    opened = [name for name, state in look["breakers"].items() if state == "open" and name not in down]
-    told += [f"{_DEPENDENCIES.get(name, name)} is left alone after failures" for name in opened]
-    told += [f"{name.replace('_', ' ')}: {counts[name]:,} ({_NEXT[name]})" for name in counts if counts[name]]
-    return Text("\n".join(map(cell, told)), style="bold red") if told else Text("no trouble", style="green")
+def _problems(snapshot: Row) -> Text:
+    down, counts = snapshot["down"], snapshot["troubles"]
+    lines = [f"{_DEPENDENCIES.get(name, name)} does not answer: {reason}" for name, reason in down.items()]
+    lines += snapshot["silent"]
+    opened = [name for name, state in snapshot["breakers"].items() if state == "open" and name not in down]
+    lines += [f"{_DEPENDENCIES.get(name, name)} is not called: its circuit breaker is open" for name in opened]
+    lines += [f"{name.replace('_', ' ')}: {counts[name]:,} ({_ADVICE[name]})" for name in counts if counts[name]]
+    return Text("\n".join(map(cell, lines)), style="bold red") if lines else Text("no trouble", style="green")

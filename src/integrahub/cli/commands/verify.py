@@ -1,62 +1,66 @@
-"""`integrahub verify`: whether the table holds what the stored bodies say."""
+"""`integrahub verify`: compare a catalogue with the one rebuilt from its stored bodies."""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
-from integrahub.cli.offline_database import kept_database
+from integrahub.cli.offline_database import open_offline_database
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.bootstrap import open_hub
+from integrahub.operations.verify import Verification
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import say, show_json, show_rows
 from integrahub.tools.terminal.progress import bars
 
-Row = dict[str, Any]
+_COLUMNS = ("product_id", "finding", "columns")
 
 
 def verify(
-    cnpj: Annotated[str, typer.Argument(help="whose catalogue")],
-    data: Annotated[Path | None, typer.Option(help="the hub's folder")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text")] = False,
+    cnpj: Annotated[str, typer.Argument(help="CNPJ of the pharmacy")],
+    data: Annotated[Path | None, typer.Option(help="data folder of the hub")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> int:
-    """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 when they differ.
+    """Rebuild a catalogue from its stored bodies and compare it with the table. Exit code 1 if they differ.
 
     Example: integrahub verify 05927228000145
     """
     settings = Settings()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
     try:
-        known = parse_cnpj(cnpj, verify=settings.verify_cnpj)
+        parsed = parse_cnpj(cnpj, verify=settings.verify_cnpj)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="CNPJ") from None
-    verdict = asyncio.run(_verify(settings, known))
+    verification = asyncio.run(_verify(settings, parsed))
     if as_json:
-        show_json(verdict)
+        show_json(msgspec.to_builtins(verification))
     else:
-        _show(verdict)
-    return 1 if verdict["found"] else 0
+        _show(verification)
+    return 1 if verification.found else 0
 
 
-async def _verify(settings: Settings, cnpj: str) -> Row:
-    async with kept_database(settings) as kept, open_hub(kept, "integrahub verify", DatabaseRole.WORKER) as hub:
+async def _verify(settings: Settings, cnpj: str) -> Verification:
+    async with (
+        open_offline_database(settings) as opened,
+        open_hub(opened, "integrahub verify", DatabaseRole.WORKER) as hub,
+    ):
         with bars() as progress:
             task = progress.add_task("reading batches", total=None)
-            result = await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))
-    return dict(msgspec.to_builtins(result))
+            return await hub.verify()(cnpj, lambda done, total: progress.update(task, completed=done, total=total))
 
 
-def _show(verdict: Row) -> None:
-    read, known = verdict["batches"], verdict["all_batches"]
-    gone = "" if read == known else f" The bodies of earlier ones are gone: {known - read} batches were not read."
-    say(f"{read} of {known} batches read again, {verdict['judged']} products compared.{gone}")
-    if verdict["unjudged"]:
-        say(f"{verdict['unjudged']} products cannot be judged: what is kept does not tell all of their columns.")
-    if not verdict["found"]:
-        say("The table holds what the bodies say.", "green")
+def _show(verification: Verification) -> None:
+    read, total = verification.batches, verification.all_batches
+    expired = "" if read == total else f" {total - read} batches were not read: their bodies have expired."
+    say(f"{read} of {total} batches read again, {verification.judged} products compared.{expired}")
+    if verification.unjudged:
+        say(f"{verification.unjudged} products cannot be compared: the stored bodies lack some of their columns.")
+    if not verification.found:
+        say("The table equals the bodies.", "green")
         return
-    say(f"{verdict['found']} products differ. Post a FULL to put them right, and report this.", "red")
-    show_rows(verdict["differences"], ["product_id", "finding", "columns"], as_json=False, empty="")
+    say(f"{verification.found} products differ. Post a FULL to correct them, and report this.", "red")
+    rows = [msgspec.to_builtins(difference) for difference in verification.differences]
+    show_rows(rows, _COLUMNS, as_json=False, empty="")

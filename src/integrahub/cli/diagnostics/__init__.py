@@ -1,1 +1,1 @@
-"""Checks that `integrahub doctor` makes."""
+"""Checks of `integrahub doctor`."""

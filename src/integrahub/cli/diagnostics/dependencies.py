@@ -1,4 +1,4 @@
-"""What `integrahub doctor` looks at on this machine and asks of the services the hub depends on."""
+"""Checks of this machine, the settings, and the services the hub depends on."""
 
 import asyncio
 import os
@@ -27,142 +27,140 @@ from integrahub.settings.secret_sources import open_secret_store, read_secret_fi
 from integrahub.storage.private_folder import excess_mode
 from integrahub.web.tls import Certificate
 
-_FREE = 5 << 30  # bytes of disk under which a catalogue load may not fit
-_FILES = 1024  # descriptors under which many posts at once are refused
-_SOON = timedelta(days=14)  # until a certificate ends
+_MIN_FREE_BYTES = 5 << 30  # for the load of a catalogue
+_MIN_OPEN_FILES = 1024
+_EXPIRY_WARNING = timedelta(days=14)
 _SECRET_FILES = ("pepper.key", "admin.key")
 
 
 class CheckFailed(Exception):
-    """What is wrong, and what to do."""
+    """A problem, with what to do about it."""
 
 
 class Stopped(Exception):
-    """What does not run, which may be as it should be."""
+    """A service does not run, which may be intended."""
 
 
-def python(settings: Settings) -> str:
-    """Say which Python runs the hub."""
+def check_python(settings: Settings) -> str:
+    """Return the version of Python."""
     return f"{sys.version.split()[0]} at {sys.executable}"
 
 
-def choices(settings: Settings) -> str:
-    """Check that the settings name a bus, a storage and an address that this version has and may use."""
+def check_choices(settings: Settings) -> str:
+    """Check that bus, storage and address exist in this version and may be used."""
     check_settings(settings)
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}"
 
 
-def folder(settings: Settings) -> str:
-    """Check that the data folder can be written, has room, and is closed to other accounts."""
-    place = settings.data_dir.absolute()
-    nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+def check_data_folder(settings: Settings) -> str:
+    """Check that the data folder is writable, private to its account, and has free space."""
+    folder = settings.data_dir.absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not os.access(nearest, os.W_OK):
-        raise CheckFailed(f"{nearest} cannot be written. Choose another folder with INTEGRAHUB_DATA_DIR or --data.")
-    if (wide := excess_mode(place, settings.data_dir_mode)) and place.is_dir():
+        raise CheckFailed(f"{nearest} is not writable. Choose another folder with INTEGRAHUB_DATA_DIR or --data.")
+    if (mode := excess_mode(folder, settings.data_dir_mode)) and folder.is_dir():
         raise CheckFailed(
-            f"{place} has mode {wide}: other accounts of this machine may list it. Run: "
-            f"chmod {settings.data_dir_mode:o} '{place}'. Where a group shares it on purpose, set "
+            f"{folder} has mode {mode}: other accounts of this machine may list it. Run: "
+            f"chmod {settings.data_dir_mode:o} '{folder}'. If a group shares it on purpose, set "
             "INTEGRAHUB_DATA_DIR_MODE=0750."
         )
     free = shutil.disk_usage(nearest).free
-    if free < _FREE:
-        raise CheckFailed(f"{nearest} has {free >> 20} MB free; at least {_FREE >> 20} MB are wanted. Make room.")
-    return f"{place} ({free >> 30} GB free)"
+    if free < _MIN_FREE_BYTES:
+        raise CheckFailed(
+            f"{nearest} has {free >> 20} MB free, expected at least {_MIN_FREE_BYTES >> 20} MB. Free some."
+        )
+    return f"{folder} ({free >> 30} GB free)"
 
 
-def secrets(settings: Settings) -> str:
-    """Check that the keeper of secrets answers and that no secret file is damaged."""
+def check_secrets(settings: Settings) -> str:
+    """Check that the secret store answers and that no secret file is damaged."""
     for name in _SECRET_FILES:
         if (settings.data_dir / name).exists():
             kept_secret(settings.data_dir / name)
-    told = (
-        [f"{settings.secrets_dir} ({', '.join(read_secret_files(settings.secrets_dir))})"]
-        if settings.secrets_dir
-        else []
-    )
-    if kept := open_secret_store(settings):
-        names = (name.removeprefix("INTEGRAHUB_") for name in kept.values())
-        told.append(f"{settings.secrets} answers ({', '.join(names)})")
+    sources = []
+    if settings.secrets_dir:
+        sources.append(f"{settings.secrets_dir} ({', '.join(read_secret_files(settings.secrets_dir))})")
+    if store := open_secret_store(settings):
+        names = (name.removeprefix("INTEGRAHUB_") for name in store.values())
+        sources.append(f"{settings.secrets} answers ({', '.join(names)})")
         if settings.database_login:
-            kept.credentials(settings.database_login)
-    return f"from {'; '.join([*told, 'the environment', str(settings.data_dir)])}"
+            store.credentials(settings.database_login)
+    return f"from {'; '.join([*sources, 'the environment', str(settings.data_dir)])}"
 
 
-def postgresql(settings: Settings) -> str:
-    """Ask the database, and check that this version can work on its schema."""
-    return asyncio.run(_postgresql(settings))
+def check_postgresql(settings: Settings) -> str:
+    """Connect to the database, and check that this version can use its schema."""
+    return asyncio.run(_check_postgresql(settings))
 
 
-async def _postgresql(settings: Settings) -> str:
+async def _check_postgresql(settings: Settings) -> str:
     url = resolve_login(settings).database_url
     if not url:
         programs = binaries.find(settings.postgres_bin)
-        place = settings.data_dir / "postgres"
-        url = await EmbeddedPostgres(place, settings.postgres_bin, settings.postgres_password).url_of_running()
+        folder = settings.data_dir / "postgres"
+        url = await EmbeddedPostgres(folder, settings.postgres_bin, settings.postgres_password).url_of_running()
         if url is None:
             raise Stopped(f"embedded, does not run, from {programs}")
     try:
         connection = await connect(url)
     except OperationalError as error:
         raise CheckFailed(
-            f"{shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
+            f"{shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that the server runs."
         ) from error
     async with connection:
         await check_schema(connection)
-        line = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
-        return f"{shown_database(url)} answers {line}, version {connection.info.server_version // 10000}"
+        security = "over TLS" if connection.pgconn.ssl_in_use else "without TLS"
+        return f"{shown_database(url)} answers {security}, version {connection.info.server_version // 10000}"
 
 
-def bus(settings: Settings) -> str:
-    """Ask the brokers of Kafka."""
+def check_bus(settings: Settings) -> str:
+    """Connect to the brokers of Kafka."""
     count = asyncio.run(adapters.count_brokers(settings))
     return "a table of the database" if count is None else f"{settings.bus_url} answers, {count} brokers"
 
 
-def storage(settings: Settings) -> str:
-    """Write and remove an object."""
-    objects = adapters.objects_folder(settings)
-    if objects and not objects.is_dir():
-        return f"{objects}, made at the first start"
+def check_storage(settings: Settings) -> str:
+    """Write and delete an object."""
+    folder = adapters.find_objects_folder(settings)
+    if folder and not folder.is_dir():
+        return f"{folder}, created at the first start"
     try:
-        asyncio.run(adapters.storage(settings).check())
+        asyncio.run(adapters.open_storage(settings).check())
     except OSError as error:
-        raise CheckFailed(f"{objects} cannot be written: {error.strerror}. Check its owner, mode and disk.") from error
-    return f"{objects or settings.storage_url or settings.storage_bucket} takes and removes objects"
+        raise CheckFailed(f"{folder} is not writable: {error.strerror}. Check its owner, mode and disk.") from error
+    return f"{folder or settings.storage_url or settings.storage_bucket}: wrote and deleted an object"
 
 
-def certificates(settings: Settings) -> str:
-    """Check that certificates can be read, fit their keys, and do not end soon."""
+def check_certificates(settings: Settings) -> str:
+    """Check that certificates are readable, match their keys, and do not expire soon."""
     load_trusted(settings)
-    told = [_certificate(settings.tls_cert, settings.tls_key)] if settings.tls_cert and settings.tls_key else []
-    told += [_end_of(path) for path in (settings.ca, settings.storage_ca) if path]
-    return "; ".join(told) or "none is set"
+    results = []
+    if settings.tls_cert and settings.tls_key:
+        Certificate(settings.tls_cert, settings.tls_key)  # raises ConfigurationError if the key does not match
+        results.append(_check_expiry(settings.tls_cert))
+    results += [_check_expiry(path) for path in (settings.ca, settings.storage_ca) if path]
+    return "; ".join(results) or "none is set"
 
 
-def _certificate(certificate: Path, key: Path) -> str:
-    Certificate(certificate, key)  # ConfigurationError when they do not belong together
-    return _end_of(certificate)
-
-
-def _end_of(path: Path) -> str:
+def _check_expiry(path: Path) -> str:
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        certificates = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CheckFailed(f"{path} holds no certificate: {error}. Expected a PEM file.") from error
-    ends, now = min(each.not_valid_after_utc for each in found), datetime.now(UTC)
-    if max(each.not_valid_before_utc for each in found) > now:
+    now, ends = datetime.now(UTC), min(certificate.not_valid_after_utc for certificate in certificates)
+    if max(certificate.not_valid_before_utc for certificate in certificates) > now:
         raise CheckFailed(f"The certificate in {path} is not valid yet. Check the clock of this machine, or wait.")
     if ends < now:
-        raise CheckFailed(f"The certificate in {path} ended on {ends:%Y-%m-%d}. Put a new one in its place.")
-    if ends < now + _SOON:
-        raise CheckFailed(f"The certificate in {path} ends on {ends:%Y-%m-%d}. Put a new one in its place before.")
+        raise CheckFailed(f"The certificate in {path} ended on {ends:%Y-%m-%d}. Replace it with a new one.")
+    if ends < now + _EXPIRY_WARNING:
+        raise CheckFailed(f"The certificate in {path} ends on {ends:%Y-%m-%d}. Replace it with a new one before.")
     return f"{path} is valid until {ends:%Y-%m-%d}"
 
 
-def limits(settings: Settings) -> str:
-    """Check how many files may be open at once."""
+def check_limits(settings: Settings) -> str:
+    """Check the limit of open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < _FILES:
-        raise CheckFailed(f"Only {soft} files may be open at once. Raise it: ulimit -n 65536.")
+    if soft < _MIN_OPEN_FILES:
+        raise CheckFailed(f"Only {soft} files may be open at once. Raise the limit: ulimit -n 65536.")
     return f"{soft} open files"

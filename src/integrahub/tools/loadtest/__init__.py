@@ -1,1 +1,1 @@
-"""Load tests: scenarios, keep-alive connections, accounting of what was posted."""
+"""Load tests: post generated catalogues and account for every record."""

@@ -1,4 +1,4 @@
-"""What was posted against what the hub says it received, applied and holds: by batch and by pharmacy."""
+"""Accounting of a load, by batch and pharmacy: posts must equal what the hub received, applied and stores."""
 
 import threading
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from integrahub.client.client import ApiError, Client
 from integrahub.tools.loadtest.connections import Tally
 
 _UNFINISHED = ("RECEIVED", "PROCESSING")
-_PAGE = 500
-_UNKNOWN = 404
-_NEAR = 100  # unfinished batches of a kind that are looked at: looks shall cost the hub little
-_LOOK = 0.5  # seconds between looks
-_PATIENCE = 1800.0  # seconds until all must be applied
+_BATCHES_PER_PAGE = 500
+_NOT_FOUND = 404
+_MAX_POLLED_BATCHES = 100  # unfinished ones per status, so that polling costs the hub little
+_POLL_INTERVAL_SECONDS = 0.5
+_FINISH_TIMEOUT_SECONDS = 1800.0
 Row = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Account:
-    """One pharmacy: what was answered 202 (`posted`), what the hub lists of it, applied of it, and holds."""
+    """Totals of one pharmacy: posted (answered 202), received and applied (as the hub lists), held (as products)."""
 
     batches_posted: int = 0
     batches_received: int = 0
@@ -35,14 +35,14 @@ class Account:
 
     @property
     def adds_up(self) -> bool:
-        """Nothing is lost and nothing doubled."""
+        """Whether nothing was lost or duplicated."""
         records = {self.records_posted, self.records_received, self.records_applied, self.products_held}
         return self.batches_posted == self.batches_received and len(records) == 1
 
 
 @dataclass(slots=True)
 class Accounting:
-    """Every pharmacy's account, each batch that is not as it must be, and when, by the hub's clock, all was done."""
+    """Accounts by pharmacy, a sentence per faulty batch, and the hub's times of the first receipt and the last end."""
 
     accounts: dict[str, Account]
     faults: list[str] = field(default_factory=list)
@@ -51,83 +51,88 @@ class Accounting:
 
     @property
     def adds_up(self) -> bool:
-        """Whether each pharmacy's figures agree and no batch is at fault."""
+        """Whether every account adds up and no batch is faulty."""
         return not self.faults and all(account.adds_up for account in self.accounts.values())
 
     @property
     def applied(self) -> int:
-        """Records applied, of all pharmacies."""
+        """Applied records of all pharmacies."""
         return sum(account.records_applied for account in self.accounts.values())
 
     @property
     def seconds(self) -> float:
-        """From the first batch's receipt to the last one's end."""
+        """Seconds from the receipt of the first batch to the end of the last one."""
         if not self.first_received or not self.last_finished:
             return 0.0
         return (self.last_finished - self.first_received).total_seconds()
 
 
 def account_for(client: Client, since: str, cnpjs: list[str], tally: Tally, progress: Progress) -> Accounting:
-    """Compare, once all is applied. `client` sees the load's pharmacies alone; `since`: the hub's time before it."""
-    _await_end(client, since, progress.add_task("applying", total=len(tally.accepted)), progress)
-    found = Accounting({cnpj: Account() for cnpj in cnpjs})
+    """Wait until all batches are final, and compare them with the posts.
+
+    `client` must see no other pharmacies; `since` is the hub's time before the first post.
+    """
+    _wait_until_finished(client, since, progress.add_task("applying", total=len(tally.accepted)), progress)
+    accounting = Accounting({cnpj: Account() for cnpj in cnpjs})
     for cnpj, records in tally.accepted.values():
-        found.accounts[cnpj].batches_posted += 1
-        found.accounts[cnpj].records_posted += records
+        accounting.accounts[cnpj].batches_posted += 1
+        accounting.accounts[cnpj].records_posted += records
     task = progress.add_task("accounting for batches", total=len(tally.accepted))
-    missing = dict(tally.accepted)
-    for batch in client.list_all("/v1/batches", since=since, limit=_PAGE):
-        _enter(found, batch, missing.pop(batch["batch_id"], None))
+    unlisted = dict(tally.accepted)
+    for batch in client.list_all("/v1/batches", since=since, limit=_BATCHES_PER_PAGE):
+        _add_batch(accounting, batch, unlisted.pop(batch["batch_id"], None))
         progress.advance(task)
-    found.faults += [f"batch {lost} of {of[0]} was answered 202 and is not listed" for lost, of in missing.items()]
-    found.faults += [f"batch {repeated} was the answer to two posts" for repeated in tally.repeated]
+    accounting.faults += [
+        f"batch {batch_id} of {cnpj} was answered 202 and is not listed" for batch_id, (cnpj, _) in unlisted.items()
+    ]
+    accounting.faults += [f"batch {batch_id} was the answer to two posts" for batch_id in tally.repeated]
     for cnpj in progress.track(cnpjs, description="counting products"):
-        found.accounts[cnpj].products_held = products_held(client, cnpj)
-    return found
+        accounting.accounts[cnpj].products_held = count_products(client, cnpj)
+    return accounting
 
 
-def products_held(client: Client, cnpj: str) -> int:
-    """Active products the hub shows for a pharmacy; 0 also where it does not know it."""
+def count_products(client: Client, cnpj: str) -> int:
+    """Return the number of active products of a pharmacy; 0 if the hub does not know it."""
     try:
         return int(client.get("/v1/products", cnpj=cnpj, limit=1)["pagination"]["count"])
-    except ApiError as refused:
-        if refused.status != _UNKNOWN:
+    except ApiError as error:
+        if error.status != _NOT_FOUND:
             raise
         return 0
 
 
-def _enter(found: Accounting, batch: Row, posted: tuple[str, int] | None) -> None:
-    """One listed batch into its pharmacy's account."""
-    account = found.accounts[batch["cnpj"]]
+def _add_batch(accounting: Accounting, batch: Row, posted: tuple[str, int] | None) -> None:
+    """Add a listed batch to the account of its pharmacy."""
+    account = accounting.accounts[batch["cnpj"]]
     account.batches_received += 1
     account.records_received += batch["items_total"] or 0
     account.records_applied += batch["items_processed"]
     received, finished = (datetime.fromisoformat(batch[name]) for name in ("received_at", "finished_at"))
-    found.first_received = min(received, found.first_received or received)
-    found.last_finished = max(finished, found.last_finished or finished)
-    named = f"batch {batch['batch_id']} of {batch['cnpj']}"
+    accounting.first_received = min(received, accounting.first_received or received)
+    accounting.last_finished = max(finished, accounting.last_finished or finished)
+    name = f"batch {batch['batch_id']} of {batch['cnpj']}"
     if posted is None:
-        found.faults.append(f"{named} is listed and no 202 was received for it")
+        accounting.faults.append(f"{name} is listed and no 202 was received for it")
     elif batch["status"] != "COMPLETED" or not posted[1] == batch["items_total"] == batch["items_processed"]:
-        told = f"{batch['items_total']} received, {batch['items_processed']} applied, {batch['items_failed']} failed"
-        found.faults.append(f"{named} is {batch['status']}: {posted[1]} records posted, {told}")
+        counts = f"{batch['items_total']} received, {batch['items_processed']} applied, {batch['items_failed']} failed"
+        accounting.faults.append(f"{name} is {batch['status']}: {posted[1]} records posted, {counts}")
 
 
-def _await_end(client: Client, since: str, task: TaskID, progress: Progress) -> None:
-    """Return when nothing is unfinished; Refused when that takes too long."""
-    end, never = monotonic() + _PATIENCE, threading.Event()
+def _wait_until_finished(client: Client, since: str, task: TaskID, progress: Progress) -> None:
+    """Return when all batches are final. Raises ApiError after half an hour."""
+    deadline, never = monotonic() + _FINISH_TIMEOUT_SECONDS, threading.Event()
     total = int(progress.tasks[task].total or 0)
-    while left := sum(1 for _ in chain.from_iterable(_unfinished(client, since))):
-        if monotonic() > end:
+    while left := sum(1 for _ in chain.from_iterable(_list_unfinished(client, since))):
+        if monotonic() > deadline:
             raise ApiError(
-                f"{left} batches or more are unfinished after {_PATIENCE:.0f} s: see `integrahub batch list`"
+                f"{left} or more batches are not final after {_FINISH_TIMEOUT_SECONDS:.0f} s. See `batch list`."
             )
         progress.update(task, completed=max(0, total - left))
-        never.wait(_LOOK)
+        never.wait(_POLL_INTERVAL_SECONDS)
     progress.update(task, completed=total)
 
 
-def _unfinished(client: Client, since: str) -> Iterator[list[Row]]:
-    """A page of unfinished batches of each kind."""
+def _list_unfinished(client: Client, since: str) -> Iterator[list[Row]]:
+    """Yield a page of batches for each status that is not final."""
     for status in _UNFINISHED:
-        yield client.get("/v1/batches", status=status, since=since, limit=_NEAR)["items"]
+        yield client.get("/v1/batches", status=status, since=since, limit=_MAX_POLLED_BATCHES)["items"]

@@ -1,4 +1,4 @@
-"""Many kept-alive connections to a hub, each with one post under way at a time, and what was answered."""
+"""Keep-alive connections to a hub, each with one post at a time, and a tally of the responses."""
 
 import asyncio
 import ssl
@@ -15,9 +15,10 @@ import msgspec
 
 from integrahub.tools.loadtest.payloads import Post
 
-_OPENING = 256  # connections asked for at a time: more than a listening socket keeps waiting would be turned away
-_PATIENCE = 600.0  # seconds for one answer
-_TOLD = 5  # refusals told in full
+_CONNECT_CONCURRENCY = 256  # below the backlog of a listening socket, which refuses further connections
+_RESPONSE_TIMEOUT_SECONDS = 600.0
+_MAX_REPORTED_REFUSALS = 5
+_MAX_BODY_CHARACTERS = 300
 _ACCEPTED = 202
 
 
@@ -27,26 +28,26 @@ class _Accepted(msgspec.Struct):
 
 @dataclass(slots=True)
 class Tally:
-    """What the hub answered. `seconds` of each 202; `accepted` batch ids with pharmacy and records."""
+    """Responses of the hub: seconds of each 202, and batch ids with pharmacy and number of records."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     seconds: "array[float]" = field(default_factory=lambda: array("d"))
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     repeated: list[str] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
-    began: float = 0.0
-    ended: float = 0.0
+    started_at: float = 0.0
+    ended_at: float = 0.0
 
     @property
     def posted(self) -> int:
-        """Posts that were tried."""
+        """Number of posts, with those without a response."""
         return self.statuses.total()
 
-    def answered(self, post: Post, status: int, body: bytes, seconds: float) -> None:
-        """Count one answer."""
+    def add_response(self, post: Post, status: int, body: bytes, seconds: float) -> None:
+        """Count one response."""
         self.statuses[str(status)] += 1
         if status != _ACCEPTED:
-            self._refused(f"{status}: {body[:300].decode(errors='replace')}")
+            self._add_refusal(f"{status}: {body[:_MAX_BODY_CHARACTERS].decode(errors='replace')}")
             return
         self.seconds.append(seconds)
         batch_id = msgspec.json.decode(body, type=_Accepted).batch_id
@@ -54,18 +55,18 @@ class Tally:
             self.repeated.append(batch_id)
         self.accepted[batch_id] = (post.cnpj, post.records)
 
-    def broken(self, error: Exception) -> None:
-        """Count one post without an answer."""
+    def add_error(self, error: Exception) -> None:
+        """Count one post without a response."""
         self.statuses["no answer"] += 1
-        self._refused(f"no answer: {error or type(error).__name__}")
+        self._add_refusal(f"no answer: {error or type(error).__name__}")
 
-    def _refused(self, told: str) -> None:
-        if len(self.refusals) < _TOLD:
-            self.refusals.append(told)
+    def _add_refusal(self, reason: str) -> None:
+        if len(self.refusals) < _MAX_REPORTED_REFUSALS:
+            self.refusals.append(reason)
 
 
 class Connection(asyncio.Protocol):
-    """One connection. It writes no further than the other side reads."""
+    """One HTTP/1.1 connection, with backpressure: it writes no faster than the hub reads."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -77,36 +78,36 @@ class Connection(asyncio.Protocol):
         self.is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self.is_open = False
         self._may_write.set()
         if self._answer and not self._answer.done():
             self._answer.set_exception(error or ConnectionError("the hub closed the connection"))
 
     def pause_writing(self) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self._may_write.clear()
 
     def resume_writing(self) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         self._may_write.set()
 
     def data_received(self, data: bytes) -> None:
-        """Called by the loop."""
+        """Handle an event of the loop."""
         if self._parser:
             self._parser.feed_data(data)
 
     def on_body(self, body: bytes) -> None:
-        """Called by the parser."""
+        """Handle an event of the parser."""
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        """Called by the parser."""
+        """Handle an event of the parser."""
         assert self._parser
         if not self._parser.should_keep_alive():
             self.close()
@@ -114,13 +115,13 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(self._parser.get_status_code())
 
     async def post(self, post: Post) -> tuple[int, bytes]:
-        """Status and body of the answer; an answer that comes before the whole body was sent ends the sending.
+        """Return status and body of the response. A response before the end of the body stops sending.
 
-        OSError when the connection ends, TimeoutError when nothing comes.
+        Raises OSError if the connection is closed, TimeoutError if there is no response in time.
         """
         self._parser, self._body = httptools.HttpResponseParser(self), []
         self._answer = answer = self._loop.create_future()
-        timer = self._loop.call_later(_PATIENCE, self._late, answer)
+        timer = self._loop.call_later(_RESPONSE_TIMEOUT_SECONDS, self._time_out, answer)
         try:
             for block in post.blocks:
                 await self._may_write.wait()
@@ -132,66 +133,67 @@ class Connection(asyncio.Protocol):
             timer.cancel()
 
     @staticmethod
-    def _late(answer: "asyncio.Future[int]") -> None:
+    def _time_out(answer: "asyncio.Future[int]") -> None:
         if not answer.done():
-            answer.set_exception(TimeoutError(f"no answer within {_PATIENCE:.0f} s"))
+            answer.set_exception(TimeoutError(f"no answer within {_RESPONSE_TIMEOUT_SECONDS:.0f} s"))
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self.is_open = False
         self._transport.close()
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPool:
-    """Where lanes lead: an http or https address."""
+    """Opens connections to one http or https address."""
 
     address: str
     trusted: ssl.SSLContext
 
     async def open(self) -> Connection:
-        """A new connection."""
-        to = urlsplit(self.address)
-        secured = self.trusted if to.scheme == "https" else None
-        port = to.port or (443 if secured else 80)
-        host = to.hostname or "127.0.0.1"
-        _, lane = await asyncio.get_running_loop().create_connection(Connection, host, port, ssl=secured)
-        return lane
+        """Open a connection."""
+        parts = urlsplit(self.address)
+        context = self.trusted if parts.scheme == "https" else None
+        port = parts.port or (443 if context else 80)
+        host = parts.hostname or "127.0.0.1"
+        _, connection = await asyncio.get_running_loop().create_connection(Connection, host, port, ssl=context)
+        return connection
 
     async def open_many(self, count: int) -> list[Connection]:
-        """That many connections, all open at once."""
-        gate = asyncio.Semaphore(_OPENING)
+        """Open `count` connections, and return them when all are open."""
+        limit = asyncio.Semaphore(_CONNECT_CONCURRENCY)
 
-        async def opened() -> Connection:
-            async with gate:
+        async def open_one() -> Connection:
+            async with limit:
                 return await self.open()
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(opened()) for _ in range(count)]
+            tasks = [group.create_task(open_one()) for _ in range(count)]
         return [task.result() for task in tasks]
 
 
-async def drive(road: ConnectionPool, posts: Iterator[Post], at_once: int, tally: Tally) -> None:
-    """Post everything, `at_once` under way; the clock starts when all connections are open."""
-    lanes = await road.open_many(at_once)
-    tally.began = perf_counter()
+async def post_all(pool: ConnectionPool, posts: Iterator[Post], concurrency: int, tally: Tally) -> None:
+    """Post everything over `concurrency` connections. The time counts from when all connections are open."""
+    connections = await pool.open_many(concurrency)
+    tally.started_at = perf_counter()
     try:
         async with asyncio.TaskGroup() as group:
-            for lane in lanes:
-                group.create_task(_along(road, lane, posts, tally))
+            for connection in connections:
+                group.create_task(_post_over(pool, connection, posts, tally))
     finally:
-        tally.ended = perf_counter()
+        tally.ended_at = perf_counter()
 
 
-async def _along(road: ConnectionPool, lane: Connection, posts: Iterator[Post], tally: Tally) -> None:
+async def _post_over(pool: ConnectionPool, connection: Connection, posts: Iterator[Post], tally: Tally) -> None:
+    """Post over one connection until there are no more posts; reopen it when it was closed."""
     for post in posts:
-        begun = perf_counter()
+        started = perf_counter()
         try:
-            if not lane.is_open:
-                lane = await road.open()
-            status, body = await lane.post(post)
-            tally.answered(post, status, body, perf_counter() - begun)
+            if not connection.is_open:
+                connection = await pool.open()
+            status, body = await connection.post(post)
+            tally.add_response(post, status, body, perf_counter() - started)
         except (OSError, TimeoutError, httptools.HttpParserError) as error:
-            tally.broken(error)
-            lane.close()
-    lane.close()
+            tally.add_error(error)
+            connection.close()
+    connection.close()

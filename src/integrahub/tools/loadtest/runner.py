@@ -1,4 +1,4 @@
-"""One scenario from the first connection to the last figure."""
+"""Run of one scenario: connect, post, wait for the batches, account."""
 
 import asyncio
 import ssl
@@ -14,33 +14,33 @@ from rich.progress import Progress
 
 from integrahub.client.client import ApiError, Client
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
-from integrahub.tools.loadtest.accounting import Accounting, account_for, products_held
-from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
+from integrahub.tools.loadtest.accounting import Accounting, account_for, count_products
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, post_all
 from integrahub.tools.loadtest.payloads import Heads, Post
-from integrahub.tools.loadtest.process_memory import MemoryProbe, remembered
+from integrahub.tools.loadtest.process_memory import MemoryProbe, watch_memory
 from integrahub.tools.terminal.output import notify
 from integrahub.tools.terminal.progress import bars
 
-_LOOK = 0.2  # seconds between two moves of the bar
-_OWN_LIMIT = "16g"  # bytes a body may have in a hub of one's own
+_BAR_INTERVAL_SECONDS = 0.2
+_MAX_PAYLOAD_SIZE = "16g"  # of the temporary hub
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is posted: `posts` of `records` products by `cnpjs`, `at_once` under way; `made` gives them."""
+    """A load: `posts` of `records` products each, the pharmacies in turn, over `concurrency` connections."""
 
     name: str
     cnpjs: list[str]
     posts: int
     records: int
-    at_once: int
-    made: Callable[[Heads], Iterator[Post]]
+    concurrency: int
+    build_posts: Callable[[Heads], Iterator[Post]]
     load_type: str = "delta"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scenario; `memory` is empty where the hub is not one's own."""
+    """Results of a scenario; `memory` is empty for a hub that the load test did not start."""
 
     scenario: Scenario
     tally: Tally
@@ -49,18 +49,18 @@ class Outcome:
 
     @property
     def faults(self) -> list[str]:
-        """Everything that is lost, doubled or refused; empty when all is well."""
-        tally, found = self.tally, list(self.tally.refusals)
+        """A sentence for everything that was lost, duplicated or refused."""
+        tally, faults = self.tally, list(self.tally.refusals)
         if tally.posted != self.scenario.posts or len(tally.accepted) != self.scenario.posts:
-            found.append(f"{self.scenario.posts} posts: {tally.posted} tried, {len(tally.accepted)} accepted")
-        found += self.accounting.faults
+            faults.append(f"{self.scenario.posts} posts: {tally.posted} tried, {len(tally.accepted)} accepted")
+        faults += self.accounting.faults
         unequal = [cnpj for cnpj, account in self.accounting.accounts.items() if not account.adds_up]
-        return found + [f"pharmacy {cnpj} does not add up: {self.accounting.accounts[cnpj]}" for cnpj in unequal]
+        return faults + [f"pharmacy {cnpj} does not add up: {self.accounting.accounts[cnpj]}" for cnpj in unequal]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A hub to post to: `folder` holds its fleet when it is one's own."""
+    """A hub to post to; `folder` is the data folder of a temporary hub."""
 
     admin: Client
     folder: Path | None = None
@@ -68,11 +68,11 @@ class Target:
 
 
 @contextmanager
-def own_hub(workers: int) -> Iterator[Target]:
-    """An embedded hub in a temporary folder, on loopback."""
+def run_temporary_hub(workers: int) -> Iterator[Target]:
+    """Run an embedded hub in a temporary folder while the block runs."""
     with tempfile.TemporaryDirectory(prefix="integrahub-load-") as folder:
-        notify("Starting a hub of its own in a temporary folder...")
-        with run_embedded_hub(Path(folder), workers, {"MAX_PAYLOAD_SIZE": _OWN_LIMIT}) as admin:
+        notify("Starting a temporary hub...")
+        with run_embedded_hub(Path(folder), workers, {"MAX_PAYLOAD_SIZE": _MAX_PAYLOAD_SIZE}) as admin:
             yield Target(admin, Path(folder) / "kept")
 
 
@@ -83,51 +83,54 @@ def open_target(admin: Client, trusted: ssl.SSLContext) -> Iterator[Target]:
         yield Target(admin, trusted=trusted)
 
 
-def run(target: Target, scenario: Scenario) -> Outcome:
-    """Post, wait until all is applied, account. Refused when a pharmacy of the load has a catalogue already."""
-    made = target.admin.call(
+def run_scenario(target: Target, scenario: Scenario) -> Outcome:
+    """Post, wait until all batches are final, and account.
+
+    Raises ApiError if a pharmacy of the load already has products in a hub that was not started for it.
+    """
+    created = target.admin.call(
         "POST", "/admin/keys", json={"cnpjs": scenario.cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"}
     )
     try:
-        with target.admin.with_key(made["api_key"]) as client, bars() as progress:
-            return _run(target, client, made["api_key"], scenario, progress)
+        with target.admin.with_key(created["api_key"]) as client, bars() as progress:
+            return _run(target, client, created["api_key"], scenario, progress)
     finally:
-        target.admin.call("DELETE", f"/admin/keys/{made['id']}")
+        target.admin.call("DELETE", f"/admin/keys/{created['id']}")
 
 
 def _run(target: Target, client: Client, key: str, scenario: Scenario, progress: Progress) -> Outcome:
     if target.folder is None:
-        _refuse_known(client, scenario.cnpjs)
+        _check_no_products(client, scenario.cnpjs)
     since = client.get("/health")["timestamp"]
-    posts = scenario.made(Heads(client.url, key, scenario.load_type))
-    tally, road = Tally(), ConnectionPool(client.url, target.trusted)
-    with _memory_of(target.folder) as memory:
-        on_a_fast_loop(_drive_and_tell(road, posts, scenario, tally, progress))
+    posts = scenario.build_posts(Heads(client.url, key, scenario.load_type))
+    tally, pool = Tally(), ConnectionPool(client.url, target.trusted)
+    with _watch_if_own(target.folder) as memory:
+        run_with_uvloop(_post_with_bar(pool, posts, scenario, tally, progress))
         accounting = account_for(client, since, scenario.cnpjs, tally, progress)
     return Outcome(scenario, tally, accounting, memory)
 
 
-def _refuse_known(client: Client, cnpjs: list[str]) -> None:
-    """A load makes products up: it must not meet a real catalogue."""
+def _check_no_products(client: Client, cnpjs: list[str]) -> None:
+    # The products of a load are invented and must not be mixed with a real catalogue.
     for cnpj in cnpjs:
-        if held := products_held(client, cnpj):
+        if count := count_products(client, cnpj):
             raise ApiError(
-                f"Pharmacy {cnpj} has {held:,} products in that hub, and a load would add made-up ones. "
-                "Use a hub that is there for tests, or leave --url out for a hub of the load's own."
+                f"Pharmacy {cnpj} has {count:,} products in this hub, and the load would add invented ones. Use a test "
+                "hub, or omit --url to start a temporary one."
             )
 
 
 @contextmanager
-def _memory_of(folder: Path | None) -> Iterator[MemoryProbe]:
+def _watch_if_own(folder: Path | None) -> Iterator[MemoryProbe]:
     if folder is None:
         yield MemoryProbe()
         return
-    with remembered(folder) as memory:
+    with watch_memory(folder) as memory:
         yield memory
 
 
-def on_a_fast_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run to its end, on uvloop where there is one."""
+def run_with_uvloop(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, with uvloop where it exists."""
     if sys.platform == "win32":
         asyncio.run(work)
         return
@@ -137,12 +140,12 @@ def on_a_fast_loop(work: Coroutine[Any, Any, None]) -> None:
         runner.run(work)
 
 
-async def _drive_and_tell(
-    road: ConnectionPool, posts: Iterator[Post], scenario: Scenario, tally: Tally, progress: Progress
+async def _post_with_bar(
+    pool: ConnectionPool, posts: Iterator[Post], scenario: Scenario, tally: Tally, progress: Progress
 ) -> None:
-    task = progress.add_task(f"posting, {scenario.at_once:,} at once", total=scenario.posts)
-    driving = asyncio.create_task(drive(road, posts, scenario.at_once, tally))
-    while not driving.done():
-        await asyncio.wait([driving], timeout=_LOOK)
+    task = progress.add_task(f"posting, {scenario.concurrency:,} at once", total=scenario.posts)
+    posting = asyncio.create_task(post_all(pool, posts, scenario.concurrency, tally))
+    while not posting.done():
+        await asyncio.wait([posting], timeout=_BAR_INTERVAL_SECONDS)
         progress.update(task, completed=tally.posted)
-    await driving
+    await posting

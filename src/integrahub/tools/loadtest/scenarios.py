@@ -1,24 +1,35 @@
-"""The scenarios: what each posts, for how many pharmacies, over how many connections."""
+"""Scenarios of load tests: size and number of posts, pharmacies, connections."""
 
-from integrahub.tools.loadtest.payloads import one_each, one_large, real_cnpjs, small_posts
+from integrahub.tools.loadtest.payloads import (
+    generate_equal_posts,
+    generate_large_post,
+    generate_small_posts,
+    load_real_cnpjs,
+)
 from integrahub.tools.loadtest.runner import Scenario
 
 
-def small(name: str, posts: int, products: int, pharmacies: int, at_once: int) -> Scenario:
-    """Very many DELTAs of a few products, the pharmacies in turn."""
-    cnpjs = real_cnpjs(min(pharmacies, posts))
-    lanes = min(at_once, posts)
-    return Scenario(name, cnpjs, posts, products, lanes, lambda heads: small_posts(heads, cnpjs, posts, products))
+def build_deltas(name: str, posts: int, products: int, pharmacies: int, concurrency: int) -> Scenario:
+    """Return a scenario of many DELTAs of a few products, the pharmacies in turn."""
+    cnpjs = load_real_cnpjs(min(pharmacies, posts))
+    connections = min(concurrency, posts)
+    return Scenario(
+        name, cnpjs, posts, products, connections, lambda heads: generate_small_posts(heads, cnpjs, posts, products)
+    )
 
 
-def million(products: int, cnpj: str = "") -> Scenario:
-    """One FULL of very many products."""
-    one = cnpj or real_cnpjs(1)[0]
-    return Scenario("million", [one], 1, products, 1, lambda heads: one_large(heads, one, products), "full")
+def build_large_full(products: int, cnpj: str = "") -> Scenario:
+    """Return a scenario of one FULL with many products."""
+    pharmacy = cnpj or load_real_cnpjs(1)[0]
+    return Scenario(
+        "million", [pharmacy], 1, products, 1, lambda heads: generate_large_post(heads, pharmacy, products), "full"
+    )
 
 
-def many(pharmacies: int, products: int, at_once: int) -> Scenario:
-    """One FULL of each of many pharmacies."""
-    cnpjs = real_cnpjs(pharmacies)
-    lanes = min(at_once, pharmacies)
-    return Scenario("many", cnpjs, pharmacies, products, lanes, lambda heads: one_each(heads, cnpjs, products), "full")
+def build_fulls(pharmacies: int, products: int, concurrency: int) -> Scenario:
+    """Return a scenario of one FULL for each of many pharmacies."""
+    cnpjs = load_real_cnpjs(pharmacies)
+    connections = min(concurrency, pharmacies)
+    return Scenario(
+        "many", cnpjs, pharmacies, products, connections, lambda h: generate_equal_posts(h, cnpjs, products), "full"
+    )

@@ -1,31 +1,32 @@
-"""How many connections this machine lets one process have to one address."""
+"""Limits of this machine on the connections of one process to one address."""
 
 import resource
 from pathlib import Path
 
-_SPARE = 500  # files the processes need besides
-_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_SPARE_PORTS = 1000
+_RESERVED_FILES = 500  # for all other files of the processes
+_PORT_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_RESERVED_PORTS = 1000
+_DEFAULT_PORTS = 16_384  # dynamic ports of IANA
 
 
-def most_connections(wanted: int) -> int:
-    """As many of those wanted as open files and ports allow; the soft limit of open files is raised for it.
+def max_connections(wanted: int) -> int:
+    """Return `wanted`, or the lower number that open files and ports allow.
 
-    Processes started later inherit the limit: the hub's API holds the other ends.
+    Raises the soft limit of open files; a hub started later inherits it, for its ends of the connections.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = wanted + _SPARE
+    enough = wanted + _RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < enough:
         soft = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    files = wanted if soft == resource.RLIM_INFINITY else soft - _SPARE
-    return max(1, min(wanted, files, _ports() - _SPARE_PORTS))
+    files = wanted if soft == resource.RLIM_INFINITY else soft - _RESERVED_FILES
+    return max(1, min(wanted, files, _count_ports() - _RESERVED_PORTS))
 
 
-def _ports() -> int:
-    """Ports a client may take towards one address."""
+def _count_ports() -> int:
+    """Return the number of local ports for connections to one address."""
     try:
-        low, high = map(int, _PORTS.read_text().split())
+        low, high = map(int, _PORT_RANGE.read_text().split())
     except OSError:
-        return 16_384  # the range the standard sets aside
+        return _DEFAULT_PORTS
     return high - low + 1

@@ -1,1 +1,1 @@
-"""Output of programs: tables, JSON, progress bars."""
+"""Terminal output of programs: tables, JSON, progress bars, language."""

@@ -1,4 +1,4 @@
-"""What verbs print: tables for people, lines for pipes, JSON for programs; a client's text commands no terminal."""
+"""Output of verbs: tables on terminals, lines in pipes, JSON. Control characters in clients' texts are escaped."""
 
 import json
 import sys
@@ -17,22 +17,22 @@ Row = dict[str, Any]
 
 
 def say(text: str, style: str | None = None) -> None:
-    """Print a sentence on standard output: as it is, never wrapped, its control characters escaped."""
+    """Print a sentence on standard output, unwrapped, with control characters escaped."""
     _print(OUT, text, style)
 
 
 def complain(text: str) -> None:
-    """Print what went wrong on standard error, in red."""
+    """Print an error on standard error, in red."""
     _print(ERRORS, text, "red")
 
 
 def notify(text: str) -> None:
-    """Print a remark on standard error, where it does not mix with results."""
+    """Print a remark on standard error, apart from the results."""
     _print(ERRORS, text, None)
 
 
 def show_json(value: Any) -> None:
-    """Print one JSON document on standard output, in ASCII where the output is not Unicode."""
+    """Print one JSON document on standard output, in ASCII if the output is not Unicode."""
     ascii_only = not (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
     print(escape_controls_in_json(json.dumps(value, ensure_ascii=ascii_only, indent=2, default=str)), file=OUT.file)
 
@@ -46,10 +46,10 @@ def show_rows(
     wide: bool = False,
     more: str = "Use --wide or --json.",
 ) -> None:
-    """Print `columns` of the rows, or all of them as JSON; `empty` is said when there are no rows.
+    """Print `columns` of the rows, or all columns as JSON; print `empty` if there are no rows.
 
-    A terminal shows the columns that fit, the first ones first. A pipe, and `wide`, get all of them, a line
-    a row. `more` says how to see those that did not fit.
+    A terminal shows the first columns that fit, and the hint `more`. A pipe, and `wide`, get all columns, one line per
+    row.
     """
     if as_json:
         show_json(list(rows))
@@ -65,7 +65,7 @@ def show_rows(
 
 
 def show_facts(facts: Row, *, as_json: bool = False) -> None:
-    """Print one thing: a line a fact, and a table for a list of things within it, or JSON."""
+    """Print the fields of one object, one per line, and lists of objects as tables; or all as JSON."""
     if as_json:
         show_json(facts)
         return

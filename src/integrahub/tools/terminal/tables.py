@@ -1,4 +1,4 @@
-"""Tables and facts as lines of text: ids stay whole, narrow terminals get fewer columns."""
+"""Layout of tables and fields as lines of text: ids are never cut, narrow terminals get fewer columns."""
 
 import re
 import textwrap
@@ -11,12 +11,12 @@ from rich.cells import cell_len, set_cell_size
 from integrahub.domain.untrusted_text import escape_controls, escape_controls_in_lines
 
 _GAP = "  "
-# Columns of prose or of a client's text: a terminal may shorten these, and only these.
+# Columns of prose or of clients' texts; a terminal may shorten only these.
 _TEXTS = frozenset(
     ("message_en", "message", "error", "sample", "problems", "value", "name", "city", "reason", "last exit", "subject")
 )
-_MIN_TEXT = 12  # cells a shortened text keeps
-_MIN_WRAP = 24  # cells below which a value is not wrapped beside its name
+_MIN_TEXT_CELLS = 12  # of a shortened text
+_MIN_WRAP_CELLS = 24  # of a wrapped value
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
 Row = dict[str, Any]
 
@@ -31,29 +31,29 @@ class Layout:
 
 
 def cell(value: Any) -> str:
-    """Return a value as one line a person reads; times end with their seconds."""
-    return escape_controls(_shown(value))
+    """Return a value as one line of text; times without fractions of seconds."""
+    return escape_controls(_format(value))
 
 
 def lay_out(rows: Sequence[Row], columns: Sequence[str], width: int | None) -> Layout:
-    """Align `columns`; with a width, keep the first ones that fit and shorten texts. None: everything, whole."""
+    """Align `columns`. With a width, keep the first columns that fit and shorten texts; None: keep everything."""
     table = {column: [column, *(cell(row.get(column)) for row in rows)] for column in columns}
     numbers = {column for column in columns if all(isinstance(row.get(column), int | float | None) for row in rows)}
     natural = {column: max(map(cell_len, cells)) for column, cells in table.items()}
-    widths = natural if width is None else _fitted(natural, width)
+    widths = natural if width is None else _fit(natural, width)
     header, *lines = (
-        _GAP.join(_aligned(table[column][line], widths[column], column in numbers) for column in widths).rstrip()
+        _GAP.join(_align(table[column][line], widths[column], right=column in numbers) for column in widths).rstrip()
         for line in range(len(rows) + 1)
     )
     return Layout(header, lines, [column for column in columns if column not in widths])
 
 
-def _fitted(natural: dict[str, int], width: int) -> dict[str, int]:
-    """Widths of the columns that fit, in order; what room is left goes to shortened texts."""
+def _fit(natural: dict[str, int], width: int) -> dict[str, int]:
+    """Return the widths of the first columns that fit; shortened texts get the remaining width."""
     widths: dict[str, int] = {}
     room = width
     for column, wanted in natural.items():
-        needed = min(wanted, max(_MIN_TEXT, len(column))) if column in _TEXTS else wanted
+        needed = min(wanted, max(_MIN_TEXT_CELLS, len(column))) if column in _TEXTS else wanted
         room -= needed + (len(_GAP) if widths else 0)
         if widths and room < 0:
             room += needed + len(_GAP)
@@ -65,7 +65,7 @@ def _fitted(natural: dict[str, int], width: int) -> dict[str, int]:
     return widths
 
 
-def _aligned(text: str, width: int, right: bool) -> str:
+def _align(text: str, width: int, *, right: bool) -> str:
     if cell_len(text) > width:
         return set_cell_size(text, width - 1) + "…"
     padding = " " * (width - cell_len(text))
@@ -73,36 +73,36 @@ def _aligned(text: str, width: int, right: bool) -> str:
 
 
 def fact_lines(facts: Row, width: int | None) -> Iterator[tuple[str, str]]:
-    """Yield each fact as its padded name and its text; with a width, prose is wrapped beside the name."""
-    flat = list(_flattened(facts))
+    """Yield each field as its padded name and its text; with a width, the text is wrapped."""
+    flat = list(_flatten(facts))
     margin = max((cell_len(name) for name, _ in flat), default=0) + len(_GAP)
     for name, value in flat:
-        text = escape_controls_in_lines(_shown(value))
-        lines = text.split("\n") if width is None else _wrapped(text, max(_MIN_WRAP, width - margin))
+        text = escape_controls_in_lines(_format(value))
+        lines = text.split("\n") if width is None else _wrap(text, max(_MIN_WRAP_CELLS, width - margin))
         yield name + " " * (margin - cell_len(name)), ("\n" + " " * margin).join(lines)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    """Wrap at spaces alone: an id or an address is never broken."""
-    wrap = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
-    return [part for line in text.split("\n") for part in (wrap.wrap(line) or [""])]
+def _wrap(text: str, width: int) -> list[str]:
+    """Wrap at spaces alone, so that ids and addresses stay whole."""
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False, replace_whitespace=False)
+    return [part for line in text.split("\n") for part in (wrapper.wrap(line) or [""])]
 
 
-def _flattened(facts: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(facts: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in facts.items():
         if isinstance(value, dict) and value:
-            yield from _flattened(value, f"{prefix}{name}.")
+            yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if value is None or value in ([], {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(_shown, value))
+        return ", ".join(map(_format, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_shown(inner)}" for name, inner in value.items() if inner not in (None, ""))
+        return ", ".join(f"{name}: {_format(inner)}" for name, inner in value.items() if inner not in (None, ""))
     return _TIME.sub(r"\1Z", value) if isinstance(value, str) and _TIME.fullmatch(value) else str(value)

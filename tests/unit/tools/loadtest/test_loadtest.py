@@ -8,8 +8,15 @@ from contextlib import asynccontextmanager
 
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.tools.loadtest.accounting import Account
-from integrahub.tools.loadtest.connections import ConnectionPool, Tally, drive
-from integrahub.tools.loadtest.payloads import Heads, Post, one_each, one_large, real_cnpjs, small_posts
+from integrahub.tools.loadtest.connections import ConnectionPool, Tally, post_all
+from integrahub.tools.loadtest.payloads import (
+    Heads,
+    Post,
+    generate_equal_posts,
+    generate_large_post,
+    generate_small_posts,
+    load_real_cnpjs,
+)
 
 _HEADS = Heads("http://127.0.0.1:8000", "a-key", "delta")
 
@@ -23,7 +30,7 @@ def _parted(post: Post) -> tuple[dict[str, str], list[dict[str, object]]]:
 
 def test_small_posts_take_pharmacies_in_turn_and_repeat_no_product() -> None:
     cnpjs, seen = ["A", "B", "C"], set()
-    for number, post in enumerate(small_posts(_HEADS, cnpjs, 100, 7)):
+    for number, post in enumerate(generate_small_posts(_HEADS, cnpjs, 100, 7)):
         assert post.cnpj == cnpjs[number % 3]
         _, records = _parted(post)
         assert len(records) == post.records == 7
@@ -32,18 +39,18 @@ def test_small_posts_take_pharmacies_in_turn_and_repeat_no_product() -> None:
 
 
 def test_a_large_post_is_one_array_of_the_length_it_claims() -> None:
-    (post,) = one_large(_HEADS, "A", 20_000)
+    (post,) = generate_large_post(_HEADS, "A", 20_000)
     _, records = _parted(post)
     assert len({record["PRODUCTID"] for record in records}) == 20_000
 
 
 def test_each_pharmacy_of_many_posts_the_same_catalogue_once() -> None:
-    bodies = {post.cnpj: _parted(post)[1] for post in one_each(_HEADS, ["A", "B"], 50)}
+    bodies = {post.cnpj: _parted(post)[1] for post in generate_equal_posts(_HEADS, ["A", "B"], 50)}
     assert bodies["A"] == bodies["B"] and len(bodies["A"]) == 50
 
 
 def test_the_packaged_pharmacies_have_real_cnpjs() -> None:
-    cnpjs = real_cnpjs(1000)
+    cnpjs = load_real_cnpjs(1000)
     assert len(set(cnpjs)) == 1000 and [parse_cnpj(cnpj) for cnpj in cnpjs] == cnpjs
 
 
@@ -79,7 +86,7 @@ async def test_refusals_and_broken_connections_are_counted_and_the_rest_goes_on(
     taken = [_http("202 Accepted", b'{"batch_id":"%d"}' % n) for n in (1, 2, 2)]
     tally = Tally()
     async with _answering(taken[0], _http("503 Busy", b"later"), b"", taken[1], taken[2]) as road:
-        await drive(road, small_posts(_HEADS, ["A"], 5, 1), 1, tally)
+        await post_all(road, generate_small_posts(_HEADS, ["A"], 5, 1), 1, tally)
     assert dict(tally.statuses) == {"202": 3, "503": 1, "no answer": 1}
     assert tally.accepted == {"1": ("A", 1), "2": ("A", 1)} and tally.repeated == ["2"]
     assert tally.refusals[0] == "503: later" and tally.refusals[1].startswith("no answer: ")
