@@ -68,7 +68,7 @@ def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(
 ) -> None:
     rules = BucketLifecycle(bucket)
     assert rules.put(RetentionDays(30, 7, "GLACIER_IR")) is False
-    shown = {rule["Filter"]["Prefix"]: rule for rule in rules.shown()}
+    shown = {rule["Filter"]["Prefix"]: rule for rule in rules.fetch()}
     assert shown["batches/"]["Expiration"]["Days"] == 30
     assert shown["chunks/"]["Expiration"]["Days"] == 7
     given_up = [rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in shown.values()]

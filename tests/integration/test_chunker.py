@@ -119,7 +119,7 @@ def _rejections(records: list[Record]) -> list[str]:
     try:
         for record in records:
             partitions.add(record)
-        drafts = list(partitions.drafts())
+        drafts = list(partitions.build_chunks())
         assert sum(len(draft.records) for draft in drafts) == len(records)
         assert all(len(draft.records) <= 1000 and draft.size < 5 << 20 for draft in drafts if draft.rejection)
         return list(dict.fromkeys(draft.rejection for draft in drafts))

@@ -115,7 +115,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
 @pytest.fixture
 async def narrow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """Yield a hub with chunks of 10 records that rejects a product with more than 20 records."""
-    monkeypatch.setattr("integrahub.storage.spill.REPEATS", 20)
+    monkeypatch.setattr("integrahub.storage.spill.MAX_REPEATS", 20)
     async with running(settings.model_copy(update={"chunk_size": 10}), list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         yield client

@@ -18,7 +18,7 @@ from integrahub.domain.events import BATCHES_RECEIVED, BatchReceived
 from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.replays import KINDS
 from integrahub.storage.base import Storage
-from integrahub.storage.bodies import is_kept
+from integrahub.storage.bodies import is_stored
 from integrahub.storage.chunks import BODY_LOCATION
 
 
@@ -49,7 +49,7 @@ class Replay:
     async def replay_batch(self, batch_id: UUID) -> QueuedReplay:
         """Queue a replay of a final batch and return it. Raises Conflict with the reason if it cannot be replayed."""
         batch = await self._origin(batch_id)
-        if not batch.has_body and not await is_kept(self._storage, batch.location):
+        if not batch.has_body and not await is_stored(self._storage, batch.location):
             raise Conflict("replay_body_expired", batch_id=batch.id)
         await self._check_later(batch)
         queued = await replays.queue_batch(self._database, batch.id)
@@ -101,7 +101,7 @@ class Replay:
         """Return whether the records of a failed chunk are no longer stored."""
         if letter.location == BODY_LOCATION:
             return not (await self._find(batch_id)).has_body
-        return not await is_kept(self._storage, letter.location)
+        return not await is_stored(self._storage, letter.location)
 
     async def _find(self, batch_id: UUID) -> Batch:
         """Return a batch. Raises NotFound."""
@@ -124,8 +124,8 @@ class Replay:
         """Raise Conflict if the records of a later DELTA with the same products are no longer stored."""
         for needed in await replays.needed_bodies(self._database, batch):
             chunk, body = needed.location, needed.body_location
-            is_stored = await is_kept(self._storage, chunk) or await is_kept(self._storage, body)
-            if not is_stored:
+            has_records = await is_stored(self._storage, chunk) or await is_stored(self._storage, body)
+            if not has_records:
                 raise Conflict("replay_later_expired", {"batch_id": str(needed.batch_id)}, batch_id=needed.batch_id)
 
 

@@ -17,7 +17,7 @@ from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.errors import NotFound
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
 from integrahub.storage.base import Storage
-from integrahub.storage.bodies import StoredBody, is_kept, read_records
+from integrahub.storage.bodies import StoredBody, is_stored, read_records
 from integrahub.storage.spill import Record, SpillPartitions
 
 
@@ -73,7 +73,7 @@ class Verify:
         """Return the latest loads whose bodies are stored without a gap."""
         for index in range(len(loads) - 1, -1, -1):
             load = loads[index]
-            if not load.is_inline and not await is_kept(self._storage, load.location):
+            if not load.is_inline and not await is_stored(self._storage, load.location):
                 return loads[index + 1 :]
         return loads
 
@@ -87,7 +87,7 @@ class Verify:
             async for position, run in read_records(self._storage, body, self._decoder.max_record):
                 for record in _select(self._decoder.dialect, position, run, applied):
                     spill.add(record)
-            for draft in spill.drafts():
+            for draft in spill.build_chunks():
                 await rebuild.stage_products(connection, self._normalise(load, draft))
         finally:
             spill.close()

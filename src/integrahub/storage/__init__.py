@@ -1,1 +1,1 @@
-"""Where bodies and chunks rest: the port and its adapters."""
+"""Storage of bodies and chunks: its port and its adapters."""

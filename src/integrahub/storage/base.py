@@ -1,4 +1,4 @@
-"""The storage port: named objects of bytes, durable once put."""
+"""Port of the object storage: named objects of bytes, durable once put."""
 
 import re
 from collections.abc import AsyncIterator
@@ -10,42 +10,42 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)
 
 
 class ObjectMissing(IntegraHubError):
-    """There is no object by that name."""
+    """There is no object with this name."""
 
 
 def check_name(name: str) -> str:
-    """The name itself; ValueError when it could mean anything but an object below the storage's root."""
+    """Return a valid object name unchanged. Raise ValueError if it could address a place outside the storage's root."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name of an object.")
     return name
 
 
 class Storage(Protocol):
-    """Objects by name (`batches/...`, `chunks/...`): letters, digits, `.`, `_`, `-`, `/`; no part begins with `.`."""
+    """Objects by name (`batches/...`): letters, digits, `.`, `_`, `-` and `/`; no part of a name begins with `.`."""
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
-        """Store all blocks under `name` (replacing) and give the bytes written.
+        """Store all blocks under `name`, replacing an older object; return the number of bytes.
 
-        Returns only when the bytes are durable. Must not leave a visible object when `blocks` raises or the call is
-        cancelled, and must not hold more than a few blocks at once.
+        Return only when the bytes are durable. If `blocks` raises or the call is cancelled, no object may become
+        visible. Hold only a few blocks in memory.
         """
         ...
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Stream the object's bytes from `start`, at most `length` of them; ObjectMissing when absent.
+        """Stream at most `length` bytes of the object from `start` on, without loading the whole object.
 
-        Must not load the whole object.
+        Raise ObjectMissing if there is no such object.
         """
         ...
 
     async def delete(self, name: str) -> None:
-        """Remove the object; an absent one is no error."""
+        """Delete the object; a missing object is no error."""
         ...
 
     def list(self, prefix: str) -> AsyncIterator[str]:
-        """Names that begin with `prefix`, in no promised order; never names of unfinished puts."""
+        """Yield the names that begin with `prefix`, in any order, without those of unfinished puts."""
         ...
 
     async def check(self) -> None:
-        """Prove that objects can be written, or raise what hinders it."""
+        """Write and delete a small object; raise the error if that fails."""
         ...

@@ -40,7 +40,7 @@ async def decode_body(storage: Storage, body: StoredBody) -> AsyncIterator[bytes
     inflater.close()
 
 
-async def is_kept(storage: Storage, location: str | None) -> bool:
+async def is_stored(storage: Storage, location: str | None) -> bool:
     """Return whether there is an object at `location`."""
     if location is None:
         return False

@@ -1,4 +1,4 @@
-"""Chunks as they are kept: slices of a body, or objects of their own."""
+"""Stored chunks: slices of a body, or objects of their own."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -68,7 +68,7 @@ async def copy_dead(storage: Storage, chunk: FailedRecords) -> str:
 
 
 async def store_chunk(storage: Storage, name: str, payload: ChunkObject) -> None:
-    """Keep a chunk as an object of its own."""
+    """Store a chunk as an object."""
 
     async def blocks() -> AsyncIterator[bytes]:
         yield payload.encode()

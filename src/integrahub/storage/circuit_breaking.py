@@ -1,4 +1,4 @@
-"""A storage behind a breaker and a deadline: what is refused, or left unanswered, is a fault of the dependency."""
+"""Storage adapter that adds a circuit breaker and timeouts to another storage."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,36 +10,34 @@ from integrahub.domain.errors import Transient
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 
-_PATIENCE = 30.0  # seconds without progress
-_CHECK = 4.0  # seconds a check may take: below what those who ask for one wait
-_LOOK = 0.5  # seconds between looks at whether a put waits for its client or for the storage
-_TIDY = 1.0  # seconds a put that is cancelled may take to tidy up
-_HUNG = 3  # failures that one unanswered deadline counts for
+_TIMEOUT_SECONDS = 30.0  # without progress
+_CHECK_TIMEOUT_SECONDS = 4.0  # shorter than the timeout of health checks
+_POLL_INTERVAL_SECONDS = 0.5  # between checks whether a put waits for its client or for the storage
+_CLEANUP_TIMEOUT_SECONDS = 1.0  # of a cancelled put
+_TIMEOUT_WEIGHT = 3  # a timeout counts like this many failures
 _T = TypeVar("_T")
 
 
 class CircuitBreakingStorage:
-    """The storage port; OSError, Transient and `patience` seconds without progress open the breaker, everything else is
-    an answer.
-    """
+    """Count OSError, Transient and `timeout` seconds without progress as failures; refuse calls while open."""
 
-    def __init__(self, inner: Storage, breaker: CircuitBreaker, patience: float = _PATIENCE) -> None:
+    def __init__(self, inner: Storage, breaker: CircuitBreaker, timeout: float = _TIMEOUT_SECONDS) -> None:
         self._inner = inner
         self._breaker = breaker
-        self._patience = patience
-        self._left: set[asyncio.Task[int]] = set()  # puts nobody waits for, which tidy up
+        self._timeout = timeout
+        self._abandoned: set[asyncio.Task[int]] = set()  # cancelled puts that still clean up
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
-        """As the inner storage; faults of `blocks` themselves, and the time they take, are none of its own."""
+        """Put through the inner storage. Errors of `blocks` and the time they take do not count as failures."""
         source = _Source(blocks)
         self._breaker.check()
         try:
             size = await self._put(name, source)
         except (OSError, Transient) as error:
-            if source.fault is error:
+            if source.error is error:
                 self._breaker.release()
                 raise
-            raise self._failed(error) from error
+            raise self._record_failure(error) from error
         except BaseException:
             self._breaker.release()
             raise
@@ -47,10 +45,9 @@ class CircuitBreakingStorage:
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """As the inner storage."""
         self._breaker.check()
         try:
-            async with aclosing(self._in_time(self._inner.get(name, start, length))) as blocks:
+            async with aclosing(self._with_timeout(self._inner.get(name, start, length))) as blocks:
                 async for block in blocks:
                     self._breaker.record_success()
                     yield block
@@ -58,67 +55,65 @@ class CircuitBreakingStorage:
             self._breaker.record_success()
             raise
         except (OSError, Transient) as error:
-            raise self._failed(error) from error
+            raise self._record_failure(error) from error
         finally:
             self._breaker.release()
 
     async def delete(self, name: str) -> None:
-        """As the inner storage."""
         self._breaker.check()
         try:
-            async with _deadline(self._patience):
+            async with _limit_time(self._timeout):
                 await self._inner.delete(name)
         except (OSError, Transient) as error:
-            raise self._failed(error) from error
+            raise self._record_failure(error) from error
         finally:
             self._breaker.release()
         self._breaker.record_success()
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
-        """As the inner storage."""
         try:
-            async with aclosing(self._in_time(self._inner.list(prefix))) as names:
+            async with aclosing(self._with_timeout(self._inner.list(prefix))) as names:
                 async for name in names:
                     yield name
         except (OSError, Transient) as error:
-            raise self._failed(error) from error
+            raise self._record_failure(error) from error
 
     async def check(self) -> None:
-        """Always tried: health shows what is, and a check that succeeds closes the breaker."""
+        """Check the inner storage even if the breaker is open: health needs the real state, and success closes it."""
         try:
-            async with _deadline(min(self._patience, _CHECK)):
+            async with _limit_time(min(self._timeout, _CHECK_TIMEOUT_SECONDS)):
                 await self._inner.check()
         except (OSError, Transient) as error:
-            raise self._failed(error) from error
+            raise self._record_failure(error) from error
         self._breaker.record_success()
 
     async def _put(self, name: str, source: "_Source") -> int:
-        """The inner put in a task of its own: one that hangs cannot always be cancelled at once."""
+        """Run the inner put in a task of its own, because a put that hangs may not react to its cancellation."""
         putting = asyncio.ensure_future(self._inner.put(name, source.blocks()))
         try:
             while not putting.done():
-                if (left := source.left(self._patience)) <= 0:
-                    raise Hung(f"no progress for {self._patience:g} s")
+                if (left := source.seconds_left(self._timeout)) <= 0:
+                    raise StorageTimeout(f"no progress for {self._timeout:g} s")
                 await asyncio.wait({putting}, timeout=left)
             return putting.result()
         except asyncio.CancelledError:
             putting.cancel()
-            await asyncio.wait({putting}, timeout=_TIDY)
+            await asyncio.wait({putting}, timeout=_CLEANUP_TIMEOUT_SECONDS)
             raise
         finally:
-            self._leave(putting)
+            self._abandon(putting)
 
-    def _leave(self, putting: asyncio.Task[int]) -> None:
+    def _abandon(self, putting: asyncio.Task[int]) -> None:
         if not putting.done():
             putting.cancel()
-            self._left.add(putting)
-            putting.add_done_callback(self._left.discard)
+            self._abandoned.add(putting)
+            putting.add_done_callback(self._abandoned.discard)
             putting.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def _in_time(self, items: AsyncIterator[_T]) -> AsyncGenerator[_T, None]:
+    async def _with_timeout(self, items: AsyncIterator[_T]) -> AsyncGenerator[_T, None]:
         try:
             while True:
-                async with _deadline(self._patience):
+                async with _limit_time(self._timeout):
                     item = await anext(items, None)
                 if item is None:
                     return
@@ -127,45 +122,45 @@ class CircuitBreakingStorage:
             if isinstance(items, AsyncGenerator):
                 await items.aclose()
 
-    def _failed(self, error: BaseException) -> Transient:
-        self._breaker.record_failure(error, _HUNG if isinstance(error, Hung) else 1)
-        return Transient(f"storage did not do what was asked: {error}")
+    def _record_failure(self, error: BaseException) -> Transient:
+        self._breaker.record_failure(error, _TIMEOUT_WEIGHT if isinstance(error, StorageTimeout) else 1)
+        return Transient(f"Storage failed: {error}")
 
 
-class Hung(Transient):
-    """Storage left a call unanswered for the whole of a deadline."""
+class StorageTimeout(Transient):
+    """The storage made no progress within the timeout."""
 
 
 @asynccontextmanager
-async def _deadline(seconds: float) -> AsyncIterator[None]:
+async def _limit_time(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
     except TimeoutError:
-        raise Hung(f"no answer within {seconds:g} s") from None
+        raise StorageTimeout(f"no answer within {seconds:g} s") from None
 
 
 class _Source:
-    """The blocks of a put, remembering whether it was they that failed, and whether they are waited for."""
+    """The blocks of a put. Knows whether an error came from them, and whether the storage waits for the next one."""
 
     def __init__(self, blocks: AsyncIterator[bytes]) -> None:
         self._blocks = blocks
-        self._given_at: float | None = monotonic()  # since when storage is to move; None: it waits for a block
-        self.fault: BaseException | None = None
+        self._busy_since: float | None = monotonic()  # since then the storage must progress; None: it waits for a block
+        self.error: BaseException | None = None
 
-    def left(self, patience: float) -> float:
-        """Seconds until storage has taken too long, or until the next look while it waits for a block."""
-        return _LOOK if self._given_at is None else patience - (monotonic() - self._given_at)
+    def seconds_left(self, timeout: float) -> float:
+        """Return the seconds until the storage times out, or the poll interval while it waits for a block."""
+        return _POLL_INTERVAL_SECONDS if self._busy_since is None else timeout - (monotonic() - self._busy_since)
 
     async def blocks(self) -> AsyncIterator[bytes]:
         try:
-            self._given_at = None
+            self._busy_since = None
             async for block in self._blocks:
-                self._given_at = monotonic()
+                self._busy_since = monotonic()
                 yield block
-                self._given_at = None
+                self._busy_since = None
         except BaseException as error:
-            self.fault = error
+            self.error = error
             raise
         finally:
-            self._given_at = monotonic()
+            self._busy_since = monotonic()

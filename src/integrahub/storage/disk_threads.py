@@ -1,4 +1,4 @@
-"""Threads for calls of the operating system that may hang with the disk."""
+"""Threads for file operations, which may hang with the disk."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,31 +11,31 @@ _T = TypeVar("_T")
 Run = Callable[..., Awaitable[Any]]
 
 
-class Held(Protocol):
-    """Something open: `abandon` comes when nobody waits any more, `tidy` after its last call has returned."""
+class OpenFile(Protocol):
+    """An open file: `abandon` is called when its caller stops waiting, `clean_up` after its last operation ended."""
 
     def abandon(self) -> None:
-        """Do no more than end; called from any thread."""
+        """Prevent further effects. Called from any thread."""
         ...
 
-    def tidy(self) -> None:
-        """Close, and remove what is not finished. Runs in a thread, once."""
+    def clean_up(self) -> None:
+        """Close the file and remove an unfinished one. Runs once, in a thread."""
         ...
 
 
 class DiskThreads:
-    """Threads of their own: those that names are resolved with must not wait for a disk."""
+    """A thread pool apart from asyncio's: DNS look-ups run there and must not wait for a disk."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(_THREADS, "disk")
 
     async def run(self, call: Callable[[], _T]) -> _T:
-        """Return what the call returns. Who is cancelled does not wait for it."""
+        """Return the result of the call. A cancelled caller does not wait for the call."""
         return await asyncio.wrap_future(self._executor.submit(call))
 
     @asynccontextmanager
-    async def using(self, held: Held) -> AsyncIterator[Run]:
-        """Give what runs calls one after the other; `held` is tidied after the last of them."""
+    async def operate_on(self, file: OpenFile) -> AsyncIterator[Run]:
+        """Yield a function that runs calls one after the other; clean up `file` after the last call."""
         last: Future[Any] | None = None
 
         async def run(call: Callable[..., _T], *values: Any) -> _T:
@@ -46,19 +46,19 @@ class DiskThreads:
         try:
             yield run
         except Exception:
-            held.abandon()
-            await asyncio.shield(self.run(held.tidy))
+            file.abandon()
+            await asyncio.shield(self.run(file.clean_up))
             raise
-        except BaseException:  # cancelled, or a reader that stopped: the call under way may hang
-            held.abandon()
-            self._tidy_after(last, held)
+        except BaseException:  # cancelled, or the reader stopped: the running call may hang
+            file.abandon()
+            self._clean_up_after(last, file)
             raise
-        self._submit(held.tidy)
+        self._submit(file.clean_up)
 
-    def _tidy_after(self, last: "Future[Any] | None", held: Held) -> None:
+    def _clean_up_after(self, last: "Future[Any] | None", file: OpenFile) -> None:
         if last is not None:
-            last.add_done_callback(lambda _: self._submit(held.tidy))
+            last.add_done_callback(lambda _: self._submit(file.clean_up))
 
     def _submit(self, call: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the process ends
+        with suppress(RuntimeError):  # the process is ending
             self._executor.submit(call)

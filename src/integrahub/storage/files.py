@@ -1,4 +1,4 @@
-"""Objects as files of one folder: written aside, flushed to the disk with their folder, then renamed into place."""
+"""Storage in files of a local folder. A put writes aside, flushes to disk, then renames into place."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -6,67 +6,65 @@ from uuid import uuid4
 
 from integrahub.storage.base import ObjectMissing, check_name
 from integrahub.storage.disk_threads import DiskThreads
-from integrahub.storage.open_files import Reading, Writing, flush_folder
+from integrahub.storage.open_files import FileReader, FileWriter, flush_folder
 
-_BLOCK = 512 * 1024  # bytes a read
-_PART = 256 * 1024  # bytes a write, at least
-_UNFINISHED = ".unfinished"  # folder of puts under way; no name begins with a dot
-_REMEMBERED = 20_000  # folders
+_READ_BYTES = 512 * 1024  # per read
+_MIN_WRITE_BYTES = 256 * 1024  # per write
+_UNFINISHED = ".unfinished"  # folder of unfinished puts; no object name begins with a dot
+_MAX_DURABLE_FOLDERS = 20_000
 
 
 class FileStorage:
-    """The storage port on a local folder. Every call of the disk runs in a thread, so that a disk that hangs holds
-    nobody but those who wait for it; who stops waiting leaves the thread to tidy up once the disk goes on.
+    """Objects as files below `root`.
+
+    Every file operation runs in a thread, so a disk that hangs blocks only its callers. If a caller stops waiting, the
+    thread cleans up once the disk responds again.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._aside = root / _UNFINISHED
+        self._unfinished = root / _UNFINISHED
         self._threads = DiskThreads()
-        self._durable: set[Path] = set()  # folders whose entry this process flushed itself
+        self._durable: set[Path] = set()  # folders whose directory entry this process flushed
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
-        """Durable when it returns: the file, then the folder that names it, are flushed to the disk."""
+        """Flush the file, then its folder, before returning."""
         target = self._path(name)
-        writing = Writing(self._aside / uuid4().hex, target)
-        async with self._threads.using(writing) as run:
-            await run(self._prepare, target)
-            await run(writing.open)
+        writer = FileWriter(self._unfinished / uuid4().hex, target)
+        async with self._threads.operate_on(writer) as run:
+            await run(self._create_folders, target)
+            await run(writer.open)
             size = 0
-            async for part in _gathered(blocks):
+            async for part in _join_blocks(blocks):
                 size += sum(map(len, part))
-                await run(writing.write, part)
-            await run(writing.finish)
+                await run(writer.write, part)
+            await run(writer.finish)
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """Stream the file."""
-        reading = Reading(self._path(name))
-        async with self._threads.using(reading) as run:
+        reader = FileReader(self._path(name))
+        async with self._threads.operate_on(reader) as run:
             try:
-                await run(reading.open, start)
+                await run(reader.open, start)
             except (FileNotFoundError, IsADirectoryError):
                 raise ObjectMissing(f"There is no object named {name!r}.") from None
             while length is None or length > 0:
-                block = await run(reading.read, _BLOCK if length is None else min(_BLOCK, length))
+                block = await run(reader.read, _READ_BYTES if length is None else min(_READ_BYTES, length))
                 if not block:
                     return
                 length = None if length is None else length - len(block)
                 yield block
 
     async def delete(self, name: str) -> None:
-        """Remove the file."""
         await self._threads.run(lambda: self._path(name).unlink(missing_ok=True))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
-        """Names of the files, folder by folder."""
         folder = self._root / prefix.rpartition("/")[0]
         for name in await self._threads.run(lambda: self._names(folder)):
             if name.startswith(prefix):
                 yield name
 
     async def check(self) -> None:
-        """Write and remove a small file."""
 
         async def probe() -> AsyncIterator[bytes]:
             yield b"ok"
@@ -78,34 +76,34 @@ class FileStorage:
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
 
-    def _prepare(self, target: Path) -> None:
-        """Make the folders, and flush the entry of each: who finds one made just now cannot know that it is durable."""
-        self._aside.mkdir(parents=True, exist_ok=True)
+    def _create_folders(self, target: Path) -> None:
+        """Create the folders and flush the entry of each: another process may have created one without a flush yet."""
+        self._unfinished.mkdir(parents=True, exist_ok=True)
         below = [folder for folder in target.parents if folder.is_relative_to(self._root)]
         above = [folder for folder in self._root.parents if not folder.exists()]
-        unsure = [folder for folder in below if folder not in self._durable or not folder.exists()]
+        not_durable = [folder for folder in below if folder not in self._durable or not folder.exists()]
         target.parent.mkdir(parents=True, exist_ok=True)
-        for folder in [*unsure, *above]:
+        for folder in [*not_durable, *above]:
             flush_folder(folder.parent)
-        if len(self._durable) > _REMEMBERED:
+        if len(self._durable) > _MAX_DURABLE_FOLDERS:
             self._durable.clear()
         self._durable.update(below)
 
     def _names(self, folder: Path) -> Sequence[str]:
         if not folder.is_dir():
             return []
-        found = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
-        return [path.as_posix() for path in found if path.parts[0] != _UNFINISHED]
+        files = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
+        return [path.as_posix() for path in files if path.parts[0] != _UNFINISHED]
 
 
-async def _gathered(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """Blocks, as many at a time as are worth a visit to another thread."""
+async def _join_blocks(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """Yield blocks in groups large enough for one operation in a thread."""
     part: list[bytes] = []
     size = 0
     async for block in blocks:
         part.append(block)
         size += len(block)
-        if size >= _PART:
+        if size >= _MIN_WRITE_BYTES:
             yield part
             part, size = [], 0
     if part:

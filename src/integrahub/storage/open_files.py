@@ -1,4 +1,4 @@
-"""Files that are being written or read, one blocking call at a time."""
+"""Files that are written or read with blocking calls."""
 
 import os
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from typing import BinaryIO
 
 
 class Abandoned(OSError):
-    """Nobody waits for this file any more."""
+    """The caller stopped waiting for this file."""
 
 
-class Writing:
-    """A file written aside and renamed into place when it is whole."""
+class FileWriter:
+    """Write a file aside, and rename it into place once it is complete."""
 
     def __init__(self, aside: Path, target: Path) -> None:
         self._aside = aside
         self._target = target
         self._file: BinaryIO | None = None
-        self._abandoned = False
-        self._done = False
+        self._is_abandoned = False
+        self._is_finished = False
 
     def open(self) -> None:
-        """Create it aside."""
+        """Create the file aside."""
         self._file = self._aside.open("xb")
 
     def write(self, part: Sequence[bytes]) -> None:
@@ -32,59 +32,59 @@ class Writing:
         self._file.writelines(part)
 
     def finish(self) -> None:
-        """Flush it to the disk, give it its name, flush that too. Abandoned meanwhile, it gets no name."""
+        """Flush the file, rename it into place and flush the folder. Raise Abandoned instead if it was abandoned."""
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        if self._abandoned:
-            raise Abandoned(f"{self._target.name} came too late")
+        if self._is_abandoned:
+            raise Abandoned(f"{self._target.name} was finished too late")
         self._aside.replace(self._target)
-        self._done = True
+        self._is_finished = True
         flush_folder(self._target.parent)
 
     def abandon(self) -> None:
-        """Give it no name any more."""
-        self._abandoned = True
+        """Prevent the rename."""
+        self._is_abandoned = True
 
-    def tidy(self) -> None:
-        """Remove what was not finished."""
-        if self._done:
+    def clean_up(self) -> None:
+        """Remove an unfinished file."""
+        if self._is_finished:
             return
-        with suppress(OSError):  # what was buffered may not fit the disk
+        with suppress(OSError):  # closing flushes the buffer, and the disk may be full
             if self._file:
                 self._file.close()
         self._aside.unlink(missing_ok=True)
 
 
-class Reading:
-    """A file read in blocks."""
+class FileReader:
+    """Read a file in blocks."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: FileIO | None = None
 
     def open(self, start: int) -> None:
-        """Open it at `start`."""
+        """Open the file at `start`."""
         self._file = FileIO(self._path, "rb")
         self._file.seek(start)
 
-    def read(self, most: int) -> bytes:
-        """Give up to `most` bytes; none at the end."""
+    def read(self, max_bytes: int) -> bytes:
+        """Return up to `max_bytes` bytes, none at the end of the file."""
         assert self._file is not None
-        return self._file.read(most)
+        return self._file.read(max_bytes)
 
     def abandon(self) -> None:
-        """Nothing can be spared: `tidy` comes."""
+        """Do nothing: reading has no effect to prevent."""
 
-    def tidy(self) -> None:
-        """Close it."""
+    def clean_up(self) -> None:
+        """Close the file."""
         if self._file:
             self._file.close()
 
 
 def flush_folder(folder: Path) -> None:
-    """Make the entries of a folder durable."""
+    """Flush the directory entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Records of products that straddle chunks, kept on disk by partition until all of them were read."""
+"""Scratch partitions on disk for records of products that occur in several chunks."""
 
 import random
 import tempfile
@@ -11,32 +11,32 @@ import xxhash
 from integrahub.domain.chunks.builder import ChunkBuilder
 
 Record = tuple[int, int, bytes, int, int, int]  # position, offset, raw, product id, hash, length
-REPEATS = 10_000  # records of one product that are one product
-REJECTION = "product_repeated"  # the code with which the records of a product that has more are rejected
-_BYTES = 8 << 20  # of the records of one product
-_MEMORY = 16 << 20  # bytes all partitions together keep in memory
+MAX_REPEATS = 10_000  # records of one product that are merged
+REJECTION = "product_repeated"  # record code for the records of a product with more
+_MAX_PRODUCT_BYTES = 8 << 20  # of the records of one product
+_MEMORY_BYTES = 16 << 20  # of all partitions together; the rest goes to disk
 
 
 class SpillPartitions:
-    """Partitions by product: each holds whole products, their records in order. `chunk_size` in records."""
+    """Partition records by product, keeping their order, so that each partition holds all records of its products."""
 
     def __init__(self, partitions: int, chunk_size: int) -> None:
         self._chunk_size = chunk_size
-        self._seed = random.getrandbits(63)  # so that nobody can choose ids that meet in one partition
+        self._seed = random.getrandbits(63)  # so a client cannot choose ids that all fall into one partition
         self._files: list[IO[bytes]] = [
-            tempfile.SpooledTemporaryFile(_MEMORY // partitions)  # noqa: SIM115 - closed in `close`
+            tempfile.SpooledTemporaryFile(_MEMORY_BYTES // partitions)  # noqa: SIM115 - closed in `close`
             for _ in range(partitions)
         ]
 
     def add(self, record: Record) -> None:
-        """Keep a record for its product's partition."""
+        """Add a record to the partition of its product."""
         packed = msgspec.msgpack.encode(record)
         digest = xxhash.xxh3_64_intdigest(record[3].to_bytes(8, "little"), self._seed)
         file = self._files[digest % len(self._files)]
         file.write(len(packed).to_bytes(4, "little") + packed)
 
-    def drafts(self) -> Iterator[ChunkBuilder]:
-        """Late chunks of whole products; those that have too many records come apart, to be rejected."""
+    def build_chunks(self) -> Iterator[ChunkBuilder]:
+        """Yield chunks of whole products. Records of products with too many repeats come in chunks to be rejected."""
         for file in self._files:
             repeated = set[int]()
             draft = ChunkBuilder()
@@ -52,27 +52,27 @@ class SpillPartitions:
                 yield from self._rejected(file, repeated)
 
     def close(self) -> None:
-        """Remove what was kept."""
+        """Delete the partitions."""
         for file in self._files:
             file.close()
 
     def _products(self, file: IO[bytes], repeated: set[int]) -> Iterator[list[Record]]:
-        """A partition's records by product, without those of products `repeated` too often, which are noted there.
+        """Yield a partition's records by product. Add products with too many repeats to `repeated` and drop them.
 
-        A partition is a small part of the body but for such products, and their records are let go of.
+        Without such products, a partition is a small part of the body, so it fits in memory.
         """
-        found: dict[int, list[Record]] = {}
+        products: dict[int, list[Record]] = {}
         sizes: dict[int, int] = {}
         for record in _records(file):
             if record[3] in repeated:
                 continue
-            repeats = found.setdefault(record[3], [])
+            repeats = products.setdefault(record[3], [])
             repeats.append(record)
             sizes[record[3]] = sizes.get(record[3], 0) + len(record[2])
-            if len(repeats) > max(REPEATS, self._chunk_size) or sizes[record[3]] > _BYTES:
+            if len(repeats) > max(MAX_REPEATS, self._chunk_size) or sizes[record[3]] > _MAX_PRODUCT_BYTES:
                 repeated.add(record[3])
-                del found[record[3]]
-        yield from found.values()
+                del products[record[3]]
+        yield from products.values()
 
     def _rejected(self, file: IO[bytes], repeated: set[int]) -> Iterator[ChunkBuilder]:
         draft = ChunkBuilder(rejection=REJECTION)

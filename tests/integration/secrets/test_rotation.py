@@ -176,7 +176,7 @@ async def test_a_refused_database_login_keeps_no_other_credential_from_being_use
         newer = {"database_url": guarded.url_of(owner, "wrong"), "storage_secret_key": "new"}
         with pytest.raises(psycopg.OperationalError):
             await hub.renew(settings.model_copy(update=newer))
-        assert isinstance(hub.adapters[0], S3Storage) and hub.adapters[0]._place.secret_key == "new"
+        assert isinstance(hub.adapters[0], S3Storage) and hub.adapters[0]._config.secret_key == "new"
         await hub.database.check()
 
 

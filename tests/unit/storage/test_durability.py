@@ -85,7 +85,7 @@ class _Hanging(FileStorage):
 
 async def test_two_deadlines_that_passed_open_a_breaker_that_takes_five_refusals(tmp_path: Path) -> None:
     breaker = CircuitBreaker("Storage", monotonic, threshold=5)
-    storage = CircuitBreakingStorage(_Hanging(tmp_path), breaker, patience=0.01)
+    storage = CircuitBreakingStorage(_Hanging(tmp_path), breaker, timeout=0.01)
     for _ in range(2):
         with pytest.raises(Transient, match="no answer within"):
             await storage.delete("batches/one")

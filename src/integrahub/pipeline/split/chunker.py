@@ -169,7 +169,7 @@ class Chunker:
                 for record in self._identify(run):
                     if record[3] and self._seen.is_straddling(record[3]):
                         spill.add(record)
-            for chunk in spill.drafts():
+            for chunk in spill.build_chunks():
                 self.staged.append(await self._store_apart(chunk, SeenProducts().add_chunk(chunk)))
         finally:
             spill.close()

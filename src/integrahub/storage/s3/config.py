@@ -1,4 +1,4 @@
-"""Where objects rest in S3, read from `s3://bucket?endpoint=...&region=...&path_style=...`."""
+"""Configuration of S3, parsed from `s3://bucket?endpoint=...&region=...&path_style=...`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,15 +6,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from integrahub.domain.errors import ConfigurationError
 
-_KNOWN = {"endpoint", "region", "path_style"}
+_PARAMETERS = {"endpoint", "region", "path_style"}
 _EXAMPLE = "s3://integrahub-batches?endpoint=http://minio:9000"
 
 
 @dataclass(frozen=True, slots=True)
 class S3Config:
-    """`endpoint` None: AWS itself. Without keys the chain of AWS is asked: environment, profile, role, metadata.
+    """A bucket and how to reach it. `endpoint` None: AWS.
 
-    `authority` is a PEM file of who signed the endpoint's certificate; None: whom the system trusts.
+    Without keys the AWS credential chain applies: environment, profile, role, metadata. `authority` is a PEM file with
+    the CA of the endpoint; None: the CAs of the system.
     """
 
     bucket: str
@@ -27,17 +28,17 @@ class S3Config:
 
 
 def s3_config(url: str, access_key: str | None, secret_key: str | None, authority: Path | None = None) -> S3Config:
-    """The place a STORAGE_URL names; ConfigurationError when it names none, or something not known."""
+    """Parse a STORAGE_URL. Raise ConfigurationError if it is invalid or has unknown parameters."""
     parts = urlsplit(url)
-    asked = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-    if not parts.hostname or parts.path not in ("", "/") or asked.keys() - _KNOWN:
+    params = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    if not parts.hostname or parts.path not in ("", "/") or params.keys() - _PARAMETERS:
         raise ConfigurationError(
-            f"STORAGE_URL is {url!r}; expected a bucket and, if need be, {', '.join(sorted(_KNOWN))}: {_EXAMPLE}"
+            f"STORAGE_URL is {url!r}; expected a bucket and optionally {', '.join(sorted(_PARAMETERS))}: {_EXAMPLE}"
         )
     if (access_key is None) != (secret_key is None):
         raise ConfigurationError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY belong together; only one of them is set.")
-    endpoint = asked.get("endpoint") or None
-    style = asked.get("path_style", "true" if endpoint else "false").lower()
-    region = asked.get("region") or "us-east-1"
+    endpoint = params.get("endpoint") or None
+    style = params.get("path_style", "true" if endpoint else "false").lower()
+    region = params.get("region") or "us-east-1"
     path_style = style in ("true", "1", "yes")
     return S3Config(parts.hostname, endpoint, region, path_style, access_key, secret_key, authority)

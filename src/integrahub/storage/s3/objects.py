@@ -1,4 +1,4 @@
-"""Objects in S3: one put up to 5 MB, parts above; reads by ranges. Imported only when chosen."""
+"""Storage in S3: multipart uploads above 5 MB, reads by range. Imported only if STORAGE_URL names S3."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -23,85 +23,81 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
 _T = TypeVar("_T")
-_PART = 5 << 20  # bytes: the least a part may have, and so the most a put holds back
-_PARTS_AT_ONCE = 2
-_READ = 8 << 20  # bytes a request asks for
-_BLOCK = 512 * 1024  # bytes given at once
-_KEPT = timedelta(minutes=5)  # until credentials are asked for again; botocore renews its own ten minutes early
+_PART_BYTES = 5 << 20  # the minimum size of a part in S3
+_UPLOAD_CONCURRENCY = 2  # parts
+_RANGE_BYTES = 8 << 20  # per request
+_BLOCK_BYTES = 512 * 1024  # per yielded block
+_CREDENTIALS_TTL = timedelta(minutes=5)  # botocore renews its own credentials ten minutes before they expire
 
 
 class S3Storage:
-    """The storage port on a bucket; connections are pooled, credentials renewed as they age.
+    """Objects in a bucket, over pooled connections, with credentials that are renewed before they expire.
 
-    A read is a row of bounded requests, so that a slow reader keeps no connection waiting.
+    A read is a series of range requests, so a slow reader keeps no connection open.
     """
 
-    def __init__(self, place: S3Config) -> None:
-        self._place = place
-        self._store = _store(place)
+    def __init__(self, config: S3Config) -> None:
+        self._config = config
+        self._store = _create_store(config)
 
-    def renew(self, place: S3Config) -> None:
-        """Use the keys of `place` from the next request on; what is under way ends with those it began with."""
-        if place != self._place:
-            self._place, self._store = place, _store(place)
+    def renew(self, config: S3Config) -> None:
+        """Use the keys of `config` for new requests; running requests keep their keys."""
+        if config != self._config:
+            self._config, self._store = config, _create_store(config)
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
-        """Visible only when all of it is there: an upload whose blocks fail, or that is cancelled, is aborted."""
+        """Complete the upload after the last block; abort it if `blocks` raises or the call is cancelled."""
         size = 0
-        with _asking():
+        with _translate_errors():
             upload = obstore.open_writer_async(
-                self._store, check_name(name), buffer_size=_PART, max_concurrency=_PARTS_AT_ONCE
+                self._store, check_name(name), buffer_size=_PART_BYTES, max_concurrency=_UPLOAD_CONCURRENCY
             )
             async with _Upload(upload):
                 async for block in blocks:
                     size += len(block)
-                    await _unbroken(upload.write(block))
+                    await _run_to_end(upload.write(block))
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes, range by range."""
         end = await self._size(name)
         if length is not None:
             end = min(end, start + length)
-        for at in range(start, end, _READ):
-            content = await self._range(name, at, min(end, at + _READ))
-            for offset in range(0, len(content), _BLOCK):
-                yield content[offset : offset + _BLOCK]
+        for at in range(start, end, _RANGE_BYTES):
+            content = await self._range(name, at, min(end, at + _RANGE_BYTES))
+            for offset in range(0, len(content), _BLOCK_BYTES):
+                yield content[offset : offset + _BLOCK_BYTES]
 
     async def delete(self, name: str) -> None:
-        """Remove the object."""
-        with _asking():
+        with _translate_errors():
             try:
                 await obstore.delete_async(self._store, check_name(name))
             except FileNotFoundError:
                 return
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
-        """Names, a page at a time."""
-        with _asking():
+        with _translate_errors():
             async for page in obstore.list(self._store, prefix.rpartition("/")[0] or None):
-                for found in page:
-                    if found["path"].startswith(prefix):
-                        yield found["path"]
+                for entry in page:
+                    if entry["path"].startswith(prefix):
+                        yield entry["path"]
 
     async def check(self) -> None:
-        """Write and remove a small object."""
         name = f"checks/{uuid4().hex}"
-        with _asking():
+        with _translate_errors():
             await obstore.put_async(self._store, name, b"ok", use_multipart=False)
             await obstore.delete_async(self._store, name)
 
     async def _size(self, name: str) -> int:
-        with _asking(), _named(name):
+        with _translate_errors(), _translate_missing(name):
             return (await obstore.head_async(self._store, check_name(name)))["size"]
 
     async def _range(self, name: str, start: int, end: int) -> bytes:
-        with _asking(), _named(name):
+        with _translate_errors(), _translate_missing(name):
             return bytes(await obstore.get_range_async(self._store, name, start=start, end=end))
 
 
 class _Upload:
-    """Completed in the end, or aborted: then nothing of it stays in the bucket, seen or unseen."""
+    """A multipart upload: complete it at the end of the block, or abort it, which removes its parts."""
 
     def __init__(self, upload: "AsyncWritableFile") -> None:
         self._upload = upload
@@ -113,19 +109,21 @@ class _Upload:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            await _unbroken(self._upload.__aexit__(kind, error, trace))
+            await _run_to_end(self._upload.__aexit__(kind, error, trace))
             return
         try:
-            await _unbroken(self._upload.close())
+            await _run_to_end(self._upload.close())
         except BaseError as refused:
             with suppress(BaseError):
-                await _unbroken(self._upload.__aexit__(BaseError, refused, None))
+                await _run_to_end(self._upload.__aexit__(BaseError, refused, None))
             raise
 
 
-async def _unbroken(call: Awaitable[_T]) -> _T:
-    """The call's answer. A call that is cancelled is waited for all the same: given up halfway, a request for an
-    upload may have been heard, and nobody would know which upload to abort."""
+async def _run_to_end(call: Awaitable[_T]) -> _T:
+    """Return the call's result; if the caller is cancelled, wait for the call before raising CancelledError.
+
+    The server may have executed an interrupted request to create an upload, whose id would then be unknown.
+    """
     task = asyncio.ensure_future(call)
     try:
         return await asyncio.shield(task)
@@ -134,27 +132,27 @@ async def _unbroken(call: Awaitable[_T]) -> _T:
         raise
 
 
-def session(place: S3Config) -> boto3.Session:
-    """Whose credentials are used; ConfigurationError when there are none."""
-    made = boto3.Session(place.access_key, place.secret_key, region_name=place.region)
-    if made.get_credentials() is None:
+def create_session(config: S3Config) -> boto3.Session:
+    """Return a session with credentials. Raise ConfigurationError if there are none."""
+    session = boto3.Session(config.access_key, config.secret_key, region_name=config.region)
+    if session.get_credentials() is None:
         raise ConfigurationError(
-            f"There are no credentials for the bucket {place.bucket}. Set STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY, "
-            "or give the process a role or a profile of AWS."
+            f"No credentials for bucket {config.bucket}. Set STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY, "
+            "or give the process an AWS role or profile."
         )
-    return made
+    return session
 
 
-def _store(place: S3Config) -> S3Store:
+def _create_store(config: S3Config) -> S3Store:
     return S3Store(
-        place.bucket,
-        endpoint=place.endpoint,
-        region=place.region,
-        virtual_hosted_style_request=not place.path_style,
-        credential_provider=Boto3CredentialProvider(session(place), ttl=_KEPT),
-        client_options=_trust(place)
+        config.bucket,
+        endpoint=config.endpoint,
+        region=config.region,
+        virtual_hosted_style_request=not config.path_style,
+        credential_provider=Boto3CredentialProvider(create_session(config), ttl=_CREDENTIALS_TTL),
+        client_options=_ca_certificates(config)
         | {
-            "allow_http": (place.endpoint or "").startswith("http://"),
+            "allow_http": (config.endpoint or "").startswith("http://"),
             "connect_timeout": "5s",
             "read_timeout": "20s",
             "timeout": "60s",
@@ -164,13 +162,13 @@ def _store(place: S3Config) -> S3Store:
     )
 
 
-def _trust(place: S3Config) -> "ClientConfig":
-    return {"root_certificate": place.authority.read_bytes()} if place.authority else {}
+def _ca_certificates(config: S3Config) -> "ClientConfig":
+    return {"root_certificate": config.authority.read_bytes()} if config.authority else {}
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """What the store refuses is a fault of the dependency."""
+def _translate_errors() -> Iterator[None]:
+    """Raise errors of the store as Transient."""
     try:
         yield
     except BaseError as error:
@@ -178,7 +176,7 @@ def _asking() -> Iterator[None]:
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _translate_missing(name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
