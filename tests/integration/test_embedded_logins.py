@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from integrahub.db.embedded.logins import OWNER, password_of, url_as
-from integrahub.db.embedded.process_user import account_for
+from integrahub.db.embedded.logins import OWNER, derive_password, url_as
+from integrahub.db.embedded.process_user import choose_user
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.tenancy import DatabaseRole
 from tests.conftest import Server
@@ -45,7 +45,7 @@ def _place(url: str) -> str:
 
 def test_no_login_works_without_its_own_password(postgres: Server) -> None:
     secret = str(urlsplit(postgres.url).password)
-    passwords = [None, "", secret, *(password_of(secret, role) for role in DatabaseRole)]
+    passwords = [None, "", secret, *(derive_password(secret, role) for role in DatabaseRole)]
     let_in = []
     for user in _LOGINS:
         for number, password in enumerate(passwords):
@@ -84,11 +84,11 @@ def test_a_cluster_of_nobody_is_given_to_an_account_of_its_own_but_not_what_othe
     (cluster / "roots").write_text("x")
     for path in (cluster, cluster / "PG_VERSION"):
         os.chown(path, nobody, nobody)
-    account = account_for(cluster)
+    account = choose_user(cluster)
     owners = [path.stat().st_uid for path in (cluster, cluster / "PG_VERSION", cluster / "roots")]
     assert owners == [account.uid, account.uid, 0]
     assert account.uid not in (0, nobody)
-    assert account_for(cluster) == account
+    assert choose_user(cluster) == account
 
 
 async def test_a_crash_and_a_new_start_let_nobody_in_either(engine: EmbeddedPostgres) -> None:

@@ -1,4 +1,4 @@
-"""What the embedded PostgreSQL is told at its start."""
+"""Settings of the embedded PostgreSQL."""
 
 CONFIGURATION = {
     "listen_addresses": "",

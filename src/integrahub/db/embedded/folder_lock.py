@@ -1,4 +1,4 @@
-"""One hub at a time runs on a folder: a lock that ends with its process, and says whose it is."""
+"""The lock of a data folder: one hub at a time; the lock ends with its process and stores the process id."""
 
 import fcntl
 import os
@@ -9,7 +9,10 @@ from integrahub.domain.errors import ConfigurationError
 
 
 def take_folder(folder: Path) -> IO[bytes]:
-    """Make the folder and lock it until the file is closed; ConfigurationError when another hub has the lock."""
+    """Create the folder and lock it until the returned file is closed.
+
+    Raises ConfigurationError if another hub holds the lock, or the folder cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = open(folder / "lock", "a+b")  # noqa: SIM115

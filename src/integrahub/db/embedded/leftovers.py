@@ -1,4 +1,4 @@
-"""Finds and ends what an earlier run of the embedded PostgreSQL left on its folder: processes and pid files."""
+"""Processes and pid files that an earlier run of the embedded PostgreSQL left on its folder."""
 
 import asyncio
 import contextlib
@@ -10,57 +10,59 @@ from pathlib import Path
 
 from integrahub.domain.errors import ConfigurationError
 
-_POLL = 0.02  # seconds
+_POLL_INTERVAL_SECONDS = 0.02
+# Signals of a fast shutdown, an immediate shutdown and a kill, each with the seconds to wait for it.
+_STOP_SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0))
 _LINUX = sys.platform == "linux"
 
 
-def remove_stale(lock: Path, cluster: Path) -> None:
-    """Remove a pid file whose process is proven not to be this cluster's server; on doubt PostgreSQL decides."""
+def remove_stale_pid_file(pid_file: Path, cluster: Path) -> None:
+    """Remove a pid file if its process is certainly not a server of this cluster. If uncertain, PostgreSQL decides."""
     with contextlib.suppress(FileNotFoundError, ValueError):
-        pid = abs(int((lock.read_text().splitlines() or [""])[0]))
-        if pid == os.getpid() or _serves(pid, cluster) is False:
-            lock.unlink()
+        pid = abs(int((pid_file.read_text().splitlines() or [""])[0]))
+        if pid == os.getpid() or _is_server(pid, cluster) is False:
+            pid_file.unlink()
 
 
-async def end_strays(cluster: Path) -> None:
-    """End what a killed parent left running on this folder, gently first, and wait until it is gone."""
-    for sign, seconds in ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0)):
-        strays = _strays(cluster)
-        heads = [pid for pid, parent in strays.items() if parent not in strays] or list(strays)
-        for pid in heads if sign != signal.SIGKILL else strays:
+async def stop_leftover_servers(cluster: Path) -> None:
+    """Stop servers on this folder whose hub was killed, with stronger signals if needed, and wait until they exit."""
+    for sign, seconds in _STOP_SIGNALS:
+        servers = _find_servers(cluster)
+        roots = [pid for pid, parent in servers.items() if parent not in servers] or list(servers)
+        for pid in roots if sign != signal.SIGKILL else servers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sign)
         deadline = asyncio.get_running_loop().time() + seconds
-        while strays and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(_POLL)
-            strays = _strays(cluster)
-        if not strays:
+        while servers and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_POLL_INTERVAL_SECONDS)
+            servers = _find_servers(cluster)
+        if not servers:
             return
-    raise ConfigurationError(f"A PostgreSQL left on {cluster} does not end: process ids {sorted(strays)}. End them.")
+    raise ConfigurationError(f"A PostgreSQL left on {cluster} does not stop: process ids {sorted(servers)}. Kill them.")
 
 
-def _strays(cluster: Path) -> dict[int, int]:
-    """Live PostgreSQL processes on this folder, with their parents."""
+def _find_servers(cluster: Path) -> dict[int, int]:
+    """Return the parents of all live PostgreSQL processes on this folder, by process id."""
     if not _LINUX:
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int((cluster / "postmaster.pid").read_text().splitlines()[0])
-            return {pid: 0} if _serves(pid, cluster) else {}
+            return {pid: 0} if _is_server(pid, cluster) else {}
         return {}
-    found = {}
+    parents = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _serves(int(entry.name), cluster):
+        if entry.name.isdigit() and _is_server(int(entry.name), cluster):
             with contextlib.suppress(OSError):
-                found[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    return found
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    return parents
 
 
-def _serves(pid: int, cluster: Path) -> bool | None:
-    """Whether this process is a PostgreSQL program on this folder; None when that cannot be seen."""
+def _is_server(pid: int, cluster: Path) -> bool | None:
+    """Return whether the process is a PostgreSQL program on this folder, or None if that cannot be determined."""
     try:
         os.kill(pid, 0)
         if not _LINUX:
-            told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
-            return "postgres" in told and str(cluster) in told
+            command = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+            return "postgres" in command and str(cluster) in command
         program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
         return program in ("postgres", "initdb") and os.path.samefile(f"/proc/{pid}/cwd", cluster)
     except (ProcessLookupError, FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The account of the machine that the embedded PostgreSQL runs under, and the folders that only it may open."""
+"""The operating system user that runs the embedded PostgreSQL, and the folders that only it can open."""
 
 import os
 import pwd
@@ -10,75 +10,75 @@ from typing import Any
 
 from integrahub.domain.errors import ConfigurationError
 
-# https://systemd.io/UIDS-GIDS calls these unused: no package, no user and no service with a dynamic user has one.
-_UNUSED = range(60706, 61184)
+# User ids that https://systemd.io/UIDS-GIDS lists as unused by packages, users and services.
+_UNUSED_UIDS = range(60706, 61184)
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessUser:
-    """The user id and group id the server runs under."""
+    """The user id and group id of the server."""
 
     uid: int
     gid: int
 
     @property
-    def switch(self) -> dict[str, Any]:
-        """Arguments for subprocess: none when we are that account already."""
+    def popen_arguments(self) -> dict[str, Any]:
+        """Arguments of `subprocess.Popen` that switch to the user; none if this process runs as that user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() != self.uid else {}
 
     @property
     def has_name(self) -> bool:
-        """Whether the machine knows the account by name, which `initdb` asks for."""
-        return _named(self.uid)
+        """Whether the user has a name, which `initdb` requires."""
+        return _has_name(self.uid)
 
 
-def account_for(cluster: Path) -> ProcessUser:
-    """Return ourselves; when we are root, which PostgreSQL refuses, an account that nothing else runs under.
+def choose_user(cluster: Path) -> ProcessUser:
+    """Return the user of this process or, if that is root, which PostgreSQL refuses, one that runs nothing else.
 
-    That is the owner of the cluster once there is one, so it stays the same. Earlier versions ran as `nobody`, whose
-    other processes could reach the files: a cluster of `nobody` is given to an account of its own.
+    If the cluster exists, that is its owner. A cluster of `nobody` gets a new owner, since other processes of `nobody`
+    could read its files.
     """
-    found = cluster.stat() if cluster.exists() else None
+    owner = cluster.stat() if cluster.exists() else None
     if os.geteuid() != 0:
-        if found and found.st_uid != os.geteuid():
+        if owner and owner.st_uid != os.geteuid():
             raise ConfigurationError(
-                f"{cluster} belongs to user id {found.st_uid}, and this is user id {os.geteuid()}. Run IntegraHub as "
+                f"{cluster} belongs to user id {owner.st_uid}, and this is user id {os.geteuid()}. Run IntegraHub as "
                 f"its owner or as root, or give it away: chown -R {os.geteuid()} {cluster.parent}"
             )
         return ProcessUser(os.geteuid(), os.getegid())
-    shared = nobody().uid
-    if found and found.st_uid not in (0, shared):
-        return ProcessUser(found.st_uid, found.st_gid)
-    account = _own(cluster)
-    if found and found.st_uid != account.uid:
-        give(cluster, account)
-    return account
+    shared = nobody_user().uid
+    if owner and owner.st_uid not in (0, shared):
+        return ProcessUser(owner.st_uid, owner.st_gid)
+    user = _own_user()
+    if owner and owner.st_uid != user.uid:
+        change_owner(cluster, user)
+    return user
 
 
-def nobody() -> ProcessUser:
-    """Return the account without rights; ConfigurationError where there is none."""
+def nobody_user() -> ProcessUser:
+    """Return the user `nobody`. Raises ConfigurationError if there is none."""
     try:
-        found = pwd.getpwnam("nobody")
+        entry = pwd.getpwnam("nobody")
     except KeyError:
         raise ConfigurationError(
             "PostgreSQL does not run as root, and there is no user `nobody` to create its files as. "
             "Run IntegraHub as another user."
         ) from None
-    return ProcessUser(found.pw_uid, found.pw_gid)
+    return ProcessUser(entry.pw_uid, entry.pw_gid)
 
 
-def _own(cluster: Path) -> ProcessUser:
-    """Return the user `integrahub` where there is one, else a user id that this machine does not use."""
+def _own_user() -> ProcessUser:
+    """Return the user `integrahub` if it exists, else a user id that this machine does not use."""
     try:
-        known = pwd.getpwnam("integrahub")
-        return ProcessUser(known.pw_uid, known.pw_gid)
+        entry = pwd.getpwnam("integrahub")
+        return ProcessUser(entry.pw_uid, entry.pw_gid)
     except KeyError:
-        free = [uid for uid in _UNUSED if not _named(uid)]
-    chosen = secrets.choice(free)
-    return ProcessUser(chosen, chosen) if _is_mapped(chosen) else nobody()
+        free = [uid for uid in _UNUSED_UIDS if not _has_name(uid)]
+    uid = secrets.choice(free)
+    return ProcessUser(uid, uid) if _is_mapped(uid) else nobody_user()
 
 
-def _named(uid: int) -> bool:
+def _has_name(uid: int) -> bool:
     try:
         pwd.getpwuid(uid)
     except KeyError:
@@ -87,7 +87,7 @@ def _named(uid: int) -> bool:
 
 
 def _is_mapped(uid: int) -> bool:
-    """Whether the kernel knows the id here: a container may have a few thousand ids only."""
+    """Return True if the user namespace maps the id: a container may have only a few thousand ids."""
     try:
         lines = Path("/proc/self/uid_map").read_text().splitlines()
     except OSError:
@@ -96,25 +96,25 @@ def _is_mapped(uid: int) -> bool:
     return any(first <= uid < first + count for first, count in spans)
 
 
-def give(folder: Path, account: ProcessUser) -> None:
-    """Give a folder with all that its owner has in it to the account; what belongs to others stays theirs."""
+def change_owner(folder: Path, user: ProcessUser) -> None:
+    """Give a folder, and all files in it of the same owner, to another user."""
     owner = folder.lstat().st_uid
-    for place, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         for name in (".", *folders, *files):
-            path = os.path.join(place, name)
+            path = os.path.join(parent, name)
             if os.lstat(path).st_uid == owner:
-                os.chown(path, account.uid, account.gid, follow_symlinks=False)
+                os.chown(path, user.uid, user.gid, follow_symlinks=False)
 
 
-def own_folder(folder: Path, account: ProcessUser) -> None:
-    """Make the folder, for the account only; refuse one that another account could have laid out."""
+def make_private_folder(folder: Path, user: ProcessUser) -> None:
+    """Create a folder that only this user can open. Raises ConfigurationError if another one could have created it."""
     try:
         folder.mkdir(mode=0o700)
-        os.chown(folder, account.uid, account.gid)
+        os.chown(folder, user.uid, user.gid)
     except FileExistsError:
-        found = folder.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == account.uid and not found.st_mode & 0o077:
+        status = folder.lstat()
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == user.uid and not status.st_mode & 0o077:
             return
         raise ConfigurationError(
-            f"{folder} should be a folder that only user id {account.uid} can open, and it is not. Remove it."
+            f"{folder} must be a folder that only user id {user.uid} can open, and it is not. Remove it."
         ) from None
