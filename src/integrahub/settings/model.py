@@ -1,4 +1,4 @@
-"""The only reader of the environment: every setting, once, as small frozen values."""
+"""All settings of the hub, read once from their sources, as frozen values. No other module reads them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +25,15 @@ from integrahub.settings.pool_sizes import parse_pool_size
 from integrahub.settings.secret_sources import (
     SecretsSettings,
     Sources,
+    accept_names,
     find_unknown_names,
     list_store_sources,
     map_names_to_fields,
-    named,
 )
 
 
-def _checked(parse: Callable[[str], object]) -> AfterValidator:
-    """Refuse what `parse` cannot read; None is no value."""
+def _validate_with(parse: Callable[[str], object]) -> AfterValidator:
+    """Return a validator that keeps the text and rejects it if `parse` raises ValueError."""
 
     def check(value: str | None) -> str | None:
         if value is not None:
@@ -43,9 +43,9 @@ def _checked(parse: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _existing(path: Path | None) -> Path | None:
+def _require_file(path: Path | None) -> Path | None:
     if path is not None and not path.is_file():
-        raise ValueError("there is no such file, or it cannot be read")
+        raise ValueError("there is no such file, or it is not readable")
     return path
 
 
@@ -59,19 +59,19 @@ Proxies = Annotated[str, AfterValidator(values.parse_proxies)]
 BusUrl = Annotated[str, AfterValidator(values.parse_bus)]
 Key = Annotated[str | None, AfterValidator(values.parse_key)]
 Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.parse_list), AfterValidator(values.parse_keys)]
-RateText = Annotated[str, _checked(parse_rate)]
-PoolSize = Annotated[str, _checked(lambda text: parse_pool_size(text, 1))]
+RateText = Annotated[str, _validate_with(parse_rate)]
+PoolSize = Annotated[str, _validate_with(lambda text: parse_pool_size(text, 1))]
 Url = Annotated[str | None, AfterValidator(lambda url: parse_http_url(url) if url else None)]
-DatabaseUrl = Annotated[str | None, _checked(parse_database_url)]
-File = Annotated[Path | None, AfterValidator(_existing)]
+DatabaseUrl = Annotated[str | None, _validate_with(parse_database_url)]
+File = Annotated[Path | None, AfterValidator(_require_file)]
 
 
 class Settings(SecretsSettings):
-    """Every setting; names carry the prefix `INTEGRAHUB_`. Described in docs/reference/settings.md."""
+    """All settings, described in docs/reference/settings.md. Their names have the prefix `INTEGRAHUB_`."""
 
     is_strict: ClassVar[bool] = True
 
-    database_url: DatabaseUrl = Field(None, repr=False, validation_alias=named("DATABASE_URL"))
+    database_url: DatabaseUrl = Field(None, repr=False, validation_alias=accept_names("DATABASE_URL"))
     bus_url: BusUrl = Field("local", validation_alias=AliasChoices("INTEGRAHUB_BUS_URL", "KAFKA_BROKERS"))
     kafka_batches_partitions: int = Field(10, ge=1, le=10_000)
     kafka_chunks_partitions: int = Field(20, ge=1, le=10_000)
@@ -86,12 +86,12 @@ class Settings(SecretsSettings):
     kafka_password: str | None = Field(None, repr=False)
     kafka_options: str = Field("", repr=False)
     storage_url: str | None = None
-    storage_endpoint: str | None = Field(None, validation_alias=named("STORAGE_ENDPOINT"))
-    storage_access_key: str | None = Field(None, repr=False, validation_alias=named("STORAGE_ACCESS_KEY"))
-    storage_secret_key: str | None = Field(None, repr=False, validation_alias=named("STORAGE_SECRET_KEY"))
+    storage_endpoint: str | None = Field(None, validation_alias=accept_names("STORAGE_ENDPOINT"))
+    storage_access_key: str | None = Field(None, repr=False, validation_alias=accept_names("STORAGE_ACCESS_KEY"))
+    storage_secret_key: str | None = Field(None, repr=False, validation_alias=accept_names("STORAGE_SECRET_KEY"))
     storage_ca: File = None
-    storage_bucket: str = Field("integrahub-batches", validation_alias=named("STORAGE_BUCKET"))
-    storage_use_ssl: bool = Field(False, validation_alias=named("STORAGE_USE_SSL"))
+    storage_bucket: str = Field("integrahub-batches", validation_alias=accept_names("STORAGE_BUCKET"))
+    storage_use_ssl: bool = Field(False, validation_alias=accept_names("STORAGE_USE_SSL"))
     body_retention_days: int = Field(30, ge=0, le=3650)
     chunk_retention_days: int = Field(7, ge=0, le=3650)
     chunk_row_retention_days: int = Field(30, ge=0, le=3650)
@@ -105,26 +105,26 @@ class Settings(SecretsSettings):
     postgres_password: str | None = Field(None, min_length=20, repr=False)
     host: Host = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
-    admin_api_key: Key = Field(None, repr=False, validation_alias=named("ADMIN_API_KEY"))
+    admin_api_key: Key = Field(None, repr=False, validation_alias=accept_names("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
     keep_admin_key: bool = False
     allow_weak_keys: bool = False
-    valid_api_keys: Keys = Field((), repr=False, validation_alias=named("VALID_API_KEYS"))
-    chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=named("CHUNK_SIZE"))
-    max_payload_size: Size = Field(200 * 1024 * 1024, ge=1, validation_alias=named("MAX_PAYLOAD_SIZE"))
+    valid_api_keys: Keys = Field((), repr=False, validation_alias=accept_names("VALID_API_KEYS"))
+    chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=accept_names("CHUNK_SIZE"))
+    max_payload_size: Size = Field(200 * 1024 * 1024, ge=1, validation_alias=accept_names("MAX_PAYLOAD_SIZE"))
     max_record_size: int = Field(64 * 1024, ge=256)
-    max_chunk_retries: int = Field(3, ge=1, le=20, validation_alias=named("MAX_CHUNK_RETRIES"))
+    max_chunk_retries: int = Field(3, ge=1, le=20, validation_alias=accept_names("MAX_CHUNK_RETRIES"))
     replay_rate: int = Field(20, ge=1, le=10_000)
     split_window: int = Field(2, ge=1, le=1000)
-    full_window_minutes: int = Field(0, ge=0, le=1440, validation_alias=named("FULL_WINDOW_MINUTES"))
+    full_window_minutes: int = Field(0, ge=0, le=1440, validation_alias=accept_names("FULL_WINDOW_MINUTES"))
     deactivation_limit: Share = Field(0.15, ge=0, le=1)
-    min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=named("MIN_UPSERT_WORKERS"))
+    min_upsert_workers: int = Field(2, ge=1, le=256, validation_alias=accept_names("MIN_UPSERT_WORKERS"))
     max_backlog_per_pharmacy: int = Field(5_000_000, ge=0)
     max_backlog: int = Field(20_000_000, ge=0)
-    max_upsert_workers: int = Field(16, ge=1, le=256, validation_alias=named("MAX_UPSERT_WORKERS"))
+    max_upsert_workers: int = Field(16, ge=1, le=256, validation_alias=accept_names("MAX_UPSERT_WORKERS"))
     min_api: int = Field(2, ge=1, le=64)
     max_api: int = Field(10, ge=1, le=64)
-    scale_check_interval: Seconds = Field(10.0, ge=0.1, le=3600, validation_alias=named("SCALE_CHECK_INTERVAL"))
+    scale_check_interval: Seconds = Field(10.0, ge=0.1, le=3600, validation_alias=accept_names("SCALE_CHECK_INTERVAL"))
     scale_add_over: int = Field(5000, ge=0)
     scale_remove_under: int = Field(1000, ge=0)
     scale_drain_seconds: float = Field(30.0, ge=0)
@@ -182,55 +182,56 @@ class Settings(SecretsSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> Sources:
-        """As SecretsPlace, then whoever keeps the secrets."""
-        given = (init_settings, env_settings, dotenv_settings, file_secret_settings)
-        own = super().settings_customise_sources(settings_cls, *given)
+        """Return the sources of SecretsSettings, and after them the secret store."""
+        sources = (init_settings, env_settings, dotenv_settings, file_secret_settings)
+        own = super().settings_customise_sources(settings_cls, *sources)
         return (*own, *(list_store_sources(settings_cls) if cls.reads_secrets else ()))
 
     @model_validator(mode="wrap")
     @classmethod
-    def _all_at_once(cls, given: Any, handler: ModelWrapValidatorHandler["Settings"]) -> "Settings":
-        """Refuse every setting that cannot be used in one error, misspelt names and pairs that contradict included."""
-        known = map_names_to_fields(Settings)
-        faults = [_fault(name, "", told) for name, told in find_unknown_names(known).items()] if cls.is_strict else []
+    def _report_all(cls, values: Any, handler: ModelWrapValidatorHandler["Settings"]) -> "Settings":
+        """Report all invalid settings in one error, with misspelt names and contradictory pairs."""
+        fields = map_names_to_fields(Settings)
+        unknown = find_unknown_names(fields) if cls.is_strict else {}
+        errors = [_build_error(name, "", advice) for name, advice in unknown.items()]
         try:
-            made = handler(given)
+            settings = handler(values)
         except ValidationError as error:
-            for fault in error.errors():
-                field = known.get(str(fault["loc"][0]).upper(), str(fault["loc"][0]))
-                shown = fault["input"] if cls.model_fields[field].repr else "(not shown)"
-                faults.append(_fault(f"INTEGRAHUB_{field.upper()}", shown, fault["msg"]))
-            raise ValidationError.from_exception_data(cls.__name__, faults) from None
-        faults += made._contradictions() if cls.is_strict else []
-        if faults:
-            raise ValidationError.from_exception_data(cls.__name__, faults)
-        return made
+            for detail in error.errors():
+                field = fields.get(str(detail["loc"][0]).upper(), str(detail["loc"][0]))
+                shown = detail["input"] if cls.model_fields[field].repr else "(not shown)"
+                errors.append(_build_error(f"INTEGRAHUB_{field.upper()}", shown, detail["msg"]))
+            raise ValidationError.from_exception_data(cls.__name__, errors) from None
+        errors += settings._find_contradictions() if cls.is_strict else []
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return settings
 
-    def _contradictions(self) -> list[InitErrorDetails]:
-        """Pairs of settings, both given, of which the smaller is larger."""
-        both = [(low, high) for low, high in _PAIRS if {low, high} <= self.model_fields_set]
-        found = [(low, getattr(self, low), high, getattr(self, high)) for low, high in both]
+    def _find_contradictions(self) -> list[InitErrorDetails]:
+        """Return an error for each pair of settings, both given, whose lower bound exceeds the upper one."""
+        given = [(low, high) for low, high in _BOUNDS if {low, high} <= self.model_fields_set]
+        pairs = [(low, getattr(self, low), high, getattr(self, high)) for low, high in given]
         return [
-            _fault(f"INTEGRAHUB_{low.upper()}", least, f"{high.upper()} is {most}, which is less")
-            for low, least, high, most in found
-            if least > most
+            _build_error(f"INTEGRAHUB_{low.upper()}", minimum, f"{high.upper()} is {maximum}, which is less")
+            for low, minimum, high, maximum in pairs
+            if minimum > maximum
         ]
 
     @property
     def umask(self) -> int:
-        """The permissions that files of this process never have."""
+        """The file mode creation mask of the process."""
         return 0o777 & ~self.data_dir_mode
 
     @property
     def weak_keys(self) -> list[str]:
-        """Names of the settings that hold keys which are easy to guess."""
-        held = {"ADMIN_API_KEY": (self.admin_api_key,), "VALID_API_KEYS": self.valid_api_keys}
-        return [name for name, keys in held.items() if any(key and is_weak(key) for key in keys)]
+        """Names of the settings whose keys are easy to guess."""
+        chosen = {"ADMIN_API_KEY": (self.admin_api_key,), "VALID_API_KEYS": self.valid_api_keys}
+        return [name for name, keys in chosen.items() if any(key and is_weak(key) for key in keys)]
 
     @property
     def known_secrets(self) -> frozenset[str]:
-        """Values that no log line may show."""
-        given = (
+        """Values that log lines must not contain."""
+        secrets = (
             self.admin_api_key,
             self.key_pepper,
             self.key,
@@ -239,25 +240,25 @@ class Settings(SecretsSettings):
             self.kafka_password,
         )
         vault = (self.vault_token, self.vault_secret_id)
-        return frozenset(filter(None, (*given, *vault, *self.valid_api_keys)))
+        return frozenset(filter(None, (*secrets, *vault, *self.valid_api_keys)))
 
     @property
     def own_url(self) -> str:
-        """Where this machine reaches the API."""
+        """URL of the API on this machine."""
         return local_url("https" if self.tls_cert else "http", self.host, self.port)
 
     @property
     def is_insight_public(self) -> bool:
-        """Whether anybody who reaches the API's port may see metrics and the details of health."""
+        """Whether metrics and details of /health are visible without a key."""
         return is_loopback(self.host) if self.metrics_public is None else self.metrics_public
 
     def pool_sizes(self, role: str) -> tuple[int, int]:
-        """Return the fewest and the most connections for a process of `role`, `api` or `worker`."""
-        most = parse_pool_size(self.pool_max_size, 8).of(role)
-        return min(most, parse_pool_size(self.pool_min_size, 2).of(role)), most
+        """Return the minimum and maximum of connections of a process of `role`: `api` or `worker`."""
+        maximum = parse_pool_size(self.pool_max_size, 8).of(role)
+        return min(maximum, parse_pool_size(self.pool_min_size, 2).of(role)), maximum
 
 
-_PAIRS = (
+_BOUNDS = (
     ("min_upsert_workers", "max_upsert_workers"),
     ("min_api", "max_api"),
     ("scale_remove_under", "scale_add_over"),
@@ -266,6 +267,7 @@ _PAIRS = (
 )
 
 
-def _fault(name: str, value: object, told: str) -> InitErrorDetails:
-    """Return an error that names a setting; `told` may hold braces."""
-    return InitErrorDetails(type=PydanticCustomError("setting", "{told}", {"told": told}), loc=(name,), input=value)
+def _build_error(name: str, value: object, message: str) -> InitErrorDetails:
+    # The message is a parameter of the template, since it may contain braces.
+    error = PydanticCustomError("setting", "{message}", {"message": message})
+    return InitErrorDetails(type=error, loc=(name,), input=value)

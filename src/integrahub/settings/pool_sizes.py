@@ -1,4 +1,4 @@
-"""How many connections to PostgreSQL a process keeps, as text and as figures."""
+"""Sizes of the pools of PostgreSQL connections: one for all processes, or one per role."""
 
 import re
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 ROLES = ("api", "worker")
 _PART = re.compile(r"(?:(api|worker)\s*=\s*)?([1-9][0-9]{0,2})")
-_MOST = 200
+_MAX_SIZE = 200
 EXPECTED = "a number from 1 to 200, or one per role: api=12,worker=6"
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSize:
-    """`common` for every process; `own` by role where that differs."""
+    """`common` is the size for all processes; `own` has the sizes of roles that differ."""
 
     common: int
     own: Mapping[str, int]
@@ -23,11 +23,11 @@ class PoolSize:
 
 
 def parse_pool_size(text: str, common: int) -> PoolSize:
-    """Read `8` or `api=12,worker=6`; roles not named keep `common`. ValueError for anything else."""
+    """Parse `8` or `api=12,worker=6`; roles that are not named have `common`. Raises ValueError."""
     own: dict[str, int] = {}
     for part in text.split(","):
         match = _PART.fullmatch(part.strip().lower())
-        if match is None or int(match[2]) > _MOST:
+        if match is None or int(match[2]) > _MAX_SIZE:
             raise ValueError(f"{text!r} is no pool size; expected {EXPECTED}")
         if match[1]:
             own[match[1]] = int(match[2])

@@ -1,4 +1,4 @@
-"""How people write the values of settings. Each parser returns what the hub uses, or raises ValueError."""
+"""Parsers of setting values. Each returns the value that the hub uses, or raises ValueError."""
 
 import ipaddress
 import re
@@ -7,6 +7,7 @@ from integrahub.domain.chosen_keys import is_sendable
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
 _SIZE = re.compile(r"(\d+)\s*(k|m|g|t)i?b?")
+_MIN_BARE_MILLISECONDS = 1000
 _SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
 _MODES = {"0700": 0o700, "700": 0o700, "0750": 0o750, "750": 0o750}
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -14,39 +15,39 @@ _HOST = re.compile(r"(?!-)[a-z0-9_.-]{1,253}", re.IGNORECASE)
 
 
 def parse_seconds(value: object) -> object:
-    """Read seconds, or `ms` or `s`. A bare number of 1000 and more is milliseconds, as the older hub wrote them."""
+    """Parse seconds, with or without `s` or `ms`. A bare number from 1000 on is milliseconds, as in the older hub."""
     match = _SECONDS.fullmatch(str(value).strip().lower())
     if match is None:
         return value
     number = float(match[1])
-    return number / 1000 if match[2] == "ms" or (not match[2] and number >= 1000) else number
+    return number / 1000 if match[2] == "ms" or (not match[2] and number >= _MIN_BARE_MILLISECONDS) else number
 
 
 def parse_size(value: object) -> object:
-    """Read bytes, or `10 MB` and the like; what is no size is left to the type."""
+    """Parse bytes, with or without a unit, such as `10 MB`; return any other value unchanged, for the type to check."""
     match = _SIZE.fullmatch(str(value).strip().lower())
     return int(match[1]) << _SHIFTS[match[2]] if match else value
 
 
 def parse_share(value: object) -> object:
-    """Read a share of 1, or a percentage."""
+    """Parse a share from 0 to 1, or a percentage."""
     return float(value.rstrip("% ")) / 100 if isinstance(value, str) and value.strip().endswith("%") else value
 
 
 def parse_mode(value: object) -> object:
-    """Read a folder's mode as `chmod` takes it; a folder that other accounts can open is not offered."""
+    """Parse the mode of a folder in octal. Modes that allow other accounts are rejected."""
     if isinstance(value, str) and value not in _MODES:
-        raise ValueError("expected 0700, or 0750 where a group shares the folder")
+        raise ValueError("expected 0700, or 0750 if a group shares the folder")
     return _MODES[value] if isinstance(value, str) else value
 
 
 def parse_list(value: object) -> object:
-    """Split a text at its commas; empty parts are left out."""
+    """Split a text at its commas; omit empty parts."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def parse_level(value: str) -> str:
-    """Return the name of a log level in capitals."""
+    """Return the name of a log level in capitals; WARN and FATAL are accepted too."""
     level = {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(value.upper(), value.upper())
     if level not in _LEVELS:
         raise ValueError(f"expected one of {', '.join(_LEVELS)}")
@@ -54,7 +55,7 @@ def parse_level(value: str) -> str:
 
 
 def parse_proxies(value: str) -> str:
-    """Return addresses and networks, separated by commas; `*` stands for every address."""
+    """Return addresses and networks, separated by commas; `*` means every address."""
     for part in value.split(","):
         if part.strip() not in ("", "*"):
             try:
@@ -65,30 +66,30 @@ def parse_proxies(value: str) -> str:
 
 
 def parse_host(value: str) -> str:
-    """Return the address or name to listen on, an IPv6 address without brackets."""
+    """Return the address or name to listen on; an IPv6 address without brackets."""
     host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         if not _HOST.fullmatch(host):
-            raise ValueError("expected an address or a name alone, such as 127.0.0.1; PORT has the port") from None
+            raise ValueError("expected an address or a name, such as 127.0.0.1; set the port with PORT") from None
     return host
 
 
 def parse_key(value: str | None) -> str | None:
-    """Return a key that a header can carry."""
+    """Return the key if a header can carry it."""
     if value is not None and not is_sendable(value):
         raise ValueError("expected ASCII without blanks and line ends; no client could send this key")
     return value
 
 
 def parse_keys(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return keys that headers can carry."""
+    """Return the keys if headers can carry them."""
     for value in values:
         parse_key(value)
     return values
 
 
 def parse_bus(value: str) -> str:
-    """Return the URL of a bus; brokers alone, as the older hub had them, are a Kafka."""
+    """Return the URL of a bus; a list of brokers, as in the older hub, means Kafka."""
     return value if value == "local" or "://" in value else f"kafka://{value}"
