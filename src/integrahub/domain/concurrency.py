@@ -9,10 +9,11 @@ SMALL_BATCHES_PER_TRANSACTION = 100
 
 @dataclass(frozen=True, slots=True)
 class InFlightLimit:
-    """`least` chunks of a batch at any rate; `slots` chunks are shared by all batches that have the turn.
+    """Limit of the chunks of one batch that are in flight.
 
-    A batch alone fills the slots; of many each gets its share, so that a small batch never queues behind a long row.
+    `shared` chunks are divided among all batches that have the turn, but each batch may have at least `per_batch`. A
+    single batch can use all of them. With many batches each gets its share, so that no small batch waits long.
     """
 
-    least: int = 2
-    slots: int = 32
+    per_batch: int = 2
+    shared: int = 32

@@ -14,6 +14,9 @@ COLUMNS = (
     *("source_created_at", "source_updated_at", "stock_updated_at", "extra"),
 )
 
+# What an inserted product has in the columns that its records do not carry, as COPY text; in the others NULL.
+BLANKS = {**dict.fromkeys(TEXTS, ""), "price_promos": "{}"}
+
 
 class ChunkCounters(msgspec.Struct, frozen=True):
     """Results of a chunk's records. The first six add up to the records that the chunk applies."""

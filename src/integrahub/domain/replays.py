@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from integrahub.domain.products import COLUMNS, TEXTS
+from integrahub.domain.products import BLANKS, COLUMNS
 
 KINDS = frozenset(["replay", "chunk_replay"])
 _EXTRA = 1 + COLUMNS.index("extra")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
 Row = tuple[Any, ...]  # as in NormalisedRecords.products
 
 
@@ -71,7 +70,7 @@ def _merge_value(
     is_kept = name in carried.columns or (value is None and load_type == "delta")
     if is_kept and current is not None:
         return current[name]
-    return _BLANK.get(name) if value is None else value
+    return BLANKS.get(name) if value is None else value
 
 
 def _decode_extra(extra: str | None) -> dict[str, msgspec.Raw]:

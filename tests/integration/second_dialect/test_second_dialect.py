@@ -61,7 +61,7 @@ async def _pharmacy(client: Client, number: int, seed: int) -> list[Load]:
     await client.finished(again.json()["batch_id"], key)
     await asyncio.to_thread(compared.check, f"IHUB_SEED={seed}, pharmacy {number}, replayed")
     verified = await client.hub.verify()(cnpj, lambda done, total: None)
-    assert (verified["found"], verified["differences"]) == (0, [])
+    assert (verified.found, verified.differences) == (0, [])
     return compared.model.loads
 
 

@@ -13,10 +13,9 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value, rows_of
 from integrahub.domain.batches import LoadType
 from integrahub.domain.copy_text import copy_text
-from integrahub.domain.products import COLUMNS, TEXTS
+from integrahub.domain.products import BLANKS, COLUMNS
 
 _SQL = load_queries(__name__)
-_BLANK = dict.fromkeys(TEXTS, "") | {"price_promos": "{}"}
 # INDICE is the position of a record in the body. A change of it alone is not written.
 _COMPARED_COLUMNS = [name for name in COLUMNS if name != "indice"] + ["is_active"]
 _MAX_DIFFERENCES = 1000
@@ -74,7 +73,7 @@ async def compare(
     connection: Connection, cnpj: str, *, from_start: bool
 ) -> tuple[ComparedCounts, list[CountedDifference]]:
     """Compare the rebuilt catalogue with the table; return the counts and the first differences."""
-    params = {"cnpj": cnpj, "from_start": from_start, "blank": Jsonb(_BLANK)}
+    params = {"cnpj": cnpj, "from_start": from_start, "blank": Jsonb(BLANKS)}
     params |= {"names": _COMPARED_COLUMNS, "limit": _MAX_DIFFERENCES}
     await connection.execute(_SQL["force_hash_antijoin"])
     await connection.execute(_SQL["deactivate_absent"], params)

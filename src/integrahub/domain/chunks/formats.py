@@ -18,10 +18,10 @@ _ZSTD_LEVEL = 1
 
 
 class ChunkObject(msgspec.Struct, array_like=True):
-    """Raw records of a chunk with their positions and byte offsets in the body, all by slot.
+    """Raw records of a chunk with their positions and byte offsets in the body.
 
-    `oversize` maps the slot of a record that is too long to its full length; of such a record only the prefix is
-    stored. The order of the fields is the storage format.
+    A slot is the index of a record in its chunk. `oversize` maps the slot of a record that is too long to its full
+    length; of such a record only the prefix is stored. The order of the fields is the storage format.
     """
 
     positions: list[int]

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 from integrahub.domain.chunks.formats import Chunk, ChunkObject, join_array
 from integrahub.domain.copy_text import ESCAPES, NULL
 from integrahub.domain.dialects.base import DecodedLines, Dialect, NormalisedRecords, Source
-from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
+from integrahub.domain.products import BLANKS, COLUMNS, RecordIssue
 
 Line = tuple[int, str, int]  # product id, row as a line of COPY text, slot of its last record
 _MIN_HALVED_RECORDS = 5  # fewer records are normalised rather than halved again
-_BLANKS = [NULL if name not in TEXTS else "" for name in COLUMNS]
-_BLANKS[COLUMNS.index("price_promos")] = "{}"
+_NEW_PRODUCT = [BLANKS.get(name, NULL) for name in COLUMNS]
+_UNCHANGED = [NULL] * len(COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,6 @@ class _SlotReader:
 
     def _columns(self, row: Sequence[Any]) -> str:
         values = row[1 : 1 + len(COLUMNS)]
-        blanks = _BLANKS if row[0] in self._new else [NULL] * len(COLUMNS)
+        blanks = _NEW_PRODUCT if row[0] in self._new else _UNCHANGED
         texts = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
         return "\t".join(texts)

@@ -7,9 +7,9 @@ from integrahub.domain.dialects.inovafarma import normalise as records
 
 PATH = "/schemas/inovafarma-product.json"
 _SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_ABOUT = (
-    "One record of POST /v1/inovafarma/products. Whatever is valid here is applied without a rejection or a warning; "
-    "what is not is told in the batch's report. Keys may be in any case; of a key that comes twice the last counts."
+_DESCRIPTION = (
+    "One record of POST /v1/inovafarma/products. A valid record is applied without a rejection or a warning; the "
+    "batch's report holds the issues of all others. Keys may be in any case; of a repeated key the last value counts."
 )
 _NO_NUL = r"^[^\u0000]*$"
 _CNPJ: dict[str, Any] = {"type": ["string", "integer", "null"], "pattern": _NO_NUL}
@@ -109,7 +109,7 @@ def build_schema() -> dict[str, Any]:
         "$schema": _SCHEMA_DIALECT,
         "$id": PATH,
         "title": "InovaFarma product",
-        "description": _ABOUT,
+        "description": _DESCRIPTION,
         "type": "object",
         "propertyNames": {"pattern": _NO_NUL},
         "patternProperties": {any_case(key): value for key, value in _properties().items()},
