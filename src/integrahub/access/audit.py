@@ -6,16 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from integrahub.db.accounts import audit_log
 from integrahub.db.batches import reports
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller
+from integrahub.domain.batches import BatchStatus, DeactivationState, Stage
 from integrahub.domain.errors import Problem
 
-_BATCH_STATE = ("status", "stage", "deactivation_state", "deactivated")
 _log = structlog.get_logger()
+
+
+class _BatchState(msgspec.Struct, frozen=True):
+    """What an entry stores of a batch before and after an action."""
+
+    status: BatchStatus
+    stage: Stage
+    deactivation_state: DeactivationState
+    deactivated: int
 
 
 @dataclass
@@ -60,6 +70,8 @@ class Audit:
             yield context
             context.after = {"batch": await self._read_state(batch_id), "result": context.after}
 
-    async def _read_state(self, batch_id: UUID) -> dict[str, Any] | None:
+    async def _read_state(self, batch_id: UUID) -> _BatchState | None:
         batch = await reports.show(self._database, batch_id)
-        return {name: getattr(batch, name) for name in _BATCH_STATE} if batch else None
+        if batch is None:
+            return None
+        return _BatchState(batch.status, batch.stage, batch.deactivation_state, batch.deactivated)

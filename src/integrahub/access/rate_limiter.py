@@ -95,8 +95,8 @@ class RateLimits:
     async def hit_post(self, caller: Caller, cnpj: str, pharmacy_rate: str | None) -> dict[str, str]:
         """Count a post and return the headers of its answer. Raise TooManyRequests if a limit is reached.
 
-        A post counts for its key if that has a rate of its own, else for its pharmacy. With a key of all pharmacies
-        the client chooses the CNPJ, so the post also counts for the key, unless that has a rate of its own.
+        A post counts for its key if the key has a rate, else for its pharmacy. With a key of all pharmacies the
+        client chooses the CNPJ, so the post also counts for the key, against the limit of such keys.
         """
         if caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN):
             await self._hit(f"key:{caller.name}", self._vendors)

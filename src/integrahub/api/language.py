@@ -15,7 +15,7 @@ def language_of(request: Request) -> Language:
 
 
 def set_language_headers(response: Response, language: Language) -> None:
-    """Set the headers that name the answer's language and tell caches that it varies by Accept-Language."""
+    """Set Content-Language, and Vary, so that caches keep one answer per language."""
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"
 

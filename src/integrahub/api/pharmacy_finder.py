@@ -40,7 +40,7 @@ class PharmacyFinder:
             raise await self._suggest(caller, posted, error) from error
 
     async def _suggest(self, caller: Caller, posted: str, error: InvalidCnpj) -> BadRequest:
-        """Return the error, with a suggestion if exactly one pharmacy of the caller is one typo away."""
+        """Return the error, with a suggestion if exactly one pharmacy of the caller differs by one typo."""
         database = self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
         similar = await pharmacies.find_existing(database, list_near_cnpjs(posted))
         if len(similar) != 1 or not caller.can_see(similar[0]):

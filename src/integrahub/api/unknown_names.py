@@ -33,7 +33,7 @@ def add_notice(response: Response, kind: str, names: Iterable[str]) -> None:
 
 
 class StrictModel(BaseModel):
-    """JSON object in a request; a member that it does not define is refused by name."""
+    """JSON object in a request. An unknown member is refused, and the message names it."""
 
     model_config = ConfigDict(extra="forbid")
 

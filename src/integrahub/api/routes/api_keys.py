@@ -131,7 +131,7 @@ class ApiKeyAdmin:
         return RevokedApiKey(id=key_id, revoked=True)
 
     async def _find_or_register(self, caller: Caller, cnpj: str) -> Pharmacy:
-        # The registration is an action of its own in the audit log.
+        # The audit log has a separate entry for the registration.
         if pharmacy := await pharmacies.find(self._database, cnpj):
             return pharmacy
         async with self._audit.action(caller, "pharmacy.put", cnpj) as context:

@@ -40,7 +40,7 @@ RateText = Annotated[str, AfterValidator(_check_rate)]
 
 
 class _CnpjConvertor(StringConvertor):
-    """Part of a path that may be a CNPJ: anything except `api-key`, which is a route of its own."""
+    """Part of a path that may be a CNPJ: anything except `api-key`, which is another route."""
 
     regex = "(?!api-key$)[^/]+"
 
