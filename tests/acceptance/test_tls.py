@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from integrahub.secrets.development_certificate import development_certificate
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 from tests.acceptance.conftest import ADMIN, Installation
 
 
@@ -27,11 +27,11 @@ def secured() -> Iterator[Installation]:
     """Yield a hub with TLS, and plain HTTP on a second port."""
     with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder))
-        certificate, key = development_certificate(Path(folder) / "kept" / "tls")
+        certificate, key = ensure_development_certificate(Path(folder) / "kept" / "tls")
         made.settings |= {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "TLS_REDIRECT_PORT": str(_port())}
         made.settings |= {"URL": f"https://127.0.0.1:{made.port}", "BODY_PATIENCE": "1"}
         made.http.close()
-        context = ssl.create_default_context(cafile=Path(folder) / "kept" / "tls" / AUTHORITY)
+        context = ssl.create_default_context(cafile=Path(folder) / "kept" / "tls" / CA_FILE)
         made.http = httpx.Client(base_url=f"https://127.0.0.1:{made.port}", timeout=60, verify=context)
         try:
             made.start()
@@ -44,7 +44,7 @@ def secured() -> Iterator[Installation]:
 
 
 def _openssl(hub: Installation, *options: str) -> str:
-    trusted = str(hub.folder / "kept" / "tls" / AUTHORITY)
+    trusted = str(hub.folder / "kept" / "tls" / CA_FILE)
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{hub.port}", "-CAfile", trusted, *options]
     done = subprocess.run(command, input=b"", capture_output=True, timeout=30)
     return (done.stdout + done.stderr).decode(errors="replace")
@@ -80,24 +80,24 @@ def test_plain_http_is_shown_the_way_with_308(secured: Installation) -> None:
 def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: Installation) -> None:
     folder = secured.folder / "kept" / "tls"
     serial = _serial(secured)
-    kept = ssl.create_default_context(cafile=folder / AUTHORITY)
+    kept = ssl.create_default_context(cafile=folder / CA_FILE)
     raw = socket.create_connection(("127.0.0.1", secured.port))
     with kept.wrap_socket(raw, server_hostname="localhost") as open_:
         (folder / "certificate.pem").write_text("half a certifi")
         secured.wait_until(lambda: "the new certificate is not used" in secured.log())
         assert _serial(secured) == serial
         (folder / "certificate.pem").unlink()
-        development_certificate(folder)
+        ensure_development_certificate(folder)
         secured.wait_until(lambda: _serial(secured) != serial)
         open_.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert open_.recv(100).startswith(b"HTTP/1.1 200")
     fresh = httpx.get(
-        f"https://127.0.0.1:{secured.port}/livez", verify=ssl.create_default_context(cafile=folder / AUTHORITY)
+        f"https://127.0.0.1:{secured.port}/livez", verify=ssl.create_default_context(cafile=folder / CA_FILE)
     )
     assert fresh.status_code == 200
     secured.http.close()
     secured.http = httpx.Client(
-        base_url=f"https://127.0.0.1:{secured.port}", verify=ssl.create_default_context(cafile=folder / AUTHORITY)
+        base_url=f"https://127.0.0.1:{secured.port}", verify=ssl.create_default_context(cafile=folder / CA_FILE)
     )
 
 
@@ -106,7 +106,7 @@ def _serial(hub: Installation) -> str:
 
 
 def test_a_silent_client_and_a_silent_body_are_ended(secured: Installation) -> None:
-    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / CA_FILE)
     raw = socket.create_connection(("127.0.0.1", secured.port))
     raw.settimeout(60)
     with context.wrap_socket(raw, server_hostname="localhost") as slow:
@@ -122,7 +122,7 @@ def test_a_silent_client_and_a_silent_body_are_ended(secured: Installation) -> N
 
 
 def test_a_head_without_end_is_ended(secured: Installation) -> None:
-    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / CA_FILE)
     raw = socket.create_connection(("127.0.0.1", secured.port))
     with context.wrap_socket(raw, server_hostname="localhost") as long:
         long.settimeout(60)
@@ -135,7 +135,7 @@ def test_a_head_without_end_is_ended(secured: Installation) -> None:
 
 @pytest.mark.long
 def test_connections_over_tls_that_do_nothing_cost_little_and_keep_nobody_out(secured: Installation) -> None:
-    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / AUTHORITY)
+    context = ssl.create_default_context(cafile=secured.folder / "kept" / "tls" / CA_FILE)
     secured.post(b'[{"PRODUCTID": 2, "TITLE": "A"}]').raise_for_status()
     before, most = secured.weights(), dict[int, int]()
 

@@ -18,8 +18,8 @@ from integrahub.bus.kafka.bus import KafkaBus
 from integrahub.domain.errors import Transient
 from integrahub.domain.steps import STEPS
 from integrahub.hub import adapters
-from integrahub.secrets.development_certificate import development_certificate
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 from integrahub.settings.model import Settings
 from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 from integrahub.storage.s3.objects import S3Storage
@@ -35,16 +35,16 @@ _RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 200)]
 def signed(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """Return a certificate of localhost and its authority."""
     folder = tmp_path_factory.mktemp("tls")
-    chain, key = development_certificate(folder)
-    return Certificate(chain, key, folder / AUTHORITY)
+    chain, key = ensure_development_certificate(folder)
+    return Certificate(chain, key, folder / CA_FILE)
 
 
 @pytest.fixture(scope="module")
 def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an authority that did not sign the certificate."""
     folder = tmp_path_factory.mktemp("other")
-    development_certificate(folder)
-    return folder / AUTHORITY
+    ensure_development_certificate(folder)
+    return folder / CA_FILE
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 
 from integrahub.db.database import Database
-from integrahub.secrets.development_certificate import development_certificate
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 
 _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
@@ -34,7 +34,7 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 @asynccontextmanager
 async def _gate(database_url: str, folder: Path) -> AsyncIterator[int]:
-    certificate, key = development_certificate(folder)
+    certificate, key = ensure_development_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     place = parse_qs(urlsplit(database_url).query)["host"][0]
@@ -66,14 +66,14 @@ async def test_a_pool_speaks_tls_to_who_it_trusts_and_to_nobody_else(database_ur
     name, owner = urlsplit(database_url).path, urlsplit(database_url).netloc
     async with _gate(database_url, tmp_path / "own") as port:
         base = f"postgresql://{owner}localhost:{port}{name}?hostaddr=127.0.0.1&gssencmode=disable&sslmode=verify-full"
-        trusted = Database(f"{base}&sslrootcert={tmp_path / 'own' / AUTHORITY}", size=2)
+        trusted = Database(f"{base}&sslrootcert={tmp_path / 'own' / CA_FILE}", size=2)
         await trusted.open()
         async with trusted.transaction() as connection:
             assert connection.pgconn.ssl_in_use
         await trusted.close()
-        development_certificate(tmp_path / "another")
+        ensure_development_certificate(tmp_path / "another")
         with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
-            await psycopg.AsyncConnection.connect(f"{base}&sslrootcert={tmp_path / 'another' / AUTHORITY}")
+            await psycopg.AsyncConnection.connect(f"{base}&sslrootcert={tmp_path / 'another' / CA_FILE}")
         elsewhere = base.replace("@localhost:", "@elsewhere.example:")
         with pytest.raises(psycopg.OperationalError, match="does not match host name"):
-            await psycopg.AsyncConnection.connect(f"{elsewhere}&sslrootcert={tmp_path / 'own' / AUTHORITY}")
+            await psycopg.AsyncConnection.connect(f"{elsewhere}&sslrootcert={tmp_path / 'own' / CA_FILE}")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from integrahub.cli import main
 from integrahub.cli.commands import doctor as verb
 from integrahub.cli.diagnostics import running_hub as hub_check
-from integrahub.secrets.development_certificate import development_certificate
+from integrahub.secrets.development_certificate import ensure_development_certificate
 
 Findings = dict[str, tuple[str, str]]
 
@@ -187,8 +187,8 @@ def test_certificates_are_looked_at(doctor: _Doctor, tmp_path: Path, begins: int
 
 
 def test_a_certificate_of_another_key_is_a_problem(doctor: _Doctor, tmp_path: Path) -> None:
-    ours, _ = development_certificate(tmp_path / "ours")
-    _, theirs = development_certificate(tmp_path / "theirs")
+    ours, _ = ensure_development_certificate(tmp_path / "ours")
+    _, theirs = ensure_development_certificate(tmp_path / "theirs")
     status, told = doctor(TLS_CERT=ours, TLS_KEY=theirs)["certificates"]
     assert status == "problem" and "KEY_VALUES_MISMATCH" in told
 

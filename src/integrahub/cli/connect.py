@@ -8,8 +8,8 @@ import typer
 from integrahub.client.client import Client
 from integrahub.client.transport import trust_authorities
 from integrahub.domain.addresses import parse_http_url
-from integrahub.secrets.local import readable_operator_key
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.local import read_operator_key
+from integrahub.secrets.secret_files import CA_FILE
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.language import current_language
 
@@ -44,10 +44,10 @@ def _parse_url(url: str) -> str:
 
 def find_key(settings: Settings, key: str | None = None) -> str:
     """Return the key given, or that of the settings, or the operator's key if this account can read it, or ''."""
-    return key or settings.key or settings.admin_api_key or readable_operator_key(settings.data_dir)
+    return key or settings.key or settings.admin_api_key or read_operator_key(settings.data_dir)
 
 
 def load_trusted(settings: Settings) -> ssl.SSLContext:
     """Return the trusted authorities: the system's, INTEGRAHUB_CA, and that of `up --tls` in the data folder."""
-    own = settings.data_dir / "tls" / AUTHORITY
+    own = settings.data_dir / "tls" / CA_FILE
     return trust_authorities(*(file for file in (settings.ca, own if own.is_file() else None) if file))

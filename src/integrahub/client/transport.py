@@ -13,7 +13,7 @@ import httpx
 
 from integrahub.domain.addresses import is_local_url
 from integrahub.domain.errors import ConfigurationError
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.secret_files import CA_FILE
 
 _TIMEOUT = httpx.Timeout(30, read=300, write=300)  # seconds; long enough for a large body
 _TLS_PROBE_TIMEOUT_SECONDS = 3.0
@@ -75,7 +75,7 @@ def unreachable(url: str, error: httpx.TransportError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             f"The certificate of {url} is not trusted: {text.partition('failed: ')[2] or text}. Set INTEGRAHUB_CA to "
-            f"the certificate file of its authority; `integrahub up --tls` writes it to tls/{AUTHORITY} in its data "
+            f"the certificate file of its authority; `integrahub up --tls` writes it to tls/{CA_FILE} in its data "
             "folder."
         )
     if "SSL:" in text and url.startswith("https:"):

@@ -29,7 +29,7 @@ def resolve_login(settings: Settings) -> Settings:
     if store is None or not settings.database_url:
         raise ConfigurationError("DATABASE_LOGIN is set; it needs DATABASE_URL, and SECRETS to be `aws` or `vault`.")
     login = store.credentials(settings.database_login)
-    return settings.model_copy(update={"database_url": login.put_into(settings.database_url)})
+    return settings.model_copy(update={"database_url": login.apply_to(settings.database_url)})
 
 
 def read_credentials(settings: Settings) -> Settings:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from integrahub.domain.api_keys import hash_key
-from integrahub.secrets.local import OperatorKey, kept_operator_key, kept_pepper
+from integrahub.secrets.local import OperatorKey, load_or_create_operator_key, load_or_create_pepper
 from integrahub.settings.model import Settings
 
 
@@ -19,9 +19,9 @@ def load_secrets(settings: Settings) -> HubSecrets:
     pepper = load_pepper(settings)
     if settings.admin_api_key:
         return HubSecrets(pepper, OperatorKey(hash_key(settings.admin_api_key, pepper)))
-    return HubSecrets(pepper, kept_operator_key(settings.data_dir, pepper, keep=settings.keep_admin_key))
+    return HubSecrets(pepper, load_or_create_operator_key(settings.data_dir, pepper, keep=settings.keep_admin_key))
 
 
 def load_pepper(settings: Settings) -> bytes:
     """Return the secret of the HMAC that hashes API keys: from settings, or generated once in the data folder."""
-    return (settings.key_pepper or kept_pepper(settings.data_dir)).encode()
+    return (settings.key_pepper or load_or_create_pepper(settings.data_dir)).encode()

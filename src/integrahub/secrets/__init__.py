@@ -1,1 +1,1 @@
-"""Where secrets are kept outside the environment: the port and its adapters."""
+"""Secrets outside the environment: secret stores, and the hub's own secret files."""

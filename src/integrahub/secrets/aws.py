@@ -1,4 +1,4 @@
-"""AWS Secrets Manager. Imported only when chosen; region and credentials by the chain of AWS."""
+"""AWS Secrets Manager, with region and credentials from the AWS chain. Imported only if SECRETS names it."""
 
 import json
 from typing import Any
@@ -7,32 +7,31 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, as_login, as_settings
+from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, parse_credentials, parse_settings
 
-# Two tries: fifteen seconds and a short pause at most.
-_PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
+# Two attempts take at most fifteen seconds.
+_CLIENT_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
 
 
 class AwsSecrets:
-    """The keeper's port over secrets that are JSON objects; `name` holds the settings (a name or an ARN)."""
+    """Secrets that are JSON objects. The secret `name` (a name or an ARN) holds the settings."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         try:
-            self._client = boto3.client("secretsmanager", config=_PATIENCE)
+            self._client = boto3.client("secretsmanager", config=_CLIENT_CONFIG)
         except BotoCoreError as error:
             raise SecretUnavailable(f"AWS Secrets Manager cannot be asked: {error} Set AWS_REGION.") from error
 
     def values(self) -> dict[str, str]:
-        """Settings by name."""
-        return as_settings(self._read(self._name), self._name)
+        return parse_settings(self._read(self._name), self._name)
 
     def credentials(self, name: str) -> DatabaseCredentials:
-        """The secret's `username` and `password`, as its rotation last set them."""
-        return as_login(self._read(name), name)
+        """Return `username` and `password` of a secret, as its rotation last set them."""
+        return parse_credentials(self._read(name), name)
 
     def invalidate(self) -> None:
-        """Nothing is remembered."""
+        """Do nothing: there is no cache."""
 
     def _read(self, name: str) -> Any:
         try:

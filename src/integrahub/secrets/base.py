@@ -1,4 +1,4 @@
-"""The port to a keeper of secrets: settings by name, and logins of a database that may end."""
+"""Port of a secret store: settings by name, and database credentials, which may expire."""
 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -8,53 +8,53 @@ from integrahub.domain.errors import Transient
 
 
 class SecretUnavailable(Transient):
-    """A secret could not be read from where it is kept."""
+    """A secret could not be read from its store."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCredentials:
-    """Who to be in a database."""
+    """User name and password for a database."""
 
     user: str
     password: str = field(repr=False)
 
-    def put_into(self, url: str) -> str:
-        """The address of the same database with this login instead of whatever it names."""
+    def apply_to(self, url: str) -> str:
+        """Return the database URL with these credentials instead of its own."""
         parts = urlsplit(url)
-        place = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{place}"))
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{host}"))
 
 
 class SecretStore(Protocol):
-    """Secrets kept by somebody else. Calls block; SecretUnread when there is no answer or none that can be used."""
+    """An external store of secrets. Calls block, and raise SecretUnavailable if the store gives no usable answer."""
 
     def values(self) -> dict[str, str]:
-        """Settings by name as they are now. Must not remember what was read before."""
+        """Return the current settings by name, without a cache."""
         ...
 
     def credentials(self, name: str) -> DatabaseCredentials:
-        """The login kept or made under `name`; one that was lent for a time is given until most of it has passed."""
+        """Return the credentials under `name`. Leased credentials are cached until most of their lease has passed."""
         ...
 
     def invalidate(self) -> None:
-        """What was lent was refused: the next login is asked for anew."""
+        """Drop cached credentials, because the database refused them."""
         ...
 
 
-def as_settings(kept: Any, name: str) -> dict[str, str]:
-    """Values by the full names of settings, from names with or without the prefix; SecretUnread if it is no object."""
-    if not isinstance(kept, dict) or not all(isinstance(value, str | int | float) for value in kept.values()):
+def parse_settings(secret: Any, name: str) -> dict[str, str]:
+    """Return settings by full name; names in the secret may omit the prefix. Raise SecretUnavailable for other JSON."""
+    if not isinstance(secret, dict) or not all(isinstance(value, str | int | float) for value in secret.values()):
         raise SecretUnavailable(
             f"The secret {name} is not a JSON object of settings, such as {{'ADMIN_API_KEY': '...'}}."
         )
-    return {_prefixed(key): str(value) for key, value in kept.items()}
+    return {_prefixed(key): str(value) for key, value in secret.items()}
 
 
-def as_login(kept: Any, name: str) -> DatabaseCredentials:
-    """The login a secret tells as `username` and `password`, as databases' rotations write it."""
-    if not isinstance(kept, dict) or not kept.get("username") or not kept.get("password"):
+def parse_credentials(secret: Any, name: str) -> DatabaseCredentials:
+    """Return the credentials in a secret's `username` and `password`, the names that database rotations use."""
+    if not isinstance(secret, dict) or not secret.get("username") or not secret.get("password"):
         raise SecretUnavailable(f"The secret {name} has no username and password.")
-    return DatabaseCredentials(str(kept["username"]), str(kept["password"]))
+    return DatabaseCredentials(str(secret["username"]), str(secret["password"]))
 
 
 def _prefixed(name: str) -> str:

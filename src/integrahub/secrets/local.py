@@ -1,7 +1,7 @@
-"""The hub's own secrets, in the folder `secrets` of its data folder, apart from the database and the bodies.
+"""The hub's own secrets, in the folder `secrets` of its data folder, apart from database and bodies.
 
-`pepper.key` is what stored keys are hashed with. `admin.hmac` is the operator's key so hashed; the key itself is shown
-when it is made, and kept as `admin.key` only where that is asked for.
+`pepper.key` is the pepper of all key hashes. `admin.hmac` is the hash of the operator's key. The key itself is printed
+once when it is created; `admin.key` stores it only if the operator requests that.
 """
 
 import os
@@ -10,51 +10,51 @@ from pathlib import Path
 
 from integrahub.domain.api_keys import Scope, generate_key, hash_key
 from integrahub.domain.errors import ConfigurationError
-from integrahub.secrets.secret_files import kept_secret
+from integrahub.secrets.secret_files import load_or_create_secret
 
-FOLDER = "secrets"
+SECRETS_FOLDER = "secrets"
 _PEPPER, _PLAIN, _HASHED = "pepper.key", "admin.key", "admin.hmac"
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorKey:
-    """What the operator's key is recognised by. `text` is the key itself, known only to who has just made it."""
+    """Hash of the operator's key. `text` is the key itself, if this process has just created it."""
 
     digest: bytes = b""
     text: str | None = field(default=None, repr=False)
 
 
-def kept_pepper(data_dir: Path) -> str:
-    """Return the pepper, made once; where an earlier version kept it, it is moved."""
-    place = data_dir / FOLDER / _PEPPER
-    _move(data_dir / _PEPPER, place)
-    return kept_secret(place)
+def load_or_create_pepper(data_dir: Path) -> str:
+    """Return the pepper; create it, or move it from the place of an earlier version, if missing."""
+    file = data_dir / SECRETS_FOLDER / _PEPPER
+    _move(data_dir / _PEPPER, file)
+    return load_or_create_secret(file)
 
 
-def kept_operator_key(data_dir: Path, pepper: bytes, *, keep: bool) -> OperatorKey:
-    """Return the operator's key as it is kept, or make it; `keep`: also write it down as it is.
+def load_or_create_operator_key(data_dir: Path, pepper: bytes, *, keep: bool) -> OperatorKey:
+    """Return the operator's key; create it if missing. `keep`: store it in plain text, too.
 
-    A key that an earlier version left in plain text is hashed and removed; its `text` is returned that once.
+    A plain-text key of an earlier version is hashed and deleted; only this call returns its `text`.
     """
-    folder = data_dir / FOLDER
+    folder = data_dir / SECRETS_FOLDER
     if not keep:
-        _hash_away(folder / _PLAIN, folder, pepper)
-    elif (kept := folder / _PLAIN).exists():
-        return OperatorKey(hash_key(kept_secret(kept), pepper))
+        _replace_with_hash(folder / _PLAIN, folder, pepper)
+    elif (plain := folder / _PLAIN).exists():
+        return OperatorKey(hash_key(load_or_create_secret(plain), pepper))
     if (earlier := data_dir / _PLAIN).exists():
-        text = kept_secret(earlier)
+        text = load_or_create_secret(earlier)
     else:
         text = generate_key(frozenset({Scope.ADMIN})).text
     digest = hash_key(text, pepper)
-    found = _digest(folder / _HASHED, digest)
+    stored = _load_or_create_digest(folder / _HASHED, digest)
     earlier.unlink(missing_ok=True)
-    if found == digest and keep:
-        kept_secret(folder / _PLAIN, lambda: text)
-    return OperatorKey(found, text if found == digest else None)
+    if stored == digest and keep:
+        load_or_create_secret(folder / _PLAIN, lambda: text)
+    return OperatorKey(stored, text if stored == digest else None)
 
 
-def show_new_key(key: OperatorKey) -> None:
-    """Print a key that has just been made: nothing else ever shows it."""
+def print_new_key(key: OperatorKey) -> None:
+    """Print a key that has just been created; nothing prints it again."""
     if key.text:
         print(
             "The operator's key, shown this once: keep it where passwords are kept. / A chave do operador, mostrada só "
@@ -63,30 +63,31 @@ def show_new_key(key: OperatorKey) -> None:
         )
 
 
-def readable_operator_key(data_dir: Path) -> str:
-    """Return the operator's key where it is kept as it is and this account may read it, else an empty text."""
-    for place in (data_dir / FOLDER / _PLAIN, data_dir / _PLAIN):
+def read_operator_key(data_dir: Path) -> str:
+    """Return the plain-text key if it is stored and this account may read it, else an empty string."""
+    for file in (data_dir / SECRETS_FOLDER / _PLAIN, data_dir / _PLAIN):
         try:
-            return place.read_text("utf-8").strip()
+            return file.read_text("utf-8").strip()
         except (OSError, ValueError):
             continue
     return ""
 
 
-def _digest(file: Path, own: bytes) -> bytes:
-    """Return the digest kept; `own` is kept when there is none yet."""
+def _load_or_create_digest(file: Path, own: bytes) -> bytes:
+    """Return the stored digest; store `own` if there is none."""
     try:
-        return bytes.fromhex(kept_secret(file, own.hex))
+        return bytes.fromhex(load_or_create_secret(file, own.hex))
     except ValueError:
         raise ConfigurationError(
-            f"The secret file {file} is damaged. Put it back from a backup, or remove it: a new key is made and shown."
+            f"The secret file {file} is damaged. Put it back from a backup, or delete it: "
+            "the hub then creates and prints a new key."
         ) from None
 
 
-def _hash_away(plain: Path, folder: Path, pepper: bytes) -> None:
-    """Keep a key that was written down, and is not to be any more, as its hash."""
+def _replace_with_hash(plain: Path, folder: Path, pepper: bytes) -> None:
+    """Replace a stored plain-text key by its hash."""
     if plain.exists():
-        _digest(folder / _HASHED, hash_key(kept_secret(plain), pepper))
+        _load_or_create_digest(folder / _HASHED, hash_key(load_or_create_secret(plain), pepper))
         plain.unlink()
 
 
@@ -98,7 +99,7 @@ def _move(old: Path, new: Path) -> None:
         if not new.exists():
             os.link(old, new)
         old.unlink()
-    except FileNotFoundError:  # another process of this start was first
+    except FileNotFoundError:  # another process moved it first
         return
     except OSError as error:
         raise ConfigurationError(f"The secret file {old} cannot be moved to {new}: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""HashiCorp Vault, or OpenBao, which speaks the same: KV version 2, and logins of its database engine."""
+"""HashiCorp Vault or OpenBao: settings from KV version 2, credentials from the database engine."""
 
 import ssl
 from collections.abc import Callable
@@ -10,17 +10,20 @@ from typing import Any
 import httpx
 
 from integrahub.domain.addresses import is_local_url
-from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, as_login, as_settings
+from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, parse_credentials, parse_settings
 
-_PATIENCE = 5.0  # seconds each part of an answer may take
-_USED = 2 / 3  # of what was lent for a time, after which it is asked for anew
-_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_TIMEOUT_SECONDS = 5.0
+_LEASE_USE_RATIO = 2 / 3  # renew after this share of a lease
+_SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 @dataclass(frozen=True, slots=True)
 class VaultConfig:
-    """`path` is mount and secret, `secret/integrahub`. Whoever asks has a `token`, or logs in: by AppRole (`role_id`,
-    `secret_id`), or as Kubernetes' service account in `role`. `authority` is a PEM file; None: the system's.
+    """Address of Vault, and how to authenticate.
+
+    `path` is mount and secret, such as `secret/integrahub`. The hub uses `token`, or logs in by AppRole (`role_id` and
+    `secret_id`), or as a Kubernetes service account with `role`. `authority` is a PEM file of the CA; None: the CAs of
+    the system.
     """
 
     address: str
@@ -35,104 +38,110 @@ class VaultConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Leased:
-    """Something good until a moment of the process's clock; None: until it is changed by somebody."""
+    """A value that expires at `until` of the monotonic clock. None: it does not expire by itself."""
 
-    what: Any = field(repr=False)
+    value: Any = field(repr=False)
     until: float | None
 
 
 class Vault:
-    """The keeper's port over one Vault. A login lent for a time is used for two thirds of it, then another is taken."""
+    """One Vault. Leased credentials are used for two thirds of their lease, then replaced."""
 
-    def __init__(self, place: VaultConfig, clock: Callable[[], float] = monotonic, patience: float = _PATIENCE) -> None:
-        self._place = place
-        self._patience = patience
+    def __init__(
+        self, config: VaultConfig, clock: Callable[[], float] = monotonic, timeout: float = _TIMEOUT_SECONDS
+    ) -> None:
+        self._config = config
+        self._timeout = timeout
         self._clock = clock
         self._token: _Leased | None = None
-        self._lent: dict[str, _Leased] = {}
+        self._leases: dict[str, _Leased] = {}
 
     def values(self) -> dict[str, str]:
-        """Settings by name, of the newest version."""
-        mount, _, secret = self._place.path.partition("/")
-        return as_settings(self._read(f"{mount}/data/{secret}")["data"].get("data"), self._place.path)
+        """Return the settings of the newest version of the secret."""
+        mount, _, secret = self._config.path.partition("/")
+        return parse_settings(self._read(f"{mount}/data/{secret}")["data"].get("data"), self._config.path)
 
     def credentials(self, name: str) -> DatabaseCredentials:
-        """Of `database/creds/ROLE` (lent) or `database/static-creds/ROLE` (rotated by Vault itself)."""
-        lent = self._lent.get(name)
-        if lent is None or lent.until is None or lent.until <= self._clock():
-            told = self._read(name)
-            lent = self._lent[name] = _Leased(as_login(told["data"], name), self._end_of(told["lease_duration"]))
-        login: DatabaseCredentials = lent.what
-        return login
+        """Return credentials from `database/creds/ROLE` (leased) or `database/static-creds/ROLE` (rotated by Vault)."""
+        leased = self._leases.get(name)
+        if leased is None or leased.until is None or leased.until <= self._clock():
+            secret = self._read(name)
+            credentials = parse_credentials(secret["data"], name)
+            leased = self._leases[name] = _Leased(credentials, self._end_of(secret["lease_duration"]))
+        result: DatabaseCredentials = leased.value
+        return result
 
     def invalidate(self) -> None:
-        """Neither logins nor the token are used again."""
-        self._lent.clear()
+        """Drop all credentials and the token."""
+        self._leases.clear()
         self._token = None
 
     def _end_of(self, seconds: float) -> float | None:
-        """What a token takes ends with the token at the latest."""
+        """Return when to replace a lease: it ends with its token at the latest."""
         ends = [self._token.until] if self._token and self._token.until is not None else []
-        ends += [self._clock() + seconds * _USED] if seconds else []
+        ends += [self._clock() + seconds * _LEASE_USE_RATIO] if seconds else []
         return min(ends) if seconds else None
 
     def _read(self, path: str) -> dict[str, Any]:
-        answer = self._ask("GET", path, self._known_token())
-        if answer.status_code == 403 and not self._place.token:
-            self._token = None  # ended before its time
-            answer = self._ask("GET", path, self._known_token())
-        return self._answered(path, answer)
+        answer = self._request("GET", path, self._valid_token())
+        if answer.status_code == 403 and not self._config.token:
+            self._token = None  # revoked before its expiry
+            answer = self._request("GET", path, self._valid_token())
+        return self._parse(path, answer)
 
-    def _known_token(self) -> str:
-        if self._place.token:
-            return self._place.token
+    def _valid_token(self) -> str:
+        if self._config.token:
+            return self._config.token
         if self._token is None or (self._token.until is not None and self._token.until <= self._clock()):
-            told = self._log_in()["auth"]
-            self._lent.clear()  # what the token before took ends with it
-            seconds = told["lease_duration"]
-            self._token = _Leased(told["client_token"], self._clock() + seconds * _USED if seconds else None)
-        return str(self._token.what)
+            auth = self._log_in()["auth"]
+            self._leases.clear()  # the leases of the previous token end with it
+            seconds = auth["lease_duration"]
+            self._token = _Leased(auth["client_token"], self._clock() + seconds * _LEASE_USE_RATIO if seconds else None)
+        return str(self._token.value)
 
     def _log_in(self) -> dict[str, Any]:
-        place = self._place
-        if place.role_id and place.secret_id:
-            path, told = "auth/approle/login", {"role_id": place.role_id, "secret_id": place.secret_id}
-        elif place.role and _ACCOUNT.exists():
-            path, told = "auth/kubernetes/login", {"role": place.role, "jwt": _ACCOUNT.read_text().strip()}
+        config = self._config
+        if config.role_id and config.secret_id:
+            path, body = "auth/approle/login", {"role_id": config.role_id, "secret_id": config.secret_id}
+        elif config.role and _SERVICE_ACCOUNT_TOKEN.exists():
+            path, body = (
+                "auth/kubernetes/login",
+                {"role": config.role, "jwt": _SERVICE_ACCOUNT_TOKEN.read_text().strip()},
+            )
         else:
             raise SecretUnavailable(
-                "Vault asks who this is. Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or in Kubernetes "
+                "Vault needs authentication. Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or in Kubernetes "
                 "VAULT_ROLE."
             )
-        return self._answered(path, self._ask("POST", path, None, told))
+        return self._parse(path, self._request("POST", path, None, body))
 
-    def _ask(self, method: str, path: str, token: str | None, told: Any = None) -> httpx.Response:
-        place = self._place
-        own = {"X-Vault-Token": token, "X-Vault-Namespace": place.namespace, "X-Vault-Request": "true"}
+    def _request(self, method: str, path: str, token: str | None, body: Any = None) -> httpx.Response:
+        config = self._config
+        own = {"X-Vault-Token": token, "X-Vault-Namespace": config.namespace, "X-Vault-Request": "true"}
         headers = {name: value for name, value in own.items() if value}
         try:
-            trusted = ssl.create_default_context(cafile=place.authority)
-            local = is_local_url(place.address)  # an agent on this machine is never behind a proxy
+            tls = ssl.create_default_context(cafile=config.authority)
+            local = is_local_url(config.address)  # never use a proxy to reach an agent on this machine
             with httpx.Client(
-                base_url=place.address, verify=trusted, timeout=self._patience, trust_env=not local
+                base_url=config.address, verify=tls, timeout=self._timeout, trust_env=not local
             ) as client:
-                return client.request(method, f"/v1/{path}", headers=headers, json=told)
+                return client.request(method, f"/v1/{path}", headers=headers, json=body)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise SecretUnavailable(f"Vault at {place.address} does not answer: {error}") from error
+            raise SecretUnavailable(f"Vault at {config.address} does not answer: {error}") from error
         except OSError as error:
             raise SecretUnavailable(
-                f"VAULT_CACERT is {place.authority}, which holds no certificate: {error}"
+                f"VAULT_CACERT is {config.authority}, which holds no certificate: {error}"
             ) from error
 
-    def _answered(self, path: str, answer: httpx.Response) -> dict[str, Any]:
+    def _parse(self, path: str, answer: httpx.Response) -> dict[str, Any]:
         try:
-            told = answer.json()
+            content = answer.json()
         except ValueError:
-            told = {}
-        if answer.status_code != 200 or not isinstance(told, dict):
-            reasons = ", ".join(told.get("errors", ())) if isinstance(told, dict) else ""
+            content = {}
+        if answer.status_code != 200 or not isinstance(content, dict):
+            reasons = ", ".join(content.get("errors", ())) if isinstance(content, dict) else ""
             raise SecretUnavailable(
-                f"Vault at {self._place.address} answered {answer.status_code} for {path}: "
+                f"Vault at {self._config.address} answered {answer.status_code} for {path}: "
                 f"{reasons or 'nothing is there'}."
             )
-        return told
+        return content

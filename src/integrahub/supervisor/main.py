@@ -16,7 +16,7 @@ from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.local_secrets import load_secrets
-from integrahub.secrets.local import FOLDER, show_new_key
+from integrahub.secrets.local import SECRETS_FOLDER, print_new_key
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.supervisor.embedded_database import open_database
@@ -108,7 +108,7 @@ async def _run(
     probe = probe_server.open_probe_socket(None, settings.probe_host, settings.probe_port or 0)
     assert probe is not None
     own_settings = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
-    show_new_key(load_secrets(settings).operator)
+    print_new_key(load_secrets(settings).operator)
     async with open_hub(own_settings, "integrahub fleet", DatabaseRole.WORKER) as hub:
         supervisor = Supervisor(hub, api_socket, probe.getsockname()[1], url_of)
         with publish_state(settings, probe):
@@ -168,7 +168,7 @@ async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event
     """Print the hub's addresses once an API process is ready, and a line when the hub stops."""
     await supervisor.wait_until_serving()
     base = settings.own_url
-    key_file = settings.data_dir.absolute() / FOLDER / "admin.key"
+    key_file = settings.data_dir.absolute() / SECRETS_FOLDER / "admin.key"
     stored = str(key_file) if key_file.exists() else "shown at the first start"
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"

@@ -17,7 +17,7 @@ from integrahub.api.app import create_app
 from integrahub.api.middleware.https import HTTPSRedirect, SecurityHeaders
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.bootstrap import open_hub
-from integrahub.secrets.local import show_new_key
+from integrahub.secrets.local import print_new_key
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.telemetry import probe_server
@@ -42,7 +42,7 @@ async def serve(settings: Settings) -> None:
     probe_socket = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
     async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
-        show_new_key(hub.operator)
+        print_new_key(hub.operator)
         ingest = hub.ingest()
         app = SecurityHeaders(create_app(hub, ingest), tls=certificate is not None)
         server = build_server(settings, app, settings.port, certificate)

@@ -22,7 +22,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_vault_that_does_not_answer_is_told_within_its_patience(silent: str) -> None:
-    vault = Vault(VaultConfig(silent, "secret/integrahub", token="t"), patience=0.2)
+    vault = Vault(VaultConfig(silent, "secret/integrahub", token="t"), timeout=0.2)
     with pytest.raises(SecretUnavailable, match="does not answer"):
         vault.values()
 

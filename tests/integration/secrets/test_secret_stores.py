@@ -86,7 +86,7 @@ def test_an_approle_logs_in_and_again_when_its_token_is_revoked(vault: VaultServ
     settings = Settings()
     assert settings.key_pepper == "behind-a-role"
     kept: Any = reading.open_secret_store(settings)
-    vault.tell("auth/token/revoke", token=kept._token.what)
+    vault.tell("auth/token/revoke", token=kept._token.value)
     assert Settings().key_pepper == "behind-a-role"
     assert "behind-a-role" not in repr(settings) and secret_id not in repr(settings)
 

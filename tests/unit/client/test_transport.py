@@ -14,8 +14,8 @@ from integrahub.cli.loopback import keep_loopback_off_proxies
 from integrahub.client.client import ApiError
 from integrahub.client.transport import proxy_of
 from integrahub.domain.errors import ConfigurationError
-from integrahub.secrets.development_certificate import development_certificate
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
@@ -56,10 +56,10 @@ def _listening(context: ssl.SSLContext | None = None) -> Iterator[tuple[int, lis
 @pytest.fixture
 def certified(tmp_path: Path) -> tuple[Path, ssl.SSLContext]:
     """Return the file of an authority, and the TLS context of a server with its certificate."""
-    certificate, key = development_certificate(tmp_path / "elsewhere")
+    certificate, key = ensure_development_certificate(tmp_path / "elsewhere")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    return tmp_path / "elsewhere" / AUTHORITY, context
+    return tmp_path / "elsewhere" / CA_FILE, context
 
 
 def _refused(told: str) -> AbstractContextManager[object]:

@@ -8,8 +8,8 @@ import pytest
 from integrahub.domain.api_keys import hash_key
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.local_secrets import load_pepper, load_secrets
-from integrahub.secrets.local import OperatorKey, readable_operator_key
-from integrahub.secrets.secret_files import kept_secret
+from integrahub.secrets.local import OperatorKey, read_operator_key
+from integrahub.secrets.secret_files import load_or_create_secret
 from integrahub.settings.model import Settings
 
 
@@ -45,7 +45,7 @@ def test_the_operators_key_is_shown_once_and_kept_as_its_hash(tmp_path: Path) ->
     assert made.text not in kept and made.text.rpartition("_")[2] not in kept
     assert made.text not in repr(made)
     assert load_secrets(settings)[1] == OperatorKey(made.digest)
-    assert readable_operator_key(tmp_path) == ""
+    assert read_operator_key(tmp_path) == ""
 
 
 def test_a_lost_operators_key_is_replaced_by_removing_its_hash(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_lost_operators_key_is_replaced_by_removing_its_hash(tmp_path: Path) -
 def test_a_key_kept_for_development_is_found_and_goes_when_it_is_not_to_be_kept(tmp_path: Path) -> None:
     keeping = Settings(data_dir=tmp_path, keep_admin_key=True)
     made = load_secrets(keeping)[1]
-    assert readable_operator_key(tmp_path) == made.text
+    assert read_operator_key(tmp_path) == made.text
     assert (tmp_path / "secrets" / "admin.key").stat().st_mode & 0o777 == 0o600
     assert load_secrets(keeping)[1] == OperatorKey(made.digest)
     assert load_secrets(Settings(data_dir=tmp_path))[1] == OperatorKey(made.digest)
@@ -69,7 +69,7 @@ def test_a_key_kept_for_development_is_found_and_goes_when_it_is_not_to_be_kept(
 def test_secrets_of_an_earlier_version_go_on_working_from_their_new_place(tmp_path: Path) -> None:
     (tmp_path / "pepper.key").write_text("spice-of-an-earlier-version")
     (tmp_path / "admin.key").write_text("key-of-an-earlier-version")
-    assert readable_operator_key(tmp_path) == "key-of-an-earlier-version"
+    assert read_operator_key(tmp_path) == "key-of-an-earlier-version"
     spice, found = load_secrets(Settings(data_dir=tmp_path))
     assert spice == b"spice-of-an-earlier-version"
     assert found == OperatorKey(hash_key("key-of-an-earlier-version", spice), "key-of-an-earlier-version")
@@ -86,5 +86,5 @@ def test_a_secret_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypa
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", noted)
-    made = kept_secret(kept)
+    made = load_or_create_secret(kept)
     assert flushed == [(len(made), False)] and [path.name for path in tmp_path.iterdir()] == ["kept.key"]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from integrahub.secrets.development_certificate import development_certificate
-from integrahub.secrets.secret_files import AUTHORITY
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 from integrahub.settings.model import Settings
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web import tls_accept as arrivals
@@ -41,7 +41,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("tls")
-    development_certificate(made)
+    ensure_development_certificate(made)
     return made
 
 
@@ -53,7 +53,7 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
 
 @asynccontextmanager
 async def _served(folder: Path, **settings: Any) -> AsyncIterator[int]:
-    server = build_server(Settings(**settings), _app, 0, Certificate(*development_certificate(folder)))
+    server = build_server(Settings(**settings), _app, 0, Certificate(*ensure_development_certificate(folder)))
     with socket.create_server(("127.0.0.1", 0)) as place:
         serving = asyncio.create_task(server._serve([place]))
         try:
@@ -83,7 +83,7 @@ def _is_closed(one: socket.socket) -> bool:
 
 
 def _ask(folder: Path, port: int, source: str) -> int:
-    context = ssl.create_default_context(cafile=folder / AUTHORITY)
+    context = ssl.create_default_context(cafile=folder / CA_FILE)
     client = http.client.HTTPSConnection(
         "127.0.0.1", port, timeout=_PATIENCE, source_address=(source, 0), context=context
     )
@@ -166,7 +166,7 @@ def test_many_who_speak_at_once_are_all_secured(run: Run, folder: Path, monkeypa
 
 
 def _trusting(folder: Path) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=folder / AUTHORITY)
+    return ssl.create_default_context(cafile=folder / CA_FILE)
 
 
 @pytest.mark.parametrize("said", [b"", _HALF, b"GET / HTTP/1.1\r\n\r\n"], ids=["silent", "half", "plain"])

@@ -41,11 +41,11 @@ def up(
 
 
 def _with_certificate(settings: Settings) -> Settings:
-    from integrahub.secrets.development_certificate import development_certificate
-    from integrahub.secrets.secret_files import AUTHORITY
+    from integrahub.secrets.development_certificate import ensure_development_certificate
+    from integrahub.secrets.secret_files import CA_FILE
 
-    certificate, key = (path.absolute() for path in development_certificate(settings.data_dir / "tls"))
-    say(f"Certificate of the hub's authority, for clients to trust: {certificate.with_name(AUTHORITY)}")
+    certificate, key = (path.absolute() for path in ensure_development_certificate(settings.data_dir / "tls"))
+    say(f"Certificate of the hub's authority, for clients to trust: {certificate.with_name(CA_FILE)}")
     return settings.model_copy(update={"tls_cert": certificate, "tls_key": key})
 
 

@@ -20,7 +20,7 @@ from integrahub.db.urls import first_line, shown_database
 from integrahub.hub import adapters
 from integrahub.hub.bootstrap import check_settings
 from integrahub.hub.credentials import resolve_login
-from integrahub.secrets.secret_files import kept_secret
+from integrahub.secrets.secret_files import load_or_create_secret
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.settings.secret_sources import open_secret_store, read_secret_files
@@ -77,7 +77,7 @@ def check_secrets(settings: Settings) -> str:
     """Check that the secret store answers and that no secret file is damaged."""
     for name in _SECRET_FILES:
         if (settings.data_dir / name).exists():
-            kept_secret(settings.data_dir / name)
+            load_or_create_secret(settings.data_dir / name)
     sources = []
     if settings.secrets_dir:
         sources.append(f"{settings.secrets_dir} ({', '.join(read_secret_files(settings.secrets_dir))})")
