@@ -37,7 +37,7 @@ async def insert(connection: Connection, chunks: Iterable[NewChunk]) -> tuple[in
 
 async def dispatch_next(connection: Connection, batch_id: UUID, in_flight: InFlightLimit) -> list[ChunkReady]:
     """Mark the next chunks of a batch as dispatched, up to its limit of chunks in flight. The caller publishes them."""
-    params = {"batch_id": batch_id, "least": in_flight.per_batch, "slots": in_flight.shared}
+    params = {"batch_id": batch_id, "per_batch": in_flight.per_batch, "shared": in_flight.shared}
     return await fetch_all(connection, _SQL["dispatch_next"], params, ChunkReady)
 
 

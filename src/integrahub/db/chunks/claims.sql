@@ -78,13 +78,13 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 RETURNING number
 
 -- dispatch_next --
--- Dispatch the next chunks of a batch. In flight are at least `least`, at most the batch's share of all slots. Each
--- running upsert worker adds 4 slots: twice the chunks that it holds at once.
+-- Dispatch the next chunks of a batch. In flight are at least `per_batch`, at most the batch's share of `shared`. Each
+-- running upsert worker adds 4 to `shared`, twice the chunks that it holds at once.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
   WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND dispatched_at IS NULL
   ORDER BY number
-  LIMIT greatest(0, greatest(%(least)s, ceil(greatest(%(slots)s, 4 * (SELECT count(*) FROM workers
+  LIMIT greatest(0, greatest(%(per_batch)s, ceil(greatest(%(shared)s, 4 * (SELECT count(*) FROM workers
       WHERE 'upsert' = ANY (steps) AND left_at IS NULL AND seen_at > now() - interval '20 seconds'))::numeric / greatest(1, (SELECT count(*) FROM batches
       WHERE finished_at IS NULL AND stage = 'upserting')))) - (SELECT count(*) FROM batch_chunks
     WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND dispatched_at IS NOT NULL))
