@@ -25,6 +25,8 @@ from integrahub.pipeline.failures.step import GroupFailures, StoreDeadLetters
 from integrahub.pipeline.finish.step import Finish
 from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
+from integrahub.pipeline.split.attempts import SplitAttempts
+from integrahub.pipeline.split.body_splitter import BodySplitter
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.pipeline.split.step import Split
@@ -92,19 +94,12 @@ class Hub:
 
     def split(self, worker_id: UUID) -> Split:
         """Build the step that splits bodies into chunks."""
-        limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, self._in_flight_limit())
+        in_flight, breaker = self._in_flight_limit(), self.step_breakers["split"]
+        limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, in_flight)
+        splitter = BodySplitter(self.database, self.storage, self.dialect, limits)
         fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, decoder=self.decoder)
-        return Split(
-            self.database,
-            self.storage,
-            self.bus,
-            worker_id=worker_id,
-            limits=limits,
-            dialect=self.dialect,
-            retries=self._retry_policy(),
-            step_breaker=self.step_breakers["split"],
-            fast_path=fast_path,
-        )
+        attempts = SplitAttempts(self.database, self.bus, self._retry_policy(), breaker, in_flight)
+        return Split(self.database, self.bus, splitter, fast_path, attempts, worker_id=worker_id)
 
     def upsert(self, worker_id: UUID) -> Upsert:
         """Build the step that applies chunks to the products."""

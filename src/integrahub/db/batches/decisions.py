@@ -90,7 +90,7 @@ async def execute(connection: Connection, operation: Batch, policy: Deactivation
     if operation.kind is BatchKind.APPROVAL and parent.deactivation_state is DeactivationState.HELD:
         await _apply_approved(connection, parent, operation)
     if operation.kind is BatchKind.WINDOW and parent.deactivation_state is DeactivationState.WAITING:
-        await _close_window(connection, parent, operation, policy)
+        await _close_window(connection, parent, operation, policy, reason=None)
 
 
 async def cancel(connection: Connection, operation: Batch, policy: DeactivationPolicy) -> None:
@@ -112,18 +112,20 @@ async def _apply_approved(connection: Connection, parent: Batch, operation: Batc
     first = parent.full_from_seq or parent.origin_seq or parent.received_seq
     loads = await deactivation.loads_since(connection, operation, first)
     present = PresentProducts.of(operation, (load.id for load in loads))
-    deactivated = await deactivation.deactivate_absent(connection, present)
-    await deactivation.mark_full_seen(connection, parent.pharmacy_id, first)
+    deactivated = await _deactivate(connection, present, first)
     params = {"id": parent.id, "state": DeactivationState.APPROVED, "deactivated": deactivated}
     await connection.execute(_SQL["decide_if_held"], params)
 
 
+async def _deactivate(connection: Connection, present: PresentProducts, full_seq: int) -> int:
+    """Deactivate the products that are not present; return how many there were."""
+    deactivated = await deactivation.deactivate_absent(connection, present)
+    await deactivation.mark_full_seen(connection, present.pharmacy_id, full_seq)
+    return deactivated
+
+
 async def _close_window(
-    connection: Connection,
-    last: Batch,
-    operation: Batch,
-    policy: DeactivationPolicy,
-    reason: HoldReason | None = None,
+    connection: Connection, last: Batch, operation: Batch, policy: DeactivationPolicy, reason: HoldReason | None
 ) -> None:
     """Deactivate the products that no part of a FULL has, or hold that: always if a `reason` is given."""
     parts = await _parts_of(connection, last, operation, policy)
@@ -133,13 +135,10 @@ async def _close_window(
     counts = await deactivation.count_candidates(connection, present)
     active = counts.active - sum(load.inserted + load.reactivated for load in loads)
     uncertain = _find_doubt_of_parts(parts)
-    if counts.candidates:
+    if counts.candidates and reason is None:
         evidence = evidence_of(last, counts.candidates, active)
-        reason = reason or uncertain or find_hold_reason(evidence, policy.limit_of(last))
-    deactivated = 0
-    if reason is None:
-        deactivated = await deactivation.deactivate_absent(connection, present)
-        await deactivation.mark_full_seen(connection, last.pharmacy_id, first)
+        reason = uncertain or find_hold_reason(evidence, policy.limit_of(last))
+    deactivated = 0 if reason else await _deactivate(connection, present, first)
     decision = DeactivationDecision(
         state=_state_of(reason, deactivated),
         candidates=counts.candidates,

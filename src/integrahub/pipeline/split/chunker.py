@@ -59,7 +59,7 @@ class Chunker:
         self._seen = SeenProducts()
         self._object_count = 0
         self._is_read = False
-        self._changed = ChunkBuilder()  # records that differ, taken from chunks that are settled otherwise
+        self._changed = ChunkBuilder()  # records that differ, of chunks that are settled otherwise
         self._changed_keys = BitMap()
         self._changed_plans: list[ChunkPlan] = []
         self.staged = StagedChunks(claim)
