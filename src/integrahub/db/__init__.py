@@ -1,1 +1,1 @@
-"""PostgreSQL: the pool, the schema and one file of row operations per table."""
+"""PostgreSQL: the connection pool, the schema, and one folder of queries per group of tables."""

@@ -1,4 +1,4 @@
-"""Addresses of databases: which can be used, and how they are shown without their secrets."""
+"""Database URLs: validate them, and show them without secrets."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -12,40 +12,40 @@ _PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 
 def parse_database_url(url: str) -> str:
-    """Return an address that libpq can read. ValueError, which never quotes a password, for any other."""
+    """Return the URL if libpq can read it. Raises ValueError, whose message never contains the password."""
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme not in ("postgresql", "postgres") and (scheme or "=" not in url):
         raise ValueError(f"{scheme + ' is not PostgreSQL; ' if scheme.isalnum() else ''}{_EXPECTED}")
     try:
-        known = _parts(url)
+        parts = _parse(url)
     except ValueError as error:
         unknown = _PARAMETER.search(str(error))
-        told = f"libpq knows no parameter {unknown[1]!r}" if unknown else "libpq cannot read it"
-        raise ValueError(f"{told}; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F") from None
-    if "@" in str(known.get("host") or ""):
+        reason = f"libpq knows no parameter {unknown[1]!r}" if unknown else "libpq cannot read it"
+        raise ValueError(f"{reason}; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F") from None
+    if "@" in str(parts.get("host") or ""):
         raise ValueError(f"there is an @ too many; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F")
-    for port in str(known.get("port") or "5432").split(","):
+    for port in str(parts.get("port") or "5432").split(","):
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError(f"there is no such port; {_EXPECTED}")
     return url
 
 
 def shown_database(url: str) -> str:
-    """Return user, host, port and name of a database, and nothing secret."""
+    """Return user, host, port and name of a database, without secrets."""
     try:
-        known = _parts(url)
+        parts = _parse(url)
     except ValueError:
         return "DATABASE_URL"
-    user, host, port, name = (str(known.get(part) or "") for part in ("user", "host", "port", "dbname"))
+    user, host, port, name = (str(parts.get(part) or "") for part in ("user", "host", "port", "dbname"))
     login = f"{quote(user)}@" if user else ""
     if host.startswith("/"):
         return f"postgresql://{login}/{name} at {host}"
     return f"postgresql://{login}{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{name}"
 
 
-def _parts(url: str) -> dict[str, Any]:
-    """Return what libpq reads in an address; ValueError, which may quote it, where it cannot."""
-    from psycopg import ProgrammingError  # every process reads settings; only those with a database need its client
+def _parse(url: str) -> dict[str, Any]:
+    """Return the parameters of a URL as libpq reads them. Raises ValueError, whose message may contain the URL."""
+    from psycopg import ProgrammingError  # imported late: every process reads settings, only some use a database
     from psycopg.conninfo import conninfo_to_dict
 
     try:
@@ -55,6 +55,6 @@ def _parts(url: str) -> dict[str, Any]:
 
 
 def first_line(error: "Error") -> str:
-    """Return what PostgreSQL or libpq said, in one line."""
+    """Return the message of PostgreSQL or libpq in one line."""
     text = error.diag.message_primary or str(error)
     return (text.strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,1 +1,1 @@
-"""What time brings: sweep unfinished work, delete old data."""
+"""Work that runs at intervals: dispatch unfinished work again, delete old data and orphaned objects."""

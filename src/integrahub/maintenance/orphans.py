@@ -1,4 +1,4 @@
-"""Orphans: objects that no row names, left by refused posts, killed processes and repeated splits, are removed."""
+"""Deletes orphaned objects: no row names them, since a post was refused, a process was killed or a split repeated."""
 
 from collections.abc import Callable, Iterator
 from time import time
@@ -11,15 +11,15 @@ from integrahub.db.database import Database
 from integrahub.storage.base import Storage
 
 _PREFIXES = ("batches/", "chunks/", "dead/")
-_AT_ONCE = 500  # names a look
-_AGE = 86_400.0  # seconds: a batch id younger than this may still be committed
+_QUERY_BATCH_SIZE = 500  # objects
+_MIN_AGE_SECONDS = 86_400.0  # a batch whose id is younger may still be committed
 _log = structlog.get_logger()
 
 
 class Orphans:
-    """Compare what storage lists with what the database names. Several may run at once.
+    """Compare the objects in storage with the rows of the database. Several processes may run it at once.
 
-    `now` gives Unix time in seconds; it is compared with the time in batch ids, to the day.
+    `now` returns Unix time in seconds. It is compared with the time in batch ids; a day more or less does no harm.
     """
 
     def __init__(self, database: Database, storage: Storage, now: Callable[[], float] = time) -> None:
@@ -28,22 +28,22 @@ class Orphans:
         self._now = now
 
     async def __call__(self) -> None:
-        """One round over all objects of batches, in constant memory."""
+        """Check all objects of batches once, in constant memory."""
         count = 0
         for prefix in _PREFIXES:
             names: list[str] = []
             async for name in self._storage.list(prefix):
                 names.append(name)
-                if len(names) == _AT_ONCE:
-                    count += await self._remove(names)
+                if len(names) == _QUERY_BATCH_SIZE:
+                    count += await self._delete_orphans(names)
                     names = []
-            count += await self._remove(names)
+            count += await self._delete_orphans(names)
         if count:
-            _log.warning("objects that no batch names were removed", action="remove_orphans", count=count)
+            _log.warning("orphaned objects deleted", action="remove_orphans", count=count)
 
-    async def _remove(self, names: list[str]) -> int:
-        before = self._now() - _AGE
-        old = [found for found in _identified(names) if _seconds(found[1]) < before]
+    async def _delete_orphans(self, names: list[str]) -> int:
+        limit = self._now() - _MIN_AGE_SECONDS
+        old = [parsed for parsed in _parse_names(names) if _unix_time(parsed[1]) < limit]
         if not old:
             return 0
         needed = await retention.find_needed(self._database, old)
@@ -53,8 +53,8 @@ class Orphans:
         return len(orphans)
 
 
-def _identified(names: list[str]) -> Iterator[tuple[str, UUID, int | None]]:
-    """Yield name, batch and the number of a dead chunk; names of another form are not ours and are passed over."""
+def _parse_names(names: list[str]) -> Iterator[tuple[str, UUID, int | None]]:
+    """Yield name, batch id and, for a copy of a dead chunk, its number. Skip names that the hub did not give."""
     for name in names:
         kind, _, rest = name.partition("/")
         parts = rest.split("/")
@@ -65,6 +65,6 @@ def _identified(names: list[str]) -> Iterator[tuple[str, UUID, int | None]]:
             continue
 
 
-def _seconds(batch_id: UUID) -> float:
-    """Return the Unix time of an id of version 7."""
+def _unix_time(batch_id: UUID) -> float:
+    """Return the Unix time in a UUIDv7."""
     return (batch_id.int >> 80) / 1000

@@ -1,4 +1,4 @@
-"""Retain: what was kept long enough is removed; never anything of a batch that is not final."""
+"""Deletes data whose retention has ended; never data of a batch that is not final."""
 
 from dataclasses import dataclass
 
@@ -10,26 +10,26 @@ from integrahub.domain.errors import Transient
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead
 
-_AT_ONCE = 200  # batches a look
+_QUERY_BATCH_SIZE = 200  # rows
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionDays:
-    """Days since a batch ended, or a dead letter was settled; 0: for ever.
+    """Days after the end of a batch, or after a dead letter was resolved; 0: keep forever.
 
-    A later kind never goes before the ones above it: a report explains a batch whose body can be replayed.
+    A kind is never deleted before the kinds above it: the report is needed as long as the body can be replayed.
     """
 
     chunks: int  # chunk objects
-    bodies: int  # bodies, and copies of settled dead letters
+    bodies: int  # bodies, and copied records of resolved dead letters
     rows: int  # chunk rows with their product ids
-    reports: int  # errors and warnings of records, and settled dead letters
+    reports: int  # rejections and warnings of records, and resolved dead letters
     batches: int  # batches themselves
 
 
 class Retention:
-    """Remove what is old. Several may run at once."""
+    """Delete old data. Several processes may run it at once."""
 
     def __init__(self, database: Database, storage: Storage, days: RetentionDays) -> None:
         self._database = database
@@ -45,28 +45,30 @@ class Retention:
         }
 
     async def __call__(self) -> None:
-        """One round. Objects go first and are noted after: cut short in between, they are removed again, in vain."""
-        await self._copy_letters()
+        """Run once. Objects are deleted before their rows are updated, so after an abort they are deleted again."""
+        await self._copy_dead_chunks()
         for kind, days in self._days.items():
-            while days and await self._remove(kind, days) == _AT_ONCE:
+            while days and await self._delete(kind, days) == _QUERY_BATCH_SIZE:
                 continue
 
-    async def _copy_letters(self) -> None:
-        """Records of open dead letters leave their batch's objects, which have an end; a letter has none."""
+    async def _copy_dead_chunks(self) -> None:
+        """Copy the records of open dead letters, since a letter may outlive the objects of its batch."""
         after = 0
-        while letters := await retention.find_uncopied(self._database, after, _AT_ONCE):
+        while letters := await retention.find_uncopied(self._database, after, _QUERY_BATCH_SIZE):
             for letter in letters:
                 try:
                     location = await copy_dead(self._storage, letter)
                     await retention.record_copy(self._database, letter.id, location)
                 except Transient:
                     raise
-                except Exception as error:  # also what made the chunk dead, when it cannot be read
-                    _log.error("dead chunk not copied", action="copy_dead", letter=letter.id, exc_info=error)
+                except Exception as error:  # the records may be unreadable, which is why the chunk is dead
+                    _log.error(
+                        "cannot copy the records of a dead chunk", action="copy_dead", letter=letter.id, exc_info=error
+                    )
             after = letters[-1].id
 
-    async def _remove(self, kind: retention.Kind, days: int) -> int:
-        rows = await retention.find_due(self._database, kind, days, _AT_ONCE)
+    async def _delete(self, kind: retention.Kind, days: int) -> int:
+        rows = await retention.find_due(self._database, kind, days, _QUERY_BATCH_SIZE)
         for row in rows:
             for location in row.objects:
                 await self._storage.delete(location)

@@ -1,4 +1,4 @@
-"""Sweep: whatever was announced and not done is found in the database and announced again."""
+"""Finds work that was dispatched and not done, and dispatches it again."""
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish, publish_failed, publish_next_work, publish_ready, publish_upserted
@@ -11,13 +11,14 @@ from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
 
-_QUEUED = 30.0  # seconds until an announcement that may still be queued is doubted
-_RENEWED = 15.0  # seconds after a failure of PostgreSQL within which every living worker renews its leases
-_LOST = 3.0  # the same when no message of the topic waits
+# Seconds until an event is sent again: while its topic has a backlog, and while it has none, so the event must be lost.
+_REDISPATCH_QUEUED_SECONDS = 30.0
+_REDISPATCH_LOST_SECONDS = 3.0
+_RENEWAL_GRACE_SECONDS = 15.0  # after a failure of PostgreSQL; live workers renew their leases in this time
 
 
 class Sweep:
-    """Mend what the bus lost and what the dead left behind. Several may run at once."""
+    """Dispatch what the bus lost, and release claims of lost workers. Several processes may run it at once."""
 
     def __init__(
         self,
@@ -37,15 +38,15 @@ class Sweep:
         self._replay_rate = replay_rate
 
     async def __call__(self) -> None:
-        """One round."""
-        if await self._leases_count():
+        """Run once."""
+        if await self._can_trust_leases():
             for batch_id in await chunks.release_expired(self._database, self._crashes):
                 await publish_upserted(self._bus, batch_id)
-        await self._splits()
-        again = await self._doubt(CHUNKS_READY)
-        await publish_ready(self._bus, await chunks.dispatch_due(self._database, again, self._window))
-        again = await self._doubt(BATCHES_UPSERTED)
-        for batch_id in await batches.due_finishes(self._database, again):
+        await self._dispatch_splits()
+        after = await self._redispatch_after(CHUNKS_READY)
+        await publish_ready(self._bus, await chunks.dispatch_due(self._database, after, self._window))
+        after = await self._redispatch_after(BATCHES_UPSERTED)
+        for batch_id in await batches.due_finishes(self._database, after):
             await publish_upserted(self._bus, batch_id)
         for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
             await publish_next_work(self._bus, turn)
@@ -54,19 +55,19 @@ class Sweep:
         for letter in await dead_letters.list_ungrouped(self._database):
             await publish_failed(self._bus, letter.batch_id, letter.chunk, letter.message)
 
-    async def _leases_count(self) -> bool:
-        """Tell whether an expired lease means that its worker is gone.
+    async def _can_trust_leases(self) -> bool:
+        """Return True if an expired lease means that its worker is lost.
 
-        Nobody can renew while PostgreSQL is frozen or away. Those who live get the time to do so after.
+        While PostgreSQL is unavailable, no worker can renew a lease. Afterwards live workers get time to renew.
         """
         await self._database.check()
-        return self._database.breaker.seconds_since_failure() > _RENEWED
+        return self._database.breaker.seconds_since_failure() > _RENEWAL_GRACE_SECONDS
 
-    async def _splits(self) -> None:
-        due = await batches.due_splits(self._database, await self._doubt(BATCHES_RECEIVED))
+    async def _dispatch_splits(self) -> None:
+        due = await batches.due_splits(self._database, await self._redispatch_after(BATCHES_RECEIVED))
         events = [BatchReceived(batch.id, batch.cnpj, batch.load_type, batch.received_at) for batch in due]
         await publish(self._bus, BATCHES_RECEIVED, list(events))
 
-    async def _doubt(self, topic: str) -> float:
-        """What can no longer be queued is announced again soon; the rest at doubling intervals."""
-        return _LOST if await self._bus.lag(topic) == 0 else _QUEUED
+    async def _redispatch_after(self, topic: str) -> float:
+        """Return the seconds until an event of the topic is sent again; the database doubles them with each time."""
+        return _REDISPATCH_LOST_SECONDS if await self._bus.lag(topic) == 0 else _REDISPATCH_QUEUED_SECONDS

@@ -1,12 +1,12 @@
--- Who may do what. Applied whole after the migrations, whenever it has changed.
+-- Permissions of the roles. Applied whole after the migrations, whenever it has changed.
 --
--- integrahub_api: sees the pharmacies its transaction names, by row level security; owns nothing, deletes nothing that is a client's.
--- integrahub_worker: works across pharmacies; knows no keys, no audit log.
--- The role that migrates owns the tables. A table that stands in none of the lists below is closed to both.
+-- integrahub_api: row level security shows it only the pharmacies that its transaction names; it cannot delete client data.
+-- integrahub_worker: works across pharmacies; it cannot read keys or the audit log.
+-- The role that migrates owns the tables. A table in none of the lists below is closed to both roles.
 
 DO $$ BEGIN
   IF to_regrole('integrahub_api') IS NULL THEN CREATE ROLE integrahub_api LOGIN; END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database's migration was first
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- the migration of another database of this server created it first
 END $$;
 DO $$ BEGIN
   IF to_regrole('integrahub_worker') IS NULL THEN CREATE ROLE integrahub_worker LOGIN BYPASSRLS; END IF;
@@ -25,7 +25,7 @@ END $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker;
 GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker;
 
--- What the transaction named; nothing named, nothing seen.
+-- The pharmacies that the transaction named. If it named none, it sees none.
 CREATE OR REPLACE FUNCTION sees_all() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
   RETURN coalesce(current_setting('integrahub.tenants', true), '') = 'all';
 CREATE OR REPLACE FUNCTION seen_pharmacies() RETURNS bigint[] STABLE PARALLEL SAFE LANGUAGE sql
@@ -41,7 +41,7 @@ CREATE OR REPLACE FUNCTION see_only(cnpjs text[]) RETURNS void LANGUAGE sql SECU
 REVOKE ALL ON FUNCTION see_only(text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 
--- Of one pharmacy each.
+-- Data of one pharmacy.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
 GRANT SELECT ON products, record_issues TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
@@ -59,12 +59,12 @@ CREATE POLICY api ON record_issues TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
 CREATE POLICY api ON pharmacy_turns TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
--- A pharmacy's turn is made with it, before its number can be among those named; every other has one already.
+-- The turn of a new pharmacy is inserted with it, before the transaction can name its id. All others have a turn already.
 CREATE POLICY born ON pharmacy_turns FOR INSERT TO integrahub_api WITH CHECK (last_seq = 0);
 
--- The operator's.
+-- Data of operators.
 GRANT SELECT ON failure_groups, reconciliations, statistics TO integrahub_api;
-GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it tells that it lives, too
+GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it registers and sends heartbeats, too
 GRANT SELECT, UPDATE ON dead_letters TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON api_keys TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_api;
@@ -80,17 +80,17 @@ CREATE POLICY note ON audit_log FOR INSERT TO integrahub_api WITH CHECK ((SELECT
 CREATE POLICY complete ON audit_log FOR UPDATE TO integrahub_api
   USING ((SELECT sees_all()) AND outcome IS NULL) WITH CHECK ((SELECT sees_all()));
 
--- Nobody's: messages that name batches, counts of limits.
+-- Data of no pharmacy: messages that name batches, usage of rate limits.
 GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
-GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process looks whether it may work on it
+GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
   bus_messages TO integrahub_worker;
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
 
--- Row level security binds the owner too: what it may see is said, not assumed.
+-- Row level security also applies to the owner, which gets a policy of its own.
 DO $$ DECLARE closed text; BEGIN
   FOR closed IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
       AND relname NOT IN ('bus_messages', 'rate_windows', 'schema_migrations') LOOP
