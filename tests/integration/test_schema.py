@@ -42,7 +42,7 @@ async def _opened(url: str, folder: Path) -> None:
 
 async def _supervised(url: str, folder: Path) -> None:
     """Start as `up` and `fleet` do."""
-    async with embedded.database(Settings(database_url=url, data_dir=folder)):
+    async with embedded.open_database(Settings(database_url=url, data_dir=folder)):
         pass
 
 
