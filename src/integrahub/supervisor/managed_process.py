@@ -115,7 +115,7 @@ class ManagedProcess:
         self._restart_order.clear()
 
     def _log_crash(self, delay: float | None, *, is_loop: bool) -> None:
-        fields = {"process": self.name, "code": self.last_exit, "crashes": self._crashes, "delay": delay}
+        fields = {"process_name": self.name, "code": self.last_exit, "crashes": self._crashes, "delay": delay}
         if is_loop:
             advice = "process in a crash loop; see its last log lines, then run: integrahub fleet restart"
             _log.error(advice, action="crash_loop", **fields)
@@ -144,7 +144,7 @@ class ManagedProcess:
     def _kill_if_unresponsive(self) -> None:
         age = asyncio.get_running_loop().time() - self._started
         if self._failed_probes >= _MAX_FAILED_PROBES and age > _START_GRACE_SECONDS and self.process:
-            _log.error("process unresponsive, killing it", action="kill_unresponsive", process=self.name)
+            _log.error("process unresponsive, killing it", action="kill_unresponsive", process_name=self.name)
             self.process.kill()
 
     async def fetch_counts(self, http: httpx.AsyncClient) -> Counts:
@@ -175,7 +175,7 @@ class ManagedProcess:
         try:
             await asyncio.wait_for(process.wait(), timeout)
         except TimeoutError:
-            _log.error("process did not stop in time, killing it", action="kill", process=self.name)
+            _log.error("process did not stop in time, killing it", action="kill", process_name=self.name)
             process.kill()
             await process.wait()
 

@@ -54,13 +54,13 @@ class ProcessGroup:
         for process in list(self.processes.values()):
             if process.state is ProcessState.ENDED:
                 continue
-            _log.info("rolling restart of a process", action="roll", process=process.name)
+            _log.info("rolling restart of a process", action="roll", process_name=process.name)
             await process.restart()
             try:
                 await asyncio.wait_for(process.ready.wait(), _READY_TIMEOUT_SECONDS)
             except TimeoutError:
                 state = str(process.state)
-                _log.error("process not ready after its restart", action="roll", process=process.name, state=state)
+                _log.error("process not ready after its restart", action="roll", process_name=process.name, state=state)
 
     async def end(self, timeout: float) -> None:
         """Drain all processes at once; kill them after `timeout` seconds."""
