@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model code-map lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafa
 
 data-model: $(VENV)/.development ## write docs/reference/data-model.md from the schema's comments
 	$(BIN)/python -m tests.data_model
+
+error-codes: $(VENV)/.development ## write docs/reference/errors.md from the catalogue of messages
+	$(BIN)/python -m tests.error_codes
 
 code-map: $(VENV)/.development ## write the file list of docs/reference/code-map.md from the modules' docstrings
 	$(BIN)/python -m tests.code_map

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from string import Formatter
 
+from tests.error_codes import PAGE, render
+
 import integrahub
 from integrahub.domain.messages.catalog import MESSAGES
 
@@ -32,3 +34,7 @@ def test_every_sentence_is_used() -> None:
     source = "".join(path.read_text("utf-8") for path in _SOURCE.rglob("*.py") if path.parent.name != "messages")
     by_policy = {"reads_limited"}  # `<policy>_limited`
     assert {code for code in MESSAGES if f'"{code}"' not in source} - by_policy == set()
+
+
+def test_every_code_is_described_in_the_reference() -> None:
+    assert render() == PAGE.read_text("utf-8"), "run `make error-codes`"
