@@ -45,7 +45,7 @@ class _Address:
     on_login_refused: Callable[[], Awaitable[None]] | None = None
 
     async def connect(self, url: str, **keywords: Any) -> HubConnection:
-        """Connect; if the login is refused and the URL has a new login afterwards, try once more."""
+        """Connect; if the login is refused and the URL then has a new login, retry once."""
         try:
             return await connect(url, **keywords)
         except OperationalError as error:

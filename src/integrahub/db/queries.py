@@ -10,7 +10,7 @@ _HEADING = re.compile(r"^-- ([-a-z_0-9]+) --\n", re.MULTILINE)
 
 @cache
 def load_queries(module: str) -> dict[str, LiteralString]:
-    """Return the statements of the .sql file beside a module, by block name: `load_queries(__name__)`.
+    """Return the statements of a module's .sql file, by block name: `load_queries(__name__)`.
 
     A KeyError on the result means that the file has no such block.
     """

@@ -20,7 +20,7 @@ def _escape(match: "re.Match[str]") -> str:
 
 
 def escape_controls(text: str) -> str:
-    """Escape control characters and direction marks, as in `\\x1b`; the result is one harmless line."""
+    """Escape control characters and direction marks by code point; the result is one harmless line."""
     return _CONTROL.sub(_escape, text)
 
 
@@ -30,7 +30,7 @@ def escape_controls_in_lines(text: str) -> str:
 
 
 def escape_controls_in_json(document: str) -> str:
-    """Escape control characters of a JSON document as `\\u`, which leaves its meaning unchanged."""
+    """Escape control characters of a JSON document by code point, which leaves its meaning unchanged."""
     return _CONTROL_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
 
 

@@ -150,8 +150,10 @@ class Usage:
 
 @dataclass(slots=True)
 class ApiScaling:
-    """Scaling of API processes: add one if CPU or memory exceeds `add_over`, remove one if both are below
-    `remove_under`. Both are shares, 0 to 1."""
+    """Scaling of API processes by their CPU and memory, as shares from 0 to 1.
+
+    One is added if either exceeds `add_over`, and removed if both are below `remove_under`.
+    """
 
     replicas: ReplicaRange
     add_over: float = 0.7

@@ -31,8 +31,8 @@ _log = structlog.get_logger()
 class TopicConsumer:
     """Receive the messages of one topic.
 
-    The thread polls even if nobody calls `receive`; otherwise the group would consider this member dead. The event loop
-    gets a call of `on_topic_missing` when the brokers no longer know the topic.
+    The thread polls even while no worker calls `receive`; otherwise the group would consider this member dead. The
+    event loop gets a call of `on_topic_missing` when the brokers no longer know the topic.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ def _path(cnpj: str) -> str:
 @app.command()
 @client_verb
 def add(cnpj: Cnpj, name: Name = None, city: City = None, state: State = None, as_json: AsJson = False) -> None:
-    """Register a pharmacy. (Its first post registers it too.)
+    """Register a pharmacy. Its first post registers it too.
 
     Example: integrahub pharmacy add 05.927.228/0001-45 --name 'Farmácia Nova'
     """

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """A registered worker, silent for so many seconds and holding so many chunks."""
+    """A registered worker: seconds since its last heartbeat, and chunks that it has claimed."""
 
     name: str
     host: str

@@ -30,7 +30,7 @@ class DiffResult(Generic[Key]):
 
     @property
     def is_mostly_new(self) -> bool:
-        """Return whether so many records differ that the chunk is applied as a whole."""
+        """Return True if more than half of the records differ, so the chunk is applied as a whole."""
         return 2 * len(self.differing) > len(self.chunk.ids)
 
 
