@@ -116,8 +116,8 @@ class ChunkMerge:
             self._issues.append(RecordIssue(position, offset, "rejected", str(product_id), "", "record_refused", ""))
             self._rejected += 1
 
-    def reject_existing(self, refused: Sequence[Line]) -> None:
-        """Report refused lines of existing products, and count the products that became active again."""
+    def finish_existing(self, refused: Sequence[Line]) -> None:
+        """Report refused lines of existing products; count the products that were compared or became active again."""
         self.reject(refused)
         reactivated = self._inactive - {line[0] for line in refused}
         self._reactivated = sum(1 for line in self.existing_lines if line[0] in reactivated)
@@ -179,7 +179,7 @@ async def _merge(
     staged = [(index, line) for index, merge in enumerate(merges) for line in merge.existing_lines]
     refused = await write_rows(connection, staged, write)
     for index, merge in enumerate(merges):
-        merge.reject_existing([line for refused_index, line in refused if refused_index == index])
+        merge.finish_existing([line for refused_index, line in refused if refused_index == index])
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:
