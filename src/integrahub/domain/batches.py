@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+INLINE_BODY_LIMIT = 64 * 1024  # bytes; smaller bodies are stored in the batch's row and may take the fast path
+
 
 class LoadType(StrEnum):
     """What a batch claims to be."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import monotonic
 
+from integrahub.domain.batches import INLINE_BODY_LIMIT
 from integrahub.domain.errors import (
     BadRequest,
     BodyError,
@@ -17,7 +18,6 @@ from integrahub.domain.parsing.charsets import Transcoder
 from integrahub.domain.parsing.encodings import Inflater, create_inflater
 from integrahub.pipeline.ingest.decoding import Decoding
 
-INLINE_BODY_LIMIT = 64 * 1024  # bytes; smaller bodies are stored in the batch's row
 _HEAD_BYTES = 64 * 1024  # the part of a body that is validated before the rest is received
 _FREE_INFLATION_BYTES = 1 << 20  # decoded bytes allowed at any inflation ratio
 _MAX_INFLATE_SECONDS = 30.0  # for one body

@@ -19,6 +19,7 @@ from integrahub.db.batches import split_claims as batches
 from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
 from integrahub.db.batches.rows import SmallBatchClaim
 from integrahub.db.database import Database
+from integrahub.domain.batches import INLINE_BODY_LIMIT
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
@@ -32,7 +33,6 @@ from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, count_completed
 
-_MAX_BODY_BYTES = 64 * 1024  # decoded
 _log = structlog.get_logger()
 
 
@@ -55,7 +55,7 @@ class FastPath:
         return await self._batcher(batch_id)
 
     async def _run_group(self, ids: list[UUID]) -> list[bool]:
-        max_bytes = min(_MAX_BODY_BYTES, self._limits.max_record)
+        max_bytes = min(INLINE_BODY_LIMIT, self._limits.max_record)
         claims = await small_batches.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
         final = set[UUID]()
         if not claims:
