@@ -1,4 +1,4 @@
-"""The options with which every PostgreSQL session of the hub begins, whatever the environment sets for libpq."""
+"""Options of every PostgreSQL session of the hub; variables of the environment for libpq cannot change them."""
 
 import os
 from typing import TypedDict

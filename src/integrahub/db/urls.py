@@ -1,7 +1,7 @@
 """Database URLs: validate them, and show them without secrets."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def parse_database_url(url: str) -> str:
         unknown = _PARAMETER.search(str(error))
         reason = f"libpq knows no parameter {unknown[1]!r}" if unknown else "libpq cannot read it"
         raise ValueError(f"{reason}; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F") from None
-    if "@" in str(parts.get("host") or ""):
+    if "@" in parts.get("host", ""):
         raise ValueError(f"there is an @ too many; {_EXPECTED}. Write @ : / in a password as %40 %3A %2F")
-    for port in str(parts.get("port") or "5432").split(","):
+    for port in (parts.get("port") or "5432").split(","):
         if not port.isdigit() or not 0 < int(port) < 65536:
             raise ValueError(f"there is no such port; {_EXPECTED}")
     return url
@@ -36,20 +36,20 @@ def shown_database(url: str) -> str:
         parts = _parse(url)
     except ValueError:
         return "DATABASE_URL"
-    user, host, port, name = (str(parts.get(part) or "") for part in ("user", "host", "port", "dbname"))
+    user, host, port, name = (parts.get(part, "") for part in ("user", "host", "port", "dbname"))
     login = f"{quote(user)}@" if user else ""
     if host.startswith("/"):
         return f"postgresql://{login}/{name} at {host}"
     return f"postgresql://{login}{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}/{name}"
 
 
-def _parse(url: str) -> dict[str, Any]:
+def _parse(url: str) -> dict[str, str]:
     """Return the parameters of a URL as libpq reads them. Raises ValueError, whose message may contain the URL."""
     from psycopg import ProgrammingError  # imported late: every process reads settings, only some use a database
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        return dict(conninfo_to_dict(url))
+        return {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
     except ProgrammingError as error:
         raise ValueError(str(error)) from None
 

@@ -6,12 +6,20 @@ import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from integrahub.domain.errors import ConfigurationError
 
 # User ids that https://systemd.io/UIDS-GIDS lists as unused by packages, users and services.
 _UNUSED_UIDS = range(60706, 61184)
+
+
+class PopenUser(TypedDict, total=False):
+    """Arguments of `subprocess.Popen` that name a user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class ProcessUser:
     gid: int
 
     @property
-    def popen_arguments(self) -> dict[str, Any]:
+    def popen_arguments(self) -> PopenUser:
         """Arguments of `subprocess.Popen` that switch to the user; none if this process runs as that user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []} if os.geteuid() != self.uid else {}
 

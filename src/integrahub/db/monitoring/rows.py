@@ -7,7 +7,7 @@ import msgspec
 
 
 class Worker(msgspec.Struct, frozen=True):
-    """A registered worker: seconds since its last heartbeat, and chunks that it has claimed."""
+    """A registered worker. `silent`: seconds since its last heartbeat. `holding`: number of its chunks."""
 
     name: str
     host: str

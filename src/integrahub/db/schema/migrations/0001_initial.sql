@@ -1,6 +1,6 @@
 -- expand
 -- The first schema: pharmacies, keys, products, batches and their chunks, dead letters, workers, audit log, embedded bus.
--- What each table and column holds is said in comments.sql.
+-- comments.sql describes each table and column.
 
 CREATE EXTENSION IF NOT EXISTS unaccent;
 
@@ -19,7 +19,7 @@ CREATE TABLE pharmacies (
   rate_limit text
 );
 
--- One small row to lock: every turn of a pharmacy is decided under it.
+-- A transaction locks this small row to decide which batch of the pharmacy is applied next.
 CREATE TABLE pharmacy_turns (
   pharmacy_id bigint PRIMARY KEY,
   last_seq bigint NOT NULL DEFAULT 0
@@ -212,7 +212,6 @@ ALTER TABLE batch_chunks ALTER COLUMN ids SET STORAGE EXTERNAL;
 ALTER TABLE batch_chunks ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE INDEX batch_chunks_unfinished ON batch_chunks (batch_id, status) WHERE finished_at IS NULL;
 
--- What a client should know of single records: rejections and warnings.
 CREATE TABLE record_issues (
   batch_id uuid NOT NULL,
   chunk integer NOT NULL,
@@ -226,7 +225,6 @@ CREATE TABLE record_issues (
 );
 CREATE INDEX record_issues_batch ON record_issues (batch_id, position);
 
--- Work that is not tried again by itself: a chunk whose every attempt failed, or a message that cannot be read.
 CREATE TABLE dead_letters (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   batch_id uuid,
@@ -267,14 +265,13 @@ CREATE TABLE failure_groups (
   sample bigint NOT NULL
 );
 
--- The latest reconciliation.
 CREATE TABLE reconciliations (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   at timestamptz NOT NULL,
   unaccounted bigint NOT NULL
 );
 
--- One row a name: whoever starts under it has taken the place of the one before, whose claims are free at once.
+-- One row per name. A new worker with the same name replaces the old one, whose claims are released at once.
 CREATE TABLE workers (
   name text PRIMARY KEY,
   id uuid NOT NULL,
@@ -327,7 +324,7 @@ CREATE UNLOGGED TABLE rate_windows (
   touched_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 50);
 
--- The local bus. A crash of PostgreSQL may empty it: sweep announces again.
+-- Unlogged: a crash of PostgreSQL may empty it; then the sweep dispatches the work again.
 CREATE UNLOGGED TABLE bus_messages (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic text NOT NULL,
@@ -336,15 +333,14 @@ CREATE UNLOGGED TABLE bus_messages (
 );
 CREATE INDEX bus_messages_topic ON bus_messages (topic, id);
 
--- FULLs whose deactivation waits for a person.
 CREATE VIEW held_deactivations WITH (security_invoker = true) AS
 SELECT b.id AS batch_id, p.cnpj, p.name, b.received_at, b.deactivation_candidates AS candidates,
   b.deactivation_active AS active, b.deactivation_reason AS reason
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'held' ORDER BY b.received_at;
 
--- Pharmacies that have been silent for half as long again as ever between their last 50 posts; for two weeks at most:
--- after that they have left.
+-- A pharmacy is silent if its last post is 1.5 times as long ago as the longest gap between its last 50 posts. Two weeks
+-- later it counts as closed.
 CREATE VIEW silent_pharmacies WITH (security_invoker = true) AS
 SELECT p.cnpj, p.name, r.last_at, r.longest AS longest_gap, now() - r.last_at AS silent_for
 FROM pharmacies p CROSS JOIN LATERAL (
