@@ -12,6 +12,7 @@ _FOREIGN = (
     *("letra morta", "letras mortas", "pedaço", "reanimação", "uma repetição", "a repetir", "não servem juntos"),
     *("não é da farmácia", "diga `", "algo de que o hub depende", "diz há 2 minutos", "pode ter acabado"),
     *("linha do cliente", "combinados dos", "deixada em paz", "sendo gasto"),
+    *("fundido", "fica retida", "está retida", "dá sinal de vida"),
 )
 
 
@@ -21,7 +22,7 @@ def _pages() -> dict[str, str]:
     pages = {path.name: path.read_text("utf-8").lower() for path in paths}
     return pages | {
         "messages": " ".join(
-            [told.pt for told in MESSAGES.values()] + [pt for pt, _ in RECORD_MESSAGES.values()]
+            [message.pt for message in MESSAGES.values()] + [pt for pt, _ in RECORD_MESSAGES.values()]
         ).lower()
     }
 
