@@ -65,6 +65,7 @@ lint: $(VENV)/.development ## style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -p no:xdist tests/unit/architecture/test_style.py
 
 format: $(VENV)/.development ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix .
