@@ -28,7 +28,7 @@ class Failure:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of class, code and culprit, in 16 hexadecimal digits."""
+        """Return a hash of class, code and culprit, in 16 hexadecimal digits."""
         return hashlib.sha256(f"{self.error_class}|{self.error_code}|{self.culprit}".encode()).hexdigest()[:16]
 
 

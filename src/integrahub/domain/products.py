@@ -1,7 +1,7 @@
 """Columns of a product, counters of a chunk, and issues of records."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -38,6 +38,44 @@ class ChunkCounters(msgspec.Struct, frozen=True):
 
 COUNTERS = ChunkCounters.__struct_fields__
 SETTLED = COUNTERS[:6]
+
+
+class NormalisedRow(NamedTuple):
+    """A product made of its records: `COLUMNS` as COPY text before escaping, and where its last record stands.
+
+    In a DELTA, None leaves the column as it is. `repeats` counts the records.
+    """
+
+    product_id: int
+    title: str | None
+    description: str | None
+    brand: str | None
+    ncm: str | None
+    category: str | None
+    image_link: str | None
+    color: str | None
+    ean: str | None
+    shop_id: str | None
+    size: str | None
+    price: str | None
+    wholesale_price: str | None
+    price_promos: str | None
+    stock: str | None
+    wholesale_min: str | None
+    measure: str | None
+    indice: str | None
+    source_created_at: str | None
+    source_updated_at: str | None
+    stock_updated_at: str | None
+    extra: str | None
+    position: int
+    offset: int
+    repeats: int
+
+    @property
+    def columns(self) -> tuple[str | None, ...]:
+        """Return the values of `COLUMNS`."""
+        return self[1:-3]
 
 
 @dataclass(frozen=True, slots=True)

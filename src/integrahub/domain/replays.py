@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from integrahub.domain.products import BLANKS, COLUMNS
+from integrahub.domain.products import BLANKS, COLUMNS, NormalisedRow
 
 KINDS = frozenset(["replay", "chunk_replay"])
-_EXTRA = 1 + COLUMNS.index("extra")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-Row = tuple[Any, ...]  # as in NormalisedRecords.products
 
 
 @dataclass(slots=True)
@@ -21,12 +18,12 @@ class LaterFields:
     columns: set[str] = field(default_factory=set)
     extra: set[str] = field(default_factory=set)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: NormalisedRow) -> None:
         """Add the fields of a later DELTA's row."""
-        self.columns |= {name for name, value in zip(COLUMNS[:-1], row[1:_EXTRA], strict=True) if value is not None}
-        self.extra |= set(_decode_extra(row[_EXTRA]))
+        self.columns |= {name for name, value in zip(COLUMNS[:-1], row.columns[:-1], strict=True) if value is not None}
+        self.extra |= set(_decode_extra(row.extra))
 
-    def covers(self, row: Row) -> bool:
+    def covers(self, row: NormalisedRow) -> bool:
         """Return whether later DELTAs wrote every field of this row."""
         other = LaterFields()
         other.add(row)
@@ -47,7 +44,7 @@ class LaterWrites:
 
 
 def merge_fields(
-    row: Row, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
+    row: NormalisedRow, load_type: str, current: dict[str, str | None] | None, carried: LaterFields
 ) -> list[str | None]:
     """Return the columns of a product as COPY text: from the replayed row, except fields that later DELTAs wrote.
 
@@ -55,12 +52,12 @@ def merge_fields(
     """
     values = [
         _merge_value(name, value, load_type, current, carried)
-        for name, value in zip(COLUMNS[:-1], row[1:_EXTRA], strict=True)
+        for name, value in zip(COLUMNS[:-1], row.columns[:-1], strict=True)
     ]
     stored = _decode_extra((current or {}).get("extra"))
     base = stored if load_type == "delta" else {}
     later = {key: value for key, value in stored.items() if key in carried.extra}
-    extra = base | _decode_extra(row[_EXTRA]) | later
+    extra = base | _decode_extra(row.extra) | later
     return [*values, msgspec.json.encode(extra).decode() if extra else None]
 
 

@@ -1,7 +1,6 @@
 """Verification of a catalogue: rebuild it from its stored bodies and compare it with the table."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +15,7 @@ from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.errors import NotFound
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
+from integrahub.domain.products import NormalisedRow
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import StoredBody, is_stored, read_records
 from integrahub.storage.spill import Record, SpillPartitions
@@ -92,7 +92,7 @@ class Verify:
         finally:
             spill.close()
 
-    def _normalise(self, load: AppliedLoad, draft: ChunkBuilder) -> list[Any]:
+    def _normalise(self, load: AppliedLoad, draft: ChunkBuilder) -> list[NormalisedRow]:
         sources = list(zip(draft.positions, draft.offsets, draft.ids, draft.records, strict=True))
         context = DecodeContext(load.cnpj, load.load_type, ZoneInfo(load.time_zone))
         return self._decoder.normalise(sources, context).products

@@ -15,7 +15,7 @@ from integrahub.domain.copy_text import copy_text, to_bigints
 from integrahub.domain.dialects.base import DecodedLines, FirstRecord, NormalisedRecords, Source
 from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
-from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
+from integrahub.domain.products import COLUMNS, TEXTS, NormalisedRow, RecordIssue
 
 _AMOUNT = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _TEXT_KEYS = {"marca": "brand", "codigo_barras": "ean"}
@@ -117,7 +117,7 @@ class Balcao:
             result.rejected += 1
             result.issues.append(_issue(last.position, last.offset, "rejected", product_id, *missing, ""))
         else:
-            result.products.append((product_id, *values, last.position, last.offset, len(group)))
+            result.products.append(NormalisedRow._make((product_id, *values, last.position, last.offset, len(group))))
 
     def find_missing(self, columns: Sequence[str | None]) -> tuple[str, str] | None:
         return None if columns[COLUMNS.index("title")] else ("nome", "title_missing")

@@ -13,7 +13,7 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value, rows_of
 from integrahub.domain.batches import LoadType
 from integrahub.domain.copy_text import copy_text
-from integrahub.domain.products import BLANKS, COLUMNS
+from integrahub.domain.products import BLANKS, COLUMNS, NormalisedRow
 
 _SQL = load_queries(__name__)
 # INDICE is the position of a record in the body. A change of it alone is not written.
@@ -53,10 +53,10 @@ async def read_applied_ids(connection: Connection, load: AppliedLoad) -> BitMap6
     return ids
 
 
-async def stage_products(connection: Connection, products: Sequence[Any]) -> None:
+async def stage_products(connection: Connection, products: Sequence[NormalisedRow]) -> None:
     """Copy rows of the dialect into the stage: product id, then columns as COPY text."""
     async with connection.cursor().copy(_SQL["copy_stage"]) as copy:
-        await copy.write(copy_text([(str(row[0]), _columns(row)) for row in products]))
+        await copy.write(copy_text([(str(row.product_id), _columns(row)) for row in products]))
 
 
 async def merge_staged(connection: Connection, load: AppliedLoad, *, from_start: bool) -> None:
@@ -83,8 +83,10 @@ async def compare(
     return counts, differences
 
 
-def _columns(row: Any) -> str:
-    values: dict[str, Any] = {name: value for name, value in zip(COLUMNS, row[1:], strict=False) if value is not None}
+def _columns(row: NormalisedRow) -> str:
+    values: dict[str, Any] = {
+        name: value for name, value in zip(COLUMNS, row.columns, strict=True) if value is not None
+    }
     if "extra" in values:
         values["extra"] = msgspec.Raw(values["extra"].encode())
     return msgspec.json.encode(values).decode()

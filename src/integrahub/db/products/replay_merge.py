@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,7 +15,7 @@ from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all
 from integrahub.domain.copy_text import copy_text
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
-from integrahub.domain.products import COLUMNS, ChunkCounters, RecordIssue
+from integrahub.domain.products import ChunkCounters, NormalisedRow, RecordIssue
 from integrahub.domain.replays import LaterFields, LaterWrites, merge_fields
 
 _SQL = load_queries(__name__)
@@ -56,7 +55,7 @@ class _ReplayMerge:
         self._chunk = replay.chunk
         self._later = replay.later
         self._seen_at = replay.seen_at
-        self._rows: list[Any] = []
+        self._rows: list[NormalisedRow] = []
         self.issues: list[RecordIssue] = []
         self._inserted = self._updated = self._unchanged = self._reactivated = 0
         self._superseded = self._merged = self._rejected = 0
@@ -72,24 +71,26 @@ class _ReplayMerge:
         ]
         context = DecodeContext(chunk.cnpj, chunk.load_type, ZoneInfo(chunk.time_zone))
         decoded = decoder.normalise(sources, context)
-        self._rows = [row for row in sorted(decoded.products, key=lambda row: row[0]) if not self._is_superseded(row)]
+        self._rows = [
+            row for row in sorted(decoded.products, key=lambda row: row.product_id) if not self._is_superseded(row)
+        ]
         self.issues = list(decoded.issues)
         self._superseded = len(own) - len(left) + len(decoded.products) - len(self._rows)
         self._merged, self._rejected = decoded.merged, decoded.rejected
 
-    def _is_superseded(self, row: Any) -> bool:
+    def _is_superseded(self, row: NormalisedRow) -> bool:
         """Return whether later DELTAs wrote every field of a DELTA's row."""
-        later = self._later.carried.get(row[0])
+        later = self._later.carried.get(row.product_id)
         return self._chunk.load_type == "delta" and later is not None and later.covers(row)
 
     async def write(self, connection: Connection, decoder: ChunkDecoder, write_rows: WriteRows) -> None:
         """Combine every row with the product in the table, and write the products that changed."""
-        params = {"pharmacy_id": self._chunk.pharmacy_id, "ids": [row[0] for row in self._rows]}
+        params = {"pharmacy_id": self._chunk.pharmacy_id, "ids": [row.product_id for row in self._rows]}
         products = await fetch_all(connection, _SQL["current_products"], params, CurrentProduct)
         current = {product.product_id: product for product in products}
         complete = []
         for row in self._rows:
-            line = self._combine(row, current.get(row[0]))
+            line = self._combine(row, current.get(row.product_id))
             missing = decoder.dialect.find_missing(line[2:])
             if missing:
                 self._reject(row, *missing)
@@ -100,19 +101,19 @@ class _ReplayMerge:
             self._reject(row, "", "record_refused")
         self._unchanged = len(complete) - len(refused) - self._updated - self._inserted
         inactive = {product.product_id for product in products if not product.is_active} - {r[0] for r, _ in refused}
-        self._reactivated = sum(1 for row, line in complete if line[1] is None and row[0] in inactive)
+        self._reactivated = sum(1 for row, line in complete if line[1] is None and row.product_id in inactive)
 
-    def _combine(self, row: Any, current: CurrentProduct | None) -> _Line:
-        since = self._later.inactive_since.get(row[0])
+    def _combine(self, row: NormalisedRow, current: CurrentProduct | None) -> _Line:
+        since = self._later.inactive_since.get(row.product_id)
         columns = None if current is None else msgspec.structs.asdict(current)
-        later = self._later.carried.get(row[0], LaterFields())
+        later = self._later.carried.get(row.product_id, LaterFields())
         return [
-            str(row[0]),
+            str(row.product_id),
             since.isoformat() if since else None,
             *merge_fields(row, self._chunk.load_type, columns, later),
         ]
 
-    async def _merge(self, connection: Connection, part: Sequence[tuple[Any, _Line]]) -> None:
+    async def _merge(self, connection: Connection, part: Sequence[tuple[NormalisedRow, _Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
         async with connection.cursor().copy(_SQL["copy_stage"]) as copy:
@@ -122,9 +123,8 @@ class _ReplayMerge:
         self._updated += (await connection.execute(_SQL["merge_known"], params)).rowcount
         self._inserted += (await connection.execute(_SQL["insert_new"], params)).rowcount
 
-    def _reject(self, row: Any, field: str, code: str) -> None:
-        position, offset, _ = row[1 + len(COLUMNS) :]
-        self.issues.append(RecordIssue(position, offset, "rejected", str(row[0]), field, code, ""))
+    def _reject(self, row: NormalisedRow, field: str, code: str) -> None:
+        self.issues.append(RecordIssue(row.position, row.offset, "rejected", str(row.product_id), field, code, ""))
         self._rejected += 1
 
     def count(self) -> ChunkCounters:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
-from integrahub.domain.products import RecordIssue
+from integrahub.domain.products import NormalisedRow, RecordIssue
 
 Source = tuple[int, int, int, bytes | OversizeRecord]  # position, byte offset, product id (0: unreadable), raw text
 
@@ -37,13 +37,12 @@ class DecodedLines:
 
 @dataclass(slots=True)
 class NormalisedRecords:
-    """Product rows `(product_id, *COLUMNS as text or None, last position, last offset, repeats)`, and issues.
+    """Product rows and issues of records. Rows, `merged` and `rejected` add up to the records.
 
-    Rows, `merged` and `rejected` add up to the records. In a row of a DELTA, None leaves the column as it is.
     `drift` counts keys that the dialect does not know.
     """
 
-    products: list[tuple[Any, ...]] = field(default_factory=list)
+    products: list[NormalisedRow] = field(default_factory=list)
     issues: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0

@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from integrahub.domain.chunks.formats import Chunk, ChunkObject, join_array
 from integrahub.domain.copy_text import ESCAPES, NULL
 from integrahub.domain.dialects.base import DecodedLines, Dialect, NormalisedRecords, Source
-from integrahub.domain.products import BLANKS, COLUMNS, RecordIssue
+from integrahub.domain.products import BLANKS, COLUMNS, NormalisedRow, RecordIssue
 
 Line = tuple[int, str, int]  # product id, row as a line of COPY text, slot of its last record
 _MIN_HALVED_RECORDS = 5  # fewer records are normalised rather than halved again
@@ -161,17 +160,16 @@ class _SlotReader:
         slot_of = dict(zip((source[0] for source in sources), slots, strict=True))
         with_issues = {issue.product_id for issue in normal.issues}
         for row in normal.products:
-            slot = slot_of[row[1 + len(COLUMNS)]]
+            slot = slot_of[row.position]
             # Without a hash a product is decoded again in the next batch, so that its issues are reported again.
-            digest = NULL if str(row[0]) in with_issues else str(self._hashes[slot])
-            text = "\t".join([digest, str(row[0]), self._columns(row)])
-            self._result.lines.append((row[0], f"{self._context.owner}{text}\n", slot))
+            digest = NULL if str(row.product_id) in with_issues else str(self._hashes[slot])
+            text = "\t".join([digest, str(row.product_id), self._columns(row)])
+            self._result.lines.append((row.product_id, f"{self._context.owner}{text}\n", slot))
         self._result.issues += normal.issues
         self._result.merged += normal.merged
         self._result.rejected += normal.rejected
 
-    def _columns(self, row: Sequence[Any]) -> str:
-        values = row[1 : 1 + len(COLUMNS)]
-        blanks = _NEW_PRODUCT if row[0] in self._new else _UNCHANGED
-        texts = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(values, blanks, strict=True))
+    def _columns(self, row: NormalisedRow) -> str:
+        blanks = _NEW_PRODUCT if row.product_id in self._new else _UNCHANGED
+        texts = (blank if v is None else v.translate(ESCAPES) for v, blank in zip(row.columns, blanks, strict=True))
         return "\t".join(texts)

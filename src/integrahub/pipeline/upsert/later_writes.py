@@ -48,7 +48,7 @@ class LaterWritesReader:
         for chunk in await replays.list_stored_chunks(self._database, list(ids_of)):
             sources = [source async for source in self._sources(chunk, ids_of[chunk.batch_id, chunk.number])]
             for product in self._decoder.normalise(sources, context).products:
-                later.carried.setdefault(product[0], LaterFields()).add(product)
+                later.carried.setdefault(product.product_id, LaterFields()).add(product)
 
     async def _sources(self, chunk: StoredChunk, ids: set[int]) -> AsyncIterator[Source]:
         """Yield the records of some products of a chunk, from the body if the chunk's object is deleted."""

@@ -11,6 +11,7 @@ from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECO
 from integrahub.domain.chunks.formats import ChunkObject
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext, Line, RecordKeys
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
+from integrahub.domain.products import COLUMNS, NormalisedRow
 
 
 def lines_of(records: list[dict[str, Any]], slots: list[int], new: set[int]) -> list[Line]:
@@ -36,3 +37,7 @@ def test_a_deltas_records_of_new_and_known_products_say_together_what_they_say_a
     # An unusual record is decoded separately from the other one.
     apart = [line for record in records for line in lines_of([record, {"PRODUCTID": 99}], [0], new)]
     assert sorted(map(_shown, together)) == sorted(map(_shown, apart))
+
+
+def test_a_normalised_row_has_the_columns_of_a_product() -> None:
+    assert NormalisedRow._fields == ("product_id", *COLUMNS, "position", "offset", "repeats")

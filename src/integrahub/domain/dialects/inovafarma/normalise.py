@@ -24,13 +24,12 @@ from integrahub.domain.dialects.inovafarma.values import (
 )
 from integrahub.domain.parsing.reader import OversizeRecord
 from integrahub.domain.pharmacies import unmask
-from integrahub.domain.products import COLUMNS, TEXTS, RecordIssue
+from integrahub.domain.products import COLUMNS, TEXTS, NormalisedRow, RecordIssue
 
 MAX_DEPTH = 8
 _MAX_ISSUE_VALUE = 200  # characters
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
 _TITLE = COLUMNS.index("title")
-_PRICE = 1 + COLUMNS.index("price")  # in a row, after the product id
 _DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=parse_decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -75,7 +74,7 @@ def normalise(
         result.merged += len(group) - 1
         row = _merge_full(product_id, group) if load_type == "full" else _merge_delta(product_id, group)
         is_whole = load_type == "full" or product_id in new
-        missing = find_missing(row[1:]) if is_whole else None
+        missing = find_missing(row.columns) if is_whole else None
         if missing:
             _reject(result, product_id, group[-1], missing)
         else:
@@ -90,15 +89,15 @@ def find_missing(columns: Sequence[str | None]) -> tuple[str, str] | None:
     return None if columns[_TITLE] else ("TITLE", "title_missing")
 
 
-def _warn_of_no_price(result: NormalisedRecords, row: tuple[Any, ...], group: list[_ValidRecord]) -> None:
+def _warn_of_no_price(result: NormalisedRecords, row: NormalisedRow, group: list[_ValidRecord]) -> None:
     """Warn if the client sent the price as blank text, since the product then shows the price 0.
 
     A record without a price gets no warning.
     """
     blank = [record for record in group if record.has_blank_price]
-    if blank and row[_PRICE] is None:
+    if blank and row.price is None:
         last = blank[-1]
-        issue = RecordIssue(last.position, last.offset, "warning", str(row[0]), "PRICE", "price_zero", "")
+        issue = RecordIssue(last.position, last.offset, "warning", str(row.product_id), "PRICE", "price_zero", "")
         result.issues.append(issue)
 
 
@@ -107,14 +106,14 @@ def _reject(result: NormalisedRecords, product_id: int, last: _ValidRecord, miss
     result.rejected += 1
 
 
-def _merge_full(product_id: int, group: list[_ValidRecord]) -> tuple[Any, ...]:
+def _merge_full(product_id: int, group: list[_ValidRecord]) -> NormalisedRow:
     """Make the row of a FULL: columns of the last record, promotions of all records."""
     last = group[-1]
     merged = {"price_promos": _format_promotions(group), "extra": _encode_extra(last.extra)}
     return _make_row(product_id, _FULL_BLANKS | last.columns | merged, group)
 
 
-def _merge_delta(product_id: int, group: list[_ValidRecord]) -> tuple[Any, ...]:
+def _merge_delta(product_id: int, group: list[_ValidRecord]) -> NormalisedRow:
     """Make the row of a DELTA: for each key the last record that has it, and promotions of all records."""
     columns: dict[str, str | None] = {}
     extra: dict[str, Any] = {}
@@ -126,9 +125,9 @@ def _merge_delta(product_id: int, group: list[_ValidRecord]) -> tuple[Any, ...]:
     return _make_row(product_id, columns | {"extra": _encode_extra(extra)}, group)
 
 
-def _make_row(product_id: int, columns: dict[str, str | None], group: list[_ValidRecord]) -> tuple[Any, ...]:
+def _make_row(product_id: int, columns: dict[str, str | None], group: list[_ValidRecord]) -> NormalisedRow:
     values = (columns.get(column) for column in COLUMNS)
-    return (product_id, *values, group[-1].position, group[-1].offset, len(group))
+    return NormalisedRow._make((product_id, *values, group[-1].position, group[-1].offset, len(group)))
 
 
 def _format_promotions(group: list[_ValidRecord]) -> str:
