@@ -21,7 +21,7 @@ class AwsSecrets:
         try:
             self._client = boto3.client("secretsmanager", config=_CLIENT_CONFIG)
         except BotoCoreError as error:
-            raise SecretUnavailable(f"AWS Secrets Manager cannot be asked: {error} Set AWS_REGION.") from error
+            raise SecretUnavailable(f"AWS Secrets Manager is not configured: {error} Set AWS_REGION.") from error
 
     def values(self) -> dict[str, str]:
         return parse_settings(self._read(self._name), self._name)
@@ -39,4 +39,4 @@ class AwsSecrets:
         except (ClientError, BotoCoreError) as error:
             raise SecretUnavailable(f"The secret {name} could not be read from AWS Secrets Manager: {error}") from error
         except (KeyError, ValueError):
-            raise SecretUnavailable(f"The secret {name} of AWS Secrets Manager is no JSON text.") from None
+            raise SecretUnavailable(f"The secret {name} in AWS Secrets Manager is not a JSON object.") from None

@@ -57,8 +57,8 @@ def print_new_key(key: OperatorKey) -> None:
     """Print a key that has just been created; nothing prints it again."""
     if key.text:
         print(
-            "The operator's key, shown this once: keep it where passwords are kept. / A chave do operador, mostrada só "
-            f"esta vez: guarde-a com as senhas.\n  {key.text}\n  export INTEGRAHUB_KEY=...",
+            "The operator's key, shown only once. Store it in a password manager. / A chave do operador, mostrada só "
+            f"desta vez. Guarde-a em um gerenciador de senhas.\n  {key.text}\n  export INTEGRAHUB_KEY=...",
             flush=True,
         )
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
+import msgspec
 
 from integrahub.domain.addresses import is_local_url
 from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, parse_credentials, parse_settings
@@ -44,6 +45,20 @@ class _Leased:
     until: float | None
 
 
+class _Auth(msgspec.Struct, frozen=True):
+    client_token: str
+    lease_duration: float
+
+
+class _Response(msgspec.Struct, frozen=True):
+    """Members of Vault's responses that the hub reads. `data` holds the secret, `auth` the result of a login."""
+
+    data: dict[str, Any] | None = None
+    auth: _Auth | None = None
+    lease_duration: float = 0.0
+    errors: list[str] = []
+
+
 class Vault:
     """One Vault. Leased credentials are used for two thirds of their lease, then replaced."""
 
@@ -59,15 +74,16 @@ class Vault:
     def values(self) -> dict[str, str]:
         """Return the settings of the newest version of the secret."""
         mount, _, secret = self._config.path.partition("/")
-        return parse_settings(self._read(f"{mount}/data/{secret}")["data"].get("data"), self._config.path)
+        data = self._read(f"{mount}/data/{secret}").data or {}
+        return parse_settings(data.get("data"), self._config.path)
 
     def credentials(self, name: str) -> DatabaseCredentials:
         """Return credentials from `database/creds/ROLE` (leased) or `database/static-creds/ROLE` (rotated by Vault)."""
         leased = self._leases.get(name)
         if leased is None or leased.until is None or leased.until <= self._clock():
-            secret = self._read(name)
-            credentials = parse_credentials(secret["data"], name)
-            leased = self._leases[name] = _Leased(credentials, self._end_of(secret["lease_duration"]))
+            response = self._read(name)
+            credentials = parse_credentials(response.data, name)
+            leased = self._leases[name] = _Leased(credentials, self._end_of(response.lease_duration))
         result: DatabaseCredentials = leased.value
         return result
 
@@ -82,7 +98,7 @@ class Vault:
         ends += [self._clock() + seconds * _LEASE_USE_RATIO] if seconds else []
         return min(ends) if seconds else None
 
-    def _read(self, path: str) -> dict[str, Any]:
+    def _read(self, path: str) -> _Response:
         answer = self._request("GET", path, self._valid_token())
         if answer.status_code == 403 and not self._config.token:
             self._token = None  # revoked before its expiry
@@ -93,27 +109,28 @@ class Vault:
         if self._config.token:
             return self._config.token
         if self._token is None or (self._token.until is not None and self._token.until <= self._clock()):
-            auth = self._log_in()["auth"]
+            auth = self._log_in()
             self._leases.clear()  # the leases of the previous token end with it
-            seconds = auth["lease_duration"]
-            self._token = _Leased(auth["client_token"], self._clock() + seconds * _LEASE_USE_RATIO if seconds else None)
+            seconds = auth.lease_duration
+            self._token = _Leased(auth.client_token, self._clock() + seconds * _LEASE_USE_RATIO if seconds else None)
         return str(self._token.value)
 
-    def _log_in(self) -> dict[str, Any]:
+    def _log_in(self) -> _Auth:
         config = self._config
         if config.role_id and config.secret_id:
             path, body = "auth/approle/login", {"role_id": config.role_id, "secret_id": config.secret_id}
         elif config.role and _SERVICE_ACCOUNT_TOKEN.exists():
-            path, body = (
-                "auth/kubernetes/login",
-                {"role": config.role, "jwt": _SERVICE_ACCOUNT_TOKEN.read_text().strip()},
-            )
+            token = _SERVICE_ACCOUNT_TOKEN.read_text().strip()
+            path, body = "auth/kubernetes/login", {"role": config.role, "jwt": token}
         else:
             raise SecretUnavailable(
                 "Vault needs authentication. Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or in Kubernetes "
                 "VAULT_ROLE."
             )
-        return self._parse(path, self._request("POST", path, None, body))
+        auth = self._parse(path, self._request("POST", path, None, body)).auth
+        if auth is None:
+            raise SecretUnavailable(f"Vault at {config.address} answered {path} without a token.")
+        return auth
 
     def _request(self, method: str, path: str, token: str | None, body: Any = None) -> httpx.Response:
         config = self._config
@@ -133,15 +150,15 @@ class Vault:
                 f"VAULT_CACERT is {config.authority}, which holds no certificate: {error}"
             ) from error
 
-    def _parse(self, path: str, answer: httpx.Response) -> dict[str, Any]:
+    def _parse(self, path: str, answer: httpx.Response) -> _Response:
         try:
-            content = answer.json()
-        except ValueError:
-            content = {}
-        if answer.status_code != 200 or not isinstance(content, dict):
-            reasons = ", ".join(content.get("errors", ())) if isinstance(content, dict) else ""
+            response = msgspec.json.decode(answer.content, type=_Response)
+        except msgspec.MsgspecError:
+            response = None
+        if answer.status_code != 200 or response is None:
+            reasons = ", ".join(response.errors) if response else ""
             raise SecretUnavailable(
                 f"Vault at {self._config.address} answered {answer.status_code} for {path}: "
                 f"{reasons or 'nothing is there'}."
             )
-        return content
+        return response

@@ -60,10 +60,13 @@ class TopicConsumer:
         self._running_commits = 0
         callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
         self._consumer = Consumer(options.consumer(topic) | callbacks)
+        self._thread = threading.Thread(target=self._run, name=f"kafka {topic}", daemon=True)
+        self._start()
+
+    def _start(self) -> None:
         self._consumer.subscribe(
             [self._name], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
-        self._thread = threading.Thread(target=self._run, name=f"kafka {topic}", daemon=True)
         self._thread.start()
 
     async def receive(self, limit: int, timeout: float) -> list[Delivery]:
