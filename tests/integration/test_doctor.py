@@ -95,7 +95,7 @@ def test_what_has_the_hubs_port_is_told_apart(doctor: _Doctor, monkeypatch: pyte
     with _answering(b"<html>") as port:
         status, told = doctor(PORT=port)["hub"]
     assert status == "problem" and f"process {os.getpid()}" in told and "is not IntegraHub" in told
-    monkeypatch.setattr(hub_check, "_REQUEST_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(hub_check, "_HUB_CHECK_TIMEOUT_SECONDS", 0.2)
     with _answering(None) as port:
         status, told = doctor(PORT=port)["hub"]
     assert status == "problem" and "does not answer within" in told
@@ -197,7 +197,7 @@ def test_a_check_that_hangs_keeps_no_other_waiting(doctor: _Doctor, monkeypatch:
     released = threading.Event()
     monkeypatch.setitem(verb._CHECKS, "storage", lambda settings: str(released.wait()))
     monkeypatch.setitem(verb._CHECKS, "limits", lambda settings: 1 / 0)  # type: ignore[dict-item]
-    monkeypatch.setattr(verb, "_CHECK_TIMEOUT_SECONDS", 2.0)
+    monkeypatch.setattr(verb, "_DOCTOR_CHECK_TIMEOUT_SECONDS", 2.0)
     found = doctor()
     released.set()
     assert found["storage"][0] == found["limits"][0] == "problem" and "no answer within" in found["storage"][1]

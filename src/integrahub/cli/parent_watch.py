@@ -5,7 +5,7 @@ import signal
 import threading
 
 _CHECK_INTERVAL_SECONDS = 0.5
-_DRAIN_TIMEOUT_SECONDS = 10.0
+_ORPHAN_DRAIN_TIMEOUT_SECONDS = 10.0
 
 
 def end_with_parent(parent: int | None) -> None:
@@ -19,5 +19,5 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         never.wait(_CHECK_INTERVAL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    never.wait(_DRAIN_TIMEOUT_SECONDS)
+    never.wait(_ORPHAN_DRAIN_TIMEOUT_SECONDS)
     os._exit(1)

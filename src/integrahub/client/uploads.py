@@ -13,8 +13,8 @@ from typing import IO
 
 import zstandard
 
-_BLOCK_BYTES = 1 << 18
-_HEAD_BYTES = 1 << 16
+_UPLOAD_BLOCK_BYTES = 1 << 18
+_INSPECTED_BYTES = 1 << 16
 _ENCODINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}  # by the first bytes of a file
 _STANDARD_INPUT = Path("-")
 _WHITESPACE = b" \t\r\n"
@@ -45,7 +45,7 @@ class CatalogueFile:
     def blocks(self, on_sent: Callable[[int], None]) -> Iterator[bytes]:
         """Yield the file in blocks, and call `on_sent` with the size of each block after it."""
         with self.path.open("rb") as file:
-            while block := file.read(_BLOCK_BYTES):
+            while block := file.read(_UPLOAD_BLOCK_BYTES):
                 yield block
                 on_sent(len(block))
 
@@ -65,7 +65,7 @@ def open_catalogue(path: Path) -> Iterator[CatalogueFile]:
         return
     with tempfile.NamedTemporaryFile(prefix="integrahub-send-") as copy:
         with _open_pipe(path) as source:
-            shutil.copyfileobj(source, copy, _BLOCK_BYTES)
+            shutil.copyfileobj(source, copy, _UPLOAD_BLOCK_BYTES)
         copy.flush()
         yield _inspect(Path(copy.name), "standard input" if path == _STANDARD_INPUT else str(path))
 
@@ -89,7 +89,7 @@ def _inspect(path: Path, name: str) -> CatalogueFile:
     try:
         encoding = _detect_encoding(path)
         with _open_decoded(path, encoding) as file:
-            head = file.read(_HEAD_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(_WHITESPACE)
+            head = file.read(_INSPECTED_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip(_WHITESPACE)
     except (OSError, EOFError, zstandard.ZstdError) as error:
         raise InvalidCatalogue(f"{name} cannot be read: {error}") from error
     if head[:1] not in (b"[", b"{"):

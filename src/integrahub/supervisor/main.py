@@ -24,7 +24,7 @@ from integrahub.supervisor.hangups import Terminal
 from integrahub.supervisor.port_listeners import Listener, find_listener, may_release_port
 from integrahub.supervisor.process_specs import with_embedded_defaults
 from integrahub.supervisor.state_file import consume_restart_request, publish_state, remove_state
-from integrahub.supervisor.supervisor import DRAIN_TIMEOUT_SECONDS, Supervisor
+from integrahub.supervisor.supervisor import PROCESS_DRAIN_TIMEOUT_SECONDS, Supervisor
 from integrahub.telemetry import probe_server
 from integrahub.telemetry.setup import telemetry_for
 
@@ -125,7 +125,7 @@ async def _listen(settings: Settings) -> socket.socket:
     open, so that connections of clients wait during a restart instead of being refused.
     """
     loop = asyncio.get_running_loop()
-    deadline, is_announced = loop.time() + DRAIN_TIMEOUT_SECONDS, False
+    deadline, is_announced = loop.time() + PROCESS_DRAIN_TIMEOUT_SECONDS, False
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     while True:
         try:
@@ -136,8 +136,8 @@ async def _listen(settings: Settings) -> socket.socket:
                 raise _port_unavailable(settings, error, holder) from error
         if not is_announced:
             is_announced = True
-            name = holder or "a process"
-            say(f"Port {settings.port} is in use by {name}; waiting up to {DRAIN_TIMEOUT_SECONDS:.0f} s for its end.")
+            seconds = f"{PROCESS_DRAIN_TIMEOUT_SECONDS:.0f} s"
+            say(f"Port {settings.port} is in use by {holder or 'a process'}; waiting up to {seconds} for its end.")
         await asyncio.sleep(_PORT_RETRY_INTERVAL_SECONDS)
 
 

@@ -29,7 +29,7 @@ from integrahub.supervisor.process_specs import (
 )
 from integrahub.telemetry.probe_server import ProbeResponse, Probes, json_response
 
-DRAIN_TIMEOUT_SECONDS = 25.0
+PROCESS_DRAIN_TIMEOUT_SECONDS = 25.0
 _PROBE_INTERVAL_SECONDS = 1.0
 _START_PROBE_INTERVAL_SECONDS = 0.2  # while a process starts
 _log = structlog.get_logger()
@@ -100,7 +100,7 @@ class Supervisor:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._metrics.collect(self._list_all(), http)
-            await asyncio.gather(*(group.end(DRAIN_TIMEOUT_SECONDS) for group in self.groups.values()))
+            await asyncio.gather(*(group.end(PROCESS_DRAIN_TIMEOUT_SECONDS) for group in self.groups.values()))
             self._metrics.save()
         for result in results:
             if isinstance(result, Exception):

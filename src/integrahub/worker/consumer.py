@@ -88,7 +88,7 @@ async def _process(hub: Hub, step: Step, delivery: Delivery, limit: DeliveryLimi
 
 
 async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Exception, limit: DeliveryLimit) -> bool:
-    """Publish the message to the dead-letter topic if it is unreadable or failed too often; return whether it was."""
+    """Dead-letter the message if it is unreadable or failed too often; return whether it did."""
     unreadable = isinstance(error, msgspec.MsgspecError)
     ERRORS.add(STEP_OF_TOPIC[delivery.topic], "message_unreadable" if unreadable else classify_error(error))
     if unreadable:

@@ -1,4 +1,4 @@
-"""Publication of undeliverable messages to the dead-letter topic."""
+"""Publication of undeliverable messages to their dead-letter topic."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -13,7 +13,7 @@ from integrahub.telemetry.metrics.pipeline import DEAD_MESSAGES
 
 
 async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:
-    """Publish the whole message, with its failure, to the dead-letter topic.
+    """Publish the whole message, with its failure, to MESSAGES_DEAD.
 
     Raises Transient if the bus is unavailable; then the message must not be acknowledged.
     """

@@ -16,7 +16,7 @@ from integrahub.domain.errors import IntegraHubError
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import OUT, show_json
 
-_CHECK_TIMEOUT_SECONDS = 25.0  # longer than the timeouts of the checks themselves
+_DOCTOR_CHECK_TIMEOUT_SECONDS = 25.0  # longer than the timeouts of the checks themselves
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "python": dependencies.check_python,
     "settings": dependencies.check_choices,
@@ -59,9 +59,11 @@ class _Check:
 
     def wait(self) -> Finding:
         """Return the finding, or a problem if the check takes longer than its timeout."""
-        if self.done.wait(_CHECK_TIMEOUT_SECONDS):
+        if self.done.wait(_DOCTOR_CHECK_TIMEOUT_SECONDS):
             return self.finding
-        message = f"no answer within {_CHECK_TIMEOUT_SECONDS:.0f} s. Check that the service runs, and the network."
+        message = (
+            f"no answer within {_DOCTOR_CHECK_TIMEOUT_SECONDS:.0f} s. Check that the service runs, and the network."
+        )
         return self._to_finding("problem", message)
 
     def _to_finding(self, status: str, message: str) -> Finding:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from integrahub.cli.connect import open_client
+from integrahub.cli.options import client_verb
 from integrahub.client.client import ApiError
 from integrahub.client.uploads import CatalogueFile, InvalidCatalogue, open_catalogue
 from integrahub.tools.terminal.output import notify, say, show_facts
@@ -23,12 +24,11 @@ _SUCCESSFUL = ("COMPLETED", "PARTIAL_FAIL")
 Row = dict[str, Any]
 
 
+@client_verb
 def send(
     file: Annotated[Path, typer.Argument(help="JSON array or NDJSON, plain, gzip or zstd; - for standard input")],
     load_type: Annotated[str, typer.Option("--type", help="full: the whole catalogue; delta: changes")],
     cnpj: Annotated[str | None, typer.Option(help="pharmacy, if neither the key nor the records name it")] = None,
-    url: Annotated[str | None, typer.Option(help="URL of the hub; if omitted: setting INTEGRAHUB_URL")] = None,
-    key: Annotated[str | None, typer.Option(help="API key; if omitted: setting INTEGRAHUB_KEY")] = None,
     retries: Annotated[
         int, typer.Option(metavar="N", min=0, max=100, help="retries after 429 or 503, as Retry-After asks")
     ] = 5,
@@ -43,7 +43,7 @@ def send(
     """
     if load_type.lower() not in _LOAD_TYPES:
         raise typer.BadParameter(f"{load_type!r}: expected full or delta", param_hint="--type")
-    with _open_file(file) as catalogue, open_client(url, key) as client, bars() as progress:
+    with _open_file(file) as catalogue, open_client() as client, bars() as progress:
         client.check_key()  # before the upload, which a rejected key would waste
         task = progress.add_task(f"sending {file.name}"[:_MAX_TITLE_CHARACTERS], total=catalogue.size)
 

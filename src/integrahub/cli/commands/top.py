@@ -19,7 +19,7 @@ from integrahub.tools.terminal import output
 from integrahub.tools.terminal.tables import cell, lay_out
 
 _LIVE_INTERVAL_SECONDS, _ONCE_SECONDS = 2.0, 6.0
-_REQUEST_TIMEOUT_SECONDS = 8.0  # longer than the hub's timeouts for its dependencies
+_SNAPSHOT_TIMEOUT_SECONDS = 8.0  # longer than the hub's timeouts for its dependencies
 _ONCE_INTERVAL_SECONDS = 1.0
 _COLUMNS = ("batch_id", "cnpj", "status", "done", "load_type", "records/s", "stage")
 _PIPE_WIDTH = 170  # characters
@@ -45,7 +45,7 @@ def top(
 
     Example: integrahub top --once
     """
-    with open_client(timeout=_REQUEST_TIMEOUT_SECONDS) as client, closing(HubSnapshots(client)) as snapshots:
+    with open_client(timeout=_SNAPSHOT_TIMEOUT_SECONDS) as client, closing(HubSnapshots(client)) as snapshots:
         if as_json or once:
             snapshot = _take_last(snapshots, interval or _ONCE_SECONDS)
             if as_json:

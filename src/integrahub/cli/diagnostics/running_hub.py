@@ -13,13 +13,13 @@ from integrahub.domain.addresses import is_local_url
 from integrahub.settings.model import Settings
 from integrahub.supervisor.port_listeners import find_listener
 
-_REQUEST_TIMEOUT_SECONDS = 15.0  # longer than /health takes if a dependency does not answer
+_HUB_CHECK_TIMEOUT_SECONDS = 15.0  # longer than /health takes if a dependency does not answer
 
 
 def check_hub(settings: Settings) -> str:
     """Request /health; distinguish a stopped hub from a port that another program uses."""
     url = hub_url(settings)
-    headers, timeout = authorization(find_key(settings)), httpx.Timeout(_REQUEST_TIMEOUT_SECONDS)
+    headers, timeout = authorization(find_key(settings)), httpx.Timeout(_HUB_CHECK_TIMEOUT_SECONDS)
     try:
         with open_http(url, load_trusted(settings), headers, timeout) as http:
             health = http.get("/health").json()
@@ -30,7 +30,7 @@ def check_hub(settings: Settings) -> str:
         raise CheckFailed(unreachable(url, error)) from error
     except httpx.TimeoutException:
         raise CheckFailed(
-            f"{_listener_name(url)} listens at {url} and does not answer within {_REQUEST_TIMEOUT_SECONDS:.0f} s. "
+            f"{_listener_name(url)} listens at {url} and does not answer within {_HUB_CHECK_TIMEOUT_SECONDS:.0f} s. "
             "If it is the hub, see `integrahub fleet status` and its log."
         ) from None
     except httpx.TransportError as error:
@@ -49,7 +49,7 @@ def check_keys(settings: Settings) -> str:
     if weak := settings.weak_keys:
         raise CheckFailed(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
     try:
-        with open_client(hub_url(settings), timeout=_REQUEST_TIMEOUT_SECONDS) as client:
+        with open_client(hub_url(settings), timeout=_HUB_CHECK_TIMEOUT_SECONDS) as client:
             rows = [row for row in client.get("/admin/keys")["items"] if row.get("weak") and not row["revoked_at"]]
     except ApiError:
         return "those of the settings are strong; those of the hub could not be checked"

@@ -17,9 +17,9 @@ from integrahub.db.embedded.server import tie_to_parent
 from integrahub.tools.terminal.language import current_language
 
 _START_TIMEOUT_SECONDS = 90.0
-_STOP_TIMEOUT_SECONDS = 60.0
-_POLL_INTERVAL_SECONDS = 0.1
-_MAX_LOG_CHARACTERS = 3000
+_HUB_STOP_TIMEOUT_SECONDS = 60.0
+_START_POLL_INTERVAL_SECONDS = 0.1
+_MAX_LOG_CHARACTERS = 2000
 
 
 @contextmanager
@@ -66,14 +66,14 @@ def _wait_until_healthy(client: Client, hub: "subprocess.Popen[bytes]", log: Pat
             client.get("/health")
             return
         except ApiError:
-            never.wait(_POLL_INTERVAL_SECONDS)
+            never.wait(_START_POLL_INTERVAL_SECONDS)
     raise ApiError(f"The hub did not start. Its log ends:\n{log.read_text(errors='replace')[-_MAX_LOG_CHARACTERS:]}")
 
 
 def _stop(hub: "subprocess.Popen[bytes]") -> None:
     hub.send_signal(signal.SIGTERM)
     try:
-        hub.wait(_STOP_TIMEOUT_SECONDS)
+        hub.wait(_HUB_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         hub.kill()
         hub.wait()

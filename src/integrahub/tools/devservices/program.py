@@ -12,8 +12,8 @@ from integrahub.db.embedded.server import tie_to_parent
 from integrahub.domain.errors import IntegraHubError
 
 _START_TIMEOUT_SECONDS = 90.0
-_STOP_TIMEOUT_SECONDS = 20.0
-_POLL_INTERVAL_SECONDS = 0.1
+_PROGRAM_STOP_TIMEOUT_SECONDS = 20.0
+_START_POLL_INTERVAL_SECONDS = 0.1
 _MAX_LOG_CHARACTERS = 2000
 
 
@@ -64,7 +64,7 @@ def stop_program(program: "subprocess.Popen[bytes]") -> None:
     """Terminate the program; kill it if it does not stop in time."""
     program.terminate()
     try:
-        program.wait(_STOP_TIMEOUT_SECONDS)
+        program.wait(_PROGRAM_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         program.kill()
         program.wait()
@@ -75,6 +75,6 @@ def _wait_until_healthy(program: "subprocess.Popen[bytes]", is_healthy: Callable
     while monotonic() < deadline and program.poll() is None:
         if is_healthy():
             return
-        never.wait(_POLL_INTERVAL_SECONDS)
+        never.wait(_START_POLL_INTERVAL_SECONDS)
     tail = log.read_text(errors="replace")[-_MAX_LOG_CHARACTERS:]
     raise ServiceFailed(f"{program.args!r} did not start (exit code {program.poll()}). Its log ends:\n{tail}")

@@ -17,7 +17,7 @@ _UNFINISHED = ("RECEIVED", "PROCESSING")
 _BATCHES_PER_PAGE = 500
 _NOT_FOUND = 404
 _MAX_POLLED_BATCHES = 100  # unfinished ones per status, so that polling costs the hub little
-_POLL_INTERVAL_SECONDS = 0.5
+_BATCHES_POLL_INTERVAL_SECONDS = 0.5
 _FINISH_TIMEOUT_SECONDS = 1800.0
 Row = dict[str, Any]
 
@@ -128,7 +128,7 @@ def _wait_until_finished(client: Client, since: str, task: TaskID, progress: Pro
                 f"{left} or more batches are not final after {_FINISH_TIMEOUT_SECONDS:.0f} s. See `batch list`."
             )
         progress.update(task, completed=max(0, total - left))
-        never.wait(_POLL_INTERVAL_SECONDS)
+        never.wait(_BATCHES_POLL_INTERVAL_SECONDS)
     progress.update(task, completed=total)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from integrahub.domain.errors import ConfigurationError
 from integrahub.supervisor.state_file import fetch_status, find_pid
 
-_PROBE_INTERVAL_SECONDS = 0.5
+_MEMORY_PROBE_INTERVAL_SECONDS = 0.5
 _RESIDENT_FIELD = "VmRSS:"
 _KB_PER_MB = 1024
 
@@ -55,7 +55,7 @@ def watch_memory(folder: Path) -> Iterator[MemoryProbe]:
         while True:
             with suppress(ConfigurationError):  # a busy supervisor does not answer; skip this probe
                 memory.probe(folder)
-            if done.wait(_PROBE_INTERVAL_SECONDS):
+            if done.wait(_MEMORY_PROBE_INTERVAL_SECONDS):
                 return
 
     thread = threading.Thread(target=probe_regularly, daemon=True)

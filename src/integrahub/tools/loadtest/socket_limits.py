@@ -9,18 +9,18 @@ _RESERVED_PORTS = 1000
 _DEFAULT_PORTS = 16_384  # dynamic ports of IANA
 
 
-def max_connections(wanted: int) -> int:
-    """Return `wanted`, or the lower number that open files and ports allow.
+def max_connections(requested: int) -> int:
+    """Return `requested`, or the lower number that open files and ports allow.
 
     Raises the soft limit of open files; a hub started later inherits it, for its ends of the connections.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = wanted + _RESERVED_FILES
+    enough = requested + _RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < enough:
         soft = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    files = wanted if soft == resource.RLIM_INFINITY else soft - _RESERVED_FILES
-    return max(1, min(wanted, files, _count_ports() - _RESERVED_PORTS))
+    files = requested if soft == resource.RLIM_INFINITY else soft - _RESERVED_FILES
+    return max(1, min(requested, files, _count_ports() - _RESERVED_PORTS))
 
 
 def _count_ports() -> int:

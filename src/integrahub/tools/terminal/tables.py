@@ -52,8 +52,8 @@ def _fit(natural: dict[str, int], width: int) -> dict[str, int]:
     """Return the widths of the first columns that fit; shortened texts get the remaining width."""
     widths: dict[str, int] = {}
     room = width
-    for column, wanted in natural.items():
-        needed = min(wanted, max(_MIN_TEXT_CELLS, len(column))) if column in _TEXTS else wanted
+    for column, full in natural.items():
+        needed = min(full, max(_MIN_TEXT_CELLS, len(column))) if column in _TEXTS else full
         room -= needed + (len(_GAP) if widths else 0)
         if widths and room < 0:
             room += needed + len(_GAP)
