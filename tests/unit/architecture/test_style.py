@@ -18,17 +18,21 @@ SOURCE = Path(integrahub.__file__).parent
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_MODULES_PER_FOLDER = 20
 MAX_PARAMETERS = 6
-ALLOWED_BANNED_WORDS = 11
-ALLOWED_DICT_SIGNATURES = 18
-ALLOWED_DICT_ALIASES = 1
-ALLOWED_LONG_SIGNATURES = 3
-ALLOWED_POSITIONAL_BOOLEANS = 1
+ALLOWED_BANNED_WORDS = 1
+ALLOWED_DICT_SIGNATURES = 0
+ALLOWED_DICT_ALIASES = 0
+ALLOWED_LONG_SIGNATURES = 1
+ALLOWED_POSITIONAL_BOOLEANS = 0
 ALLOWED_AMBIGUOUS_CONSTANTS = 16
 
 # Names that say nothing when they stand alone. A compound (`StatisticsCollector`, `signal_handler`) may hold one.
 _EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
 # Folders where JSON begins or ends. All others carry typed rows.
 _EDGES = {"api", "cli", "client", "supervisor", "tools", "web", "worker"}
+# Modules below the edges that decode or encode JSON of others: an ERP's records, Vault's answers, S3's rules.
+_JSON_MODULES = ("domain/dialects/", "secrets/vault.py", "storage/s3/lifecycle.py")
+# Functions that Typer calls without a decorator: `cli/verbs.py` names them, or an option's `callback`.
+_CALLED_BY_TYPER = {"cli/commands/send.py:send", "cli/app.py:_show_version"}
 _BANNED_WORDS = re.compile(
     r"\b(told|tells|telling|anew|lest|seldom|(?<!`)nobody|whoever|somebody|beside|at hand|for want of|"
     r"of one's own|so many|under way|(?:is|are) away|sought|what came of|the dead(?![- ]letter)|once more|"
@@ -51,7 +55,7 @@ def _functions() -> list[tuple[str, _Function]]:
 
 
 def _is_edge(path: str) -> bool:
-    return path.split("/")[0].removesuffix(".py") in _EDGES
+    return path.split("/")[0].removesuffix(".py") in _EDGES or path.startswith(_JSON_MODULES)
 
 
 def _parameters(function: _Function) -> list[ast.arg]:
@@ -122,21 +126,23 @@ def test_no_function_has_too_many_parameters() -> None:
     found = [
         f"{path}:{node.name}"
         for path, node in _functions()
-        if len(_parameters(node)) > MAX_PARAMETERS and not _is_entry_point(node)
+        if len(_parameters(node)) > MAX_PARAMETERS and not _is_entry_point(path, node)
     ]
     assert len(found) <= ALLOWED_LONG_SIGNATURES, found
 
 
-def _is_entry_point(function: _Function) -> bool:
+def _is_entry_point(path: str, function: _Function) -> bool:
     """Return True for a route or a command: its parameters are the query's or the command line's options."""
-    return any(re.search(r"\.(get|post|put|patch|delete|command)\(", ast.unparse(d)) for d in function.decorator_list)
+    decorators = (ast.unparse(decorator) for decorator in function.decorator_list)
+    is_decorated = any(re.search(r"\.(get|post|put|patch|delete|command)\(", decorator) for decorator in decorators)
+    return is_decorated or f"{path}:{function.name}" in _CALLED_BY_TYPER
 
 
 def test_booleans_are_keyword_only() -> None:
     found = [
         f"{path}:{node.name}({parameter.arg})"
         for path, node in _functions()
-        if not _is_entry_point(node)
+        if not _is_entry_point(path, node)
         for parameter in [*node.args.posonlyargs, *node.args.args]
         if parameter.annotation and ast.unparse(parameter.annotation) in ("bool", "bool | None")
     ]
