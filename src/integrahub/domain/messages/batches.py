@@ -47,7 +47,7 @@ BATCH_MESSAGES: dict[str, Message] = {
         "applied: notify the operator, who can replay the batch. Nothing need be sent again.",
     ),
     "records_not_applied": Message(
-        "{dead} registros não foram aplicados por uma falha do hub; estão guardados e podem ser reprocessados pelo "
+        "{dead} registros não foram aplicados por falha do hub; estão guardados e podem ser reprocessados pelo "
         "operador. Não é preciso reenviar.",
         "{dead} records were not applied because of a fault of the hub; they are stored, and the operator can replay "
         "them. Nothing need be sent again.",
