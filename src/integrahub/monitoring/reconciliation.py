@@ -9,7 +9,7 @@ _log = structlog.get_logger()
 
 
 class Reconciliation:
-    """Compare counts of the same records, taken at different places; also delete workers that are long gone."""
+    """Compare counts of the same records, taken at different places; also delete workers without a heartbeat."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -46,9 +46,9 @@ _LINUX = sys.platform == "linux"
 class EmbeddedPostgres:
     """A PostgreSQL server on the folder `directory`. It accepts connections on a unix socket only, with a password.
 
-    The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time can run the server; meanwhile
-    `worker.url` holds a URL with a worker's login for other processes of the same user. `password` is the owner's; if
-    None, a random one is generated at each start.
+    The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time can run the server. While it
+    runs, `worker.url` holds a URL with a worker's login for other processes of the same user. `password` is the
+    owner's; if None, a random one is generated at each start.
     """
 
     def __init__(self, directory: Path, binaries: Path | None = None, password: str | None = None) -> None:
