@@ -127,7 +127,7 @@ async def test_a_server_that_refuses_the_hub_is_not_asked_for_ever(
     async with await psycopg.AsyncConnection.connect(await engine.start(), autocommit=True) as owner:
         await owner.execute("ALTER ROLE integrahub NOLOGIN")
     await engine.stop()
-    monkeypatch.setattr("integrahub.db.embedded.server._ANSWER_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("integrahub.db.embedded.server._SERVER_ANSWER_TIMEOUT_SECONDS", 0.1)
     with pytest.raises(ConfigurationError, match="refuses the hub"):
         await engine.start()
     assert engine.pid is None

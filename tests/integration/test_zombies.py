@@ -195,7 +195,7 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
 async def test_small_batches_keep_their_lease_while_they_are_applied(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrahub.resilience.lease._RENEW_INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr("integrahub.resilience.lease._LEASE_RENEW_INTERVAL_SECONDS", 0.02)
     posted = (await idle.post([product(1)], "delta")).json()["batch_id"]
     held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
     working = asyncio.create_task(_split(idle, posted, "delta"))

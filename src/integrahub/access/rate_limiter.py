@@ -16,9 +16,9 @@ from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.resilience.rate_limit import RateLimit, WindowUsage, client_network, parse_rate
 from integrahub.telemetry.metrics.http import LIMITER_FAILURES
 
-_TIMEOUT_SECONDS = 1.0  # then the requests are allowed without being counted
+_HIT_TIMEOUT_SECONDS = 1.0  # then the requests are allowed without being counted
 _PRUNE_INTERVAL_SECONDS = 600.0
-_MAX_BATCH_SIZE = 10_000
+_MAX_HITS_PER_STATEMENT = 10_000
 _MAX_BLOCKED_NETWORKS = 100_000
 _log = structlog.get_logger()
 _Hit = tuple[str, RateLimit]  # subject and its limit
@@ -34,7 +34,7 @@ class RateLimiter:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._batcher = MicroBatcher[_Hit, HitResult](self._count_or_allow, BatchLimits(_MAX_BATCH_SIZE))
+        self._batcher = MicroBatcher[_Hit, HitResult](self._count_or_allow, BatchLimits(_MAX_HITS_PER_STATEMENT))
         self._pruned_at = monotonic()
         self._pruning: asyncio.Task[None] | None = None
 
@@ -44,7 +44,7 @@ class RateLimiter:
 
     async def _count_or_allow(self, hits: list[_Hit]) -> list[HitResult]:
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(_HIT_TIMEOUT_SECONDS):
                 results = await self._count(hits)
         except Exception as error:
             # Accepting a catalogue matters more than enforcing a limit.

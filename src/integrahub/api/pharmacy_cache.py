@@ -15,7 +15,7 @@ from integrahub.resilience.single_flight import SingleFlight
 from integrahub.resilience.ttl_cache import TtlCache
 from integrahub.telemetry.metrics.catalogue import PHARMACIES_CREATED
 
-_CACHE_TTL_SECONDS = 5.0
+_PHARMACY_CACHE_TTL_SECONDS = 5.0
 _MAX_CACHED_PHARMACIES = 100_000
 
 
@@ -33,7 +33,7 @@ class PharmacyCache:
         self._database = database
         self._limiter = limiter
         self._creation = creation
-        self._cache = TtlCache[str, Pharmacy](_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
+        self._cache = TtlCache[str, Pharmacy](_PHARMACY_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
         self._single_flight = SingleFlight[tuple[str, str], Pharmacy]()
 
     async def __call__(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:

@@ -18,8 +18,8 @@ from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 
 _SQL = load_queries(__name__)
 _Publication = tuple[str, list[bytes]]  # topic and messages
-_MAX_BATCH_SIZE = 1000  # calls that share a transaction
-_ANSWER_TIMEOUT_SECONDS = 5.0
+_MAX_MESSAGES_PER_STATEMENT = 1000  # calls that share a transaction
+_LISTENER_ANSWER_TIMEOUT_SECONDS = 5.0
 _RECONNECT_DELAY_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -42,8 +42,8 @@ class PostgresBus:
     ) -> None:
         self._database = database
         self._unread = unread
-        self._publishing = MicroBatcher[_Publication, None](self._publish, BatchLimits(_MAX_BATCH_SIZE))
-        self._acking = MicroBatcher[list[Delivery], None](self._ack, BatchLimits(_MAX_BATCH_SIZE))
+        self._publishing = MicroBatcher[_Publication, None](self._publish, BatchLimits(_MAX_MESSAGES_PER_STATEMENT))
+        self._acking = MicroBatcher[list[Delivery], None](self._ack, BatchLimits(_MAX_MESSAGES_PER_STATEMENT))
         self._visibility = visibility
         self._silence = silence
         self._notified: dict[str, asyncio.Event] = {}  # by topic
@@ -127,7 +127,7 @@ class PostgresBus:
     async def _listen(self) -> None:
         connection = await connect(self._database.url, autocommit=True, application_name="integrahub-listen")
         async with connection:
-            connection.answer_timeout = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
+            connection.answer_timeout = min(_LISTENER_ANSWER_TIMEOUT_SECONDS, self._silence)
             await connection.execute("LISTEN integrahub_bus")
             for event in self._notified.values():
                 event.set()  # notifications before LISTEN were missed
@@ -136,5 +136,5 @@ class PostgresBus:
                 async for notification in connection.notifies(timeout=self._silence):
                     if notification.payload in self._notified:
                         self._notified[notification.payload].set()
-                connection.answer_timeout = min(_ANSWER_TIMEOUT_SECONDS, self._silence)
+                connection.answer_timeout = min(_LISTENER_ANSWER_TIMEOUT_SECONDS, self._silence)
                 await connection.execute("SELECT 1")

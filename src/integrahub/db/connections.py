@@ -21,7 +21,7 @@ _NETWORK_OPTIONS: dict[str, Any] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-_ANSWER_TIMEOUT_SECONDS = 130.0  # for connections outside the pool
+_DEFAULT_ANSWER_TIMEOUT_SECONDS = 130.0  # for connections outside the pool
 _CONNECT_TIMEOUT_SECONDS = 10.0  # for name resolution, all addresses and the login together
 _CANCEL_TIMEOUT_SECONDS = 0.5
 _T = TypeVar("_T")
@@ -71,7 +71,7 @@ class HubConnection(AsyncConnection[DictRow]):
 
 
 async def connect(
-    url: str, *, answer_timeout: float | None = _ANSWER_TIMEOUT_SECONDS, options: str = "", **keywords: Any
+    url: str, *, answer_timeout: float | None = _DEFAULT_ANSWER_TIMEOUT_SECONDS, options: str = "", **keywords: Any
 ) -> HubConnection:
     """Open a connection. `options` are additional `-c name=value`. Raise AnswerTimeout if the server is too slow."""
     arguments: dict[str, Any] = {"row_factory": dict_row, **_NETWORK_OPTIONS, **session(options), **keywords}

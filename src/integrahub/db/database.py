@@ -31,7 +31,7 @@ _SESSION_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
 _CONFLICTS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, *_SESSION_ENDED)
 # The pool retries in the background with growing pauses. After this time the next caller tries at once.
 _RECONNECT_TIMEOUT_SECONDS = 5.0
-_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the health checks that call it
+_CONNECTION_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the health checks that call it
 _ANSWER_TIMEOUT_FAILURES = 3  # failures for which one timeout counts in the circuit breaker
 
 Connection = HubConnection
@@ -213,5 +213,5 @@ class Database:
     async def check(self) -> None:
         """Run a trivial statement; raise as `transaction` does if it fails."""
         async with self.transaction() as connection:
-            connection.answer_timeout = min(self._answer_timeout, _CHECK_TIMEOUT_SECONDS)
+            connection.answer_timeout = min(self._answer_timeout, _CONNECTION_CHECK_TIMEOUT_SECONDS)
             await connection.execute("SELECT 1")

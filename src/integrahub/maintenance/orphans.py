@@ -11,7 +11,7 @@ from integrahub.db.database import Database
 from integrahub.storage.base import Storage
 
 _PREFIXES = ("batches/", "chunks/", "dead/")
-_QUERY_BATCH_SIZE = 500  # objects
+_ORPHAN_QUERY_BATCH_SIZE = 500  # objects
 _MIN_AGE_SECONDS = 86_400.0  # a batch whose id is younger may still be committed
 _log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class Orphans:
             names: list[str] = []
             async for name in self._storage.list(prefix):
                 names.append(name)
-                if len(names) == _QUERY_BATCH_SIZE:
+                if len(names) == _ORPHAN_QUERY_BATCH_SIZE:
                     count += await self._delete_orphans(names)
                     names = []
             count += await self._delete_orphans(names)

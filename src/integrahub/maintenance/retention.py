@@ -10,7 +10,7 @@ from integrahub.domain.errors import Transient
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead
 
-_QUERY_BATCH_SIZE = 200  # rows
+_RETENTION_QUERY_BATCH_SIZE = 200  # rows
 _log = structlog.get_logger()
 
 
@@ -48,13 +48,13 @@ class Retention:
         """Run once. Objects are deleted before their rows are updated, so after an abort they are deleted again."""
         await self._copy_dead_chunks()
         for kind, days in self._days.items():
-            while days and await self._delete(kind, days) == _QUERY_BATCH_SIZE:
+            while days and await self._delete(kind, days) == _RETENTION_QUERY_BATCH_SIZE:
                 continue
 
     async def _copy_dead_chunks(self) -> None:
         """Copy the records of open dead letters, since a letter may outlive the objects of its batch."""
         after = 0
-        while letters := await retention.find_uncopied(self._database, after, _QUERY_BATCH_SIZE):
+        while letters := await retention.find_uncopied(self._database, after, _RETENTION_QUERY_BATCH_SIZE):
             for letter in letters:
                 try:
                     location = await copy_dead(self._storage, letter)
@@ -68,7 +68,7 @@ class Retention:
             after = letters[-1].id
 
     async def _delete(self, kind: retention.Kind, days: int) -> int:
-        rows = await retention.find_due(self._database, kind, days, _QUERY_BATCH_SIZE)
+        rows = await retention.find_due(self._database, kind, days, _RETENTION_QUERY_BATCH_SIZE)
         for row in rows:
             for location in row.objects:
                 await self._storage.delete(location)

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from integrahub.domain.errors import Transient
 
-_RENEW_INTERVAL_SECONDS = 5.0
+_LEASE_RENEW_INTERVAL_SECONDS = 5.0
 
 
 class LeaseLost(Transient):
@@ -37,7 +37,7 @@ class Lease:
 
     async def _renew_until_lost(self, owner: asyncio.Task[object]) -> None:
         while True:
-            await asyncio.sleep(_RENEW_INTERVAL_SECONDS)
+            await asyncio.sleep(_LEASE_RENEW_INTERVAL_SECONDS)
             try:
                 is_held = await self._renew()
             except Transient:

@@ -13,7 +13,7 @@ import msgspec
 from integrahub.domain.addresses import is_local_url
 from integrahub.secrets.base import DatabaseCredentials, SecretUnavailable, parse_credentials, parse_settings
 
-_TIMEOUT_SECONDS = 5.0
+_VAULT_TIMEOUT_SECONDS = 5.0
 _LEASE_USE_RATIO = 2 / 3  # renew after this share of a lease
 _SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -63,7 +63,7 @@ class Vault:
     """One Vault. Leased credentials are used for two thirds of their lease, then replaced."""
 
     def __init__(
-        self, config: VaultConfig, clock: Callable[[], float] = monotonic, timeout: float = _TIMEOUT_SECONDS
+        self, config: VaultConfig, clock: Callable[[], float] = monotonic, timeout: float = _VAULT_TIMEOUT_SECONDS
     ) -> None:
         self._config = config
         self._timeout = timeout

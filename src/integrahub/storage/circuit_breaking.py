@@ -10,9 +10,9 @@ from integrahub.domain.errors import Transient
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.storage.base import ObjectMissing, Storage
 
-_TIMEOUT_SECONDS = 30.0  # without progress
-_CHECK_TIMEOUT_SECONDS = 4.0  # shorter than the timeout of health checks
-_POLL_INTERVAL_SECONDS = 0.5  # between checks whether a put waits for its client or for the storage
+_STORAGE_TIMEOUT_SECONDS = 30.0  # without progress
+_STORAGE_CHECK_TIMEOUT_SECONDS = 4.0  # shorter than the timeout of health checks
+_PROGRESS_POLL_INTERVAL_SECONDS = 0.5  # between checks whether a put waits for its client or for the storage
 _CLEANUP_TIMEOUT_SECONDS = 1.0  # of a cancelled put
 _TIMEOUT_WEIGHT = 3  # a timeout counts like this many failures
 _T = TypeVar("_T")
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 class CircuitBreakingStorage:
     """Count OSError, Transient and `timeout` seconds without progress as failures; refuse calls while open."""
 
-    def __init__(self, inner: Storage, breaker: CircuitBreaker, timeout: float = _TIMEOUT_SECONDS) -> None:
+    def __init__(self, inner: Storage, breaker: CircuitBreaker, timeout: float = _STORAGE_TIMEOUT_SECONDS) -> None:
         self._inner = inner
         self._breaker = breaker
         self._timeout = timeout
@@ -81,7 +81,7 @@ class CircuitBreakingStorage:
     async def check(self) -> None:
         """Check the inner storage even if the breaker is open: health needs the real state, and success closes it."""
         try:
-            async with _limit_time(min(self._timeout, _CHECK_TIMEOUT_SECONDS)):
+            async with _limit_time(min(self._timeout, _STORAGE_CHECK_TIMEOUT_SECONDS)):
                 await self._inner.check()
         except (OSError, Transient) as error:
             raise self._record_failure(error) from error
@@ -150,7 +150,9 @@ class _Source:
 
     def seconds_left(self, timeout: float) -> float:
         """Return the seconds until the storage times out, or the poll interval while it waits for a block."""
-        return _POLL_INTERVAL_SECONDS if self._busy_since is None else timeout - (monotonic() - self._busy_since)
+        return (
+            _PROGRESS_POLL_INTERVAL_SECONDS if self._busy_since is None else timeout - (monotonic() - self._busy_since)
+        )
 
     async def blocks(self) -> AsyncIterator[bytes]:
         try:

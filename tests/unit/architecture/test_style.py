@@ -18,12 +18,12 @@ SOURCE = Path(integrahub.__file__).parent
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_MODULES_PER_FOLDER = 20
 MAX_PARAMETERS = 6
-ALLOWED_BANNED_WORDS = 1
+ALLOWED_BANNED_WORDS = 0
 ALLOWED_DICT_SIGNATURES = 0
 ALLOWED_DICT_ALIASES = 0
 ALLOWED_LONG_SIGNATURES = 1
 ALLOWED_POSITIONAL_BOOLEANS = 0
-ALLOWED_AMBIGUOUS_CONSTANTS = 16
+ALLOWED_AMBIGUOUS_CONSTANTS = 0
 
 # Names that say nothing when they stand alone. A compound (`StatisticsCollector`, `signal_handler`) may hold one.
 _EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}

@@ -10,7 +10,7 @@ from integrahub.resilience.lease import Lease, LeaseLost
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integrahub.resilience.lease._RENEW_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr("integrahub.resilience.lease._LEASE_RENEW_INTERVAL_SECONDS", 0.001)
 
 
 async def test_work_whose_lease_is_lost_stops() -> None:

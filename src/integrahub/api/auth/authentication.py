@@ -21,7 +21,7 @@ from integrahub.resilience.ttl_cache import TtlCache
 
 Authenticate = Callable[[Request], Awaitable[Caller]]
 KEY_HEADERS = ("authorization", "x-api-key", "x-inova-api-key", "apikey", "api-key", "inova-api-key", "x-admin-api-key")
-_CACHE_TTL_SECONDS = 2.0  # so a revoked key is refused by all processes after two seconds
+_KEY_CACHE_TTL_SECONDS = 2.0  # so a revoked key is refused by all processes after two seconds
 _MAX_CACHED_KEYS = 10_000
 
 
@@ -52,7 +52,7 @@ class ApiKeyAuthenticator:
         self._configured += [
             (hash_key(key, pepper), Caller(None, name=f"setting {number}")) for number, key in enumerate(for_all, 1)
         ]
-        self._cache = TtlCache[bytes, Caller](_CACHE_TTL_SECONDS, _MAX_CACHED_KEYS)
+        self._cache = TtlCache[bytes, Caller](_KEY_CACHE_TTL_SECONDS, _MAX_CACHED_KEYS)
         self._failed_keys = FailedKeyLog()
         self._lookup_limit = LookupLimit()
         self._single_flight = SingleFlight[bytes, Caller | Unauthorized]()

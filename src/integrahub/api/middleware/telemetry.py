@@ -9,7 +9,7 @@ from integrahub.domain.ids import uuid7
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.http import HTTP_DURATION, HTTP_REQUESTS, POST_ROUTE
 
-_BLOCK_BYTES = 64 * 1024
+_RESPONSE_BLOCK_BYTES = 64 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -58,11 +58,11 @@ class TelemetryMiddleware:
 async def _send_in_blocks(send: Any, message: Any) -> None:
     """Send a message. Split a long body: each block waits until the client has read most of those before it."""
     body = message.get("body", b"")
-    if len(body) > _BLOCK_BYTES:
+    if len(body) > _RESPONSE_BLOCK_BYTES:
         left = memoryview(body)
-        while len(left) > _BLOCK_BYTES:
-            await send({"type": message["type"], "body": bytes(left[:_BLOCK_BYTES]), "more_body": True})
-            left = left[_BLOCK_BYTES:]
+        while len(left) > _RESPONSE_BLOCK_BYTES:
+            await send({"type": message["type"], "body": bytes(left[:_RESPONSE_BLOCK_BYTES]), "more_body": True})
+            left = left[_RESPONSE_BLOCK_BYTES:]
         message = message | {"body": bytes(left)}
     await send(message)
 

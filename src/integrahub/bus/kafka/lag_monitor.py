@@ -10,7 +10,7 @@ from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain.errors import Transient
 from integrahub.resilience.single_flight import SingleFlight
 
-_TIMEOUT_SECONDS = 4.0  # of all requests of one measurement together
+_LAG_TIMEOUT_SECONDS = 4.0  # of all requests of one measurement together
 _COORDINATOR_RETRIES, _RETRY_INTERVAL_SECONDS = 5, 0.2
 _COORDINATOR_MOVING = frozenset(
     {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
@@ -50,7 +50,7 @@ class LagMonitor:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
 
     def _measure(self) -> int:
-        end = monotonic() + _TIMEOUT_SECONDS
+        end = monotonic() + _LAG_TIMEOUT_SECONDS
         lag = 0
         for partition in self._committed(self._partitions(end), end):
             low, high = self._client.get_watermark_offsets(partition, timeout=_time_left(end)) or (0, 0)

@@ -36,8 +36,8 @@ _INITDB += ["-U", logins.OWNER]
 _MAX_LOG_BYTES = 16 << 20  # a longer log is rotated at the start
 _POLL_INTERVAL_SECONDS = 0.02  # while the server starts or stops
 _EXIT_POLL_INTERVAL_SECONDS = 0.1  # while the server runs
-_ANSWER_TIMEOUT_SECONDS = 10.0  # from the time at which the server is ready
-_STATEMENT_TIMEOUT_SECONDS = 30.0  # for statements of the start
+_SERVER_ANSWER_TIMEOUT_SECONDS = 10.0  # from the time at which the server is ready
+_SERVER_STATEMENT_TIMEOUT_SECONDS = 30.0  # for statements of the start
 _STATUS_LINE = 7  # of postmaster.pid
 _PR_SET_PDEATHSIG = 1
 _LINUX = sys.platform == "linux"
@@ -195,7 +195,7 @@ class EmbeddedPostgres:
     async def _wait_until_answering(self) -> None:
         """Wait until recovery ends, however long it takes, and then a limited time for the first answer."""
         await self._wait_until_ready()
-        deadline = asyncio.get_running_loop().time() + _ANSWER_TIMEOUT_SECONDS
+        deadline = asyncio.get_running_loop().time() + _SERVER_ANSWER_TIMEOUT_SECONDS
         while True:
             try:
                 if not self._has_passwords:
@@ -216,7 +216,7 @@ class EmbeddedPostgres:
         assert self._process is not None and self._user is not None
         target = f"@/postgres?host={quote(str(self._socket_folder), safe='')}&port=5432&require_auth=none"
         async with await connect(
-            f"postgresql://{logins.OWNER}{target}", autocommit=True, answer_timeout=_STATEMENT_TIMEOUT_SECONDS
+            f"postgresql://{logins.OWNER}{target}", autocommit=True, answer_timeout=_SERVER_STATEMENT_TIMEOUT_SECONDS
         ) as connection:
             await logins.set_passwords(connection, self._password, is_random=self._is_random)
         logins.require_passwords(self._cluster, self._user)
@@ -239,7 +239,7 @@ class EmbeddedPostgres:
             raise ConfigurationError(f"PostgreSQL ended with {code} instead of starting. {self._log_tail()}")
 
     async def _connect(self) -> HubConnection:
-        return await connect(self._url("postgres"), autocommit=True, answer_timeout=_STATEMENT_TIMEOUT_SECONDS)
+        return await connect(self._url("postgres"), autocommit=True, answer_timeout=_SERVER_STATEMENT_TIMEOUT_SECONDS)
 
     async def _create_database(self) -> None:
         async with await self._connect() as connection:

@@ -15,7 +15,7 @@ from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
 
 # A statement may index a large table, or wait for the migration of another process.
-_STATEMENT_TIMEOUT_SECONDS = 3600.0
+_MIGRATION_TIMEOUT_SECONDS = 3600.0
 _SQL = load_queries(__name__)
 _LOCK_KEY = 0x1A7E62A  # any number that no other advisory lock uses
 
@@ -28,7 +28,7 @@ async def migrate(url: str) -> list[str]:
     """
     database = shown_database(url)
     try:
-        async with await connect(url, answer_timeout=_STATEMENT_TIMEOUT_SECONDS) as connection:
+        async with await connect(url, answer_timeout=_MIGRATION_TIMEOUT_SECONDS) as connection:
             return await _migrate(connection)
     except OperationalError as error:
         message = f"The database {database} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."

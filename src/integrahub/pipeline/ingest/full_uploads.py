@@ -12,7 +12,7 @@ from integrahub.db.batches import full_uploads
 from integrahub.db.database import Database
 from integrahub.domain.errors import Transient
 
-_RENEW_INTERVAL_SECONDS = 10.0  # the window ignores an upload that was not renewed for 30 seconds
+_UPLOAD_RENEW_INTERVAL_SECONDS = 10.0  # the window ignores an upload that was not renewed for 30 seconds
 _log = structlog.get_logger()
 
 
@@ -40,7 +40,7 @@ async def keep_window_open(
 
 async def _renew(database: Database, pharmacy_id: int, batch_id: UUID) -> None:
     while True:
-        await asyncio.sleep(_RENEW_INTERVAL_SECONDS)
+        await asyncio.sleep(_UPLOAD_RENEW_INTERVAL_SECONDS)
         try:
             await full_uploads.renew(database, pharmacy_id, batch_id)
         except Transient as error:

@@ -33,7 +33,7 @@ class SplitAttempts:
         self._in_flight = in_flight
 
     def has_crashed_too_often(self, claim: SplitClaim) -> bool:
-        """Return whether the body crashed so many workers that its batch must fail."""
+        """Return True if the body crashed enough workers that its batch must fail."""
         return claim.crashes >= self._retries.crashes
 
     def record_success(self) -> None:

@@ -19,7 +19,7 @@ from integrahub.storage.base import Storage
 from integrahub.storage.chunks import BODY_LOCATION, store_chunk
 from integrahub.storage.spill import SpillPartitions
 
-_BLOCK_BYTES = 128 * 1024  # fed to the record reader at a time
+_BODY_BLOCK_BYTES = 128 * 1024  # fed to the record reader at a time
 _MAX_UNREADABLE = 10_000  # records without a readable product id; more are accepted if they are the smaller half
 Blocks = Callable[[], AsyncIterator[bytes]]
 
@@ -185,8 +185,8 @@ class Chunker:
     async def _read_records(self) -> AsyncIterator[RawRecords]:
         reader = create_reader(self._claim.media_type, self._limits.max_record)
         async for block in self._blocks():
-            for start in range(0, len(block), _BLOCK_BYTES):
-                yield reader.feed(block[start : start + _BLOCK_BYTES])
+            for start in range(0, len(block), _BODY_BLOCK_BYTES):
+                yield reader.feed(block[start : start + _BODY_BLOCK_BYTES])
                 await asyncio.sleep(0)  # let small bodies be split between the blocks of large ones
         yield reader.close()
 

@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 _PART_BYTES = 5 << 20  # the minimum size of a part in S3
 _UPLOAD_CONCURRENCY = 2  # parts
 _RANGE_BYTES = 8 << 20  # per request
-_BLOCK_BYTES = 512 * 1024  # per yielded block
+_OBJECT_BLOCK_BYTES = 512 * 1024  # per yielded block
 _CREDENTIALS_TTL = timedelta(minutes=5)  # botocore renews its own credentials ten minutes before they expire
 
 
@@ -64,8 +64,8 @@ class S3Storage:
             end = min(end, start + length)
         for at in range(start, end, _RANGE_BYTES):
             content = await self._range(name, at, min(end, at + _RANGE_BYTES))
-            for offset in range(0, len(content), _BLOCK_BYTES):
-                yield content[offset : offset + _BLOCK_BYTES]
+            for offset in range(0, len(content), _OBJECT_BLOCK_BYTES):
+                yield content[offset : offset + _OBJECT_BLOCK_BYTES]
 
     async def delete(self, name: str) -> None:
         with _translate_errors():
