@@ -11,7 +11,7 @@ async def test_a_batch_whose_every_chunk_died_says_that_its_records_are_kept(
 ) -> None:
     batch = await killing(client, monkeypatch, catalogue(40), "full")
     assert (batch["status"], batch["dead"], batch["error"]["code"]) == ("FAILED", 40, "records_not_applied")
-    assert batch["error"]["message_pt"].startswith("40 registros não foram aplicados por uma falha do hub")
+    assert batch["error"]["message_pt"].startswith("40 registros não foram aplicados por falha do hub")
     assert "Nothing need be sent again" in batch["error"]["message_en"]
     assert batch["deactivation"] == batch["deactivation"] | {"state": "none", "active": None}
 
