@@ -1,8 +1,12 @@
-"""The code map names files that exist."""
+"""The code map agrees with the tree and names files that exist."""
 
 import re
 
-from tests.code_map import MARK, PAGE, SOURCE
+from tests.code_map import MARK, PAGE, SOURCE, render
+
+
+def test_the_code_map_has_every_folder_and_file_with_its_docstring() -> None:
+    assert PAGE.read_text("utf-8").partition(MARK)[2].strip() == render().strip(), "run `make code-map`"
 
 
 def test_every_file_that_the_code_map_names_exists() -> None:
