@@ -85,19 +85,19 @@ def test_logs_are_json_and_hold_no_key_and_no_price(installation: Installation) 
     _garbage(hub)
     _end_postgresql(hub)
     harm = [
-        {"PRODUCTID": 1, "TITLE": "A\ud800", "PRICE": "91827.36"},
-        {"PRODUCTID": 2, "TITLE": "B", "PRICE": "x91827.36"},
+        {"PRODUCTID": 1, "TITLE": "A\ud800", "PRICE": "9182736.45"},
+        {"PRODUCTID": 2, "TITLE": "B", "PRICE": "x9182736.45"},
     ]
     hub.finished(hub.post(json.dumps(harm), "full").json()["batch_id"])
     refused = hub.post(b"{", **{"X-Api-Key": hub.key + "x"}).json()["trace_id"]
-    trace = hub.post(b'[{"PRODUCTID": 3, "TITLE": "C", "PRICE": 91827.36', "delta").json()["trace_id"]
+    trace = hub.post(b'[{"PRODUCTID": 3, "TITLE": "C", "PRICE": 9182736.45', "delta").json()["trace_id"]
     hub.finished(f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}")
     for pid in _workers(hub, "upsert"):
         os.kill(pid, signal.SIGKILL)
     hub.wait_until(lambda: '"action":"restart"' in (hub.folder / "hub.log").read_text())
     assert hub.stop() == 0
     text = (hub.folder / "hub.log").read_text()
-    assert hub.key not in text and "91827" not in text
+    assert hub.key not in text and "9182736" not in text
     lines = [json.loads(line) for line in text.splitlines() if not line.startswith(_WELCOME)]
     known = {"event", "level", "timestamp", "action", "process", "step", "host", "pid"}
     assert all(known <= line.keys() for line in lines), text
