@@ -81,7 +81,7 @@ class UpsertScaling:
     add_over: int = 5000
     remove_under: int = 1000
     drain: float = 30.0
-    in_flight: int = 2
+    in_flight: int = field(kw_only=True)
     stabilization: StabilizationWindow = field(default_factory=StabilizationWindow)
     _last: UpsertLoad | None = None
     _worker_rate: float = 0.0  # records a second of a busy worker; 0: not measured yet

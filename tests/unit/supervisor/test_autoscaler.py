@@ -45,7 +45,7 @@ def turns(counts: list[int]) -> int:
 @pytest.mark.parametrize("drain", [0.0, 30.0])
 def test_a_nightly_load_grows_to_what_it_needs_and_back_once(drain: float) -> None:
     # The trace of one night: quiet, 40 minutes of FULLs, quiet again.
-    scaling = UpsertScaling(ReplicaRange(2, 16), drain=drain)
+    scaling = UpsertScaling(ReplicaRange(2, 16), drain=drain, in_flight=2)
     counts = plant(scaling, lambda at: 6000.0 if 600 <= at < 3000 else 20.0, 700)
     assert max(counts) >= 8 and counts[-1] == 2
     assert turns(counts) <= 3
@@ -54,7 +54,7 @@ def test_a_nightly_load_grows_to_what_it_needs_and_back_once(drain: float) -> No
 @pytest.mark.parametrize("drain", [0.0, 30.0])
 @pytest.mark.parametrize("load", [1500.0, 2500.0, 3900.0, 7900.0])
 def test_a_steady_stream_finds_its_count_and_keeps_it(drain: float, load: float) -> None:
-    counts = plant(UpsertScaling(ReplicaRange(2, 16), drain=drain), lambda at: load, 1500)
+    counts = plant(UpsertScaling(ReplicaRange(2, 16), drain=drain, in_flight=2), lambda at: load, 1500)
     settled = counts[500:]
     assert turns(settled) <= 2, settled
     assert settled[-1] * _EACH >= load
@@ -62,7 +62,7 @@ def test_a_steady_stream_finds_its_count_and_keeps_it(drain: float, load: float)
 
 def test_bursts_of_deltas_every_few_minutes_do_not_flap() -> None:
     # Seen at pharmacies: every five minutes a burst of 9,000 records, otherwise a trickle.
-    counts = plant(UpsertScaling(ReplicaRange(2, 16)), lambda at: 900.0 if at % 300 < 10 else 5.0, 1000)
+    counts = plant(UpsertScaling(ReplicaRange(2, 16), in_flight=2), lambda at: 900.0 if at % 300 < 10 else 5.0, 1000)
     assert changes(counts) == []
 
 
@@ -101,7 +101,9 @@ _RECORDED = [
 
 
 def test_a_recorded_rise_and_fall_is_followed_without_turning_twice() -> None:
-    scaling = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 0.0, stabilization=StabilizationWindow(remove_cooldown=1.0))
+    scaling = UpsertScaling(
+        ReplicaRange(2, 4), 2000, 500, 0.0, stabilization=StabilizationWindow(remove_cooldown=1.0), in_flight=2
+    )
     workers, counts = 2, []
     for at, backlog, lag, applied in [*_RECORDED, *((25.0 + n, 0, 0, 392376) for n in range(9))]:
         workers = scaling.decide(UpsertLoad(at, workers, backlog, lag, applied))
@@ -110,7 +112,7 @@ def test_a_recorded_rise_and_fall_is_followed_without_turning_twice() -> None:
 
 
 def test_the_same_rise_adds_nobody_where_the_estimate_says_it_is_soon_done() -> None:
-    scaling, workers = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 60.0), 2
+    scaling, workers = UpsertScaling(ReplicaRange(2, 4), 2000, 500, 60.0, in_flight=2), 2
     for at, backlog, lag, applied in _RECORDED[4:]:
         workers = scaling.decide(UpsertLoad(at, workers, backlog, lag, applied))
         assert workers == 2
@@ -118,7 +120,7 @@ def test_the_same_rise_adds_nobody_where_the_estimate_says_it_is_soon_done() -> 
 
 def test_a_backlog_that_is_done_in_a_moment_adds_nobody_unless_the_estimate_is_off() -> None:
     def after(drain: float) -> int:
-        scaling, workers = UpsertScaling(ReplicaRange(2, 16), drain=drain), 2
+        scaling, workers = UpsertScaling(ReplicaRange(2, 16), drain=drain, in_flight=2), 2
         for number in range(10):
             workers = scaling.decide(UpsertLoad(number * 10.0, workers, 60_000, 4, number * 600_000))
         return workers
@@ -132,6 +134,7 @@ def test_the_roadmaps_thresholds_are_the_defaults() -> None:
         ReplicaRange(2, 16),
         drain=0.0,
         stabilization=StabilizationWindow(add_samples=1, remove_samples=1, remove_cooldown=0),
+        in_flight=2,
     )
     wanted = [
         scaling.decide(UpsertLoad(float(n), 5, backlog, 0, 0)) for n, backlog in enumerate([5001, 5000, 1000, 999])
@@ -140,14 +143,16 @@ def test_the_roadmaps_thresholds_are_the_defaults() -> None:
 
 
 def test_nobody_is_taken_away_while_the_bus_holds_more_than_the_others_could_take() -> None:
-    scaling = UpsertScaling(ReplicaRange(2, 16), stabilization=StabilizationWindow(remove_samples=1, remove_cooldown=0))
+    scaling = UpsertScaling(
+        ReplicaRange(2, 16), stabilization=StabilizationWindow(remove_samples=1, remove_cooldown=0), in_flight=2
+    )
     assert scaling.decide(UpsertLoad(0.0, 4, 0, 7, 0)) == 4
     assert scaling.decide(UpsertLoad(1.0, 4, 0, 6, 0)) == 3
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 100), st.integers(0, 10**6)), max_size=80))
 def test_whatever_is_seen_the_count_stays_within_and_moves_by_one(seen: list[tuple[int, int, int]]) -> None:
-    scaling, workers, applied = UpsertScaling(ReplicaRange(2, 6)), 2, 0
+    scaling, workers, applied = UpsertScaling(ReplicaRange(2, 6), in_flight=2), 2, 0
     for number, (backlog, lag, more) in enumerate(seen):
         applied += more
         wanted = scaling.decide(UpsertLoad(number * 10.0, workers, backlog, lag, applied))
