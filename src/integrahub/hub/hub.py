@@ -41,8 +41,6 @@ from integrahub.secrets.local import OperatorKey
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
 
-_CRASH_LIMIT = 5  # crashed workers after which a chunk is dead
-
 
 @dataclass(frozen=True, slots=True)
 class Hub:
@@ -136,7 +134,7 @@ class Hub:
             self.bus,
             window=self._in_flight_limit(),
             window_minutes=self.settings.full_window_minutes,
-            crashes=_CRASH_LIMIT,
+            crashes=self._retry_policy().crashes,
             replay_rate=self.settings.replay_rate,
         )
 
