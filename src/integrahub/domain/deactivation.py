@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-# Up to these counts a deactivation is never too large: by the share of the limit, and by half of the catalogue.
-_MAX_UNLIMITED = 10
-_MAX_UNLIMITED_OF_HALF = 5
+_SMALL_ENOUGH_FOR_LIMIT = 10  # products that a FULL may deactivate above its limit, unless the limit is 0
+_SMALL_ENOUGH_FOR_HALF = 5  # products that a FULL may deactivate although they are more than half of the catalogue
 _HALF = 0.5
 
 
@@ -54,8 +53,8 @@ def find_doubt(evidence: DeactivationEvidence) -> HoldReason | None:
 
 def _too_many(evidence: DeactivationEvidence, limit: float) -> HoldReason | None:
     share = evidence.candidates / max(1, evidence.active)
-    over_limit = not limit or (share > limit and evidence.candidates > _MAX_UNLIMITED)
-    if over_limit or (share > _HALF and evidence.candidates > _MAX_UNLIMITED_OF_HALF):
+    over_limit = not limit or (share > limit and evidence.candidates > _SMALL_ENOUGH_FOR_LIMIT)
+    if over_limit or (share > _HALF and evidence.candidates > _SMALL_ENOUGH_FOR_HALF):
         facts = {
             "candidates": evidence.candidates,
             "active": evidence.active,
