@@ -29,7 +29,7 @@ class BatchStatus(StrEnum):
     PROCESSING = "PROCESSING"  #: The body is being split or its chunks applied.
     COMPLETED = "COMPLETED"  #: Every record was applied.
     PARTIAL_FAIL = "PARTIAL_FAIL"  #: Some records were rejected or some chunk is dead; the rest was applied.
-    FAILED = "FAILED"  #: Nothing was inserted, updated or found unchanged.
+    FAILED = "FAILED"  #: Nothing was inserted, updated, found unchanged or superseded.
     CANCELLED = "CANCELLED"  #: An operator stopped it; what was applied before stands.
 
 

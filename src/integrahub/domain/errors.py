@@ -1,4 +1,4 @@
-"""Exceptions of the hub: transient errors are retried, poison is dead-lettered, problems become HTTP responses."""
+"""Exceptions of the hub: transient ones are retried, body errors fail their batch, problems become responses."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class IntegraHubError(Exception):
 
 
 class Transient(IntegraHubError):
-    """A dependency is unavailable; the same work will be retried."""
+    """A dependency is unavailable or a claim was lost. Workers retry the work; the API answers 503."""
 
 
 class StatementTimeout(Transient):
@@ -23,7 +23,7 @@ class StatementTimeout(Transient):
 
 
 class Poison(IntegraHubError):
-    """The work can never succeed as it is; it becomes a dead letter."""
+    """The work can never succeed as it is, so a retry is useless."""
 
 
 class InvalidData(IntegraHubError):
@@ -35,7 +35,7 @@ class ConfigurationError(IntegraHubError):
 
 
 class BodyError(Poison):
-    """The body cannot be divided into records; `offset` is in decoded bytes."""
+    """The body cannot be divided into records, so its batch fails. `offset` is in decoded bytes."""
 
     def __init__(self, code: str, offset: int, **facts: object) -> None:
         self.code = code

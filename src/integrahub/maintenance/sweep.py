@@ -11,7 +11,8 @@ from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_READY, BatchReceived
 
-# Seconds until an event is sent again: while its topic has a backlog, and while it has none, so the event must be lost.
+# Base of the delay until an event is sent again, doubled with each dispatch up to 10 minutes: while its topic has a
+# backlog, and while it has none, so that the event must be lost.
 _REDISPATCH_QUEUED_SECONDS = 30.0
 _REDISPATCH_LOST_SECONDS = 3.0
 _RENEWAL_GRACE_SECONDS = 15.0  # after a failure of PostgreSQL; live workers renew their leases in this time

@@ -18,7 +18,7 @@ class ApiUsage:
         self._last: dict[int, tuple[float, float]] = {}  # time and CPU seconds by pid
 
     def measure(self, pids: list[int]) -> Usage | None:
-        """Return the mean over the processes that the last measurement had too; None if there is none."""
+        """Return the mean usage; CPU of processes that were measured before. None if there is no such process."""
         cpu_shares, memory_shares, current = [], [], {}
         for pid in pids:
             try:

@@ -81,21 +81,24 @@ async def _process(hub: Hub, step: Step, delivery: Delivery, limit: DeliveryLimi
     except Transient:
         raise
     except Exception as error:
-        # The database records unfinished work, and the sweep dispatches it again, also after a dead-lettered message.
+        # Safe to acknowledge: rows of unfinished work remain, and the sweep dispatches them again.
         return await _dead_letter_if_exhausted(hub, delivery, error, limit)
     limit.reset(delivery.body)
     return True
 
 
 async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Exception, limit: DeliveryLimit) -> bool:
-    """Dead-letter the message if it is unreadable or failed too often; return whether it did."""
+    """Dead-letter a message that is unreadable or failed too often.
+
+    Return True if the message was dead-lettered and may be acknowledged.
+    """
     unreadable = isinstance(error, msgspec.MsgspecError)
     ERRORS.add(STEP_OF_TOPIC[delivery.topic], "message_unreadable" if unreadable else classify_error(error))
     if unreadable:
         _log.error("message is not decodable", action="process", topic=delivery.topic, error=str(error))
     else:
         _log.error("step failed with an unexpected error", action="process", topic=delivery.topic, exc_info=error)
-    # A readable dead letter is retried without limit: no further topic could store it.
+    # A message of `messages.dead` is retried without limit: there is nowhere else to put it.
     exhausted = unreadable or (delivery.topic != MESSAGES_DEAD and limit.is_exceeded(delivery.body))
     if exhausted:
         await publish_dead_letter(hub.bus, delivery, describe_failure(error))

@@ -7,7 +7,7 @@ _MAX_TRACKED_MESSAGES = 1000  # the counts of the oldest are dropped first
 
 @dataclass(slots=True)
 class DeliveryLimit:
-    """Failures per message of one topic, counted in memory: a restart of the process resets all counts."""
+    """Failures by message body, per process and topic. Equal bodies share one count."""
 
     max_failures: int = 5
     _counts: dict[bytes, int] = field(default_factory=dict)

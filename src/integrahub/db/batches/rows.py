@@ -33,7 +33,7 @@ class ReceivedSeqs(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A batch with its pharmacy's settings. `origin_seq` is the place in which a replay is applied."""
+    """A batch with its pharmacy's settings. `origin_seq` is the `received_seq` of the load that a replay repeats."""
 
     id: UUID
     pharmacy_id: int
@@ -155,7 +155,7 @@ class BatchTotals(ChunkCounters, frozen=True):
 
     @property
     def applied(self) -> int:
-        """Return how many products the batch applied."""
+        """Return how many products the batch inserted, updated, found unchanged or superseded."""
         return self.inserted + self.updated + self.unchanged + self.superseded
 
     @property
@@ -169,7 +169,7 @@ class BatchTotals(ChunkCounters, frozen=True):
 class DeactivationDecision(msgspec.Struct, frozen=True):
     """What a batch decided about the products it does not have. `active` is None if nothing was counted.
 
-    `is_proven` says that the batch has every product of the pharmacy, so the others are absent.
+    With `is_proven`, the FULL was compared with the catalogue and not held: products that it lacks are absent.
     """
 
     state: DeactivationState = DeactivationState.NONE

@@ -78,8 +78,8 @@ WHERE batch_id = %(batch_id)s AND number = %(number)s AND claim_token = %(token)
 RETURNING number
 
 -- dispatch_next --
--- Dispatch the next chunks of a batch. In flight are at least `per_batch`, at most the batch's share of `shared`. Each
--- running upsert worker adds 4 to `shared`, twice the chunks that it holds at once.
+-- Dispatch the next chunks of a batch, up to its share of `shared`, or up to `per_batch` if that is more. `shared` is
+-- raised to 4 per running upsert worker, and divided among the batches in the stage `upserting`.
 WITH next AS MATERIALIZED (
   SELECT number FROM batch_chunks
   WHERE batch_id = %(batch_id)s AND finished_at IS NULL AND status = 'PENDING' AND dispatched_at IS NULL

@@ -97,7 +97,7 @@ RECEIVED: The body is durable; nothing has been read yet.
 PROCESSING: The body is being split or its chunks applied.
 COMPLETED: Every record was applied.
 PARTIAL_FAIL: Some records were rejected or some chunk is dead; the rest was applied.
-FAILED: Nothing was inserted, updated or found unchanged.
+FAILED: Nothing was inserted, updated, found unchanged or superseded.
 CANCELLED: An operator stopped it; what was applied before stands.';
 COMMENT ON COLUMN batches.stage IS 'The step that works on the batch next.
 received: Waiting to be split.
