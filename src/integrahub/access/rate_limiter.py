@@ -79,16 +79,20 @@ class RateLimiter:
 class RateLimits:
     """Apply the rate limits of the settings to requests; None is no limit.
 
-    `posts` applies to a pharmacy, `failed_keys` to a client network, `vendors` to a key of all pharmacies.
+    `posts` applies to a pharmacy, `failed_keys` to a client network, `all_pharmacy_keys` to a key of all pharmacies.
     """
 
     def __init__(
-        self, limiter: RateLimiter, posts: RateLimit | None, failed_keys: RateLimit | None, vendors: RateLimit | None
+        self,
+        limiter: RateLimiter,
+        posts: RateLimit | None,
+        failed_keys: RateLimit | None,
+        all_pharmacy_keys: RateLimit | None,
     ) -> None:
         self._limiter = limiter
         self._posts = posts
         self._failed_keys = failed_keys
-        self._vendors = vendors
+        self._all_pharmacy_keys = all_pharmacy_keys
         self._blocked_until: dict[str, float] = {}  # by network, on the monotonic clock
         self._blocked_lookups = BlockedLookupLimit()
 
@@ -99,7 +103,7 @@ class RateLimits:
         client chooses the CNPJ, so the post also counts for the key, against the limit of such keys.
         """
         if caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN):
-            await self._hit(f"key:{caller.name}", self._vendors)
+            await self._hit(f"key:{caller.name}", self._all_pharmacy_keys)
         subject, rate = f"cnpj:{cnpj}", pharmacy_rate
         if caller.rate_limit:
             subject, rate = f"key:{caller.name}", caller.rate_limit

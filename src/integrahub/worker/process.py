@@ -23,9 +23,10 @@ from integrahub.worker.periodic import run_periodically
 from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
 
-_SPLIT_CONCURRENCY = 2 * SMALL_BATCHES_PER_TRANSACTION
+# Messages that the loop of a step processes at the same time. For the split: two full groups of the fast path.
+_SPLIT_MESSAGES_IN_FLIGHT = 2 * SMALL_BATCHES_PER_TRANSACTION
 _UPSERT_MESSAGES_IN_FLIGHT = UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION
-_FINISH_CONCURRENCY = 4
+_FINISH_MESSAGES_IN_FLIGHT = 4
 # Intervals of the periodic tasks.
 _SWEEP_SECONDS = 1.0
 _RECONCILE_SECONDS = 30.0
@@ -41,9 +42,9 @@ def build_loops(
     """Return one loop per step, to be awaited together."""
     worker, dog = worker_id or uuid4(), watchdog or LoopWatchdog()
     builders: dict[str, Callable[[], Awaitable[None]]] = {
-        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(worker), stop, _SPLIT_CONCURRENCY, dog),
+        "split": lambda: consume(hub, BATCHES_RECEIVED, hub.split(worker), stop, _SPLIT_MESSAGES_IN_FLIGHT, dog),
         "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(worker), stop, _UPSERT_MESSAGES_IN_FLIGHT, dog),
-        "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, _FINISH_CONCURRENCY, dog),
+        "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, _FINISH_MESSAGES_IN_FLIGHT, dog),
         "failures": lambda: _consume_failures(hub, stop, dog),
         "sweep": lambda: _run_maintenance(hub, stop, dog),
         "reconcile": lambda: run_periodically("reconcile", hub.reconciliation(), stop, _RECONCILE_SECONDS, dog),

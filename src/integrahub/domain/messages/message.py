@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from integrahub.domain.languages import Language
 
-_COUNTS = frozenset({"candidates", "active"})  # facts written with the thousands separator of each language
+_GROUPED_FACTS = frozenset({"candidates", "active"})  # facts written with the thousands separator of each language
 
 
 class Message(NamedTuple):
@@ -28,7 +28,7 @@ def format_message(message: Message, facts: Mapping[str, object]) -> Message:
 
 
 def _localize(name: str, fact: object) -> object:
-    if name not in _COUNTS or not isinstance(fact, int):
+    if name not in _GROUPED_FACTS or not isinstance(fact, int):
         return fact
     english = f"{fact:,}"
     return Message(english.replace(",", "."), english)

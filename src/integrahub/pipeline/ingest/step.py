@@ -136,7 +136,7 @@ class Ingest:
             await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
         except IntegraHubError as error:
             _log.warning(
-                "batches accepted but not published, the sweep will publish them", action="announce", error=str(error)
+                "batches accepted but not published, the sweep will publish them", action="publish", error=str(error)
             )
 
     def _discard(self, location: str | None) -> None:

@@ -51,7 +51,7 @@ class Split:
         self._attempts = attempts
         self._worker_id = worker_id
         self._slots = asyncio.Semaphore(_MAX_SPLITS)
-        self._alone = asyncio.Lock()
+        self._all_slots_lock = asyncio.Lock()  # two tasks that each hold some slots would wait for each other
 
     async def __call__(self, message: bytes) -> None:
         """Split the batch of a `batches.received` event, unless it is split already or another worker holds it."""
@@ -83,7 +83,7 @@ class Split:
     @asynccontextmanager
     async def _all_slots(self) -> AsyncIterator[None]:
         """Wait for all other splits of this worker, and start none while the block runs."""
-        async with self._alone, AsyncExitStack() as held:
+        async with self._all_slots_lock, AsyncExitStack() as held:
             for _ in range(_MAX_SPLITS):
                 await held.enter_async_context(self._slots)
             yield
