@@ -1,4 +1,4 @@
-"""Data folder of an embedded hub, and the PostgreSQL kept running in it."""
+"""Data folder of an embedded hub, and the supervision of its PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator

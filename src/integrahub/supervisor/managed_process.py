@@ -33,7 +33,7 @@ class ProcessState(StrEnum):
 
 
 class ManagedProcess:
-    """A process under a stable name. `on_exit` is called whenever it ends unexpectedly.
+    """A process that is started again under the same name when it ends. `on_exit` is called after each crash.
 
     The supervisor owns the socket of the probes, so their port stays the same over restarts.
     """
@@ -160,7 +160,7 @@ class ManagedProcess:
         await self._stop(None)
 
     async def end(self, timeout: float | None) -> None:
-        """Drain the process for good. Kill it after `timeout` seconds; None: never, since it may hold a chunk."""
+        """Drain the process for good. Kill it after `timeout` seconds; with None never: it may hold a chunk."""
         self._is_ending = True
         self._restart_order.set()
         if self.is_alive:

@@ -1,4 +1,4 @@
-"""Snapshots of the metrics of processes, and their sum, which includes ended processes and so never decreases."""
+"""Snapshots of the metrics of processes, and their sum. Ended processes count, so that counters never decrease."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ class SnapshotAggregator:
         return _sum([self._ended, *self._latest.values()])
 
     def counters(self) -> Counts:
-        """Return the counters, with which the next supervisor starts."""
+        """Return the sums without gauges, for the next supervisor to start with."""
         return _without_gauges(self.total())
 
 

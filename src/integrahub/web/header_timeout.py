@@ -16,7 +16,7 @@ from integrahub.web.tls_accept import PendingConnection
 _HEAD_TIMEOUT_SECONDS = 10.0
 _MAX_HEAD_BYTES = 64 * 1024
 _MAX_HELD_BYTES = 16 * 1024  # received after a request and not parsed before its response
-_MAX_PIPELINED_REQUESTS = 32  # parsed together with the body before them
+_MAX_PIPELINED_REQUESTS = 32  # complete requests that wait for the response to an earlier one
 _END_OF_HEAD = b"\r\n\r\n"
 _WRITE_BUFFER_BYTES = 16 * 1024  # of a response, waiting for the client to read
 _RETRY_SECONDS = 5
@@ -37,7 +37,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
-    _reads = 0  # how often the client has read almost all that waited for it
+    _reads = 0  # how often the client has read so much of its responses that writing resumed
     _held = b""  # received after a request without a response
     _is_in_body = False
 

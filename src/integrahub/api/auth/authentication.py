@@ -82,7 +82,7 @@ class ApiKeyAuthenticator:
             return configured[0]
         if cached := self._cache.get(digest):
             return cached
-        if digest in self._cache:
+        if digest in self._cache:  # expired, but the key was valid: no block of the network applies
             return await self._check(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
             async with self._lookup_limit(client_network(address)):

@@ -7,7 +7,7 @@ _Value = TypeVar("_Value")
 
 
 class MessagePosition(NamedTuple):
-    """Position of a message. `assignment` numbers the assignments: positions of an earlier one are void."""
+    """Position of a message. Once the partition is assigned again, `assignment` differs and the position is ignored."""
 
     partition: int
     assignment: int

@@ -36,7 +36,7 @@ class DeactivationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PresentProducts:
-    """The products that are present: those in a chunk of `batches`. `batch_id` deactivates the others."""
+    """Products in any chunk of `batches`, which stay active. `batch_id` is the batch that deactivates the others."""
 
     pharmacy_id: int
     batch_id: UUID
@@ -65,7 +65,7 @@ async def count_candidates(connection: Connection, present: PresentProducts) -> 
 
 
 async def count_unless_all(connection: Connection, present: PresentProducts, applied: int) -> CandidateCounts:
-    """Count as `count_candidates`, cheaply if the batch `applied` as many products as are active."""
+    """Count as `count_candidates`, but skip its query if the batch `applied` as many products as are active."""
     await force_plan(connection)
     active = await fetch_value(connection, _SQL["count_active"], present.to_params(), int)
     if active == applied:  # every product that the batch applied is active

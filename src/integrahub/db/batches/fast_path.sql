@@ -1,6 +1,6 @@
 -- claim_if_free --
 -- Claim small DELTAs for the fast path: those that are next in their pharmacy, and those that follow other claimed
--- ones.
+-- ones. A batch whose split failed or crashed a worker takes the normal path.
 WITH small AS MATERIALIZED (
   SELECT id, pharmacy_id, received_seq FROM batches
   WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'

@@ -1,4 +1,4 @@
-"""Uploads of FULLs in parts: register, renew and end them, so that their pharmacy's window stays open."""
+"""Running uploads of FULLs that come in parts. While one runs, the window of its pharmacy stays open."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ _SQL = load_queries(__name__)
 
 
 async def start(database: Database, pharmacy_id: int, batch_id: UUID, age: float, window_minutes: int) -> bool:
-    """Register an upload whose first byte came `age` seconds ago. Return False if every FULL is whole."""
+    """Register an upload whose first byte came `age` seconds ago. Return False if FULLs never come in parts."""
     params = {"id": batch_id, "pharmacy_id": pharmacy_id, "age": age, "window": window_minutes}
     async with database.for_tenants(TenantContext(ids=(pharmacy_id,))).transaction() as connection:
         return await fetch_value(connection, _SQL["start_if_windowed"], params, UUID) is not None

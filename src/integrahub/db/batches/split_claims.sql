@@ -1,3 +1,6 @@
+-- Clocks may be set back. A time further in the future than this hub ever sets one therefore counts as past:
+-- more than 2 minutes for `next_attempt_at`, more than 1 minute for `lease_until`.
+
 -- find --
 -- A batch with its pharmacy's settings.
 SELECT b.id, b.pharmacy_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.stage, b.status, b.received_seq, b.origin_seq,

@@ -37,7 +37,7 @@ class AppliedChunk(msgspec.Struct, frozen=True):
 
 
 class ApplyResult(msgspec.Struct, frozen=True):
-    """Applied chunks, chunks that became ready, and batches whose last chunk was applied."""
+    """Applied chunks, the chunks dispatched next, and batches whose last chunk was applied."""
 
     applied: list[AppliedChunk] = []
     ready: list[ChunkReady] = []
@@ -67,6 +67,7 @@ async def apply_chunks(
         await claims.complete(connection, [chunk.claim.key for chunk in held], counters)
         settled = Counter(chunk.claim.batch_id for chunk in held)
         ready: list[ChunkReady] = []
+        # A batch whose chunks are all in this transaction has none to dispatch.
         for batch_id in sorted({c.claim.batch_id for c in held if c.claim.chunks_total > settled[c.claim.batch_id]}):
             ready += await claims.dispatch_next(connection, batch_id, in_flight)
         # The last statement, because other workers wait for these rows.
@@ -83,7 +84,7 @@ async def _write(
     write_rows: WriteRows,
 ) -> list[ChunkCounters]:
     chunks = [_to_apply(chunk, row) for chunk, row in zip(held, locked, strict=True)]
-    first = held[0]
+    first = held[0]  # the only one, if it is rejected or part of a replay
     if first.claim.rejection:
         return [await reject_chunk(connection, chunks[0], first.claim.rejection, decoder.dialect.id_key)]
     if first.later is not None:

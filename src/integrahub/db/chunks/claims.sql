@@ -1,3 +1,6 @@
+-- Clocks may be set back. A time further in the future than this hub ever sets one therefore counts as past:
+-- more than 2 minutes for `next_attempt_at`, more than 1 minute for `lease_until`.
+
 -- insert --
 -- Insert a chunk at the end of its batch's split. It is COMPLETED at once if the table holds all its records.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
@@ -97,8 +100,7 @@ RETURNING c.batch_id || '/' || c.number AS chunk_id, c.batch_id, b.pharmacy_id, 
   c.location AS chunk_uri, c.records AS items_count, c.number AS chunk_index, b.chunks_total AS total_chunks
 
 -- due --
--- Dispatch chunks again that no worker holds: due retries, and chunks whose message may be lost. Here as elsewhere a
--- time too far in the future counts as past, because the clock may have been set back.
+-- Dispatch chunks again that no worker holds: due retries, and chunks whose message may be lost.
 WITH due AS MATERIALIZED (
   SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
   WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL

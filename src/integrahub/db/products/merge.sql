@@ -50,7 +50,8 @@ DELETE FROM products_stage
 COPY products_stage FROM STDIN
 
 -- merge_full --
--- Update products of FULLs. Rows with equal columns are not written.
+-- Update products from staged records of FULLs, which have every column. Active products with equal columns are not
+-- written; INDICE alone is no change.
 WITH merged AS (
 UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = s.title, description = s.description,

@@ -1,6 +1,6 @@
 """Port of an ERP dialect: how an ERP writes records, and what they mean as products.
 
-A dialect is one folder. The hub picks it; every other module gets it handed in.
+A dialect is one folder. `hub/adapters.py` chooses it and passes it to the modules that need it.
 """
 
 from array import array

@@ -59,7 +59,7 @@ class Chunker:
         self._seen = SeenProducts()
         self._object_count = 0
         self._is_read = False
-        self._changed = ChunkBuilder()  # records that differ, of chunks that are settled otherwise
+        self._changed = ChunkBuilder()  # changed records, taken out of chunks whose other records are unchanged
         self._changed_keys = BitMap()
         self._changed_plans: list[ChunkPlan] = []
         self.staged = StagedChunks(claim)

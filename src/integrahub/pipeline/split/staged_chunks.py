@@ -11,7 +11,7 @@ from integrahub.db.chunks.rows import NewChunk
 from integrahub.domain.chunks.index import ChunkIndex
 from integrahub.domain.replays import KINDS
 
-_NO_LOCATION = ""  # of a chunk whose records are all settled
+_NO_LOCATION = ""  # of a chunk without records to apply
 _MAX_MEMORY_BYTES = 4 << 20  # before the index moves to disk; a record takes 16 bytes
 _BIGINT_BYTES = 8
 
@@ -20,7 +20,7 @@ _BIGINT_BYTES = 8
 class ChunkPlan:
     """A chunk, and where its records are: an object, or `length` bytes of the body from `start` on.
 
-    `first` is the position of its first record. If `is_settled`, the table already holds every product of this chunk.
+    `first` is the position of its first record. If `is_settled`, the table already holds all its records.
     `rejection` is the code with which all its records are rejected.
     """
 

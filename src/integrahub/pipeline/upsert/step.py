@@ -80,7 +80,7 @@ class Upsert:
         return await chunk_claims.claim(self._database, keys, uuid4(), self._worker.id, crashed=crashed)
 
     async def _apply_crashed(self, keys: list[ChunkKey]) -> None:
-        """Apply chunks whose worker crashed before, one at a time, so that the next crash counts for its cause only."""
+        """Apply chunks that crashed a worker one at a time, so that another crash is counted for the right chunk."""
         async with self._crashed_chunks:
             for _ in keys:
                 claims = await self._claim(keys, crashed=True)
