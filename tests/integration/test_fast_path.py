@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrahub.db.batches import fast_path as small_batches
+from integrahub.db.batches import fast_path
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
-from integrahub.pipeline.split import fast_path as small_flow
 from integrahub.pipeline.split.chunker import SplitLimits
+from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.settings.model import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import CNPJ, Client, running
@@ -33,9 +33,9 @@ async def _rows(client: Client, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row.values()) for row in await (await connection.execute(statement.encode())).fetchall()]
 
 
-def _fast_path(client: Client) -> small_flow.FastPath:
+def _fast_path(client: Client) -> FastPath:
     hub = client.hub
-    return small_flow.FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder)
+    return FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder)
 
 
 async def test_a_small_delta_needs_no_step_but_split(splitting: Client) -> None:
@@ -93,7 +93,7 @@ async def test_what_is_wrong_with_one_small_batch_costs_no_other(client: Client)
 async def test_one_batch_that_cannot_be_applied_takes_few_others_along(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = small_batches.merge_chunks
+    merge = fast_path.merge_chunks
 
     async def refused(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(7 in part.ids for part in parts):
@@ -161,7 +161,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
 async def test_halves_of_a_group_know_what_the_other_half_inserted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle, groups = small_batches.apply_and_finish, list[int]()
+    settle, groups = fast_path.apply_and_finish, list[int]()
 
     async def first_fails(database: Any, found: Any, *rest: Any) -> Any:
         groups.append(len(found))
@@ -182,7 +182,7 @@ async def test_halves_of_a_group_know_what_the_other_half_inserted(
 async def test_a_small_batch_that_is_cancelled_while_it_is_applied_leaves_nothing(
     splitting: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = small_batches.merge_chunks
+    merge = fast_path.merge_chunks
 
     async def cancelled_meanwhile(connection: Any, parts: Any, *rest: Any) -> Any:
         found = await merge(connection, parts, *rest)

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrahub.db.batches import fast_path as small_batches
+from integrahub.db.batches import fast_path
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
@@ -67,7 +67,7 @@ async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
 ) -> None:
     key = (await idle.admin("POST", f"/admin/pharmacies/{OTHER}/api-key"))["api_key"]
     cancelled, kept = [*await _posted(idle, [product(1)]), *await _posted(idle, [product(2, CNPJ=OTHER)], key=key)]
-    merge = small_batches.merge_chunks
+    merge = fast_path.merge_chunks
 
     async def cancelled_meanwhile(*given: Any) -> Any:
         found = await merge(*given)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrahub.db.batches import decisions as operations
+from integrahub.db.batches import decisions
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import NextWork
 from integrahub.domain.steps import STEPS
@@ -32,7 +32,7 @@ async def unswept(settings: Settings) -> AsyncIterator[Client]:
 
 
 async def close_windows(client: Client) -> list[NextWork]:
-    return await operations.close_windows(client.hub.database, 0, InFlightLimit(4, 4))
+    return await decisions.close_windows(client.hub.database, 0, InFlightLimit(4, 4))
 
 
 async def run_operations(client: Client) -> None:
@@ -139,7 +139,7 @@ async def test_a_window_waits_for_no_upload_that_is_silent_lasts_an_hour_or_bega
 
 
 def _closed() -> Any:
-    return operations._SQL["closed_windows"]
+    return decisions._SQL["closed_windows"]
 
 
 async def test_a_window_stays_open_half_a_minute_for_a_part_whose_pharmacy_is_not_known_yet(unswept: Client) -> None:

@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from integrahub.db.batches import fast_path as small_batches
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import fast_path, split_claims
 from integrahub.db.chunks import claims as chunks
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split.step import Split
@@ -38,7 +37,7 @@ async def crash(client: Client, table: str = "batches") -> None:
 
 async def crash_splitting(client: Client, batch_id: str, times: int) -> None:
     for _ in range(times):
-        assert await batches.claim_split(client.hub.database, UUID(batch_id), uuid4(), uuid4(), alone=True)
+        assert await split_claims.claim_split(client.hub.database, UUID(batch_id), uuid4(), uuid4(), alone=True)
         await crash(client)
 
 
@@ -61,10 +60,10 @@ async def test_after_a_crash_batches_of_a_group_are_split_one_at_a_time(
 ) -> None:
     posted = [(await idle.post([product(n)], "delta")).json()["batch_id"] for n in range(1, 7)]
     ids = [UUID(batch_id) for batch_id in posted]
-    assert len(await small_batches.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16)) == 6
+    assert len(await fast_path.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16)) == 6
     await crash(idle)
-    assert await small_batches.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16) == []
-    assert not [one for one in ids if await batches.claim_split(idle.hub.database, one, uuid4(), uuid4())]
+    assert await fast_path.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16) == []
+    assert not [one for one in ids if await split_claims.claim_split(idle.hub.database, one, uuid4(), uuid4())]
     split, at_once = Split._split, []
 
     async def watched(self: Split, claim: dict[str, Any]) -> None:

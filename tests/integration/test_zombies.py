@@ -9,8 +9,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from integrahub.db.batches import fast_path as small_batches
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import fast_path, split_claims
 from integrahub.db.chunks import claims as chunks
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
@@ -71,7 +70,7 @@ async def _prices(client: Client) -> dict[int, float]:
 
 async def test_a_split_that_was_lost_inserts_no_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     posted = (await idle.post(catalogue(120))).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.batches.split_claims.end_split", batches.end_split)
+    held = Held(monkeypatch, "integrahub.db.batches.split_claims.end_split", split_claims.end_split)
     zombie = asyncio.create_task(_split(idle, posted))
     await held.reached.wait()
     await crash(idle)
@@ -86,16 +85,16 @@ async def test_a_split_that_was_lost_inserts_no_chunk(idle: Client, monkeypatch:
 
 async def test_a_split_that_was_lost_fails_no_batch_and_hands_none_back(idle: Client) -> None:
     posted = UUID((await idle.post(catalogue(3))).json()["batch_id"])
-    lost = await batches.claim_split(idle.hub.database, posted, uuid4(), uuid4())
+    lost = await split_claims.claim_split(idle.hub.database, posted, uuid4(), uuid4())
     await crash(idle)
-    own = await batches.claim_split(idle.hub.database, posted, uuid4(), uuid4(), alone=True)
+    own = await split_claims.claim_split(idle.hub.database, posted, uuid4(), uuid4(), alone=True)
     assert lost and own
     before = await _run(idle, "SELECT * FROM batches")
-    assert await batches.fail(idle.hub.database, lost, BodyError("body_missing", 0), InFlightLimit(4, 4)) is None
-    await batches.retry_split(idle.hub.database, lost, 0.0, 1)
+    assert await split_claims.fail(idle.hub.database, lost, BodyError("body_missing", 0), InFlightLimit(4, 4)) is None
+    await split_claims.retry_split(idle.hub.database, lost, 0.0, 1)
     assert await _run(idle, "SELECT * FROM batches") == before
-    assert not await batches.renew_splits(idle.hub.database, [lost])
-    assert await batches.renew_splits(idle.hub.database, [own])
+    assert not await split_claims.renew_splits(idle.hub.database, [lost])
+    assert await split_claims.renew_splits(idle.hub.database, [own])
 
 
 async def _lose_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Held, asyncio.Task[None]]:
@@ -142,12 +141,12 @@ async def test_small_batches_that_were_lost_write_nothing_while_another_holds_th
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = [(await idle.post([product(n)], "delta")).json()["batch_id"] for n in (1, 2)]
-    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", fast_path._apply)
     split = idle.hub.split(uuid4())
     zombies = [asyncio.create_task(split(_received(batch_id, "delta"))) for batch_id in posted]
     await held.reached.wait()
     await crash(idle)
-    own = [await batches.claim_split(idle.hub.database, UUID(one), uuid4(), uuid4(), alone=True) for one in posted]
+    own = [await split_claims.claim_split(idle.hub.database, UUID(one), uuid4(), uuid4(), alone=True) for one in posted]
     before = await _run(idle, "SELECT * FROM batches ORDER BY id")
     held.released.set()
     await asyncio.gather(*zombies)
@@ -159,7 +158,7 @@ async def test_small_batches_that_were_lost_overwrite_nothing_of_a_later_batch(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = (await idle.post([product(1, PRICE=1)], "delta")).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", fast_path._apply)
     zombie = asyncio.create_task(_split(idle, first, "delta"))
     await held.reached.wait()
     await crash(idle)
@@ -178,7 +177,7 @@ async def test_no_small_batch_overtakes_an_earlier_one_that_is_refused(
     idle: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted = [(await idle.post([product(1, PRICE=n)], "delta")).json()["batch_id"] for n in range(1, 30)]
-    merge = small_batches.merge_chunks
+    merge = fast_path.merge_chunks
 
     async def refusing(connection: Any, parts: Any, *rest: Any) -> Any:
         if any(str(part.batch_id) == posted[2] for part in parts):
@@ -197,7 +196,7 @@ async def test_small_batches_keep_their_lease_while_they_are_applied(
 ) -> None:
     monkeypatch.setattr("integrahub.resilience.lease._LEASE_RENEW_INTERVAL_SECONDS", 0.02)
     posted = (await idle.post([product(1)], "delta")).json()["batch_id"]
-    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", small_batches._apply)
+    held = Held(monkeypatch, "integrahub.db.batches.fast_path._apply", fast_path._apply)
     working = asyncio.create_task(_split(idle, posted, "delta"))
     await held.reached.wait()
     (before,) = await _run(idle, "SELECT lease_until FROM batches")
@@ -217,15 +216,15 @@ async def test_work_that_is_done_has_lost_no_lease_and_work_that_is_cancelled_ha
     idle: Client, settings: Settings
 ) -> None:
     done, cancelled = [(await idle.post(catalogue(count))).json()["batch_id"] for count in (3, 4)]
-    split = await batches.claim_split(idle.hub.database, UUID(done), uuid4(), uuid4())
-    stopped = await batches.claim_split(idle.hub.database, UUID(cancelled), uuid4(), uuid4())
+    split = await split_claims.claim_split(idle.hub.database, UUID(done), uuid4(), uuid4())
+    stopped = await split_claims.claim_split(idle.hub.database, UUID(cancelled), uuid4(), uuid4())
     assert split and stopped
     await idle.admin("POST", f"/v1/batches/{cancelled}/cancel")
-    assert not await batches.renew_splits(idle.hub.database, [stopped])
-    await batches.retry_split(idle.hub.database, split, 0.0, 0)
-    assert not await batches.renew_splits(idle.hub.database, [split])
+    assert not await split_claims.renew_splits(idle.hub.database, [stopped])
+    await split_claims.retry_split(idle.hub.database, split, 0.0, 0)
+    assert not await split_claims.renew_splits(idle.hub.database, [split])
     await _split(idle, done)
-    assert await batches.renew_splits(idle.hub.database, [split])
+    assert await split_claims.renew_splits(idle.hub.database, [split])
     claims = await chunks.claim(idle.hub.database, [(UUID(done), 0)], uuid4(), uuid4())
     assert claims and await chunks.renew(idle.hub.database, claims)
     await chunks.release(idle.hub.database, claims[0], "", 0.0)

@@ -8,7 +8,7 @@ from time import monotonic
 import structlog
 
 from integrahub.access.blocked_lookups import BlockedLookupLimit, Found, LookupLimitReached
-from integrahub.db.accounts import rate_limits as rate_windows
+from integrahub.db.accounts import rate_limits
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.errors import IntegraHubError, TooManyRequests
@@ -60,7 +60,7 @@ class RateLimiter:
         counts: dict[str, tuple[RateLimit, int]] = {}
         for subject, limit in hits:
             counts[subject] = (limit, counts.get(subject, (limit, 0))[1] + 1)
-        windows = await rate_windows.hit(self._database, counts)
+        windows = await rate_limits.hit(self._database, counts)
         left = {subject: granted for subject, (granted, _) in windows.items()}
         results: list[HitResult] = []
         for subject, limit in hits:
@@ -71,7 +71,7 @@ class RateLimiter:
 
     async def _prune(self) -> None:
         try:
-            await rate_windows.prune(self._database)
+            await rate_limits.prune(self._database)
         except IntegraHubError as error:
             _log.warning("idle rate windows not removed", action="limit", error=str(error))
 

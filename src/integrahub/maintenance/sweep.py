@@ -2,9 +2,7 @@
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish, publish_failed, publish_next_work, publish_ready, publish_upserted
-from integrahub.db.batches import decisions as operations
-from integrahub.db.batches import replays
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import decisions, replays, split_claims
 from integrahub.db.chunks import claims as chunks
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
@@ -47,9 +45,9 @@ class Sweep:
         after = await self._redispatch_after(CHUNKS_READY)
         await publish_ready(self._bus, await chunks.dispatch_due(self._database, after, self._window))
         after = await self._redispatch_after(BATCHES_UPSERTED)
-        for batch_id in await batches.due_finishes(self._database, after):
+        for batch_id in await split_claims.due_finishes(self._database, after):
             await publish_upserted(self._bus, batch_id)
-        for turn in await operations.close_windows(self._database, self._window_minutes, self._window):
+        for turn in await decisions.close_windows(self._database, self._window_minutes, self._window):
             await publish_next_work(self._bus, turn)
         for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
             await publish_next_work(self._bus, turn)
@@ -65,7 +63,7 @@ class Sweep:
         return self._database.breaker.seconds_since_failure() > _RENEWAL_GRACE_SECONDS
 
     async def _dispatch_splits(self) -> None:
-        due = await batches.due_splits(self._database, await self._redispatch_after(BATCHES_RECEIVED))
+        due = await split_claims.due_splits(self._database, await self._redispatch_after(BATCHES_RECEIVED))
         events = [BatchReceived(batch.id, batch.cnpj, batch.load_type, batch.received_at) for batch in due]
         await publish(self._bus, BATCHES_RECEIVED, list(events))
 

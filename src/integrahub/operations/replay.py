@@ -6,8 +6,7 @@ import msgspec
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish
-from integrahub.db.batches import replays
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import replays, split_claims
 from integrahub.db.batches.rows import Batch, QueuedReplay
 from integrahub.db.chunks import dead_letters
 from integrahub.db.chunks.rows import DeadLetterFilters, UnresolvedLetter
@@ -106,7 +105,7 @@ class Replay:
     async def _find(self, batch_id: UUID) -> Batch:
         """Return a batch. Raises NotFound."""
         async with self._database.transaction() as connection:
-            batch = await batches.find(connection, batch_id)
+            batch = await split_claims.find(connection, batch_id)
         if batch is None:
             raise NotFound("batch_not_found", batch_id=batch_id)
         return batch

@@ -5,8 +5,7 @@ An operation is a batch of its own, with a number and a turn, so it has one plac
 
 from uuid import UUID
 
-from integrahub.db.batches import deactivation, full_uploads, turns
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import deactivation, full_uploads, split_claims, turns
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.rows import Batch, ClosedWindow, DeactivationDecision, FullPart
 from integrahub.db.database import Connection, Database
@@ -41,11 +40,11 @@ async def reject(database: Database, batch_id: UUID) -> bool:
 
 async def _lock_held(connection: Connection, batch_id: UUID) -> Batch | None:
     """Lock the pharmacy's turn and return the batch if its deactivation is held."""
-    batch = await batches.find(connection, batch_id)
+    batch = await split_claims.find(connection, batch_id)
     if batch is None:
         return None
     await turns.lock(connection, batch.pharmacy_id)
-    batch = await batches.find(connection, batch_id)
+    batch = await split_claims.find(connection, batch_id)
     return batch if batch and batch.deactivation_state is DeactivationState.HELD else None
 
 
@@ -103,7 +102,7 @@ async def cancel(connection: Connection, operation: Batch, policy: DeactivationP
 
 async def _parent_of(connection: Connection, operation: Batch) -> Batch:
     assert operation.parent_id is not None
-    parent = await batches.find(connection, operation.parent_id)
+    parent = await split_claims.find(connection, operation.parent_id)
     assert parent is not None
     return parent
 

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from integrahub.db.batches import deactivation, decisions, replays, turns
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import deactivation, decisions, replays, split_claims, turns
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision
@@ -37,7 +36,7 @@ async def finish(
 ) -> BatchResult | None:
     """Make a batch final whose chunks are all settled. Return None for any other batch."""
     async with database.transaction() as connection:
-        batch = await batches.find(connection, batch_id)
+        batch = await split_claims.find(connection, batch_id)
         if batch is None or batch.stage is not Stage.FINISHING:
             return None
         # Counting takes long, and posts of the pharmacy wait for its turn. So count before the turn is locked: until
@@ -62,7 +61,7 @@ async def cancel(
 ) -> BatchResult | None:
     """Cancel a batch: chunks that were applied stay applied, no other will be. Return None if it is final already."""
     async with database.transaction() as connection:
-        batch = await batches.find(connection, batch_id)
+        batch = await split_claims.find(connection, batch_id)
         if batch is None:
             return None
         await turns.lock(connection, batch.pharmacy_id)
@@ -79,7 +78,7 @@ async def cancel(
 async def _result_of(
     connection: Connection, batch: Batch, totals: BatchTotals, in_flight: InFlightLimit
 ) -> BatchResult:
-    final = await batches.find_final(connection, batch.id)
+    final = await split_claims.find_final(connection, batch.id)
     return BatchResult(final, totals, await turns.grant_next_turn(connection, batch.pharmacy_id, in_flight))
 
 
@@ -108,7 +107,7 @@ async def _close(
     params = {"id": batch.id, "status": status} | counters | decision.to_params() | _error_of(totals, status)
     await connection.execute(_SQL["finish"], params)
     if totals.inserted:
-        await batches.set_has_products(connection, [batch.pharmacy_id])
+        await split_claims.set_has_products(connection, [batch.pharmacy_id])
 
 
 def _error_of(totals: BatchTotals, status: BatchStatus) -> dict[str, object]:

@@ -3,8 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from integrahub.db.batches import split_claims as batches
-from integrahub.db.batches import turns
+from integrahub.db.batches import split_claims, turns
 from integrahub.db.batches.rows import Batch, NeededObject, QueuedReplay, RequestedReplay
 from integrahub.db.chunks.rows import ChunkClaim, LaterAbsence, LaterWrite, StoredChunk
 from integrahub.db.database import Connection, Database
@@ -32,7 +31,7 @@ async def queue_batch(database: Database, batch_id: UUID) -> QueuedReplay:
             raise Conflict("replay_pending", {"batch_id": str(pending)}, batch_id=pending)
         replay_id, seq = uuid7(), await turns.next_received_seq(connection, batch.pharmacy_id)
         await connection.execute(_SQL["insert_batch"], {"id": replay_id, "parent_id": batch_id, "received_seq": seq})
-        queued = await batches.find(connection, replay_id)
+        queued = await split_claims.find(connection, replay_id)
     assert queued is not None
     return QueuedReplay(
         id=queued.id,
@@ -47,10 +46,10 @@ async def queue_batch(database: Database, batch_id: UUID) -> QueuedReplay:
 
 async def _lock_turn(connection: Connection, batch_id: UUID) -> Batch:
     """Lock the turn of a batch's pharmacy and return the batch as it is then."""
-    batch = await batches.find(connection, batch_id)
+    batch = await split_claims.find(connection, batch_id)
     assert batch is not None
     await turns.lock(connection, batch.pharmacy_id)
-    batch = await batches.find(connection, batch_id)
+    batch = await split_claims.find(connection, batch_id)
     assert batch is not None
     return batch
 

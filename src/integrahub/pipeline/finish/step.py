@@ -6,8 +6,7 @@ import msgspec
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish_finished, publish_next_work
-from integrahub.db.batches import batch_log
-from integrahub.db.batches import finish as batches
+from integrahub.db.batches import batch_log, finish
 from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
@@ -34,7 +33,7 @@ class Finish:
             tracing.bind_trace(batch_id, batch=batch_id, step="finish"),
             tracing.span("finish", batch_id, batch=batch_id),
         ):
-            result = await batches.finish(self._database, batch_id, self._policy, self._in_flight)
+            result = await finish.finish(self._database, batch_id, self._policy, self._in_flight)
             if result:
                 batch_log.log_final(result.final)
                 await publish_finished(self._bus, batch_id, result.final.status)

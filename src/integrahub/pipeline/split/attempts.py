@@ -4,8 +4,7 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish_finished, publish_next_work
-from integrahub.db.batches import batch_log
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import batch_log, split_claims
 from integrahub.db.batches.rows import SplitClaim
 from integrahub.db.database import Database
 from integrahub.domain.batches import BatchStatus
@@ -43,7 +42,7 @@ class SplitAttempts:
     async def fail(self, claim: SplitClaim, error: BodyError) -> None:
         """Make the batch FAILED and publish that."""
         ERRORS.add("split", error.code)
-        work = await batches.fail(self._database, claim, error, self._in_flight)
+        work = await split_claims.fail(self._database, claim, error, self._in_flight)
         if work:
             batch_log.log_failed(claim, error)
             await publish_finished(self._bus, claim.id, BatchStatus.FAILED)
@@ -64,4 +63,4 @@ class SplitAttempts:
             await self.fail(claim, BodyError("split_failed", 0, reason=type(error).__name__))
             return
         _log.warning("split failed, retrying later", action="retry_split", exc_info=error)
-        await batches.retry_split(self._database, claim, delay, used=int(is_own_fault))
+        await split_claims.retry_split(self._database, claim, delay, used=int(is_own_fault))

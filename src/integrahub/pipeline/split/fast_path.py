@@ -13,9 +13,7 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish_all_finished, publish_next_work
-from integrahub.db.batches import batch_log
-from integrahub.db.batches import fast_path as small_batches
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import batch_log, fast_path, split_claims
 from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
 from integrahub.db.batches.rows import SmallBatchClaim
 from integrahub.db.database import Database
@@ -56,12 +54,12 @@ class FastPath:
 
     async def _run_group(self, ids: list[UUID]) -> list[bool]:
         max_bytes = min(INLINE_BODY_LIMIT, self._limits.max_record)
-        claims = await small_batches.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
+        claims = await fast_path.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
         final = set[UUID]()
         if not claims:
             return [False] * len(ids)
         try:
-            async with Lease(lambda: batches.renew_splits(self._database, claims)):
+            async with Lease(lambda: split_claims.renew_splits(self._database, claims)):
                 group = _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
                 final = await self._apply_or_halve(group)
             return [batch_id in final for batch_id in ids]
@@ -69,7 +67,7 @@ class FastPath:
             # Also after an error: a claim that is kept blocks its pharmacy until the lease expires.
             for claim in claims:
                 if claim.id not in final:
-                    await batches.retry_split(self._database, claim, 0.0, used=0)
+                    await split_claims.retry_split(self._database, claim, 0.0, used=0)
 
     async def _apply_or_halve(self, group: list[SmallBatch]) -> set[UUID]:
         """Return the batches that are final now. A group that fails is halved, so one bad batch excludes few others."""
@@ -129,7 +127,7 @@ class FastPath:
         with ExitStack() as spans:
             for batch in group:
                 spans.enter_context(tracing.span("settle", batch.claim.id, batch=batch.claim.id))
-            results, next_work = await small_batches.apply_and_finish(
+            results, next_work = await fast_path.apply_and_finish(
                 self._database, group, self._worker_id, self._decoder, self._limits.in_flight
             )
         _count(results, perf_counter() - started)

@@ -10,7 +10,7 @@ import structlog
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish_next_work
-from integrahub.db.batches import split_claims as batches
+from integrahub.db.batches import split_claims
 from integrahub.db.batches.rows import SplitClaim
 from integrahub.db.batches.split_claims import SplitResult
 from integrahub.db.database import Database
@@ -61,13 +61,13 @@ class Split:
             return
         async with self._slots:
             is_claimed = await self._claim_and_split(event)
-        if not is_claimed and await batches.is_suspected_of_crash(self._database, event.batch_id):
+        if not is_claimed and await split_claims.is_suspected_of_crash(self._database, event.batch_id):
             async with self._all_slots():
                 await self._claim_and_split(event, alone=True)
 
     async def _claim_and_split(self, event: BatchReceived, *, alone: bool = False) -> bool:
         """Return whether this worker got the claim."""
-        claim = await batches.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
+        claim = await split_claims.claim_split(self._database, event.batch_id, uuid4(), self._worker_id, alone=alone)
         if claim is None:
             return False
         with tracing.bind_trace(claim.id, batch=claim.id, cnpj=event.cnpj, step="split"):
@@ -91,7 +91,7 @@ class Split:
     async def _attempt(self, claim: SplitClaim) -> None:
         try:
             with tracing.span("split", claim.id, batch=claim.id):
-                async with Lease(lambda: batches.renew_splits(self._database, [claim])):
+                async with Lease(lambda: split_claims.renew_splits(self._database, [claim])):
                     await self._split(claim)
             self._attempts.record_success()
         except BodyError as error:
@@ -104,7 +104,7 @@ class Split:
     async def _split(self, claim: SplitClaim) -> None:
         async with self._splitter.split(claim) as chunker:
             result = SplitResult(chunker.staged, chunker.items, chunker.unreadable)
-            work = await batches.end_split(self._database, claim, result, self._splitter.limits.in_flight)
+            work = await split_claims.end_split(self._database, claim, result, self._splitter.limits.in_flight)
         if work:
             _count_settled(chunker.staged.plans)
             await publish_next_work(self._bus, work)
