@@ -30,7 +30,7 @@ class HubSnapshots:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def take(self) -> Row:
-        """Return a snapshot. Raises ApiError if the hub has never answered."""
+        """Return a snapshot. Raise ApiError if the hub has never answered."""
         parts = (self._update_health, self._update_metrics, self._update_batches)
         requests = [self._threads.submit(_capture_error, part) for part in parts]
         errors = [request.result() for request in requests]

@@ -17,7 +17,7 @@ _MASK = str.maketrans("", "", "./- \t\r\n")
 
 
 def parse_id(value: str) -> str:
-    """Return an id without surrounding blanks. Raises BadParameter if it cannot be part of a path."""
+    """Return an id without surrounding blanks. Raise BadParameter if it cannot be part of a path."""
     text = value.strip()
     if not _IDENTIFIER.fullmatch(text):
         raise typer.BadParameter(f"{value!r} is no id; copy it from the list")
@@ -88,6 +88,6 @@ def _with_options(verb: Callable[..., T], options: dict[str, Any]) -> Callable[.
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask for confirmation, unless `--yes` was given. Raises Abort if the operator does not confirm."""
+    """Ask for confirmation, unless `--yes` was given. Raise Abort if the operator does not confirm."""
     if not yes:
         typer.confirm(question, abort=True, err=True)

@@ -10,7 +10,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_time(text: str | None, now: datetime | None = None) -> str | None:
-    """Return the time in ISO 8601 with its offset. Raises BadParameter for any other text."""
+    """Return the time in ISO 8601 with its offset. Raise BadParameter for any other text."""
     if text is None:
         return None
     if age := _AGE.fullmatch(text.strip()):

@@ -66,11 +66,11 @@ class Client:
         return Client(self.url, key, trusted=self._trusted, language=self._language, timeout=self._timeout)
 
     def get(self, path: str, **query: Any) -> Any:
-        """Return the JSON of a GET; query parameters that are None are left out. Raises ApiError."""
+        """Return the JSON of a GET; parameters that are None are left out. Raise ApiError if the request fails."""
         return self.call("GET", path, params={name: value for name, value in query.items() if value is not None})
 
     def get_text(self, path: str) -> str:
-        """Return the text of a GET. Raises ApiError."""
+        """Return the text of a GET. Raise ApiError if the request fails."""
         with self._api_errors():
             return check_status(self._http.get(path)).text
 
@@ -81,12 +81,12 @@ class Client:
             return response.status_code, response.json()
 
     def call(self, method: str, path: str, **request: Any) -> Any:
-        """Return the JSON of a request; `request` are arguments of httpx. Raises ApiError."""
+        """Return the JSON of a request; `request` are arguments of httpx. Raise ApiError if the request fails."""
         with self._api_errors():
             return check_status(self._http.request(method, path, **request)).json()
 
     def stream_lines(self, path: str, **query: Any) -> Iterator[str]:
-        """Yield the lines of a streamed response. Raises ApiError."""
+        """Yield the lines of a streamed response. Raise ApiError if the request fails."""
         with self._api_errors(), self._http.stream("GET", path, params=query) as response:
             if response.is_error:
                 response.read()
@@ -101,7 +101,7 @@ class Client:
             check_status(response)
 
     def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx.Response:
-        """Post a catalogue as a stream. Raises ApiError."""
+        """Post a catalogue as a stream. Raise ApiError if the request fails."""
         query = {"cnpj": cnpj} if cnpj else {}
         with self._api_errors():
             response = self._http.post(_PRODUCTS_PATH, content=blocks, headers=headers, params=query)
@@ -146,7 +146,7 @@ def check_status(response: httpx.Response) -> httpx.Response:
 
 
 def authorization(key: str) -> dict[str, str]:
-    """Return the header of an API key; none for an empty key. Raises ApiError if no header can carry the key."""
+    """Return the header of an API key; none for an empty key. Raise ApiError if no header can carry the key."""
     key = key.strip()
     if not (key.isascii() and key.isprintable()):
         raise ApiError("The API key contains characters that no key has. Copy it again: ASCII, without line ends.")

@@ -58,7 +58,8 @@ class CatalogueFile:
 def open_catalogue(path: Path) -> Iterator[CatalogueFile]:
     """Open a file, a pipe or `-` (standard input): plain, gzip or zstd; a JSON array or NDJSON.
 
-    A pipe is copied to a temporary file first, since the headers state the size. Raises InvalidCatalogue.
+    A pipe is copied to a temporary file first, since the headers state the size. Raise InvalidCatalogue if it
+    cannot be read.
     """
     if path != _STANDARD_INPUT and path.is_file():
         yield _inspect(path, str(path))

@@ -149,7 +149,7 @@ class Database:
     async def renew(self, url: str) -> None:
         """Use the login of another URL: each connection is replaced when it becomes free.
 
-        Raises OperationalError, and changes nothing, if the database does not accept the new login.
+        Raise OperationalError, and change nothing, if the database does not accept the new login.
         """
         if url != self.url:
             await (await connect(url)).close()

@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r'invalid URI query parameter: "(\w+)"')
 
 
 def parse_database_url(url: str) -> str:
-    """Return the URL if libpq can read it. Raises ValueError, whose message never contains the password."""
+    """Return the URL if libpq can read it. Raise ValueError, whose message never contains the password."""
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme not in ("postgresql", "postgres") and (scheme or "=" not in url):
         raise ValueError(f"{scheme + ' is not PostgreSQL; ' if scheme.isalnum() else ''}{_EXPECTED}")
@@ -44,7 +44,7 @@ def shown_database(url: str) -> str:
 
 
 def _parse(url: str) -> dict[str, str]:
-    """Return the parameters of a URL as libpq reads them. Raises ValueError, whose message may contain the URL."""
+    """Return the parameters of a URL as libpq reads them. Raise ValueError, whose message may contain the URL."""
     from psycopg import ProgrammingError  # imported late: every process reads settings, only some use a database
     from psycopg.conninfo import conninfo_to_dict
 

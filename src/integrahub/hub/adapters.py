@@ -52,7 +52,7 @@ def build_dialect() -> Dialect:
 
 
 def open_storage(settings: Settings) -> Storage:
-    """Return the storage of bodies and chunks. Raises ConfigurationError if STORAGE_URL is invalid."""
+    """Return the storage of bodies and chunks. Raise ConfigurationError if STORAGE_URL is invalid."""
     url = _storage_url(settings)
     if is_s3(settings):
         with require_extra("s3"):
@@ -108,7 +108,7 @@ def require_extra(name: str) -> Iterator[None]:
 
 
 def open_bus(settings: Settings, database: Database) -> Bus:
-    """Return the bus. Raises ConfigurationError if BUS_URL is invalid."""
+    """Return the bus. Raise ConfigurationError if BUS_URL is invalid."""
     if settings.bus_url == "local":
         return PostgresBus(database, unread=frozenset({BATCHES_FINISHED}))
     options = _kafka_options(settings)
@@ -153,7 +153,7 @@ async def create_topics(settings: Settings) -> list[str] | None:
 
 
 async def count_brokers(settings: Settings) -> int | None:
-    """Return the number of Kafka brokers; None if the bus is local. Raises Transient if none answers."""
+    """Return the number of Kafka brokers; None if the bus is local. Raise Transient if none answers."""
     if settings.bus_url == "local":
         return None
     options = _kafka_options(settings)

@@ -30,7 +30,7 @@ async def open_hub(
     """Open the hub of one process and close it at the end.
 
     `name` is the application name in PostgreSQL. `deadlines` default to those of the role.
-    Raises ConfigurationError if a setting cannot be used.
+    Raise ConfigurationError if a setting cannot be used.
     """
     check_settings(settings)
     _require_database_url(settings)

@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 def resolve_login(settings: Settings) -> Settings:
     """Return the settings with the login that DATABASE_LOGIN names inserted into DATABASE_URL.
 
-    Blocks. Raises SecretUnavailable.
+    Block until the secret store answers. Raise SecretUnavailable if it does not.
     """
     if not settings.database_login:
         return settings
@@ -33,7 +33,10 @@ def resolve_login(settings: Settings) -> Settings:
 
 
 def read_credentials(settings: Settings) -> Settings:
-    """Return the settings with the current credentials. Blocks. Raises SecretUnavailable or ValidationError."""
+    """Return the settings with the current credentials. Block until the secret store answers.
+
+    Raise SecretUnavailable if it does not, ValidationError if a value is invalid.
+    """
     current = Settings()
     values = {name: value for name in ROTATING if (value := getattr(current, name)) is not None}
     return resolve_login(settings.model_copy(update=values))

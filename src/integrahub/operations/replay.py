@@ -46,7 +46,7 @@ class Replay:
         self._bus = bus
 
     async def replay_batch(self, batch_id: UUID) -> QueuedReplay:
-        """Queue a replay of a final batch and return it. Raises Conflict with the reason if it cannot be replayed."""
+        """Queue a replay of a final batch and return it. Raise Conflict with the reason if it cannot be replayed."""
         batch = await self._origin(batch_id)
         if not batch.has_body and not await is_stored(self._storage, batch.location):
             raise Conflict("replay_body_expired", batch_id=batch.id)
@@ -103,7 +103,7 @@ class Replay:
         return not await is_stored(self._storage, letter.location)
 
     async def _find(self, batch_id: UUID) -> Batch:
-        """Return a batch. Raises NotFound."""
+        """Return a batch. Raise NotFound if it does not exist."""
         async with self._database.transaction() as connection:
             batch = await split_claims.find(connection, batch_id)
         if batch is None:

@@ -49,7 +49,7 @@ class Verify:
         self._decoder = decoder
 
     async def __call__(self, cnpj: str, report_progress: Callable[[int, int], None]) -> Verification:
-        """Verify the catalogue of a pharmacy. Raises NotFound if no batch was ever applied.
+        """Verify the catalogue of a pharmacy. Raise NotFound if no batch was ever applied.
 
         Calls `report_progress` with the number of batches read and the number of batches to read.
         """

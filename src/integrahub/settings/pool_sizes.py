@@ -23,7 +23,7 @@ class PoolSize:
 
 
 def parse_pool_size(text: str, common: int) -> PoolSize:
-    """Parse `8` or `api=12,worker=6`; roles that are not named have `common`. Raises ValueError."""
+    """Parse `8` or `api=12,worker=6`; roles that are not named have `common`. Raise ValueError if it is no size."""
     own: dict[str, int] = {}
     for part in text.split(","):
         match = _PART.fullmatch(part.strip().lower())

@@ -100,7 +100,7 @@ class SecretsSettings(BaseSettings):
 
 
 def read_secret_files(folder: Path) -> dict[str, str]:
-    """Return the values of all files named like settings. Raises ConfigurationError if one has no value."""
+    """Return the values of all files named like settings. Raise ConfigurationError if one has no value."""
     values: dict[str, str] = {}
     try:
         for path in sorted(folder.iterdir()):
@@ -140,7 +140,7 @@ def _open_secret_store_once(kind: str, name: str | None, **vault: str | Path | N
 
 
 def open_secret_store(settings: SecretsSettings) -> "SecretStore | None":
-    """Return the secret store; None if secrets are in the environment. Raises ConfigurationError."""
+    """Return the secret store; None if SECRETS is `env`. Raise ConfigurationError if it is misconfigured."""
     if settings.secrets == "env":
         return None
     fields = settings.model_dump(include={name for name in SecretsSettings.model_fields if name.startswith("vault_")})

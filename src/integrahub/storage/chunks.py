@@ -46,7 +46,7 @@ class FailedRecords(StoredRecords, Protocol):
 
 
 async def read_chunk(storage: Storage, chunk: StoredRecords) -> Chunk:
-    """Read the records of a chunk. Raises ObjectMissing if they are no longer stored."""
+    """Read the records of a chunk. Raise ObjectMissing if they are no longer stored."""
     start, length, first = chunk.body_start, chunk.body_bytes, chunk.first_position
     if start is None or length is None or first is None:
         return decode_chunk_object(b"".join([block async for block in storage.get(chunk.location)]))

@@ -51,7 +51,7 @@ async def _restart_when_ended(postgres: EmbeddedPostgres) -> None:
 
 
 def create_data_folder(settings: Settings) -> None:
-    """Create the data folder. Raises ConfigurationError if it is not possible."""
+    """Create the data folder. Raise ConfigurationError if it is not possible."""
     try:
         make_private_folder(settings.data_dir, settings.data_dir_mode)
     except OSError as error:

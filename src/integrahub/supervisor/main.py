@@ -121,7 +121,7 @@ async def _run(
 async def _listen(settings: Settings) -> socket.socket:
     """Return the listening socket of all API processes.
 
-    Waits while an earlier hub drains. Raises ConfigurationError if the port is in use. The supervisor keeps the socket
+    Wait while an earlier hub drains. Raise ConfigurationError if the port is in use. The supervisor keeps the socket
     open, so that connections of clients wait during a restart instead of being refused.
     """
     loop = asyncio.get_running_loop()

@@ -50,7 +50,7 @@ def remove_state(settings: Settings) -> None:
 
 
 def request_restart(folder: Path) -> None:
-    """Order the supervisor of the folder to restart its processes. Raises ConfigurationError if none answers."""
+    """Order the supervisor of the folder to restart its processes. Raise ConfigurationError if none answers."""
     pid = find_pid(folder)
     (folder / _RESTART_FILE).touch()
     os.kill(pid, signal.SIGHUP)
@@ -66,13 +66,13 @@ def consume_restart_request(settings: Settings) -> bool:
 
 
 def find_pid(folder: Path) -> int:
-    """Return the pid of the supervisor of the folder. Raises ConfigurationError if none answers."""
+    """Return the pid of the supervisor of the folder. Raise ConfigurationError if none answers."""
     fetch_status(folder)
     return int(json.loads((folder / _FILE).read_text())["pid"])
 
 
 def fetch_status(folder: Path) -> dict[str, Any]:
-    """Return the status of the supervisor of the folder. Raises ConfigurationError if none answers."""
+    """Return the status of the supervisor of the folder. Raise ConfigurationError if none answers."""
     try:
         port = int(json.loads((folder / _FILE).read_text())["port"])
         url = f"http://127.0.0.1:{port}/status"

@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 
 class Certificate:
-    """A certificate and its key, from PEM files. Raises ConfigurationError if they are not usable."""
+    """A certificate and its key, from PEM files. Raise ConfigurationError if they are not usable."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._files = (certificate, key)

@@ -15,7 +15,7 @@ from integrahub.telemetry.metrics.pipeline import DEAD_MESSAGES
 async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:
     """Publish the whole message, with its failure, to MESSAGES_DEAD.
 
-    Raises Transient if the bus is unavailable; then the message must not be acknowledged.
+    Raise Transient if the bus is unavailable; then the message must not be acknowledged.
     """
     dead = DeadMessage(
         letter_id=uuid4(),

@@ -143,7 +143,7 @@ def reject(batch_id: BatchId) -> None:
 
 
 def find_batch_id(client: Client, start: str) -> str:
-    """Return the id of the one batch whose id begins with `start`. Raises ApiError if none or several do."""
+    """Return the id of the one batch whose id begins with `start`. Raise ApiError if none or several do."""
     digits = start.replace("-", "")
     if len(digits) >= _ID_DIGITS:
         return start

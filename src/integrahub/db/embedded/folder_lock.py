@@ -11,7 +11,7 @@ from integrahub.domain.errors import ConfigurationError
 def take_folder(folder: Path) -> IO[bytes]:
     """Create the folder and lock it until the returned file is closed.
 
-    Raises ConfigurationError if another hub holds the lock, or the folder cannot be written.
+    Raise ConfigurationError if another hub holds the lock, or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

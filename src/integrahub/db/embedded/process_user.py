@@ -64,7 +64,7 @@ def choose_user(cluster: Path) -> ProcessUser:
 
 
 def nobody_user() -> ProcessUser:
-    """Return the user `nobody`. Raises ConfigurationError if there is none."""
+    """Return the user `nobody`. Raise ConfigurationError if there is none."""
     try:
         entry = pwd.getpwnam("nobody")
     except KeyError:
@@ -115,7 +115,7 @@ def change_owner(folder: Path, user: ProcessUser) -> None:
 
 
 def make_private_folder(folder: Path, user: ProcessUser) -> None:
-    """Create a folder that only this user can open. Raises ConfigurationError if another one could have created it."""
+    """Create a folder that only this user can open. Raise ConfigurationError if another one could have created it."""
     try:
         folder.mkdir(mode=0o700)
         os.chown(folder, user.uid, user.gid)

@@ -74,7 +74,7 @@ class EmbeddedPostgres:
     async def start(self) -> str:
         """Start the server, also after it ended, and return the URL of the database `integrahub`.
 
-        Waits as long as crash recovery takes. Raises ConfigurationError if the folder, the programs or the server
+        Wait as long as crash recovery takes. Raise ConfigurationError if the folder, the programs or the server
         cannot be used.
         """
         if threading.current_thread() is not threading.main_thread():

@@ -45,7 +45,7 @@ async def merge_chunks(
 ) -> list[ChunkCounters]:
     """Write the changes of chunks and return the counters of each. The caller holds the chunks' locks and commits.
 
-    No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raises InvalidData if PostgreSQL
+    No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raise InvalidData if PostgreSQL
     refuses a row that `write_rows` does not bisect, or if a product exists although `has_products` is False.
     """
     await connection.execute(_SQL["force_index_plan"])
@@ -124,7 +124,7 @@ class ChunkMerge:
         self._compared = len(self.existing_lines) - len(refused)
 
     async def finish(self, connection: Connection) -> ChunkCounters:
-        """Insert the issues and return the counters. Raises ArithmeticError unless every record has a result."""
+        """Insert the issues and return the counters. Raise ArithmeticError unless every record has a result."""
         await record_issues.insert(connection, self._chunk.batch_id, self._chunk.number, self._issues)
         ids = [product_id for product_id in self._chunk.ids if product_id >= 0]
         skipped, repeats = self._count_skipped(ids)

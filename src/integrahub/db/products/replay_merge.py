@@ -35,7 +35,7 @@ async def merge_replay(
 ) -> ChunkCounters:
     """Write what later batches left of a chunk and return its counters. The caller holds the chunk's lock and commits.
 
-    `superseded` counts records of which nothing is left. Raises ArithmeticError unless every record has a result.
+    `superseded` counts records of which nothing is left. Raise ArithmeticError unless every record has a result.
     """
     merge = _ReplayMerge(replay)
     merge.decode(decoder)

@@ -23,7 +23,7 @@ _LOCK_KEY = 0x1A7E62A  # any number that no other advisory lock uses
 async def migrate(url: str) -> list[str]:
     """Apply the missing scripts in one transaction and return their names. Safe to run by many processes at once.
 
-    Raises ConfigurationError if the database belongs to another application, to a pre-release, or to a newer version
+    Raise ConfigurationError if the database belongs to another application, to a pre-release, or to a newer version
     that this one cannot work with, or if PostgreSQL rejects a script; Transient if the database does not answer.
     """
     database = shown_database(url)

@@ -34,7 +34,7 @@ class AppliedScript(msgspec.Struct, frozen=True):
 async def fetch_applied(connection: AsyncConnection[Any]) -> list[AppliedScript] | None:
     """Return the scripts applied to the database, or None if it is empty.
 
-    Raises ConfigurationError if it holds the tables of another application.
+    Raise ConfigurationError if it holds the tables of another application.
     """
     if await fetch_value(connection, _SQL["known"], None, bool):
         return await fetch_all(connection, _SQL["applied"], None, AppliedScript)

@@ -23,7 +23,7 @@ def create_reader(media_type: str, max_record: int) -> RecordReader:
 
 
 def read_all(content: bytes, media_type: str, max_record: int) -> RawRecords:
-    """Read all records of a complete body. Raise BodyError."""
+    """Read all records of a complete body. Raise BodyError if it is not a catalogue."""
     reader = create_reader(media_type, max_record)
     parts = [reader.feed(content), reader.close()]
     return RawRecords(

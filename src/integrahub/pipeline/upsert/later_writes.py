@@ -28,7 +28,7 @@ class LaterWritesReader:
         self._decoder = decoder
 
     async def read(self, claim: ChunkClaim) -> LaterWrites:
-        """Return what later batches wrote. Raises ObjectMissing if the records of a later DELTA are not stored."""
+        """Return what later batches wrote. Raise ObjectMissing if the records of a later DELTA are not stored."""
         writes = await replays.list_later_writes(self._database, claim)
         later = LaterWrites(superseded={write.product_id for write in writes if write.load_type is LoadType.FULL})
         deltas = [w for w in writes if w.load_type is LoadType.DELTA and w.product_id not in later.superseded]

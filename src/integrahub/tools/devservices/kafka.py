@@ -72,7 +72,7 @@ class SecureListener:
 def run_kafka(folder: Path, port: int | None = None, secure: SecureListener | None = None) -> Iterator[str]:
     """Run a broker on `folder` while the block runs, and yield its address; a second run finds the data of the first.
 
-    Raises ServiceMissing without Java or Maven.
+    Raise ServiceMissing without Java or Maven.
     """
     java, jars = _find_program("java"), _find_jars()
     port, controller = port or find_free_ports(1)[0], find_free_ports(1)[0]

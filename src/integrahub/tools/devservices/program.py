@@ -40,7 +40,7 @@ def run_program(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program while the block runs, which begins once it is healthy; it ends with this process at the latest.
 
-    Raises ServiceFailed if the program does not become healthy.
+    Raise ServiceFailed if the program does not become healthy.
     """
     with log.open("ab") as output:
         program = subprocess.Popen(

@@ -56,7 +56,7 @@ class Certificate:
 def run_seaweedfs(folder: Path, tls: Certificate | None = None) -> Iterator[S3Server]:
     """Run a server on `folder` and free ports while the block runs; with `tls` it speaks HTTPS.
 
-    Raises ServiceMissing if the program is not installed.
+    Raise ServiceMissing if the program is not installed.
     """
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:

@@ -119,7 +119,7 @@ def _add_batch(accounting: Accounting, batch: Row, posted: tuple[str, int] | Non
 
 
 def _wait_until_finished(client: Client, since: str, task: TaskID, progress: Progress) -> None:
-    """Return when all batches are final. Raises ApiError after half an hour."""
+    """Return when all batches are final. Raise ApiError after half an hour."""
     deadline, never = monotonic() + _FINISH_TIMEOUT_SECONDS, threading.Event()
     total = int(progress.tasks[task].total or 0)
     while left := sum(1 for _ in chain.from_iterable(_list_unfinished(client, since))):

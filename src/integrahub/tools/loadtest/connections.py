@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
     async def post(self, post: Post) -> tuple[int, bytes]:
         """Return status and body of the response. A response before the end of the body stops sending.
 
-        Raises OSError if the connection is closed, TimeoutError if there is no response in time.
+        Raise OSError if the connection is closed, TimeoutError if there is no response in time.
         """
         self._parser, self._body = httptools.HttpResponseParser(self), []
         self._answer = answer = self._loop.create_future()

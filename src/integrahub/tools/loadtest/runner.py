@@ -86,7 +86,7 @@ def open_target(admin: Client, trusted: ssl.SSLContext) -> Iterator[Target]:
 def run_scenario(target: Target, scenario: Scenario) -> Outcome:
     """Post, wait until all batches are final, and account.
 
-    Raises ApiError if a pharmacy of the load already has products in a hub that was not started for it.
+    Raise ApiError if a pharmacy of the load already has products in a hub that was not started for it.
     """
     created = target.admin.call(
         "POST", "/admin/keys", json={"cnpjs": scenario.cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"}

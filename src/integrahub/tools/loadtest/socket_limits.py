@@ -12,7 +12,7 @@ _DEFAULT_PORTS = 16_384  # dynamic ports of IANA
 def max_connections(requested: int) -> int:
     """Return `requested`, or the lower number that open files and ports allow.
 
-    Raises the soft limit of open files; a hub started later inherits it, for its ends of the connections.
+    Raise the soft limit of open files; a hub started later inherits it, for its ends of the connections.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = requested + _RESERVED_FILES
