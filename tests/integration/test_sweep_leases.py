@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 from integrahub.bus.memory import MemoryBus
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.maintenance.sweep import Sweep
@@ -18,7 +18,7 @@ __all__ = ["idle"]
 async def test_leases_that_ended_while_postgresql_was_frozen_are_no_crashes(idle: Client, database_url: str) -> None:
     posted = (await idle.post(catalogue(20))).json()["batch_id"]
     await _split(idle, posted)
-    assert await chunks.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4())
+    assert await chunk_claims.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4())
     await crash(idle, "batch_chunks")
     now = [100.0]
     database = Database(database_url, breaker=CircuitBreaker("PostgreSQL", lambda: now[0]))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path, split_claims
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split.step import Split
 from integrahub.settings.model import Settings
@@ -87,18 +87,18 @@ async def test_chunks_count_crashes_and_are_claimed_alone_after_one(settings: Se
             while (await client.get(f"/v1/batches/{posted}"))["stage"] != "upserting":
                 await asyncio.sleep(0.02)
         database, wanted = client.hub.database, [(UUID(posted), number) for number in range(3)]
-        assert len(await chunks.claim(database, wanted, uuid4(), uuid4())) == 3
+        assert len(await chunk_claims.claim(database, wanted, uuid4(), uuid4())) == 3
         for count in range(1, 5):
             await crash(client, "batch_chunks")
-            assert await chunks.release_expired(database, 5) == []
-            assert await chunks.claim(database, wanted, uuid4(), uuid4()) == []
+            assert await chunk_claims.release_expired(database, 5) == []
+            assert await chunk_claims.claim(database, wanted, uuid4(), uuid4()) == []
             if count < 4:
-                assert len(await chunks.claim(database, wanted, uuid4(), uuid4(), crashed=True)) == 1
+                assert len(await chunk_claims.claim(database, wanted, uuid4(), uuid4(), crashed=True)) == 1
         found = await _run(client, "SELECT crashes FROM batch_chunks ORDER BY number")
         assert [row["crashes"] for row in found] == [4, 1, 1]
-        assert len(await chunks.claim(database, wanted[:1], uuid4(), uuid4(), crashed=True)) == 1
+        assert len(await chunk_claims.claim(database, wanted[:1], uuid4(), uuid4(), crashed=True)) == 1
         await crash(client, "batch_chunks")
-        await chunks.release_expired(database, 5)
+        await chunk_claims.release_expired(database, 5)
         found = await _run(client, "SELECT status, crashes FROM batch_chunks ORDER BY number")
         assert [tuple(row.values()) for row in found] == [("FAILED", 5), ("RETRYING", 1), ("RETRYING", 1)]
     async with running(settings, list(STEPS)) as client:

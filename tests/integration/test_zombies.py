@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from integrahub.db.batches import fast_path, split_claims
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
 from integrahub.domain.events import BatchReceived, ChunkReady
@@ -101,11 +101,11 @@ async def _lose_chunk(idle: Client, monkeypatch: pytest.MonkeyPatch) -> tuple[st
     """Return a batch whose chunk's lease ended while its worker, the task, was about to write."""
     posted = (await idle.post(catalogue(20))).json()["batch_id"]
     await _split(idle, posted)
-    held = Held(monkeypatch, "integrahub.db.chunks.claims.lock_claimed", chunks.lock_claimed)
+    held = Held(monkeypatch, "integrahub.db.chunks.claims.lock_claimed", chunk_claims.lock_claimed)
     zombie = asyncio.create_task(idle.hub.upsert(uuid4())(_ready(posted)))
     await held.reached.wait()
     await crash(idle, "batch_chunks")
-    await chunks.release_expired(idle.hub.database, 5)
+    await chunk_claims.release_expired(idle.hub.database, 5)
     return posted, held, zombie
 
 
@@ -113,7 +113,7 @@ async def test_a_chunk_that_was_lost_is_not_applied_while_another_holds_it(
     idle: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     posted, held, zombie = await _lose_chunk(idle, monkeypatch)
-    own = await chunks.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4(), crashed=True)
+    own = await chunk_claims.claim(idle.hub.database, [(UUID(posted), 0)], uuid4(), uuid4(), crashed=True)
     before = await _run(idle, "SELECT * FROM batch_chunks")
     held.released.set()
     await zombie
@@ -225,9 +225,9 @@ async def test_work_that_is_done_has_lost_no_lease_and_work_that_is_cancelled_ha
     assert not await split_claims.renew_splits(idle.hub.database, [split])
     await _split(idle, done)
     assert await split_claims.renew_splits(idle.hub.database, [split])
-    claims = await chunks.claim(idle.hub.database, [(UUID(done), 0)], uuid4(), uuid4())
-    assert claims and await chunks.renew(idle.hub.database, claims)
-    await chunks.release(idle.hub.database, claims[0], "", 0.0)
-    assert not await chunks.renew(idle.hub.database, claims)
+    claims = await chunk_claims.claim(idle.hub.database, [(UUID(done), 0)], uuid4(), uuid4())
+    assert claims and await chunk_claims.renew(idle.hub.database, claims)
+    await chunk_claims.release(idle.hub.database, claims[0], "", 0.0)
+    assert not await chunk_claims.renew(idle.hub.database, claims)
     await idle.hub.upsert(uuid4())(_ready(done))
-    assert await chunks.renew(idle.hub.database, claims)
+    assert await chunk_claims.renew(idle.hub.database, claims)

@@ -3,7 +3,7 @@
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish, publish_failed, publish_next_work, publish_ready, publish_upserted
 from integrahub.db.batches import decisions, replays, split_claims
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
 from integrahub.domain.concurrency import InFlightLimit
@@ -39,11 +39,11 @@ class Sweep:
     async def __call__(self) -> None:
         """Run once."""
         if await self._can_trust_leases():
-            for batch_id in await chunks.release_expired(self._database, self._crashes):
+            for batch_id in await chunk_claims.release_expired(self._database, self._crashes):
                 await publish_upserted(self._bus, batch_id)
         await self._dispatch_splits()
         after = await self._redispatch_after(CHUNKS_READY)
-        await publish_ready(self._bus, await chunks.dispatch_due(self._database, after, self._window))
+        await publish_ready(self._bus, await chunk_claims.dispatch_due(self._database, after, self._window))
         after = await self._redispatch_after(BATCHES_UPSERTED)
         for batch_id in await split_claims.due_finishes(self._database, after):
             await publish_upserted(self._bus, batch_id)

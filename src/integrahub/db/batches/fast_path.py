@@ -12,7 +12,7 @@ from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of
 from integrahub.db.batches.rows import BatchTotals, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.queries import load_queries
@@ -50,7 +50,7 @@ async def claim(
     database: Database, ids: list[UUID], token: UUID, worker: UUID, max_bytes: int
 ) -> list[SmallBatchClaim]:
     """Claim the DELTAs among these batches of up to `max_bytes` decoded bytes, in their order of receipt."""
-    params = {"ids": ids, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "most": max_bytes}
+    params = {"ids": ids, "token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS, "most": max_bytes}
     async with database.transaction() as connection:
         claims = await fetch_all(connection, _SQL["claim_if_free"], params, SmallBatchClaim, binary=True)
     return sorted(claims, key=lambda claim: (claim.pharmacy_id, claim.received_seq))

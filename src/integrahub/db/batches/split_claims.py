@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import turns
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import Batch, DueSplit, SmallBatchClaim, SplitClaim
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
@@ -44,7 +44,7 @@ async def claim_split(
     After a crash only a worker that splits nothing else (`alone`) gets the claim, so the next crash can only be caused
     by this body.
     """
-    params = {"id": batch_id, "token": token, "worker": worker, "lease": chunks.LEASE_SECONDS, "alone": alone}
+    params = {"id": batch_id, "token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS, "alone": alone}
     async with database.transaction() as connection:
         return await fetch_one(connection, _SQL["claim_split_if_free"], params, SplitClaim)
 
@@ -60,7 +60,7 @@ async def renew_splits(database: Database, claims: Sequence[SplitClaim] | Sequen
     params = {
         "ids": [claim.id for claim in claims],
         "token": claims[0].claim_token,
-        "lease": chunks.LEASE_SECONDS,
+        "lease": chunk_claims.LEASE_SECONDS,
     }
     async with database.transaction() as connection:
         if await fetch_value(connection, _SQL["renew_splits_if_held"], params, UUID):
@@ -100,7 +100,7 @@ async def end_split(
     async with database.transaction() as connection:
         if not await _lock_if_claimed(connection, claim):
             return None
-        count, unsettled = await chunks.insert(connection, result.chunks)
+        count, unsettled = await chunk_claims.insert(connection, result.chunks)
         params = {"id": claim.id, "chunks": count, "left": unsettled}
         params |= {"items": result.items, "unreadable": result.unreadable}
         stage = await fetch_value(connection, _SQL["end_split"], params, Stage)

@@ -6,7 +6,7 @@ from uuid import UUID
 from psycopg import AsyncCursor
 
 from integrahub.db.batches.rows import GrantedTurn
-from integrahub.db.chunks import claims as chunks
+from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value, values_of
@@ -52,7 +52,7 @@ async def next_work(connection: Connection, batch_id: UUID, stage: Stage | None,
     """Return the work of a batch that has the turn, marking its first chunks as dispatched."""
     if stage is Stage.FINISHING:
         return NextWork([], batch_id)
-    return NextWork(await chunks.dispatch_next(connection, batch_id, in_flight))
+    return NextWork(await chunk_claims.dispatch_next(connection, batch_id, in_flight))
 
 
 async def next_received_seq(connection: Connection, pharmacy_id: int) -> int:
