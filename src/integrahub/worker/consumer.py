@@ -102,4 +102,5 @@ async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Excepti
     exhausted = unreadable or (delivery.topic != MESSAGES_DEAD and limit.is_exceeded(delivery.body))
     if exhausted:
         await publish_dead_letter(hub.bus, delivery, describe_failure(error))
+        limit.reset(delivery.body)  # only now: if the publish fails, the next failure publishes again
     return exhausted

@@ -13,15 +13,13 @@ class DeliveryLimit:
     _counts: dict[bytes, int] = field(default_factory=dict)
 
     def is_exceeded(self, body: bytes) -> bool:
-        """Count one more failure; return whether the message reached the limit, which also resets its count."""
+        """Count one more failure; return whether the message reached the limit."""
         count = self._counts.pop(body, 0) + 1
-        if count >= self.max_failures:
-            return True
         self._counts[body] = count
         if len(self._counts) > _MAX_TRACKED_MESSAGES:
             self._counts.pop(next(iter(self._counts)))
-        return False
+        return count >= self.max_failures
 
     def reset(self, body: bytes) -> None:
-        """Drop the count of a message that was processed."""
+        """Drop the count of a message that was processed or dead-lettered."""
         self._counts.pop(body, None)

@@ -112,3 +112,19 @@ async def test_what_tells_of_the_dead_is_never_given_up_for_a_fault(made: Callab
     work = made(_raising(ZeroDivisionError("seven")), times=9, topic=MESSAGES_DEAD)
     await work.run()
     assert (work.done, [delivery.body for delivery in await work.bus.receive(MESSAGES_DEAD, 9, 0.0)]) == (9, [b"{}"])
+
+
+async def test_a_dead_letter_that_was_not_published_is_published_at_the_next_failure(
+    made: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = made(_raising(ZeroDivisionError("seven")), times=6)
+    publish, refusals = work.bus.publish, iter([Transient("the bus is away")])
+
+    async def refuse_first(topic: str, bodies: list[bytes]) -> None:
+        if topic == MESSAGES_DEAD and (refusal := next(refusals, None)):
+            raise refusal
+        await publish(topic, bodies)
+
+    monkeypatch.setattr(work.bus, "publish", refuse_first)
+    await work.run()
+    assert (work.done, await work.bus.lag(CHUNKS_READY), len(await work.dead())) == (6, 0, 1)

@@ -1,11 +1,13 @@
-"""Strikes: a message is tried so often by its own fault, and no more."""
+"""Delivery limit: a message is retried up to a number of failures of its own."""
 
 from integrahub.worker.delivery_limit import DeliveryLimit
 
 
-def test_the_failure_that_reaches_the_most_is_enough_and_the_count_begins_anew() -> None:
+def test_the_limit_stays_exceeded_until_the_count_is_reset() -> None:
     limit = DeliveryLimit(max_failures=3)
-    assert [limit.is_exceeded(b"bad") for _ in range(4)] == [False, False, True, False]
+    assert [limit.is_exceeded(b"bad") for _ in range(4)] == [False, False, True, True]
+    limit.reset(b"bad")
+    assert not limit.is_exceeded(b"bad")
 
 
 def test_messages_are_counted_apart_and_one_that_succeeds_is_forgotten() -> None:
