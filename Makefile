@@ -19,7 +19,7 @@ check: ## lint, types and unit tests in parallel: the first check of a change, i
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
 unit: $(VENV)/.development ## unit tests
-	$(BIN)/python -m pytest tests/unit -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest tests/unit -n auto --dist loadfile --no-loadscope-reorder
 
 demo: $(VENV)/.runtime ## post a real catalogue to a temporary hub and check every figure
 	$(BIN)/integrahub demo
@@ -31,10 +31,10 @@ up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
 	INTEGRAHUB_KEEP_ADMIN_KEY=$${INTEGRAHUB_KEEP_ADMIN_KEY:-true} $(BIN)/integrahub up
 
 test: $(VENV)/.development ## all tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/.development mutations ## long versions of property and crash tests, and the mutations
-	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --timeout 7200
+	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
 
 mutations: $(VENV)/.development ## remove guards one by one in a copy, and list those that no test noticed
 	$(BIN)/python -m tests.mutations

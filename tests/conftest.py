@@ -27,6 +27,7 @@ from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
 
 _TEMPLATE = "template_hub"
+_SLOWEST_FOLDERS = ("acceptance", "distributed", "monitoring", "crash", "fault_injection", "fuzz", "integration")
 
 
 @dataclass(slots=True)
@@ -170,12 +171,26 @@ def _skipping() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return twice the number of processors, at most 8: most tests wait for processes more than they compute."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests to `make test-long`; they do not count as missing."""
+    """Leave the long tests to `make test-long`, where they do not count as missing; run the slowest folders first.
+
+    Workers take whole files. Started last, a slow file would leave the other workers idle.
+    """
     if not os.environ.get("IHUB_LONG"):
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+    items.sort(key=lambda item: _place_in_order(item.path))
+
+
+def _place_in_order(path: Path) -> int:
+    folder = path.relative_to(Path(__file__).parent).parts[0]
+    return _SLOWEST_FOLDERS.index(folder) if folder in _SLOWEST_FOLDERS else len(_SLOWEST_FOLDERS)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
