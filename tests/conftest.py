@@ -171,6 +171,7 @@ def _skipping() -> Iterator[None]:
         pytest.skip(str(missing))
 
 
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which `-p no:xdist` leaves out
 def pytest_xdist_auto_num_workers() -> int:
     """Return twice the number of processors, at most 8: most tests wait for processes more than they compute."""
     return min(8, 2 * (os.cpu_count() or 1))

@@ -42,7 +42,7 @@ def test_every_post_of_a_load_is_found_again_by_batch_record_and_product(running
     for name in ("records_posted", "records_received", "records_applied", "products_held"):
         assert sum(account[name] for account in accounts) == records
     again = _load(running, *_FORMS[form])
-    assert again.returncode == 1 and "a load would add made-up ones" in " ".join(again.stderr.split())
+    assert again.returncode == 1 and "the load would add invented ones" in " ".join(again.stderr.split())
 
 
 def test_a_load_whose_posts_are_refused_says_so_and_fails(installation: Installation) -> None:

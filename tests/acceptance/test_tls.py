@@ -84,7 +84,7 @@ def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: In
     raw = socket.create_connection(("127.0.0.1", secured.port))
     with kept.wrap_socket(raw, server_hostname="localhost") as open_:
         (folder / "certificate.pem").write_text("half a certifi")
-        secured.wait_until(lambda: "the new certificate is not used" in secured.log())
+        secured.wait_until(lambda: "new certificate is not usable" in secured.log())
         assert _serial(secured) == serial
         (folder / "certificate.pem").unlink()
         ensure_development_certificate(folder)

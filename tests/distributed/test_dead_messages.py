@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Message
 
 from integrahub.bus.kafka.bus import KafkaBus
 from integrahub.bus.kafka.config import KafkaOptions
+from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.events import (
     BATCHES_FINISHED,
     BATCHES_RECEIVED,
@@ -113,7 +114,7 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
             await asyncio.sleep(0.05)
     assert seen == [good]
     mended.set()
-    assert (await worker.replay().letters(_all()))["asked"] == 1
+    assert (await worker.replay().replay_dead_letters(DeadLetterFilters(), 10)).asked == 1
     async with asyncio.timeout(30):
         while seen != [good, bad]:
             await asyncio.sleep(0.05)
@@ -125,10 +126,6 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
 
 def _on(hub: Hub, bus: KafkaBus) -> Hub:
     return replace(hub, bus=bus)
-
-
-def _all() -> dict[str, Any]:
-    return {"ids": None, "batch_id": None, "cnpj": None, "error": None, "limit": 10}
 
 
 async def test_every_message_of_a_batch_tells_the_trace_of_its_batch(client: Client, options: KafkaOptions) -> None:
