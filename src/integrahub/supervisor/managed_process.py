@@ -70,6 +70,7 @@ class ManagedProcess:
         self._is_stopping = False  # the exit of the current process is expected
         self._is_ending = False  # no other process will be started
         self._restart_order = asyncio.Event()
+        self._creation = asyncio.Lock()  # held while the operating system creates the process
         self._supervision = asyncio.create_task(self._supervise())
 
     @property
@@ -82,21 +83,25 @@ class ManagedProcess:
         while not self._is_ending:
             self._started, self.started_at = clock(), time()
             self.state, self._is_stopping, self._failed_probes = ProcessState.STARTING, False, 0
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "integrahub",
-                *self._arguments,
-                env=self._environment,
-                start_new_session=True,
-                pass_fds=[shared.fileno() for shared in self._sockets],
-            )
+            async with self._creation:
+                self.process = await self._create()
             self.last_exit = await self.process.wait()
             self.ready.clear()
             if not self._is_stopping:
                 await self._handle_crash(clock() - self._started)
         self.state = ProcessState.ENDED
         self._probe.close()
+
+    async def _create(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "integrahub",
+            *self._arguments,
+            env=self._environment,
+            start_new_session=True,
+            pass_fds=[shared.fileno() for shared in self._sockets],
+        )
 
     async def _handle_crash(self, uptime: float) -> None:
         """Report the crash, and wait until the restart is due or ordered."""
@@ -163,6 +168,8 @@ class ManagedProcess:
         """Drain the process for good. Kill it after `timeout` seconds; with None never: it may hold a chunk."""
         self._is_ending = True
         self._restart_order.set()
+        async with self._creation:
+            pass  # a process that is being created must end too
         if self.is_alive:
             await self._stop(timeout)
         await self._supervision
