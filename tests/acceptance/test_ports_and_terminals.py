@@ -46,6 +46,7 @@ def test_a_hangup_restarts_the_hub_when_asked_and_ends_it_with_its_terminal(inst
     ours, theirs = pty.openpty()
 
     def take_terminal() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which the hub would inherit
         os.setsid()
         os.close(os.open(os.ttyname(0), os.O_RDWR))  # of a session's leader it becomes the controlling one
 
