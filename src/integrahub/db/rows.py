@@ -20,6 +20,7 @@ the field's type, reading raises `msgspec.ValidationError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -40,13 +41,18 @@ class _Cursor(Protocol):
 
 def rows_of(row_type: type[_Struct]) -> BaseRowFactory[_Struct]:
     """Return the row factory that makes each row a `row_type`. Nested structs are read from jsonb."""
-    members = {field.name: field.encode_name for field in msgspec.structs.fields(row_type)}
+    members = _members(row_type)
 
     def factory(cursor: _Cursor) -> Callable[[Sequence[Any]], _Struct]:
         keys = tuple(members.get(column, column) for column in _columns(cursor.pgresult))
         return lambda values: msgspec.convert(dict(zip(keys, values, strict=True)), row_type)
 
     return factory
+
+
+@cache  # each statement asks for its factory again, also on the claim path
+def _members(row_type: type[msgspec.Struct]) -> dict[str, str]:
+    return {field.name: field.encode_name for field in msgspec.structs.fields(row_type)}
 
 
 def values_of(value_type: type[_T]) -> BaseRowFactory[_T]:

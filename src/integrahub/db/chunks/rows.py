@@ -32,15 +32,13 @@ class NewChunk(msgspec.Struct, frozen=True):
     merged: int
 
 
-class ChunkClaim(msgspec.Struct, frozen=True):
-    """A chunk claimed by this worker, with what it needs of its batch and pharmacy.
+class ChunkPlace(msgspec.Struct, frozen=True):
+    """Where the records of a chunk are, and how they are written.
 
-    The records are an object at `location`, or `body_bytes` bytes from `body_start` on of the batch's body, which is
-    `body` if the batch's row holds it. `seen_at` is the receipt of the batch that a replay applies again.
+    They are an object at `location`, or `body_bytes` bytes from `body_start` on of the batch's body, which is `body` if
+    the batch's row holds it.
     """
 
-    batch_id: UUID
-    number: int
     location: str
     body_start: int | None
     body_bytes: int | None
@@ -48,6 +46,16 @@ class ChunkClaim(msgspec.Struct, frozen=True):
     body: bytes | None
     media_type: str
     encoding: str
+
+
+class ChunkClaim(ChunkPlace, frozen=True):
+    """A chunk claimed by this worker, with what it needs of its batch and pharmacy.
+
+    `seen_at` is the receipt of the batch that a replay applies again.
+    """
+
+    batch_id: UUID
+    number: int
     records: int
     rejection: str | None
     attempts: int
@@ -92,19 +100,12 @@ class LockedChunk(msgspec.Struct, frozen=True):
     hashes: list[int]
 
 
-class StoredChunk(msgspec.Struct, frozen=True):
-    """Where the records of a chunk are, as in `ChunkClaim`. `body_location` names the object of the batch's body."""
+class StoredChunk(ChunkPlace, frozen=True):
+    """A chunk of an earlier batch. `body_location` names the object of the batch's body."""
 
     batch_id: UUID
     number: int
-    location: str
-    body_start: int | None
-    body_bytes: int | None
-    first_position: int | None
-    body: bytes | None
     body_location: str | None
-    media_type: str
-    encoding: str
 
 
 class LaterWrite(msgspec.Struct, frozen=True):
@@ -125,17 +126,10 @@ class LaterAbsence(msgspec.Struct, frozen=True):
     finished_at: datetime
 
 
-class RejectedChunk(msgspec.Struct, frozen=True):
-    """Positions of the rejected records of a chunk, and where its records are, as in `ChunkClaim`."""
+class RejectedChunk(ChunkPlace, frozen=True):
+    """Positions of the rejected records of a chunk."""
 
     number: int
-    location: str
-    body_start: int | None
-    body_bytes: int | None
-    first_position: int | None
-    body: bytes | None
-    media_type: str
-    encoding: str
     positions: list[int]
 
 
@@ -210,20 +204,13 @@ class UnresolvedLetter(msgspec.Struct, frozen=True):
     body: bytes | None
 
 
-class UncopiedLetter(msgspec.Struct, frozen=True):
-    """An open dead letter whose records are still in an object of its batch, with their place as in `ChunkClaim`."""
+class UncopiedLetter(ChunkPlace, frozen=True):
+    """An open dead letter whose records are still in an object of its batch."""
 
     id: int
     cnpj: str
     batch_id: UUID
     number: int
-    location: str
-    body_start: int | None
-    body_bytes: int | None
-    first_position: int | None
-    body: bytes | None
-    media_type: str
-    encoding: str
 
 
 class UngroupedLetter(msgspec.Struct, frozen=True):
