@@ -70,7 +70,9 @@ class WatchedDatabase(_Watched):
         self._points.reach(f"after commit of {last[0]}")
 
 
-class _Connection(_Watched):
+class _Statements(_Watched):
+    """What runs statements; `last` names the latest one of the transaction."""
+
     def __init__(self, inner: Any, points: Points, last: list[str]) -> None:
         super().__init__(inner, points)
         self._last = last
@@ -82,22 +84,13 @@ class _Connection(_Watched):
         self._points.reach(f"after {self._last[0]}")
         return done
 
+
+class _Connection(_Statements):
     def cursor(self, **how: Any) -> "_Cursor":
         return _Cursor(self._inner.cursor(**how), self._points, self._last)
 
 
-class _Cursor(_Watched):
-    def __init__(self, inner: Any, points: Points, last: list[str]) -> None:
-        super().__init__(inner, points)
-        self._last = last
-
-    async def execute(self, statement: Any, values: Any = None, **how: Any) -> Any:
-        self._last[0] = NAMES.get(statement, "a query")
-        self._points.reach(f"before {self._last[0]}")
-        done = await self._inner.execute(statement, values, **how)
-        self._points.reach(f"after {self._last[0]}")
-        return done
-
+class _Cursor(_Statements):
     async def executemany(self, statement: Any, rows: Any) -> None:
         self._last[0] = NAMES.get(statement, "a query")
         self._points.reach(f"before {self._last[0]}")

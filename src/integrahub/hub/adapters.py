@@ -3,8 +3,8 @@
 An optional dependency is imported only when an adapter that needs it is chosen.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from integrahub.storage.files import FileStorage
 from integrahub.storage.s3.config import S3Config, s3_config
 
 if TYPE_CHECKING:
+    from integrahub.bus.kafka.bus import KafkaBus
     from integrahub.storage.s3.lifecycle import BucketLifecycle, RetentionDays
 
 
@@ -142,25 +143,25 @@ async def create_topics(settings: Settings) -> list[str] | None:
     """Create the missing topics and return their names; None if the bus has no topics."""
     if settings.bus_url == "local":
         return None
-    options = _kafka_options(settings)
-    with require_extra("kafka"):
-        from integrahub.bus.kafka.bus import KafkaBus
-    bus = KafkaBus(options)
-    try:
+    async with _open_kafka(settings) as bus:
         return await bus.create_missing([*GROUPS, BATCHES_FINISHED])
-    finally:
-        await bus.close()
 
 
 async def count_brokers(settings: Settings) -> int | None:
     """Return the number of Kafka brokers; None if the bus is local. Raise Transient if none answers."""
     if settings.bus_url == "local":
         return None
+    async with _open_kafka(settings) as bus:
+        return await bus.count_brokers()
+
+
+@asynccontextmanager
+async def _open_kafka(settings: Settings) -> "AsyncIterator[KafkaBus]":
     options = _kafka_options(settings)
     with require_extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus
     bus = KafkaBus(options)
     try:
-        return await bus.count_brokers()
+        yield bus
     finally:
         await bus.close()
