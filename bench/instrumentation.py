@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-import httpx
+import httpx2
 from rich.console import Console
 from rich.table import Table
 
@@ -63,7 +63,7 @@ def scraping(url: str, every: float | None) -> Iterator[None]:
     done = threading.Event()
 
     def scrape() -> None:
-        with httpx.Client(base_url=url, timeout=30) as http:
+        with httpx2.Client(base_url=url, timeout=30) as http:
             while not done.wait(every):
                 http.get("/metrics").raise_for_status()
 
@@ -114,7 +114,7 @@ def run(products: int, posts: int, every: float, *, counted: bool) -> Run:
 def measure_scrape() -> float:
     """Return the CPU seconds of one scrape: the cost of many, minus what an idle hub uses in the same time."""
     pause = threading.Event()
-    with running_hub(counted=True) as client, httpx.Client(base_url=client.url, timeout=30) as http:
+    with running_hub(counted=True) as client, httpx2.Client(base_url=client.url, timeout=30) as http:
         before, started = cpu_seconds(), perf_counter()
         for _ in range(_SCRAPES):
             http.get("/metrics").raise_for_status()

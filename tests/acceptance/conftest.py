@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.tools.devservices.seaweedfs import S3Server
@@ -45,7 +45,7 @@ class Installation:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120, trust_env=False)
+        self.http = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120, trust_env=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,7 +76,7 @@ class Installation:
             try:
                 if holds():
                     return
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             _pause()
         raise AssertionError(f"the condition never held; the log ends: {self.log()}")
@@ -136,7 +136,7 @@ class Installation:
         done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, input=given, timeout=120)
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
+    def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx2.Response:
         """Post a body with the pharmacy's key; a header set to '' is omitted."""
         given = {"X-Inova-Load-Type": load_type, "X-Api-Key": self.key, "Content-Type": "application/json"} | headers
         return self.http.post(PATH, content=body, headers={k: v for k, v in given.items() if v})

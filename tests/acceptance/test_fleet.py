@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.tools.demo.catalogue import load_sample
@@ -97,7 +97,7 @@ def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing
 
     def post() -> None:
         number = 0
-        with httpx.Client(base_url=installation.http.base_url, timeout=60) as http:
+        with httpx2.Client(base_url=installation.http.base_url, timeout=60) as http:
             while not done.is_set():
                 number += 1
                 records = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": number} for n in range(1, 201)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.secrets.development_certificate import ensure_development_certificate
@@ -32,7 +32,7 @@ def secured() -> Iterator[Installation]:
         made.settings |= {"URL": f"https://127.0.0.1:{made.port}", "BODY_PATIENCE": "1"}
         made.http.close()
         context = ssl.create_default_context(cafile=Path(folder) / "kept" / "tls" / CA_FILE)
-        made.http = httpx.Client(base_url=f"https://127.0.0.1:{made.port}", timeout=60, verify=context)
+        made.http = httpx2.Client(base_url=f"https://127.0.0.1:{made.port}", timeout=60, verify=context)
         try:
             made.start()
             made.key = made.make_key()
@@ -68,13 +68,13 @@ def test_openssl_finds_a_chain_it_trusts_and_none_but_modern_protocols(secured: 
 
 def test_plain_http_is_shown_the_way_with_308(secured: Installation) -> None:
     port = secured.settings["TLS_REDIRECT_PORT"]
-    answer = httpx.post(f"http://127.0.0.1:{port}/v1/batches?limit=3", content=b"x")
+    answer = httpx2.post(f"http://127.0.0.1:{port}/v1/batches?limit=3", content=b"x")
     assert answer.status_code == 308
     assert answer.headers["location"] == f"https://127.0.0.1:{secured.port}/v1/batches?limit=3"
-    strange = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": "a b\\evil"})
+    strange = httpx2.get(f"http://127.0.0.1:{port}/", headers={"Host": "a b\\evil"})
     assert strange.status_code == 400 or strange.headers["location"].startswith("https://a:")
-    with pytest.raises(httpx.TransportError):
-        httpx.get(f"http://127.0.0.1:{secured.port}/livez")
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(f"http://127.0.0.1:{secured.port}/livez")
 
 
 def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: Installation) -> None:
@@ -91,12 +91,12 @@ def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: In
         secured.wait_until(lambda: _serial(secured) != serial)
         open_.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert open_.recv(100).startswith(b"HTTP/1.1 200")
-    fresh = httpx.get(
+    fresh = httpx2.get(
         f"https://127.0.0.1:{secured.port}/livez", verify=ssl.create_default_context(cafile=folder / CA_FILE)
     )
     assert fresh.status_code == 200
     secured.http.close()
-    secured.http = httpx.Client(
+    secured.http = httpx2.Client(
         base_url=f"https://127.0.0.1:{secured.port}", verify=ssl.create_default_context(cafile=folder / CA_FILE)
     )
 

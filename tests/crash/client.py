@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 from stdnum.br import cnpj as oracle
 
 from tests.crash.random_kills import ADMIN, Swarm
@@ -27,20 +27,20 @@ class Client:
     def __init__(self, swarm: Swarm, draw: random.Random) -> None:
         self._swarm = swarm
         self._draw = draw
-        self._http = httpx.Client(headers={"X-Admin-Api-Key": ADMIN}, timeout=20)
+        self._http = httpx2.Client(headers={"X-Admin-Api-Key": ADMIN}, timeout=20)
         self._pause = threading.Event()
 
     def close(self) -> None:
         self._http.close()
 
-    def call(self, method: str, path: str, **request: Any) -> httpx.Response:
+    def call(self, method: str, path: str, **request: Any) -> httpx2.Response:
         for _ in range(_PATIENCE):
             try:
                 url = f"http://127.0.0.1:{self._draw.choice(self._swarm.ports)}{path}"
                 answer = self._http.request(method, url, **request)
                 if answer.status_code != 503:
                     return answer
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 pass
             self._pause.wait(0.1)
         raise AssertionError(f"no answer to {method} {path}")

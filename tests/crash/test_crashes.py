@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -78,7 +78,7 @@ class Site:
     def run(self) -> int:
         """Post every load in order, replay one, wait for the end; return the number of killed processes."""
         killed, ids = 0, list[str]()
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10) as http:
             key = self._until(lambda: self._key(http))
             for load in loads():
                 ids.append(self._until(lambda load=load: self._post(http, key, load)))
@@ -102,22 +102,22 @@ class Site:
             try:
                 if found := attempt():
                     return found
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 self.killed = self.revive()
             threading.Event().wait(0.05)
         raise AssertionError(f"no answer: {(self.folder / 'log').read_text()[-3000:]}")
 
-    def _key(self, http: httpx.Client) -> str:
+    def _key(self, http: httpx2.Client) -> str:
         path = f"/admin/pharmacies/{CNPJ}/api-key"
         answer = http.post(path, json={"key": _CHOSEN}, headers={"X-Admin-Api-Key": ADMIN})
         return _CHOSEN if answer.status_code == 200 else ""
 
-    def _post(self, http: httpx.Client, key: str, load: Load) -> str:
+    def _post(self, http: httpx2.Client, key: str, load: Load) -> str:
         headers = {"X-Api-Key": key, "X-Inova-Load-Type": load.kind, "Content-Type": "application/json"}
         answer = http.post("/v1/inovafarma/products", content=json.dumps(load.records), headers=headers)
         return str(answer.json()["batch_id"]) if answer.status_code == 202 else ""
 
-    def _replay(self, http: httpx.Client, batch_id: str) -> bool:
+    def _replay(self, http: httpx2.Client, batch_id: str) -> bool:
         """Return True if the replay is queued, by this request or by an earlier one without a response."""
         answer = http.post(f"/v1/batches/{batch_id}/replay", headers={"X-Admin-Api-Key": ADMIN})
         return answer.status_code == 202 or (answer.status_code == 409 and answer.json()["code"] == "replay_pending")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.acceptance.conftest import PATH, Installation, hub, parts
@@ -98,7 +98,7 @@ def test_no_request_breaks_the_route(api: Installation) -> None:
     for number in range(_REQUESTS):
         try:
             statuses[_structured(draw, api) if number % 5 else _raw(draw, api)] += 1
-        except httpx.RemoteProtocolError:
+        except httpx2.RemoteProtocolError:
             statuses[0] += 1  # an answer came, and the connection closed, before the body was sent
     assert statuses.total() == _REQUESTS
     assert {status for status in statuses if status >= 500} <= {503}, statuses

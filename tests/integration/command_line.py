@@ -5,7 +5,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import typer
 from rich.console import Console
@@ -28,22 +28,22 @@ class Shown:
         return self.out.splitlines()
 
 
-class _Bridge(httpx.BaseTransport):
+class _Bridge(httpx2.BaseTransport):
     """Transport from a command, which runs in a thread, to the application in the test's event loop."""
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self._client, self._loop = client, loop
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         return asyncio.run_coroutine_threadsafe(self._asked(request, request.read()), self._loop).result(60)
 
-    async def _asked(self, request: httpx.Request, body: bytes) -> httpx.Response:
+    async def _asked(self, request: httpx2.Request, body: bytes) -> httpx2.Response:
         asked = self._client.http.build_request(
             request.method, request.url.raw_path.decode(), content=body, headers=request.headers
         )
         answer = await self._client.http.send(asked)
         kept = {name: value for name, value in answer.headers.items() if name != "content-encoding"}
-        return httpx.Response(answer.status_code, headers=kept, content=answer.content)
+        return httpx2.Response(answer.status_code, headers=kept, content=answer.content)
 
 
 @dataclass
@@ -54,9 +54,9 @@ class CommandLine:
     monkeypatch: pytest.MonkeyPatch
 
     async def __call__(self, *arguments: str, columns: int | None = None, typed: str = "") -> Shown:
-        real, bridge = httpx.Client, _Bridge(self.client, asyncio.get_running_loop())
+        real, bridge = httpx2.Client, _Bridge(self.client, asyncio.get_running_loop())
 
-        def bridged(**given: Any) -> httpx.Client:
+        def bridged(**given: Any) -> httpx2.Client:
             return real(**{name: value for name, value in given.items() if name != "verify"}, transport=bridge)
 
         with self.monkeypatch.context() as patched:
@@ -66,7 +66,7 @@ class CommandLine:
             patched.setattr(output, "ERRORS", Console(file=err, **terminal))
             patched.setattr("sys.stderr", err)
             patched.setattr("sys.stdin", io.StringIO(typed))
-            patched.setattr(httpx, "Client", bridged)
+            patched.setattr(httpx2, "Client", bridged)
             patched.setenv("INTEGRAHUB_KEY", ADMIN)
             patched.setattr("sys.argv", ["integrahub", *arguments])
             code = await asyncio.to_thread(command_line.main)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.api.app import create_app
@@ -30,12 +30,12 @@ PATH = "/v1/inovafarma/products"
 class Client:
     """Integrator that posts with the key of one pharmacy and waits for batches."""
 
-    http: httpx.AsyncClient
+    http: httpx2.AsyncClient
     hub: Hub
     key: str = ""
     app: Any = None
 
-    async def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx.Response:
+    async def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx2.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"X-Inova-Load-Type": load_type, "X-Api-Key": self.key, "Content-Type": "application/json"} | headers
         return await self.http.post(PATH, content=content, headers={k: v for k, v in given.items() if v})
@@ -98,8 +98,8 @@ async def running(
         ingest = api.ingest()
         loops_running = [asyncio.ensure_future(loop) for loop in build_loops(worker, steps, stop)]
         app = create_app(api, ingest)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://hub") as http:
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://hub") as http:
             yield Client(http, replace(hub, breakers=api.breakers, step_breakers=worker.step_breakers), app=app)
         stop.set()
         await asyncio.gather(*loops_running)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.api import app
@@ -53,7 +53,7 @@ async def _routes(client: Client) -> list[tuple[str, str]]:
     ]
 
 
-async def _sent(client: Client, verb: str, path: str, body: Body, **headers: str) -> httpx.Response:
+async def _sent(client: Client, verb: str, path: str, body: Body, **headers: str) -> httpx2.Response:
     given = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"} | headers
     return await client.http.request(verb, path, content=body, headers=given)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.settings.model import Settings
@@ -61,11 +61,11 @@ async def door(settings: Settings) -> AsyncIterator[Client]:
         yield client
 
 
-def _is_spoken(answer: httpx.Response, language: str) -> bool:
+def _is_spoken(answer: httpx2.Response, language: str) -> bool:
     return (answer.headers.get("content-language"), answer.headers.get("vary")) == (language, "Accept-Language")
 
 
-async def _asked(door: Client, method: str, path: str, body: Any, language: str) -> httpx.Response:
+async def _asked(door: Client, method: str, path: str, body: Any, language: str) -> httpx2.Response:
     headers = {"Authorization": f"Bearer {ADMIN}", "Accept-Language": language, "Content-Type": "application/json"}
     content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     return await door.http.request(method, path, content=content, headers={k: v for k, v in headers.items() if v})

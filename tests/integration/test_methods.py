@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from urllib.parse import urljoin
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.settings.model import Settings
@@ -39,7 +39,7 @@ async def door(settings: Settings) -> AsyncIterator[Client]:
         yield client
 
 
-async def _asked(door: Client, method: str, path: str) -> httpx.Response:
+async def _asked(door: Client, method: str, path: str) -> httpx2.Response:
     return await door.http.request(method, path, headers={"Authorization": f"Bearer {ADMIN}"})
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 import pytest
 
 from integrahub.db.products import search as catalogue
@@ -58,7 +58,7 @@ async def _until(client: Client, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-def _read(client: Client, key: str = "", path: str = "/v1/products?q=zzz") -> asyncio.Task[httpx.Response]:
+def _read(client: Client, key: str = "", path: str = "/v1/products?q=zzz") -> asyncio.Task[httpx2.Response]:
     return asyncio.create_task(client.http.get(path, headers={"X-Api-Key": key or client.key}))
 
 

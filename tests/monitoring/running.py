@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.acceptance.conftest import ADMIN, PATH, Installation
 
@@ -37,7 +37,7 @@ class Prometheus:
     """Client of Prometheus's HTTP API."""
 
     def __init__(self, port: int) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
+        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
 
     def close(self) -> None:
         """Close the connections."""
@@ -73,7 +73,7 @@ class Prometheus:
         """Return True if the server answers."""
         try:
             return bool(self.query("up"))
-        except (httpx.HTTPError, ValueError):
+        except (httpx2.HTTPError, ValueError):
             return False
 
 
@@ -116,7 +116,7 @@ def load(hub: Installation, pause: float = 0.05) -> Iterator[list[int]]:
 
     def post() -> None:
         number = 0
-        with httpx.Client(base_url=hub.http.base_url, timeout=30) as http:
+        with httpx2.Client(base_url=hub.http.base_url, timeout=30) as http:
             while not done.wait(pause):
                 number += 1
                 statuses.append(_post(http, number))
@@ -130,7 +130,7 @@ def load(hub: Installation, pause: float = 0.05) -> Iterator[list[int]]:
         posting.join()
 
 
-def _post(http: httpx.Client, number: int) -> int:
+def _post(http: httpx2.Client, number: int) -> int:
     size = 900 if number % 3 == 0 else 20
     records = [{"PRODUCTID": n, "TITLE": f"P {n} " + "x" * 60, "PRICE": number} for n in range(1, size)]
     records += [{"PRODUCTID": size, "TITLE": "unreadable", "PRICE": "x"}] if number % 5 == 0 else []
@@ -138,5 +138,5 @@ def _post(http: httpx.Client, number: int) -> int:
     asked = {"cnpj": _PHARMACIES[number % len(_PHARMACIES)]}
     try:
         return http.post(PATH, params=asked, content=json.dumps(records), headers=headers).status_code
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return 0

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 
 from integrahub.cli.top_figures import MetricsSample, Rates, compute_figures
 from integrahub.client.client import ApiError, Client
@@ -58,7 +58,7 @@ def _capture_error(update: Callable[[], None]) -> str:
     """Call `update`; return the message of its error, '' if it succeeded."""
     try:
         update()
-    except (ApiError, httpx.HTTPError) as error:
+    except (ApiError, httpx2.HTTPError) as error:
         return str(error) or type(error).__name__
     return ""
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-import httpx
+import httpx2
 
 from integrahub.client.transport import open_http, trust_authorities, unreachable
 from integrahub.domain.languages import DEFAULT, Language
@@ -48,7 +48,7 @@ class Client:
         self._trusted = trusted or trust_authorities()
         self._timeout = timeout
         headers = {"Accept-Language": language, **authorization(key)}
-        limits = {} if timeout is None else {"timeout": httpx.Timeout(timeout)}
+        limits = {} if timeout is None else {"timeout": httpx2.Timeout(timeout)}
         self._http = open_http(url, self._trusted, headers, **limits)
 
     def __enter__(self) -> "Client":
@@ -81,7 +81,7 @@ class Client:
             return response.status_code, response.json()
 
     def call(self, method: str, path: str, **request: Any) -> Any:
-        """Return the JSON of a request; `request` are arguments of httpx. Raise ApiError if the request fails."""
+        """Return the JSON of a request; `request` are arguments of httpx2. Raise ApiError if the request fails."""
         with self._api_errors():
             return check_status(self._http.request(method, path, **request)).json()
 
@@ -100,7 +100,7 @@ class Client:
         if response.status_code == 401 or response.is_redirect:
             check_status(response)
 
-    def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx.Response:
+    def post_body(self, blocks: Iterator[bytes], headers: dict[str, str], cnpj: str | None = None) -> httpx2.Response:
         """Post a catalogue as a stream. Raise ApiError if the request fails."""
         query = {"cnpj": cnpj} if cnpj else {}
         with self._api_errors():
@@ -111,7 +111,7 @@ class Client:
     def _api_errors(self) -> Iterator[None]:
         try:
             yield
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise ApiError(unreachable(self.url, error)) from error
         except ValueError as error:  # the response is not JSON
             raise ApiError(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
@@ -127,7 +127,7 @@ class Client:
                 return
 
 
-def check_status(response: httpx.Response) -> httpx.Response:
+def check_status(response: httpx2.Response) -> httpx2.Response:
     """Return the response if its status is 2xx, else raise ApiError."""
     if response.is_success:
         return response
@@ -138,7 +138,7 @@ def check_status(response: httpx.Response) -> httpx.Response:
     if response.is_redirect:
         target = response.headers.get("location")
         message = f"redirected to {target}. Set INTEGRAHUB_URL to the address of the hub itself."
-    if response.status_code == httpx.codes.UNAUTHORIZED and "Authorization" not in response.request.headers:
+    if response.status_code == httpx2.codes.UNAUTHORIZED and "Authorization" not in response.request.headers:
         message = f"{message} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
     wait = response.headers.get("Retry-After", "")
     retry_after = float(wait) if wait.isascii() and wait.isdigit() else None

@@ -9,24 +9,24 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
+import httpx2
 
 from integrahub.domain.addresses import is_local_url
 from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.secret_files import CA_FILE
 
-_TIMEOUT = httpx.Timeout(30, read=300, write=300)  # seconds; long enough for a large body
+_TIMEOUT = httpx2.Timeout(30, read=300, write=300)  # seconds; long enough for a large body
 _TLS_PROBE_TIMEOUT_SECONDS = 3.0
 
 
 def open_http(
-    url: str, trusted: ssl.SSLContext, headers: Mapping[str, str] | None = None, timeout: httpx.Timeout = _TIMEOUT
-) -> httpx.Client:
+    url: str, trusted: ssl.SSLContext, headers: Mapping[str, str] | None = None, timeout: httpx2.Timeout = _TIMEOUT
+) -> httpx2.Client:
     """Return an HTTP client of the hub at `url`. Requests to this machine bypass proxies, which would see the key."""
     local = is_local_url(url)
     try:
-        return httpx.Client(base_url=url, headers=headers, timeout=timeout, verify=trusted, trust_env=not local)
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        return httpx2.Client(base_url=url, headers=headers, timeout=timeout, verify=trusted, trust_env=not local)
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
         raise ConfigurationError(
             f"The proxy {proxy_of(url) or 'of the environment'} is not usable: {str(error).splitlines()[0]} "
             f"Expected an HTTP or HTTPS proxy. Correct {_proxy_variables()}, or add the hub's host to NO_PROXY."
@@ -69,7 +69,7 @@ def _proxy_variables() -> str:
     return ", ".join(name for name in names if os.environ.get(name) or os.environ.get(name.lower())) or names[-1]
 
 
-def unreachable(url: str, error: httpx.TransportError) -> str:
+def unreachable(url: str, error: httpx2.TransportError) -> str:
     """Return why the connection to `url` failed, and what to do."""
     text, proxy = str(error) or type(error).__name__, proxy_of(url)
     if "CERTIFICATE_VERIFY_FAILED" in text:

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 
 from integrahub.domain.addresses import is_local_url
@@ -132,25 +132,25 @@ class Vault:
             raise SecretUnavailable(f"Vault at {config.address} answered {path} without a token.")
         return auth
 
-    def _request(self, method: str, path: str, token: str | None, body: Any = None) -> httpx.Response:
+    def _request(self, method: str, path: str, token: str | None, body: Any = None) -> httpx2.Response:
         config = self._config
         own = {"X-Vault-Token": token, "X-Vault-Namespace": config.namespace, "X-Vault-Request": "true"}
         headers = {name: value for name, value in own.items() if value}
         try:
             tls = ssl.create_default_context(cafile=config.authority)
             local = is_local_url(config.address)  # never use a proxy to reach an agent on this machine
-            with httpx.Client(
+            with httpx2.Client(
                 base_url=config.address, verify=tls, timeout=self._timeout, trust_env=not local
             ) as client:
                 return client.request(method, f"/v1/{path}", headers=headers, json=body)
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             raise SecretUnavailable(f"Vault at {config.address} does not answer: {error}") from error
         except OSError as error:
             raise SecretUnavailable(
                 f"VAULT_CACERT is {config.authority}, which holds no certificate: {error}"
             ) from error
 
-    def _parse(self, path: str, answer: httpx.Response) -> _Response:
+    def _parse(self, path: str, answer: httpx2.Response) -> _Response:
         try:
             response = msgspec.json.decode(answer.content, type=_Response)
         except msgspec.MsgspecError:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from time import time
 from typing import Any
 
-import httpx
+import httpx2
 import structlog
 
 from integrahub.supervisor.restart_policy import RestartPolicy
@@ -127,14 +127,14 @@ class ManagedProcess:
         else:
             _log.error("process ended unexpectedly, restarting it", action="restart", **fields)
 
-    async def probe(self, http: httpx.AsyncClient) -> None:
+    async def probe(self, http: httpx2.AsyncClient) -> None:
         """Update the state by liveness and readiness; kill the process if it is unresponsive."""
         if not self.is_alive or self._is_stopping:
             return
         try:
             answer = (await http.get(f"http://127.0.0.1:{self.port}/look", timeout=_PROBE_TIMEOUT_SECONDS)).json()
             not_live, not_ready = list(answer["live"]), list(answer["ready"])
-        except (httpx.HTTPError, ValueError, KeyError):
+        except (httpx2.HTTPError, ValueError, KeyError):
             not_live, not_ready = ["no answer to its probe"], []
         is_ready = not not_live and not not_ready
         self._failed_probes = self._failed_probes + 1 if not_live else 0
@@ -152,7 +152,7 @@ class ManagedProcess:
             _log.error("process unresponsive, killing it", action="kill_unresponsive", process_name=self.name)
             self.process.kill()
 
-    async def fetch_counts(self, http: httpx.AsyncClient) -> Counts:
+    async def fetch_counts(self, http: httpx2.AsyncClient) -> Counts:
         """Return the metrics that the process counted since its start."""
         return decode((await http.get(f"http://127.0.0.1:{self.port}/counts", timeout=_PROBE_TIMEOUT_SECONDS)).content)
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from time import monotonic
 
-import httpx
+import httpx2
 import structlog
 
 from integrahub.monitoring.scrape import MetricsScrape
@@ -28,7 +28,7 @@ class MetricsAggregator:
         self._snapshots = SnapshotAggregator(_load(self._file))
         self._collected_at = float("-inf")
 
-    async def collect(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> None:
+    async def collect(self, processes: list[ManagedProcess], http: httpx2.AsyncClient) -> None:
         """Collect the counts of all processes. A process that does not answer, or has ended, keeps its last counts."""
         if instruments.is_disabled():
             return
@@ -42,12 +42,12 @@ class MetricsAggregator:
         self._snapshots.update(own, self._scrape.snapshot())
         self._snapshots.keep_only([*(_key(process) for process in processes if process.is_alive), own])
 
-    async def collect_if_due(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> None:
+    async def collect_if_due(self, processes: list[ManagedProcess], http: httpx2.AsyncClient) -> None:
         """Collect, unless the last collection is younger than the interval."""
         if monotonic() - self._collected_at >= _COLLECT_INTERVAL_SECONDS:
             await self.collect(processes, http)
 
-    async def count_applied(self, processes: list[ManagedProcess], http: httpx.AsyncClient) -> int:
+    async def count_applied(self, processes: list[ManagedProcess], http: httpx2.AsyncClient) -> int:
         """Collect, and return the number of records that all workers have ever settled."""
         await self.collect(processes, http)
         return int(sum(vector[0] for vector in self._snapshots.total().get(PRODUCTS_SETTLED.name, {}).values()))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.settings.model import Settings
@@ -76,8 +76,8 @@ def fetch_status(folder: Path) -> dict[str, Any]:
     try:
         port = int(json.loads((folder / _FILE).read_text())["port"])
         url = f"http://127.0.0.1:{port}/status"
-        return dict(httpx.get(url, timeout=_STATUS_TIMEOUT_SECONDS, trust_env=False).json())
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
+        return dict(httpx2.get(url, timeout=_STATUS_TIMEOUT_SECONDS, trust_env=False).json())
+    except (OSError, ValueError, KeyError, httpx2.HTTPError):
         raise ConfigurationError(
             f"No fleet runs on {folder.absolute()}. Start one with `integrahub up` or `integrahub fleet`, or name its "
             "folder with --data."

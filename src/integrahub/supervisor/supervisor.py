@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import httpx
+import httpx2
 import structlog
 
 from integrahub.db.monitoring import backlog, workers
@@ -91,7 +91,7 @@ class Supervisor:
     async def run(self, stop: asyncio.Event, restart: asyncio.Event) -> None:
         """Supervise until `stop`, then drain; restart every process in turn each time `restart` is set."""
         # The processes are local: no proxy, no certificates.
-        async with httpx.AsyncClient(trust_env=False, verify=False) as http:
+        async with httpx2.AsyncClient(trust_env=False, verify=False) as http:
             loops = [self._probe_all(http), self._scale(http), self._roll(restart)]
             tasks = [asyncio.create_task(loop) for loop in loops]
             stopped = asyncio.create_task(stop.wait())
@@ -106,7 +106,7 @@ class Supervisor:
             if isinstance(result, Exception):
                 raise result
 
-    async def _probe_all(self, http: httpx.AsyncClient) -> None:
+    async def _probe_all(self, http: httpx2.AsyncClient) -> None:
         while True:
             await asyncio.gather(*(process.probe(http) for process in self._list_all()))
             await self._metrics.collect_if_due(self._list_all(), http)
@@ -125,7 +125,7 @@ class Supervisor:
                     await group.roll()
                 _log.info("rolling restart finished", action="rolled")
 
-    async def _scale(self, http: httpx.AsyncClient) -> None:
+    async def _scale(self, http: httpx2.AsyncClient) -> None:
         while True:
             await asyncio.sleep(self._hub.settings.scale_check_interval)
             if self._rolling.locked():
@@ -136,7 +136,7 @@ class Supervisor:
                 _log.warning("cannot read the backlog, not scaling", action="scale", error=str(error))
             self._scale_apis()
 
-    async def _scale_upserts(self, http: httpx.AsyncClient) -> None:
+    async def _scale_upserts(self, http: httpx2.AsyncClient) -> None:
         group = self.groups["upsert"]
         waiting, lag = await backlog.by_step(self._hub.database), await self._hub.bus.lag(CHUNKS_READY)
         applied = await self._metrics.count_applied(self._list_all(), http)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -27,12 +27,12 @@ class VaultServer:
     token: str
 
     def tell(self, path: str, **told: Any) -> dict[str, Any]:
-        answer = httpx.post(f"{self.address}/v1/{path}", json=told, headers={"X-Vault-Token": self.token}, timeout=30)
+        answer = httpx2.post(f"{self.address}/v1/{path}", json=told, headers={"X-Vault-Token": self.token}, timeout=30)
         assert answer.status_code in (200, 204), answer.text
         return dict(answer.json()) if answer.content else {}
 
     def ask(self, path: str) -> dict[str, Any]:
-        answer = httpx.get(f"{self.address}/v1/{path}", headers={"X-Vault-Token": self.token}, timeout=30)
+        answer = httpx2.get(f"{self.address}/v1/{path}", headers={"X-Vault-Token": self.token}, timeout=30)
         return dict(answer.json())
 
     def keep(self, **values: str) -> None:
@@ -78,7 +78,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.start()
     try:
         address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
-        httpx.post(f"{address}/moto-api/reset")
+        httpx2.post(f"{address}/moto-api/reset")
         chain = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "sa-east-1"}
         chain |= {"AWS_DEFAULT_REGION": "sa-east-1", "AWS_ENDPOINT_URL_SECRETS_MANAGER": address}
         for name, value in chain.items():

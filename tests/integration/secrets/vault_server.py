@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
@@ -36,6 +36,6 @@ def vault_server(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/v1/sys/health", timeout=2).status_code == 200
-    except httpx.TransportError:
+        return httpx2.get(f"{address}/v1/sys/health", timeout=2).status_code == 200
+    except httpx2.TransportError:
         return False

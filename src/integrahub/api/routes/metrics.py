@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+import httpx2
 import structlog
 from fastapi import APIRouter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -43,16 +43,16 @@ class SupervisorScrape:
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}/metrics"
         # One transport for all requests: creating one loads certificates, which costs more than a scrape.
-        self._transport = httpx.AsyncHTTPTransport(verify=False)
+        self._transport = httpx2.AsyncHTTPTransport(verify=False)
 
     async def __call__(self, timeout: float) -> bytes:
         """Return the metrics for a scraper that waits `timeout` seconds, or b"" if the supervisor does not answer."""
-        timeouts = httpx.Timeout(timeout).as_dict()
+        timeouts = httpx2.Timeout(timeout).as_dict()
         headers = {SCRAPE_TIMEOUT_HEADER: str(timeout)}
-        request = httpx.Request("GET", self._url, headers=headers, extensions={"timeout": timeouts})
+        request = httpx2.Request("GET", self._url, headers=headers, extensions={"timeout": timeouts})
         try:
             response = await self._transport.handle_async_request(request)
             return (await response.aread()) if response.status_code == 200 else b""
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             _log.warning("supervisor does not answer the scrape", action="scrape", error=str(error))
             return b""

@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-import httpx
+import httpx2
 
 from integrahub.cli.connect import find_key, hub_url, load_trusted, open_client
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
@@ -19,21 +19,21 @@ _HUB_CHECK_TIMEOUT_SECONDS = 15.0  # longer than /health takes if a dependency d
 def check_hub(settings: Settings) -> str:
     """Request /health; distinguish a stopped hub from a port that another program uses."""
     url = hub_url(settings)
-    headers, timeout = authorization(find_key(settings)), httpx.Timeout(_HUB_CHECK_TIMEOUT_SECONDS)
+    headers, timeout = authorization(find_key(settings)), httpx2.Timeout(_HUB_CHECK_TIMEOUT_SECONDS)
     try:
         with open_http(url, load_trusted(settings), headers, timeout) as http:
             health = http.get("/health").json()
         status, checks = health["status"], health.get("checks", {})
-    except httpx.ConnectError as error:
+    except httpx2.ConnectError as error:
         if "refused" in str(error) and is_local_url(url):
             raise Stopped(_check_port(settings, url)) from None
         raise CheckFailed(unreachable(url, error)) from error
-    except httpx.TimeoutException:
+    except httpx2.TimeoutException:
         raise CheckFailed(
             f"{_listener_name(url)} listens at {url} and does not answer within {_HUB_CHECK_TIMEOUT_SECONDS:.0f} s. "
             "If it is the hub, see `integrahub fleet status` and its log."
         ) from None
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         raise CheckFailed(unreachable(url, error)) from error
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CheckFailed(
@@ -68,7 +68,7 @@ def _failed_checks(checks: dict[str, Any]) -> str:
 
 
 def _listener_name(url: str) -> str:
-    port = httpx.URL(url).port
+    port = httpx2.URL(url).port
     listener = find_listener(port) if port and is_local_url(url) else None
     return str(listener) if listener else "A program"
 
