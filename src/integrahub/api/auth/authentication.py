@@ -9,12 +9,12 @@ from starlette.requests import Request
 from integrahub.access.blocked_lookups import LookupLimit
 from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.failed_key_log import FailedKeyLog
-from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import api_keys
 from integrahub.db.accounts.rows import UnrevokedApiKey
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import OPERATORS, PREFIX, Caller, Scope, count_key_characters, hash_key, parse_key_id
 from integrahub.domain.errors import Forbidden, Unauthorized
+from integrahub.domain.views.timestamps import format_time
 from integrahub.resilience.rate_limit import client_network
 from integrahub.resilience.single_flight import SingleFlight
 from integrahub.resilience.ttl_cache import TtlCache

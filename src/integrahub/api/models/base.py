@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
-from integrahub.api.timestamps import format_time
+from integrahub.domain.views.timestamps import format_time
 
 Timestamp = Annotated[
     datetime,

@@ -17,7 +17,6 @@ from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
 from integrahub.api.report_formats import encode_csv, encode_json, encode_ndjson
 from integrahub.db.batches import reports
-from integrahub.db.batches.report_rows import BatchReport
 from integrahub.db.batches.reports import BatchFilter
 from integrahub.db.database import Database
 from integrahub.db.tenancy import TenantContext
@@ -29,6 +28,7 @@ from integrahub.domain.ids import ID_PREFIX, expand_id_prefix
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
+from integrahub.domain.views.batch import BatchReport
 from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 

@@ -16,12 +16,12 @@ from integrahub.api.auth.metrics_access import MetricsAccess
 from integrahub.api.language import language_of, set_language_headers
 from integrahub.api.models.health import CheckAnswer, HealthAnswer, ProbeAnswer
 from integrahub.api.routes.dependency_messages import describe_failure
-from integrahub.api.timestamps import format_time
 from integrahub.bus.base import Bus
 from integrahub.db.database import Database
 from integrahub.domain.events import BATCHES_RECEIVED
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.message import Message
+from integrahub.domain.views.timestamps import format_time
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.resilience.single_flight import SingleFlight
 from integrahub.resilience.ttl_cache import TtlCache

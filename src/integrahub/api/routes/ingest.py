@@ -15,13 +15,13 @@ from integrahub.api.ingest_headers import (
     read_post_headers,
 )
 from integrahub.api.pharmacy_finder import PharmacyFinder
-from integrahub.api.timestamps import format_time
 from integrahub.api.unknown_names import add_notice
 from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
+from integrahub.domain.views.timestamps import format_time
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large

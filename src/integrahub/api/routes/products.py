@@ -15,7 +15,6 @@ from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cnpj import ParseCnpj, read_cnpj
 from integrahub.api.models.products import ProductPage
 from integrahub.api.product_query import read_product_query
-from integrahub.api.timestamps import format_time
 from integrahub.db.accounts import pharmacies
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.database import Database
@@ -25,6 +24,7 @@ from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+from integrahub.domain.views.timestamps import format_time
 
 MAX_ANSWER_BYTES = 4 << 20  # of the products of one page
 _ENCODER = msgspec.json.Encoder(decimal_format="number")

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from integrahub.db.batches.report_rows import BatchReport, IssueReport
+from integrahub.db.batches.report_rows import IssueReport
 from integrahub.db.chunks.rows import RejectedChunk
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
+from integrahub.domain.views.batch import BatchReport
 
 _SQL = load_queries(__name__)
 

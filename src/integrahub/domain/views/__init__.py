@@ -1,0 +1,1 @@
+"""Views of rows: what the API, webhooks and the console show of them."""
