@@ -1,6 +1,7 @@
 """Parameters and JSON members that a route does not know: refused, or ignored and named on older clients' routes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +11,24 @@ from starlette.responses import Response
 
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.messages.fields import InvalidField
-from integrahub.domain.near_names import suggest_name
+from integrahub.domain.messages.message import Message
 
 NOTICE_HEADER = "X-Inova-Notice"
 _MAX_NAMES_IN_NOTICE = 10
+_MAX_COMPARED = 60  # characters; comparing longer names costs too much
+_SYNONYMS = {"nome": "name", "cidade": "city", "estado": "state", "uf": "state", "chave": "key", "busca": "q"}
+
+
+def suggest_name(name: str, known: Collection[str]) -> Message:
+    """Return a message with the known name most similar to `name`, or with all known names if none is similar."""
+    if not known:
+        return Message("esta rota não tem nenhum", "this route has none")
+    meant = _SYNONYMS.get(name.lower(), name.lower())[:_MAX_COMPARED]
+    close = get_close_matches(meant, sorted(known), 1, 0.6)
+    if close:
+        return Message(f"o mais parecido é {close[0]!r}", f"the nearest is {close[0]!r}")
+    names = ", ".join(sorted(known))
+    return Message(f"os conhecidos são {names}", f"the known ones are {names}")
 
 
 def reject_unknown_parameters(request: Request, known: set[str]) -> None:

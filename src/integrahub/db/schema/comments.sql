@@ -69,6 +69,21 @@ COMMENT ON COLUMN products.source_updated_at IS 'Update time as the ERP sent it,
 COMMENT ON COLUMN products.stock_updated_at IS 'Time of the last stock update as the ERP sent it, without a zone.';
 COMMENT ON COLUMN products.extra IS 'Members of the record that have no column of their own, as sent.';
 
+COMMENT ON TABLE product_changes IS 'The record of changes: one row per product that a batch changed, partitioned by `stock_only`, then by day (UTC).';
+COMMENT ON COLUMN product_changes.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN product_changes.seq IS 'Receive number of the batch whose turn wrote the change; an operation has its own.';
+COMMENT ON COLUMN product_changes.product_id IS 'The product; 0 for `reset`, which is about all products.';
+COMMENT ON COLUMN product_changes.at IS 'Time at which the transaction of the change began.';
+COMMENT ON COLUMN product_changes.batch_id IS 'The batch with the number `seq`.';
+COMMENT ON COLUMN product_changes.kind IS 'What happened to the product.
+inserted: The product is new.
+updated: Some of its columns changed.
+deactivated: It became inactive.
+reactivated: It became active again; other columns may have changed, too.
+reset: The first load filled an empty catalogue; the changes of single products are not recorded.';
+COMMENT ON COLUMN product_changes.stock_only IS 'True if no column but the stock (and times) of an active product changed; such rows are kept for a shorter time.';
+COMMENT ON COLUMN product_changes.fields IS 'Changed columns with their values before and after, as `{"price": [1.5, 2]}`; INDICE, hashes and times do not count. Of an inserted product, the columns that are not blank, and `is_active` if it is inactive. Null: the setting HISTORY is off.';
+
 COMMENT ON TABLE batches IS 'One row per accepted post, and per operation queued on a batch (approval, end of a window, replay).';
 COMMENT ON COLUMN batches.id IS 'UUIDv7; also the trace id of the batch.';
 COMMENT ON COLUMN batches.pharmacy_id IS 'The pharmacy.';

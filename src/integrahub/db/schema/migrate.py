@@ -17,6 +17,7 @@ from integrahub.domain.errors import ConfigurationError, Transient
 # A statement may index a large table, or wait for the migration of another process.
 _MIGRATION_TIMEOUT_SECONDS = 3600.0
 _SQL = load_queries(__name__)
+PARTITION_DAYS_AHEAD = 7
 _LOCK_KEY = 0x1A7E62A  # any number that no other advisory lock uses
 
 
@@ -57,6 +58,7 @@ async def _migrate(connection: HubConnection) -> list[str]:
             missing.append(script)
     for script in missing:
         await connection.execute(_SQL["record"], asdict(script))
+    await connection.execute(_SQL["make_change_partitions"], {"days_ahead": PARTITION_DAYS_AHEAD})
     return [script.name for script in missing]
 
 

@@ -18,3 +18,7 @@ SELECT count(*) FROM pg_roles WHERE rolname = ANY(%(names)s)
 -- record --
 -- A script was applied.
 INSERT INTO schema_migrations (name, kind, checksum) VALUES (%(name)s, %(kind)s, %(checksum)s)
+
+-- make_change_partitions --
+-- Make the partitions of the record of changes for the coming days.
+SELECT make_change_partitions(%(days_ahead)s)

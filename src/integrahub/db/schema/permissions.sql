@@ -43,13 +43,15 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 
 -- Data of one pharmacy.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
-GRANT SELECT ON products, record_issues TO integrahub_api;
+GRANT SELECT ON products, product_changes, record_issues TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
 CREATE POLICY api ON full_uploads TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON pharmacies TO integrahub_api
   USING ((SELECT sees_all()) OR cnpj = ANY ((SELECT seen_cnpjs())::text[]) OR id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON products TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+CREATE POLICY api ON product_changes TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON batches TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -88,6 +90,10 @@ GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
   bus_messages TO integrahub_worker;
+-- The record of changes is appended to. Its partitions are open to no role: rights on the whole table suffice.
+GRANT SELECT, INSERT ON product_changes TO integrahub_worker;
+REVOKE ALL ON FUNCTION make_change_partitions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION make_change_partitions(integer) TO integrahub_worker;
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
 
 -- Row level security also applies to the owner, which gets a policy of its own.

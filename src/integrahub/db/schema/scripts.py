@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import LiteralString
 
-_REPEATABLE = ("permissions", "comments")
+_REPEATABLE = ("functions", "permissions", "comments")
 
 
 @dataclass(frozen=True, slots=True)
