@@ -2,6 +2,7 @@
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,16 +35,18 @@ class Client:
         self._http.close()
 
     def call(self, method: str, path: str, **request: Any) -> httpx2.Response:
+        failures: Counter[str] = Counter()
         for _ in range(_PATIENCE):
             try:
                 url = f"http://127.0.0.1:{self._draw.choice(self._swarm.ports)}{path}"
                 answer = self._http.request(method, url, **request)
                 if answer.status_code != 503:
                     return answer
-            except httpx2.TransportError:
-                pass
+                failures[answer.text[:300]] += 1
+            except httpx2.TransportError as error:
+                failures[repr(error)] += 1
             self._pause.wait(0.1)
-        raise AssertionError(f"no answer to {method} {path}")
+        raise AssertionError(f"no answer to {method} {path}: {failures.most_common(5)}")
 
     def post(self, cnpj: str, load: Load, key: str) -> str:
         """Post a body and return the batch id."""
