@@ -127,6 +127,7 @@ def test_a_catalogue_is_sent_from_a_pipe(hub: Installation) -> None:
     with ThreadPoolExecutor() as threads:
         threads.submit(pipe.write_bytes, gzip.compress(lines))
         done = hub.command("send", str(pipe), "--type", "delta", "--watch", "--json", INTEGRAHUB_KEY=key)
+        os.close(os.open(pipe, os.O_RDWR))  # a refusal may leave the pipe unread: free its writer
     assert done.returncode == 0 and json.loads(done.stdout)["unchanged"] == 50
     refused = hub.command("send", "-", "--type", "full", given=b"", INTEGRAHUB_KEY=key)
     assert refused.returncode == 2 and "standard input holds neither" in refused.stderr

@@ -90,6 +90,15 @@ async def test_what_cannot_be_read_goes_to_the_topic_of_the_dead_and_to_a_letter
     assert "not json" in [letter["body"] for letter in shown]
 
 
+class SlowToBury(KafkaBus):
+    """Publishes dead letters so slowly that their messages are delivered again meanwhile, as on a busy machine."""
+
+    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+        if topic == MESSAGES_DEAD:
+            await asyncio.sleep(0.7)
+        await super().publish(topic, bodies)
+
+
 async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is_worked_on(
     client: Client, options: KafkaOptions
 ) -> None:
@@ -101,7 +110,7 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
         seen.append(body)
 
     apart = replace(options, prefix=f"{options.prefix}apart.")
-    worker, stop = _on(client.hub, KafkaBus(apart, visibility=0.2)), asyncio.Event()
+    worker, stop = _on(client.hub, SlowToBury(apart, visibility=0.2)), asyncio.Event()
     good = b'{"batchId":"%s"}' % str(batch).encode()
     await worker.bus.publish(BATCHES_RECEIVED, [bad, good])
     consuming = asyncio.create_task(consume(worker, BATCHES_RECEIVED, step, stop, 4))
@@ -112,11 +121,11 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
     async with asyncio.timeout(30):
         while await worker.bus.lag(BATCHES_RECEIVED):
             await asyncio.sleep(0.05)
-    assert seen == [good]
+    assert set(seen) == {good}  # a message may be delivered twice
     mended.set()
     assert (await worker.replay().replay_dead_letters(DeadLetterFilters(), 10)).asked == 1
     async with asyncio.timeout(30):
-        while seen != [good, bad]:
+        while bad not in seen:
             await asyncio.sleep(0.05)
     assert (await letters(client, bool))[0]["settled_at"]
     stop.set()

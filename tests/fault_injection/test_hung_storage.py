@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -54,6 +54,29 @@ async def blocks(count: int = 1, pause: float = 0.0) -> AsyncIterator[bytes]:
     for _ in range(count):
         await asyncio.sleep(pause)
         yield b"x" * 1000
+
+
+@contextmanager
+def released(fifo: Path) -> Iterator[None]:
+    """Let those that wait to open the FIFO go on, and all later ones.
+
+    Opened for reading and writing, it waits for no partner: a writer would wake all readers at once, and a second
+    writer would then wait for ever for a reader.
+    """
+    descriptor = os.open(fifo, os.O_RDWR)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def passes(call: Callable[[], Awaitable[None]]) -> bool:
+    """Return whether the storage answered within its deadline; on a busy machine a flush may take longer once."""
+    try:
+        await call()
+    except Transient:
+        return False
+    return True
 
 
 async def names(storage: Storage) -> list[str]:
@@ -121,13 +144,13 @@ async def test_a_put_given_up_while_the_disk_hangs_never_becomes_an_object(tmp_p
         while list((tmp_path / ".unfinished").iterdir()):
             await asyncio.sleep(0.02)
     assert await names(inner) == ["batches/older"]
+
+    async def put() -> None:
+        await storage.put("batches/next", blocks())
+
     async with asyncio.timeout(10):
-        while True:
-            try:
-                await storage.put("batches/next", blocks())
-                break
-            except Transient:
-                await asyncio.sleep(0.05)
+        while not await passes(put):
+            await asyncio.sleep(0.05)
     assert sorted(await names(inner)) == ["batches/next", "batches/older"]
 
 
@@ -139,16 +162,16 @@ async def test_a_read_that_hangs_ends_by_the_deadline_and_opens_the_breaker(tmp_
         with pytest.raises(Transient, match="no answer within"):
             [block async for block in storage.get("batches/hung")]
     assert storage._breaker.state is not CircuitState.CLOSED
-    for _ in range(2):
-        os.close(os.open(tmp_path / "batches" / "hung", os.O_WRONLY))
-    async with asyncio.timeout(5):
-        await storage.check()
+    with released(tmp_path / "batches" / "hung"):
+        async with asyncio.timeout(10):
+            while not await passes(storage.check):
+                await asyncio.sleep(0.05)
     assert storage._breaker.state is CircuitState.CLOSED
 
 
 async def test_a_client_that_is_slow_is_no_storage_that_hangs(tmp_path: Path) -> None:
-    storage = guarded(FileStorage(tmp_path), patience=0.2)
-    assert await storage.put("batches/slow", blocks(3, pause=0.35)) == 3000
+    storage = guarded(FileStorage(tmp_path), patience=1.0)
+    assert await storage.put("batches/slow", blocks(2, pause=1.2)) == 2000
     assert storage._breaker.state is CircuitState.CLOSED
 
 

@@ -1,7 +1,7 @@
 """Publication of undeliverable messages to their dead-letter topic."""
 
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID
 
 import msgspec
 
@@ -12,13 +12,13 @@ from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import DEAD_MESSAGES
 
 
-async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure) -> None:
-    """Publish the whole message, with its failure, to MESSAGES_DEAD.
+async def publish_dead_letter(bus: Bus, delivery: Delivery, failure: Failure, letter_id: UUID) -> None:
+    """Publish the whole message, with its failure, to MESSAGES_DEAD. The same `letter_id` twice stores one letter.
 
     Raise Transient if the bus is unavailable; then the message must not be acknowledged.
     """
     dead = DeadMessage(
-        letter_id=uuid4(),
+        letter_id=letter_id,
         topic=delivery.topic,
         body=delivery.body,
         trace_id=tracing.current_trace_id(),

@@ -128,3 +128,27 @@ async def test_a_dead_letter_that_was_not_published_is_published_at_the_next_fai
     monkeypatch.setattr(work.bus, "publish", refuse_first)
     await work.run()
     assert (work.done, await work.bus.lag(CHUNKS_READY), len(await work.dead())) == (6, 0, 1)
+
+
+async def test_a_dead_letter_published_again_after_an_unknown_outcome_is_the_same_letter(
+    made: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = made(_raising(ZeroDivisionError("seven")), times=6)
+    publish, outcomes = work.bus.publish, iter([Transient("no answer within 12 s")])
+
+    async def answer_late(topic: str, bodies: list[bytes]) -> None:
+        await publish(topic, bodies)
+        if topic == MESSAGES_DEAD and (outcome := next(outcomes, None)):
+            raise outcome
+
+    monkeypatch.setattr(work.bus, "publish", answer_late)
+    await work.run()
+    first, second = await work.dead()
+    assert first.letter_id == second.letter_id
+
+
+async def test_equal_messages_have_a_dead_letter_each(made: Callable[..., Work]) -> None:
+    work = made(_raising(msgspec.DecodeError("not JSON")), times=2)
+    await work.bus.publish(CHUNKS_READY, [b"{}"])
+    await work.run()
+    assert len({dead.letter_id for dead in await work.dead()}) == 2

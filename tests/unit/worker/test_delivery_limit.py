@@ -21,3 +21,12 @@ def test_however_many_messages_fail_few_are_remembered() -> None:
     limit = DeliveryLimit(max_failures=2)
     assert not any(limit.is_exceeded(str(number).encode()) for number in range(5000))
     assert not limit.is_exceeded(b"0") and limit.is_exceeded(b"4999")
+
+
+def test_a_message_keeps_the_id_of_its_letter_and_few_ids_are_remembered() -> None:
+    limit = DeliveryLimit()
+    first = limit.letter_id(7)
+    assert limit.letter_id(7) == first != limit.letter_id(8)
+    for token in range(10, 1010):
+        limit.letter_id(token)
+    assert limit.letter_id(7) != first
