@@ -221,7 +221,7 @@ async def test_reports_chunk_rows_and_batches_go_each_in_its_time(settings: Sett
         await _age(client, 2)
         await client.hub.retention()()
         assert not await _count(client, "batch_chunks")
-        assert (await client.http.get(f"{path}/rejected", headers={"X-Api-Key": client.key})).status_code == 404
+        assert (await client.http.get(f"{path}/rejected", headers={"X-Api-Key": client.key})).status_code == 410
         assert len((await client.get(f"{path}/errors"))["items"]) == 1
         await _age(client, 60)
         await client.hub.retention()()

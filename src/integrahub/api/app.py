@@ -114,7 +114,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
     reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
-        batches.router(hub.reads, hub.storage, reader),
+        batches.router(batches.BatchReports(hub.reads, hub.storage, hub.settings.report_retention_days), reader),
         products.router(products.ProductSearch(hub.reads, hub.dialect.export, parse), reader),
         pharmacies.router(database, audit, viewer, operator, parse),
         api_keys.router(key_admin, authenticator),

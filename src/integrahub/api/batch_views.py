@@ -10,6 +10,7 @@ from integrahub.db.batches.report_rows import IssueReport
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import record_message
 from integrahub.domain.views.batch import BatchReport, view_batch
+from integrahub.domain.views.json_pointer import format_pointer
 
 
 def to_batch_answer(report: BatchReport, language: Language) -> BatchAnswer:
@@ -23,5 +24,8 @@ def to_issue(issue: IssueReport, batch_id: UUID) -> dict[str, Any]:
     Reports are long and are encoded in bulk, so this is not validated as a model.
     """
     message = record_message(issue.code)
+    columns = msgspec.structs.asdict(issue)
+    key, ean = columns.pop("key"), columns.pop("ean")
     texts = {"message_pt": message.pt, "message_en": message.en, "trace_id": batch_id.hex}
-    return msgspec.structs.asdict(issue) | texts
+    pointer = format_pointer(issue.position, key) if key else format_pointer(issue.position)
+    return columns | texts | {"pointer": pointer, "ean": ean}

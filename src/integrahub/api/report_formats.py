@@ -2,16 +2,32 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
-from typing import Any
+import re
+from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
 from integrahub.api.models.batches import IssueAnswer
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 
-_CSV_COLUMNS = tuple(IssueAnswer.model_fields)
+ISSUE_COLUMNS = tuple(IssueAnswer.model_fields)
+_DECIMAL = re.compile(r"[+-]?\d+\.\d+")
+_AS_SENT = "price_ambiguous"  # code of issues whose value loses its meaning with another decimal separator
 Pages = AsyncIterator[list[dict[str, Any]]]
+Locale = Literal["en", "pt-BR"]
+
+
+class CsvFormat(NamedTuple):
+    """How a CSV file is written, so that spreadsheets of a country open it."""
+
+    delimiter: str
+    decimal: str
+    byte_order_mark: str
+
+
+_CSV_FORMATS: dict[Locale, CsvFormat] = {"en": CsvFormat(",", ".", ""), "pt-BR": CsvFormat(";", ",", "\ufeff")}
 
 
 def encode_json(value: Any) -> bytes:
@@ -25,16 +41,26 @@ async def encode_ndjson(pages: Pages) -> AsyncIterator[bytes]:
         yield b"".join(encode_json(issue) + b"\n" for issue in issues)
 
 
-async def encode_csv(pages: Pages) -> AsyncIterator[bytes]:
-    """Encode issues as CSV with a header line, page by page."""
-    yield (",".join(_CSV_COLUMNS) + "\r\n").encode()
-    async for issues in pages:
+async def encode_csv(
+    pages: Pages, locale: Locale = "en", columns: Sequence[str] = ISSUE_COLUMNS
+) -> AsyncIterator[bytes]:
+    """Encode rows as CSV with a header line, page by page, as spreadsheets with this locale read it."""
+    form = _CSV_FORMATS[locale]
+    yield (form.byte_order_mark + form.delimiter.join(columns) + "\r\n").encode()
+    async for rows in pages:
         text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerows([_to_cell(issue[column]) for column in _CSV_COLUMNS] for issue in issues)
+        writer = csv.writer(text, delimiter=form.delimiter)
+        writer.writerows([_to_cell(row[column], row, form) for column in columns] for row in rows)
         yield text.getvalue().encode()
 
 
-def _to_cell(value: Any) -> Any:
+def _to_cell(value: Any, row: dict[str, Any], form: CsvFormat) -> Any:
+    if isinstance(value, float | Decimal):
+        return f"{value:f}".replace(".", form.decimal)
+    if not isinstance(value, str):
+        return value
+    if form.decimal != "." and _DECIMAL.fullmatch(value):
+        # A spreadsheet would read the point as a separator of thousands, or the text as a date.
+        return f"'{value}" if row.get("code") == _AS_SENT else value.replace(".", form.decimal)
     # A spreadsheet must not evaluate a client's text as a formula.
-    return neutralize_formulas(value) if isinstance(value, str) else value
+    return neutralize_formulas(value)

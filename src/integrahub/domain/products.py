@@ -84,7 +84,7 @@ class RecordIssue:
 
     `position` counts records from 0, `offset` bytes of the decoded body. `field` is a key of the record. `value` is
     the value in the record, truncated to 200 characters. A record with a warning is applied, without the field or
-    with a value that may be misread.
+    with a value that may be misread. `key` is `field` as the client spelled it, empty if the record does not have it.
     """
 
     position: int
@@ -94,3 +94,5 @@ class RecordIssue:
     field: str
     code: str
     value: str
+    ean: str = ""
+    key: str = ""

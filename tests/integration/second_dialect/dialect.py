@@ -12,7 +12,7 @@ import msgspec
 import xxhash
 
 from integrahub.domain.copy_text import copy_text, to_bigints
-from integrahub.domain.dialects.base import DecodedLines, FirstRecord, NormalisedRecords, Source
+from integrahub.domain.dialects.base import DecodedLines, FirstRecord, NormalisedRecords, RecordLabel, Source
 from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.products import COLUMNS, TEXTS, NormalisedRow, RecordIssue
@@ -121,6 +121,13 @@ class Balcao:
 
     def find_missing(self, columns: Sequence[str | None]) -> tuple[str, str] | None:
         return None if columns[COLUMNS.index("title")] else ("nome", "title_missing")
+
+    def label_record(self, raw: bytes | OversizeRecord) -> RecordLabel:
+        try:
+            fields = {} if isinstance(raw, OversizeRecord) else _DECODER.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            fields = {}
+        return RecordLabel(str(fields.get("codigo_barras") or ""), {key: key for key in fields})
 
     def read_first_record(self, head: bytes, media_type: str) -> FirstRecord:
         record = read_first_value(head, media_type)

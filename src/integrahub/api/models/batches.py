@@ -76,7 +76,11 @@ class BatchPage(Answer):
 
 
 class IssueAnswer(Answer):
-    """A rejection or warning of one record. `position` counts records from 0, `byte_offset` is in the decoded body."""
+    """A rejection or warning of one record. `position` counts records from 0, `byte_offset` is in the decoded body.
+
+    `pointer` (RFC 6901) leads to the value in the body, or to the record if it does not have the field. In NDJSON it
+    counts records as if they were an array. `ean` is that of the record, else that of the product.
+    """
 
     position: int
     byte_offset: int
@@ -88,6 +92,8 @@ class IssueAnswer(Answer):
     message_pt: str
     message_en: str
     trace_id: str
+    pointer: str
+    ean: str
 
 
 class IssuePage(Answer):

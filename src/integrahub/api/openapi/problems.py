@@ -51,7 +51,7 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
     problems = dict(_ALWAYS)
     if operation.get("security") != []:
         problems |= _WITH_KEY | _WITH_BODY
-    if path.endswith("/errors"):
+    if path.endswith(("/errors", "/rejected")):
         problems[410] = "The report is past its retention and was removed"
     if "{" in path or path.startswith("/v1/products"):
         problems |= _WITH_NAME

@@ -1,7 +1,7 @@
 """Routes of batches: list, state, report of errors, and rejected records."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from integrahub.api.batch_views import to_batch_answer, to_issue
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
-from integrahub.api.report_formats import encode_csv, encode_json, encode_ndjson
+from integrahub.api.report_formats import Locale, encode_csv, encode_json, encode_ndjson
 from integrahub.db.batches import reports
 from integrahub.db.batches.reports import BatchFilter
 from integrahub.db.database import Database
@@ -47,14 +47,23 @@ def _reject_timestamps(value: Any) -> Any:
 
 
 Moment = Annotated[datetime, BeforeValidator(_reject_timestamps)]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
+ReportFormat = Annotated[
+    Literal["json", "ndjson", "csv"], Query(description="json: in pages; ndjson and csv: the whole report")
+]
+CsvLocale = Annotated[
+    Locale, Query(description="of CSV; pt-BR: semicolons, decimal commas and a byte order mark, for Excel")
+]
+IssueLimit = Annotated[int, Query(ge=1, le=1000, description="issues a page")]
 
 
 class BatchReports:
     """Read batches as far as a caller may see them."""
 
-    def __init__(self, database: Database, storage: Storage) -> None:
+    def __init__(self, database: Database, storage: Storage, report_days: int) -> None:
         self._database = database
         self._storage = storage
+        self._report_days = report_days  # 0: forever
 
     async def list_page(
         self, caller: Caller, filters: BatchFilter, cursor: str | None, limit: int, language: Language
@@ -72,6 +81,14 @@ class BatchReports:
         batch = await reports.show(self._within(caller), batch_id)
         if batch is None or not caller.can_see(batch.cnpj):
             raise NotFound("batch_not_found", batch_id=batch_id)
+        return batch
+
+    async def find_with_report(self, caller: Caller, batch_id: UUID) -> BatchReport:
+        """Return a batch. Raise NotFound as `find`, Gone if its report is past its retention."""
+        batch = await self.find(caller, batch_id)
+        is_late = batch.finished_at and batch.now - batch.finished_at > timedelta(days=self._report_days)
+        if batch.report_removed_at or (self._report_days and is_late):
+            raise Gone("report_expired", batch_id=batch_id, days=self._report_days)
         return batch
 
     async def list_issues(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> bytes:
@@ -110,10 +127,9 @@ def _visible_cnpjs(caller: Caller, cnpj: str | None) -> list[str] | None:
     return [unmask(cnpj)]
 
 
-def router(database: Database, storage: Storage, authenticate: Authenticate) -> APIRouter:
+def router(batch_reports: BatchReports, authenticate: Authenticate) -> APIRouter:
     """Return the routes; they require a key of the pharmacy, or a viewer's."""
     routes = AuthenticatedRouter(tags=["batches"])
-    batch_reports = BatchReports(database, storage)
     _add_states(routes, batch_reports, authenticate)
     _add_issues(routes, batch_reports, authenticate)
     _add_rejected_records(routes, batch_reports, authenticate)
@@ -158,19 +174,20 @@ def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
     async def errors(
         batch_id: UUID,
         caller: Reader,
-        format: Literal["json", "ndjson", "csv"] = "json",
-        cursor: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        format: ReportFormat = "json",
+        locale: CsvLocale = "en",
+        cursor: Cursor = None,
+        limit: IssueLimit = 100,
     ) -> Response:
-        if (await batch_reports.find(caller, batch_id)).report_removed_at:
-            raise Gone("report_expired", batch_id=batch_id)
+        await batch_reports.find_with_report(caller, batch_id)
         if format == "json":
             body = await batch_reports.list_issues(caller, batch_id, cursor, limit)
             return Response(body, media_type="application/json")
         pages = batch_reports.read_all_issues(caller, batch_id)
         if format == "ndjson":
             return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
-        return StreamingResponse(encode_csv(pages), media_type="text/csv; charset=utf-8")
+        headers = {"Content-Disposition": f'attachment; filename="{batch_id}-errors.csv"'}
+        return StreamingResponse(encode_csv(pages, locale), headers=headers, media_type="text/csv; charset=utf-8")
 
 
 def _add_rejected_records(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
@@ -182,14 +199,14 @@ def _add_rejected_records(routes: APIRouter, batch_reports: BatchReports, authen
         response_model=list[Any],
     )
     async def rejected(batch_id: UUID, caller: Reader) -> Response:
-        batch = await batch_reports.find(caller, batch_id)
+        batch = await batch_reports.find_with_report(caller, batch_id)
         if batch.rows_removed_at and batch.rejected:
-            raise NotFound("records_expired")
+            raise Gone("records_expired")
         body = batch_reports.read_rejected_records(caller, batch_id)
         try:
             first = await anext(body)
         except ObjectMissing:
-            raise NotFound("records_expired") from None
+            raise Gone("records_expired") from None
         return StreamingResponse(_chain(first, body), media_type="application/json")
 
 

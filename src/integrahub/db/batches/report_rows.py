@@ -8,7 +8,7 @@ from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState,
 
 
 class IssueReport(msgspec.Struct, frozen=True):
-    """A rejection or a warning of one record, as clients see it."""
+    """A rejection or a warning of one record, as clients see it. `key` is `field` as the client spelled it."""
 
     position: int
     byte_offset: int
@@ -17,6 +17,8 @@ class IssueReport(msgspec.Struct, frozen=True):
     field: str
     code: str
     value: str
+    key: str
+    ean: str
 
 
 class FinalBatch(msgspec.Struct, frozen=True):

@@ -39,11 +39,18 @@ WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
 ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
 
 -- issues --
--- Rejections and warnings of single records in the order of the body, after the cursor.
-SELECT position, byte_offset, severity, product_id, field, code, value FROM record_issues
-WHERE batch_id = %(id)s
-  AND (%(after)s::bigint IS NULL OR (position, field, code) > (%(after)s, %(after_field)s, %(after_code)s))
-ORDER BY position, field, code LIMIT %(limit)s
+-- Rejections and warnings of single records in the order of the body, after the cursor. The EAN is that of the record,
+-- else that of the product in the table.
+SELECT i.position, i.byte_offset, i.severity, i.product_id, i.field, i.code, i.value, i.key,
+  CASE WHEN i.ean <> '' THEN i.ean ELSE coalesce(p.ean, '') END AS ean
+FROM (SELECT * FROM record_issues
+      WHERE batch_id = %(id)s
+        AND (%(after)s::bigint IS NULL OR (position, field, code) > (%(after)s, %(after_field)s, %(after_code)s))
+      ORDER BY position, field, code LIMIT %(limit)s) i
+LEFT JOIN batches b ON b.id = i.batch_id
+LEFT JOIN products p ON p.pharmacy_id = b.pharmacy_id
+  AND p.product_id = CASE WHEN i.product_id ~ '^[0-9]{1,18}$' THEN i.product_id::bigint END
+ORDER BY i.position, i.field, i.code
 
 -- rejected_positions --
 -- The chunks with rejected records of a batch, and where their records are.

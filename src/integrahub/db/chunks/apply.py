@@ -86,7 +86,7 @@ async def _write(
     chunks = [_to_apply(chunk, row) for chunk, row in zip(held, locked, strict=True)]
     first = held[0]  # the only one, if it is rejected or part of a replay
     if first.claim.rejection:
-        return [await reject_chunk(connection, chunks[0], first.claim.rejection, decoder.dialect.id_key)]
+        return [await reject_chunk(connection, chunks[0], first.claim.rejection, decoder)]
     if first.later is not None:
         replay = ReplayToApply(chunks[0], first.later, first.claim.seen_at)
         return [await merge_replay(connection, replay, decoder, write_rows)]

@@ -3,18 +3,16 @@
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues
 from integrahub.db.products.merge import ChunkToApply
+from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.products import ChunkCounters, RecordIssue
 
 
-async def reject_chunk(connection: Connection, chunk: ChunkToApply, code: str, id_key: str) -> ChunkCounters:
-    """Report every record of a chunk with the issue `code`; return its counters. The caller holds the chunk's lock.
-
-    `id_key` is the key of the product id, as the dialect names it.
-    """
-    records = chunk.records.to_object()
+async def reject_chunk(connection: Connection, chunk: ChunkToApply, code: str, decoder: ChunkDecoder) -> ChunkCounters:
+    """Report every record of a chunk with the issue `code`; return its counters. The caller holds the chunk's lock."""
+    records, id_key = chunk.records.to_object(), decoder.dialect.id_key
     issues = [
         RecordIssue(records.positions[slot], records.offsets[slot], "rejected", str(product_id), id_key, code, "")
         for slot, product_id in enumerate(chunk.ids)
     ]
-    await record_issues.insert(connection, chunk.batch_id, chunk.number, issues)
+    await record_issues.insert(connection, chunk.batch_id, chunk.number, decoder.label(issues, records))
     return ChunkCounters(rejected=len(chunk.ids))

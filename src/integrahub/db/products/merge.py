@@ -92,6 +92,7 @@ class ChunkMerge:
         ids = chunk.ids
         self.load_type = chunk.load_type
         self._chunk = chunk
+        self._decoder = decoder
         self._differing = probe.differing
         existing = {ids[slot] for slot in probe.existing}
         self._inactive = {ids[slot] for slot in probe.inactive}
@@ -125,7 +126,8 @@ class ChunkMerge:
 
     async def finish(self, connection: Connection) -> ChunkCounters:
         """Insert the issues and return the counters. Raise ArithmeticError unless every record has a result."""
-        await record_issues.insert(connection, self._chunk.batch_id, self._chunk.number, self._issues)
+        issues = self._decoder.label(self._issues, self._chunk.records)
+        await record_issues.insert(connection, self._chunk.batch_id, self._chunk.number, issues)
         ids = [product_id for product_id in self._chunk.ids if product_id >= 0]
         skipped, repeats = self._count_skipped(ids)
         counters = ChunkCounters(

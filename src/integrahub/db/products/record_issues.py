@@ -16,6 +16,11 @@ async def insert(connection: Connection, batch_id: UUID, chunk: int, issues: Seq
     if not issues:
         return
     key = str(batch_id), str(chunk)
-    lines = [(*key, str(i.position), str(i.offset), i.severity, i.product_id, i.field, i.code, i.value) for i in issues]
+    lines = [(*key, *_to_columns(issue)) for issue in issues]
     async with connection.cursor().copy(_SQL["copy"]) as copy:
         await copy.write(copy_text(lines))
+
+
+def _to_columns(issue: RecordIssue) -> tuple[str, ...]:
+    place = str(issue.position), str(issue.offset), issue.severity
+    return *place, issue.product_id, issue.field, issue.code, issue.value, issue.ean, issue.key

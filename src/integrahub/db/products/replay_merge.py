@@ -40,7 +40,8 @@ async def merge_replay(
     merge = _ReplayMerge(replay)
     merge.decode(decoder)
     await merge.write(connection, decoder, write_rows)
-    await record_issues.insert(connection, replay.chunk.batch_id, replay.chunk.number, merge.issues)
+    issues = decoder.label(merge.issues, replay.chunk.records)
+    await record_issues.insert(connection, replay.chunk.batch_id, replay.chunk.number, issues)
     counters = merge.count()
     records = sum(product_id >= 0 for product_id in replay.chunk.ids)
     if counters.settled != records:

@@ -230,6 +230,8 @@ COMMENT ON COLUMN record_issues.product_id IS 'Product id as sent; empty if unre
 COMMENT ON COLUMN record_issues.field IS 'Field that the issue is about; empty if it is the whole record.';
 COMMENT ON COLUMN record_issues.code IS 'Code of the issue.';
 COMMENT ON COLUMN record_issues.value IS 'The value that was sent, shortened.';
+COMMENT ON COLUMN record_issues.ean IS 'EAN in the record; empty if it has none that can be read.';
+COMMENT ON COLUMN record_issues.key IS 'The field as the client spelled it; empty if the record does not have it.';
 
 COMMENT ON TABLE dead_letters IS 'Work that is not retried automatically: chunks whose attempts all failed, and messages that no step can process.';
 COMMENT ON COLUMN dead_letters.id IS 'Number of the dead letter.';

@@ -27,6 +27,13 @@ class FirstRecord(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class RecordLabel(msgspec.Struct, frozen=True):
+    """What a report shows of a record: its EAN, and its keys as the client spelled them, by the dialect's names."""
+
+    ean: str = ""
+    keys: dict[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedLines:
     """Product ids of records, and their rows as lines of COPY text."""
@@ -100,6 +107,10 @@ class RecordDecoder(Protocol):
 
         `new` holds ids of products that are not in the table: a DELTA's records of these must name the whole product.
         """
+        ...
+
+    def label_record(self, raw: bytes | OversizeRecord) -> RecordLabel:
+        """Return the label of a record; an empty one for a record that cannot be read."""
         ...
 
     def find_missing(self, columns: Sequence[str | None]) -> tuple[str, str] | None:

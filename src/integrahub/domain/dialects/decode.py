@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from integrahub.domain.chunks.formats import Chunk, ChunkObject, join_array
@@ -99,6 +99,16 @@ class ChunkDecoder:
             max_record=self.max_record,
             new=new,
         )
+
+    def label(self, issues: Sequence[RecordIssue], chunk: Chunk) -> list[RecordIssue]:
+        """Return the issues of a chunk with the EAN of their record, and the key as the client spelled it."""
+        if not issues:
+            return []
+        stored, read = chunk.to_object(), self.dialect.label_record
+        slots = dict(zip(stored.positions, range(len(stored.positions)), strict=True))
+        labels = {position: read(stored.record(slots[position])) for position in {i.position for i in issues}}
+        pairs = [(issue, labels[issue.position]) for issue in issues]
+        return [replace(issue, ean=label.ean, key=label.keys.get(issue.field, "")) for issue, label in pairs]
 
 
 def _with_slots(part: DecodedLines, slots: Iterable[int]) -> list[Line]:

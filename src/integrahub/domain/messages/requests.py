@@ -139,8 +139,8 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "The records of this batch are past their retention and were removed.",
     ),
     "report_expired": Message(
-        "O relatório do lote {batch_id} passou do prazo de retenção e foi removido.",
-        "The report of the batch {batch_id} is past its retention and was removed.",
+        "O relatório do lote {batch_id} passou do prazo de retenção ({days} dias) e foi removido.",
+        "The report of the batch {batch_id} is past its retention ({days} days) and was removed.",
     ),
     # Overload, dependencies and faults of the hub.
     "dependency_unavailable": Message(

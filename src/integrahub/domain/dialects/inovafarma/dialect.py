@@ -6,6 +6,7 @@ from integrahub.domain.dialects.inovafarma import (
     first_record,
     identify,
     json_schema,
+    label,
     normalise,
 )
 
@@ -21,6 +22,7 @@ class InovaFarma:
     identify_and_hash = staticmethod(identify.identify_and_hash)
     hash_record = staticmethod(identify.hash_record)
     decode_columns = staticmethod(decode_columns.decode_columns)
+    label_record = staticmethod(label.label_record)
     find_missing = staticmethod(normalise.find_missing)
     normalise = staticmethod(normalise.normalise)
     read_first_record = staticmethod(first_record.read_first_record)

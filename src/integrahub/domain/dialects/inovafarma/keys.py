@@ -28,6 +28,16 @@ PHARMACY_KEYS = frozenset(
 KNOWN = frozenset(["CNPJ", "PRODUCTID", "TITLE", "PRICEPROMO", *TEXT_KEYS, *PRICE_KEYS, *NUMBER_KEYS, *DATE_KEYS])
 
 
+def spell_known_keys(fields: dict[str, Any]) -> dict[str, str]:
+    """Return the known keys of a record in upper case, and the spelling of each that `to_upper_keys` reads."""
+    spelled = {}
+    for key in fields:
+        upper = key.upper()
+        if upper in KNOWN and (upper == key or upper not in fields):
+            spelled[upper] = key
+    return spelled
+
+
 def to_upper_keys(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields with known keys in upper case.
 
