@@ -21,7 +21,8 @@ Tables of the hub's PostgreSQL database: what each column holds, its states, and
 `make data-model` from `comments.sql`, `migrations` and `permissions.sql` in `db/schema`; edit those, not this page.
 
 API processes connect as the role `integrahub_api`: row level security shows them only the pharmacies of the caller.
-Workers connect as `integrahub_worker`. The role that runs `integrahub migrate` owns the tables.
+Workers connect as `integrahub_worker`, the sender of webhooks as `integrahub_notify`. The role that runs
+`integrahub migrate` owns the tables.
 """
 # Columns that name rows of another table. Only `batches.pharmacy_id` and `batch_chunks.batch_id` are foreign keys: the
 # others would slow each write, or outlive the row that they name.
@@ -31,6 +32,9 @@ _REFERENCES = {
     "parent_id": "batches",
     "replayed_by": "batches",
     "api_key_id": "api_keys",
+    "key_id": "api_keys",
+    "endpoint_id": "webhook_endpoints",
+    "delivery_id": "webhook_deliveries",
     "replaces": "api_keys",
     "worker_id": "workers",
     "fingerprint": "failure_groups",
@@ -100,15 +104,19 @@ def _section(cursor: psycopg.Cursor[DictRow], table: DictRow, columns: list[Dict
     if table["is_view"]:
         names = ", ".join(f"`{column['name']}`" for column in columns)
         return "\n".join([*lines, f"View with the columns {names}.\n"])
-    writers = {role: _verbs(cursor, table, f"integrahub_{role}") for role in ("api", "worker")}
+    writers = {role: _verbs(cursor, table, f"integrahub_{role}") for role in ("api", "worker", "notify")}
     roles = [f"{role} ({verbs})" for role, verbs in writers.items() if verbs]
     modules = ", ".join(f"`{module}`" for module in _modules(table["name"]))
-    lines.append(f"Written by: {' and '.join(roles) or 'the owner'}; modules {modules}.\n")
+    lines.append(f"Written by: {_join(roles) or 'the owner'}; modules {modules}.\n")
     lines += ["| column | type | meaning |", "| --- | --- | --- |"]
     for column in columns:
         kind = _type(column) + (", key" if column["is_key"] else "" if column["is_required"] else ", null")
         lines.append(f"| `{column['name']}` | {kind} | {_meaning(column['comment'])} |")
     return "\n".join([*lines, ""])
+
+
+def _join(roles: list[str]) -> str:
+    return ", ".join(roles[:-1]) + (" and " if roles[1:] else "") + roles[-1] if roles else ""
 
 
 def _verbs(cursor: psycopg.Cursor[DictRow], table: DictRow, role: str) -> str | None:

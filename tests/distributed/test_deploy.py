@@ -161,7 +161,8 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
     with embedded_postgres("ihub-roles-") as (_, url):
         parts = urlsplit(url)
         psql = str(binaries.find() / "psql")
-        passwords = {"OWNER_PASSWORD": "o'wner", "API_PASSWORD": "a-pi", "WORKER_PASSWORD": "w-orker"}
+        passwords = {"OWNER_PASSWORD": "o'wner", "API_PASSWORD": "a-pi"}
+        passwords |= {"WORKER_PASSWORD": "w-orker", "NOTIFY_PASSWORD": "n-otify"}
         for _ in range(2):
             script = [psql, "--no-psqlrc", "-v", "VERBOSITY=terse", "-f", "deploy/postgresql/roles.sql", url]
             subprocess.run(script, env=passwords, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -171,7 +172,8 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
 
         owner = as_login("integrahub_owner", "o'wner")
         assert asyncio.run(migrate(owner)) and asyncio.run(migrate(owner)) == []
-        for login in (owner, as_login("integrahub_api", "a-pi"), as_login("integrahub_worker", "w-orker")):
+        logins = {"integrahub_api": "a-pi", "integrahub_worker": "w-orker", "integrahub_notify": "n-otify"}
+        for login in (owner, *(as_login(name, password) for name, password in logins.items())):
             assert asyncio.run(check_if_reachable(login))
             with psycopg.connect(login, autocommit=True) as connection:
                 row = connection.execute(

@@ -18,6 +18,7 @@ OTHER = "33000167000101"
 OF_PHARMACIES = (
     *("pharmacies", "pharmacy_turns", "products", "product_changes", "batches", "batch_chunks", "record_issues"),
     "full_uploads",
+    *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
 )
 OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
@@ -50,6 +51,15 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
             "INSERT INTO full_uploads (batch_id, pharmacy_id, begun_at, renewed_at)"
             " SELECT id, pharmacy_id, now(), now() + interval '1 hour' FROM batches"
         )
+        await connection.execute(
+            "INSERT INTO webhook_endpoints (owner, pharmacy_id, url, host, events, sealed_secret)"
+            " SELECT 'pharmacy', id, '', '', '{batch.completed}', '' FROM pharmacies"
+        )
+        await connection.execute(
+            "INSERT INTO webhook_deliveries (endpoint_id, event, next_attempt_at)"
+            " SELECT id, 'webhook.test', now() FROM webhook_endpoints"
+        )
+        await connection.execute("INSERT INTO webhook_attempts SELECT id, 1, now(), 5 FROM webhook_deliveries")
         await connection.execute("INSERT INTO worker_restarts VALUES ('upsert', 1)")
         await connection.execute(
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
@@ -105,6 +115,9 @@ async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -
         "UPDATE pharmacy_turns SET last_seq = 0 WHERE pharmacy_id = %(id)s",
         "UPDATE batch_chunks SET status = 'PENDING' WHERE records >= 0"
         " AND batch_id NOT IN (SELECT id FROM batches WHERE pharmacy_id <> %(id)s)",
+        "UPDATE webhook_endpoints SET url = 'mine' WHERE pharmacy_id = %(id)s",
+        "UPDATE webhook_deliveries SET attempts = 1"
+        " WHERE endpoint_id NOT IN (SELECT id FROM webhook_endpoints WHERE pharmacy_id <> %(id)s)",
         "UPDATE api_keys SET revoked_at = NULL",
         "UPDATE dead_letters SET settled_at = now()",
     ],
@@ -125,6 +138,10 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
         "INSERT INTO pharmacies (cnpj, name) VALUES ('11222333000181', 'x')",
         "INSERT INTO pharmacy_turns (pharmacy_id, last_seq) VALUES (99, 7)",
         "INSERT INTO audit_log (actor, action, subject) VALUES ('', '', '')",
+        "INSERT INTO webhook_endpoints (owner, pharmacy_id, url, host, events, sealed_secret)"
+        " VALUES ('pharmacy', %(id)s, '', '', '{webhook.test}', '')",
+        "INSERT INTO webhook_deliveries (endpoint_id, event, next_attempt_at)"
+        " VALUES (gen_random_uuid(), 'webhook.test', now())",
     ):
         with pytest.raises(InsufficientPrivilege, match="row-level security"):
             async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
@@ -160,8 +177,53 @@ async def test_workers_know_no_keys_and_no_audit_log(api: Database, database_url
             with pytest.raises(InsufficientPrivilege):
                 await _counts(worker, (table,))
         assert 0 not in (await _counts(worker, OF_PHARMACIES)).values()
+        for secret in ("sealed_secret", "old_sealed_secret"):
+            with pytest.raises(InsufficientPrivilege):
+                async with worker.transaction() as connection:
+                    await connection.execute(f"SELECT {secret} FROM webhook_endpoints")  # type: ignore[arg-type]
     finally:
         await worker.close()
+
+
+async def test_the_sender_of_webhooks_reads_their_secrets_and_writes_no_data_of_clients(
+    api: Database, database_url: str
+) -> None:
+    sender = Database(url_as(database_url, DatabaseRole.NOTIFY), size=1, role=DatabaseRole.NOTIFY)
+    await sender.open()
+    try:
+        async with sender.transaction() as connection:
+            rows = await (await connection.execute("SELECT sealed_secret FROM webhook_endpoints")).fetchall()
+        assert len(rows) == 2
+        for statement in (
+            "SELECT hash FROM api_keys",
+            "SELECT FROM products",
+            "SELECT FROM audit_log",
+            "UPDATE batches SET status = 'FAILED'",
+            "UPDATE pharmacies SET name = ''",
+        ):
+            with pytest.raises(InsufficientPrivilege):
+                async with sender.transaction() as connection:
+                    await connection.execute(statement)  # type: ignore[arg-type]
+    finally:
+        await sender.close()
+
+
+async def test_a_key_and_a_pharmacy_see_their_own_webhook_endpoint_and_not_each_others(
+    api: Database, client: Client
+) -> None:
+    async with client.hub.database.transaction() as connection:
+        key = await (await connection.execute("SELECT id FROM api_keys WHERE tenants = 'all'")).fetchone()
+        assert key
+        await connection.execute(
+            "INSERT INTO webhook_endpoints (owner, key_id, url, host, events, sealed_secret)"
+            " VALUES ('key', %(id)s, 'https://vendor', '', '{batch.completed}', '')",
+            key,
+        )
+    query = "SELECT url FROM webhook_endpoints"
+    async with api.for_tenants(TenantContext(key_family=key["id"])).transaction() as connection:
+        assert [row["url"] for row in await (await connection.execute(query)).fetchall()] == ["https://vendor"]
+    async with api.for_tenants(TenantContext(cnpjs=(CNPJ, OTHER))).transaction() as connection:
+        assert [row["url"] for row in await (await connection.execute(query)).fetchall()] == ["", ""]
 
 
 async def test_neither_role_owns_a_table_or_may_become_another(api: Database, database_url: str) -> None:
@@ -173,9 +235,9 @@ async def test_neither_role_owns_a_table_or_may_become_another(api: Database, da
             " FROM pg_roles r WHERE rolname = ANY(%s) ORDER BY rolname",
             [[str(role) for role in DatabaseRole]],
         ).fetchall()
-    assert [row["rolname"] for row in rows] == ["integrahub_api", "integrahub_worker"]
-    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 1]
-    assert rows[1]["rolbypassrls"]
+    assert [row["rolname"] for row in rows] == ["integrahub_api", "integrahub_notify", "integrahub_worker"]
+    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 1, 1]
+    assert rows[1]["rolbypassrls"] and rows[2]["rolbypassrls"]
 
 
 def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_is_nobodys(database_url: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -17,15 +18,20 @@ class DatabaseRole(StrEnum):
 
     API = "integrahub_api"
     WORKER = "integrahub_worker"
+    NOTIFY = "integrahub_notify"
 
 
 @dataclass(frozen=True, slots=True)
 class TenantContext:
-    """The pharmacies that row level security shows to a transaction: all, or those with these CNPJs or ids."""
+    """The pharmacies that row level security shows to a transaction: all, or those with these CNPJs or ids.
+
+    `key_family` also shows the webhook endpoints of a key and of the keys that replace it.
+    """
 
     all_tenants: bool = False
     cnpjs: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
+    key_family: UUID | None = None
 
     @classmethod
     def of_cnpjs(cls, cnpjs: Iterable[str] | None) -> "TenantContext":
@@ -40,6 +46,8 @@ class TenantContext:
             await connection.execute(_SQL["set_tenant_cnpjs"], {"cnpjs": list(self.cnpjs)})
         elif self.ids:
             await connection.execute(_SQL["set_tenant_pharmacies"], {"ids": list(self.ids)})
+        if self.key_family:
+            await connection.execute(_SQL["set_key_family"], {"family": str(self.key_family)})
 
 
 ALL_TENANTS = TenantContext(all_tenants=True)

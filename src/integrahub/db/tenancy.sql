@@ -9,3 +9,7 @@ SELECT see_only(%(cnpjs)s)
 -- set_tenant_pharmacies --
 -- Show the pharmacies whose posts are committed together.
 SELECT set_config('integrahub.pharmacies', %(ids)s::bigint[]::text, true)
+
+-- set_key_family --
+-- Show the webhook endpoints of a family of keys.
+SELECT set_config('integrahub.key', %(family)s, true)

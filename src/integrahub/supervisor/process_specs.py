@@ -15,6 +15,7 @@ OTHER_STEPS = ",".join(step for step in STEPS if step not in ("split", "upsert")
 _WITHHELD = {
     DatabaseRole.API: frozenset({"KEY", "POSTGRES_PASSWORD"}),
     DatabaseRole.WORKER: frozenset({"KEY", "POSTGRES_PASSWORD", "ADMIN_API_KEY", "KEY_PEPPER", "VALID_API_KEYS"}),
+    DatabaseRole.NOTIFY: frozenset({"KEY", "POSTGRES_PASSWORD", "ADMIN_API_KEY", "VALID_API_KEYS"}),
 }
 
 

@@ -14,9 +14,9 @@ WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL
 
 -- create_unless_taken --
 -- Store a key. The same chosen key becomes active again, but never for other pharmacies.
-INSERT INTO api_keys (hash, hint, public_id, tenants, cnpjs, scopes, expires_at, rate_limit, replaces, weak)
+INSERT INTO api_keys (hash, hint, public_id, tenants, cnpjs, scopes, expires_at, rate_limit, replaces, family, weak)
 VALUES (%(hash)s, %(hint)s, %(public_id)s, %(tenants)s, %(cnpjs)s, %(scopes)s, %(expires_at)s, %(rate_limit)s,
-  %(replaces)s, %(weak)s)
+  %(replaces)s, (SELECT coalesce(k.family, k.id) FROM api_keys k WHERE k.id = %(replaces)s), %(weak)s)
 ON CONFLICT (hash) DO UPDATE SET revoked_at = NULL, expires_at = excluded.expires_at, weak = excluded.weak
   WHERE api_keys.tenants = excluded.tenants AND api_keys.cnpjs = excluded.cnpjs
 RETURNING id, hint, tenants, cnpjs, scopes, rate_limit, replaces, created_at, expires_at, revoked_at, last_used_at, weak

@@ -19,7 +19,11 @@ from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import ConfigurationError
 
 OWNER = "integrahub"
-_ATTRIBUTES = {DatabaseRole.API: "LOGIN", DatabaseRole.WORKER: "LOGIN BYPASSRLS"}  # as in permissions.sql
+_ATTRIBUTES = {  # as in permissions.sql
+    DatabaseRole.API: "LOGIN",
+    DatabaseRole.WORKER: "LOGIN BYPASSRLS",
+    DatabaseRole.NOTIFY: "LOGIN BYPASSRLS",
+}
 _PASSWORD_RULES = "local all all scram-sha-256\n"
 
 

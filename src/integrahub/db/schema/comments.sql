@@ -36,6 +36,7 @@ COMMENT ON COLUMN api_keys.scopes IS 'What the key may do: `ingest`, `read`, `vi
 COMMENT ON COLUMN api_keys.rate_limit IS 'Rate limit of the key, as requests/seconds; null: that of the pharmacy.';
 COMMENT ON COLUMN api_keys.replaces IS 'The key that this key was created to replace.';
 COMMENT ON COLUMN api_keys.weak IS 'True if a chosen key is easy to guess.';
+COMMENT ON COLUMN api_keys.family IS 'The first key of a chain of rotations; null: this key is the first. Webhook endpoints of a key belong to its family.';
 
 COMMENT ON TABLE products IS 'The catalogue: one row per pharmacy and product, as the latest batch left it.';
 COMMENT ON COLUMN products.pharmacy_id IS 'The pharmacy.';
@@ -308,6 +309,65 @@ COMMENT ON COLUMN audit_log.after IS 'State after the action.';
 COMMENT ON COLUMN audit_log.outcome IS 'Result: `done`, or the code of the error; null: the action runs, or its process was lost.';
 COMMENT ON COLUMN audit_log.ended_at IS 'Time at which the action ended.';
 
+COMMENT ON TABLE webhook_endpoints IS 'Addresses that receive events: one per pharmacy, one per key and pharmacy of a vendor, one of the operator.';
+COMMENT ON COLUMN webhook_endpoints.id IS 'Id of the endpoint; deliveries refer to it.';
+COMMENT ON COLUMN webhook_endpoints.owner IS 'Whose endpoint it is.
+pharmacy: That of one pharmacy.
+key: That of a key of several pharmacies or all, and of the keys that replace it by rotation.
+operator: That of the operator; it receives the events of every pharmacy.';
+COMMENT ON COLUMN webhook_endpoints.pharmacy_id IS 'The pharmacy whose events it receives. Null with owner `key`: those of all pharmacies of the key, except pharmacies for which the same key has an endpoint of their own.';
+COMMENT ON COLUMN webhook_endpoints.key_id IS 'Family of the key that owns it: the first key of a chain of rotations.';
+COMMENT ON COLUMN webhook_endpoints.cnpjs IS 'CNPJs of the key that owns it; null: the key is for all pharmacies, or the owner is no key.';
+COMMENT ON COLUMN webhook_endpoints.url IS 'URL that events are posted to.';
+COMMENT ON COLUMN webhook_endpoints.host IS 'Host and port of the URL; the number of concurrent attempts per host is limited.';
+COMMENT ON COLUMN webhook_endpoints.events IS 'Types of the events that it receives.';
+COMMENT ON COLUMN webhook_endpoints.description IS 'Text of its owner; may be empty.';
+COMMENT ON COLUMN webhook_endpoints.sealed_secret IS 'Secret that signs deliveries, encrypted under a key derived from KEY_PEPPER; null once the endpoint is deleted.';
+COMMENT ON COLUMN webhook_endpoints.old_sealed_secret IS 'Secret before the last rotation, encrypted likewise; null: none is valid.';
+COMMENT ON COLUMN webhook_endpoints.old_secret_ends_at IS 'Time until which deliveries are also signed with the old secret.';
+COMMENT ON COLUMN webhook_endpoints.state IS 'Whether events are sent.
+enabled: Events are sent.
+disabled: Events are held until the owner enables the endpoint.';
+COMMENT ON COLUMN webhook_endpoints.failing_since IS 'Time of the first failed attempt since the last success; null: the last attempt succeeded.';
+COMMENT ON COLUMN webhook_endpoints.disabled_at IS 'Time at which it was disabled; null: it is enabled.';
+COMMENT ON COLUMN webhook_endpoints.disabled_reason IS 'Code of the reason why it was disabled.';
+COMMENT ON COLUMN webhook_endpoints.enabled_at IS 'Time at which it was last enabled, or created.';
+COMMENT ON COLUMN webhook_endpoints.created_at IS 'Time at which it was created.';
+COMMENT ON COLUMN webhook_endpoints.updated_at IS 'Time at which its owner last changed it.';
+COMMENT ON COLUMN webhook_endpoints.deleted_at IS 'Time at which its owner deleted it; retention removes the row after its deliveries.';
+
+COMMENT ON TABLE webhook_deliveries IS 'Events, one row per endpoint that receives the event. The statement that causes the event inserts them.';
+COMMENT ON COLUMN webhook_deliveries.id IS 'Id of the delivery: `webhook-id` in every attempt and replay.';
+COMMENT ON COLUMN webhook_deliveries.endpoint_id IS 'The endpoint.';
+COMMENT ON COLUMN webhook_deliveries.event IS 'Type of the event, such as `batch.completed`.';
+COMMENT ON COLUMN webhook_deliveries.pharmacy_id IS 'The pharmacy that the event is about; null: none.';
+COMMENT ON COLUMN webhook_deliveries.batch_id IS 'The batch that the event is about; null: none.';
+COMMENT ON COLUMN webhook_deliveries.occurred_at IS 'Time of the event, as in its body.';
+COMMENT ON COLUMN webhook_deliveries.facts IS 'Values of the event from which the body is rendered.';
+COMMENT ON COLUMN webhook_deliveries.body IS 'Body, rendered before the first attempt and equal in every attempt; null: not rendered yet.';
+COMMENT ON COLUMN webhook_deliveries.state IS 'State of the delivery.
+pending: It is sent at `next_attempt_at`.
+delivered: The receiver accepted it.
+failed: Every attempt failed; an owner or operator may replay it.
+held: Its endpoint is disabled.';
+COMMENT ON COLUMN webhook_deliveries.attempts IS 'Number of attempts made.';
+COMMENT ON COLUMN webhook_deliveries.attempts_before IS 'Attempts made before the last replay; the schedule counts from here.';
+COMMENT ON COLUMN webhook_deliveries.next_attempt_at IS 'Time of the next attempt; null unless the delivery is pending.';
+COMMENT ON COLUMN webhook_deliveries.claim_token IS 'Token of the claim under which a worker sends it.';
+COMMENT ON COLUMN webhook_deliveries.worker_id IS 'The worker that holds the claim.';
+COMMENT ON COLUMN webhook_deliveries.lease_until IS 'Time at which the claim expires.';
+COMMENT ON COLUMN webhook_deliveries.created_at IS 'Time at which the row was inserted.';
+COMMENT ON COLUMN webhook_deliveries.ended_at IS 'Time at which it was delivered or failed; null: neither.';
+
+COMMENT ON TABLE webhook_attempts IS 'Attempts to send deliveries.';
+COMMENT ON COLUMN webhook_attempts.delivery_id IS 'The delivery.';
+COMMENT ON COLUMN webhook_attempts.number IS 'Number of the attempt, from 1; replays continue the count.';
+COMMENT ON COLUMN webhook_attempts.at IS 'Time at which the attempt began.';
+COMMENT ON COLUMN webhook_attempts.milliseconds IS 'Duration of the attempt.';
+COMMENT ON COLUMN webhook_attempts.status IS 'HTTP status of the answer; null: there was no answer.';
+COMMENT ON COLUMN webhook_attempts.error IS 'Code of the reason why the attempt failed; null: it succeeded.';
+COMMENT ON COLUMN webhook_attempts.excerpt IS 'First bytes of the answer, for operators only.';
+
 COMMENT ON TABLE rate_windows IS 'Usage of each rate limit in the current and the previous window. Unlogged.';
 COMMENT ON COLUMN rate_windows.subject IS 'A pharmacy, a key or a network address.';
 COMMENT ON COLUMN rate_windows.number IS 'Number of the current window: seconds since 1970 divided by its length.';
@@ -332,3 +392,5 @@ COMMENT ON COLUMN schema_migrations.checksum IS 'Checksum of a migration, withou
 COMMENT ON VIEW held_deactivations IS 'FULLs whose deactivation waits for an operator, with the numbers to decide on.';
 
 COMMENT ON VIEW silent_pharmacies IS 'Pharmacies without a post for 1.5 times their longest gap among the last 50 posts, for at most two weeks more.';
+
+COMMENT ON VIEW live_keys IS 'Keys that are neither revoked nor expired, with their family; workers read it to send nothing to the endpoint of an ended key.';

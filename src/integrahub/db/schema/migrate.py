@@ -74,5 +74,7 @@ async def _run_repeatable(connection: HubConnection, script: Script) -> None:
         raise ConfigurationError(
             f"The roles of the hub cannot be set up: {error.diag.message_primary}. Have a superuser run, once:\n"
             "  CREATE ROLE integrahub_api LOGIN;\n  CREATE ROLE integrahub_worker LOGIN BYPASSRLS;\n"
-            f"  GRANT integrahub_api, integrahub_worker TO {connection.info.user};\nthen migrate again."
+            "  CREATE ROLE integrahub_notify LOGIN BYPASSRLS;\n"
+            f"  GRANT integrahub_api, integrahub_worker, integrahub_notify TO {connection.info.user};\n"
+            "then migrate again."
         ) from error

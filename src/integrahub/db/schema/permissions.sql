@@ -1,8 +1,9 @@
 -- Permissions of the roles. Applied whole after the migrations, whenever it has changed.
 --
 -- integrahub_api: row level security shows it only the pharmacies that its transaction names; it cannot delete client data.
--- integrahub_worker: works across pharmacies; it cannot read keys or the audit log.
--- The role that migrates owns the tables. A table in none of the lists below is closed to both roles.
+-- integrahub_worker: works across pharmacies; it cannot read keys, the audit log or secrets of webhook endpoints.
+-- integrahub_notify: sends webhooks; the only worker that reads the secrets that sign them. It writes no client data.
+-- The role that migrates owns the tables. A table in none of the lists below is closed to all three roles.
 
 DO $$ BEGIN
   IF to_regrole('integrahub_api') IS NULL THEN CREATE ROLE integrahub_api LOGIN; END IF;
@@ -13,8 +14,13 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$ BEGIN
+  IF to_regrole('integrahub_notify') IS NULL THEN CREATE ROLE integrahub_notify LOGIN BYPASSRLS; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+DO $$ BEGIN
   IF NOT pg_has_role(current_user, 'integrahub_api', 'USAGE') THEN GRANT integrahub_api TO CURRENT_USER; END IF;
   IF NOT pg_has_role(current_user, 'integrahub_worker', 'USAGE') THEN GRANT integrahub_worker TO CURRENT_USER; END IF;
+  IF NOT pg_has_role(current_user, 'integrahub_notify', 'USAGE') THEN GRANT integrahub_notify TO CURRENT_USER; END IF;
 END $$;
 
 DO $$ DECLARE old record; BEGIN
@@ -22,8 +28,8 @@ DO $$ DECLARE old record; BEGIN
     EXECUTE format('DROP POLICY %I ON %I.%I', old.policyname, old.schemaname, old.tablename);
   END LOOP;
 END $$;
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker;
-GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker, integrahub_notify;
+GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker, integrahub_notify;
 
 -- The pharmacies that the transaction named. If it named none, it sees none.
 CREATE OR REPLACE FUNCTION sees_all() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
@@ -32,6 +38,8 @@ CREATE OR REPLACE FUNCTION seen_pharmacies() RETURNS bigint[] STABLE PARALLEL SA
   RETURN coalesce(nullif(current_setting('integrahub.pharmacies', true), ''), '{}')::bigint[];
 CREATE OR REPLACE FUNCTION seen_cnpjs() RETURNS text[] STABLE PARALLEL SAFE LANGUAGE sql
   RETURN coalesce(nullif(current_setting('integrahub.cnpjs', true), ''), '{}')::text[];
+CREATE OR REPLACE FUNCTION seen_key() RETURNS uuid STABLE PARALLEL SAFE LANGUAGE sql
+  RETURN nullif(current_setting('integrahub.key', true), '')::uuid;
 CREATE OR REPLACE FUNCTION see_only(cnpjs text[]) RETURNS void LANGUAGE sql SECURITY DEFINER
   SET search_path = pg_catalog, public
   AS $$
@@ -64,6 +72,17 @@ CREATE POLICY api ON pharmacy_turns TO integrahub_api
 -- The turn of a new pharmacy is inserted with it, before the transaction can name its id. All others have a turn already.
 CREATE POLICY born ON pharmacy_turns FOR INSERT TO integrahub_api WITH CHECK (last_seq = 0);
 
+-- Webhooks: a pharmacy sees its own endpoint, a key of several pharmacies those of its family. Neither sees the other's.
+GRANT SELECT, INSERT, UPDATE ON webhook_endpoints, webhook_deliveries TO integrahub_api;
+GRANT SELECT ON webhook_attempts TO integrahub_api;
+CREATE POLICY api ON webhook_endpoints TO integrahub_api
+  USING ((SELECT sees_all()) OR (owner = 'pharmacy' AND pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]))
+    OR (owner = 'key' AND key_id = (SELECT seen_key())));
+CREATE POLICY api ON webhook_deliveries TO integrahub_api
+  USING ((SELECT sees_all()) OR EXISTS (SELECT FROM webhook_endpoints e WHERE e.id = endpoint_id));
+CREATE POLICY api ON webhook_attempts TO integrahub_api
+  USING ((SELECT sees_all()) OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.id = delivery_id));
+
 -- Data of operators.
 GRANT SELECT ON failure_groups, reconciliations, statistics TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it registers and sends heartbeats, too
@@ -85,7 +104,7 @@ CREATE POLICY complete ON audit_log FOR UPDATE TO integrahub_api
 -- Data of no pharmacy: messages that name batches, usage of rate limits.
 GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
-GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker;  -- each process checks that it can work on the schema
+GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
   dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
@@ -95,6 +114,21 @@ GRANT SELECT, INSERT ON product_changes TO integrahub_worker;
 REVOKE ALL ON FUNCTION make_change_partitions(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION make_change_partitions(integer) TO integrahub_worker;
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
+
+-- Workers insert the deliveries of events and remove old ones; they see endpoints without their secrets.
+GRANT SELECT (id, owner, pharmacy_id, key_id, cnpjs, url, host, events, state, failing_since, disabled_at, disabled_reason,
+  enabled_at, created_at, deleted_at), DELETE ON webhook_endpoints TO integrahub_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO integrahub_worker, integrahub_notify;
+GRANT SELECT, DELETE ON webhook_attempts TO integrahub_worker;
+GRANT SELECT ON live_keys TO integrahub_api, integrahub_worker, integrahub_notify;
+
+-- The sender of webhooks reads what bodies are rendered from, and of keys what `key.expiring` says.
+GRANT SELECT, UPDATE ON webhook_endpoints TO integrahub_notify;
+GRANT SELECT, INSERT, DELETE ON webhook_attempts TO integrahub_notify;
+GRANT SELECT ON pharmacies, batches, batch_chunks, statistics, silent_pharmacies TO integrahub_notify;
+GRANT SELECT (id, hint, public_id, tenants, cnpjs, scopes, created_at, expires_at, revoked_at, last_used_at, replaces, family)
+  ON api_keys TO integrahub_notify;
+GRANT SELECT, INSERT, UPDATE, DELETE ON workers, worker_restarts, bus_messages TO integrahub_notify;
 
 -- Row level security also applies to the owner, which gets a policy of its own.
 DO $$ DECLARE closed text; BEGIN

@@ -1,0 +1,1 @@
+"""Webhooks: events, states, secrets and targets."""
