@@ -113,6 +113,7 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
     await routes.call("post", f"{base}/deactivation", decision, {"decision": "approve"})
     await routes.call("post", f"{base}/replay", f"/v1/batches/{batch['batch_id']}/replay", status=202)
     await routes.call("get", "/v1/products", f"/v1/products?cnpj={CNPJ}&limit=1")
+    await routes.call("get", "/v1/products/{product_id}", f"/v1/products/1?cnpj={CNPJ}")
     await routes.call("get", "/admin/tables/products")
 
 

@@ -22,6 +22,7 @@ from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST, RECEIPT_SCHEMA
 from integrahub.api.openapi.problems import PROBLEM_SCHEMA, SECURITY, add_problem_responses
+from integrahub.api.pharmacy_access import PharmacyAccess
 from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
 from integrahub.api.pharmacy_finder import PharmacyFinder
 from integrahub.api.routes import (
@@ -115,7 +116,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
         batches.router(batches.BatchReports(hub.reads, hub.storage, hub.settings.report_retention_days), reader),
-        products.router(products.ProductSearch(hub.reads, hub.dialect.export, parse), reader),
+        products.router(products.ProductSearch(PharmacyAccess(hub.reads, parse), hub.dialect.export), reader),
         pharmacies.router(database, audit, viewer, operator, parse),
         api_keys.router(key_admin, authenticator),
         audit_log.router(database, viewer),

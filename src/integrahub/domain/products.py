@@ -5,6 +5,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+MAX_PRODUCT_ID = (1 << 63) - 1
+
 TEXTS = ("title", "description", "brand", "ncm", "category", "image_link", "color", "ean", "shop_id", "size", "measure")
 
 # In the order of the COPY statements of the table `products`.

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from integrahub.api.auth.authentication import ScopeCheck
+from integrahub.api.conditional import make_conditional
 from integrahub.api.middleware.read_limits import ReadLimiter
 from integrahub.api.unknown_names import add_notice, reject_unknown_parameters
 from integrahub.domain.api_keys import Scope
@@ -90,7 +91,7 @@ class AuthenticatedRoute(APIRoute):
         async def admitted(request: Request) -> Response:
             guard: RequestGuard = request.app.state.guard
             check = self._check()
-            answer = await guard(request, check, self._known_names_only(handle) if check else handle)
+            answer = await guard(request, check, self._answer_by_key(handle) if check else handle)
             if self._is_legacy:
                 add_notice(
                     answer, "parameters", [name for name in request.query_params if name not in self._parameters]
@@ -99,11 +100,13 @@ class AuthenticatedRoute(APIRoute):
 
         return admitted
 
-    def _known_names_only(self, handle: Handle) -> Handle:
+    def _answer_by_key(self, handle: Handle) -> Handle:
+        """Return the handler of a request with a key: it refuses unknown parameters, and answers 304 where it can."""
+
         async def checked(request: Request) -> Response:
             if not self._is_legacy:
                 reject_unknown_parameters(request, self._parameters)
-            return await handle(request)
+            return make_conditional(request, await handle(request))
 
         return checked
 

@@ -23,6 +23,13 @@ PROBLEM_RESPONSE: dict[str, Any] = {
 NOTICE_HEADER: dict[str, Any] = {
     "X-Inova-Notice": {"description": "unknown names in the request that were ignored", "schema": {"type": "string"}}
 }
+TAG_HEADERS: dict[str, Any] = {
+    "ETag": {
+        "description": "tag of this answer; sent back as `If-None-Match`, it gets 304 while the answer is the same",
+        "schema": {"type": "string"},
+    }
+}
+_NOT_MODIFIED: dict[str, Any] = {"description": "The answer with the tag in `If-None-Match` is current"}
 _ALWAYS = {400: "The request cannot be read", 503: "A dependency is unavailable; try again after Retry-After"}
 _WITH_KEY = {
     401: "The key is missing or not valid",
@@ -42,6 +49,9 @@ def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
             responses.pop("422", None)  # requests that FastAPI cannot validate are answered 400
             if path in LEGACY_PATHS:
                 responses["200"].setdefault("headers", {}).update(NOTICE_HEADER)
+            if verb == "get" and operation.get("security") != []:
+                responses["200"].setdefault("headers", {}).update(TAG_HEADERS)
+                responses["304"] = _NOT_MODIFIED
             for status, description in _problems(path, verb, operation).items():
                 responses.setdefault(str(status), {"description": description} | PROBLEM_RESPONSE)
     return paths

@@ -102,6 +102,15 @@ class ProductRow(msgspec.Struct, frozen=True):
     seen_at: datetime | None
 
 
+class CatalogueVersion(msgspec.Struct, frozen=True):
+    """State of a pharmacy's catalogue: its last batch, the batch that has the turn, and how far that is applied."""
+
+    last_seq: int
+    turn: int | None
+    chunks_left: int | None
+    full_seen_at: datetime | None
+
+
 class RowsWritten(msgspec.Struct, frozen=True):
     """Rows that PostgreSQL inserted into, updated and deleted from `products`."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from integrahub.db.database import Database
-from integrahub.db.products.rows import ProductFilters, ProductRow, RowsWritten
+from integrahub.db.products.rows import CatalogueVersion, ProductFilters, ProductRow, RowsWritten
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 
@@ -68,6 +68,22 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
         statement = " ".join((_SQL["select"], _SQL["matching"], _SQL[page.sort]))
         products = await fetch_all(connection, statement, params, ProductRow)
     return Page(matching or 0, products, settled_until)
+
+
+async def find(database: Database, pharmacy_id: int, product_id: int) -> ProductRow | None:
+    """Return one product, active or not, or None."""
+    params = {"pharmacy_id": pharmacy_id, "product_id": product_id}
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["select"] + " " + _SQL["by_id"], params, ProductRow)
+
+
+async def catalogue_version(database: Database, pharmacy_id: int) -> CatalogueVersion | None:
+    """Return what differs between any two states of a pharmacy's products.
+
+    A batch writes products only while it has the turn, and takes each chunk off `chunks_left` with its effect.
+    """
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["version"], {"pharmacy_id": pharmacy_id}, CatalogueVersion)
 
 
 async def rows_written(database: Database) -> RowsWritten:

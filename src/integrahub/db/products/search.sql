@@ -9,6 +9,19 @@ SELECT least(now(), (SELECT min(c.started_at) FROM batches b
 -- Select products that match all filters.
 SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
 
+-- by_id --
+-- Find one product.
+FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = %(product_id)s
+
+-- version --
+-- Read what changes whenever products of the pharmacy may have changed.
+SELECT coalesce(t.last_seq, 0) AS last_seq, b.received_seq AS turn, b.chunks_left, f.full_seen_at
+FROM pharmacies f LEFT JOIN pharmacy_turns t ON t.pharmacy_id = f.id
+LEFT JOIN LATERAL (SELECT received_seq, chunks_left FROM batches
+  WHERE pharmacy_id = f.id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) b ON true
+WHERE f.id = %(pharmacy_id)s
+
 -- count --
 -- Count products that match all filters.
 SELECT count(*) AS matching

@@ -126,6 +126,10 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "A farmácia {cnpj} não existe neste hub: nada foi enviado por ela ainda.",
         "The pharmacy {cnpj} does not exist in this hub: nothing was posted for it yet.",
     ),
+    "product_not_found": Message(
+        "O produto {product_id} não existe na farmácia {cnpj}: nenhum lote o trouxe. Confira o PRODUCTID.",
+        "The product {product_id} does not exist in the pharmacy {cnpj}: no batch contained it. Check the PRODUCTID.",
+    ),
     "batch_not_found": Message(
         "O lote {batch_id} não existe entre os que esta chave pode ver.",
         "The batch {batch_id} does not exist among those that this key can see.",

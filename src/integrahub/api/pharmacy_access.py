@@ -1,0 +1,36 @@
+"""The pharmacy that a read is about, as far as its key may see it."""
+
+from integrahub.api.cnpj import ParseCnpj, read_cnpj
+from integrahub.db.accounts import pharmacies
+from integrahub.db.accounts.rows import Pharmacy
+from integrahub.db.database import Database
+from integrahub.db.tenancy import TenantContext
+from integrahub.domain.api_keys import Caller
+from integrahub.domain.errors import BadRequest, Forbidden, NotFound
+
+
+class PharmacyAccess:
+    """Find the pharmacy that a request names, or that of the key."""
+
+    def __init__(self, database: Database, parse: ParseCnpj) -> None:
+        self._database = database
+        self._parse = parse
+
+    async def find(self, caller: Caller, query_cnpj: str | None) -> Pharmacy:
+        """Return the pharmacy of `?cnpj=`, else that of the key.
+
+        Raise BadRequest if neither names one, Forbidden if the key does not cover it, NotFound if it does not exist.
+        """
+        cnpj = read_cnpj(query_cnpj, self._parse) if query_cnpj else caller.single_cnpj()
+        if not cnpj:
+            raise BadRequest("cnpj_not_named")
+        if not caller.can_see(cnpj):
+            raise Forbidden("other_pharmacy", cnpj=cnpj)
+        pharmacy = await pharmacies.find(self._database.for_tenants(TenantContext(cnpjs=(cnpj,))), cnpj)
+        if pharmacy is None:
+            raise NotFound("pharmacy_not_found", cnpj=cnpj)
+        return pharmacy
+
+    def database_of(self, pharmacy: Pharmacy) -> Database:
+        """Return the database, in which row level security shows this pharmacy alone."""
+        return self._database.for_tenants(TenantContext(ids=(pharmacy.id,)))
