@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.tools.demo.catalogue import encode_records
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.loadtest.payloads import load_real_cnpjs

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 
 FULL = {"X-Inova-Load-Type": "full", "Content-Type": "application/json"}

@@ -22,7 +22,7 @@ from rich.table import Table
 
 from bench.catalogue import Catalogue
 from bench.hub import apply_full, processing_seconds
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.tools.demo.catalogue import CNPJ, encode_records
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.catalogue import Catalogue
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.supervisor import state_file
 from integrahub.tools.devservices.distributed_hub import run_distributed_hub
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
@@ -37,7 +37,7 @@ class Load:
     def post(self, admin: Client, cnpj: str) -> None:
         """Post FULLs of one pharmacy one after another, each with new prices."""
         catalogue = Catalogue(self.products)
-        with Client(admin.url, admin.call("POST", f"/admin/pharmacies/{cnpj}/api-key")["api_key"]) as client:
+        with Client(admin.url, admin.call("POST", f"/admin/pharmacies/{cnpj}/api-key")["api_key"], retries=0) as client:
             while not self.done.is_set():
                 catalogue.raise_all()
                 try:

@@ -8,7 +8,7 @@ from bench.catalogue import Catalogue
 from bench.hub import apply_full, processing_seconds, running_hub
 from bench.measurement import Line, compare, not_measured
 from bench.sizes import Sizes
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.tools.devservices.program import ServiceFailed, ServiceMissing
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
 

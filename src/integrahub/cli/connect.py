@@ -5,7 +5,7 @@ from contextvars import ContextVar
 
 import typer
 
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.client.transport import trust_authorities
 from integrahub.domain.addresses import parse_http_url
 from integrahub.secrets.local import read_operator_key
@@ -17,7 +17,9 @@ from integrahub.tools.terminal.language import current_language
 hub_options: ContextVar[tuple[str | None, str | None]] = ContextVar("hub_options", default=(None, None))
 
 
-def open_client(url: str | None = None, key: str | None = None, timeout: float | None = None) -> Client:
+def open_client(
+    url: str | None = None, key: str | None = None, timeout: float | None = None, retries: int = 0
+) -> Client:
     """Return a client of the hub that arguments, options or settings name, in this order."""
     settings, (url_option, key_option) = Settings(), hub_options.get()
     url, key = url or url_option, key or key_option
@@ -27,6 +29,7 @@ def open_client(url: str | None = None, key: str | None = None, timeout: float |
         trusted=load_trusted(settings),
         language=current_language(),
         timeout=timeout,
+        retries=retries,
     )
 
 

@@ -3,7 +3,7 @@
 from pydantic import ValidationError
 
 from integrahub.cli.diagnostics.setting_errors import describe_setting_errors
-from integrahub.client.client import ApiError
+from integrahub.client import ApiError
 
 
 def explain_error(error: Exception) -> tuple[int, list[str]] | None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from integrahub.cli.top_figures import MetricsSample, Rates, compute_figures
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 
 _MAX_BATCHES = 8
 Row = dict[str, Any]

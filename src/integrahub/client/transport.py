@@ -1,33 +1,52 @@
 """HTTP connections to a hub: proxies, certificates, and explanations of failed connections."""
 
+import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx2
 
-from integrahub.domain.addresses import is_local_url
-from integrahub.domain.errors import ConfigurationError
-from integrahub.secrets.secret_files import CA_FILE
+from integrahub.client.errors import InvalidConfiguration
 
 _TIMEOUT = httpx2.Timeout(30, read=300, write=300)  # seconds; long enough for a large body
 _TLS_PROBE_TIMEOUT_SECONDS = 3.0
+_LASTING_TLS_ERRORS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+_Http = TypeVar("_Http", httpx2.Client, httpx2.AsyncClient)
 
 
 def open_http(
     url: str, trusted: ssl.SSLContext, headers: Mapping[str, str] | None = None, timeout: httpx2.Timeout = _TIMEOUT
 ) -> httpx2.Client:
     """Return an HTTP client of the hub at `url`. Requests to this machine bypass proxies, which would see the key."""
+    return _open(httpx2.Client, url, trusted, headers, timeout)
+
+
+def open_async_http(
+    url: str, trusted: ssl.SSLContext, headers: Mapping[str, str] | None = None, timeout: httpx2.Timeout = _TIMEOUT
+) -> httpx2.AsyncClient:
+    """Return an asynchronous HTTP client of the hub at `url`, like `open_http`."""
+    return _open(httpx2.AsyncClient, url, trusted, headers, timeout)
+
+
+def _open(
+    kind: Callable[..., _Http],
+    url: str,
+    trusted: ssl.SSLContext,
+    headers: Mapping[str, str] | None,
+    timeout: httpx2.Timeout,
+) -> _Http:
     local = is_local_url(url)
     try:
-        return httpx2.Client(base_url=url, headers=headers, timeout=timeout, verify=trusted, trust_env=not local)
+        return kind(base_url=url, headers=headers, timeout=timeout, verify=trusted, trust_env=not local)
     except (ValueError, ImportError, httpx2.InvalidURL) as error:
-        raise ConfigurationError(
+        raise InvalidConfiguration(
             f"The proxy {proxy_of(url) or 'of the environment'} is not usable: {str(error).splitlines()[0]} "
             f"Expected an HTTP or HTTPS proxy. Correct {_proxy_variables()}, or add the hub's host to NO_PROXY."
         ) from error
@@ -42,10 +61,28 @@ def trust_authorities(*files: Path) -> ssl.SSLContext:
         try:
             context.load_verify_locations(file)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
+            raise InvalidConfiguration(
                 f"The file {file} holds no certificate of an authority: {error}. Expected a PEM file."
             ) from error
     return context
+
+
+def is_local_url(url: str) -> bool:
+    """Return whether the host of a URL is this machine: loopback, or a name for it."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def is_transient(error: httpx2.TransportError) -> bool:
+    """Return whether the same request may succeed later: not after a wrong certificate or protocol."""
+    is_wrong = isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError)
+    return not is_wrong and not any(reason in str(error) for reason in _LASTING_TLS_ERRORS)
 
 
 def proxy_of(url: str) -> str | None:
@@ -75,8 +112,8 @@ def unreachable(url: str, error: httpx2.TransportError) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
             f"The certificate of {url} is not trusted: {text.partition('failed: ')[2] or text}. Set INTEGRAHUB_CA to "
-            f"the certificate file of its authority; `integrahub up --tls` writes it to tls/{CA_FILE} in its data "
-            "folder."
+            "the certificate file of its authority (in Python: `trusted`); `integrahub up --tls` writes it to "
+            "tls/authority.pem in its data folder."
         )
     if "SSL:" in text and url.startswith("https:"):
         return f"There is no TLS at {url}: {text}. For a hub without TLS, use an address that begins with http://."

@@ -26,7 +26,7 @@ _SERVING = {"fastapi", "starlette", "uvicorn", "integrahub.api"}
 _STORING = {"psycopg", "integrahub.db.database", "integrahub.hub.hub", "integrahub.pipeline", "zstandard", "pyroaring"}
 _RUNNING = {"integrahub.worker.process", "integrahub.supervisor.main", "structlog", "prometheus_client", "uvloop"}
 _ASKING = {
-    "integrahub.client.client",
+    "integrahub.client",
     "integrahub.cli.commands.batch",
     "integrahub.cli.commands.send",
     "integrahub.cli.commands.doctor",
@@ -64,8 +64,9 @@ def test_what_is_told_of_the_command_imports_no_verb(tmp_path: Path, option: str
 
 def test_a_verb_that_asks_a_hub_imports_nothing_of_the_hub(tmp_path: Path) -> None:
     found = _imported(tmp_path, "batch", "list", URL="http://127.0.0.1:9")
-    assert found & (_SERVING | _STORING | _RUNNING | _EVERYWHERE | {"integrahub.cli.commands.doctor"}) == set()
-    assert "integrahub.client.client" in found
+    hub = _STORING - {"zstandard"}  # the client compresses with it
+    assert found & (_SERVING | hub | _RUNNING | _EVERYWHERE | {"integrahub.cli.commands.doctor"}) == set()
+    assert "integrahub.client" in found
 
 
 def test_a_worker_imports_neither_the_api_nor_other_verbs(tmp_path: Path) -> None:

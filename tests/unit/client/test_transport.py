@@ -11,9 +11,9 @@ import pytest
 
 from integrahub.cli.connect import open_client
 from integrahub.cli.loopback import keep_loopback_off_proxies
-from integrahub.client.client import ApiError
-from integrahub.client.transport import proxy_of
-from integrahub.domain.errors import ConfigurationError
+from integrahub.client import ApiError, InvalidConfiguration
+from integrahub.client.transport import is_local_url, proxy_of
+from integrahub.domain import addresses
 from integrahub.secrets.development_certificate import ensure_development_certificate
 from integrahub.secrets.secret_files import CA_FILE
 
@@ -97,7 +97,7 @@ def test_another_machine_is_asked_through_the_proxy_and_a_refusal_names_it(monke
 @pytest.mark.parametrize("proxy", ["socks://127.0.0.1:1080", "socks5://127.0.0.1:1080", "127.0.0.1:abc"])
 def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("ALL_PROXY", proxy)
-    with pytest.raises(ConfigurationError, match="ALL_PROXY"):
+    with pytest.raises(InvalidConfiguration, match="ALL_PROXY"):
         open_client("http://hub.example.com", "a-key")
 
 
@@ -129,7 +129,7 @@ def test_certificates_and_plain_ports_are_told_apart(
     ):
         client.get("/")
     monkeypatch.setenv("INTEGRAHUB_CA", str(authority.with_name("key.pem")))
-    with pytest.raises(ConfigurationError, match="no certificate of an authority"):
+    with pytest.raises(InvalidConfiguration, match="no certificate of an authority"):
         open_client("https://127.0.0.1:9", "k")
 
 
@@ -137,3 +137,15 @@ def test_certificates_and_plain_ports_are_told_apart(
 def test_a_key_that_cannot_be_sent_is_refused_before_anything_is_sent(key: str) -> None:
     with pytest.raises(ApiError, match="ASCII"):
         open_client("http://127.0.0.1:9", key)
+
+
+_URLS = (
+    *("http://127.0.0.1:8000", "http://localhost", "https://hub.localhost./x", "http://[::1]:80", "http://LOCALHOST"),
+    *("http://[::ffff:127.0.0.1]", "http://127.1.2.3", "http://10.0.0.1", "http://hub.example.com", "http://[::2]"),
+    *("http://localhost.example.com", "http://[", "http://"),
+)
+
+
+@pytest.mark.parametrize("url", _URLS)
+def test_the_library_and_the_hub_agree_on_what_this_machine_is(url: str) -> None:
+    assert is_local_url(url) is addresses.is_local_url(url)

@@ -7,7 +7,7 @@ import typer
 from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, parse_id
 from integrahub.cli.relative_times import parse_time
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows

@@ -8,7 +8,7 @@ import typer
 from integrahub.cli.commands.batch import find_batch_id
 from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from integrahub.cli.options import Lang
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.hub.adapters import require_extra
 from integrahub.tools.demo.run import Demo, columns
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub

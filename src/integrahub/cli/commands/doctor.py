@@ -11,7 +11,7 @@ import typer
 from integrahub.cli.diagnostics import dependencies, running_hub
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
 from integrahub.cli.diagnostics.setting_errors import read_tolerantly
-from integrahub.client.client import ApiError
+from integrahub.client import ApiError
 from integrahub.domain.errors import IntegraHubError
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import OUT, show_json

@@ -7,7 +7,8 @@ import httpx2
 
 from integrahub.cli.connect import find_key, hub_url, load_trusted, open_client
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
-from integrahub.client.client import ApiError, authorization
+from integrahub.client import ApiError
+from integrahub.client.responses import authorization
 from integrahub.client.transport import open_http, unreachable
 from integrahub.domain.addresses import is_local_url
 from integrahub.settings.model import Settings

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from integrahub.client.client import Client
+from integrahub.client import Batch, Client
 from integrahub.domain.languages import Language
 from integrahub.tools.demo.catalogue import CNPJ, Catalogue, Record, encode_records, load_sample
 from integrahub.tools.terminal.language import current_language, format_number, select_text
@@ -68,7 +68,7 @@ class Demo:
         started = perf_counter()
         answer = self._post(body, load_type)
         answered = perf_counter() - started
-        batch = follow(self._client, answer["batch_id"], self._progress, task)
+        batch = follow(Batch(self._client, answer), self._progress, task)
         seconds = perf_counter() - started
         self._expect(f"{title}: status", "COMPLETED", batch["status"])
         self._expect(f"{title}: records", len(records), batch["items_total"])
@@ -126,7 +126,7 @@ class Demo:
         task = self._progress.add_task(title, total=len(expected))
         stored: dict[int, tuple[Any, ...]] = {}
         query = {"limit": 100, "sort": "product_id", "include_inactive": "true"}
-        for item in self._client.list_all("/v1/products", lambda page: page["pagination"]["next_cursor"], **query):
+        for item in self._client.products(**query):
             stored[item["id"]] = (item["title"], item["price"], item["stock"], item["ean"], item["isActive"])
             self._progress.advance(task)
         ids = expected.keys() | stored.keys()

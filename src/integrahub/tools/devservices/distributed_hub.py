@@ -6,7 +6,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
 
-from integrahub.client.client import Client
+from integrahub.client import Client
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.devservices.kafka import VERSION, run_kafka
 from integrahub.tools.devservices.seaweedfs import run_seaweedfs

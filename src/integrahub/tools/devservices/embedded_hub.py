@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.db.embedded.server import tie_to_parent
 from integrahub.tools.terminal.language import current_language
 
@@ -39,7 +39,7 @@ def run_embedded_hub(folder: Path, workers: int = 2, settings: Mapping[str, str]
             preexec_fn=tie_to_parent(),
         )
     try:
-        with Client(f"http://127.0.0.1:{port}", admin_key, language=current_language()) as client:
+        with Client(f"http://127.0.0.1:{port}", admin_key, language=current_language(), retries=0) as client:
             _wait_until_healthy(client, hub, log)
             yield client
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.tools.loadtest.connections import Tally
 
 _UNFINISHED = ("RECEIVED", "PROCESSING")

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from integrahub.client.client import ApiError, Client
+from integrahub.client import ApiError, Client
 from integrahub.tools.devservices.embedded_hub import run_embedded_hub
 from integrahub.tools.loadtest.accounting import Accounting, account_for, count_products
 from integrahub.tools.loadtest.connections import ConnectionPool, Tally, post_all

@@ -1,0 +1,1 @@
+"""Synchronous client, generated from the folder `asynchronous` by `make sync-client`. Change that one."""

@@ -1,0 +1,135 @@
+"""Requests are repeated after failures that may pass, and not before the hub permits it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from integrahub.client import ApiError, Client, UploadListener
+from integrahub.client.retries import retry_delay
+
+_BATCH = "00000000-0000-7000-8000-000000000001"
+_PROBLEM = {"code": "backlog_long", "message": "Too much waits.", "trace_id": "0af7"}
+#: Closes the connection instead of answering.
+_BROKEN = (0, "")
+
+
+class _Hub(ThreadingHTTPServer):
+    """Hub with prepared answers: a status and a Retry-After each, then 202."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.prepared: list[tuple[int, str]] = []
+        self.keys: list[str | None] = []
+        self.bodies: list[bytes] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Hub
+
+    def _answer(self) -> None:
+        self.server.keys.append(self.headers["Idempotency-Key"])
+        self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
+        status, wait = self.server.prepared.pop(0) if self.server.prepared else (202, "")
+        if (status, wait) == _BROKEN:
+            self.close_connection = True
+            return
+        body = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"} if status == 202 else _PROBLEM).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        if wait:
+            self.send_header("Retry-After", wait)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _answer
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Heard(UploadListener):
+    def __init__(self) -> None:
+        self.retries: list[tuple[int | None, float, int]] = []
+
+    def on_retry(self, error: ApiError, delay: float, retries_left: int) -> None:
+        self.retries.append((error.status, delay, retries_left))
+
+
+@pytest.fixture
+def hub() -> Iterator[_Hub]:
+    """Yield a hub that accepts everything once its prepared answers are used up."""
+    with _Hub() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_post_is_repeated_whole_under_one_key_of_its_own(hub: _Hub) -> None:
+    hub.prepared = [_BROKEN, (503, "0"), (429, "0")]
+    heard = _Heard()
+    with Client(hub.url, "a-key") as client:
+        assert client.send([{"PRODUCTID": 1}], "delta", listener=heard).id == _BATCH
+        client.send([{"PRODUCTID": 1}], "delta")
+    first, *others = hub.keys
+    assert first and others[:3] == [first] * 3 and others[3] not in (None, first)
+    assert len(set(hub.bodies)) == 1
+    assert [(status, left) for status, _, left in heard.retries] == [(None, 5), (503, 4), (429, 3)]
+
+
+def test_an_error_says_what_a_program_needs_to_decide(hub: _Hub) -> None:
+    hub.prepared = [(503, "7"), (403, "")]
+    with Client(hub.url, "a-key", retries=0) as client:
+        with pytest.raises(ApiError) as refused:
+            client.send([{"PRODUCTID": 1}], "delta")
+        error = refused.value
+        found = (error.code, error.status, error.trace_id, error.retryable, error.retry_after)
+        assert found == ("backlog_long", 503, "0af7", True, 7.0)
+        with pytest.raises(ApiError) as forbidden:
+            client.get("/v1/batches")
+    assert (forbidden.value.status, forbidden.value.retryable) == (403, False)
+
+
+def test_a_hub_that_does_not_answer_is_worth_a_retry(hub: _Hub) -> None:
+    hub.prepared = [_BROKEN]
+    with Client(hub.url, "a-key", retries=0) as client, pytest.raises(ApiError) as failed:
+        client.get("/v1/batches")
+    assert (failed.value.code, failed.value.status, failed.value.retryable) == ("unreachable", None, True)
+
+
+def test_a_refusal_that_lasts_is_not_repeated(hub: _Hub) -> None:
+    hub.prepared = [(400, "")]
+    with Client(hub.url, "a-key") as client, pytest.raises(ApiError):
+        client.send([{"PRODUCTID": 1}], "delta")
+    assert len(hub.bodies) == 1
+
+
+@pytest.mark.parametrize(("answer", "requests"), [(_BROKEN, 1), ((500, ""), 1), ((503, "0"), 2)])
+def test_an_order_is_repeated_only_if_the_hub_did_nothing(hub: _Hub, answer: tuple[int, str], requests: int) -> None:
+    hub.prepared = [answer]
+    with Client(hub.url, "a-key", retries=1) as client:
+        try:
+            client.call("POST", f"/v1/batches/{_BATCH}/replay")
+        except ApiError:
+            assert requests == 1
+    assert len(hub.bodies) == requests
+
+
+def test_a_delay_is_never_shorter_than_the_hub_requests_and_never_the_same() -> None:
+    requested = [retry_delay(1, 20.0) for _ in range(200)]
+    assert min(requested) >= 20.0 and max(requested) <= 24.0 and len(set(requested)) > 100
+    assert retry_delay(1, 86400.0) <= 360.0
+
+
+def test_without_a_request_the_delay_grows_to_a_limit() -> None:
+    delays: list[Any] = [[retry_delay(attempt, None) for _ in range(100)] for attempt in range(1, 40)]
+    assert max(delays[0]) <= 0.5 and max(delays[1]) <= 1.0 and min(delays[9]) >= 15.0 and max(map(max, delays)) <= 30.0
