@@ -1,0 +1,51 @@
+"""Secrets that sign webhooks: generated per endpoint, encrypted at rest under a key derived from KEY_PEPPER."""
+
+import base64
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from integrahub.domain.errors import ConfigurationError
+
+PREFIX = "whsec_"
+_SECRET_BYTES = 32
+_NONCE_BYTES = 12
+_VERSION = b"\x01"  # of the sealing: AES-256-GCM, key by HKDF-SHA256
+_INFO = b"integrahub webhook secrets v1"
+
+
+def generate_secret() -> bytes:
+    """Return a new secret."""
+    return secrets.token_bytes(_SECRET_BYTES)
+
+
+def show_secret(secret: bytes) -> str:
+    """Return a secret as receivers configure it, in the form of Standard Webhooks."""
+    return PREFIX + base64.b64encode(secret).decode()
+
+
+class SecretSealer:
+    """Encrypt and decrypt secrets of webhook endpoints."""
+
+    def __init__(self, pepper: bytes) -> None:
+        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(pepper)
+        self._cipher = AESGCM(key)
+
+    def seal(self, secret: bytes) -> bytes:
+        """Return the secret encrypted: version, nonce, ciphertext with its tag."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret, _VERSION)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Return the secret; raise ConfigurationError if it was sealed under another KEY_PEPPER, or was changed."""
+        version, nonce, text = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
+        try:
+            return self._cipher.decrypt(nonce, text, version)
+        except (InvalidTag, ValueError):
+            raise ConfigurationError(
+                "The secret of a webhook endpoint cannot be decrypted: KEY_PEPPER is not the one under which it was "
+                "stored. Set the earlier KEY_PEPPER, or rotate the secret (POST /v1/webhook/rotate)."
+            ) from None
