@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from integrahub.db.urls import parse_database_url
 from integrahub.domain.addresses import is_loopback, local_url, parse_http_url
 from integrahub.domain.chosen_keys import is_weak
+from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.resilience.rate_limit import parse_rate
 from integrahub.settings import values
 from integrahub.settings.pool_sizes import parse_pool_size
@@ -58,6 +59,7 @@ Level = Annotated[str, AfterValidator(values.parse_level)]
 Proxies = Annotated[str, AfterValidator(values.parse_proxies)]
 BusUrl = Annotated[str, AfterValidator(values.parse_bus)]
 Key = Annotated[str | None, AfterValidator(values.parse_key)]
+Targets = Annotated[AllowedTargets, NoDecode, BeforeValidator(values.parse_targets)]
 Keys = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.parse_list), AfterValidator(values.parse_keys)]
 RateText = Annotated[str, _validate_with(parse_rate)]
 PoolSize = Annotated[str, _validate_with(lambda text: parse_pool_size(text, 1))]
@@ -156,6 +158,8 @@ class Settings(SecretsSettings):
     read_pool_size: int = Field(4, ge=1, le=100)
     read_timeout_seconds: float = Field(4.0, gt=0, le=600)
     trusted_proxies: Proxies = ""
+    public_url: Url = None
+    webhook_allow: Targets = AllowedTargets()
     url: Url = None
     key: Key = Field(None, repr=False)
     ca: File = None

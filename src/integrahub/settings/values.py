@@ -4,6 +4,7 @@ import ipaddress
 import re
 
 from integrahub.domain.chosen_keys import is_sendable
+from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s)?")
 _SIZE = re.compile(r"(\d+)\s*(k|m|g|t)i?b?")
@@ -44,6 +45,13 @@ def parse_mode(value: object) -> object:
 def parse_list(value: object) -> object:
     """Split a text at its commas; omit empty parts."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def parse_targets(value: object) -> object:
+    """Parse networks and hosts, separated by commas."""
+    if not isinstance(value, str):
+        return value
+    return AllowedTargets.parse(part.strip() for part in value.split(",") if part.strip())
 
 
 def parse_level(value: str) -> str:

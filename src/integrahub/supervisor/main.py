@@ -95,11 +95,16 @@ async def _start(settings: Settings, signals: _Signals) -> None:
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     with await _listen(settings) as api_socket:
         async with open_database(settings) as url:
-            opened = settings.model_copy(update={"database_url": url})
+            opened = settings.model_copy(update={"database_url": url, "public_url": _public_url(settings)})
             # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda role: None
             signals.started.set()
             await _run(opened, api_socket, url_of, signals)
+
+
+def _public_url(settings: Settings) -> str | None:
+    """Return the URL of links in webhooks. An embedded hub without a setting is reached where the greeting says."""
+    return settings.public_url or (settings.own_url if settings.database_url is None else None)
 
 
 async def _run(

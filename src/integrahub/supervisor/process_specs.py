@@ -84,6 +84,7 @@ def build_environment(settings: Settings, role: DatabaseRole, url: str | None, p
         "PLAIN_HTTP": str(settings.plain_http).lower(),
     }
     values |= {"DATABASE_URL": url} if url else {}
+    values |= {"PUBLIC_URL": settings.public_url} if settings.public_url else {}
     files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
     values |= {name: str(path.absolute()) for name, path in files.items() if path and role is DatabaseRole.API}
     inherited = {name: value for name, value in os.environ.items() if _setting_name(name) not in _WITHHELD[role]}

@@ -1,5 +1,6 @@
 """Settings: read once, under new and old names, refused when invalid."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from integrahub.cli.diagnostics.setting_errors import describe_setting_errors
 from integrahub.db.urls import parse_database_url, shown_database
 from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.settings.model import Settings
 
 
@@ -34,9 +36,11 @@ def test_sizes_shares_and_lists_are_read_as_people_write_them(monkeypatch: pytes
     monkeypatch.setenv("MAX_PAYLOAD_SIZE", "1 GB")
     monkeypatch.setenv("INTEGRAHUB_DEACTIVATION_LIMIT", "20%")
     monkeypatch.setenv("VALID_API_KEYS", " one, two ,,")
+    monkeypatch.setenv("INTEGRAHUB_WEBHOOK_ALLOW", "10.0.0.0/8, Hooks.example")
     settings = Settings()
     assert (settings.max_payload_size, settings.deactivation_limit) == (1 << 30, 0.2)
     assert settings.valid_api_keys == ("one", "two")
+    assert settings.webhook_allow == AllowedTargets((ip_network("10.0.0.0/8"),), frozenset({"hooks.example"}))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,9 @@ def test_sizes_shares_and_lists_are_read_as_people_write_them(monkeypatch: pytes
         ("VALID_API_KEYS", "good,two words"),
         ("RATE_LIMIT", "many"),
         ("SECRETS", "drawer"),
+        ("PUBLIC_URL", "hub.example"),
+        ("WEBHOOK_ALLOW", "10.0.0.0/33"),
+        ("WEBHOOK_ALLOW", "hooks.example, http://hooks.example"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
