@@ -8,6 +8,7 @@ from integrahub.domain.messages.message import Message
 from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.messages.requests import REQUEST_MESSAGES
 from integrahub.domain.messages.security import SECURITY_MESSAGES
+from integrahub.domain.messages.webhooks import WEBHOOK_MESSAGES
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "errors.md"
 _HEAD = """# Error codes
@@ -23,6 +24,7 @@ _SECTIONS: list[tuple[str, dict[str, Message]]] = [
     ("Requests", REQUEST_MESSAGES),
     ("Bodies that are not a catalogue", BODY_MESSAGES),
     ("Batches: failures, held deactivations, refused decisions and replays", BATCH_MESSAGES),
+    ("Webhooks: refused targets, endpoints and deliveries", WEBHOOK_MESSAGES),
     ("Records: rejections and warnings", RECORD_MESSAGES),
 ]
 

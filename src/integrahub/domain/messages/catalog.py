@@ -8,8 +8,9 @@ from integrahub.domain.messages.message import Message, format_message
 from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.messages.requests import REQUEST_MESSAGES
 from integrahub.domain.messages.security import SECURITY_MESSAGES
+from integrahub.domain.messages.webhooks import WEBHOOK_MESSAGES
 
-MESSAGES: dict[str, Message] = SECURITY_MESSAGES | REQUEST_MESSAGES | BODY_MESSAGES | BATCH_MESSAGES
+MESSAGES: dict[str, Message] = SECURITY_MESSAGES | REQUEST_MESSAGES | BODY_MESSAGES | BATCH_MESSAGES | WEBHOOK_MESSAGES
 
 
 def render_message(code: str, facts: Mapping[str, object]) -> Message:
