@@ -24,7 +24,7 @@ OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
     "statistics",
 )
-OF_WORKERS = ("history",)
+OF_WORKERS = ("history", "batch_estimates")
 NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
 RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
 

@@ -39,11 +39,13 @@ from integrahub.api.routes import (
     schemas,
 )
 from integrahub.api.routes.ingest import PATH, BodyLimits, BodyReader, IngestHandler
+from integrahub.db.tenancy import ALL_TENANTS
 from integrahub.domain.api_keys import Scope
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest
+from integrahub.reports.estimates import CompletionEstimates
 from integrahub.resilience.rate_limit import parse_rate
 from integrahub.settings.model import Settings
 
@@ -115,7 +117,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
     reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
-        batches.router(batches.BatchReports(hub.reads, hub.storage, hub.settings.report_retention_days), reader),
+        batches.router(_batch_reports(hub), reader),
         products.router(products.ProductSearch(PharmacyAccess(hub.reads, parse), hub.dialect.export), reader),
         pharmacies.router(database, audit, viewer, operator, parse),
         api_keys.router(key_admin, authenticator),
@@ -126,6 +128,11 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
         metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, access),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers, access),
     ]
+
+
+def _batch_reports(hub: Hub) -> batches.BatchReports:
+    estimates = CompletionEstimates(hub.reads.for_tenants(ALL_TENANTS))
+    return batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:

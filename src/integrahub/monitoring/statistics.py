@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
+from integrahub.db.batches import estimates
+from integrahub.db.batches.estimates import EstimateErrors
 from integrahub.db.database import Database
 from integrahub.db.monitoring import statistics
 from integrahub.db.monitoring.statistics import Figures, Totals
@@ -31,6 +33,7 @@ from integrahub.telemetry.metrics.pipeline import (
     CHUNKS_PENDING,
     DEACTIVATIONS_HELD,
     DEAD_LETTERS,
+    ESTIMATE_ERROR,
 )
 
 _MIN_COSTLY_INTERVAL_SECONDS = 60.0  # between costly counts
@@ -65,6 +68,7 @@ class StatisticsCollector:
     async def _count_cheap(self) -> Figures:
         pending = await statistics.count_pending(self._database)
         connections = await statistics.count_connections(self._database)
+        await estimates.record_due(self._database)
         totals, windows = await statistics.update_history(self._database, BATCH_DURATION.bounds)
         return {
             (CHUNKS_PENDING.name, ()): pending.chunks,
@@ -72,6 +76,7 @@ class StatisticsCollector:
             (DEAD_LETTERS.name, ()): pending.letters,
             (POSTGRESQL_CONNECTIONS.name, ()): connections.open,
             (POSTGRESQL_CONNECTIONS_MAX.name, ()): connections.limit,
+            **_error_figures(await estimates.find_errors(self._database)),
             **_finished_figures(totals),
             **{key: value for window, sums in windows.items() for key, value in _window_figures(window, sums).items()},
         }
@@ -106,6 +111,11 @@ class StatisticsCollector:
 def _disk_usage(folder: Path) -> tuple[int, int]:
     disk = shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.is_dir()))
     return disk.total - disk.free, disk.total
+
+
+def _error_figures(errors: EstimateErrors) -> Figures:
+    by_quantile = {"0.5": errors.median, "0.9": errors.ninth_decile}
+    return {(ESTIMATE_ERROR.name, (name,)): error for name, error in by_quantile.items() if error is not None}
 
 
 def _finished_figures(totals: Totals) -> Figures:

@@ -29,8 +29,20 @@ class BatchErrorAnswer(Answer):
     byte_offset: int | None
 
 
+class EstimateAnswer(Answer):
+    """When a batch becomes final: most probably, at the earliest and at the latest."""
+
+    at: Timestamp
+    low: Timestamp
+    high: Timestamp
+
+
 class BatchAnswer(Answer):
-    """A batch: its state, its counters of records, and its deactivation. `rate` is in products per second."""
+    """A batch: its state, its counters of records, and its deactivation. `rate` is in products per second.
+
+    `estimate` is null until the split has ended, and as long as nothing shows how fast the batch will be.
+    `estimated_completion_at` is its `at`.
+    """
 
     batch_id: UUID
     cnpj: str
@@ -66,6 +78,7 @@ class BatchAnswer(Answer):
     rate: float | None
     estimated_completion_at: Timestamp | None
     error: BatchErrorAnswer | None
+    estimate: EstimateAnswer | None
 
 
 class BatchPage(Answer):

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
-from integrahub.api.batch_views import to_batch_answer, to_issue
+from integrahub.api.batch_views import MAX_POLL_SECONDS, MIN_POLL_SECONDS, find_poll_interval, to_batch_answer, to_issue
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
@@ -29,6 +29,8 @@ from integrahub.domain.languages import Language
 from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.views.batch import BatchReport
+from integrahub.domain.views.estimate import Estimate
+from integrahub.reports.estimates import CompletionEstimates
 from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 
@@ -36,6 +38,16 @@ _ISSUES_PER_READ = 1000  # of a whole report
 _STRING: dict[str, Any] = {"schema": {"type": "string"}}
 _REPORT_FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/x-ndjson": _STRING, "text/csv": _STRING}}
+}
+_RETRY_AFTER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Retry-After": {
+                "description": "while the batch is not final: seconds after which to read it again",
+                "schema": {"type": "integer", "minimum": MIN_POLL_SECONDS, "maximum": MAX_POLL_SECONDS},
+            }
+        }
+    }
 }
 
 
@@ -60,8 +72,9 @@ IssueLimit = Annotated[int, Query(ge=1, le=1000, description="issues a page")]
 class BatchReports:
     """Read batches as far as a caller may see them."""
 
-    def __init__(self, database: Database, storage: Storage, report_days: int) -> None:
+    def __init__(self, database: Database, storage: Storage, estimates: CompletionEstimates, report_days: int) -> None:
         self._database = database
+        self._estimates = estimates
         self._storage = storage
         self._report_days = report_days  # 0: forever
 
@@ -69,10 +82,12 @@ class BatchReports:
         self, caller: Caller, filters: BatchFilter, cursor: str | None, limit: int, language: Language
     ) -> BatchPage:
         """Return one page of batches, newest first."""
-        rows = await reports.page(self._within(caller), filters, decode_values(cursor, str, str), limit)
+        database = self._within(caller)
+        rows = await reports.page(database, filters, decode_values(cursor, str, str), limit)
+        estimates = await self._estimates(database, rows)
         last = rows[-1] if len(rows) == limit else None
         return BatchPage(
-            items=[to_batch_answer(row, language) for row in rows],
+            items=[to_batch_answer(row, language, estimates.get(row.batch_id)) for row in rows],
             next_cursor=cursors.encode(last.received_at.isoformat(), str(last.batch_id)) if last else None,
         )
 
@@ -82,6 +97,10 @@ class BatchReports:
         if batch is None or not caller.can_see(batch.cnpj):
             raise NotFound("batch_not_found", batch_id=batch_id)
         return batch
+
+    async def estimate(self, caller: Caller, batch: BatchReport) -> Estimate | None:
+        """Return when an unfinished batch will be final, if that can be estimated."""
+        return (await self._estimates(self._within(caller), [batch])).get(batch.batch_id)
 
     async def find_with_report(self, caller: Caller, batch_id: UUID) -> BatchReport:
         """Return a batch. Raise NotFound as `find`, Gone if its report is past its retention."""
@@ -130,13 +149,14 @@ def _visible_cnpjs(caller: Caller, cnpj: str | None) -> list[str] | None:
 def router(batch_reports: BatchReports, authenticate: Authenticate) -> APIRouter:
     """Return the routes; they require a key of the pharmacy, or a viewer's."""
     routes = AuthenticatedRouter(tags=["batches"])
-    _add_states(routes, batch_reports, authenticate)
+    _add_list(routes, batch_reports, authenticate)
+    _add_state(routes, batch_reports, authenticate)
     _add_issues(routes, batch_reports, authenticate)
     _add_rejected_records(routes, batch_reports, authenticate)
     return routes
 
 
-def _add_states(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+def _add_list(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
     Reader = Annotated[Caller, Depends(authenticate)]
 
     @routes.get("/v1/batches", summary="Batches, newest first")
@@ -157,9 +177,21 @@ def _add_states(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
         filters = BatchFilter(_visible_cnpjs(caller, cnpj), status, load_type, since, until, deactivation, ids)
         return await batch_reports.list_page(caller, filters, cursor, limit, language)
 
-    @routes.get("/v1/batches/{batch_id}", summary="State and counters of a batch")
-    async def show(batch_id: UUID, caller: Reader, language: AnswerLanguage) -> BatchAnswer:
-        return to_batch_answer(await batch_reports.find(caller, batch_id), language)
+
+def _add_state(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get("/v1/batches/{batch_id}", summary="State and counters of a batch", responses=_RETRY_AFTER)
+    async def show(batch_id: UUID, caller: Reader, language: AnswerLanguage, response: Response) -> BatchAnswer:
+        batch = await batch_reports.find(caller, batch_id)
+        estimate = await batch_reports.estimate(caller, batch)
+        response.headers.update(_poll_headers(batch, estimate))
+        return to_batch_answer(batch, language, estimate)
+
+
+def _poll_headers(batch: BatchReport, estimate: Estimate | None) -> dict[str, str]:
+    seconds = find_poll_interval(batch, estimate)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:

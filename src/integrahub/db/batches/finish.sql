@@ -26,8 +26,8 @@ SELECT coalesce(sum(inserted), 0)::bigint AS inserted, coalesce(sum(updated), 0)
 FROM batch_chunks WHERE batch_id = %(id)s
 
 -- finish --
--- Make the batch final: status, totals and deactivation.
-UPDATE batches SET status = %(status)s, stage = 'done', finished_at = now(), claim_token = NULL, lease_until = NULL,
+-- Make the batch final: status, totals and deactivation. The transaction may have counted for long before this.
+UPDATE batches SET status = %(status)s, stage = 'done', finished_at = clock_timestamp(), claim_token = NULL, lease_until = NULL,
   inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
   rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s, dead = %(dead)s,
   cancelled = %(cancelled)s, deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,

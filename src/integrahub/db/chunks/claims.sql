@@ -50,8 +50,8 @@ WHERE c.claim_token = %(token)s AND c.status = 'PROCESSING'
 ORDER BY c.batch_id, c.number FOR UPDATE OF c
 
 -- complete --
--- Complete chunks with their counters, in the transaction that writes their products.
-UPDATE batch_chunks c SET status = 'COMPLETED', finished_at = now(), claim_token = NULL, lease_until = NULL,
+-- Complete chunks with their counters, in the transaction that writes their products. It began before they were written.
+UPDATE batch_chunks c SET status = 'COMPLETED', finished_at = clock_timestamp(), claim_token = NULL, lease_until = NULL,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged,
   rejected = k.rejected, superseded = k.superseded, reactivated = k.reactivated, warnings = k.warnings
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[],

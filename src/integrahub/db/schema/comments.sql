@@ -234,6 +234,12 @@ COMMENT ON COLUMN record_issues.value IS 'The value that was sent, shortened.';
 COMMENT ON COLUMN record_issues.ean IS 'EAN in the record; empty if it has none that can be read.';
 COMMENT ON COLUMN record_issues.key IS 'The field as the client spelled it; empty if the record does not have it.';
 
+COMMENT ON TABLE batch_estimates IS 'Estimates of completion, made when a tenth of a batch was done, and their errors.';
+COMMENT ON COLUMN batch_estimates.batch_id IS 'The batch.';
+COMMENT ON COLUMN batch_estimates.made_at IS 'Time of the estimate.';
+COMMENT ON COLUMN batch_estimates.estimated_at IS 'Estimated time at which the batch becomes final.';
+COMMENT ON COLUMN batch_estimates.error_ratio IS 'Error as a share of the time that was left; null until the batch is final.';
+
 COMMENT ON TABLE dead_letters IS 'Work that is not retried automatically: chunks whose attempts all failed, and messages that no step can process.';
 COMMENT ON COLUMN dead_letters.id IS 'Number of the dead letter.';
 COMMENT ON COLUMN dead_letters.batch_id IS 'Batch of a dead chunk; null for a message.';

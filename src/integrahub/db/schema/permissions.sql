@@ -107,7 +107,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
-  dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
+  dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history, batch_estimates,
   bus_messages TO integrahub_worker;
 -- The record of changes is appended to. Its partitions are open to no role: rights on the whole table suffice.
 GRANT SELECT, INSERT ON product_changes TO integrahub_worker;

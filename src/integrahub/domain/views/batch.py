@@ -1,6 +1,6 @@
 """A batch as clients see it: in answers of the API, and in the bodies of webhooks."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import msgspec
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState, LoadType, Stage
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
+from integrahub.domain.views.estimate import Estimate
 
 
 class BatchReport(msgspec.Struct, frozen=True):
@@ -114,12 +115,13 @@ class BatchView(msgspec.Struct, frozen=True):
     rate: float | None
     estimated_completion_at: datetime | None
     error: BatchErrorView | None
+    estimate: Estimate | None
 
 
 _SAME_COLUMNS = tuple(name for name in BatchView.__struct_fields__ if name in BatchReport.__struct_fields__)
 
 
-def view_batch(report: BatchReport, language: Language) -> BatchView:
+def view_batch(report: BatchReport, language: Language, estimate: Estimate | None = None) -> BatchView:
     """Return a batch as clients read it, with messages in their language."""
     processed = report.inserted + report.updated + report.unchanged + report.merged + report.superseded
     failed = report.rejected + report.dead + report.cancelled
@@ -132,8 +134,9 @@ def view_batch(report: BatchReport, language: Language) -> BatchView:
         deactivation=_view_deactivation(report, language),
         progress=_progress(report, processed + failed),
         rate=None if rate is None else round(rate, 1),
-        estimated_completion_at=_estimate_completion(report, processed + failed, rate),
+        estimated_completion_at=estimate.at if estimate else None,
         error=_view_error(report, language),
+        estimate=estimate,
     )
 
 
@@ -141,12 +144,6 @@ def _progress(report: BatchReport, final_records: int) -> float:
     if report.finished_at:
         return 1.0
     return min(1.0, round(final_records / report.items_total, 4)) if report.items_total else 0.0
-
-
-def _estimate_completion(report: BatchReport, final_records: int, rate: float | None) -> datetime | None:
-    if report.finished_at or not rate or not report.items_total:
-        return None
-    return report.now + timedelta(seconds=(report.items_total - final_records) / rate)
 
 
 def _view_error(report: BatchReport, language: Language) -> BatchErrorView | None:

@@ -33,6 +33,14 @@ BATCH_DURATION = Histogram(
     meaning="Time from a batch's receipt to its final status",
     remedy="Long with a backlog: add workers. Long without one: batches of one pharmacy wait for each other.",
 )
+ESTIMATE_ERROR = Gauge(
+    name="integrahub_estimate_error_ratio",
+    unit="ratio",
+    labels=("quantile",),
+    source=MetricSource.HUB,
+    meaning="Error of estimated completions within the last day, as a share of the time left when a tenth was done",
+    remedy="`0.9` above 0.25: batches speed up or slow down midway; check for added workers and competing batches.",
+)
 CHUNKS_PROCESSED = Counter(
     name="integrahub_chunks_processed_total",
     unit="chunks",
