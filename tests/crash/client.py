@@ -51,7 +51,7 @@ class Client:
     def post(self, cnpj: str, load: Load, key: str) -> str:
         """Post a body and return the batch id."""
         body, headers = body_of(load.records, load.form)
-        headers |= {"X-Inova-Load-Type": load.kind, "Idempotency-Key": key}
+        headers |= {"X-Inova-Load-Type": load.kind, "Idempotency-Key": key} | load.headers
         answer = self.call("POST", f"/v1/inovafarma/products?cnpj={cnpj}", content=body, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["batch_id"])

@@ -98,10 +98,10 @@ class _Cursor(_Statements):
         self._points.reach(f"after {self._last[0]}")
 
     @asynccontextmanager
-    async def copy(self, statement: Any) -> AsyncIterator[Any]:
+    async def copy(self, statement: Any, values: Any = None) -> AsyncIterator[Any]:
         self._last[0] = NAMES.get(statement, "a copy")
         self._points.reach(f"before {self._last[0]}")
-        async with self._inner.copy(statement) as copy:
+        async with self._inner.copy(statement, values) as copy:
             yield copy
             self._points.reach(f"amid {self._last[0]}")
         self._points.reach(f"after {self._last[0]}")

@@ -32,14 +32,15 @@ _PATIENCE = 90.0  # seconds
 
 
 def loads() -> list[Load]:
-    """Return large and small bodies, straddling repeats, an invalid record, removals and a return."""
+    """Return large and small bodies, straddling repeats, an invalid record, removals, a return, and dry runs."""
     wide = [{"PRODUCTID": n % 30 + 1, "TITLE": f"P {n % 30}", "PRICE": n + 1, "PRICEPROMO": n + 1} for n in range(40)]
     padded = [record | {"FOO": "x" * 8000} if n % 3 == 0 else record for n, record in enumerate(wide)]
     padded.insert(5, {"PRODUCTID": 99, "TITLE": "bad", "PRICE": "x"})
     delta = [{"PRODUCTID": n, "PRICE": 100 + n} for n in range(1, 13)]
     rest = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": 7} for n in range(1, 28)]
     back = [{"PRODUCTID": 29, "QUANTITY": 3}, {"PRODUCTID": 1, "TITLE": "again"}]
-    return [Load("full", padded), Load("delta", delta), Load("full", rest), Load("delta", back)]
+    dry = [Load("full", rest, is_dry=True), Load("delta", back, is_dry=True)]
+    return [Load("full", padded), Load("delta", delta), *dry, Load("full", rest), Load("delta", back)]
 
 
 @dataclass
@@ -113,7 +114,7 @@ class Site:
         return _CHOSEN if answer.status_code == 200 else ""
 
     def _post(self, http: httpx2.Client, key: str, load: Load) -> str:
-        headers = {"X-Api-Key": key, "X-Inova-Load-Type": load.kind, "Content-Type": "application/json"}
+        headers = {"X-Api-Key": key, "X-Inova-Load-Type": load.kind, "Content-Type": "application/json"} | load.headers
         answer = http.post("/v1/inovafarma/products", content=json.dumps(load.records), headers=headers)
         return str(answer.json()["batch_id"]) if answer.status_code == 202 else ""
 
@@ -144,7 +145,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
 
 def assert_as_if_nothing_had_happened(site: Site) -> None:
     known = Comparison(site.rows, CNPJ, site.folder / "objects")
-    batches = site.rows("SELECT id FROM batches WHERE kind = 'load' ORDER BY received_seq")
+    batches = site.rows("SELECT id FROM batches WHERE kind IN ('load', 'dry_run') ORDER BY received_seq")
     known.sent = {str(batch["id"]): load for batch, load in zip(batches, loads(), strict=True)}
     known.check()
 

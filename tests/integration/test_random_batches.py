@@ -59,7 +59,7 @@ async def _pharmacy(hub: Client, number: int, seed: int) -> list[Load]:
     key = (await hub.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
     known = Comparison(rows_of(hub), cnpj, hub.hub.settings.data_dir / "objects")
     for _ in range(BATCHES):
-        load = Load(*catalogue_load(draw, 300, LONGEST), form=form(draw))
+        load = Load(*catalogue_load(draw, 300, LONGEST), form=form(draw), is_dry=draw.random() < 0.2)
         known.sent[await _post(hub, key, load)] = load
     for batch_id in known.sent:
         await hub.finished(batch_id, key)
@@ -71,7 +71,7 @@ async def _post(hub: Client, key: str, load: Load) -> str:
     """Post and return the batch id; retry, as clients do, while the pharmacy's turn is locked."""
     body, headers = body_of(load.records, load.form)
     for _ in range(20):
-        answer = await hub.post(body, load.kind, **headers | {"X-Api-Key": key})
+        answer = await hub.post(body, load.kind, **headers | load.headers | {"X-Api-Key": key})
         if answer.status_code != 503:
             break
         await asyncio.sleep(0.2)

@@ -13,7 +13,17 @@ from tests.query_files import QUERY_FILES
 BATCH, OTHER, KEY, TOKEN = (UUID(int=number) for number in range(1, 5))
 GIVEN: dict[str, Any] = {"id": BATCH, "batch": BATCH, "other": OTHER, "key": KEY, "token": TOKEN, "worker": TOKEN}
 GIVEN |= {"ids": [BATCH], "both": [BATCH, OTHER], "batch_id": BATCH, "batches": [BATCH], "number": 0, "numbers": [0]}
-GIVEN |= {"lease": 15, "alone": True, "most": 5000, "crashes": 5, "error": "", "culprit": "", "delay": 0, "age": 0}
+GIVEN |= {
+    "lease": 15,
+    "alone": True,
+    "most": 5000,
+    "kind": "load",
+    "crashes": 5,
+    "error": "",
+    "culprit": "",
+    "delay": 0,
+    "age": 0,
+}
 GIVEN |= {"pharmacy_id": 1000, "pharmacies": [1000], "window": 10, "cnpj": "2", "name": "", "city": "", "state": "none"}
 GIVEN |= {"deactivated": 0, "first": 1, "candidates": 0, "active": 0, "reason": None, "facts": None, "proven": True}
 GIVEN |= {"hours": 1, "outcome": "done", "after": None}
@@ -138,6 +148,7 @@ CASES = (
         "stage = 'received'",
         (
             "kind = 'replay'",
+            "kind = 'dry_run'",
             "load_type = 'full'",
             "stage = 'splitting'",
             ENDED,

@@ -55,10 +55,11 @@ broken = st.one_of(
 others = st.lists(st.one_of(titled, titled, titled, record, broken), max_size=30)
 records = st.builds(lambda first, rest: [first, *rest], titled, others)  # another's CNPJ in the first record is a 403
 load = st.builds(
-    lambda kind, wire, form: Load(kind, wire, form=form),
+    lambda kind, wire, form, is_dry: Load(kind, wire, form=form, is_dry=is_dry),
     st.sampled_from(["full", "delta"]),
     records,
     st.sampled_from(FORMS),
+    st.sampled_from([False, False, True]),
 )
 schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size=3)
 
@@ -132,7 +133,7 @@ def rows_of(client: Client) -> Any:
 
 async def _post(client: Client, key: str, load: Load) -> dict[str, Any]:
     body, headers = body_of(load.records, load.form)
-    answer = await client.post(body, load.kind, **headers | {"X-Api-Key": key})
+    answer = await client.post(body, load.kind, **headers | load.headers | {"X-Api-Key": key})
     assert answer.status_code == 202, answer.text
     posted: dict[str, Any] = answer.json()
     return posted

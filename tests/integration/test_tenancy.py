@@ -17,7 +17,7 @@ from tests.integration.conftest import CNPJ, Client
 OTHER = "33000167000101"
 OF_PHARMACIES = (
     *("pharmacies", "pharmacy_turns", "products", "product_changes", "batches", "batch_chunks", "record_issues"),
-    "full_uploads",
+    *("full_uploads", "dry_runs", "dry_run_changes"),
     *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
 )
 OF_THE_OPERATOR = (
@@ -44,6 +44,14 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         await connection.execute(
             "INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind)"
             " SELECT pharmacy_id, received_seq, 0, id, 'reset' FROM batches"
+        )
+        await connection.execute(
+            "INSERT INTO dry_runs (batch_id, deactivated, deactivation_state, deactivation_candidates)"
+            " SELECT id, 0, 'none', 0 FROM batches"
+        )
+        await connection.execute(
+            "INSERT INTO dry_run_changes (pharmacy_id, batch_id, product_id, kind, stock_only)"
+            " SELECT pharmacy_id, id, 0, 'reset', false FROM batches"
         )
         await connection.execute("INSERT INTO failure_groups VALUES ('f', '', '', '', 1, now(), now(), 1)")
         await connection.execute("INSERT INTO workers (name, id, steps, pid) VALUES ('w', gen_random_uuid(), '{}', 1)")

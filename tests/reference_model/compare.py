@@ -1,5 +1,6 @@
 """Comparison of a hub's state with the model: every batch, report and product."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ _COLUMNS = (
     "product_id, is_active, title, brand, ean, price, stock, indice, source_updated_at::text, price_promos, extra"
 )
 _NAMES = ("title", "brand", "ean", "price", "stock", "indice", "source_updated_at", "promos")
+_DECIDED = "SELECT batch_id, deactivation_state, deactivated FROM dry_runs"
 _OF = "JOIN pharmacies f ON f.id = x.pharmacy_id WHERE f.cnpj = %s"
 
 
@@ -34,13 +36,15 @@ class Comparison:
     def check(self, told: str = "") -> None:
         """Raise AssertionError with `told` where hub and model differ."""
         batches = self._rows(f"SELECT x.* FROM batches x {_OF} ORDER BY x.received_seq", [self.model.cnpj])
+        decided = {row["batch_id"]: row for row in self._rows(_DECIDED)}
+        batches = [batch | decided.get(batch["id"], {}) for batch in batches]
         assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), told
         for batch in batches[self._last :]:
             self._apply(batch)
         self._last = len(batches)
         self._closed = len(batches)  # what was quiet when this was called is no part of what comes later
         for batch in batches:
-            if batch["kind"] in ("load", "replay"):
+            if batch["kind"] in ("load", "replay", "dry_run"):
                 self._compare(batch, self.sent[str(batch["id"])], told)
         found = self._rows(f"SELECT {_COLUMNS} FROM products x {_OF}", [self.model.cnpj])
         expected = {
@@ -57,6 +61,8 @@ class Comparison:
         elif batch["kind"] == "window":
             loads = [load for load in self.model.loads if load.kind == "full" and not load.is_replay]
             self.model.close_window([load for load in loads if self._closed < load.origin < seq])
+        elif batch["kind"] == "dry_run":
+            copy.deepcopy(self.model).apply(self.sent[str(batch["id"])], seq)
         else:
             self._apply_load(batch, parent)
 

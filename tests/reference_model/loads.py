@@ -26,12 +26,19 @@ class Load:
     faults: list[tuple[int, str, str, str]] = field(default_factory=list)  # position, severity, field, code
     form: str = "spaced"  # as `wire.form` draws it
     dialect: RecordDialect = field(default_factory=InovaFarmaRecords)
+    is_dry: bool = False  # a dry run
 
     def __post_init__(self) -> None:
         self.ids = {self.dialect.identity(record) for record in self.records}  # 0 stands for one that cannot be read
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the header that makes the post a dry run."""
+        return {"X-Inova-Dry-Run": "true"} if self.is_dry else {}
 
     def repeats(self, earlier: "Load") -> bool:
         """Return True if this load, posted without a key, repeats the pharmacy's latest batch."""
         same = (earlier.kind, earlier.records) == (self.kind, self.records)
         same = same and earlier.form.split()[0] == self.form.split()[0]
+        same = same and earlier.is_dry == self.is_dry
         return same and earlier.status not in ("FAILED", "CANCELLED")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from starlette.requests import Request
 
-from integrahub.domain.batches import LoadType
+from integrahub.domain.batches import BatchKind, LoadType
 from integrahub.domain.errors import BadRequest, UnsupportedMediaType
 from integrahub.domain.parsing.charsets import Transcoder, create_transcoder, is_charset
 
@@ -54,6 +54,14 @@ def read_idempotency_key(request: Request) -> str | None:
     if len(key) > _MAX_IDEMPOTENCY_KEY_CHARACTERS:
         raise BadRequest("idempotency_key_long", length=len(key))
     return key or None
+
+
+def read_kind(request: Request) -> BatchKind:
+    """Return whether the post is a load or a dry run. Raise BadRequest if the header is neither true nor false."""
+    value = request.headers.get("x-inova-dry-run", "false").strip().lower()
+    if value not in ("true", "false"):
+        raise BadRequest("dry_run_invalid", value=value[:40])
+    return BatchKind.DRY_RUN if value == "true" else BatchKind.LOAD
 
 
 def read_item_count(request: Request) -> int | None:

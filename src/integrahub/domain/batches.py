@@ -16,6 +16,7 @@ class BatchKind(StrEnum):
     """What a batch does when it has the turn."""
 
     LOAD = "load"  # A client's upload.
+    DRY_RUN = "dry_run"  # A client's upload that is applied and rolled back.
     REPLAY = "replay"  # A load applied again, in the place it had.
     CHUNK_REPLAY = "chunk_replay"  # Dead chunks of a load applied again.
     APPROVAL = "approval"  # The approved deactivation of a held FULL.

@@ -11,6 +11,7 @@ from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead
 
 _RETENTION_QUERY_BATCH_SIZE = 200  # rows
+_CHANGES_PER_DELETE = 10_000  # rows
 _log = structlog.get_logger()
 
 
@@ -26,6 +27,7 @@ class RetentionDays:
     rows: int  # chunk rows with their product ids
     reports: int  # rejections and warnings of records, and resolved dead letters
     batches: int  # batches themselves
+    dry_runs: int  # changes that dry runs report
 
 
 class Retention:
@@ -34,6 +36,7 @@ class Retention:
     def __init__(self, database: Database, storage: Storage, days: RetentionDays) -> None:
         self._database = database
         self._storage = storage
+        self._dry_run_days = days.dry_runs
         self._days: dict[retention.Kind, int] = {
             "chunks": days.chunks,
             "bodies": days.bodies,
@@ -50,6 +53,11 @@ class Retention:
         for kind, days in self._days.items():
             while days and await self._delete(kind, days) == _RETENTION_QUERY_BATCH_SIZE:
                 continue
+        while self._dry_run_days and await self._delete_dry_run_changes() == _CHANGES_PER_DELETE:
+            continue
+
+    async def _delete_dry_run_changes(self) -> int:
+        return await retention.delete_dry_run_changes(self._database, self._dry_run_days, _CHANGES_PER_DELETE)
 
     async def _copy_dead_chunks(self) -> None:
         """Copy the records of open dead letters, since a letter may outlive the objects of its batch."""

@@ -99,6 +99,7 @@ class Settings(SecretsSettings):
     chunk_row_retention_days: int = Field(30, ge=0, le=3650)
     report_retention_days: int = Field(90, ge=0, le=3650)
     batch_retention_days: int = Field(400, ge=0, le=3650)
+    dry_run_days: int = Field(7, ge=0, le=3650)
     cold_class: str = "GLACIER_IR"
     storage_quota: Size | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")

@@ -7,10 +7,14 @@ from integrahub.domain.batches import BatchStatus
 
 
 class Receipt(Answer):
-    """Receipt of a post. `trace_id` is the id without dashes. `message` is present if the batch was known."""
+    """Receipt of a post. `trace_id` is the id without dashes. `message` is present if the batch was known.
+
+    `dry_run` is present, and true, if the post changes no product.
+    """
 
     batch_id: UUID
     trace_id: str
     status: BatchStatus
     received_at: Timestamp
+    dry_run: bool = False
     message: str = ""

@@ -46,6 +46,7 @@ INGEST: dict[str, Any] = {
         _header("X-Inova-Load-Type", "full or delta", {"type": "string", "enum": ["full", "delta"]}, required=True),
         _header("Idempotency-Key", "a repeated key returns the first batch", {"type": "string", "maxLength": 255}),
         _header("X-Inova-Item-Count", "number of records; proves that an NDJSON FULL is complete", {"type": "integer"}),
+        _header("X-Inova-Dry-Run", "true: report what the post would change, and change nothing", {"type": "boolean"}),
         _header("Content-Encoding", "gzip or zstd", {"type": "string", "enum": ["gzip", "zstd"]}),
         {
             "name": "cnpj",

@@ -12,12 +12,15 @@ from integrahub.api.ingest_headers import (
     PostHeaders,
     read_idempotency_key,
     read_item_count,
+    read_kind,
     read_post_headers,
 )
 from integrahub.api.pharmacy_finder import PharmacyFinder
 from integrahub.api.unknown_names import add_notice
+from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
@@ -94,29 +97,37 @@ class IngestHandler:
         try:
             first_record = await self._reader.read_first_record(upload, headers.media_type)
             pharmacy = await self._find_pharmacy(caller, first_record, request.query_params.get("cnpj", ""))
-            ingest_request = IngestRequest(
-                pharmacy_id=pharmacy.id,
-                cnpj=pharmacy.cnpj,
-                load_type=headers.load_type,
-                media_type=headers.media_type,
-                encoding="" if upload.transcoder else upload.encoding,
-                idempotency_key=read_idempotency_key(request),
-                item_count=read_item_count(request),
-                started=started_at,
-                batch_id=request.scope["trace"],
-                api_key_id=caller.key_id,
-            )
+            ingest_request = _read_request(request, headers, upload, pharmacy, caller, started_at)
             limit_headers = await self._limits.hit_post(caller, pharmacy.cnpj, pharmacy.rate_limit)
             receipt = await self._ingest(ingest_request, upload)
         finally:
             await upload.close()
         _count(receipt, ingest_request, upload)
-        return _with_notice(_to_answer(receipt, limit_headers), request)
+        return _with_notice(_to_answer(receipt, ingest_request.kind, limit_headers), request)
+
+
+def _read_request(
+    request: Request, headers: PostHeaders, upload: Upload, pharmacy: Pharmacy, caller: Caller, started_at: float
+) -> IngestRequest:
+    return IngestRequest(
+        pharmacy_id=pharmacy.id,
+        cnpj=pharmacy.cnpj,
+        load_type=headers.load_type,
+        media_type=headers.media_type,
+        encoding="" if upload.transcoder else upload.encoding,
+        idempotency_key=read_idempotency_key(request),
+        item_count=read_item_count(request),
+        started=started_at,
+        batch_id=request.scope["trace"],
+        api_key_id=caller.key_id,
+        kind=read_kind(request),
+    )
 
 
 def _count(receipt: Receipt, request: IngestRequest, upload: Upload) -> None:
     if not receipt.replayed:
-        BATCHES_CREATED.add(request.load_type)
+        if request.kind is BatchKind.LOAD:
+            BATCHES_CREATED.add(request.load_type)
         UPLOAD_BYTES.observe(upload.decoded)
         UPLOAD_LAST_BYTES.set(upload.decoded)
         UPLOAD_DURATION.observe(monotonic() - request.started)
@@ -129,13 +140,15 @@ def _with_notice(response: Response, request: Request) -> Response:
     return response
 
 
-def _to_answer(receipt: Receipt, limit_headers: dict[str, str]) -> Response:
-    body = {
+def _to_answer(receipt: Receipt, kind: BatchKind, limit_headers: dict[str, str]) -> Response:
+    body: dict[str, object] = {
         "batch_id": str(receipt.batch_id),
         "trace_id": receipt.batch_id.hex,
         "status": receipt.status,
         "received_at": format_time(receipt.received_at),
     }
+    if kind is BatchKind.DRY_RUN:
+        body["dry_run"] = True
     headers = {"Location": f"/v1/batches/{receipt.batch_id}"} | limit_headers
     if receipt.replayed:
         body["message"] = "Batch already received (idempotent)"

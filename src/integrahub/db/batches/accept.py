@@ -13,7 +13,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, rows_of
 from integrahub.db.tenancy import TenantContext
-from integrahub.domain.batches import BatchStatus, LoadType
+from integrahub.domain.batches import BatchKind, BatchStatus, LoadType
 from integrahub.domain.errors import Problem, Unprocessable
 
 _SQL = load_queries(__name__)
@@ -41,6 +41,7 @@ class Submission:
     started: float
     bytes: int
     api_key_id: UUID | None = None
+    kind: BatchKind = BatchKind.LOAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,14 @@ Outcome = Receipt | Problem
 
 
 class KnownSubmissions:
-    """Earlier batches, by idempotency key, and the newest of each pharmacy."""
+    """Earlier batches, by idempotency key, and the newest of each pharmacy. Loads and dry runs never repeat each other.
+
+    A dry run is known as the newest only until the next batch: after that the catalogue may differ.
+    """
 
     def __init__(self, by_key: list[KnownSubmission], latest: list[KnownSubmission]) -> None:
-        self._by_key = {(row.pharmacy_id, row.idempotency_key): row for row in by_key}
-        self._latest = {row.pharmacy_id: row for row in latest}
+        self._by_key = {(row.pharmacy_id, row.kind, row.idempotency_key): row for row in by_key}
+        self._latest = {(row.pharmacy_id, row.kind): row for row in latest}
 
     def find_repeated(self, post: Submission) -> KnownSubmission | None:
         """Return the batch that a post repeats, or None for a new batch.
@@ -69,9 +73,9 @@ class KnownSubmissions:
         Raise Unprocessable if the post reuses the idempotency key of another body.
         """
         if post.idempotency_key is None:
-            row = self._latest.get(post.pharmacy_id)
+            row = self._latest.get((post.pharmacy_id, post.kind))
             return row if row and _is_repeat(row, post) else None
-        row = self._by_key.get((post.pharmacy_id, post.idempotency_key))
+        row = self._by_key.get((post.pharmacy_id, post.kind, post.idempotency_key))
         if row and not _is_repeat(row, post):
             raise Unprocessable("idempotency_key_reused", {"batch_id": str(row.id)})
         return row
@@ -79,11 +83,19 @@ class KnownSubmissions:
     def add(self, post: Submission) -> None:
         """Add a new batch of this transaction."""
         row = KnownSubmission(
-            post.id, post.pharmacy_id, post.load_type, post.sha256, BatchStatus.RECEIVED, None, post.idempotency_key
+            id=post.id,
+            pharmacy_id=post.pharmacy_id,
+            kind=post.kind,
+            load_type=post.load_type,
+            sha256=post.sha256,
+            status=BatchStatus.RECEIVED,
+            received_at=None,
+            idempotency_key=post.idempotency_key,
         )
-        self._latest[post.pharmacy_id] = row
+        self._latest.pop((post.pharmacy_id, BatchKind.DRY_RUN), None)
+        self._latest[post.pharmacy_id, post.kind] = row
         if post.idempotency_key is not None:
-            self._by_key[(post.pharmacy_id, post.idempotency_key)] = row
+            self._by_key[post.pharmacy_id, post.kind, post.idempotency_key] = row
 
 
 def _is_repeat(row: KnownSubmission, post: Submission) -> bool:
@@ -111,15 +123,21 @@ async def _lock_and_find(connection: Connection, posts: list[Submission]) -> tup
     pharmacies = sorted({post.pharmacy_id for post in posts})
     locked = await turns.lock_if_free(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
-    keys = {"pharmacies": [post.pharmacy_id for post in keyed], "keys": [post.idempotency_key for post in keyed]}
+    keys = {
+        "pharmacies": [post.pharmacy_id for post in keyed],
+        "keys": [post.idempotency_key for post in keyed],
+        "dry_runs": [post.kind is BatchKind.DRY_RUN for post in keyed],
+    }
+    dry = sorted({post.pharmacy_id for post in posts if post.kind is BatchKind.DRY_RUN})
     # All statements are sent before the first result is read, in one round trip.
-    by_key, latest = (connection.cursor(row_factory=rows_of(KnownSubmission)) for _ in range(2))
+    by_key, latest, latest_dry = (connection.cursor(row_factory=rows_of(KnownSubmission)) for _ in range(3))
     if keyed:
         await by_key.execute(_SQL["find_by_idempotency_key"], keys)
     await latest.execute(_SQL["find_latest"], {"pharmacies": pharmacies})
-    return set(await locked.fetchall()), KnownSubmissions(
-        await by_key.fetchall() if keyed else [], await latest.fetchall()
-    )
+    if dry:
+        await latest_dry.execute(_SQL["find_latest_dry_run"], {"pharmacies": dry})
+    newest = await latest.fetchall() + (await latest_dry.fetchall() if dry else [])
+    return set(await locked.fetchall()), KnownSubmissions(await by_key.fetchall() if keyed else [], newest)
 
 
 def _decide(known: KnownSubmissions, post: Submission) -> KnownSubmission | Problem | None:

@@ -1,21 +1,32 @@
 -- find_by_idempotency_key --
--- Batches received under these idempotency keys. A resend never repeats a failed or cancelled batch.
-SELECT b.id, b.pharmacy_id, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at
-FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[]) AS k (pharmacy_id, idempotency_key)
+-- Batches received under these idempotency keys. A resend never repeats a failed or cancelled batch. Dry runs have keys
+-- of their own.
+SELECT b.id, b.pharmacy_id, b.kind, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at
+FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[], %(dry_runs)s::boolean[])
+  AS k (pharmacy_id, idempotency_key, is_dry_run)
 JOIN batches b ON b.pharmacy_id = k.pharmacy_id AND b.idempotency_key = k.idempotency_key
+  AND (b.kind = 'dry_run') = k.is_dry_run
 WHERE b.status NOT IN ('FAILED', 'CANCELLED')
 
 -- find_latest --
--- The newest load of each pharmacy, if it is young enough for a resend of the same body. Only the last four numbers
--- are searched, so that no query plan reads a long history.
-SELECT b.id, b.pharmacy_id, b.load_type, b.sha256, b.status, b.received_at
+-- The newest load of each pharmacy, if it is young enough for a resend of the same body. Only the last 64 numbers are
+-- searched, so that no query plan reads a long history; dry runs and operations between a post and its resend fit.
+SELECT b.id, b.pharmacy_id, b.kind, b.load_type, b.sha256, b.status, b.received_at
 FROM unnest(%(pharmacies)s::bigint[]) AS k (pharmacy_id)
 JOIN pharmacy_turns t ON t.pharmacy_id = k.pharmacy_id
 CROSS JOIN LATERAL (
-  SELECT * FROM batches WHERE pharmacy_id = k.pharmacy_id AND received_seq > t.last_seq - 4 AND kind = 'load'
+  SELECT * FROM batches WHERE pharmacy_id = k.pharmacy_id AND received_seq > t.last_seq - 64 AND kind = 'load'
   ORDER BY received_seq DESC LIMIT 1
 ) b
 WHERE b.status NOT IN ('FAILED', 'CANCELLED') AND b.received_at > clock_timestamp() - interval '10 minutes'
+
+-- find_latest_dry_run --
+-- The newest batch of each pharmacy if it is a dry run and young enough for a resend of the same body. A batch received
+-- since may change the catalogue, so the dry run would no longer answer for it.
+SELECT b.id, b.pharmacy_id, b.kind, b.load_type, b.sha256, b.status, b.received_at
+FROM pharmacy_turns t JOIN batches b ON b.pharmacy_id = t.pharmacy_id AND b.received_seq = t.last_seq
+WHERE t.pharmacy_id = ANY(%(pharmacies)s::bigint[]) AND b.kind = 'dry_run'
+  AND b.status NOT IN ('FAILED', 'CANCELLED') AND b.received_at > clock_timestamp() - interval '10 minutes'
 
 -- next_received_seqs --
 -- The next numbers of each pharmacy. Its turn row is locked, so the numbers have no gaps.
@@ -26,14 +37,14 @@ RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp(
 
 -- insert --
 -- Insert accepted batches with one statement, so that row security is evaluated once.
-INSERT INTO batches (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count_claimed,
+INSERT INTO batches (id, pharmacy_id, received_seq, kind, load_type, media_type, encoding, idempotency_key, item_count_claimed,
   body, location, bytes, sha256, api_key_id, first_byte_at, received_at, dispatched_at)
-SELECT k.id, k.pharmacy_id, k.received_seq, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
+SELECT k.id, k.pharmacy_id, k.received_seq, k.kind, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
   CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256, k.api_key_id,
   %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()
-FROM unnest(%(id)s::uuid[], %(pharmacy_id)s::bigint[], %(received_seq)s::bigint[], %(load_type)s::text[],
+FROM unnest(%(id)s::uuid[], %(pharmacy_id)s::bigint[], %(received_seq)s::bigint[], %(kind)s::text[], %(load_type)s::text[],
   %(media_type)s::text[], %(encoding)s::text[], %(idempotency_key)s::text[], %(item_count)s::bigint[],
   %(body)b::bytea[], %(location)s::text[], %(bytes)s::bigint[], %(sha256)b::bytea[], %(api_key_id)s::uuid[],
   %(streamed)s::float8[])
-  AS k (id, pharmacy_id, received_seq, load_type, media_type, encoding, idempotency_key, item_count, body, location,
+  AS k (id, pharmacy_id, received_seq, kind, load_type, media_type, encoding, idempotency_key, item_count, body, location,
     bytes, sha256, api_key_id, streamed)

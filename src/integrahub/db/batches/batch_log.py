@@ -26,6 +26,7 @@ def log_accepted(post: Submission) -> None:
         **_ids(post.id),
         cnpj=post.cnpj,
         load_type=str(post.load_type),
+        kind=str(post.kind),
         bytes=post.bytes,
     )
 
@@ -45,7 +46,7 @@ def log_fast_path(batches: Sequence[SmallBatch], results: Sequence[FastPathResul
     """Log small batches that one transaction made final. `seconds` is how long that took."""
     for batch, result in zip(batches, results, strict=True):
         claim = batch.claim
-        fields: dict[str, object] = {"cnpj": claim.cnpj, "load_type": str(claim.load_type), "kind": "load"}
+        fields: dict[str, object] = {"cnpj": claim.cnpj, "load_type": str(claim.load_type), "kind": str(claim.kind)}
         counts = {"items": len(batch.records.ids)}
         counts |= {name: count for name in SETTLED if (count := getattr(result.counters, name))}
         code = "nothing_applied" if result.status is BatchStatus.FAILED else None

@@ -41,7 +41,7 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'waiting' AND b.finished_at IS NOT NULL
   AND (%(pharmacy_id)s::bigint IS NULL OR b.pharmacy_id = %(pharmacy_id)s)
   AND NOT EXISTS (SELECT FROM batches o WHERE o.pharmacy_id = b.pharmacy_id AND o.load_type = 'full'
-    AND (o.finished_at IS NULL OR o.kind = 'load' AND o.received_at
+    AND (o.finished_at IS NULL AND o.kind <> 'dry_run' OR o.kind = 'load' AND o.received_at
       + make_interval(mins => coalesce(p.full_window_minutes, %(window)s), secs => 30) > now()))
   AND NOT EXISTS (SELECT FROM full_uploads u JOIN batches o ON o.pharmacy_id = u.pharmacy_id
     AND o.kind = 'load' AND o.load_type = 'full'

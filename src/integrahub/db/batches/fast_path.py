@@ -14,10 +14,11 @@ from integrahub.db.batches.rows import BatchTotals, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection, Database
+from integrahub.db.products.dry_run import DryRun, rehearse_chunks
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
-from integrahub.domain.batches import BatchStatus
+from integrahub.domain.batches import BatchKind, BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import conflict_free_groups
@@ -46,11 +47,19 @@ class FastPathResult:
     counters: ChunkCounters
 
 
-async def claim(
-    database: Database, ids: list[UUID], token: UUID, worker: UUID, max_bytes: int
-) -> list[SmallBatchClaim]:
-    """Claim the DELTAs among these batches of up to `max_bytes` decoded bytes, in their order of receipt."""
-    params = {"ids": ids, "token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS, "most": max_bytes}
+@dataclass(frozen=True, slots=True)
+class WantedBatches:
+    """Batches that may take the fast path: DELTAs of one kind, of up to `max_bytes` decoded bytes."""
+
+    ids: list[UUID]
+    kind: BatchKind
+    max_bytes: int
+
+
+async def claim(database: Database, wanted: WantedBatches, token: UUID, worker: UUID) -> list[SmallBatchClaim]:
+    """Claim those of the wanted batches that are next in their pharmacy, in their order of receipt."""
+    params = {"ids": wanted.ids, "kind": wanted.kind, "most": wanted.max_bytes}
+    params |= {"token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS}
     async with database.transaction() as connection:
         claims = await fetch_all(connection, _SQL["claim_if_free"], params, SmallBatchClaim, binary=True)
     return sorted(claims, key=lambda claim: (claim.pharmacy_id, claim.received_seq))
@@ -65,7 +74,8 @@ async def apply_and_finish(
     Then none of the batches has changed.
     """
     async with database.transaction() as connection:
-        results = await _apply(connection, batches, decoder)
+        is_dry = batches[0].claim.kind is BatchKind.DRY_RUN
+        results = await (_rehearse if is_dry else _apply)(connection, batches, decoder)
         # Posts of these pharmacies wait while their turns are locked, so lock them last.
         await turns.lock_all(connection, {batch.claim.pharmacy_id for batch in batches})
         await _check_claims(connection, batches)
@@ -82,6 +92,19 @@ async def _apply(connection: Connection, batches: Sequence[SmallBatch], decoder:
         merged = await merge_chunks(connection, [_chunk_of(batch, number) for batch in group], decoder)
         counters |= {batch.claim.id: counts for batch, counts in zip(group, merged, strict=True)}
     return [_result_of(batch.claim.id, counters[batch.claim.id]) for batch in batches]
+
+
+async def _rehearse(
+    connection: Connection, batches: Sequence[SmallBatch], decoder: ChunkDecoder
+) -> list[FastPathResult]:
+    """Apply each dry run apart and roll its products back, so that no other sees them."""
+    results = []
+    for batch in batches:
+        claim = batch.claim
+        dry_run = DryRun(claim.id, claim.pharmacy_id, claim.received_seq)
+        [counters] = await rehearse_chunks(connection, dry_run, [_chunk_of(batch, 0)], decoder)
+        results.append(_result_of(claim.id, counters))
+    return results
 
 
 def _result_of(batch_id: UUID, counters: ChunkCounters) -> FastPathResult:
@@ -142,6 +165,6 @@ async def _grant_turns(
 ) -> list[NextWork]:
     pharmacies = [batch.claim.pharmacy_id for batch in batches]
     inserted = {pharmacy for pharmacy, result in zip(pharmacies, results, strict=True) if result.counters.inserted}
-    if inserted:
+    if inserted and batches[0].claim.kind is BatchKind.LOAD:
         await set_has_products(connection, sorted(inserted))
     return await turns.grant_next_turns(connection, sorted(set(pharmacies)), in_flight)

@@ -1,9 +1,9 @@
 -- claim_if_free --
--- Claim small DELTAs for the fast path: those that are next in their pharmacy, and those that follow other claimed
+-- Claim small DELTAs of one kind for the fast path: those that are next in their pharmacy, and those that follow other claimed
 -- ones. A batch whose split failed or crashed a worker takes the normal path.
 WITH small AS MATERIALIZED (
   SELECT id, pharmacy_id, received_seq FROM batches
-  WHERE id = ANY(%(ids)s::uuid[]) AND kind = 'load' AND load_type = 'delta' AND stage = 'received'
+  WHERE id = ANY(%(ids)s::uuid[]) AND kind = %(kind)s AND load_type = 'delta' AND stage = 'received'
     AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL AND crashes = 0
   ORDER BY pharmacy_id, received_seq FOR UPDATE SKIP LOCKED),
 next AS (
@@ -14,7 +14,7 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
-RETURNING b.id, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
+RETURNING b.id, b.kind, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
   b.media_type, b.encoding, b.body, b.claim_token,
   extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
 

@@ -10,6 +10,7 @@ from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProduc
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision
 from integrahub.db.database import Connection, Database
+from integrahub.db.products.dry_run import DryRun, roll_back_products
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_one, fetch_value
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState, LoadType, Stage
@@ -49,7 +50,11 @@ async def finish(
         if batch.kind in KINDS:
             await _finish_replay(connection, batch, totals, policy)
         elif batch.kind is BatchKind.LOAD:
-            await _finish_load(connection, batch, totals, counts, policy)
+            await _close(
+                connection, batch, totals, totals.status, await _decide(connection, batch, totals, counts, policy)
+            )
+        elif batch.kind is BatchKind.DRY_RUN:
+            await _finish_dry_run(connection, batch, totals, counts, policy)
         else:
             await decisions.execute(connection, batch, policy)
             await _close(connection, batch, totals, BatchStatus.COMPLETED)
@@ -106,7 +111,7 @@ async def _close(
     counters = {name: getattr(totals, name) for name in BatchTotals.__struct_fields__}
     params = {"id": batch.id, "status": status} | counters | decision.to_params() | _error_of(totals, status)
     await connection.execute(_SQL["finish"], params)
-    if totals.inserted:
+    if totals.inserted and batch.kind is not BatchKind.DRY_RUN:
         await split_claims.set_has_products(connection, [batch.pharmacy_id])
 
 
@@ -129,26 +134,44 @@ def _is_applied_full(batch: Batch, totals: BatchTotals) -> bool:
 async def _count_candidates(
     connection: Connection, batch: Batch, totals: BatchTotals, policy: DeactivationPolicy
 ) -> CandidateCounts | None:
-    """Count what a whole FULL would deactivate. Return None for any other batch."""
-    is_whole = batch.kind is BatchKind.LOAD and _is_applied_full(batch, totals) and not policy.window_of(batch)
-    if not is_whole:
+    """Count what a whole FULL, posted or rehearsed, would deactivate. Return None for any other batch."""
+    is_posted = batch.kind in (BatchKind.LOAD, BatchKind.DRY_RUN)
+    if not is_posted or not _is_applied_full(batch, totals) or policy.window_of(batch):
         return None
-    return await deactivation.count_unless_all(connection, PresentProducts.of(batch, [batch.id]), totals.applied)
+    # The products that a dry run made active were rolled back: it counts as if they were there.
+    missing = totals.inserted + totals.reactivated if batch.kind is BatchKind.DRY_RUN else 0
+    present = PresentProducts.of(batch, [batch.id])
+    counts = await deactivation.count_unless_all(connection, present, totals.applied - missing)
+    return CandidateCounts(counts.active + missing, counts.candidates)
 
 
-async def _finish_load(
+async def _decide(
+    connection: Connection,
+    batch: Batch,
+    totals: BatchTotals,
+    counts: CandidateCounts | None,
+    policy: DeactivationPolicy,
+) -> DeactivationDecision:
+    """Decide about the products that a posted batch does not have. A FULL in parts waits for its window."""
+    if counts is not None:
+        return await _deactivate(connection, batch, totals, counts, policy)
+    if _is_applied_full(batch, totals):
+        return DeactivationDecision(state=DeactivationState.WAITING)
+    return _UNDECIDED
+
+
+async def _finish_dry_run(
     connection: Connection,
     batch: Batch,
     totals: BatchTotals,
     counts: CandidateCounts | None,
     policy: DeactivationPolicy,
 ) -> None:
-    decision = _UNDECIDED
-    if counts is not None:
-        decision = await _deactivate(connection, batch, totals, counts, policy)
-    elif _is_applied_full(batch, totals):
-        decision = DeactivationDecision(state=DeactivationState.WAITING)
-    await _close(connection, batch, totals, totals.status, decision)
+    """Decide as for a load, roll that back, and store the decision where nothing acts on it."""
+    async with roll_back_products(connection, DryRun(batch.id, batch.pharmacy_id, batch.received_seq)):
+        decision = await _decide(connection, batch, totals, counts, policy)
+    await _close(connection, batch, totals, totals.status)
+    await connection.execute(_SQL["insert_dry_run"], {"id": batch.id} | decision.to_params())
 
 
 async def _deactivate(

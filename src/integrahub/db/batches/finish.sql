@@ -35,3 +35,9 @@ UPDATE batches SET status = %(status)s, stage = 'done', finished_at = clock_time
   deactivation_facts = %(facts)s, absence_proven = %(proven)s, error_code = coalesce(%(error_code)s, error_code),
   error_facts = coalesce(%(error_facts)s, error_facts)
 WHERE id = %(id)s
+
+-- insert_dry_run --
+-- Store what a dry run decided about the products that it does not have. Its row in `batches` decides nothing.
+INSERT INTO dry_runs (batch_id, deactivated, deactivation_state, deactivation_candidates, deactivation_active,
+  deactivation_reason, deactivation_facts)
+VALUES (%(id)s, %(deactivated)s, %(state)s, %(candidates)s, %(active)s, %(reason)s, %(facts)s)

@@ -1,19 +1,26 @@
 -- batches --
--- Batches as clients see them. The counters of an unfinished batch are those of its settled chunks.
+-- Batches as clients see them. The counters of an unfinished batch are those of its settled chunks. What a dry run
+-- decided is in a table of its own.
 SELECT b.id AS batch_id, p.cnpj, b.kind, b.parent_id, b.load_type, b.status, b.stage, b.received_seq, b.received_at,
   b.started_at, b.finished_at, b.bytes, b.items_total, b.chunks_total,
   CASE WHEN b.finished_at IS NULL THEN l.chunks_done ELSE b.chunks_total END AS chunks_done,
   b.inserted + l.inserted AS inserted, b.updated + l.updated AS updated, b.unchanged + l.unchanged AS unchanged,
   b.merged + l.merged AS merged, b.rejected + l.rejected AS rejected, b.dead + l.dead AS dead,
-  b.superseded + l.superseded AS superseded, b.cancelled, b.deactivated, b.reactivated,
+  b.superseded + l.superseded AS superseded, b.cancelled, coalesce(d.deactivated, b.deactivated) AS deactivated,
+  b.reactivated,
   b.warnings + l.warnings AS warnings,
-  b.deactivation_state, b.deactivation_candidates, b.deactivation_active, b.deactivation_reason, b.deactivation_facts,
+  coalesce(d.deactivation_state, b.deactivation_state) AS deactivation_state,
+  coalesce(d.deactivation_candidates, b.deactivation_candidates) AS deactivation_candidates,
+  coalesce(d.deactivation_active, b.deactivation_active) AS deactivation_active,
+  coalesce(d.deactivation_reason, b.deactivation_reason) AS deactivation_reason,
+  coalesce(d.deactivation_facts, b.deactivation_facts) AS deactivation_facts,
   b.error_code, b.error_facts, b.error_offset, b.rows_removed_at, b.report_removed_at,
   extract(epoch FROM coalesce(b.finished_at, now()) - b.started_at)::float8 AS seconds,
   CASE WHEN b.finished_at IS NULL THEN (SELECT count(*) FROM batches e WHERE e.pharmacy_id = b.pharmacy_id
     AND e.received_seq < b.received_seq AND e.finished_at IS NULL) END AS queue_position,
   now() AS now
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+LEFT JOIN dry_runs d ON d.batch_id = b.id AND b.kind = 'dry_run'
 CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE c.finished_at IS NOT NULL) AS chunks_done, coalesce(sum(c.inserted), 0) AS inserted,
     coalesce(sum(c.updated), 0) AS updated, coalesce(sum(c.unchanged), 0) AS unchanged,

@@ -44,6 +44,12 @@ async def mark_deleted(database: Database, kind: Kind, ids: Sequence[UUID | int]
         await connection.execute(_MARK_DELETED[kind], {"ids": list(ids)})
 
 
+async def delete_dry_run_changes(database: Database, days: int, limit: int) -> int:
+    """Delete up to `limit` changes of old dry runs; return how many were deleted."""
+    async with database.transaction() as connection:
+        return (await connection.execute(_SQL["delete_dry_run_changes"], {"days": days, "limit": limit})).rowcount
+
+
 async def find_uncopied(database: Database, after: int, limit: int) -> list[UncopiedLetter]:
     """Return open dead letters whose records have no copy of their own, by id, after the id `after`."""
     params = {"after": after, "limit": limit}

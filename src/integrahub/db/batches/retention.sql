@@ -88,16 +88,27 @@ UPDATE batches SET report_removed_at = now() WHERE id = ANY(%(ids)s)
 
 -- batches_due --
 -- Batches without a report that are old enough to delete. The newest hundred of a pharmacy stay: their rhythm tells
--- when it falls silent.
+-- when it falls silent. Dry runs before the first load stay as long as that, so that it is known to be the first.
 SELECT b.id FROM batches b JOIN pharmacy_turns t ON t.pharmacy_id = b.pharmacy_id
 WHERE b.report_removed_at IS NOT NULL AND b.finished_at < now() - make_interval(days => %(days)s)
   AND b.received_seq <= t.last_seq - 100 AND b.deactivation_state NOT IN ('held', 'waiting')
   AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.batch_id = b.id)
+  AND (b.kind <> 'dry_run' OR b.received_seq > (
+    SELECT min(e.received_seq) FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.kind = 'load'))
 ORDER BY b.finished_at LIMIT %(limit)s
 
 -- mark_batches_deleted --
--- Delete the batches.
+-- Delete the batches, and what dry runs among them decided.
+WITH gone AS (DELETE FROM dry_runs WHERE batch_id = ANY(%(ids)s))
 DELETE FROM batches WHERE id = ANY(%(ids)s)
+
+-- delete_dry_run_changes --
+-- Delete changes of dry runs whose id, a UUIDv7, is older than these days.
+DELETE FROM dry_run_changes WHERE ctid = ANY(ARRAY(
+  SELECT ctid FROM dry_run_changes
+  WHERE batch_id < (lpad(to_hex((extract(epoch FROM now() - make_interval(days => %(days)s)) * 1000)::bigint), 12, '0')
+    || '00000000000000000000')::uuid
+  ORDER BY batch_id LIMIT %(limit)s))
 
 -- dead_letters_due --
 -- Dead letters resolved long ago whose copies are deleted.

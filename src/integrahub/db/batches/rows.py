@@ -17,6 +17,7 @@ class KnownSubmission(msgspec.Struct, frozen=True):
 
     id: UUID
     pharmacy_id: int
+    kind: BatchKind
     load_type: LoadType
     sha256: bytes
     status: BatchStatus
@@ -118,6 +119,7 @@ class SmallBatchClaim(msgspec.Struct, frozen=True):
     """A small DELTA claimed by this worker for the fast path. `waited` is in seconds since its receipt."""
 
     id: UUID
+    kind: BatchKind
     pharmacy_id: int
     received_seq: int
     cnpj: str

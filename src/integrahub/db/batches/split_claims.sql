@@ -15,7 +15,7 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   crashes = b.crashes + (b.stage = 'splitting')::int, lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone
 FROM pharmacies p
-WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'replay') AND b.finished_at IS NULL
+WHERE b.id = %(id)s AND p.id = b.pharmacy_id AND b.kind IN ('load', 'dry_run', 'replay') AND b.finished_at IS NULL
   AND (b.stage = 'received' OR (b.stage = 'splitting' AND coalesce(b.lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute'))
   AND coalesce(b.next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
   AND (%(alone)s OR b.stage = 'received' AND b.crashes = 0)
@@ -27,7 +27,7 @@ RETURNING b.id, b.pharmacy_id, p.cnpj, p.time_zone, b.kind, b.load_type, b.media
 -- suspected_split --
 -- The batch, if a worker crashed while it split it and the split is still due.
 SELECT id FROM batches
-WHERE id = %(id)s AND kind IN ('load', 'replay') AND finished_at IS NULL
+WHERE id = %(id)s AND kind IN ('load', 'dry_run', 'replay') AND finished_at IS NULL
   AND (stage = 'received' AND crashes > 0
     OR stage = 'splitting' AND coalesce(lease_until, '-infinity') NOT BETWEEN now() AND now() + interval '1 minute')
 
@@ -92,7 +92,7 @@ UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[
 -- expired.
 WITH due AS MATERIALIZED (
   SELECT id FROM batches
-  WHERE kind IN ('load', 'replay') AND finished_at IS NULL
+  WHERE kind IN ('load', 'dry_run', 'replay') AND finished_at IS NULL
     AND coalesce(next_attempt_at, '-infinity') NOT BETWEEN now() AND now() + interval '2 minutes'
     AND (stage = 'received' OR (stage = 'splitting' AND lease_until NOT BETWEEN now() AND now() + interval '1 minute'))
     AND (dispatched_at IS NULL OR dispatched_at

@@ -7,12 +7,15 @@ from uuid import UUID
 import msgspec
 
 from integrahub.db.chunks import claims
+from integrahub.db.chunks.claims import ChunkKey
 from integrahub.db.chunks.reject import reject_chunk
 from integrahub.db.chunks.rows import ChunkClaim, LockedChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import WriteRows, write_all
+from integrahub.db.products.dry_run import DryRun, rehearse_chunks
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.products.replay_merge import ReplayToApply, merge_replay
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.decode import ChunkDecoder
@@ -90,7 +93,33 @@ async def _write(
     if first.later is not None:
         replay = ReplayToApply(chunks[0], first.later, first.claim.seen_at)
         return [await merge_replay(connection, replay, decoder, write_rows)]
-    return await merge_chunks(connection, chunks, decoder, write_rows)
+    return await _merge(connection, [chunk.claim for chunk in held], chunks, decoder, write_rows)
+
+
+async def _merge(
+    connection: Connection,
+    claims_held: list[ChunkClaim],
+    chunks: list[ChunkToApply],
+    decoder: ChunkDecoder,
+    write_rows: WriteRows,
+) -> list[ChunkCounters]:
+    """Merge the chunks of loads together, and those of each dry run apart, because they are rolled back."""
+    dry_runs = [_dry_run_of(claim) for claim in claims_held]
+    counters: dict[ChunkKey, ChunkCounters] = {}
+    for dry_run in dict.fromkeys(dry_runs):
+        group = [chunk for chunk, its_dry_run in zip(chunks, dry_runs, strict=True) if its_dry_run == dry_run]
+        if dry_run:
+            merged = await rehearse_chunks(connection, dry_run, group, decoder, write_rows)
+        else:
+            merged = await merge_chunks(connection, group, decoder, write_rows)
+        counters |= zip([(chunk.batch_id, chunk.number) for chunk in group], merged, strict=True)
+    return [counters[claim.key] for claim in claims_held]
+
+
+def _dry_run_of(claim: ChunkClaim) -> DryRun | None:
+    if claim.kind is not BatchKind.DRY_RUN:
+        return None
+    return DryRun(claim.batch_id, claim.pharmacy_id, claim.received_seq)
 
 
 def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:

@@ -10,6 +10,7 @@ from integrahub.db.chunks.rows import BatchCount, ChunkClaim, ExpiredChunk, Lock
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_value
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.failures import Failure, describe_lost_worker
@@ -106,13 +107,15 @@ async def retry(database: Database, claim: ChunkClaim, failure: Failure, delay: 
 async def dead_letter(database: Database, claim: ChunkClaim, failure: Failure, location: str) -> int | None:
     """Fail a chunk for good and insert its dead letter; `location` is where its records are from now on.
 
-    Return how many chunks of the batch are not settled, or None if this worker no longer holds the chunk.
+    A chunk of a dry run gets no letter, because nothing can be replayed. Return how many chunks of the batch are not
+    settled, or None if this worker no longer holds the chunk.
     """
     async with database.transaction() as connection:
         failed = await connection.execute(_SQL["dead_letter_if_claimed"], _to_params(claim) | _to_columns(failure))
         if not await failed.fetchone():
             return None
-        await dead_letters.add_chunk(connection, claim.batch_id, claim.number, failure, location)
+        if claim.kind is not BatchKind.DRY_RUN:
+            await dead_letters.add_chunk(connection, claim.batch_id, claim.number, failure, location)
         return (await decrement_chunks_left(connection, {claim.batch_id: 1}))[claim.batch_id]
 
 
@@ -128,8 +131,9 @@ async def release_expired(database: Database, max_crashes: int) -> list[UUID]:
             params = {"batch_id": chunk.batch_id, "number": chunk.number, "crashes": max_crashes}
             location = await fetch_value(connection, _SQL["dead_letter_if_crash_limit"], params, str)
             if location is not None:
-                failure = describe_lost_worker(chunk.crashes)
-                await dead_letters.add_chunk(connection, chunk.batch_id, chunk.number, failure, location)
+                if chunk.kind is not BatchKind.DRY_RUN:
+                    failure = describe_lost_worker(chunk.crashes)
+                    await dead_letters.add_chunk(connection, chunk.batch_id, chunk.number, failure, location)
                 left = await decrement_chunks_left(connection, {chunk.batch_id: 1})
                 done += [batch_id for batch_id, count in left.items() if count == 0]
     return done

@@ -124,13 +124,13 @@ WHERE b.stage = 'upserting' AND b.finished_at IS NULL AND c.finished_at IS NULL 
 -- release_expired --
 -- Release chunks whose lease expired, and count a crash for each.
 WITH expired AS MATERIALIZED (
-  SELECT c.batch_id, c.number FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
+  SELECT c.batch_id, c.number, b.kind FROM batch_chunks c JOIN batches b ON b.id = c.batch_id AND b.finished_at IS NULL
   WHERE c.finished_at IS NULL AND c.status = 'PROCESSING'
     AND c.lease_until NOT BETWEEN now() AND now() + interval '1 minute' FOR UPDATE OF c SKIP LOCKED)
 UPDATE batch_chunks c SET status = 'RETRYING', claim_token = NULL, lease_until = NULL, crashes = c.crashes + 1,
   next_attempt_at = now(), last_error = 'worker lost (lease expired)'
 FROM expired WHERE c.batch_id = expired.batch_id AND c.number = expired.number
-RETURNING c.batch_id, c.number, c.crashes
+RETURNING c.batch_id, c.number, c.crashes, expired.kind
 
 -- dead_letter_if_crash_limit --
 -- Fail a chunk for good that crashed too many workers.

@@ -139,6 +139,7 @@ class ExpiredChunk(msgspec.Struct, frozen=True):
     batch_id: UUID
     number: int
     crashes: int
+    kind: BatchKind
 
 
 class BatchCount(msgspec.Struct, frozen=True):

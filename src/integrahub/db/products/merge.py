@@ -48,13 +48,20 @@ async def merge_chunks(
     No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raise InvalidData if PostgreSQL
     refuses a row that `write_rows` does not bisect, or if a product exists although `has_products` is False.
     """
+    return [await merge.finish(connection) for merge in await write_chunks(connection, chunks, decoder, write_rows)]
+
+
+async def write_chunks(
+    connection: Connection, chunks: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
+) -> list["ChunkMerge"]:
+    """Write the products of chunks as `merge_chunks` does, without the issues of their records."""
     await connection.execute(_SQL["force_index_plan"])
     probes = await _probe(connection, chunks)
     merges = [ChunkMerge(chunk, probe, decoder) for chunk, probe in zip(chunks, probes, strict=True)]
     await _insert(connection, merges, write_rows)
     for load_type in LoadType:
         await _merge(connection, load_type, [merge for merge in merges if merge.load_type == load_type], write_rows)
-    return [await merge.finish(connection) for merge in merges]
+    return merges
 
 
 async def _probe(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:

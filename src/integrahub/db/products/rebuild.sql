@@ -7,11 +7,15 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- loads --
--- List the applied loads and replays of a pharmacy, in the order in which they count.
+-- List the applied loads and replays of a pharmacy, in the order in which they count. No earlier one is missing if all
+-- numbers before its own are in the table.
+WITH known AS (
+  SELECT b.received_seq, row_number() OVER (ORDER BY b.received_seq) AS ordinal
+  FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id WHERE p.cnpj = %(cnpj)s)
 SELECT b.id, b.kind, b.received_seq, coalesce(b.origin_seq, b.received_seq) AS origin, b.load_type, b.media_type,
   b.encoding, b.items_total, b.body IS NOT NULL AS is_inline, coalesce(b.location, o.location) AS location, p.cnpj,
-  coalesce(b.read_zone, p.time_zone) AS time_zone, EXISTS (SELECT FROM batches f WHERE f.pharmacy_id = b.pharmacy_id AND f.received_seq = 1) AS has_first
-FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN batches o ON o.id = b.parent_id
+  coalesce(b.read_zone, p.time_zone) AS time_zone, k.ordinal = b.received_seq AS has_first
+FROM batches b JOIN known k ON k.received_seq = b.received_seq JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN batches o ON o.id = b.parent_id
 WHERE p.cnpj = %(cnpj)s AND b.kind IN ('load', 'replay', 'chunk_replay')
   AND (b.rows_removed_at IS NOT NULL
     OR EXISTS (SELECT FROM batch_chunks c WHERE c.batch_id = b.id AND c.status = 'COMPLETED'))

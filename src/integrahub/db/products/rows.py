@@ -122,7 +122,7 @@ class RowsWritten(msgspec.Struct, frozen=True):
 class AppliedLoad(msgspec.Struct, frozen=True):
     """A load or replay whose records were applied. `origin` is its number in the order in which batches count.
 
-    `has_first` is True if the pharmacy's first batch is still in the table.
+    `has_first` is True if all earlier batches of the pharmacy are still in the table.
     """
 
     id: UUID

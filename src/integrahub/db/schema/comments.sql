@@ -91,6 +91,7 @@ COMMENT ON COLUMN batches.pharmacy_id IS 'The pharmacy.';
 COMMENT ON COLUMN batches.received_seq IS 'Receive number of the batch within its pharmacy; batches are applied in this order.';
 COMMENT ON COLUMN batches.kind IS 'What the row stands for.
 load: A catalogue that a client posted.
+dry_run: A catalogue that a client posted to learn what it would change; applied and rolled back.
 approval: An approved deactivation.
 window: The end of a FULL in parts.
 replay: A whole batch applied again.
@@ -179,6 +180,23 @@ COMMENT ON COLUMN full_uploads.batch_id IS 'The batch that the upload will becom
 COMMENT ON COLUMN full_uploads.pharmacy_id IS 'The pharmacy.';
 COMMENT ON COLUMN full_uploads.begun_at IS 'Time at which the first byte arrived.';
 COMMENT ON COLUMN full_uploads.renewed_at IS 'Time of the last sign of life; an upload silent for long is pruned.';
+
+COMMENT ON TABLE dry_runs IS 'What a dry run decided about the products that it does not have; their rows in batches decide nothing.';
+COMMENT ON COLUMN dry_runs.batch_id IS 'The dry run.';
+COMMENT ON COLUMN dry_runs.deactivated IS 'Products that the FULL would deactivate at once.';
+COMMENT ON COLUMN dry_runs.deactivation_state IS 'The decision that the FULL would lead to: that of batches.deactivation_state.';
+COMMENT ON COLUMN dry_runs.deactivation_candidates IS 'Active products that the FULL does not contain.';
+COMMENT ON COLUMN dry_runs.deactivation_active IS 'Active products at the decision; null: they were not counted.';
+COMMENT ON COLUMN dry_runs.deactivation_reason IS 'Code of the reason why the deactivation would be held.';
+COMMENT ON COLUMN dry_runs.deactivation_facts IS 'Numbers that belong to the reason.';
+
+COMMENT ON TABLE dry_run_changes IS 'Changes that dry runs would make, as product_changes has those of loads; deleted after DRY_RUN_DAYS.';
+COMMENT ON COLUMN dry_run_changes.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN dry_run_changes.batch_id IS 'The dry run.';
+COMMENT ON COLUMN dry_run_changes.product_id IS 'The product that would change.';
+COMMENT ON COLUMN dry_run_changes.kind IS 'As product_changes.kind.';
+COMMENT ON COLUMN dry_run_changes.stock_only IS 'As product_changes.stock_only.';
+COMMENT ON COLUMN dry_run_changes.fields IS 'As product_changes.fields.';
 
 COMMENT ON TABLE batch_chunks IS 'Chunks of a batch: groups of records that workers claim and apply.';
 COMMENT ON COLUMN batch_chunks.batch_id IS 'The batch.';

@@ -51,7 +51,7 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 
 -- Data of one pharmacy.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
-GRANT SELECT ON products, product_changes, record_issues TO integrahub_api;
+GRANT SELECT ON products, product_changes, record_issues, dry_runs, dry_run_changes TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
 CREATE POLICY api ON full_uploads TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -67,6 +67,10 @@ CREATE POLICY api ON batch_chunks TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
 CREATE POLICY api ON record_issues TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
+CREATE POLICY api ON dry_runs TO integrahub_api
+  USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
+CREATE POLICY api ON dry_run_changes TO integrahub_api
+  USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON pharmacy_turns TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 -- The turn of a new pharmacy is inserted with it, before the transaction can name its id. All others have a turn already.
@@ -107,8 +111,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
-  dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history, batch_estimates,
-  bus_messages TO integrahub_worker;
+  dry_runs, dry_run_changes, dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
+  batch_estimates, bus_messages TO integrahub_worker;
 -- The record of changes is appended to. Its partitions are open to no role: rights on the whole table suffice.
 GRANT SELECT, INSERT ON product_changes TO integrahub_worker;
 REVOKE ALL ON FUNCTION make_change_partitions(integer) FROM PUBLIC;

@@ -57,6 +57,10 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "Content-Encoding é {value!r}; esperava-se gzip, zstd ou nenhum.",
         "Content-Encoding is {value!r}; expected gzip, zstd or none.",
     ),
+    "dry_run_invalid": Message(
+        "X-Inova-Dry-Run é '{value}'; o valor deve ser true ou false. Corrija o cabeçalho, ou retire-o para gravar.",
+        "X-Inova-Dry-Run is '{value}'; it must be true or false. Correct the header, or leave it out to load for real.",
+    ),
     "idempotency_key_long": Message(
         "Idempotency-Key tem {length} caracteres; o máximo é 255. Use uma chave mais curta, por exemplo um UUID.",
         "Idempotency-Key has {length} characters; the maximum is 255. Use a shorter key, for example a UUID.",

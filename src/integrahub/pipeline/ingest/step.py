@@ -14,7 +14,7 @@ from integrahub.bus.base import Bus
 from integrahub.db.batches import batch_log
 from integrahub.db.batches.accept import Outcome, Receipt, Submission
 from integrahub.db.database import Database
-from integrahub.domain.batches import LoadType
+from integrahub.domain.batches import BatchKind, LoadType
 from integrahub.domain.errors import (
     IntegraHubError,
     Problem,
@@ -46,6 +46,7 @@ class IngestRequest:
     started: float  # monotonic seconds at the first byte
     batch_id: UUID = field(default_factory=uuid7)  # also the trace id
     api_key_id: UUID | None = None  # of the key that posted; None for a key from the settings
+    kind: BatchKind = BatchKind.LOAD  # or a dry run
 
 
 class Ingest:
@@ -93,7 +94,7 @@ class Ingest:
         await self._admission.close()
 
     def _open_window(self, request: IngestRequest) -> AbstractAsyncContextManager[None]:
-        if request.load_type != LoadType.FULL:
+        if request.load_type != LoadType.FULL or request.kind is BatchKind.DRY_RUN:
             return nullcontext()
         return keep_window_open(
             self._database,

@@ -46,5 +46,5 @@ class BodySplitter:
 
 def _is_compared(claim: SplitClaim) -> bool:
     """Return whether records are compared with the table: most of a FULL equals it, a DELTA holds only changes."""
-    is_full = claim.kind is BatchKind.LOAD and claim.load_type is LoadType.FULL
+    is_full = claim.kind in (BatchKind.LOAD, BatchKind.DRY_RUN) and claim.load_type is LoadType.FULL
     return is_full and claim.has_products and claim.has_turn

@@ -17,7 +17,7 @@ from integrahub.db.batches import batch_log, fast_path, split_claims
 from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
 from integrahub.db.batches.rows import SmallBatchClaim
 from integrahub.db.database import Database
-from integrahub.domain.batches import INLINE_BODY_LIMIT
+from integrahub.domain.batches import INLINE_BODY_LIMIT, BatchKind
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
@@ -35,12 +35,23 @@ _log = structlog.get_logger()
 
 
 class FastPath:
-    """Try to make a small batch final. Batches that arrive together share a transaction."""
+    """Try to make a small batch of one kind, load or dry run, final. Those that arrive together share a transaction.
+
+    A load and a dry run never do: the load must not be rolled back, the dry run must not be seen.
+    """
 
     def __init__(
-        self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, decoder: ChunkDecoder
+        self,
+        database: Database,
+        bus: Bus,
+        *,
+        kind: BatchKind,
+        worker_id: UUID,
+        limits: SplitLimits,
+        decoder: ChunkDecoder,
     ) -> None:
         self._database = database
+        self._kind = kind
         self._bus = bus
         self._worker_id = worker_id
         self._limits = limits
@@ -54,7 +65,8 @@ class FastPath:
 
     async def _run_group(self, ids: list[UUID]) -> list[bool]:
         max_bytes = min(INLINE_BODY_LIMIT, self._limits.max_record)
-        claims = await fast_path.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
+        wanted = fast_path.WantedBatches(ids, self._kind, max_bytes)
+        claims = await fast_path.claim(self._database, wanted, uuid4(), self._worker_id)
         final = set[UUID]()
         if not claims:
             return [False] * len(ids)
@@ -130,11 +142,16 @@ class FastPath:
             results, next_work = await fast_path.apply_and_finish(
                 self._database, group, self._worker_id, self._decoder, self._limits.in_flight
             )
-        _count(results, perf_counter() - started)
+        self._count(results, perf_counter() - started)
         batch_log.log_fast_path(group, results, perf_counter() - started)
         await publish_all_finished(self._bus, [(result.batch_id, result.status) for result in results])
         for work in next_work:
             await publish_next_work(self._bus, work)
+
+    def _count(self, results: list[FastPathResult], seconds: float) -> None:
+        for result in results:
+            CHUNK_DURATION.observe(seconds / len(results))
+            count_completed(result.counters, self._kind)
 
 
 def _with_products(claim: SmallBatchClaim) -> SmallBatchClaim:
@@ -146,9 +163,3 @@ def _exclude_unreadable(claims: list[SmallBatchClaim], chunks: list[ChunkBuilder
     pairs = list(zip(claims, chunks, strict=True))
     excluded = {claim.pharmacy_id for claim, chunk in pairs if chunk is None}
     return [SmallBatch(claim, chunk) for claim, chunk in pairs if chunk and claim.pharmacy_id not in excluded]
-
-
-def _count(results: list[FastPathResult], seconds: float) -> None:
-    for result in results:
-        CHUNK_DURATION.observe(seconds / len(results))
-        count_completed(result.counters)

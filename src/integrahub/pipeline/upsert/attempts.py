@@ -7,6 +7,7 @@ from integrahub.bus.publisher import publish_failed, publish_upserted
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks.rows import ChunkClaim
 from integrahub.db.database import Database
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.errors import Transient
 from integrahub.domain.failures import Failure, classify_error, describe_failure
 from integrahub.resilience.retry_policy import RetryPolicy
@@ -66,9 +67,11 @@ class ChunkAttempts:
         _log.error(
             "chunk failed its last attempt", action="dead_letter_chunk", batch=str(claim.batch_id), exc_info=error
         )
-        location = await self._copy_records(claim)
+        is_load = claim.kind is not BatchKind.DRY_RUN
+        location = await self._copy_records(claim) if is_load else claim.location
         left = await chunk_claims.dead_letter(self._database, claim, failure, location)
-        await publish_failed(self._bus, claim.batch_id, claim.number, failure.message)
+        if is_load:
+            await publish_failed(self._bus, claim.batch_id, claim.number, failure.message)
         if left == 0:
             await publish_upserted(self._bus, claim.batch_id)
 

@@ -165,7 +165,7 @@ class Upsert:
     async def _publish(self, result: ApplyResult) -> None:
         """Count applied chunks; publish the chunks that are ready now and the batches without open chunks."""
         for chunk in result.applied:
-            count_completed(chunk.counters)
+            count_completed(chunk.counters, chunk.claim.kind)
             if chunk.claim.attempts:
                 CHUNK_RETRIES.add("succeeded")
         await publish_ready(self._bus, result.ready)

@@ -1,6 +1,6 @@
 """Metrics of batches, chunks and products on their way through the pipeline."""
 
-from integrahub.domain.batches import FINAL, LoadType
+from integrahub.domain.batches import FINAL, BatchKind, LoadType
 from integrahub.domain.products import SETTLED, ChunkCounters
 from integrahub.domain.steps import CONSUMING_STEPS, GROUPS
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram, MetricSource
@@ -135,8 +135,10 @@ WEBHOOK_DELIVERIES = Counter(
 )
 
 
-def count_completed(counters: ChunkCounters) -> None:
-    """Count one chunk whose transaction is committed, and its products by result."""
+def count_completed(counters: ChunkCounters, kind: BatchKind) -> None:
+    """Count one chunk whose transaction is committed, and its products by result unless they were rolled back."""
     CHUNKS_PROCESSED.add("completed")
+    if kind is BatchKind.DRY_RUN:
+        return
     for result in SETTLED:
         PRODUCTS_SETTLED.add(result, by=getattr(counters, result))

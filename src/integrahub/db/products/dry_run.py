@@ -1,0 +1,69 @@
+"""Dry runs: statements of a load that are rolled back, and the changes that they would have recorded."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+from uuid import UUID
+
+import msgspec
+from psycopg import Rollback
+
+from integrahub.db.arrays import as_text
+from integrahub.db.database import Connection
+from integrahub.db.products.bisect import WriteRows, write_all
+from integrahub.db.products.merge import ChunkToApply, write_chunks
+from integrahub.db.queries import load_queries
+from integrahub.domain.dialects.decode import ChunkDecoder
+from integrahub.domain.products import ChunkCounters
+
+_SQL = load_queries(__name__)
+_MAX_MEMORY_BYTES = 4 << 20  # of changes, before they move to disk
+_BLOCK_BYTES = 1 << 20
+
+
+class DryRun(msgspec.Struct, frozen=True):
+    """A dry run, and what names its changes: its pharmacy and its number there."""
+
+    id: UUID
+    pharmacy_id: int
+    received_seq: int
+
+
+@asynccontextmanager
+async def roll_back_products(
+    connection: Connection, dry_run: DryRun, ids: Sequence[int] | None = None
+) -> AsyncIterator[None]:
+    """Roll back all that the block writes, but store the changes that it recorded as those of the dry run.
+
+    With `ids`, only changes of these products are read: the index also names rows that other chunks rolled back.
+    """
+    params: dict[str, object] = {"pharmacy_id": dry_run.pharmacy_id, "received_seq": dry_run.received_seq}
+    params |= {"ids": None if ids is None else as_text(ids)}
+    with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as changes:
+        async with connection.transaction() as savepoint:
+            yield
+            # COPY text goes back into a table as it is, so no change is decoded here.
+            async with connection.cursor().copy(_SQL["recorded_changes"], params) as copy:
+                async for block in copy:
+                    changes.write(block)
+            raise Rollback(savepoint)
+        if not changes.tell():
+            return
+        changes.seek(0)
+        async with connection.cursor().copy(_SQL["store_changes"]) as copy:
+            while content := changes.read(_BLOCK_BYTES):
+                await copy.write(content)
+
+
+async def rehearse_chunks(
+    connection: Connection,
+    dry_run: DryRun,
+    chunks: Sequence[ChunkToApply],
+    decoder: ChunkDecoder,
+    write_rows: WriteRows = write_all,
+) -> list[ChunkCounters]:
+    """Merge chunks of one dry run as `merge_chunks` does, and roll the products back. Issues and counters stay."""
+    ids = [abs(product_id) for chunk in chunks for product_id in chunk.ids]
+    async with roll_back_products(connection, dry_run, ids):
+        merges = await write_chunks(connection, chunks, decoder, write_rows)
+    return [await merge.finish(connection) for merge in merges]
