@@ -17,7 +17,8 @@ _PATIENCE = 20.0  # seconds
 @asynccontextmanager
 async def listening(app: Any, settings: Settings, send_buffer: int = 0) -> AsyncIterator[int]:
     """Serve the app until the block ends and yield the port; `send_buffer` bounds the kernel's bytes per connection."""
-    server = build_server(settings, SecurityHeaders(app, tls=False), 0, None)
+    drain = app.state.watch.drain if hasattr(app, "state") else lambda: None
+    server = build_server(settings, SecurityHeaders(app, tls=False), 0, None, drain)
     with socket.create_server(("127.0.0.1", 0)) as place:
         if send_buffer:
             place.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)

@@ -12,7 +12,7 @@ from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
 _OTHER_CNPJ = "12ABC34501DE35"
-_NOT_JSON = {"get /metrics", "get /schemas/inovafarma-product.json"}
+_NOT_JSON = {"get /metrics", "get /v1/batches/{batch_id}/events", "get /schemas/inovafarma-product.json"}
 # Members that an answer has only in some states.
 _OPTIONAL = {"message", "dry_run", "breaker", "checks", "body", "stack"}
 

@@ -14,9 +14,10 @@ from integrahub import __version__
 from integrahub.access.audit import Audit
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.api import problems
-from integrahub.api.auth.authentication import ApiKeyAuthenticator
+from integrahub.api.auth.authentication import ApiKeyAuthenticator, Authenticate
 from integrahub.api.auth.guarded_route import RequestGuard
 from integrahub.api.auth.metrics_access import MetricsAccess
+from integrahub.api.event_stream import StreamSlots
 from integrahub.api.middleware.methods import HeadAndOptions
 from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
@@ -28,6 +29,7 @@ from integrahub.api.pharmacy_finder import PharmacyFinder
 from integrahub.api.routes import (
     api_keys,
     audit_log,
+    batch_events,
     batches,
     dead_letters,
     docs_page,
@@ -45,6 +47,7 @@ from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest
+from integrahub.reports.batch_watch import BatchWatch
 from integrahub.reports.estimates import CompletionEstimates
 from integrahub.resilience.rate_limit import parse_rate
 from integrahub.settings.model import Settings
@@ -67,19 +70,27 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     settings = hub.settings
     limiter = RateLimiter(hub.database)
     limits = _rate_limits(limiter, settings)
-    authenticator = ApiKeyAuthenticator(
-        hub.all_tenants, hub.pepper, hub.operator.digest, settings.valid_api_keys, limits
-    )
+    authenticator = _authenticator(hub, limits)
     problems.install_handlers(app)
     endpoint = IngestEndpoint(_ingest_handler(hub, ingest, authenticator, limits, limiter))
     app.state.guard = RequestGuard(settings.body_patience, ReadLimiter(limiter, _read_limits(settings)))
     app.router.routes[:0] = [Route(OPENAPI_PATH, _openapi), Route(PATH, endpoint, methods=["POST"])]
-    for router in (*_routers(hub, authenticator), docs_page.router(f"{app.title} API")):
+    app.state.watch = _batch_watch(hub)
+    for router in (*_routers(hub, authenticator, app.state.watch), docs_page.router(f"{app.title} API")):
         app.include_router(router)
     app.add_middleware(HeadAndOptions)
     app.add_middleware(TelemetryMiddleware, ingest=endpoint)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _authenticator(hub: Hub, limits: RateLimits) -> ApiKeyAuthenticator:
+    return ApiKeyAuthenticator(hub.all_tenants, hub.pepper, hub.operator.digest, hub.settings.valid_api_keys, limits)
+
+
+def _batch_watch(hub: Hub) -> BatchWatch:
+    everything = hub.reads.for_tenants(ALL_TENANTS)
+    return BatchWatch(everything, CompletionEstimates(everything))
 
 
 def _rate_limits(limiter: RateLimiter, settings: Settings) -> RateLimits:
@@ -109,7 +120,7 @@ def _ingest_handler(
     return IngestHandler(ingest, authenticator.require(Scope.INGEST), limits, finder, reader)
 
 
-def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
+def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) -> list[APIRouter]:
     database, audit = hub.all_tenants, Audit(hub.all_tenants)
     parse = partial(parse_cnpj, verify=hub.settings.verify_cnpj)
     rules = api_keys.ApiKeyRules(parse, hub.settings.allow_weak_keys)
@@ -117,7 +128,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
     reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
-        batches.router(_batch_reports(hub), reader),
+        *_batch_routers(hub, watch, reader),
         products.router(products.ProductSearch(PharmacyAccess(hub.reads, parse), hub.dialect.export), reader),
         pharmacies.router(database, audit, viewer, operator, parse),
         api_keys.router(key_admin, authenticator),
@@ -130,9 +141,10 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator) -> list[APIRouter]:
     ]
 
 
-def _batch_reports(hub: Hub) -> batches.BatchReports:
+def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[APIRouter]:
     estimates = CompletionEstimates(hub.reads.for_tenants(ALL_TENANTS))
-    return batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
+    reports = batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
+    return [batches.router(reports, reader), batch_events.router(reports, watch, StreamSlots(), reader)]
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -44,8 +44,9 @@ async def serve(settings: Settings) -> None:
     async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
         print_new_key(hub.operator)
         ingest = hub.ingest()
-        app = SecurityHeaders(create_app(hub, ingest), tls=certificate is not None)
-        server = build_server(settings, app, settings.port, certificate)
+        application = create_app(hub, ingest)
+        app = SecurityHeaders(application, tls=certificate is not None)
+        server = build_server(settings, app, settings.port, certificate, application.state.watch.drain)
         scrape = hub.metrics_scrape()
         # Without storage or bus the API is ready: it answers reads, and posts with 503 and Retry-After.
         probes = Probes(list, lambda: hub.problems("postgresql") + _unready(server), scrape, {"/counts": scrape.counts})
@@ -68,10 +69,14 @@ class _Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, connections: ConnectionRegistry, certificate: Certificate | None
+        self,
+        config: uvicorn.Config,
+        connections: ConnectionRegistry,
+        certificate: Certificate | None,
+        drain: Callable[[], None],
     ) -> None:
         super().__init__(config)
-        self._connections, self._certificate = connections, certificate
+        self._connections, self._certificate, self._drain = connections, certificate, drain
         self._acceptors: list[TlsAcceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -98,14 +103,21 @@ class _Server(uvicorn.Server):
         """Stop accepting, wait for the requests of the last connections, then shut down."""
         for server in self.servers:
             server.close()
+        self._drain()
         await asyncio.sleep(_REQUEST_GRACE_SECONDS)
         if any([await acceptor.finish_handshakes() for acceptor in self._acceptors]):
             await asyncio.sleep(_REQUEST_GRACE_SECONDS)
         await super().shutdown(sockets)
 
 
-def build_server(settings: Settings, app: Any, port: int, certificate: Certificate | None) -> uvicorn.Server:
-    """Return a server of `app` on a port, with TLS if there is a certificate."""
+def build_server(
+    settings: Settings,
+    app: Any,
+    port: int,
+    certificate: Certificate | None,
+    drain: Callable[[], None] = lambda: None,
+) -> uvicorn.Server:
+    """Return a server of `app` on a port, with TLS if there is a certificate. At shutdown it calls `drain` first."""
     allowed = max(_MIN_CONNECTIONS, raise_descriptor_limit() - _RESERVED_DESCRIPTORS)
     total, per_address = min(settings.max_connections, allowed), settings.max_connections_per_address
     limits = ConnectionLimits(total, per_address, settings.body_patience, settings.trusted_proxies)
@@ -125,7 +137,7 @@ def build_server(settings: Settings, app: Any, port: int, certificate: Certifica
         server_header=False,
         ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
     )
-    return _Server(config, connections, certificate)
+    return _Server(config, connections, certificate, drain)
 
 
 @asynccontextmanager

@@ -1,12 +1,13 @@
 """Limits on reads by clients: concurrency and rate per key, a time limit, and cancellation when the client leaves."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, AsyncExitStack
+from time import perf_counter
+from typing import Any, NamedTuple
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from integrahub.access.rate_limiter import RateLimiter, raise_if_limited
@@ -29,7 +30,10 @@ class ReadLimits(NamedTuple):
 
 
 class ReadLimiter:
-    """Handle reads within the limits of their keys. A read counts until its answer is sent."""
+    """Handle reads within the limits of their keys.
+
+    A read counts until its answer is sent, a stream of events only until it begins.
+    """
 
     def __init__(self, limiter: RateLimiter, limits: ReadLimits) -> None:
         self._limiter = limiter
@@ -50,7 +54,7 @@ class ReadLimiter:
                 answer = await _cancel_on_disconnect(request, handle)
             except StatementTimeout:
                 raise Unavailable("read_too_slow", self._limits.timeout, seconds=self._limits.timeout) from None
-            return _SlotHoldingResponse(answer, stack.pop_all())
+            return answer if isinstance(answer, LongLivedResponse) else _SlotHoldingResponse(answer, stack.pop_all())
 
     async def _hit(self, caller: Caller) -> None:
         rate = self._limits.rate
@@ -76,6 +80,23 @@ async def _cancel_on_disconnect(request: Request, handle: Handle) -> Response:
 async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
+
+
+class LongLivedResponse(StreamingResponse):
+    """Answer that lasts until an event ends it, within a `hold` of its own instead of the slot of a read.
+
+    Its duration in metrics is the time until it begins.
+    """
+
+    def __init__(self, content: AsyncIterator[bytes], hold: AbstractContextManager[None], **options: Any) -> None:
+        super().__init__(content, **options)
+        self._hold = hold
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer until it ends or the client disconnects."""
+        scope["answered_at"] = perf_counter()
+        with self._hold:
+            await super().__call__(scope, receive, send)
 
 
 class _SlotHoldingResponse(Response):

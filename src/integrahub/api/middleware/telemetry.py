@@ -46,7 +46,7 @@ class TelemetryMiddleware:
         finally:
             method, route = _labels(scope)
             HTTP_REQUESTS.add(method, route, status)
-            HTTP_DURATION.observe(perf_counter() - started_at, method, route)
+            HTTP_DURATION.observe(scope.get("answered_at", perf_counter()) - started_at, method, route)
 
     def _endpoint(self, scope: Any) -> Any:
         if scope["path"] != POST_ROUTE or scope["method"] != "POST":

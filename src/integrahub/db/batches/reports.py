@@ -1,5 +1,6 @@
 """Reports: batches and their rejected records as clients read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -32,6 +33,12 @@ async def show(database: Database, batch_id: UUID) -> BatchReport | None:
     """Return the batch, or None."""
     async with database.transaction() as connection:
         return await fetch_one(connection, _SQL["batches"] + " " + _SQL["by_id"], {"id": batch_id}, BatchReport)
+
+
+async def show_all(database: Database, ids: Sequence[UUID]) -> list[BatchReport]:
+    """Return those of the batches that exist."""
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["batches"] + " " + _SQL["by_ids"], {"ids": list(ids)}, BatchReport)
 
 
 async def page(

@@ -33,6 +33,10 @@ CROSS JOIN LATERAL (
 -- One batch.
 WHERE b.id = %(id)s
 
+-- by_ids --
+-- Some batches.
+WHERE b.id = ANY(%(ids)s)
+
 -- page --
 -- One page, newest first, after the cursor.
 WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))

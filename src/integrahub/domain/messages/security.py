@@ -61,6 +61,12 @@ SECURITY_MESSAGES: dict[str, Message] = {
         "This key already has {at_once} reads in progress and more in the queue. Wait for them to end; try again in "
         "{wait} s.",
     ),
+    "streams_limited": Message(
+        "Já há fluxos de eventos demais abertos: são no máximo {per_key} por chave e {total} ao todo. Feche os que não "
+        "usa, ou consulte GET /v1/batches/{{id}}; tente de novo em {wait} s.",
+        "Too many event streams are open: at most {per_key} per key and {total} in total. Close those that you do not "
+        "use, or poll GET /v1/batches/{{id}}; try again in {wait} s.",
+    ),
     "read_too_slow": Message(
         "A consulta passou de {seconds} s e foi interrompida. Restrinja-a (`q`, `ean` ou `category` mais longos, "
         "`limit` menor, `cursor` em vez de `page`) e tente de novo.",
