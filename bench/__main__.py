@@ -12,6 +12,7 @@ from bench.plot import draw
 from bench.report import build_table, publish
 from bench.results import ScenarioRun
 from bench.scenarios import (
+    client,
     full_loads,
     intake,
     large_table,
@@ -33,6 +34,7 @@ _SCENARIOS: dict[str, Callable[[Sizes], Iterator[Line]]] = {
     "large_table": large_table.lines,
     "small_posts": small_posts.lines,
     "intake": intake.lines,
+    "client": client.lines,
     "ways_of_running": ways_of_running.lines,
 }
 

@@ -22,6 +22,7 @@ class Sizes:
     many: int = 1_000  # pharmacies
     body: int = 200_000_000  # bytes
     streams: int = 8
+    upload: int = 1_000_000_000  # bytes, by the client library
 
 
 QUICK = Sizes(
@@ -39,4 +40,5 @@ QUICK = Sizes(
     many=50,
     body=20_000_000,
     streams=3,
+    upload=50_000_000,
 )
