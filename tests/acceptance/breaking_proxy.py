@@ -1,4 +1,4 @@
-"""TCP proxy that breaks every fifth connection, each time at another place of the request or its answer."""
+"""TCP proxy that breaks some of its connections, each at another place of the request or its answer."""
 
 import socket
 import threading
@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle
 
-_EVERY = 5
 _BLOCK = 4096
 #: bytes that pass before the break: of the request, of the answer
 _PLACES = ((0, 0), (300, 0), (6000, 0), (1 << 60, 0), (1 << 60, 40))
 
 
 class BreakingProxy:
-    """Proxy from a port of 127.0.0.1 to another. `broken` counts the connections that it broke."""
+    """Proxy from a port of 127.0.0.1 to another. It breaks every `every`-th connection, from number `first` on."""
 
-    def __init__(self, target: int) -> None:
-        self._target = target
+    def __init__(self, target: int, every: int, first: int) -> None:
+        self._target, self._every, self._first = target, every, first
         self._places = cycle(_PLACES)
         self._server = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
@@ -29,7 +28,7 @@ class BreakingProxy:
             while True:
                 inner, _ = self._server.accept()
                 self.accepted += 1
-                bounds = next(self._places) if self.accepted % _EVERY == 0 else None
+                bounds = next(self._places) if self.accepted % self._every == self._first % self._every else None
                 self.broken += bounds is not None
                 self._start(self._serve, inner, bounds)
 
@@ -66,9 +65,9 @@ class BreakingProxy:
 
 
 @contextmanager
-def breaking_proxy(target: int) -> Iterator[BreakingProxy]:
+def breaking_proxy(target: int, every: int = 5, first: int = 5) -> Iterator[BreakingProxy]:
     """Run a proxy to a port of this machine while the block runs."""
-    proxy = BreakingProxy(target)
+    proxy = BreakingProxy(target, every, first)
     thread = threading.Thread(target=proxy.run)
     thread.start()
     try:
