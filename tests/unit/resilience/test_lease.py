@@ -1,6 +1,12 @@
 """Lease: work stops when the lease is lost, and continues while that is unknown."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from time import monotonic
 
 import pytest
 
@@ -13,12 +19,16 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integrahub.resilience.lease._LEASE_RENEW_INTERVAL_SECONDS", 0.001)
 
 
+async def never() -> None:
+    pytest.fail("this process was not prevented from renewing")
+
+
 async def test_work_whose_lease_is_lost_stops() -> None:
     async def lost() -> bool:
         return False
 
     with pytest.raises(LeaseLost):
-        async with Lease(lost):
+        async with Lease(lost, never):
             await asyncio.sleep(10)
             pytest.fail("the work went on")
     assert (task := asyncio.current_task()) and not task.cancelling()
@@ -34,7 +44,7 @@ async def test_work_goes_on_while_nobody_can_say_whose_it_is() -> None:
             again.set()
         raise Transient("the database is away")
 
-    async with Lease(away):
+    async with Lease(away, never):
         await asyncio.wait_for(again.wait(), 10)
     assert asked >= 3
 
@@ -48,8 +58,67 @@ async def test_work_that_ends_renews_no_more() -> None:
         renewed.set()
         return True
 
-    async with Lease(held):
+    async with Lease(held, never):
         await asyncio.wait_for(renewed.wait(), 10)
     before = asked
     await asyncio.sleep(0.02)
     assert asked == before
+
+
+_PROGRAM = """
+import asyncio
+from integrahub.resilience import lease
+
+lease._MIN_PREVENTED_SECONDS = 0.5
+
+async def held():
+    return True
+
+async def prevented():
+    print("prevented", flush=True)
+
+async def work():
+    async with lease.Lease(held, prevented):
+        print("begun", flush=True)
+        await asyncio.sleep(0.05)
+    print("ended", flush=True)
+
+asyncio.run(work())
+"""
+
+
+def test_a_worker_that_was_frozen_was_prevented_from_renewing() -> None:
+    with subprocess.Popen([sys.executable, "-c", _PROGRAM], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout and worker.stdout.readline() == "begun\n"
+        os.kill(worker.pid, signal.SIGSTOP)
+        threading.Event().wait(0.7)
+        os.kill(worker.pid, signal.SIGCONT)
+        assert worker.communicate(timeout=60)[0] == "prevented\nended\n"
+
+
+async def test_a_worker_that_was_too_busy_to_renew_was_not_prevented(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrahub.resilience.lease._MIN_PREVENTED_SECONDS", 0.05)
+    monkeypatch.setattr("integrahub.resilience.lease.process_time", monotonic)  # all of one processor
+
+    async def away() -> bool:
+        raise Transient("the database is away")
+
+    async with Lease(away, never):
+        await asyncio.sleep(0.1)
+
+
+async def test_a_database_that_does_not_answer_prevents_renewals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integrahub.resilience.lease._MIN_PREVENTED_SECONDS", 0.05)
+    monkeypatch.setattr("integrahub.resilience.lease.process_time", lambda: 0.0)
+    noted = asyncio.Event()
+
+    async def away() -> bool:
+        raise Transient("the database is away")
+
+    async def note() -> None:
+        noted.set()
+        raise Transient("the database is away")
+
+    async with Lease(away, note):
+        await asyncio.sleep(0.1)
+    assert noted.is_set()

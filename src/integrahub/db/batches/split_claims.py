@@ -76,6 +76,13 @@ async def retry_split(database: Database, claim: SplitClaim | SmallBatchClaim, d
         await connection.execute(_SQL["retry_split"], params)
 
 
+async def uncount_crashes(database: Database, claims: Sequence[SplitClaim] | Sequence[SmallBatchClaim]) -> None:
+    """Take back the crashes counted for claims that this live worker lost, because it could not renew its leases."""
+    params = {"ids": [claim.id for claim in claims], "token": claims[0].claim_token}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["uncount_crash_if_lost"], params)
+
+
 async def find_final(connection: Connection, batch_id: UUID) -> FinalBatch:
     """Return what the log says of a batch, in the transaction that made it final."""
     batch = await fetch_one(connection, _SQL["final"], {"id": batch_id}, FinalBatch)

@@ -69,6 +69,11 @@ UPDATE batches SET stage = 'received', claim_token = NULL, lease_until = NULL, a
   next_attempt_at = now() + make_interval(secs => %(delay)s), dispatched_at = NULL
 WHERE id = %(id)s AND claim_token = %(token)s AND stage = 'splitting' RETURNING id
 
+-- uncount_crash_if_lost --
+-- Take back the crashes that were counted when the leases of a live worker expired.
+UPDATE batches SET crashes = crashes - 1
+WHERE id = ANY(%(ids)s::uuid[]) AND claim_token IS DISTINCT FROM %(token)s AND finished_at IS NULL AND crashes > 0
+
 -- final --
 -- What the log says of a final batch. The deactivation of an operation is that of its parent batch.
 SELECT b.id, p.cnpj, b.kind, b.parent_id, b.status, b.error_code, b.bytes, b.inserted, b.updated, b.unchanged, b.merged,

@@ -69,6 +69,13 @@ async def renew(database: Database, claims: list[ChunkClaim]) -> bool:
         return await (await connection.execute(_SQL["list_unfinished"], params)).fetchone() is None
 
 
+async def uncount_crashes(database: Database, claims: list[ChunkClaim]) -> None:
+    """Take back the crashes counted for claims that this live worker lost, because it could not renew its leases."""
+    params = _to_arrays([claim.key for claim in claims]) | {"token": claims[0].claim_token}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["uncount_crash_if_lost"], params)
+
+
 async def lock_claimed(connection: Connection, claims: list[ChunkClaim]) -> list[LockedChunk]:
     """Lock the rows of those chunks that this worker still holds, until the transaction ends."""
     params = _to_arrays([claim.key for claim in claims]) | {"token": claims[0].claim_token}

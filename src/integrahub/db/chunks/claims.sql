@@ -41,6 +41,13 @@ SELECT c.number FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
 WHERE c.finished_at IS NULL OR c.status = 'CANCELLED' LIMIT 1
 
+-- uncount_crash_if_lost --
+-- Take back the crashes that were counted when the leases of a live worker expired.
+UPDATE batch_chunks c SET crashes = c.crashes - 1
+FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
+WHERE c.batch_id = k.batch_id AND c.number = k.number AND c.claim_token IS DISTINCT FROM %(token)s
+  AND c.finished_at IS NULL AND c.crashes > 0
+
 -- lock_if_claimed --
 -- Lock the chunks that this worker still holds. A worker writes nothing of a chunk that it does not hold.
 SELECT c.batch_id, c.number, c.ids, c.hashes

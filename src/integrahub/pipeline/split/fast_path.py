@@ -71,7 +71,10 @@ class FastPath:
         if not claims:
             return [False] * len(ids)
         try:
-            async with Lease(lambda: split_claims.renew_splits(self._database, claims)):
+            async with Lease(
+                lambda: split_claims.renew_splits(self._database, claims),
+                lambda: split_claims.uncount_crashes(self._database, claims),
+            ):
                 group = _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
                 final = await self._apply_or_halve(group)
             return [batch_id in final for batch_id in ids]

@@ -97,7 +97,10 @@ class Split:
     async def _attempt(self, claim: SplitClaim) -> None:
         try:
             with tracing.span("split", claim.id, batch=claim.id):
-                async with Lease(lambda: split_claims.renew_splits(self._database, [claim])):
+                async with Lease(
+                    lambda: split_claims.renew_splits(self._database, [claim]),
+                    lambda: split_claims.uncount_crashes(self._database, [claim]),
+                ):
                     await self._split(claim)
             self._attempts.record_success()
         except BodyError as error:

@@ -95,7 +95,10 @@ class Upsert:
         group = [claim for claim in claims if claim.may_share_transaction]
         group = group if len(group) > 1 else []
         try:
-            async with Lease(lambda: chunk_claims.renew(self._database, claims)):
+            async with Lease(
+                lambda: chunk_claims.renew(self._database, claims),
+                lambda: chunk_claims.uncount_crashes(self._database, claims),
+            ):
                 separate = await self._apply_together(group)
                 for claim in [*separate, *(claim for claim in claims if claim not in group)]:
                     await self._apply_separately(claim)
