@@ -1,7 +1,6 @@
 """Bus in a PostgreSQL table: consumers claim rows with SKIP LOCKED, and NOTIFY wakes them."""
 
 import asyncio
-from collections.abc import Collection
 from contextlib import suppress
 from time import monotonic
 
@@ -32,16 +31,12 @@ class _Message(msgspec.Struct, frozen=True):
 class PostgresBus:
     """Messages in the hub's own database. Each process has one listening connection.
 
-    `visibility`: seconds until a message that is not acknowledged is delivered again. `unread`: topics without
-    consumers, whose messages are dropped. `silence`: seconds without a notification after which the listener checks
-    its connection.
+    `visibility`: seconds until a message that is not acknowledged is delivered again. `silence`: seconds without a
+    notification after which the listener checks its connection.
     """
 
-    def __init__(
-        self, database: Database, *, visibility: float = 60.0, unread: Collection[str] = (), silence: float = 30.0
-    ) -> None:
+    def __init__(self, database: Database, *, visibility: float = 60.0, silence: float = 30.0) -> None:
         self._database = database
-        self._unread = unread
         self._publishing = MicroBatcher[_Publication, None](self._publish, BatchLimits(_MAX_MESSAGES_PER_STATEMENT))
         self._acking = MicroBatcher[list[Delivery], None](self._ack, BatchLimits(_MAX_MESSAGES_PER_STATEMENT))
         self._visibility = visibility
@@ -51,7 +46,7 @@ class PostgresBus:
         self._listener: asyncio.Task[None] | None = None
 
     async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        if bodies and topic not in self._unread:
+        if bodies:
             await self._publishing((topic, bodies))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:

@@ -51,12 +51,12 @@ async def publish_upserted(bus: Bus, batch_id: UUID) -> None:
 
 
 async def publish_finished(bus: Bus, batch_id: UUID, status: str) -> None:
-    """Publish that a batch reached its final status."""
+    """Publish that a batch reached its final status and webhooks about it are due."""
     await publish_all_finished(bus, [(batch_id, status)])
 
 
 async def publish_all_finished(bus: Bus, finished: Iterable[tuple[UUID, str]]) -> None:
-    """Publish the final statuses of batches."""
+    """Publish the final statuses of batches about which webhooks are due."""
     await publish(bus, BATCHES_FINISHED, [BatchFinished(batch_id, status) for batch_id, status in finished])
 
 

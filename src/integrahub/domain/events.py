@@ -51,7 +51,7 @@ class BatchUpserted(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BatchFinished(msgspec.Struct, frozen=True, rename="camel"):
-    """The batch has its final status."""
+    """The batch has its final status, and webhooks about it are due."""
 
     batch_id: UUID
     status: str

@@ -41,6 +41,7 @@ class BatchDecisions:
         if result is None:
             return None
         batch_log.log_final(result.final)
-        await publish_finished(self._bus, batch_id, result.final.status)
+        if result.final.has_deliveries:
+            await publish_finished(self._bus, batch_id, result.final.status)
         await publish_next_work(self._bus, result.next_work)
         return result.totals

@@ -8,10 +8,12 @@ from integrahub.db.batches.rows import Batch, CandidateCounts, DeactivationDecis
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.webhooks.events import with_deliveries
 from integrahub.domain.batches import DeactivationState
 from integrahub.domain.deactivation import DeactivationEvidence
 
 _SQL = load_queries(__name__)
+_SUPERSEDE_HELD = with_deliveries(_SQL["supersede_held"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ async def mark_full_seen(connection: Connection, pharmacy_id: int, received_seq:
 
 async def supersede_held(connection: Connection, pharmacy_id: int, received_seq: int) -> None:
     """Close the open decisions of earlier FULLs."""
-    await connection.execute(_SQL["supersede_held"], {"pharmacy_id": pharmacy_id, "received_seq": received_seq})
+    await connection.execute(_SUPERSEDE_HELD, {"pharmacy_id": pharmacy_id, "received_seq": received_seq})
 
 
 async def loads_since(connection: Connection, batch: Batch, first: int) -> list[LoadCounts]:

@@ -1,9 +1,8 @@
 -- supersede_held --
 -- Close the open decisions of earlier FULLs, because a newer FULL replaces them.
-UPDATE batches SET deactivation_state = 'superseded'
-WHERE pharmacy_id = %(pharmacy_id)s AND coalesce(origin_seq, received_seq) < %(received_seq)s
-  AND deactivation_state IN ('held', 'waiting')
-RETURNING id
+UPDATE batches b SET deactivation_state = 'superseded'
+WHERE b.pharmacy_id = %(pharmacy_id)s AND coalesce(b.origin_seq, b.received_seq) < %(received_seq)s
+  AND b.deactivation_state IN ('held', 'waiting')
 
 -- mark_full_seen --
 -- Record that the FULL of this number had every active product. Absent products are deactivated before, so they keep

@@ -11,6 +11,7 @@ from integrahub.db.batches.rows import Batch, ClosedWindow, DeactivationDecision
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value
+from integrahub.db.webhooks.events import with_deliveries
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
@@ -18,6 +19,8 @@ from integrahub.domain.events import NextWork
 from integrahub.domain.ids import uuid7
 
 _SQL = load_queries(__name__)
+_DECIDE_IF_HELD = with_deliveries(_SQL["decide_if_held"])
+_DECIDE_IF_WAITING = with_deliveries(_SQL["decide_if_waiting"])
 
 
 async def approve(database: Database, batch_id: UUID, in_flight: InFlightLimit) -> NextWork | None:
@@ -35,7 +38,7 @@ async def reject(database: Database, batch_id: UUID) -> bool:
         if await _lock_held(connection, batch_id) is None or await _is_pending(connection, batch_id):
             return False
         params = {"id": batch_id, "state": DeactivationState.REJECTED, "deactivated": 0}
-        return await fetch_value(connection, _SQL["decide_if_held"], params, UUID) is not None
+        return await fetch_value(connection, _DECIDE_IF_HELD, params, UUID) is not None
 
 
 async def _lock_held(connection: Connection, batch_id: UUID) -> Batch | None:
@@ -113,7 +116,7 @@ async def _apply_approved(connection: Connection, parent: Batch, operation: Batc
     present = PresentProducts.of(operation, (load.id for load in loads))
     deactivated = await _deactivate(connection, present, first)
     params = {"id": parent.id, "state": DeactivationState.APPROVED, "deactivated": deactivated}
-    await connection.execute(_SQL["decide_if_held"], params)
+    await connection.execute(_DECIDE_IF_HELD, params)
 
 
 async def _deactivate(connection: Connection, present: PresentProducts, full_seq: int) -> int:
@@ -146,7 +149,7 @@ async def _close_window(
         is_proven=reason is None and uncertain is None,
         deactivated=deactivated,
     )
-    await connection.execute(_SQL["decide_if_waiting"], decision.to_params() | {"id": last.id, "first": first})
+    await connection.execute(_DECIDE_IF_WAITING, decision.to_params() | {"id": last.id, "first": first})
     await deactivation.supersede_held(connection, last.pharmacy_id, last.received_seq)
 
 

@@ -7,9 +7,9 @@ VALUES (%(id)s, %(pharmacy_id)s, %(received_seq)s, %(kind)s, %(parent_id)s, 'ful
 
 -- decide_if_held --
 -- Store an operator's decision on a held deactivation.
-UPDATE batches SET deactivation_state = %(state)s, deactivated = deactivated + %(deactivated)s,
+UPDATE batches b SET deactivation_state = %(state)s, deactivated = b.deactivated + %(deactivated)s,
   absence_proven = %(state)s = 'approved'
-WHERE id = %(id)s AND deactivation_state = 'held' RETURNING id
+WHERE b.id = %(id)s AND b.deactivation_state = 'held'
 
 -- pending_operation --
 -- An operation or replay of this batch that is not final.
@@ -17,10 +17,10 @@ SELECT id FROM batches WHERE parent_id = %(id)s AND finished_at IS NULL
 
 -- decide_if_waiting --
 -- Store the decision on a FULL in parts in the row of its last part.
-UPDATE batches SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
+UPDATE batches b SET deactivation_state = %(state)s, deactivated = %(deactivated)s, full_from_seq = %(first)s,
   deactivation_candidates = %(candidates)s, deactivation_active = %(active)s, deactivation_reason = %(reason)s,
   deactivation_facts = %(facts)s, absence_proven = %(proven)s
-WHERE id = %(id)s AND deactivation_state = 'waiting'
+WHERE b.id = %(id)s AND b.deactivation_state = 'waiting'
 
 -- full_window_parts --
 -- The uploads of one FULL in parts: between two of them is no gap longer than the window.

@@ -1,7 +1,7 @@
 """Fast path: claim small DELTAs with one statement, apply and finish them in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from integrahub.db.products.dry_run import DryRun, rehearse_chunks
 from integrahub.db.products.merge import ChunkToApply, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
+from integrahub.db.webhooks.events import with_deliveries_returned
 from integrahub.domain.batches import BatchKind, BatchStatus
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
@@ -28,6 +29,7 @@ from integrahub.domain.events import NextWork
 from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
+_FINISH = with_deliveries_returned(_SQL["finish"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,12 @@ class SmallBatch:
 
 @dataclass(frozen=True, slots=True)
 class FastPathResult:
-    """The final status of a batch, and the counters of its chunk."""
+    """The final status of a batch, the counters of its chunk, and whether webhooks about it are due."""
 
     batch_id: UUID
     status: BatchStatus
     counters: ChunkCounters
+    has_deliveries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ async def apply_and_finish(
         # Posts of these pharmacies wait while their turns are locked, so lock them last.
         await turns.lock_all(connection, {batch.claim.pharmacy_id for batch in batches})
         await _check_claims(connection, batches)
-        await _finish(connection, batches, results, worker)
+        results = await _finish(connection, batches, results, worker)
         return results, await _grant_turns(connection, batches, results, in_flight)
 
 
@@ -136,7 +139,7 @@ async def _check_claims(connection: Connection, batches: Sequence[SmallBatch]) -
 
 async def _finish(
     connection: Connection, batches: Sequence[SmallBatch], results: list[FastPathResult], worker: UUID
-) -> None:
+) -> list[FastPathResult]:
     chunk_records = [batch.records for batch in batches]
     extents = [records.extent() for records in chunk_records]
     params: dict[str, Any] = {name: [getattr(result.counters, name) for result in results] for name in COUNTERS}
@@ -157,7 +160,8 @@ async def _finish(
         "error_codes": [error_code_of(result.status) for result in results],
         "unreadable": [records.ids.count(0) for records in chunk_records],
     }
-    await connection.execute(_SQL["finish"], params | batch_columns)
+    due = set(await fetch_column(connection, _FINISH, params | batch_columns, UUID))
+    return [replace(result, has_deliveries=True) if result.batch_id in due else result for result in results]
 
 
 async def _grant_turns(

@@ -13,6 +13,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.products.dry_run import DryRun, roll_back_products
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_one, fetch_value
+from integrahub.db.webhooks.events import with_deliveries
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState, LoadType, Stage
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.deactivation import HoldReason, find_doubt, find_hold_reason
@@ -20,6 +21,7 @@ from integrahub.domain.events import NextWork
 from integrahub.domain.replays import KINDS
 
 _SQL = load_queries(__name__)
+_FINISH = with_deliveries(_SQL["finish"])
 _UNDECIDED = DeactivationDecision()
 
 
@@ -110,7 +112,7 @@ async def _close(
 ) -> None:
     counters = {name: getattr(totals, name) for name in BatchTotals.__struct_fields__}
     params = {"id": batch.id, "status": status} | counters | decision.to_params() | _error_of(totals, status)
-    await connection.execute(_SQL["finish"], params)
+    await connection.execute(_FINISH, params)
     if totals.inserted and batch.kind is not BatchKind.DRY_RUN:
         await split_claims.set_has_products(connection, [batch.pharmacy_id])
 

@@ -27,14 +27,14 @@ FROM batch_chunks WHERE batch_id = %(id)s
 
 -- finish --
 -- Make the batch final: status, totals and deactivation. The transaction may have counted for long before this.
-UPDATE batches SET status = %(status)s, stage = 'done', finished_at = clock_timestamp(), claim_token = NULL, lease_until = NULL,
+UPDATE batches b SET status = %(status)s, stage = 'done', finished_at = clock_timestamp(), claim_token = NULL, lease_until = NULL,
   inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, merged = %(merged)s,
   rejected = %(rejected)s, superseded = %(superseded)s, reactivated = %(reactivated)s, warnings = %(warnings)s, dead = %(dead)s,
   cancelled = %(cancelled)s, deactivated = %(deactivated)s, deactivation_state = %(state)s, deactivation_candidates = %(candidates)s,
   deactivation_active = %(active)s, deactivation_reason = %(reason)s,
-  deactivation_facts = %(facts)s, absence_proven = %(proven)s, error_code = coalesce(%(error_code)s, error_code),
-  error_facts = coalesce(%(error_facts)s, error_facts)
-WHERE id = %(id)s
+  deactivation_facts = %(facts)s, absence_proven = %(proven)s, error_code = coalesce(%(error_code)s, b.error_code),
+  error_facts = coalesce(%(error_facts)s, b.error_facts)
+WHERE b.id = %(id)s
 
 -- insert_dry_run --
 -- Store what a dry run decided about the products that it does not have. Its row in `batches` decides nothing.

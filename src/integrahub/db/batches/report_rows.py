@@ -46,3 +46,4 @@ class FinalBatch(msgspec.Struct, frozen=True):
     active: int | None
     reason: str | None
     seconds: float
+    has_deliveries: bool

@@ -14,12 +14,14 @@ from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
+from integrahub.db.webhooks.events import with_deliveries_returned
 from integrahub.domain.batches import Stage
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.errors import BodyError
 from integrahub.domain.events import NextWork
 
 _SQL = load_queries(__name__)
+_FAIL = with_deliveries_returned(_SQL["fail"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class SplitResult:
     chunks: Iterable[NewChunk]
     items: int
     unreadable: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedSplit:
+    """A batch that has just failed: whether webhooks about it are due, and the work to publish next."""
+
+    has_deliveries: bool
+    next_work: NextWork
 
 
 async def find(connection: Connection, batch_id: UUID) -> Batch | None:
@@ -90,14 +100,15 @@ async def find_final(connection: Connection, batch_id: UUID) -> FinalBatch:
     return batch
 
 
-async def fail(database: Database, claim: SplitClaim, error: BodyError, in_flight: InFlightLimit) -> NextWork | None:
+async def fail(database: Database, claim: SplitClaim, error: BodyError, in_flight: InFlightLimit) -> FailedSplit | None:
     """Make a batch FAILED because of its body, and grant the next turn. Return None if the claim is lost."""
     async with database.transaction() as connection:
         if not await _lock_if_claimed(connection, claim):
             return None
         params = {"id": claim.id, "code": error.code, "facts": Jsonb(error.facts), "offset": error.offset}
-        await connection.execute(_SQL["fail"], params)
-        return await turns.grant_next_turn(connection, claim.pharmacy_id, in_flight)
+        deliveries = await fetch_column(connection, _FAIL, params, UUID)
+        next_work = await turns.grant_next_turn(connection, claim.pharmacy_id, in_flight)
+        return FailedSplit(bool(deliveries), next_work)
 
 
 async def end_split(

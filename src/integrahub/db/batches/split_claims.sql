@@ -58,10 +58,10 @@ WHERE b.id = %(id)s RETURNING b.stage
 
 -- fail --
 -- Fail the batch because of its body: no record of it is applied.
-UPDATE batches SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
+UPDATE batches b SET status = 'FAILED', stage = 'done', finished_at = now(), split_at = now(), chunks_total = 0,
   chunks_left = 0, claim_token = NULL, lease_until = NULL, error_code = %(code)s, error_facts = %(facts)s,
   error_offset = %(offset)s
-WHERE id = %(id)s AND finished_at IS NULL RETURNING id
+WHERE b.id = %(id)s AND b.finished_at IS NULL
 
 -- retry_split --
 -- Return the split to the queue, due later.
@@ -83,7 +83,8 @@ SELECT b.id, p.cnpj, b.kind, b.parent_id, b.status, b.error_code, b.bytes, b.ins
   coalesce(o.deactivation_candidates, b.deactivation_candidates) AS candidates,
   coalesce(o.deactivation_active, b.deactivation_active) AS active,
   coalesce(o.deactivation_reason, b.deactivation_reason) AS reason,
-  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS seconds
+  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS seconds,
+  EXISTS (SELECT FROM webhook_deliveries d WHERE d.batch_id = b.id) AS has_deliveries
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
   LEFT JOIN batches o ON o.id = b.parent_id AND b.kind IN ('approval', 'window')
 WHERE b.id = %(id)s

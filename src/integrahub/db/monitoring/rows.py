@@ -75,6 +75,18 @@ class PendingCounts(msgspec.Struct, frozen=True):
     letters: int
 
 
+class WebhookCounts(msgspec.Struct, frozen=True):
+    """Webhooks that are due, scheduled or held; seconds that the oldest due one has waited; endpoints by state."""
+
+    due: int
+    scheduled: int
+    held: int
+    oldest: float
+    enabled: int
+    failing: int
+    disabled: int
+
+
 class ConnectionCounts(msgspec.Struct, frozen=True):
     """Client connections of PostgreSQL: open ones, and how many may be open."""
 

@@ -17,6 +17,7 @@ from integrahub.db.monitoring.rows import (
     PharmacyCounts,
     ProductCounts,
     StatisticsFigure,
+    WebhookCounts,
 )
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
@@ -56,6 +57,11 @@ async def count_pharmacies(database: Database) -> PharmacyCounts:
 async def count_pending(database: Database) -> PendingCounts:
     """Count what waits for workers or for an operator."""
     return await _fetch(database, _SQL["count_pending"], PendingCounts)
+
+
+async def count_webhooks(database: Database) -> WebhookCounts:
+    """Count webhooks that wait, and endpoints."""
+    return await _fetch(database, _SQL["count_webhooks"], WebhookCounts)
 
 
 async def count_connections(database: Database) -> ConnectionCounts:

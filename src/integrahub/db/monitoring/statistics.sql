@@ -31,6 +31,20 @@ SELECT (SELECT count(*) FROM batch_chunks WHERE finished_at IS NULL) AS chunks,
   (SELECT count(*) FROM batches WHERE deactivation_state = 'held') AS held,
   (SELECT count(*) FROM dead_letters WHERE settled_at IS NULL) AS letters
 
+-- count_webhooks --
+-- Webhooks that wait for a worker, for a later attempt, or for their endpoint; how long the oldest one has waited for a
+-- worker; and endpoints.
+SELECT d.due, d.scheduled, d.oldest, e.enabled, e.failing, e.disabled,
+  (SELECT count(*) FROM webhook_deliveries WHERE state = 'held') AS held
+FROM (SELECT count(*) FILTER (WHERE next_attempt_at <= now()) AS due,
+    count(*) FILTER (WHERE next_attempt_at > now()) AS scheduled,
+    coalesce(extract(epoch FROM greatest(now() - min(next_attempt_at), interval '0')), 0)::float8 AS oldest
+  FROM webhook_deliveries w WHERE state = 'pending') d,
+  (SELECT count(*) FILTER (WHERE state = 'enabled' AND failing_since IS NULL) AS enabled,
+    count(*) FILTER (WHERE state = 'enabled' AND failing_since IS NOT NULL) AS failing,
+    count(*) FILTER (WHERE state = 'disabled') AS disabled
+  FROM webhook_endpoints WHERE deleted_at IS NULL) e
+
 -- count_connections --
 -- Client connections that are open, and how many may be.
 SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS open,

@@ -13,6 +13,7 @@ COMMENT ON COLUMN pharmacies.full_window_minutes IS 'Quiet minutes after which a
 COMMENT ON COLUMN pharmacies.full_seen_at IS 'Time at which the last finished FULL whose deactivation was not held was received.';
 COMMENT ON COLUMN pharmacies.created_at IS 'Time at which the pharmacy was created.';
 COMMENT ON COLUMN pharmacies.has_products IS 'True once a batch was applied; until then the merge does not look up stored products.';
+COMMENT ON COLUMN pharmacies.silent_since IS 'Time of the last post of a pharmacy that was reported as silent; null: it is not, or no webhook reports it.';
 COMMENT ON COLUMN pharmacies.rate_limit IS 'Ingest rate limit of the pharmacy, as requests/seconds; null: the setting of the hub.';
 
 COMMENT ON TABLE pharmacy_turns IS 'One small row per pharmacy; a transaction locks it to decide which batch is applied next.';

@@ -129,7 +129,8 @@ GRANT SELECT ON live_keys TO integrahub_api, integrahub_worker, integrahub_notif
 -- The sender of webhooks reads what bodies are rendered from, and of keys what `key.expiring` says.
 GRANT SELECT, UPDATE ON webhook_endpoints TO integrahub_notify;
 GRANT SELECT, INSERT, DELETE ON webhook_attempts TO integrahub_notify;
-GRANT SELECT ON pharmacies, batches, batch_chunks, statistics, silent_pharmacies TO integrahub_notify;
+GRANT SELECT ON pharmacies, batches, batch_chunks, statistics, reconciliations, silent_pharmacies TO integrahub_notify;
+GRANT UPDATE (silent_since) ON pharmacies TO integrahub_notify;
 GRANT SELECT (id, hint, public_id, tenants, cnpjs, scopes, created_at, expires_at, revoked_at, last_used_at, replaces, family)
   ON api_keys TO integrahub_notify;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workers, worker_restarts, bus_messages TO integrahub_notify;

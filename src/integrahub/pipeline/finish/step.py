@@ -36,5 +36,6 @@ class Finish:
             result = await finish.finish(self._database, batch_id, self._policy, self._in_flight)
             if result:
                 batch_log.log_final(result.final)
-                await publish_finished(self._bus, batch_id, result.final.status)
+                if result.final.has_deliveries:
+                    await publish_finished(self._bus, batch_id, result.final.status)
                 await publish_next_work(self._bus, result.next_work)

@@ -42,11 +42,12 @@ class SplitAttempts:
     async def fail(self, claim: SplitClaim, error: BodyError) -> None:
         """Make the batch FAILED and publish that."""
         ERRORS.add("split", error.code)
-        work = await split_claims.fail(self._database, claim, error, self._in_flight)
-        if work:
+        failed = await split_claims.fail(self._database, claim, error, self._in_flight)
+        if failed:
             batch_log.log_failed(claim, error)
-            await publish_finished(self._bus, claim.id, BatchStatus.FAILED)
-            await publish_next_work(self._bus, work)
+            if failed.has_deliveries:
+                await publish_finished(self._bus, claim.id, BatchStatus.FAILED)
+            await publish_next_work(self._bus, failed.next_work)
 
     async def record_failure(self, claim: SplitClaim, error: Exception) -> None:
         """Schedule the next attempt of a split. Fail the batch after the last attempt that failed by its own fault."""

@@ -147,7 +147,8 @@ class FastPath:
             )
         self._count(results, perf_counter() - started)
         batch_log.log_fast_path(group, results, perf_counter() - started)
-        await publish_all_finished(self._bus, [(result.batch_id, result.status) for result in results])
+        due = [(result.batch_id, result.status) for result in results if result.has_deliveries]
+        await publish_all_finished(self._bus, due)
         for work in next_work:
             await publish_next_work(self._bus, work)
 

@@ -43,6 +43,9 @@ CREATE UNIQUE INDEX webhook_endpoints_key ON webhook_endpoints (key_id, pharmacy
 CREATE UNIQUE INDEX webhook_endpoints_operator ON webhook_endpoints (owner)
   WHERE owner = 'operator' AND deleted_at IS NULL;
 
+-- Each batch that ends looks for the endpoints of its pharmacy, and for those of several pharmacies.
+CREATE INDEX webhook_endpoints_receiving ON webhook_endpoints (pharmacy_id) WHERE deleted_at IS NULL;
+
 CREATE TABLE webhook_deliveries (
   id uuid PRIMARY KEY DEFAULT uuidv7(),
   endpoint_id uuid NOT NULL,
@@ -70,6 +73,8 @@ CREATE UNIQUE INDEX webhook_deliveries_batch ON webhook_deliveries (batch_id, en
   WHERE batch_id IS NOT NULL;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_due_endpoint ON webhook_deliveries (endpoint_id, next_attempt_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_held ON webhook_deliveries (endpoint_id) WHERE state = 'held';
+CREATE INDEX webhook_deliveries_claimed ON webhook_deliveries (endpoint_id) WHERE claim_token IS NOT NULL;
 CREATE INDEX webhook_deliveries_endpoint ON webhook_deliveries (endpoint_id, created_at, id);
 CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at, id);
 
@@ -83,6 +88,9 @@ CREATE TABLE webhook_attempts (
   excerpt text,
   PRIMARY KEY (delivery_id, number)
 );
+
+-- A pharmacy that is silent is reported once, and once more when it posts again.
+ALTER TABLE pharmacies ADD COLUMN silent_since timestamptz;
 
 -- Keys that are neither revoked nor expired, without anything secret: workers cannot read api_keys.
 CREATE VIEW live_keys AS

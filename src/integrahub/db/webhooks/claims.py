@@ -1,0 +1,78 @@
+"""Claims of deliveries: claim those that are due, keep their bodies, record the outcome of each attempt."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from integrahub.db.database import Database
+from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.webhooks import notices
+from integrahub.db.webhooks.claim_rows import ClaimedDelivery, FailedDelivery
+from integrahub.domain.webhooks.outcomes import Outcome
+
+_SQL = load_queries(__name__)
+DELIVERY_LEASE_SECONDS = 45.0  # longer than an attempt and the transactions around it
+PER_HOST = 4  # attempts to one host at the same time, over all workers
+DISABLE_AFTER_DAYS = 5  # without one success
+
+
+async def claim_due(database: Database, token: UUID, worker: UUID, limit: int) -> list[ClaimedDelivery]:
+    """Claim up to `limit` deliveries that are due."""
+    params = {"token": token, "worker": worker, "limit": limit, "per_host": PER_HOST, "lease": DELIVERY_LEASE_SECONDS}
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["lock"])
+        return await fetch_all(connection, _SQL["claim_due"], params, ClaimedDelivery)
+
+
+async def keep_bodies(database: Database, rendered: Sequence[tuple[ClaimedDelivery, str]]) -> None:
+    """Keep the bodies of claimed deliveries that have none yet."""
+    async with database.transaction() as connection:
+        for delivery, body in rendered:
+            params = {"id": delivery.id, "token": delivery.claim_token, "body": body}
+            await connection.execute(_SQL["keep_body"], params)
+
+
+async def record_success(database: Database, delivery: ClaimedDelivery, outcome: Outcome) -> bool:
+    """Record that the receiver accepted a delivery. Return False if the claim is lost."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["record_success"], _params_of(delivery, outcome), UUID) is not None
+
+
+async def record_failure(
+    database: Database, delivery: ClaimedDelivery, outcome: Outcome, delay: float | None
+) -> FailedDelivery | None:
+    """Record a failed attempt; the next one is due in `delay` seconds, None: there is none.
+
+    Disable the endpoint if it wants no more, or has accepted nothing for days. Return None if the claim is lost.
+    """
+    params = _params_of(delivery, outcome) | {"delay": delay, "days": DISABLE_AFTER_DAYS}
+    params |= {"gone": outcome.is_gone, "reason": "gone" if outcome.is_gone else "failing"}
+    async with database.transaction() as connection:
+        failed = await fetch_one(connection, _SQL["record_failure"], params, FailedDelivery)
+        if failed and failed.has_disabled:
+            await notices.insert_disabled(connection, failed.endpoint_id)
+            await connection.execute(_SQL["hold"])
+    return failed
+
+
+def _params_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]:
+    return {
+        "id": delivery.id,
+        "token": delivery.claim_token,
+        "milliseconds": outcome.milliseconds,
+        "status": outcome.status,
+        "error": outcome.error,
+        "excerpt": outcome.excerpt,
+    }
+
+
+async def hold_disabled(database: Database) -> None:
+    """Hold deliveries that were inserted while their endpoint was being disabled."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["hold"])
+
+
+async def seconds_until_due(database: Database) -> float | None:
+    """Return the seconds until the next delivery is due, None if none is pending."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["next_due"], None, float)
