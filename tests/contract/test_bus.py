@@ -81,10 +81,3 @@ async def test_receivers_side_by_side_never_share_a_message(bus: Bus) -> None:
     taken = await asyncio.gather(*(bus.receive("a", 50, 15) for _ in range(4)))
     bodies = [delivery.body for deliveries in taken for delivery in deliveries]
     assert len(bodies) == len(set(bodies))
-
-
-async def test_the_local_bus_keeps_nothing_of_a_topic_without_readers(database: Database) -> None:
-    bus = PostgresBus(database, unread=frozenset({"deaf"}))
-    await asyncio.gather(bus.publish("deaf", [b"1"]), bus.publish("heard", [b"2"]), bus.publish("deaf", [b"3"]))
-    assert (await bus.lag("deaf"), await bus.lag("heard")) == (0, 1)
-    await bus.close()

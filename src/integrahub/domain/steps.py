@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
+from integrahub.domain.events import (
+    BATCHES_FINISHED,
+    BATCHES_RECEIVED,
+    BATCHES_UPSERTED,
+    CHUNKS_FAILED,
+    CHUNKS_READY,
+    MESSAGES_DEAD,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +25,14 @@ STEP_TABLE = (
     Step("split", {BATCHES_RECEIVED: "chunker-workers"}),
     Step("upsert", {CHUNKS_READY: "upsert-workers"}),
     Step("finish", {BATCHES_UPSERTED: "finish-workers"}),
+    Step("notify", {BATCHES_FINISHED: "notify-workers"}),
     Step("sweep"),
     Step("failures", {CHUNKS_FAILED: "failure-workers", MESSAGES_DEAD: "dead-letter-workers"}),
     Step("reconcile"),
     Step("statistics"),
 )
 STEPS = tuple(step.name for step in STEP_TABLE)
+NOTIFY = "notify"  #: Runs in processes of its own: it reaches out, and reads what signs webhooks.
 CONSUMING_STEPS = tuple(step.name for step in STEP_TABLE if step.groups)
 #: Consumer group by topic.
 GROUPS = {topic: group for step in STEP_TABLE for topic, group in step.groups.items()}

@@ -15,7 +15,7 @@ from integrahub.db.database import Database
 from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import ConfigurationError
-from integrahub.domain.events import BATCHES_FINISHED, BATCHES_RECEIVED, CHUNKS_READY
+from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY
 from integrahub.domain.steps import GROUPS
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
@@ -111,7 +111,7 @@ def require_extra(name: str) -> Iterator[None]:
 def open_bus(settings: Settings, database: Database) -> Bus:
     """Return the bus. Raise ConfigurationError if BUS_URL is invalid."""
     if settings.bus_url == "local":
-        return PostgresBus(database, unread=frozenset({BATCHES_FINISHED}))
+        return PostgresBus(database)
     options = _kafka_options(settings)
     with require_extra("kafka"):
         from integrahub.bus.kafka.bus import KafkaBus
@@ -144,7 +144,7 @@ async def create_topics(settings: Settings) -> list[str] | None:
     if settings.bus_url == "local":
         return None
     async with _open_kafka(settings) as bus:
-        return await bus.create_missing([*GROUPS, BATCHES_FINISHED])
+        return await bus.create_missing(list(GROUPS))
 
 
 async def count_brokers(settings: Settings) -> int | None:

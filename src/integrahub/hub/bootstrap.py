@@ -15,7 +15,7 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.hub import adapters
 from integrahub.hub.credentials import CredentialRotation, resolve_login
 from integrahub.hub.hub import Hub
-from integrahub.hub.local_secrets import HubSecrets, load_secrets
+from integrahub.hub.local_secrets import HubSecrets, load_pepper, load_secrets
 from integrahub.resilience.circuit_breaker import CircuitBreaker
 from integrahub.resilience.deadlines import API_DEADLINES, WORKER_DEADLINES, Deadlines, read_deadlines
 from integrahub.resilience.step_breaker import StepBreaker
@@ -35,7 +35,7 @@ async def open_hub(
     check_settings(settings)
     _require_database_url(settings)
     rotation = CredentialRotation(await asyncio.to_thread(resolve_login, settings))
-    secrets = HubSecrets() if role is DatabaseRole.WORKER else load_secrets(settings)
+    secrets = _secrets_of(settings, role)
     hub = compose_hub(rotation.settings, name, secrets, role, rotation, deadlines)
     is_schema_checked = await check_if_reachable(hub.database.url)
     await asyncio.gather(hub.database.open(), hub.reads.open())
@@ -50,6 +50,13 @@ async def open_hub(
         await asyncio.gather(*tasks, return_exceptions=True)
         await hub.bus.close()
         await asyncio.gather(hub.database.close(), hub.reads.close())
+
+
+def _secrets_of(settings: Settings, role: DatabaseRole | None) -> HubSecrets:
+    """Return the secrets that a role needs: workers none, the sender of webhooks the pepper that unseals theirs."""
+    if role is DatabaseRole.WORKER:
+        return HubSecrets()
+    return HubSecrets(load_pepper(settings)) if role is DatabaseRole.NOTIFY else load_secrets(settings)
 
 
 def _require_database_url(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """The hub of one process: builds pipeline steps and operations from its settings and adapters."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,6 +28,11 @@ from integrahub.pipeline.failures.step import GroupFailures, StoreDeadLetters
 from integrahub.pipeline.finish.step import Finish
 from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
+from integrahub.pipeline.notify.name_lookup import NameLookup
+from integrahub.pipeline.notify.notices import Notices
+from integrahub.pipeline.notify.sender import WebhookSender
+from integrahub.pipeline.notify.step import Notify
+from integrahub.pipeline.notify.target_address import TargetAddresses
 from integrahub.pipeline.split.attempts import SplitAttempts
 from integrahub.pipeline.split.body_splitter import BodySplitter
 from integrahub.pipeline.split.chunker import SplitLimits
@@ -39,6 +46,7 @@ from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.secrets.local import OperatorKey
+from integrahub.secrets.webhook_secrets import SecretSealer
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
 
@@ -113,6 +121,21 @@ class Hub:
     def finish(self) -> Finish:
         """Build the step that finishes batches."""
         return Finish(self.database, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit())
+
+    @asynccontextmanager
+    async def notify(self, worker_id: UUID) -> AsyncIterator[Notify]:
+        """Open the step that sends webhooks."""
+        targets = TargetAddresses(self.settings.webhook_allow, NameLookup())
+        sender, sealer = WebhookSender(targets.resolve), SecretSealer(self.pepper)
+        public_url = self.settings.public_url or ""
+        try:
+            yield Notify(self.database, sender, sealer.unseal, worker_id=worker_id, public_url=public_url)
+        finally:
+            await sender.close()
+
+    def notices(self) -> Notices:
+        """Build the search for events that no batch causes."""
+        return Notices(self.database)
 
     def failures(self) -> GroupFailures:
         """Build the step that groups failed chunks by fingerprint."""

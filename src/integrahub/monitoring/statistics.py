@@ -10,6 +10,7 @@ from integrahub.db.batches import estimates
 from integrahub.db.batches.estimates import EstimateErrors
 from integrahub.db.database import Database
 from integrahub.db.monitoring import statistics
+from integrahub.db.monitoring.rows import WebhookCounts
 from integrahub.db.monitoring.statistics import Figures, Totals
 from integrahub.domain.batches import FINAL
 from integrahub.domain.errors import Transient
@@ -35,6 +36,7 @@ from integrahub.telemetry.metrics.pipeline import (
     DEAD_LETTERS,
     ESTIMATE_ERROR,
 )
+from integrahub.telemetry.metrics.webhooks import WEBHOOK_ENDPOINTS, WEBHOOK_OLDEST_DUE, WEBHOOKS_PENDING
 
 _MIN_COSTLY_INTERVAL_SECONDS = 60.0  # between costly counts
 _COSTLY_DURATION_FACTOR = 20.0  # the interval is at least this multiple of the duration of the last costly count
@@ -77,6 +79,7 @@ class StatisticsCollector:
             (POSTGRESQL_CONNECTIONS.name, ()): connections.open,
             (POSTGRESQL_CONNECTIONS_MAX.name, ()): connections.limit,
             **_error_figures(await estimates.find_errors(self._database)),
+            **_webhook_figures(await statistics.count_webhooks(self._database)),
             **_finished_figures(totals),
             **{key: value for window, sums in windows.items() for key, value in _window_figures(window, sums).items()},
         }
@@ -116,6 +119,14 @@ def _disk_usage(folder: Path) -> tuple[int, int]:
 def _error_figures(errors: EstimateErrors) -> Figures:
     by_quantile = {"0.5": errors.median, "0.9": errors.ninth_decile}
     return {(ESTIMATE_ERROR.name, (name,)): error for name, error in by_quantile.items() if error is not None}
+
+
+def _webhook_figures(counts: WebhookCounts) -> Figures:
+    return {
+        **{(WEBHOOKS_PENDING.name, (state,)): getattr(counts, state) for state in ("due", "scheduled", "held")},
+        **{(WEBHOOK_ENDPOINTS.name, (state,)): getattr(counts, state) for state in ("enabled", "failing", "disabled")},
+        (WEBHOOK_OLDEST_DUE.name, ()): counts.oldest,
+    }
 
 
 def _finished_figures(totals: Totals) -> Figures:

@@ -5,11 +5,11 @@ import socket
 from dataclasses import dataclass
 
 from integrahub.db.tenancy import DatabaseRole
-from integrahub.domain.steps import STEPS
+from integrahub.domain.steps import NOTIFY, STEPS
 from integrahub.settings.model import Settings
 from integrahub.supervisor.autoscaler import ReplicaRange
 
-OTHER_STEPS = ",".join(step for step in STEPS if step not in ("split", "upsert"))  # light steps, in one process
+OTHER_STEPS = ",".join(step for step in STEPS if step not in ("split", "upsert", NOTIFY))  # light steps, in one process
 
 # Secrets that a process of a role does not need: its environment is readable in /proc by processes of the same account.
 _WITHHELD = {
@@ -30,7 +30,7 @@ class ProcessSpec:
 
 
 def list_process_specs(settings: Settings) -> list[ProcessSpec]:
-    """Return the API, one splitter, the upsert workers, and one process for all other steps."""
+    """Return the API, one splitter, the upsert workers, one sender of webhooks, and one process for all other steps."""
     apis = ReplicaRange(settings.min_api, max(settings.min_api, settings.max_api))
     upserts = ReplicaRange(settings.min_upsert_workers, max(settings.min_upsert_workers, settings.max_upsert_workers))
     return [
@@ -38,6 +38,7 @@ def list_process_specs(settings: Settings) -> list[ProcessSpec]:
         ProcessSpec("split", ("work", "split"), ReplicaRange(1, 1)),
         ProcessSpec("upsert", ("work", "upsert"), upserts),
         ProcessSpec("finish", ("work", OTHER_STEPS), ReplicaRange(1, 1)),
+        ProcessSpec(NOTIFY, ("work", NOTIFY), ReplicaRange(1, 1), DatabaseRole.NOTIFY),
     ]
 
 

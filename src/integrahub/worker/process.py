@@ -11,7 +11,15 @@ import uvloop
 
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, SMALL_BATCHES_PER_TRANSACTION, UPSERT_CONCURRENCY
-from integrahub.domain.events import BATCHES_RECEIVED, BATCHES_UPSERTED, CHUNKS_FAILED, CHUNKS_READY, MESSAGES_DEAD
+from integrahub.domain.events import (
+    BATCHES_FINISHED,
+    BATCHES_RECEIVED,
+    BATCHES_UPSERTED,
+    CHUNKS_FAILED,
+    CHUNKS_READY,
+    MESSAGES_DEAD,
+)
+from integrahub.domain.steps import NOTIFY
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
 from integrahub.settings.model import Settings
@@ -20,6 +28,7 @@ from integrahub.telemetry.probe_server import Probes
 from integrahub.telemetry.setup import telemetry_for
 from integrahub.worker.consumer import consume
 from integrahub.worker.periodic import run_periodically
+from integrahub.worker.sending import send_due
 from integrahub.worker.stop import sleep_until_stop
 from integrahub.worker.watchdog import LoopWatchdog
 
@@ -27,6 +36,7 @@ from integrahub.worker.watchdog import LoopWatchdog
 _SPLIT_MESSAGES_IN_FLIGHT = 2 * SMALL_BATCHES_PER_TRANSACTION
 _UPSERT_MESSAGES_IN_FLIGHT = UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION
 _FINISH_MESSAGES_IN_FLIGHT = 4
+_NOTIFY_MESSAGES_IN_FLIGHT = 16
 # Intervals of the periodic tasks.
 _SWEEP_SECONDS = 1.0
 _RECONCILE_SECONDS = 30.0
@@ -34,6 +44,7 @@ _RETENTION_SECONDS = 600.0
 _ORPHANS_SECONDS = 6 * 3600.0
 _ORPHANS_START_DELAY_SECONDS = 120.0
 _STATISTICS_SECONDS = 10.0
+_NOTICES_SECONDS = 60.0
 
 
 def build_loops(
@@ -46,6 +57,7 @@ def build_loops(
         "upsert": lambda: consume(hub, CHUNKS_READY, hub.upsert(worker), stop, _UPSERT_MESSAGES_IN_FLIGHT, dog),
         "finish": lambda: consume(hub, BATCHES_UPSERTED, hub.finish(), stop, _FINISH_MESSAGES_IN_FLIGHT, dog),
         "failures": lambda: _consume_failures(hub, stop, dog),
+        NOTIFY: lambda: _notify(hub, worker, stop, dog),
         "sweep": lambda: _run_maintenance(hub, stop, dog),
         "reconcile": lambda: run_periodically("reconcile", hub.reconciliation(), stop, _RECONCILE_SECONDS, dog),
         "statistics": lambda: run_periodically("statistics", hub.statistics(), stop, _STATISTICS_SECONDS, dog),
@@ -63,6 +75,16 @@ async def _consume_failures(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdo
     """Consume failed chunks and dead-lettered messages."""
     chunks = consume(hub, CHUNKS_FAILED, hub.failures(), stop, 1, watchdog)
     await asyncio.gather(chunks, consume(hub, MESSAGES_DEAD, hub.dead_letters(), stop, 1, watchdog))
+
+
+async def _notify(hub: Hub, worker_id: UUID, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
+    """Send webhooks that are due; a finished batch wakes the loop. Look for events that no batch causes."""
+    async with hub.notify(worker_id) as notify:
+        await asyncio.gather(
+            consume(hub, BATCHES_FINISHED, notify, stop, _NOTIFY_MESSAGES_IN_FLIGHT, watchdog),
+            send_due(notify, stop, watchdog),
+            run_periodically("notices", hub.notices(), stop, _NOTICES_SECONDS, watchdog),
+        )
 
 
 async def _run_maintenance(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
@@ -84,7 +106,8 @@ async def work(settings: Settings, steps: list[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listener = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
-    async with open_hub(settings, f"integrahub {','.join(steps)}", DatabaseRole.WORKER) as hub:
+    role = DatabaseRole.NOTIFY if steps == [NOTIFY] else DatabaseRole.WORKER
+    async with open_hub(settings, f"integrahub {','.join(steps)}", role) as hub:
         worker_id, watchdog = uuid4(), LoopWatchdog()
         async with hub.heartbeat(worker_id, steps) as heartbeat:
             scrape = hub.metrics_scrape()

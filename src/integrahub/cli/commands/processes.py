@@ -11,7 +11,7 @@ import typer
 
 from integrahub.cli.parent_watch import end_with_parent
 from integrahub.domain.errors import ConfigurationError
-from integrahub.domain.steps import STEPS
+from integrahub.domain.steps import NOTIFY, STEPS
 from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import say, show_json
 
@@ -78,6 +78,8 @@ def work(
         raise typer.BadParameter(f"{', '.join(unknown)}: no such step; expected {', '.join(STEPS)}")
     if not names:
         raise typer.BadParameter(f"no step given; expected {', '.join(STEPS)}")
+    if NOTIFY in names and len(names) > 1:
+        raise typer.BadParameter(f"{NOTIFY} runs in a process of its own; start it by `integrahub work {NOTIFY}`")
     settings = Settings()
     end_with_parent(settings.parent_pid)
     return process.run(settings, names)

@@ -125,14 +125,6 @@ ERRORS = Counter(
     meaning="Failures by step and cause: a problem code, an SQLSTATE or the class of the exception",
     remedy="`dependency_unavailable`: check /health. Other codes: read the log lines of that step.",
 )
-WEBHOOK_DELIVERIES = Counter(
-    name="integrahub_webhook_deliveries_total",
-    unit="deliveries",
-    labels=("result",),
-    initial_labels=[("delivered",), ("failed",)],
-    meaning="Webhook deliveries by result",
-    remedy="`failed`: check the receiver's address and certificate, and the latest answer of the delivery.",
-)
 
 
 def count_completed(counters: ChunkCounters, kind: BatchKind) -> None:

@@ -4,11 +4,11 @@ No label has an unbounded set of values: figures of single pharmacies live in th
 """
 
 from integrahub.telemetry.instruments import Metric, MetricSource
-from integrahub.telemetry.metrics import catalogue, http, infrastructure, pipeline, workers
+from integrahub.telemetry.metrics import catalogue, http, infrastructure, pipeline, webhooks, workers
 
 ALL_METRICS: tuple[Metric, ...] = tuple(
     value
-    for module in (http, pipeline, workers, catalogue, infrastructure)
+    for module in (http, pipeline, workers, webhooks, catalogue, infrastructure)
     for value in vars(module).values()
     if isinstance(value, Metric)
 )
