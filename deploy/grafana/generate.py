@@ -148,6 +148,9 @@ def _success() -> str:
 
 
 _WINDOWS = ("24h", "7d", "30d")
+_FAILED_ATTEMPTS = 'sum by (error) (rate(integrahub_webhook_attempts_total{error!="none"}[5m]))'
+_ENDPOINTS = "max by (state) (integrahub_webhook_endpoints)"
+_ATTEMPT_P95 = "histogram_quantile(0.95, sum by (le) (rate(integrahub_webhook_attempt_duration_seconds_bucket[5m])))"
 BUSINESS = Dashboard(
     "integrahub-business",
     "IntegraHub: business",
@@ -191,6 +194,13 @@ BUSINESS = Dashboard(
             width=4,
         ),
         Panel("Webhooks a second", {"{{result}}": "sum by (result) (rate(integrahub_webhook_deliveries_total[5m]))"}),
+        Panel("Failed attempts a second", {"{{error}}": _FAILED_ATTEMPTS}),
+        Panel("Webhooks that wait", {"{{state}}": "max by (state) (integrahub_webhooks_pending)"}),
+        Panel("Longest wait of a due webhook", {"oldest": "max(integrahub_webhook_oldest_due_seconds)"}, "s"),
+        Panel("Duration of attempts (P95)", {"P95": _ATTEMPT_P95}, "s"),
+        Panel(
+            "Webhook endpoints", {"{{state}}": "max by (state) (integrahub_webhook_endpoints)"}, kind="stat", width=4
+        ),
         Panel(
             "Batches of 30 d by status",
             {"{{status}}": 'max by (status) (integrahub_history_batches{window="30d"})'},

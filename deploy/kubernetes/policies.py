@@ -13,7 +13,7 @@ Table = dict[str, Any]
 
 
 def load_table() -> Table:
-    """Return connections.toml: `roles` with their connections, `endpoints` with labels and ports."""
+    """Return connections.toml: `roles` with their connections, `endpoints` with labels or networks, and ports."""
     return tomllib.loads((_HERE / "connections.toml").read_text("utf-8"))
 
 
@@ -35,12 +35,25 @@ def _of_role(name: str, role: Table, table: Table) -> Table:
         "policyTypes": ["Ingress", "Egress"],
         "egress": [
             {"to": [_pods(endpoints["dns"])], "ports": _DNS_PORTS},
-            *({"to": [_pods(endpoints[to])], "ports": _ports(endpoints[to]["ports"])} for to in role["to"]),
+            *({"to": _peers(endpoints[to]), "ports": _ports(endpoints[to]["ports"])} for to in role["to"]),
         ],
     }
     if role["from"]:
         spec["ingress"] = [{"from": [_pods(endpoints[of]) for of in role["from"]], "ports": _ports([role["port"]])}]
     return _policy(name, spec)
+
+
+def _peers(endpoint: Table) -> list[Table]:
+    """Return a selector of the endpoint's pods, or its networks without those that it excepts."""
+    if "networks" not in endpoint:
+        return [_pods(endpoint)]
+    return [
+        {"ipBlock": {"cidr": cidr, "except": _of_family(cidr, endpoint["except"])}} for cidr in endpoint["networks"]
+    ]
+
+
+def _of_family(cidr: str, networks: list[str]) -> list[str]:
+    return [network for network in networks if (":" in network) == (":" in cidr)]
 
 
 def _pods(endpoint: Table) -> Table:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -90,6 +91,7 @@ def test_each_component_of_compose_has_a_login_and_secrets_of_its_own_alone() ->
         "lifecycle": (None, _OF_THE_BUCKET),
         "api": ("integrahub_api", _OF_THE_API | _OF_THE_BUCKET),
         **dict.fromkeys(("split", "upsert", "rest"), ("integrahub_worker", _OF_THE_BUCKET)),
+        "notify": ("integrahub_notify", {"KEY_PEPPER"}),
     }
     for service, (login, secrets) in wanted.items():
         given = _settings(service)
@@ -121,6 +123,7 @@ def test_each_component_of_kubernetes_reads_a_secret_of_its_own_alone() -> None:
     assert found == {
         "api": {"integrahub-api"},
         **dict.fromkeys(("split", "upsert", "rest"), worker),
+        "notify": {"integrahub-notify"},
         "migrate": {"integrahub-migrate"},
         "topics": {"integrahub-topics"},
         "lifecycle": {"integrahub-lifecycle"},
@@ -132,6 +135,27 @@ def test_each_component_of_kubernetes_reads_a_secret_of_its_own_alone() -> None:
 def test_the_network_policies_trust_no_label_of_any_namespace() -> None:
     written = policies.OUTPUT.read_text("utf-8")
     assert '"namespaceSelector": {}' not in written and written.count("kubernetes.io/metadata.name") > 5
+
+
+def test_only_the_sender_of_webhooks_reaches_out_and_only_to_public_addresses() -> None:
+    roles = policies.load_table()["roles"]
+    assert [name for name, role in roles.items() if "receivers" in role["to"]] == ["notify"]
+    [own] = [policy for policy in policies.build_policies(policies.load_table()) if "notify" in str(policy["metadata"])]
+    [outward] = [rule for rule in own["spec"]["egress"] if "ipBlock" in rule["to"][0]]
+    assert outward["ports"] == [{"protocol": "TCP", "port": 443}]
+    blocks = [peer["ipBlock"] for peer in outward["to"]]
+    for block in blocks:
+        network = ip_network(block["cidr"])
+        assert all(ip_network(inner).subnet_of(network) for inner in block["except"])  # type: ignore[arg-type]
+    excepted = [ip_network(inner) for block in blocks for inner in block["except"]]
+    for private in ("10.1.2.3", "172.31.0.1", "192.168.9.9", "169.254.169.254", "127.0.0.1", "fd00::1", "fe80::1"):
+        assert any(ip_address(private) in network for network in excepted), private
+    networks = {name: service.get("networks", ["default"]) for name, service in _COMPOSE["services"].items()}
+    assert _COMPOSE["networks"]["default"]["internal"]
+    assert {name for name, joined in networks.items() if "outward" in joined} == {"notify"}
+    assert {name for name, joined in networks.items() if "published" in joined} == {
+        name for name, service in _COMPOSE["services"].items() if "ports" in service
+    }
 
 
 def test_compose_is_reached_from_this_machine_alone_and_bounds_every_container() -> None:

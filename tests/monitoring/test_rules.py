@@ -57,6 +57,11 @@ def _batches(late: float) -> Series:
     return told
 
 
+def _attempts(failed: float) -> Series:
+    name = "integrahub_webhook_attempts_total"
+    return {f'{name}{{error="none"}}': f"0+{100 - failed:g}x60", f'{name}{{error="timed_out"}}': f"0+{failed:g}x60"}
+
+
 def _finished(failed: float) -> Series:
     name = "integrahub_batches_finished_total"
     return {
@@ -99,6 +104,9 @@ CASES = [
     _gauge("integrahub_deactivations_held", 1, 0, "DeactivationHeld"),
     _gauge("integrahub_pharmacies_silent", 2, 0, "PharmacySilent"),
     _gauge("integrahub_statistics_age_seconds", 1900, 1700, "StatisticsStale"),
+    _gauge("integrahub_webhook_oldest_due_seconds", 301, 299, "WebhooksLate"),
+    _gauge('integrahub_webhook_endpoints{state="disabled"}', 1, 0, "WebhookDisabled"),
+    Case("WebhooksFailing", _attempts(51), _attempts(49), 60),
     *(
         Case(f"{name}{speed}", series(1.1 * factor * budget), series(0.9 * factor * budget), at)
         for name, series, budget in _BUDGETS

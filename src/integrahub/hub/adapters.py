@@ -66,6 +66,11 @@ def open_storage(settings: Settings) -> Storage:
     return FileStorage(Path(url.removeprefix("file://")))
 
 
+def open_no_storage(settings: Settings) -> Storage:
+    """Return a storage for a process that stores and reads nothing: the folder that would be used without S3."""
+    return FileStorage(settings.data_dir.absolute() / "objects")
+
+
 def open_bucket_lifecycle(settings: Settings) -> "tuple[BucketLifecycle, RetentionDays] | None":
     """Return the lifecycle of the bucket, and the retention that the settings ask for; None for local files."""
     if not is_s3(settings):
@@ -83,7 +88,7 @@ def _s3_config(settings: Settings) -> S3Config:
 
 async def renew_credentials(settings: Settings, storage: Storage, bus: Bus) -> None:
     """Hand the credentials of `settings` to the adapters that have any."""
-    if is_s3(settings):
+    if is_s3(settings) and not isinstance(storage, FileStorage):
         from integrahub.storage.s3.objects import S3Storage
 
         assert isinstance(storage, S3Storage)

@@ -83,7 +83,9 @@ def compose_hub(
         "storage": CircuitBreaker("Storage", monotonic),
         "bus": CircuitBreaker("The bus", monotonic),
     }
-    storage, bus = adapters.open_storage(settings), adapters.open_bus(settings, database)
+    # The sender of webhooks reads no objects, so it has no credentials of the bucket.
+    storage = adapters.open_no_storage(settings) if role is DatabaseRole.NOTIFY else adapters.open_storage(settings)
+    bus = adapters.open_bus(settings, database)
     return Hub(
         settings,
         database,
