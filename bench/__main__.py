@@ -13,6 +13,7 @@ from bench.report import build_table, publish
 from bench.results import ScenarioRun
 from bench.scenarios import (
     client,
+    dry_runs,
     full_loads,
     intake,
     large_table,
@@ -35,6 +36,7 @@ _SCENARIOS: dict[str, Callable[[Sizes], Iterator[Line]]] = {
     "small_posts": small_posts.lines,
     "intake": intake.lines,
     "client": client.lines,
+    "dry_runs": dry_runs.lines,
     "ways_of_running": ways_of_running.lines,
 }
 

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
-from integrahub.domain.batches import BatchKind
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
@@ -36,9 +35,7 @@ async def _rows(client: Client, statement: str) -> list[tuple[Any, ...]]:
 
 def _fast_path(client: Client) -> FastPath:
     hub = client.hub
-    return FastPath(
-        hub.database, hub.bus, kind=BatchKind.LOAD, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder
-    )
+    return FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder)
 
 
 async def test_a_small_delta_needs_no_step_but_split(splitting: Client) -> None:

@@ -148,7 +148,6 @@ CASES = (
         "stage = 'received'",
         (
             "kind = 'replay'",
-            "kind = 'dry_run'",
             "load_type = 'full'",
             "stage = 'splitting'",
             ENDED,

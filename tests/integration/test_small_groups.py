@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
-from integrahub.domain.batches import BatchKind
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
@@ -36,8 +35,7 @@ async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
 async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
     """Return which of these batches the fast path makes final as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
-    hub = client.hub
-    small = FastPath(hub.database, hub.bus, kind=BatchKind.LOAD, worker_id=uuid4(), limits=limits, decoder=hub.decoder)
+    small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits, decoder=client.hub.decoder)
     return list(await asyncio.gather(*map(small, wanted)))
 
 
@@ -80,6 +78,23 @@ async def test_a_group_that_lost_one_of_its_batches_writes_nothing(
     assert await _settled(idle, [cancelled, kept]) == [False, False]
     assert await idle.products() == {} == await _products(idle, key)
     assert (await idle.finished(str(cancelled)))["status"] == "CANCELLED"
+
+
+async def test_a_load_and_a_dry_run_of_one_pharmacy_share_no_group(idle: Client) -> None:
+    key = (await idle.admin("POST", f"/admin/pharmacies/{OTHER}/api-key"))["api_key"]
+    dry = {"X-Inova-Dry-Run": "true"}
+    wanted = await _posted(idle, [product(1)])
+    wanted.append(UUID((await idle.post([product(1, PRICE=2)], "delta", **dry)).json()["batch_id"]))
+    wanted += await _posted(idle, [product(2)])
+    other = await idle.post([product(7, CNPJ=OTHER)], "delta", **dry, **{"X-Api-Key": key})
+    wanted.append(UUID(other.json()["batch_id"]))
+    assert await _settled(idle, wanted) == [True, False, False, True]
+    assert await _settled(idle, wanted[1:3]) == [True, False]
+    assert await _settled(idle, wanted[2:3]) == [True]
+    shown = [await idle.finished(str(wanted[number])) for number in (1, 2)]
+    assert [(batch["inserted"], batch["updated"]) for batch in shown] == [(0, 1), (1, 0)]
+    assert await _products(idle, key) == {}
+    assert {number: item["price"] for number, item in (await idle.products()).items()} == {1: 1.5, 2: 2.5}
 
 
 async def _products(client: Client, key: str) -> dict[int, Any]:

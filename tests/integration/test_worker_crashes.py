@@ -9,7 +9,6 @@ import pytest
 
 from integrahub.db.batches import fast_path, split_claims
 from integrahub.db.chunks import claims as chunk_claims
-from integrahub.domain.batches import BatchKind
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split.step import Split
 from integrahub.settings.model import Settings
@@ -61,10 +60,9 @@ async def test_after_a_crash_batches_of_a_group_are_split_one_at_a_time(
 ) -> None:
     posted = [(await idle.post([product(n)], "delta")).json()["batch_id"] for n in range(1, 7)]
     ids = [UUID(batch_id) for batch_id in posted]
-    wanted = fast_path.WantedBatches(ids, BatchKind.LOAD, 1 << 16)
-    assert len(await fast_path.claim(idle.hub.database, wanted, uuid4(), uuid4())) == 6
+    assert len(await fast_path.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16)) == 6
     await crash(idle)
-    assert await fast_path.claim(idle.hub.database, wanted, uuid4(), uuid4()) == []
+    assert await fast_path.claim(idle.hub.database, ids, uuid4(), uuid4(), 1 << 16) == []
     assert not [one for one in ids if await split_claims.claim_split(idle.hub.database, one, uuid4(), uuid4())]
     split, at_once = Split._split, []
 

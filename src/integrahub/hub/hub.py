@@ -9,7 +9,6 @@ from integrahub.bus.base import Bus
 from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
-from integrahub.domain.batches import BatchKind
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.dialects.decode import ChunkDecoder
@@ -104,12 +103,9 @@ class Hub:
         in_flight, breaker = self._in_flight_limit(), self.step_breakers["split"]
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, in_flight)
         splitter = BodySplitter(self.database, self.storage, self.dialect, limits)
-        fast_paths = [
-            FastPath(self.database, self.bus, kind=kind, worker_id=worker_id, limits=limits, decoder=self.decoder)
-            for kind in (BatchKind.LOAD, BatchKind.DRY_RUN)
-        ]
+        fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, decoder=self.decoder)
         attempts = SplitAttempts(self.database, self.bus, self._retry_policy(), breaker, in_flight)
-        return Split(self.database, self.bus, splitter, fast_paths, attempts, worker_id=worker_id)
+        return Split(self.database, self.bus, splitter, fast_path, attempts, worker_id=worker_id)
 
     def upsert(self, worker_id: UUID) -> Upsert:
         """Build the step that applies chunks to the products."""

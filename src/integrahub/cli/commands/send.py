@@ -28,6 +28,7 @@ def send(
     retries: Annotated[
         int, typer.Option(metavar="N", min=0, max=100, help="retries after 429, 503 or a broken connection")
     ] = 5,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="learn what it would change; change nothing")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="follow the batch until it is final")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> int:
@@ -45,15 +46,22 @@ def send(
             progress, progress.add_task(f"sending {file.name}"[:_MAX_TITLE_CHARACTERS], total=catalogue.size), retries
         )
         # Without an idempotency key, so that the hub recognises a file that is sent again.
-        batch = client.send(catalogue.path, load_type, cnpj=cnpj, idempotency_key=None, listener=bar)
+        batch = client.send(catalogue.path, load_type, cnpj=cnpj, idempotency_key=None, dry_run=dry_run, listener=bar)
         if watch:
             follow(batch, progress, progress.add_task("applying", total=None))
     if batch.is_repeated:
         notify(f"The hub already has this content, as batch {batch.id}; nothing was done again.")
     show_facts(batch.data, as_json=as_json)
-    if not watch and not as_json:
-        say(f"Follow it: integrahub batch show {batch.id}")
+    if not as_json:
+        _say_next(batch.id, dry_run=dry_run, watch=watch)
     return 0 if not watch or batch.status in _SUCCESSFUL else 1
+
+
+def _say_next(batch_id: str, *, dry_run: bool, watch: bool) -> None:
+    if not watch:
+        say(f"Follow it: integrahub batch show {batch_id}")
+    if dry_run:
+        say("It is a dry run: no product is changed.")
 
 
 class _Bar(UploadListener):

@@ -50,19 +50,14 @@ class FastPathResult:
     has_deliveries: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WantedBatches:
-    """Batches that may take the fast path: DELTAs of one kind, of up to `max_bytes` decoded bytes."""
+async def claim(
+    database: Database, ids: list[UUID], token: UUID, worker: UUID, max_bytes: int
+) -> list[SmallBatchClaim]:
+    """Claim the DELTAs among these batches of up to `max_bytes` decoded bytes, in their order of receipt.
 
-    ids: list[UUID]
-    kind: BatchKind
-    max_bytes: int
-
-
-async def claim(database: Database, wanted: WantedBatches, token: UUID, worker: UUID) -> list[SmallBatchClaim]:
-    """Claim those of the wanted batches that are next in their pharmacy, in their order of receipt."""
-    params = {"ids": wanted.ids, "kind": wanted.kind, "most": wanted.max_bytes}
-    params |= {"token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS}
+    Those of one pharmacy are all loads, or all dry runs.
+    """
+    params = {"ids": ids, "token": token, "worker": worker, "lease": chunk_claims.LEASE_SECONDS, "most": max_bytes}
     async with database.transaction() as connection:
         claims = await fetch_all(connection, _SQL["claim_if_free"], params, SmallBatchClaim, binary=True)
     return sorted(claims, key=lambda claim: (claim.pharmacy_id, claim.received_seq))
@@ -71,7 +66,7 @@ async def claim(database: Database, wanted: WantedBatches, token: UUID, worker: 
 async def apply_and_finish(
     database: Database, batches: Sequence[SmallBatch], worker: UUID, decoder: ChunkDecoder, in_flight: InFlightLimit
 ) -> tuple[list[FastPathResult], list[NextWork]]:
-    """Apply batches in their order and make them final. Return their results, and the work to publish next.
+    """Apply loads, or dry runs, in their order and make them final. Return their results and the work to publish next.
 
     Raise Transient if a claim is lost or a batch is not next in its pharmacy, InvalidData if PostgreSQL rejects a row.
     Then none of the batches has changed.

@@ -1,15 +1,16 @@
 -- claim_if_free --
--- Claim small DELTAs of one kind for the fast path: those that are next in their pharmacy, and those that follow other claimed
--- ones. A batch whose split failed or crashed a worker takes the normal path.
+-- Claim small DELTAs for the fast path: those that are next in their pharmacy, and those that follow other claimed
+-- ones. A load follows no dry run, and a dry run no load, because they are applied apart. A batch whose split failed or
+-- crashed a worker takes the normal path.
 WITH small AS MATERIALIZED (
-  SELECT id, pharmacy_id, received_seq FROM batches
-  WHERE id = ANY(%(ids)s::uuid[]) AND kind = %(kind)s AND load_type = 'delta' AND stage = 'received'
+  SELECT id, kind, pharmacy_id, received_seq FROM batches
+  WHERE id = ANY(%(ids)s::uuid[]) AND kind IN ('load', 'dry_run') AND load_type = 'delta' AND stage = 'received'
     AND finished_at IS NULL AND body IS NOT NULL AND bytes <= %(most)s AND next_attempt_at IS NULL AND crashes = 0
   ORDER BY pharmacy_id, received_seq FOR UPDATE SKIP LOCKED),
 next AS (
   SELECT s.id FROM small s WHERE NOT EXISTS (
     SELECT FROM batches e WHERE e.pharmacy_id = s.pharmacy_id AND e.received_seq < s.received_seq
-      AND e.finished_at IS NULL AND e.id NOT IN (SELECT id FROM small)))
+      AND e.finished_at IS NULL AND NOT (e.kind = s.kind AND e.id IN (SELECT id FROM small))))
 UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone

@@ -35,23 +35,12 @@ _log = structlog.get_logger()
 
 
 class FastPath:
-    """Try to make a small batch of one kind, load or dry run, final. Those that arrive together share a transaction.
-
-    A load and a dry run never do: the load must not be rolled back, the dry run must not be seen.
-    """
+    """Try to make a small batch final. Loads that arrive together share a transaction, and so do dry runs."""
 
     def __init__(
-        self,
-        database: Database,
-        bus: Bus,
-        *,
-        kind: BatchKind,
-        worker_id: UUID,
-        limits: SplitLimits,
-        decoder: ChunkDecoder,
+        self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, decoder: ChunkDecoder
     ) -> None:
         self._database = database
-        self._kind = kind
         self._bus = bus
         self._worker_id = worker_id
         self._limits = limits
@@ -65,8 +54,7 @@ class FastPath:
 
     async def _run_group(self, ids: list[UUID]) -> list[bool]:
         max_bytes = min(INLINE_BODY_LIMIT, self._limits.max_record)
-        wanted = fast_path.WantedBatches(ids, self._kind, max_bytes)
-        claims = await fast_path.claim(self._database, wanted, uuid4(), self._worker_id)
+        claims = await fast_path.claim(self._database, ids, uuid4(), self._worker_id, max_bytes)
         final = set[UUID]()
         if not claims:
             return [False] * len(ids)
@@ -76,7 +64,8 @@ class FastPath:
                 lambda: split_claims.uncount_crashes(self._database, claims),
             ):
                 group = _exclude_unreadable(claims, [self._read_or_none(claim) for claim in claims])
-                final = await self._apply_or_halve(group)
+                for kind in (BatchKind.LOAD, BatchKind.DRY_RUN):
+                    final |= await self._apply_or_halve([batch for batch in group if batch.claim.kind is kind])
             return [batch_id in final for batch_id in ids]
         finally:
             # Also after an error: a claim that is kept blocks its pharmacy until the lease expires.
@@ -145,17 +134,12 @@ class FastPath:
             results, next_work = await fast_path.apply_and_finish(
                 self._database, group, self._worker_id, self._decoder, self._limits.in_flight
             )
-        self._count(results, perf_counter() - started)
+        _count(group, results, perf_counter() - started)
         batch_log.log_fast_path(group, results, perf_counter() - started)
         due = [(result.batch_id, result.status) for result in results if result.has_deliveries]
         await publish_all_finished(self._bus, due)
         for work in next_work:
             await publish_next_work(self._bus, work)
-
-    def _count(self, results: list[FastPathResult], seconds: float) -> None:
-        for result in results:
-            CHUNK_DURATION.observe(seconds / len(results))
-            count_completed(result.counters, self._kind)
 
 
 def _with_products(claim: SmallBatchClaim) -> SmallBatchClaim:
@@ -167,3 +151,9 @@ def _exclude_unreadable(claims: list[SmallBatchClaim], chunks: list[ChunkBuilder
     pairs = list(zip(claims, chunks, strict=True))
     excluded = {claim.pharmacy_id for claim, chunk in pairs if chunk is None}
     return [SmallBatch(claim, chunk) for claim, chunk in pairs if chunk and claim.pharmacy_id not in excluded]
+
+
+def _count(batches: list[SmallBatch], results: list[FastPathResult], seconds: float) -> None:
+    for batch, result in zip(batches, results, strict=True):
+        CHUNK_DURATION.observe(seconds / len(results))
+        count_completed(result.counters, batch.claim.kind)

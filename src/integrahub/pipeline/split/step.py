@@ -1,7 +1,7 @@
 """Split step: read a body once as a stream, cut it into chunks, and commit all of them together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID, uuid4
 
@@ -39,7 +39,7 @@ class Split:
         database: Database,
         bus: Bus,
         splitter: BodySplitter,
-        fast_paths: Sequence[FastPath],
+        fast_path: FastPath,
         attempts: SplitAttempts,
         *,
         worker_id: UUID,
@@ -47,7 +47,7 @@ class Split:
         self._database = database
         self._bus = bus
         self._splitter = splitter
-        self._fast_paths = fast_paths  # one per kind of batch
+        self._fast_path = fast_path
         self._attempts = attempts
         self._worker_id = worker_id
         self._slots = asyncio.Semaphore(_MAX_SPLITS)
@@ -56,7 +56,7 @@ class Split:
     async def __call__(self, message: bytes) -> None:
         """Split the batch of a `batches.received` event, unless it is split already or another worker holds it."""
         event = msgspec.json.decode(message, type=BatchReceived)
-        if event.load_type == LoadType.DELTA and await self._take_fast_path(event.batch_id):
+        if event.load_type == LoadType.DELTA and await self._fast_path(event.batch_id):
             self._attempts.record_success()
             return
         async with self._slots:
@@ -64,12 +64,6 @@ class Split:
         if not is_claimed and await split_claims.is_suspected_of_crash(self._database, event.batch_id):
             async with self._all_slots():
                 await self._claim_and_split(event, alone=True)
-
-    async def _take_fast_path(self, batch_id: UUID) -> bool:
-        for fast_path in self._fast_paths:
-            if await fast_path(batch_id):
-                return True
-        return False
 
     async def _claim_and_split(self, event: BatchReceived, *, alone: bool = False) -> bool:
         """Return whether this worker got the claim."""
