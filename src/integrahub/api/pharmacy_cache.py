@@ -10,6 +10,7 @@ from integrahub.db.tenancy import TenantContext
 from integrahub.domain.api_keys import Caller, Scope
 from integrahub.domain.dialects.base import FirstRecord
 from integrahub.domain.errors import Forbidden
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.resilience.rate_limit import RateLimit
 from integrahub.resilience.single_flight import SingleFlight
 from integrahub.resilience.ttl_cache import TtlCache
@@ -17,6 +18,7 @@ from integrahub.telemetry.metrics.catalogue import PHARMACIES_CREATED
 
 _PHARMACY_CACHE_TTL_SECONDS = 5.0
 _MAX_CACHED_PHARMACIES = 100_000
+_MAX_PHARMACIES_PER_STATEMENT = 200
 
 
 class PharmacyCreation(NamedTuple):
@@ -27,30 +29,46 @@ class PharmacyCreation(NamedTuple):
 
 
 class PharmacyCache:
-    """Find the pharmacy of a post, and register it if it is new and the key may."""
+    """Find the pharmacy of a post, and register it if it is new and the key may.
+
+    Posts that wait at the same time share a look-up, so a burst from many pharmacies does not fill the connection pool.
+    If it fails, all that wait fail with it: each would wait for the same timeout again.
+    """
 
     def __init__(self, database: Database, limiter: RateLimiter, creation: PharmacyCreation) -> None:
         self._database = database
         self._limiter = limiter
         self._creation = creation
         self._cache = TtlCache[str, Pharmacy](_PHARMACY_CACHE_TTL_SECONDS, _MAX_CACHED_PHARMACIES)
-        self._single_flight = SingleFlight[tuple[str, str], Pharmacy]()
+        self._find = MicroBatcher[str, Pharmacy | None](
+            self._find_all, BatchLimits(_MAX_PHARMACIES_PER_STATEMENT), fail_waiting=True
+        )
+        self._creating = SingleFlight[tuple[str, str], Pharmacy]()
 
     async def __call__(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
         """Return the pharmacy. Raise Forbidden or TooManyRequests if it is new and this key may not register it now."""
         cached = self._cache.get(cnpj)
         if cached is not None:
             return cached
-        return await self._single_flight((caller.name, cnpj), lambda: self._find_or_create(caller, cnpj, first_record))
-
-    async def _find_or_create(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
-        database = self._database.for_tenants(TenantContext(cnpjs=(cnpj,)))
-        pharmacy = await pharmacies.find(database, cnpj)
+        pharmacy = await self._find(cnpj)
         if pharmacy is None:
-            await self._check_creation(caller, cnpj)
-            fields = (first_record.name or "", first_record.city or "", first_record.state or "")
-            pharmacy = await pharmacies.find_or_create(database, cnpj, *fields)
-            PHARMACIES_CREATED.add()
+            pharmacy = await self._creating((caller.name, cnpj), lambda: self._create(caller, cnpj, first_record))
+        return pharmacy
+
+    async def _find_all(self, cnpjs: list[str]) -> list[Pharmacy | None]:
+        """Return the pharmacies of these CNPJs in order, and cache those that exist."""
+        database = self._database.for_tenants(TenantContext(cnpjs=tuple(set(cnpjs))))
+        found = await pharmacies.find_many(database, cnpjs)
+        for cnpj, pharmacy in found.items():
+            self._cache.put(cnpj, pharmacy)
+        return [found.get(cnpj) for cnpj in cnpjs]
+
+    async def _create(self, caller: Caller, cnpj: str, first_record: FirstRecord) -> Pharmacy:
+        await self._check_creation(caller, cnpj)
+        database = self._database.for_tenants(TenantContext(cnpjs=(cnpj,)))
+        fields = (first_record.name or "", first_record.city or "", first_record.state or "")
+        pharmacy = await pharmacies.find_or_create(database, cnpj, *fields)
+        PHARMACIES_CREATED.add()
         self._cache.put(cnpj, pharmacy)
         return pharmacy
 

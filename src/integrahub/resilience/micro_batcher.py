@@ -35,8 +35,8 @@ class MicroBatcher(Generic[Item, Result]):
     """Collect items while earlier batches are processed, and pass them to `process` together.
 
     `process` returns one result per item, in order, or None if items have no results. At most `concurrency` batches run
-    at a time. If `process` raises, every caller of the batch gets the exception. A caller that is cancelled leaves its
-    item in the queue.
+    at a time. If `process` raises, every caller of the batch gets the exception; with `fail_waiting`, so do those that
+    wait for later batches. A caller that is cancelled leaves its item in the queue.
     """
 
     def __init__(
@@ -44,10 +44,13 @@ class MicroBatcher(Generic[Item, Result]):
         process: Callable[[list[Item]], Awaitable[Sequence[Result] | None]],
         limits: BatchLimits[Item],
         concurrency: int = 1,
+        *,
+        fail_waiting: bool = False,
     ) -> None:
         self._process = process
         self._limits = limits
         self._idle = concurrency
+        self._fail_waiting = fail_waiting
         self._waiting: list[Item] = []
         self._futures: list[asyncio.Future[Any]] = []  # one per waiting item
         self._workers: set[asyncio.Task[None]] = set()
@@ -88,6 +91,8 @@ class MicroBatcher(Generic[Item, Result]):
         try:
             results = await self._process(batch)
         except Exception as error:
+            if self._fail_waiting:
+                futures, self._futures, self._waiting = futures + self._futures, [], []
             for future in futures:
                 if not future.done():
                     future.set_exception(error)

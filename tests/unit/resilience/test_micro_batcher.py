@@ -76,3 +76,15 @@ async def test_the_item_of_a_cancelled_caller_is_processed_before_close_returns(
     caller.cancel()
     await batcher.close()
     assert processed == [1]
+
+
+async def test_waiting_items_fail_with_a_batch_if_they_would_fail_alike() -> None:
+    async def work(items: list[int]) -> None:
+        await asyncio.sleep(0)
+        raise ValueError(f"batch {items}")
+
+    batcher = MicroBatcher[int, None](work, BatchLimits(2), fail_waiting=True)
+    failures = await asyncio.gather(*(batcher(number) for number in range(6)), return_exceptions=True)
+    assert {str(failure) for failure in failures} == {"batch [0, 1]"}
+    with pytest.raises(ValueError, match=r"batch \[7\]"):
+        await batcher(7)

@@ -18,6 +18,13 @@ async def find(database: Database, cnpj: str) -> Pharmacy | None:
         return await fetch_one(connection, _SQL["find"], {"cnpj": cnpj}, Pharmacy)
 
 
+async def find_many(database: Database, cnpjs: list[str]) -> dict[str, Pharmacy]:
+    """Return the pharmacies of these CNPJs by CNPJ, without those that do not exist or are not visible."""
+    async with database.transaction() as connection:
+        found = await fetch_all(connection, _SQL["find_many"], {"cnpjs": cnpjs}, Pharmacy)
+    return {pharmacy.cnpj: pharmacy for pharmacy in found}
+
+
 async def find_or_create(database: Database, cnpj: str, name: str, city: str = "", state: str = "") -> Pharmacy:
     """Return the pharmacy of a CNPJ. Create it with these values if it is new; an existing one keeps its own."""
     params = {"cnpj": cnpj, "name": name or f"Farmacia {cnpj}", "city": city, "state": state}

@@ -3,6 +3,11 @@
 SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
 FROM pharmacies WHERE cnpj = %(cnpj)s
 
+-- find_many --
+-- The pharmacies of several CNPJs.
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
+FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[])
+
 -- create_if_absent --
 -- Create a pharmacy with its turn row; return no row if it exists.
 WITH born AS (
