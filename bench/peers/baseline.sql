@@ -17,7 +17,12 @@ COPY stage (pharmacy_id, product_id, record_hash, price, batch_id, title, descri
 
 -- merge --
 -- One set-based merge that leaves rows with the same hash alone.
-INSERT INTO products AS p SELECT * FROM stage
+INSERT INTO products AS p (pharmacy_id, product_id, record_hash, price, batch_id, title, description, brand, ncm, category, image_link,
+  color, ean, shop_id, size, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
+  source_updated_at, stock_updated_at, extra)
+SELECT pharmacy_id, product_id, record_hash, price, batch_id, title, description, brand, ncm, category, image_link,
+  color, ean, shop_id, size, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
+  source_updated_at, stock_updated_at, extra FROM stage
 ON CONFLICT (pharmacy_id, product_id) DO UPDATE SET record_hash = excluded.record_hash, batch_id = excluded.batch_id,
   updated_at = excluded.updated_at, title = excluded.title, description = excluded.description, brand = excluded.brand,
   ncm = excluded.ncm, category = excluded.category, image_link = excluded.image_link, color = excluded.color,

@@ -1,6 +1,6 @@
 """Routes of products of a pharmacy, as the Chatwoot consumer and newer clients read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -79,7 +79,7 @@ class ProductSearch:
             return conditional.not_modified(tag)
         return conditional.tagged(encode(to_item(product, pharmacy.cnpj, self._export)), tag)
 
-    def _encode(self, products: list[ProductRow], cnpj: str) -> list[msgspec.Raw]:
+    def _encode(self, products: Sequence[ProductRow], cnpj: str) -> list[msgspec.Raw]:
         """Return the products as encoded items: at least one, and then as many as fit into MAX_ANSWER_BYTES."""
         items: list[msgspec.Raw] = []
         size = 0

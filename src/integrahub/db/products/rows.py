@@ -102,6 +102,12 @@ class ProductRow(msgspec.Struct, frozen=True):
     seen_at: datetime | None
 
 
+class MatchingProduct(ProductRow, frozen=True, kw_only=True):
+    """A product of a page, and the number of all products that match."""
+
+    matching: int
+
+
 class CatalogueVersion(msgspec.Struct, frozen=True):
     """State of a pharmacy's catalogue: its last batch, the batch that has the turn, and how far that is applied."""
 

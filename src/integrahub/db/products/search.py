@@ -1,12 +1,14 @@
 """Search of products for the query API, and PostgreSQL's counts of rows written to `products`."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 
 import msgspec
 
 from integrahub.db.database import Database
-from integrahub.db.products.rows import CatalogueVersion, ProductFilters, ProductRow, RowsWritten
+from integrahub.db.products.rows import CatalogueVersion, MatchingProduct, ProductFilters, ProductRow, RowsWritten
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 
@@ -37,7 +39,7 @@ class Page(msgspec.Struct, frozen=True):
     """
 
     matching: int
-    products: list[ProductRow]
+    products: Sequence[ProductRow]
     settled_until: datetime | None
 
 
@@ -50,7 +52,7 @@ def cursor_key(product: ProductRow, sort: str) -> str:
 
 
 async def search(database: Database, pharmacy_id: int, filters: ProductFilters, page: PageRequest) -> Page:
-    """Read one page of the products that match all filters.
+    """Read one page of the products that match all filters, and the number of matches.
 
     With `updated_since`, changes are left out that an open transaction may still precede. So a client that asks again
     from the newest change it got misses none.
@@ -58,16 +60,35 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
     after, after_id = page.after or (None, 0)
     params = msgspec.structs.asdict(filters)
     params |= {"pharmacy_id": pharmacy_id, "limit": page.limit, "offset": page.offset}
-    params |= {"after": after, "after_id": after_id}
+    params |= {"after": after, "after_id": after_id, "by_title": page.sort == "title"}
     async with database.transaction() as connection:
         settled_until = page.settled_until
         if filters.updated_since and settled_until is None:
             settled_until = await fetch_value(connection, _SQL["settled_until"], params, datetime)
         params["settled_until"] = settled_until
-        matching = await fetch_value(connection, _SQL["count"] + " " + _SQL["matching"], params, int)
-        statement = " ".join((_SQL["select"], _SQL["matching"], _SQL[page.sort]))
-        products = await fetch_all(connection, statement, params, ProductRow)
+        products = await fetch_all(connection, _page_statement(filters, page), params, MatchingProduct)
+        # A page behind the last match has no row with the number of matches.
+        matching = (
+            products[0].matching if products else await fetch_value(connection, _count_statement(filters), params, int)
+        )
     return Page(matching or 0, products, settled_until)
+
+
+def _page_statement(filters: ProductFilters, page: PageRequest) -> LiteralString:
+    page_end = (_SQL[page.sort], _SQL["page_end"])
+    if _is_unfiltered(filters):
+        return " ".join((_SQL["select"], ", (", _SQL["count_all"], ")", _SQL["page_of_all"], *page_end))
+    matching = (_SQL["with_matching"], _SQL["matching"], ")")
+    count = (", (", _SQL["count"], "FROM matching)")
+    return " ".join((*matching, _SQL["select"], *count, _SQL["page_of_matching"], *page_end))
+
+
+def _count_statement(filters: ProductFilters) -> LiteralString:
+    return _SQL["count_all"] if _is_unfiltered(filters) else " ".join((_SQL["count"], _SQL["matching"]))
+
+
+def _is_unfiltered(filters: ProductFilters) -> bool:
+    return filters == ProductFilters(include_inactive=filters.include_inactive)
 
 
 async def find(database: Database, pharmacy_id: int, product_id: int) -> ProductRow | None:

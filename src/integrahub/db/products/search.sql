@@ -6,7 +6,7 @@ SELECT least(now(), (SELECT min(c.started_at) FROM batches b
   WHERE b.pharmacy_id = %(pharmacy_id)s AND b.finished_at IS NULL AND b.stage = 'upserting')) AS moment
 
 -- select --
--- Select products that match all filters.
+-- Select products.
 SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
 
 -- by_id --
@@ -22,20 +22,48 @@ LEFT JOIN LATERAL (SELECT received_seq, chunks_left FROM batches
   WHERE pharmacy_id = f.id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) b ON true
 WHERE f.id = %(pharmacy_id)s
 
+-- count_all --
+-- Count all products, or all minus the inactive ones: both counts read indexes alone.
+SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
+  - CASE WHEN %(include_inactive)s::boolean THEN 0
+    ELSE (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) END AS matching
+
+-- page_of_all --
+-- Begin the list of the ids of a page of all products. The block of a sort ends it.
+FROM unnest(ARRAY(SELECT p.product_id FROM products p
+  WHERE p.pharmacy_id = %(pharmacy_id)s AND (p.is_active OR %(include_inactive)s::boolean)
+
+-- with_matching --
+-- Begin the list of all matches, with what sorts need: one pass finds the page and the number of matches.
+WITH matching AS MATERIALIZED (
+  SELECT p.product_id, p.updated_at, p.price, p.stock, CASE WHEN %(by_title)s::boolean THEN p.title END AS title
+
+-- page_of_matching --
+-- Begin the list of the ids of a page of the matches. The block of a sort ends it.
+FROM unnest(ARRAY(SELECT p.product_id FROM matching p WHERE true
+
+-- page_end --
+-- Read the products of the page in its order.
+)) WITH ORDINALITY AS k (product_id, number)
+JOIN products p ON p.pharmacy_id = %(pharmacy_id)s AND p.product_id = k.product_id
+JOIN pharmacies f ON f.id = p.pharmacy_id ORDER BY k.number
+
 -- count --
 -- Count products that match all filters.
 SELECT count(*) AS matching
 
 -- matching --
--- Filter products; a filter that is null matches all. Search texts are normalised once, not for each product.
-FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+-- Filter products; a filter that is null matches all. The texts searched for are folded once; titles and descriptions
+-- are stored folded.
+FROM products p
 WHERE p.pharmacy_id = %(pharmacy_id)s
   AND (p.is_active OR %(include_inactive)s::boolean)
-  AND (%(q)s::text IS NULL OR unaccent(lower(p.title)) LIKE (SELECT unaccent(lower(%(q)s::text)))
-    OR unaccent(lower(p.description)) LIKE (SELECT unaccent(lower(%(q)s::text))))
+  AND (%(q)s::text IS NULL OR p.search_text LIKE (SELECT fold_text(%(q)s::text)))
   AND (%(ean)s::text IS NULL OR p.ean = %(ean)s)
-  AND (%(category)s::text IS NULL OR unaccent(lower(p.category)) = (SELECT unaccent(lower(%(category)s::text))))
-  AND (%(brand)s::text IS NULL OR unaccent(lower(p.brand)) = (SELECT unaccent(lower(%(brand)s::text))))
+  AND (%(category)s::text IS NULL OR CASE WHEN octet_length(p.category) = char_length(p.category)
+    THEN upper(p.category) ELSE fold_text(p.category) END = (SELECT fold_text(%(category)s::text)))
+  AND (%(brand)s::text IS NULL OR CASE WHEN octet_length(p.brand) = char_length(p.brand)
+    THEN upper(p.brand) ELSE fold_text(p.brand) END = (SELECT fold_text(%(brand)s::text)))
   AND (%(price_min)s::numeric IS NULL OR coalesce(p.price, 0) >= %(price_min)s)
   AND (%(price_max)s::numeric IS NULL OR coalesce(p.price, 0) <= %(price_max)s)
   AND (%(stock_min)s::numeric IS NULL OR coalesce(p.stock, 0) >= %(stock_min)s)

@@ -70,6 +70,7 @@ COMMENT ON COLUMN products.source_created_at IS 'Creation time as the ERP sent i
 COMMENT ON COLUMN products.source_updated_at IS 'Update time as the ERP sent it, without a zone.';
 COMMENT ON COLUMN products.stock_updated_at IS 'Time of the last stock update as the ERP sent it, without a zone.';
 COMMENT ON COLUMN products.extra IS 'Members of the record that have no column of their own, as sent.';
+COMMENT ON COLUMN products.search_text IS 'Title and description in capitals and without accents, for the search; PostgreSQL generates it.';
 
 COMMENT ON TABLE product_changes IS 'The record of changes: one row per product that a batch changed, partitioned by `stock_only`, then by day (UTC).';
 COMMENT ON COLUMN product_changes.pharmacy_id IS 'The pharmacy.';
@@ -235,7 +236,7 @@ COMMENT ON COLUMN batch_chunks.finished_at IS 'Time at which the chunk was settl
 COMMENT ON COLUMN batch_chunks.superseded IS 'Records of a replay that later batches had overwritten.';
 COMMENT ON COLUMN batch_chunks.body_start IS 'Position of the slice in the decoded body; null if the chunk is an object of its own.';
 COMMENT ON COLUMN batch_chunks.body_bytes IS 'Size of the slice.';
-COMMENT ON COLUMN batch_chunks.first_position IS 'Position of the first record in the body, from 0.';
+COMMENT ON COLUMN batch_chunks.first_position IS 'Position of the first record in the body, from 0; null if the records are not consecutive.';
 COMMENT ON COLUMN batch_chunks.rejection IS 'Code for which all records of the chunk are rejected; null: they are applied.';
 
 COMMENT ON TABLE record_issues IS 'Rejections and warnings about single records, for the report to the client.';

@@ -1,0 +1,105 @@
+"""Plans of the reads of products, in the API's role: each finds its rows by an index."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from integrahub.db.database import Connection, Database
+from integrahub.db.products import search
+from integrahub.db.products.rows import ProductFilters
+from integrahub.db.products.search import SORTS, PageRequest
+from integrahub.db.queries import load_queries
+from integrahub.db.tenancy import DatabaseRole, TenantContext
+
+_SEARCH = load_queries("integrahub.db.products.search")
+_PHARMACY = 7
+_FILL = (
+    "INSERT INTO pharmacies (cnpj, name) SELECT lpad(n::text, 14, '0'), 'P' FROM generate_series(1, 20) n",
+    "INSERT INTO pharmacy_turns (pharmacy_id, last_seq) SELECT n, 20 FROM generate_series(1, 20) n",
+    """INSERT INTO products (pharmacy_id, product_id, batch_id, title, description, price, is_active)
+      SELECT f, p, gen_random_uuid(), 'Água ' || p, 'description ' || p, p, p % 10 > 0
+      FROM generate_series(1, 20) f, generate_series(1, 400) p""",
+    """INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256, status, finished_at)
+      SELECT gen_random_uuid(), f, s, 'delta', 1, '', 'COMPLETED', now()
+      FROM generate_series(1, 20) f, generate_series(1, 20) s""",
+    "VACUUM ANALYZE products, pharmacies, pharmacy_turns, batches",
+)
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[Connection]:
+    """Yield a connection in the API's role that sees one of twenty pharmacies."""
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        for statement in _FILL:
+            owner.execute(statement)
+    reads = Database(database_url, role=DatabaseRole.API)
+    await reads.open()
+    async with reads.for_tenants(TenantContext(ids=(_PHARMACY,))).transaction() as connection:
+        yield connection
+    await reads.close()
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from _nodes(inner)
+
+
+async def _explain(connection: Connection, statement: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:
+    cursor = await connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", {"pharmacy_id": _PHARMACY} | params)
+    row: Any = await cursor.fetchone()
+    plan = row[0] if isinstance(row, tuple) else next(iter(row.values()))
+    return list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+
+
+def _indexes(nodes: list[dict[str, Any]]) -> set[str]:
+    """Return the indexes of a plan that reads no table of many pharmacies as a whole."""
+    whole = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
+    assert whole <= {"pharmacies", "pharmacy_turns"}, whole
+    return {node["Index Name"] for node in nodes if "Index Name" in node}
+
+
+def _search_params(filters: ProductFilters, sort: str) -> dict[str, Any]:
+    named = {name: getattr(filters, name) for name in ProductFilters.__struct_fields__}
+    return (
+        named
+        | {"limit": 40, "offset": 0, "after": None, "after_id": 0, "by_title": sort == "title"}
+        | {"settled_until": None}
+    )
+
+
+async def test_a_search_reads_the_rows_of_its_pharmacy_by_the_primary_key(connection: Connection) -> None:
+    for filters in (ProductFilters(), ProductFilters(q="%agua%"), ProductFilters(category="x", in_stock=True)):
+        for sort in SORTS:
+            statement = search._page_statement(filters, PageRequest(sort, 40))
+            nodes = await _explain(connection, statement, _search_params(filters, sort))
+            assert "products_pkey" in _indexes(nodes), (filters, sort)
+
+
+async def test_a_search_reads_each_product_once_and_folds_none(connection: Connection) -> None:
+    filters = ProductFilters(q="%agua%")
+    page = PageRequest("-updated", 40)
+    nodes = await _explain(connection, search._page_statement(filters, page), _search_params(filters, "-updated"))
+    scans = [
+        node for node in nodes if node.get("Relation Name") == "products" and "search_text" in node.get("Filter", "")
+    ]
+    assert len(scans) == 1
+    assert "unaccent" not in scans[0]["Filter"] and "fold_text(" not in scans[0]["Filter"]
+
+
+async def test_all_products_are_counted_by_indexes_alone(connection: Connection) -> None:
+    nodes = await _explain(connection, _SEARCH["count_all"], {"include_inactive": False})
+    assert {node["Node Type"] for node in nodes if "Relation Name" in node} == {"Index Only Scan"}
+    assert _indexes(nodes) == {"products_pkey", "products_inactive"}
+
+
+async def test_a_product_is_found_by_the_primary_key(connection: Connection) -> None:
+    nodes = await _explain(connection, f"{_SEARCH['select']} {_SEARCH['by_id']}", {"product_id": 5})
+    assert _indexes(nodes) >= {"products_pkey"}
+
+
+async def test_the_version_of_a_catalogue_is_read_by_indexes(connection: Connection) -> None:
+    assert _indexes(await _explain(connection, _SEARCH["version"], {})) >= {"batches_unfinished"}
