@@ -72,7 +72,8 @@ def pascal(folder: Path) -> Command:
         _compile([own, *options])
     elif found := unpack("fpc", _FREE_PASCAL):
         root = next((found / "usr/lib").glob("*/fpc/3.2.2"))
-        _compile([str(root / "ppcx64"), "-n", f"-Fu{root}/units/x86_64-linux/*", "-FD/usr/bin", *options])
+        compiler, units = next(root.glob("ppc*")), next(root.glob("units/*"))
+        _compile([str(compiler), "-n", f"-Fu{units}/*", "-FD/usr/bin", *options])
     else:
         raise Missing("Free Pascal is not here and cannot be fetched (Debian: apt-get install fpc)")
     return Command([str(folder / "PostCatalogue")])

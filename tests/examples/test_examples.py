@@ -16,6 +16,7 @@ from zstandard import ZstdDecompressor
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.breaking_proxy import breaking_proxy
 from tests.acceptance.conftest import Installation, hub, parts, pytest_generate_tests
+from tests.conftest import OPTIONAL
 from tests.examples.programs import EXAMPLES, LANGUAGES, Command, Missing
 
 __all__ = ["hub", "parts", "pytest_generate_tests"]
@@ -43,7 +44,7 @@ def run(language: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     try:
         command: Command = LANGUAGES[language](tmp_path_factory.mktemp(language))
     except Missing as missing:
-        pytest.skip(str(missing))
+        pytest.skip(f"{missing} {OPTIONAL}")
 
     def run_example(url: str, key: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | command.environment | {"HUB_URL": url, "HUB_KEY": key, "NO_PROXY": "*"}

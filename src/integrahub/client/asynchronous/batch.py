@@ -13,7 +13,7 @@ _FAST_POLLING_SECONDS = 1.0
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_POLL_SECONDS = 60.0
 _POLL_BACKOFF = 1.5
-_ERRORS_PER_PAGE = 1000
+_REPORT_ROWS_PER_PAGE = 1000
 
 
 class AsyncBatch:
@@ -75,11 +75,19 @@ class AsyncBatch:
 
     def errors(self, **query: Any) -> AsyncIterator[Row]:
         """Yield the rejected records and the warnings, page by page."""
-        return self._connection.list_all(f"{self._path}/errors", **{"limit": _ERRORS_PER_PAGE} | query)
+        return self._connection.list_all(f"{self._path}/errors", **{"limit": _REPORT_ROWS_PER_PAGE} | query)
 
     def changes(self, cursor: str | None = None, **query: Any) -> AsyncIterator[Page]:
-        """Yield pages of what the batch changed; filter with `kind` and `field`. The page's `body` has the counts."""
-        return self._connection.list_pages(f"{self._path}/changes", cursor=cursor, **query)
+        """Yield pages of what the batch changed; filter with `kind` and `field`. The first `body` has the counts."""
+        return self._connection.list_pages(
+            f"{self._path}/changes", cursor=cursor, **{"limit": _REPORT_ROWS_PER_PAGE} | query
+        )
+
+    def absent_products(self, **query: Any) -> AsyncIterator[Row]:
+        """Yield the products that a deactivation switched off, or that its approval would; filter with `in_stock`."""
+        return self._connection.list_all(
+            f"{self._path}/deactivation/products", **{"limit": _REPORT_ROWS_PER_PAGE} | query
+        )
 
     @property
     def _path(self) -> str:
