@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -16,7 +18,7 @@ Row = dict[str, Any]
 class Page:
     """A page of a listing; iterating over it yields its items. `body` is the whole answer.
 
-    Continue from `next_cursor`. `reset` in a change feed: forget the catalogue, this page begins it again.
+    Continue from `next_cursor`. If `reset` is true in a change feed, forget the catalogue: it begins again from here.
     """
 
     body: Row
@@ -67,9 +69,14 @@ def check_status(response: httpx2.Response) -> httpx2.Response:
 
 
 def read_retry_after(response: httpx2.Response) -> float | None:
-    """Return the seconds of Retry-After; None if the hub gave none."""
+    """Return the seconds of Retry-After, which a proxy may send as a date; None if there is none."""
     wait = response.headers.get("Retry-After", "")
-    return float(wait) if wait.isascii() and wait.isdigit() else None
+    if wait.isascii() and wait.isdigit():
+        return float(wait)
+    try:
+        return max(0.0, (parsedate_to_datetime(wait) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _read_problem(response: httpx2.Response) -> Row:

@@ -3,12 +3,16 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx2
 import pytest
 
 from integrahub.client import ApiError, Client, UploadListener
+from integrahub.client.responses import read_retry_after
 from integrahub.client.retries import retry_delay
 
 _BATCH = "00000000-0000-7000-8000-000000000001"
@@ -128,6 +132,20 @@ def test_a_delay_is_never_shorter_than_the_hub_requests_and_never_the_same() -> 
     requested = [retry_delay(1, 20.0) for _ in range(200)]
     assert min(requested) >= 20.0 and max(requested) <= 24.0 and len(set(requested)) > 100
     assert retry_delay(1, 86400.0) <= 360.0
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [("7", 7, 7), (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3500, 3600)],
+)
+def test_retry_after_is_seconds_or_a_date(header: str, least: float, most: float) -> None:
+    found = read_retry_after(httpx2.Response(503, headers={"Retry-After": header}))
+    assert found is not None and least <= found <= most
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-1", "1.5", "²"])
+def test_an_unreadable_retry_after_is_none(header: str) -> None:
+    assert read_retry_after(httpx2.Response(503, headers=[(b"Retry-After", header.encode())])) is None
 
 
 def test_without_a_request_the_delay_grows_to_a_limit() -> None:

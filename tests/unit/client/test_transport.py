@@ -11,7 +11,7 @@ import pytest
 
 from integrahub.cli.connect import open_client
 from integrahub.cli.loopback import keep_loopback_off_proxies
-from integrahub.client import ApiError, InvalidConfiguration
+from integrahub.client import ApiError, Client, InvalidConfiguration
 from integrahub.client.transport import is_local_url, proxy_of
 from integrahub.domain import addresses
 from integrahub.secrets.development_certificate import ensure_development_certificate
@@ -131,6 +131,16 @@ def test_certificates_and_plain_ports_are_told_apart(
     monkeypatch.setenv("INTEGRAHUB_CA", str(authority.with_name("key.pem")))
     with pytest.raises(InvalidConfiguration, match="no certificate of an authority"):
         open_client("https://127.0.0.1:9", "k")
+
+
+def test_the_file_of_an_authority_is_handed_in(certified: tuple[Path, ssl.SSLContext]) -> None:
+    authority, context = certified
+    with _listening(context) as (port, _):
+        with Client(f"https://127.0.0.1:{port}", "k", trusted=authority, retries=0) as client:
+            assert client.get("/") == {}
+        with Client(f"https://127.0.0.1:{port}", "k") as client, pytest.raises(ApiError) as refused:
+            client.get("/")
+    assert (refused.value.code, refused.value.retryable) == ("unreachable", False)
 
 
 @pytest.mark.parametrize("key", ["chave-ção", "two\nlines", "tab\there"])
