@@ -38,13 +38,17 @@ def reject_unknown_parameters(request: Request, known: set[str]) -> None:
             raise BadRequest("parameter_unknown", name=name[:60], nearest=suggest_name(name, known))
 
 
-def add_notice(response: Response, kind: str, names: Iterable[str]) -> None:
+def add_ignored_notice(response: Response, kind: str, names: Iterable[str]) -> None:
     """Name ignored parameters or members, if there are any, in a header of the answer."""
     ignored = [quote(name[:60], safe="") for name in dict.fromkeys(names)]
     if ignored:
-        notices = [response.headers[NOTICE_HEADER]] if NOTICE_HEADER in response.headers else []
-        notices.append(f"ignored unknown {kind}: {', '.join(ignored[:_MAX_NAMES_IN_NOTICE])}")
-        response.headers[NOTICE_HEADER] = "; ".join(notices)
+        add_notice(response, f"ignored unknown {kind}: {', '.join(ignored[:_MAX_NAMES_IN_NOTICE])}")
+
+
+def add_notice(response: Response, notice: str) -> None:
+    """Add a notice for the client's operator to the header of the answer that has them."""
+    notices = [response.headers[NOTICE_HEADER]] if NOTICE_HEADER in response.headers else []
+    response.headers[NOTICE_HEADER] = "; ".join([*notices, notice])
 
 
 class StrictModel(BaseModel):

@@ -6,6 +6,7 @@ import structlog
 
 from integrahub.db.batches import retention
 from integrahub.db.database import Database
+from integrahub.db.webhooks import retention as webhooks
 from integrahub.domain.errors import Transient
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import copy_dead
@@ -55,6 +56,12 @@ class Retention:
                 continue
         while self._dry_run_days and await self._delete_dry_run_changes() == _CHANGES_PER_DELETE:
             continue
+        await self._delete_webhooks()
+
+    async def _delete_webhooks(self) -> None:
+        while await webhooks.delete_old(self._database, _RETENTION_QUERY_BATCH_SIZE) == _RETENTION_QUERY_BATCH_SIZE:
+            continue
+        await webhooks.delete_endpoints(self._database)
 
     async def _delete_dry_run_changes(self) -> int:
         return await retention.delete_dry_run_changes(self._database, self._dry_run_days, _CHANGES_PER_DELETE)

@@ -58,5 +58,5 @@ def test_every_statement_is_used_and_every_one_that_is_used_exists() -> None:
     looked_up = set(re.findall(holders + r"\[f?\"([-a-z_]+)\"\]", source))
     assert looked_up - names == set()
     chosen = {"merge_full", "merge_delta", "-updated", "product_id", "title", "price", "-price", "stock", "-stock"}
-    at_start = {"expire_chunks", "expire_splits", "requeue_messages"}
+    at_start = {"expire_chunks", "expire_splits", "expire_deliveries", "requeue_messages"}
     assert names - looked_up - chosen - at_start - {"copy_new", "copy_stage", "copy_faults"} == set()

@@ -13,7 +13,7 @@ from starlette.types import Message, Receive
 from integrahub.api.auth.authentication import ScopeCheck
 from integrahub.api.conditional import make_conditional
 from integrahub.api.middleware.read_limits import ReadLimiter
-from integrahub.api.unknown_names import add_notice, reject_unknown_parameters
+from integrahub.api.unknown_names import add_ignored_notice, reject_unknown_parameters
 from integrahub.domain.api_keys import Scope
 from integrahub.domain.errors import PayloadTooLarge, RequestTimeout
 
@@ -93,7 +93,7 @@ class AuthenticatedRoute(APIRoute):
             check = self._check()
             answer = await guard(request, check, self._answer_by_key(handle) if check else handle)
             if self._is_legacy:
-                add_notice(
+                add_ignored_notice(
                     answer, "parameters", [name for name in request.query_params if name not in self._parameters]
                 )
             return answer

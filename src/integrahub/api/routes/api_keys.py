@@ -16,7 +16,7 @@ from integrahub.api.cnpj import ParseCnpj, read_cnpj
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.api_keys import ApiKeyAnswer, ApiKeyList, NewApiKey, PharmacyApiKey, RevokedApiKey
 from integrahub.api.routes.pharmacies import RateText
-from integrahub.api.unknown_names import StrictModel, add_notice
+from integrahub.api.unknown_names import StrictModel, add_ignored_notice
 from integrahub.db.accounts import api_keys, pharmacies
 from integrahub.db.accounts.api_keys import Grant
 from integrahub.db.accounts.rows import ApiKey, Pharmacy
@@ -243,4 +243,4 @@ def _add_pharmacy_key_routes(routes: APIRouter, admin: ApiKeyAdmin, authenticato
 
 
 def _notice_ignored(chosen: ChosenApiKey | None, response: Response) -> None:
-    add_notice(response, "members", (chosen.model_extra or {}) if chosen else {})
+    add_ignored_notice(response, "members", (chosen.model_extra or {}) if chosen else {})

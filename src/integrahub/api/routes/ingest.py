@@ -16,7 +16,7 @@ from integrahub.api.ingest_headers import (
     read_post_headers,
 )
 from integrahub.api.pharmacy_finder import PharmacyFinder
-from integrahub.api.unknown_names import add_notice
+from integrahub.api.unknown_names import add_ignored_notice, add_notice
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
@@ -103,7 +103,8 @@ class IngestHandler:
         finally:
             await upload.close()
         _count(receipt, ingest_request, upload)
-        return _with_notice(_to_answer(receipt, ingest_request.kind, limit_headers), request)
+        answer = _to_answer(receipt, ingest_request.kind, limit_headers)
+        return _with_notices(answer, request, pharmacy)
 
 
 def _read_request(
@@ -133,10 +134,13 @@ def _count(receipt: Receipt, request: IngestRequest, upload: Upload) -> None:
         UPLOAD_DURATION.observe(monotonic() - request.started)
 
 
-def _with_notice(response: Response, request: Request) -> Response:
-    """Name the query parameters that the route does not know."""
+def _with_notices(response: Response, request: Request, pharmacy: Pharmacy) -> Response:
+    """Name the query parameters that the route does not know, and say that the pharmacy's webhook is disabled."""
     if request.scope["query_string"]:
-        add_notice(response, "parameters", [name for name in request.query_params if name != "cnpj"])
+        add_ignored_notice(response, "parameters", [name for name in request.query_params if name != "cnpj"])
+    if pharmacy.webhook_disabled_at:
+        since = format_time(pharmacy.webhook_disabled_at)
+        add_notice(response, f"webhook disabled since {since}, events are held: see GET /v1/webhook")
     return response
 
 

@@ -4,9 +4,11 @@ SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_m
 FROM pharmacies WHERE cnpj = %(cnpj)s
 
 -- find_many --
--- The pharmacies of several CNPJs.
-SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at
-FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[])
+-- The pharmacies of several CNPJs, and since when their webhook endpoints are disabled.
+SELECT id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at,
+  (SELECT e.disabled_at FROM webhook_endpoints e
+    WHERE e.pharmacy_id = p.id AND e.owner = 'pharmacy' AND e.deleted_at IS NULL) AS webhook_disabled_at
+FROM pharmacies p WHERE cnpj = ANY(%(cnpjs)s::text[])
 
 -- create_if_absent --
 -- Create a pharmacy with its turn row; return no row if it exists.

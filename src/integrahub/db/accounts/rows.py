@@ -11,7 +11,10 @@ from integrahub.domain.api_keys import Scope
 
 
 class Pharmacy(msgspec.Struct, frozen=True):
-    """A pharmacy and its settings; None: the setting of the hub. `deactivation_limit` is a share."""
+    """A pharmacy and its settings; None: the setting of the hub. `deactivation_limit` is a share.
+
+    `webhook_disabled_at` is only read for posts.
+    """
 
     id: int
     cnpj: str
@@ -23,6 +26,7 @@ class Pharmacy(msgspec.Struct, frozen=True):
     full_window_minutes: int | None
     rate_limit: str | None
     created_at: datetime
+    webhook_disabled_at: datetime | None = None
 
 
 class SilentPharmacy(msgspec.Struct, frozen=True):

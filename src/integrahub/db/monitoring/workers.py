@@ -24,6 +24,7 @@ async def register(database: Database, name: str, worker_id: UUID, steps: list[s
         if previous and previous.id:
             await connection.execute(_SQL["release_chunks_of_worker"], {"id": previous.id})
             await connection.execute(_SQL["release_splits_of_worker"], {"id": previous.id})
+            await connection.execute(_SQL["release_deliveries_of_worker"], {"id": previous.id})
     return bool(previous and previous.was_lost)
 
 

@@ -18,6 +18,11 @@ WHERE worker_id = %(id)s AND finished_at IS NULL AND status = 'PROCESSING' AND l
 UPDATE batches SET lease_until = now()
 WHERE worker_id = %(id)s AND finished_at IS NULL AND stage = 'splitting' AND lease_until > now()
 
+-- release_deliveries_of_worker --
+-- Make the webhooks due that a lost worker was sending.
+UPDATE webhook_deliveries SET next_attempt_at = now(), lease_until = now()
+WHERE worker_id = %(id)s AND claim_token IS NOT NULL AND state = 'pending' AND lease_until > now()
+
 -- update_heartbeat --
 -- Store that the worker is alive.
 UPDATE workers SET seen_at = now() WHERE name = %(name)s AND id = %(id)s

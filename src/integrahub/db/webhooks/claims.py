@@ -70,9 +70,3 @@ async def hold_disabled(database: Database) -> None:
     """Hold deliveries that were inserted while their endpoint was being disabled."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["hold"])
-
-
-async def seconds_until_due(database: Database) -> float | None:
-    """Return the seconds until the next delivery is due, None if none is pending."""
-    async with database.transaction() as connection:
-        return await fetch_value(connection, _SQL["next_due"], None, float)

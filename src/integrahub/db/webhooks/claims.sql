@@ -85,7 +85,3 @@ UPDATE webhook_deliveries d SET state = 'held', next_attempt_at = NULL, claim_to
 FROM webhook_endpoints e
 WHERE e.id = d.endpoint_id AND e.state = 'disabled' AND d.state = 'pending'
   AND coalesce(d.lease_until, '-infinity') <= now()
-
--- next_due --
--- Seconds until the next delivery is due; null if none is pending.
-SELECT extract(epoch FROM min(d.next_attempt_at) - now())::float8 FROM webhook_deliveries d WHERE d.state = 'pending'

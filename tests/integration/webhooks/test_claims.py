@@ -1,0 +1,91 @@
+"""Claims of webhooks: one worker sends a delivery at a time, and a worker that lost its claim changes nothing."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from integrahub.db.webhooks import claims
+from integrahub.domain.webhooks.outcomes import Outcome
+from tests.integration.webhooks.conftest import Webhooks
+from tests.integration.webhooks.receiver import answer, receiving
+
+_REFUSED = Outcome(5, 500, "status_refused")
+
+
+async def test_workers_that_claim_at_once_share_no_delivery_and_one_limit(webhooks: Webhooks) -> None:
+    for host in ("http://a/", "http://b/", "http://c/"):
+        webhooks.deliver(webhooks.endpoint(host, owner="pharmacy", pharmacy_id=ord(host[7])), 10)
+    claimed = await asyncio.gather(*(claims.claim_due(webhooks.database, uuid4(), uuid4(), 100) for _ in range(4)))
+    ids = [delivery.id for each in claimed for delivery in each]
+    assert len(ids) == len(set(ids)) == 3 * claims.PER_HOST
+
+
+async def test_a_claim_ends_with_its_lease(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/"))
+    assert len(await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)) == 1
+    webhooks.advance(claims.DELIVERY_LEASE_SECONDS - 5)
+    assert await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10) == []
+    webhooks.advance(6)
+    assert len(await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)) == 1
+
+
+async def test_a_worker_that_lost_its_claim_records_nothing(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/"))
+    [lost] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    webhooks.advance(claims.DELIVERY_LEASE_SECONDS + 1)
+    [held] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    await claims.keep_bodies(webhooks.database, [(held, "{}")])
+    before = webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries")
+    assert await claims.record_success(webhooks.database, lost, Outcome(5, 200)) is False
+    assert await claims.record_failure(webhooks.database, lost, _REFUSED, 5.0) is None
+    await claims.keep_bodies(webhooks.database, [(lost, "other")])
+    assert webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries") == before
+    assert webhooks.attempts() == []
+    assert webhooks.rows("SELECT failing_since FROM webhook_endpoints") == [{"failing_since": None}]
+
+
+async def test_a_body_that_is_kept_is_never_replaced(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/"))
+    [delivery] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    await claims.keep_bodies(webhooks.database, [(delivery, "first"), (delivery, "second")])
+    assert webhooks.deliveries()[0]["body"] == "first"
+
+
+async def test_nothing_is_sent_to_an_endpoint_that_is_disabled_or_deleted(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/", state="disabled", disabled_at="now"))
+    gone = webhooks.endpoint("http://b/", owner="pharmacy", pharmacy_id=1)
+    webhooks.deliver(gone)
+    webhooks.rows("UPDATE webhook_endpoints SET deleted_at = now(), sealed_secret = NULL WHERE id = %s", [gone])
+    assert await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10) == []
+    await claims.hold_disabled(webhooks.database)
+    assert [row["state"] for row in webhooks.deliveries()] == ["held", "pending"]
+
+
+async def test_a_webhook_in_flight_is_not_held(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/"))
+    [delivery] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    webhooks.rows("UPDATE webhook_endpoints SET state = 'disabled', disabled_at = now()")
+    await claims.hold_disabled(webhooks.database)
+    assert webhooks.deliveries()[0]["state"] == "pending"
+    await claims.record_failure(webhooks.database, delivery, _REFUSED, 5.0)
+    assert webhooks.deliveries()[0]["state"] == "held"
+
+
+async def test_endpoints_that_work_come_first(webhooks: Webhooks) -> None:
+    failing = webhooks.endpoint("http://a/", failing_since="now")
+    webhooks.deliver(failing, 2)
+    working = webhooks.endpoint("http://b/", owner="pharmacy", pharmacy_id=1)
+    webhooks.deliver(working, 2)
+    claimed = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 3)
+    assert [delivery.endpoint_id for delivery in claimed].count(working) == 2
+
+
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_replay_begins_the_schedule_again_and_continues_the_count(webhooks: Webhooks, status: int) -> None:
+    async with receiving(answer(500), answer(status)) as receiver:
+        webhooks.deliver(webhooks.endpoint(receiver.url))
+        webhooks.rows("UPDATE webhook_deliveries SET attempts = 10, attempts_before = 10")
+        await webhooks.run()
+        [stored] = webhooks.deliveries()
+        assert (stored["attempts"], stored["state"]) == (11, "pending") and 4 < stored["wait"] < 6
