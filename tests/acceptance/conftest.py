@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 from integrahub.tools.devservices.seaweedfs import S3Server
 
 ADMIN = "an-admin-key-for-tests"
@@ -54,6 +57,19 @@ class Installation:
         own |= {"LOG_FORMAT": "json", "URL": str(self.http.base_url)} | self.settings
         plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
         return plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
+
+    def use_tls(self) -> None:
+        """Serve over TLS with a certificate of a development CA, which the client of this installation trusts."""
+        folder = self.folder / "kept" / "tls"
+        certificate, key = ensure_development_certificate(folder)
+        self.settings |= {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "URL": f"https://127.0.0.1:{self.port}"}
+        self.http.close()
+        self.http = httpx2.Client(base_url=self.settings["URL"], timeout=60, verify=self.trusted)
+
+    @property
+    def trusted(self) -> ssl.SSLContext:
+        """Return what a client of the hub over TLS trusts."""
+        return ssl.create_default_context(cafile=self.folder / "kept" / "tls" / CA_FILE)
 
     def start(self) -> None:
         """Start `integrahub up` and wait until it is healthy."""

@@ -88,8 +88,13 @@ def test_a_worker_that_always_falls_is_told_and_no_longer_started_until_someone_
 
 
 @pytest.mark.timeout(240)
-def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing(installation: Installation) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing(
+    installation: Installation, scheme: str
+) -> None:
     installation.settings |= {"RATE_LIMIT": "off"}
+    if scheme == "https":
+        installation.use_tls()
     installation.start()
     installation.key = installation.make_key()
     before = {place["name"]: place["pid"] for place in _status(installation)["workers"]}
@@ -97,7 +102,8 @@ def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing
 
     def post() -> None:
         number = 0
-        with httpx2.Client(base_url=installation.http.base_url, timeout=60) as http:
+        verify = installation.trusted if scheme == "https" else True
+        with httpx2.Client(base_url=installation.http.base_url, timeout=60, verify=verify) as http:
             while not done.is_set():
                 number += 1
                 records = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": number} for n in range(1, 201)]

@@ -27,12 +27,8 @@ def secured() -> Iterator[Installation]:
     """Yield a hub with TLS, and plain HTTP on a second port."""
     with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder))
-        certificate, key = ensure_development_certificate(Path(folder) / "kept" / "tls")
-        made.settings |= {"TLS_CERT": str(certificate), "TLS_KEY": str(key), "TLS_REDIRECT_PORT": str(_port())}
-        made.settings |= {"URL": f"https://127.0.0.1:{made.port}", "BODY_PATIENCE": "1"}
-        made.http.close()
-        context = ssl.create_default_context(cafile=Path(folder) / "kept" / "tls" / CA_FILE)
-        made.http = httpx2.Client(base_url=f"https://127.0.0.1:{made.port}", timeout=60, verify=context)
+        made.use_tls()
+        made.settings |= {"TLS_REDIRECT_PORT": str(_port()), "BODY_PATIENCE": "1"}
         try:
             made.start()
             made.key = made.make_key()
