@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,10 @@ import pytest
 from integrahub.db.batches import deactivation
 from integrahub.db.batches.accept import Receipt, Submission
 from integrahub.domain.errors import Unavailable
+from integrahub.pipeline.ingest import group_commit
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
+from integrahub.resilience.deadlines import API_DEADLINES
+from integrahub.resilience.micro_batcher import BatchLimits
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
@@ -134,3 +138,21 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
     monkeypatch.setattr("integrahub.db.batches.deactivation.count_candidates", cancelled_meanwhile)
     batch = await client.load(catalogue(95))
     assert (batch["status"], batch["deactivated"], len(await client.products())) == ("CANCELLED", 0, 100)
+
+
+async def test_a_post_waits_as_long_as_commits_before_it_succeed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Posts queue on a busy machine: that is no sign of a PostgreSQL that does not answer."""
+    accept = group_commit.accept
+
+    async def slow(*given: Any) -> Any:
+        await asyncio.sleep(0.2)
+        return await accept(*given)
+
+    monkeypatch.setattr(group_commit, "accept", slow)
+    monkeypatch.setattr(group_commit, "_COMMIT_LIMITS", BatchLimits(1))
+    async with running(settings, [], replace(API_DEADLINES, commit=0.5)) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        answers = await asyncio.gather(*(client.post([product(n)], "delta") for n in range(1, 8)))
+    assert [answer.status_code for answer in answers] == [202] * 7

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
@@ -32,6 +32,7 @@ _CONFLICTS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFa
 # The pool retries in the background with growing pauses. After this time the next caller tries at once.
 _RECONNECT_TIMEOUT_SECONDS = 5.0
 _CONNECTION_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the health checks that call it
+_MAX_LAG_SECONDS = 0.25  # of the event loop; with more, a timeout says nothing about PostgreSQL
 _ANSWER_TIMEOUT_FAILURES = 3  # failures for which one timeout counts in the circuit breaker
 
 Connection = HubConnection
@@ -168,8 +169,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Open a transaction. Errors of PostgreSQL are raised as Transient, StatementTimeout or InvalidData."""
-        async with self._translate_errors(), self._pool.connection() as connection:
-            connection.answer_timeout = self._answer_timeout
+        async with self._translate_errors(), self._connection() as connection:
             with self._in_use:
                 async with connection.transaction():
                     if self._tenants:
@@ -179,13 +179,26 @@ class Database:
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[Connection]:
         """Open a transaction in pipeline mode: results and errors of statements arrive when rows are fetched."""
-        async with self._translate_errors(), self._pool.connection() as connection:
-            connection.answer_timeout = self._answer_timeout
+        async with self._translate_errors(), self._connection() as connection:
             with self._in_use:
                 async with connection.pipeline(), connection.transaction():
                     if self._tenants:
                         await self._tenants.apply(connection)
                     yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Take a connection from the pool; try again if this process was too busy to take one that was free."""
+        async with AsyncExitStack() as stack:
+            started = monotonic()
+            try:
+                connection = await stack.enter_async_context(self._pool.connection())
+            except PoolTimeout:
+                if monotonic() - started < self._pool.timeout + _MAX_LAG_SECONDS:
+                    raise
+                connection = await stack.enter_async_context(self._pool.connection())
+            connection.answer_timeout = self._answer_timeout
+            yield connection
 
     @asynccontextmanager
     async def _translate_errors(self) -> AsyncIterator[None]:

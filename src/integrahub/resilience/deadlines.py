@@ -10,7 +10,7 @@ class Deadlines:
     - `pool`: until a connection is free.
     - `answer`: of one exchange with PostgreSQL: a statement, a commit, a block of COPY. It is longer than `statement`,
       so a responsive server cancels the statement first and keeps the connection.
-    - `commit`: how long a client waits for the commit of its batch, including earlier commits.
+    - `commit`: how long a client waits for the commit of its batch while no commit succeeds.
     - `storage`: without any progress; the time to receive the client's body does not count.
     """
 

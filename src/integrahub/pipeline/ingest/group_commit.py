@@ -63,6 +63,7 @@ class GroupCommit:
         self._total_bytes = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_retrying = False
+        self.committed_at = float("-inf")  # monotonic time of the last commit
 
     def check(self, pharmacy_id: int) -> None:
         """Raise Unavailable if the queue of this pharmacy, or of all, is full."""
@@ -71,23 +72,32 @@ class GroupCommit:
             raise Unavailable("commit_queue_full", _RETRY_AFTER_SECONDS)
 
     async def __call__(self, post: Submission) -> Outcome:
-        """Return the outcome of a post once it is durable.
+        """Return the outcome of a post once it is durable."""
+        return await asyncio.shield(self.submit(post))
 
-        Raise Unavailable if the queue is full or the pharmacy's turn stays locked.
+    def submit(self, post: Submission) -> asyncio.Future[Outcome]:
+        """Queue a post and return the future of its outcome, which is Unavailable if the pharmacy's turn stays locked.
+
+        Raise Unavailable if the queue is full.
         """
         if post.location is None:  # a stored body needs no memory here
             self.check(post.pharmacy_id)
         waiting = _Waiting(post, asyncio.get_running_loop().create_future())
         self._count(post.pharmacy_id, waiting.size)
-        waiting.outcome.add_done_callback(lambda _: self._count(post.pharmacy_id, -waiting.size))
+        waiting.outcome.add_done_callback(lambda _: self._forget(waiting))
         self._batcher.submit(waiting)
-        return await asyncio.shield(waiting.outcome)
+        return waiting.outcome
 
     async def close(self) -> None:
         """Wait for running commits."""
         await self._batcher.close()
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _forget(self, waiting: _Waiting) -> None:
+        self._count(waiting.post.pharmacy_id, -waiting.size)
+        if not waiting.outcome.cancelled():
+            waiting.outcome.exception()  # read it: asyncio reports exceptions of futures that have lost their callers
 
     def _count(self, pharmacy_id: int, size: int) -> None:
         self._total_bytes += size
@@ -143,6 +153,7 @@ class GroupCommit:
             for one in group:
                 one.refuse(error)
             return []
+        self.committed_at = monotonic()
         done = [(one, outcome) for one, outcome in zip(group, outcomes, strict=True) if outcome is not None]
         for one, outcome in done:
             one.outcome.set_result(outcome)

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
 from dataclasses import dataclass, field
+from time import monotonic
 from uuid import UUID
 
 import msgspec
@@ -121,12 +122,15 @@ class Ingest:
         return outcome
 
     async def _accept_in_time(self, post: Submission) -> Outcome:
-        try:
-            async with asyncio.timeout(self._commit_timeout):
-                return await self._accept(post)
-        except TimeoutError:
-            # The commit may still happen. A client that sends the body again then gets the receipt of this batch.
-            raise Transient("the batch was not committed in time") from None
+        """Wait while commits succeed. Raise Transient if none did within the timeout."""
+        outcome, submitted_at = self._accept.submit(post), monotonic()
+        while not outcome.done():
+            idle = monotonic() - max(submitted_at, self._accept.committed_at)
+            if idle >= self._commit_timeout:
+                # The commit may still happen. A client that sends the body again then gets the receipt of this batch.
+                raise Transient("the batch was not committed in time")
+            await asyncio.wait({outcome}, timeout=self._commit_timeout - idle)
+        return outcome.result()
 
     def _publish_accepted(self, accepted: list[tuple[Submission, Receipt]]) -> None:
         events = [BatchReceived(post.id, post.cnpj, post.load_type, receipt.received_at) for post, receipt in accepted]
