@@ -1,6 +1,8 @@
 """Every entry of the mutations matches the code and names existing tests."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from tests.mutations.catalog import ROOT, Mutation, load
@@ -19,6 +21,14 @@ def test_an_entry_changes_its_file_and_names_tests_that_exist(mutation: Mutation
         assert (ROOT / path).is_file(), test
         function = re.escape(name.partition("[")[0].rpartition("::")[2])
         assert not name or re.search(rf"def {function}\(", (ROOT / path).read_text("utf-8")), test
+
+
+def test_named_tests_with_parameters_are_collected() -> None:
+    named = {test for mutation in MUTATIONS for test in mutation.tests if test.endswith("]")}
+    files = sorted({test.partition("::")[0] for test in named})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-o", "addopts=", "-p", "no:xdist", *files]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert named and not named - set(listing.splitlines())
 
 
 def test_no_name_and_no_change_stands_twice() -> None:
