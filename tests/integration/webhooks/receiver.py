@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from standardwebhooks import Webhook
 
+from integrahub.client import verify_webhook
+
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -23,8 +25,9 @@ class Received:
         return self.headers["webhook-id"]
 
     def verify(self, secret: str) -> None:
-        """Raise WebhookVerificationError unless a secret signed this request."""
+        """Raise an error unless a secret signed this request, by the public library and by the client library."""
         Webhook(secret).verify(self.body, self.headers)
+        verify_webhook(secret, self.headers, self.body)
 
 
 @dataclass
