@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
+from integrahub.db.products.merge import MergeRules
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
@@ -35,7 +36,7 @@ async def _rows(client: Client, statement: str) -> list[tuple[Any, ...]]:
 
 def _fast_path(client: Client) -> FastPath:
     hub = client.hub
-    return FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), decoder=hub.decoder)
+    return FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), rules=MergeRules(hub.decoder))
 
 
 async def test_a_small_delta_needs_no_step_but_split(splitting: Client) -> None:

@@ -106,10 +106,19 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
             "time_zone": "America/Sao_Paulo",
             "has_products": False,
         }
-        claim |= {"pharmacy_id": 1, "batch_id": 1, "number": 0, "ids": [1], "hashes": [1]}
+        claim |= {
+            "seq": 1,
+            "fills_catalogue": True,
+            "pharmacy_id": 1,
+            "batch_id": 1,
+            "number": 0,
+            "ids": [1],
+            "hashes": [1],
+        }
         payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            await merging.merge_chunks(connection, [merging.ChunkToApply(**claim, records=payload)], client.hub.decoder)
+            chunk = merging.ChunkToApply(**claim, records=payload)
+            await merging.merge_chunks(connection, [chunk], merging.MergeRules(client.hub.decoder))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
+from integrahub.db.products.merge import MergeRules
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
@@ -35,7 +36,8 @@ async def _posted(client: Client, *bodies: Any, key: str = "") -> list[UUID]:
 async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -> list[bool]:
     """Return which of these batches the fast path makes final as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
-    small = FastPath(client.hub.database, client.hub.bus, worker_id=uuid4(), limits=limits, decoder=client.hub.decoder)
+    hub = client.hub
+    small = FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=limits, rules=MergeRules(hub.decoder))
     return list(await asyncio.gather(*map(small, wanted)))
 
 

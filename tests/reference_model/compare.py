@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from integrahub.domain.chunks.formats import decode_chunk_object
+from tests.reference_model.changes import RECORDED, ChangesByModel
 from tests.reference_model.loads import COUNTERS, Load
 from tests.reference_model.sequential import Pharmacy
 
@@ -30,6 +31,7 @@ class Comparison:
         self._objects = objects
         self.model = Pharmacy(cnpj, windowed=windowed)
         self.sent: dict[str, Load] = {}
+        self._changes = ChangesByModel()
         self._last = 0
         self._closed = 0
 
@@ -40,7 +42,9 @@ class Comparison:
         batches = [batch | decided.get(batch["id"], {}) for batch in batches]
         assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), told
         for batch in batches[self._last :]:
+            before = dict(self.model.products)
             self._apply(batch)
+            self._changes.add(batch["received_seq"], before, self.model.products)
         self._last = len(batches)
         self._closed = len(batches)  # what was quiet when this was called is no part of what comes later
         for batch in batches:
@@ -52,6 +56,7 @@ class Comparison:
             for number, (columns, active) in self.model.products.items()
         }
         assert {row["product_id"]: tuple(list(row.values())[1:]) for row in found} == expected, told
+        self._changes.compare(self._rows(RECORDED, [self.model.cnpj]), told)
 
     def _apply(self, batch: Row) -> None:
         seq, parent = batch["received_seq"], self.sent.get(str(batch["parent_id"]))

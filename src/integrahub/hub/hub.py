@@ -8,6 +8,7 @@ from uuid import UUID
 from integrahub.bus.base import Bus
 from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
+from integrahub.db.products.merge import MergeRules
 from integrahub.db.tenancy import ALL_TENANTS
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.dialects.base import Dialect
@@ -103,7 +104,7 @@ class Hub:
         in_flight, breaker = self._in_flight_limit(), self.step_breakers["split"]
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, in_flight)
         splitter = BodySplitter(self.database, self.storage, self.dialect, limits)
-        fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, decoder=self.decoder)
+        fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, rules=self._merge_rules())
         attempts = SplitAttempts(self.database, self.bus, self._retry_policy(), breaker, in_flight)
         return Split(self.database, self.bus, splitter, fast_path, attempts, worker_id=worker_id)
 
@@ -112,7 +113,7 @@ class Hub:
         breaker = self.step_breakers["upsert"]
         attempts = ChunkAttempts(self.database, self.storage, self.bus, self._retry_policy(), breaker)
         worker = UpsertWorker(worker_id, self._in_flight_limit())
-        return Upsert(self.database, self.storage, self.bus, self.decoder, attempts, worker)
+        return Upsert(self.database, self.storage, self.bus, self._merge_rules(), attempts, worker)
 
     def finish(self) -> Finish:
         """Build the step that finishes batches."""
@@ -222,6 +223,9 @@ class Hub:
             self.settings.split_window,
             2 * UPSERT_CONCURRENCY * CHUNKS_PER_TRANSACTION * self.settings.min_upsert_workers,
         )
+
+    def _merge_rules(self) -> MergeRules:
+        return MergeRules(self.decoder, self.settings.history)
 
     def _deactivation_policy(self) -> DeactivationPolicy:
         return DeactivationPolicy(self.settings.deactivation_limit, self.settings.full_window_minutes)

@@ -100,6 +100,10 @@ class Settings(SecretsSettings):
     report_retention_days: int = Field(90, ge=0, le=3650)
     batch_retention_days: int = Field(400, ge=0, le=3650)
     dry_run_days: int = Field(7, ge=0, le=3650)
+    history: bool = True
+    history_days: int = Field(90, ge=1, le=1000)
+    stock_history_days: int = Field(7, ge=1, le=1000)
+    feed_days: int = Field(7, ge=1, le=1000)
     cold_class: str = "GLACIER_IR"
     storage_quota: Size | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")

@@ -77,7 +77,7 @@ async def count_unless_all(connection: Connection, present: PresentProducts, app
 
 async def deactivate_absent(connection: Connection, present: PresentProducts) -> int:
     """Deactivate the products that are not present; return how many there were."""
-    return (await connection.execute(_SQL["deactivate_absent"], present.to_params())).rowcount
+    return await fetch_value(connection, _SQL["deactivate_absent"], present.to_params(), int) or 0
 
 
 async def mark_full_seen(connection: Connection, pharmacy_id: int, received_seq: int) -> None:

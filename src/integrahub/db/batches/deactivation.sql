@@ -33,16 +33,23 @@ SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND is
     AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)) AS candidates
 
 -- deactivate_absent --
--- Deactivate the products that are in no chunk of the listed batches.
+-- Deactivate the products that are in no chunk of the listed batches, and record it.
 WITH present AS (
   SELECT abs(i) AS product_id FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
   WHERE c.batch_id = ANY(%(batches)s::uuid[])
-)
+),
+absent AS (
 UPDATE products p SET is_active = false, deactivated_at = now(), record_hash = NULL, batch_id = %(batch_id)s,
   last_seen_at = greatest(p.updated_at, (SELECT full_seen_at FROM pharmacies WHERE id = %(pharmacy_id)s)),
   updated_at = clock_timestamp()
 WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active
   AND NOT EXISTS (SELECT FROM present s WHERE s.product_id = p.product_id)
+RETURNING new.pharmacy_id, new.product_id, new.batch_id),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind)
+SELECT pharmacy_id, (SELECT received_seq FROM batches WHERE id = %(batch_id)s), product_id, batch_id, 'deactivated'
+FROM absent)
+SELECT count(*) FROM absent
 
 -- later_loads --
 -- The loads and replays of a pharmacy from the number `first` on, received up to the number `until`.

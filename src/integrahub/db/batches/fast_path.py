@@ -10,20 +10,20 @@ from msgspec.structs import asdict
 from integrahub.db.arrays import as_text
 from integrahub.db.batches import turns
 from integrahub.db.batches.finish import error_code_of
-from integrahub.db.batches.rows import BatchTotals, SmallBatchClaim
+from integrahub.db.batches.rows import BatchTotals, FirstLoad, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection, Database
-from integrahub.db.products.dry_run import DryRun, rehearse_chunks
-from integrahub.db.products.merge import ChunkToApply, merge_chunks
+from integrahub.db.products.dry_run import DryRun, rehearse_chunks, roll_back_products
+from integrahub.db.products.merge import ChunkToApply, MergeRules, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.db.webhooks.events import with_deliveries_returned
 from integrahub.domain.batches import BatchKind, BatchStatus
+from integrahub.domain.changes import ALL_PRODUCTS
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import conflict_free_groups
-from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import Transient
 from integrahub.domain.events import NextWork
 from integrahub.domain.products import COUNTERS, ChunkCounters
@@ -64,7 +64,7 @@ async def claim(
 
 
 async def apply_and_finish(
-    database: Database, batches: Sequence[SmallBatch], worker: UUID, decoder: ChunkDecoder, in_flight: InFlightLimit
+    database: Database, batches: Sequence[SmallBatch], worker: UUID, rules: MergeRules, in_flight: InFlightLimit
 ) -> tuple[list[FastPathResult], list[NextWork]]:
     """Apply loads, or dry runs, in their order and make them final. Return their results and the work to publish next.
 
@@ -73,48 +73,72 @@ async def apply_and_finish(
     """
     async with database.transaction() as connection:
         is_dry = batches[0].claim.kind is BatchKind.DRY_RUN
-        results = await (_rehearse if is_dry else _apply)(connection, batches, decoder)
+        results, first_loads = await (_rehearse if is_dry else _apply)(connection, batches, rules)
         # Posts of these pharmacies wait while their turns are locked, so lock them last.
         await turns.lock_all(connection, {batch.claim.pharmacy_id for batch in batches})
         await _check_claims(connection, batches)
         results = await _finish(connection, batches, results, worker)
-        return results, await _grant_turns(connection, batches, results, in_flight)
+        await _end_first_loads(connection, first_loads)
+        pharmacies = {batch.claim.pharmacy_id for batch in batches}
+        return results, await turns.grant_next_turns(connection, sorted(pharmacies), in_flight)
 
 
-async def _apply(connection: Connection, batches: Sequence[SmallBatch], decoder: ChunkDecoder) -> list[FastPathResult]:
+async def _apply(
+    connection: Connection, batches: Sequence[SmallBatch], rules: MergeRules
+) -> tuple[list[FastPathResult], list[FirstLoad]]:
     """Apply the batches of a pharmacy that share a product one after the other, and all others together."""
     groups = conflict_free_groups([(batch.claim.pharmacy_id, batch.records.ids) for batch in batches])
     counters: dict[UUID, ChunkCounters] = {}
+    empty = await _find_empty(connection, batches)
+    first_loads: dict[int, FirstLoad] = {}
     for number in range(max(groups) + 1):
         group = [batch for batch, its_group in zip(batches, groups, strict=True) if its_group == number]
-        merged = await merge_chunks(connection, [_chunk_of(batch, number) for batch in group], decoder)
-        counters |= {batch.claim.id: counts for batch, counts in zip(group, merged, strict=True)}
-    return [_result_of(batch.claim.id, counters[batch.claim.id]) for batch in batches]
+        chunks = [_chunk_of(batch, number, empty - first_loads.keys()) for batch in group]
+        for chunk, counts in zip(chunks, await merge_chunks(connection, chunks, rules), strict=True):
+            counters[chunk.batch_id] = counts
+            if chunk.fills_catalogue and counts.inserted:
+                first_loads.setdefault(chunk.pharmacy_id, FirstLoad(chunk.pharmacy_id, chunk.batch_id, chunk.seq))
+    results = [_result_of(batch.claim.id, counters[batch.claim.id]) for batch in batches]
+    return results, list(first_loads.values())
 
 
 async def _rehearse(
-    connection: Connection, batches: Sequence[SmallBatch], decoder: ChunkDecoder
-) -> list[FastPathResult]:
+    connection: Connection, batches: Sequence[SmallBatch], rules: MergeRules
+) -> tuple[list[FastPathResult], list[FirstLoad]]:
     """Apply each dry run apart and roll its products back, so that no other sees them."""
+    empty = await _find_empty(connection, batches)
     results = []
     for batch in batches:
         claim = batch.claim
         dry_run = DryRun(claim.id, claim.pharmacy_id, claim.received_seq)
-        [counters] = await rehearse_chunks(connection, dry_run, [_chunk_of(batch, 0)], decoder)
+        [counters] = await rehearse_chunks(connection, dry_run, [_chunk_of(batch, 0, empty)], rules)
         results.append(_result_of(claim.id, counters))
-    return results
+        if counters.inserted and claim.pharmacy_id in empty:
+            async with roll_back_products(connection, dry_run, [ALL_PRODUCTS]):
+                await set_has_products(connection, [FirstLoad(claim.pharmacy_id, claim.id, claim.received_seq)])
+    return results, []
 
 
 def _result_of(batch_id: UUID, counters: ChunkCounters) -> FastPathResult:
     return FastPathResult(batch_id, BatchTotals(**asdict(counters)).status, counters)
 
 
-def _chunk_of(batch: SmallBatch, group: int) -> ChunkToApply:
+async def _find_empty(connection: Connection, batches: Sequence[SmallBatch]) -> set[int]:
+    """Return the pharmacies without products. Since the claims, other halves of a group may have inserted some."""
+    pharmacies = {batch.claim.pharmacy_id for batch in batches if batch.claim.fills_catalogue}
+    if not pharmacies:
+        return pharmacies
+    return set(await fetch_column(connection, _SQL["find_empty"], {"pharmacies": list(pharmacies)}, int))
+
+
+def _chunk_of(batch: SmallBatch, group: int, empty: set[int]) -> ChunkToApply:
     claim, records = batch.claim, batch.records
     return ChunkToApply(
         batch_id=claim.id,
         number=0,
         pharmacy_id=claim.pharmacy_id,
+        seq=claim.received_seq,
+        fills_catalogue=claim.pharmacy_id in empty,
         cnpj=claim.cnpj,
         load_type=claim.load_type,
         time_zone=claim.time_zone,
@@ -159,11 +183,10 @@ async def _finish(
     return [replace(result, has_deliveries=True) if result.batch_id in due else result for result in results]
 
 
-async def _grant_turns(
-    connection: Connection, batches: Sequence[SmallBatch], results: list[FastPathResult], in_flight: InFlightLimit
-) -> list[NextWork]:
-    pharmacies = [batch.claim.pharmacy_id for batch in batches]
-    inserted = {pharmacy for pharmacy, result in zip(pharmacies, results, strict=True) if result.counters.inserted}
-    if inserted and batches[0].claim.kind is BatchKind.LOAD:
-        await set_has_products(connection, sorted(inserted))
-    return await turns.grant_next_turns(connection, sorted(set(pharmacies)), in_flight)
+async def _end_first_loads(connection: Connection, first_loads: Sequence[FirstLoad]) -> None:
+    """Record the first loads. Raise Transient if a catalogue was filled since its batch was claimed.
+
+    Then this transaction did not record what the batch inserted.
+    """
+    if first_loads and await set_has_products(connection, first_loads) < len(first_loads):
+        raise Transient("another batch filled the catalogue after the claim of a small batch")

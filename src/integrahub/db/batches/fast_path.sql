@@ -15,9 +15,14 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
   lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
   read_zone = p.time_zone
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
-RETURNING b.id, b.kind, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products, b.load_type,
+RETURNING b.id, b.kind, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products,
+  NOT p.has_products AS fills_catalogue, b.load_type,
   b.media_type, b.encoding, b.body, b.claim_token,
   extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
+
+-- find_empty --
+-- Those of these pharmacies that never had a product.
+SELECT id FROM pharmacies WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
 
 -- lock_if_next --
 -- Lock the batches whose claim is still held and that no unclaimed batch precedes. The turns of their pharmacies are

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import deactivation, decisions, replays, split_claims, turns
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.report_rows import FinalBatch
-from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision
+from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision, FirstLoad
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.dry_run import DryRun, roll_back_products
 from integrahub.db.queries import load_queries
@@ -114,7 +114,11 @@ async def _close(
     params = {"id": batch.id, "status": status} | counters | decision.to_params() | _error_of(totals, status)
     await connection.execute(_FINISH, params)
     if totals.inserted and batch.kind is not BatchKind.DRY_RUN:
-        await split_claims.set_has_products(connection, [batch.pharmacy_id])
+        await split_claims.set_has_products(connection, [_first_load_of(batch)])
+
+
+def _first_load_of(batch: Batch) -> FirstLoad:
+    return FirstLoad(batch.pharmacy_id, batch.id, batch.received_seq)
 
 
 def _error_of(totals: BatchTotals, status: BatchStatus) -> dict[str, object]:
@@ -172,6 +176,8 @@ async def _finish_dry_run(
     """Decide as for a load, roll that back, and store the decision where nothing acts on it."""
     async with roll_back_products(connection, DryRun(batch.id, batch.pharmacy_id, batch.received_seq)):
         decision = await _decide(connection, batch, totals, counts, policy)
+        if totals.inserted:
+            await split_claims.set_has_products(connection, [_first_load_of(batch)])
     await _close(connection, batch, totals, totals.status)
     await connection.execute(_SQL["insert_dry_run"], {"id": batch.id} | decision.to_params())
 

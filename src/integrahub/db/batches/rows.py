@@ -125,12 +125,21 @@ class SmallBatchClaim(msgspec.Struct, frozen=True):
     cnpj: str
     time_zone: str
     has_products: bool
+    fills_catalogue: bool
     load_type: LoadType
     media_type: str
     encoding: str
     body: bytes
     claim_token: UUID
     waited: float
+
+
+class FirstLoad(msgspec.Struct, frozen=True):
+    """A batch that may have filled the empty catalogue of its pharmacy. `seq` is its number."""
+
+    pharmacy_id: int
+    batch_id: UUID
+    seq: int
 
 
 class GrantedTurn(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from integrahub.db.batches import turns
 from integrahub.db.batches.report_rows import FinalBatch
-from integrahub.db.batches.rows import Batch, DueSplit, SmallBatchClaim, SplitClaim
+from integrahub.db.batches.rows import Batch, DueSplit, FirstLoad, SmallBatchClaim, SplitClaim
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks.rows import NewChunk
 from integrahub.db.database import Connection, Database
@@ -132,9 +132,17 @@ async def _lock_if_claimed(connection: Connection, claim: SplitClaim) -> bool:
     return await fetch_value(connection, _SQL["lock_if_claimed"], params, UUID) is not None
 
 
-async def set_has_products(connection: Connection, pharmacies: list[int]) -> None:
-    """Mark pharmacies as having products, so that later loads are compared with the table."""
-    await connection.execute(_SQL["set_has_products"], {"pharmacies": pharmacies})
+async def set_has_products(connection: Connection, loads: Sequence[FirstLoad]) -> int:
+    """Mark pharmacies as having products, and record a `reset` for each load that filled an empty catalogue.
+
+    Return how many did.
+    """
+    params = {
+        "pharmacies": [load.pharmacy_id for load in loads],
+        "batches": [load.batch_id for load in loads],
+        "seqs": [load.seq for load in loads],
+    }
+    return await fetch_value(connection, _SQL["set_has_products"], params, int) or 0
 
 
 async def due_splits(database: Database, again: float) -> list[DueSplit]:

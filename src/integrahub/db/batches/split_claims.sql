@@ -90,8 +90,17 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.id = %(id)s
 
 -- set_has_products --
--- Mark pharmacies as having products, so that later loads are compared with the table.
-UPDATE pharmacies SET has_products = true WHERE id = ANY(%(pharmacies)s::bigint[]) AND NOT has_products
+-- Mark pharmacies as having products, so that later loads are compared with the table, and record that these batches
+-- filled the catalogues.
+WITH filled AS (
+UPDATE pharmacies p SET has_products = true
+FROM unnest(%(pharmacies)s::bigint[], %(batches)s::uuid[], %(seqs)s::bigint[]) AS k (pharmacy_id, batch_id, seq)
+WHERE p.id = k.pharmacy_id AND NOT p.has_products
+RETURNING k.pharmacy_id, k.batch_id, k.seq),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind)
+SELECT pharmacy_id, seq, 0, batch_id, 'reset' FROM filled)
+SELECT count(*) FROM filled
 
 -- due_splits --
 -- Batches whose split must be published: never published, published long ago, or claimed by a worker whose lease

@@ -13,12 +13,11 @@ from integrahub.db.chunks.rows import ChunkClaim, LockedChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.dry_run import DryRun, rehearse_chunks
-from integrahub.db.products.merge import ChunkToApply, merge_chunks
+from integrahub.db.products.merge import ChunkToApply, MergeRules, merge_chunks
 from integrahub.db.products.replay_merge import ReplayToApply, merge_replay
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.concurrency import InFlightLimit
-from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.events import ChunkReady
 from integrahub.domain.products import ChunkCounters
 from integrahub.domain.replays import LaterWrites
@@ -50,7 +49,7 @@ class ApplyResult(msgspec.Struct, frozen=True):
 async def apply_chunks(
     database: Database,
     chunks: Sequence[LoadedChunk],
-    decoder: ChunkDecoder,
+    rules: MergeRules,
     in_flight: InFlightLimit,
     *,
     write_rows: WriteRows = write_all,
@@ -66,7 +65,7 @@ async def apply_chunks(
         if not locked:
             return ApplyResult()
         held = [claimed[row.batch_id, row.number] for row in locked]
-        counters = await _write(connection, held, locked, decoder, write_rows)
+        counters = await _write(connection, held, locked, rules, write_rows)
         await claims.complete(connection, [chunk.claim.key for chunk in held], counters)
         settled = Counter(chunk.claim.batch_id for chunk in held)
         ready: list[ChunkReady] = []
@@ -83,24 +82,24 @@ async def _write(
     connection: Connection,
     held: list[LoadedChunk],
     locked: list[LockedChunk],
-    decoder: ChunkDecoder,
+    rules: MergeRules,
     write_rows: WriteRows,
 ) -> list[ChunkCounters]:
     chunks = [_to_apply(chunk, row) for chunk, row in zip(held, locked, strict=True)]
     first = held[0]  # the only one, if it is rejected or part of a replay
     if first.claim.rejection:
-        return [await reject_chunk(connection, chunks[0], first.claim.rejection, decoder)]
+        return [await reject_chunk(connection, chunks[0], first.claim.rejection, rules.decoder)]
     if first.later is not None:
         replay = ReplayToApply(chunks[0], first.later, first.claim.seen_at)
-        return [await merge_replay(connection, replay, decoder, write_rows)]
-    return await _merge(connection, [chunk.claim for chunk in held], chunks, decoder, write_rows)
+        return [await merge_replay(connection, replay, rules, write_rows)]
+    return await _merge(connection, [chunk.claim for chunk in held], chunks, rules, write_rows)
 
 
 async def _merge(
     connection: Connection,
     claims_held: list[ChunkClaim],
     chunks: list[ChunkToApply],
-    decoder: ChunkDecoder,
+    rules: MergeRules,
     write_rows: WriteRows,
 ) -> list[ChunkCounters]:
     """Merge the chunks of loads together, and those of each dry run apart, because they are rolled back."""
@@ -109,9 +108,9 @@ async def _merge(
     for dry_run in dict.fromkeys(dry_runs):
         group = [chunk for chunk, its_dry_run in zip(chunks, dry_runs, strict=True) if its_dry_run == dry_run]
         if dry_run:
-            merged = await rehearse_chunks(connection, dry_run, group, decoder, write_rows)
+            merged = await rehearse_chunks(connection, dry_run, group, rules, write_rows)
         else:
-            merged = await merge_chunks(connection, group, decoder, write_rows)
+            merged = await merge_chunks(connection, group, rules, write_rows)
         counters |= zip([(chunk.batch_id, chunk.number) for chunk in group], merged, strict=True)
     return [counters[claim.key] for claim in claims_held]
 
@@ -128,6 +127,8 @@ def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
         batch_id=claim.batch_id,
         number=claim.number,
         pharmacy_id=claim.pharmacy_id,
+        seq=claim.received_seq,
+        fills_catalogue=claim.fills_catalogue,
         cnpj=claim.cnpj,
         load_type=claim.load_type,
         time_zone=claim.time_zone,

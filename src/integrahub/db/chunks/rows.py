@@ -51,7 +51,8 @@ class ChunkPlace(msgspec.Struct, frozen=True):
 class ChunkClaim(ChunkPlace, frozen=True):
     """A chunk claimed by this worker, with what it needs of its batch and pharmacy.
 
-    `seen_at` is the receipt of the batch that a replay applies again.
+    `fills_catalogue` is True if the pharmacy had no product before the turn of the batch. `seen_at` is the receipt of
+    the batch that a replay applies again.
     """
 
     batch_id: UUID
@@ -66,6 +67,7 @@ class ChunkClaim(ChunkPlace, frozen=True):
     cnpj: str
     time_zone: str
     has_products: bool
+    fills_catalogue: bool
     kind: BatchKind
     load_type: LoadType
     received_seq: int

@@ -11,9 +11,8 @@ from psycopg import Rollback
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
 from integrahub.db.products.bisect import WriteRows, write_all
-from integrahub.db.products.merge import ChunkToApply, write_chunks
+from integrahub.db.products.merge import ChunkToApply, MergeRules, write_chunks
 from integrahub.db.queries import load_queries
-from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.products import ChunkCounters
 
 _SQL = load_queries(__name__)
@@ -59,11 +58,11 @@ async def rehearse_chunks(
     connection: Connection,
     dry_run: DryRun,
     chunks: Sequence[ChunkToApply],
-    decoder: ChunkDecoder,
+    rules: MergeRules,
     write_rows: WriteRows = write_all,
 ) -> list[ChunkCounters]:
     """Merge chunks of one dry run as `merge_chunks` does, and roll the products back. Issues and counters stay."""
     ids = [abs(product_id) for chunk in chunks for product_id in chunk.ids]
     async with roll_back_products(connection, dry_run, ids):
-        merges = await write_chunks(connection, chunks, decoder, write_rows)
+        merges = await write_chunks(connection, chunks, rules, write_rows)
     return [await merge.finish(connection) for merge in merges]

@@ -22,15 +22,25 @@ from integrahub.domain.products import ChunkCounters, RecordIssue
 _SQL = load_queries(__name__)
 
 
+class MergeRules(msgspec.Struct, frozen=True):
+    """How records become products, and whether the record of changes keeps the values of changed columns."""
+
+    decoder: ChunkDecoder
+    history: bool = True
+
+
 class ChunkToApply(msgspec.Struct, frozen=True):
     """A locked chunk with its records. `ids` and `hashes` are by slot; a negative id belongs to a later chunk.
 
-    `has_products` is False only if the pharmacy had no product before this transaction.
+    `has_products` is False only if the pharmacy had no product before this transaction. `fills_catalogue` is True if
+    the pharmacy had none before the turn of this batch, whose number is `seq`.
     """
 
     batch_id: UUID
     number: int
     pharmacy_id: int
+    seq: int
+    fills_catalogue: bool
     cnpj: str
     load_type: LoadType
     time_zone: str
@@ -41,26 +51,28 @@ class ChunkToApply(msgspec.Struct, frozen=True):
 
 
 async def merge_chunks(
-    connection: Connection, chunks: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
+    connection: Connection, chunks: Sequence[ChunkToApply], rules: MergeRules, write_rows: WriteRows = write_all
 ) -> list[ChunkCounters]:
     """Write the changes of chunks and return the counters of each. The caller holds the chunks' locks and commits.
 
     No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raise InvalidData if PostgreSQL
     refuses a row that `write_rows` does not bisect, or if a product exists although `has_products` is False.
     """
-    return [await merge.finish(connection) for merge in await write_chunks(connection, chunks, decoder, write_rows)]
+    return [await merge.finish(connection) for merge in await write_chunks(connection, chunks, rules, write_rows)]
 
 
 async def write_chunks(
-    connection: Connection, chunks: Sequence[ChunkToApply], decoder: ChunkDecoder, write_rows: WriteRows = write_all
+    connection: Connection, chunks: Sequence[ChunkToApply], rules: MergeRules, write_rows: WriteRows = write_all
 ) -> list["ChunkMerge"]:
     """Write the products of chunks as `merge_chunks` does, without the issues of their records."""
     await connection.execute(_SQL["force_index_plan"])
     probes = await _probe(connection, chunks)
-    merges = [ChunkMerge(chunk, probe, decoder) for chunk, probe in zip(chunks, probes, strict=True)]
+    merges = [ChunkMerge(chunk, probe, rules.decoder) for chunk, probe in zip(chunks, probes, strict=True)]
     await _insert(connection, merges, write_rows)
+    await _record_inserted(connection, merges, rules)
     for load_type in LoadType:
-        await _merge(connection, load_type, [merge for merge in merges if merge.load_type == load_type], write_rows)
+        part = [merge for merge in merges if merge.load_type == load_type]
+        await _merge(connection, part, rules, write_rows)
     return merges
 
 
@@ -98,7 +110,7 @@ class ChunkMerge:
     def __init__(self, chunk: ChunkToApply, probe: ProbeResult, decoder: ChunkDecoder) -> None:
         ids = chunk.ids
         self.load_type = chunk.load_type
-        self._chunk = chunk
+        self.chunk = chunk
         self._decoder = decoder
         self._differing = probe.differing
         existing = {ids[slot] for slot in probe.existing}
@@ -119,7 +131,7 @@ class ChunkMerge:
     def reject(self, lines: Sequence[Line]) -> None:
         """Report the records of lines that PostgreSQL refused."""
         for product_id, _, slot in lines:
-            records = self._chunk.records.to_object()
+            records = self.chunk.records.to_object()
             position, offset = records.positions[slot], records.offsets[slot]
             self._issues.append(RecordIssue(position, offset, "rejected", str(product_id), "", "record_refused", ""))
             self._rejected += 1
@@ -133,9 +145,9 @@ class ChunkMerge:
 
     async def finish(self, connection: Connection) -> ChunkCounters:
         """Insert the issues and return the counters. Raise ArithmeticError unless every record has a result."""
-        issues = self._decoder.label(self._issues, self._chunk.records)
-        await record_issues.insert(connection, self._chunk.batch_id, self._chunk.number, issues)
-        ids = [product_id for product_id in self._chunk.ids if product_id >= 0]
+        issues = self._decoder.label(self._issues, self.chunk.records)
+        await record_issues.insert(connection, self.chunk.batch_id, self.chunk.number, issues)
+        ids = [product_id for product_id in self.chunk.ids if product_id >= 0]
         skipped, repeats = self._count_skipped(ids)
         counters = ChunkCounters(
             inserted=self.inserted,
@@ -154,7 +166,7 @@ class ChunkMerge:
         """Return how many products were unchanged by their hash, and how many more records these have."""
         if len(self._differing) == len(ids):
             return 0, 0
-        differing = {self._chunk.ids[slot] for slot in self._differing} - {0}
+        differing = {self.chunk.ids[slot] for slot in self._differing} - {0}
         skipped = len({*ids} - {0}) - len(differing)
         return skipped, len(ids) - len(self._differing) - skipped
 
@@ -175,14 +187,40 @@ async def _insert(connection: Connection, merges: Sequence[ChunkMerge], write_ro
     merges[0].inserted -= len(refused)
 
 
+async def _record_inserted(connection: Connection, merges: Sequence[ChunkMerge], rules: MergeRules) -> None:
+    """Record the inserted products, except those of the first load into an empty catalogue.
+
+    That load becomes one `reset`, which the transaction writes that makes the load final.
+    """
+    filled: dict[int, int] = {}  # by pharmacy, the number of its first load
+    recorded = []
+    for merge in merges:
+        chunk = merge.chunk
+        if merge.inserted and not (
+            chunk.fills_catalogue and filled.setdefault(chunk.pharmacy_id, chunk.seq) == chunk.seq
+        ):
+            recorded.append(merge)
+    if recorded:
+        params = {
+            "pharmacies": [merge.chunk.pharmacy_id for merge in recorded],
+            "seqs": [merge.chunk.seq for merge in recorded],
+            "ids": [as_text([line[0] for line in merge.new_lines]) for merge in recorded],
+            "history": rules.history,
+        }
+        await connection.execute(_SQL["record_inserted"], params)
+
+
 async def _merge(
-    connection: Connection, load_type: LoadType, merges: Sequence[ChunkMerge], write_rows: WriteRows
+    connection: Connection, merges: Sequence[ChunkMerge], rules: MergeRules, write_rows: WriteRows
 ) -> None:
+    params = {"seqs": [merge.chunk.seq for merge in merges], "history": rules.history}
+
     async def write(lines: Sequence[tuple[int, Line]]) -> None:
         await connection.execute(_SQL["create_stage"])
         await connection.execute(_SQL["clear_stage"])
         await _copy(connection, "copy_stage", [f"{index}\t{line[1]}" for index, line in lines])
-        for count in await fetch_all(connection, _SQL[f"merge_{load_type}"], None, MergeCount):
+        statement = _SQL[f"merge_{merges[0].load_type}"]
+        for count in await fetch_all(connection, statement, params, MergeCount):
             merges[count.chunk_index].updated += count.updated
 
     staged = [(index, line) for index, merge in enumerate(merges) for line in merge.existing_lines]

@@ -1,3 +1,5 @@
+-- Statements that write products also write the record of changes, so that it has exactly the rows that changed.
+
 -- force_index_plan --
 -- Force a plan over the primary key: the statistics of a fresh table are wrong.
 SELECT set_config('jit', 'off', true), set_config('enable_hashjoin', 'off', true),
@@ -31,6 +33,14 @@ ORDER BY k.chunk_index
 COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
   ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
   source_updated_at, stock_updated_at, extra) FROM STDIN
+
+-- record_inserted --
+-- Record the products that chunks inserted. A row that PostgreSQL refused has no product.
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, fields)
+SELECT p.pharmacy_id, k.seq, p.product_id, p.batch_id, 'inserted', CASE WHEN %(history)s::boolean THEN product_fields(p) END
+FROM unnest(%(pharmacies)s::bigint[], %(seqs)s::bigint[], %(ids)s::text[]) AS k (pharmacy_id, seq, ids)
+CROSS JOIN LATERAL unnest(k.ids::bigint[]) AS i
+JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = i
 
 -- create_stage --
 -- Create the stage of the merge.
@@ -68,7 +78,12 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
     IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
       s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
       s.source_updated_at, s.stock_updated_at, s.extra))
-RETURNING s.chunk_index)
+RETURNING s.chunk_index, new.pharmacy_id, new.product_id, new.batch_id, product_change_kind(old, new) AS kind,
+  is_stock_only_change(old, new) AS stock_only,
+  CASE WHEN %(history)s::boolean THEN product_changed_fields(old, new) END AS fields),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields)
+SELECT pharmacy_id, (%(seqs)s::bigint[])[chunk_index + 1], product_id, batch_id, kind, stock_only, fields FROM merged)
 SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index
 
 -- merge_delta --
@@ -101,5 +116,10 @@ WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
       coalesce(s.source_created_at, p.source_created_at), coalesce(s.source_updated_at, p.source_updated_at),
       coalesce(s.stock_updated_at, p.stock_updated_at),
       CASE WHEN s.extra IS NULL THEN p.extra ELSE coalesce(p.extra, '{}') || s.extra END))
-RETURNING s.chunk_index)
+RETURNING s.chunk_index, new.pharmacy_id, new.product_id, new.batch_id, product_change_kind(old, new) AS kind,
+  is_stock_only_change(old, new) AS stock_only,
+  CASE WHEN %(history)s::boolean THEN product_changed_fields(old, new) END AS fields),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields)
+SELECT pharmacy_id, (%(seqs)s::bigint[])[chunk_index + 1], product_id, batch_id, kind, stock_only, fields FROM merged)
 SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index

@@ -9,10 +9,10 @@ import msgspec
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues
 from integrahub.db.products.bisect import WriteRows
-from integrahub.db.products.merge import ChunkToApply
+from integrahub.db.products.merge import ChunkToApply, MergeRules
 from integrahub.db.products.rows import CurrentProduct
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all
+from integrahub.db.rows import fetch_all, fetch_value
 from integrahub.domain.copy_text import copy_text
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeContext
 from integrahub.domain.products import ChunkCounters, NormalisedRow, RecordIssue
@@ -31,16 +31,16 @@ class ReplayToApply(msgspec.Struct, frozen=True):
 
 
 async def merge_replay(
-    connection: Connection, replay: ReplayToApply, decoder: ChunkDecoder, write_rows: WriteRows
+    connection: Connection, replay: ReplayToApply, rules: MergeRules, write_rows: WriteRows
 ) -> ChunkCounters:
     """Write what later batches left of a chunk and return its counters. The caller holds the chunk's lock and commits.
 
     `superseded` counts records of which nothing is left. Raise ArithmeticError unless every record has a result.
     """
-    merge = _ReplayMerge(replay)
-    merge.decode(decoder)
-    await merge.write(connection, decoder, write_rows)
-    issues = decoder.label(merge.issues, replay.chunk.records)
+    merge = _ReplayMerge(replay, rules)
+    merge.decode(rules.decoder)
+    await merge.write(connection, rules.decoder, write_rows)
+    issues = rules.decoder.label(merge.issues, replay.chunk.records)
     await record_issues.insert(connection, replay.chunk.batch_id, replay.chunk.number, issues)
     counters = merge.count()
     records = sum(product_id >= 0 for product_id in replay.chunk.ids)
@@ -52,8 +52,9 @@ async def merge_replay(
 class _ReplayMerge:
     """Product rows of a replayed chunk, and what becomes of its records."""
 
-    def __init__(self, replay: ReplayToApply) -> None:
+    def __init__(self, replay: ReplayToApply, rules: MergeRules) -> None:
         self._chunk = replay.chunk
+        self._history = rules.history
         self._later = replay.later
         self._seen_at = replay.seen_at
         self._rows: list[NormalisedRow] = []
@@ -120,9 +121,10 @@ class _ReplayMerge:
         async with connection.cursor().copy(_SQL["copy_stage"]) as copy:
             await copy.write(copy_text([line for _, line in part]))
         chunk = self._chunk
-        params = {"batch_id": chunk.batch_id, "pharmacy_id": chunk.pharmacy_id, "seen_at": self._seen_at}
-        self._updated += (await connection.execute(_SQL["merge_known"], params)).rowcount
-        self._inserted += (await connection.execute(_SQL["insert_new"], params)).rowcount
+        owner = {"batch_id": chunk.batch_id, "pharmacy_id": chunk.pharmacy_id, "seen_at": self._seen_at}
+        params = owner | {"seq": chunk.seq, "history": self._history, "fills_catalogue": chunk.fills_catalogue}
+        self._updated += await fetch_value(connection, _SQL["merge_known"], params, int) or 0
+        self._inserted += await fetch_value(connection, _SQL["insert_new"], params, int) or 0
 
     def _reject(self, row: NormalisedRow, field: str, code: str) -> None:
         self.issues.append(RecordIssue(row.position, row.offset, "rejected", str(row.product_id), field, code, ""))

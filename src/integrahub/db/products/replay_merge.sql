@@ -23,7 +23,8 @@ DELETE FROM replays_stage
 COPY replays_stage FROM STDIN
 
 -- insert_new --
--- Insert staged products that are not in the table.
+-- Insert staged products that are not in the table. Those of a load into an empty catalogue are not recorded singly.
+WITH added AS (
 INSERT INTO products (pharmacy_id, product_id, batch_id, is_active, deactivated_at, last_seen_at, title, description,
   brand, ncm, category, image_link, color, ean, shop_id, size, price, wholesale_price, price_promos, stock,
   wholesale_min, measure, indice, source_created_at, source_updated_at, stock_updated_at, extra)
@@ -34,9 +35,16 @@ SELECT %(pharmacy_id)s, s.product_id, %(batch_id)s, s.inactive_since IS NULL, s.
 FROM replays_stage s
 WHERE NOT EXISTS (SELECT FROM products p WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id)
 ORDER BY s.product_id
+RETURNING pharmacy_id, product_id, batch_id,
+  CASE WHEN %(history)s::boolean THEN product_fields(products) END AS fields),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, fields)
+SELECT pharmacy_id, %(seq)s, product_id, batch_id, 'inserted', fields FROM added WHERE NOT %(fills_catalogue)s::boolean)
+SELECT count(*) FROM added
 
 -- merge_known --
 -- Update staged products that are in the table. Rows with equal columns are not written.
+WITH merged AS (
 UPDATE products p SET record_hash = NULL, batch_id = %(batch_id)s, updated_at = clock_timestamp(),
   is_active = s.inactive_since IS NULL, deactivated_at = s.inactive_since,
   last_seen_at = CASE WHEN s.inactive_since IS NOT NULL THEN greatest(p.last_seen_at, %(seen_at)s) END,
@@ -53,3 +61,10 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = s.product_id
     IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
       s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
       s.source_updated_at, s.stock_updated_at, s.extra))
+RETURNING new.pharmacy_id, new.product_id, new.batch_id, product_change_kind(old, new) AS kind,
+  is_stock_only_change(old, new) AS stock_only,
+  CASE WHEN %(history)s::boolean THEN product_changed_fields(old, new) END AS fields),
+recorded AS (
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields)
+SELECT pharmacy_id, %(seq)s, product_id, batch_id, kind, stock_only, fields FROM merged)
+SELECT count(*) FROM merged

@@ -85,7 +85,7 @@ deactivated: It became inactive.
 reactivated: It became active again; other columns may have changed, too.
 reset: The first load filled an empty catalogue; the changes of single products are not recorded.';
 COMMENT ON COLUMN product_changes.stock_only IS 'True if no column but the stock (and times) of an active product changed; such rows are kept for a shorter time.';
-COMMENT ON COLUMN product_changes.fields IS 'Changed columns with their values before and after, as `{"price": [1.5, 2]}`; INDICE, hashes and times do not count. Of an inserted product, the columns that are not blank, and `is_active` if it is inactive. Null: the setting HISTORY is off.';
+COMMENT ON COLUMN product_changes.fields IS 'Changed columns with their values before and after, as `{"price": [1.5, 2]}`; INDICE, hashes and times do not count. Of an inserted product, the columns that are not blank, and `is_active` if it is inactive. Null: none changed (deactivated, reset), or the setting HISTORY was off.';
 
 COMMENT ON TABLE batches IS 'One row per accepted post, and per operation queued on a batch (approval, end of a window, replay).';
 COMMENT ON COLUMN batches.id IS 'UUIDv7; also the trace id of the batch.';

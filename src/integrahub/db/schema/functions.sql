@@ -46,3 +46,90 @@ BEGIN
   RETURN made;
 END
 $$;
+
+-- The statements that write products call the next four functions on the rows before and after. PostgreSQL inlines them,
+-- so they cost no call. INDICE and times are not compared. `domain/changes.py` says the same in Python.
+
+-- Return the changed columns of a product, as {"price": [before, after]}.
+CREATE OR REPLACE FUNCTION product_changed_fields(before products, after products) RETURNS jsonb
+  STABLE PARALLEL SAFE LANGUAGE sql AS $$
+  SELECT JSON_OBJECT(
+      'title': CASE WHEN before.title <> after.title
+        THEN JSON_ARRAY(before.title, after.title NULL ON NULL RETURNING jsonb) END,
+      'description': CASE WHEN before.description <> after.description
+        THEN JSON_ARRAY(before.description, after.description NULL ON NULL RETURNING jsonb) END,
+      'brand': CASE WHEN before.brand <> after.brand
+        THEN JSON_ARRAY(before.brand, after.brand NULL ON NULL RETURNING jsonb) END,
+      'ncm': CASE WHEN before.ncm <> after.ncm
+        THEN JSON_ARRAY(before.ncm, after.ncm NULL ON NULL RETURNING jsonb) END,
+      'category': CASE WHEN before.category <> after.category
+        THEN JSON_ARRAY(before.category, after.category NULL ON NULL RETURNING jsonb) END,
+      'image_link': CASE WHEN before.image_link <> after.image_link
+        THEN JSON_ARRAY(before.image_link, after.image_link NULL ON NULL RETURNING jsonb) END,
+      'color': CASE WHEN before.color <> after.color
+        THEN JSON_ARRAY(before.color, after.color NULL ON NULL RETURNING jsonb) END,
+      'ean': CASE WHEN before.ean <> after.ean
+        THEN JSON_ARRAY(before.ean, after.ean NULL ON NULL RETURNING jsonb) END,
+      'shop_id': CASE WHEN before.shop_id <> after.shop_id
+        THEN JSON_ARRAY(before.shop_id, after.shop_id NULL ON NULL RETURNING jsonb) END,
+      'size': CASE WHEN before.size <> after.size
+        THEN JSON_ARRAY(before.size, after.size NULL ON NULL RETURNING jsonb) END,
+      'price': CASE WHEN before.price IS DISTINCT FROM after.price
+        THEN JSON_ARRAY(before.price, after.price NULL ON NULL RETURNING jsonb) END,
+      'wholesale_price': CASE WHEN before.wholesale_price IS DISTINCT FROM after.wholesale_price
+        THEN JSON_ARRAY(before.wholesale_price, after.wholesale_price NULL ON NULL RETURNING jsonb) END,
+      'price_promos': CASE WHEN before.price_promos IS DISTINCT FROM after.price_promos
+        THEN JSON_ARRAY(before.price_promos, after.price_promos NULL ON NULL RETURNING jsonb) END,
+      'stock': CASE WHEN before.stock IS DISTINCT FROM after.stock
+        THEN JSON_ARRAY(before.stock, after.stock NULL ON NULL RETURNING jsonb) END,
+      'wholesale_min': CASE WHEN before.wholesale_min IS DISTINCT FROM after.wholesale_min
+        THEN JSON_ARRAY(before.wholesale_min, after.wholesale_min NULL ON NULL RETURNING jsonb) END,
+      'measure': CASE WHEN before.measure <> after.measure
+        THEN JSON_ARRAY(before.measure, after.measure NULL ON NULL RETURNING jsonb) END,
+      'extra': CASE WHEN before.extra IS DISTINCT FROM after.extra
+        THEN JSON_ARRAY(before.extra, after.extra NULL ON NULL RETURNING jsonb) END
+      ABSENT ON NULL RETURNING jsonb)
+$$;
+
+-- Return the columns of an inserted product that are not blank, and `is_active` if it is inactive.
+CREATE OR REPLACE FUNCTION product_fields(after products) RETURNS jsonb
+  STABLE PARALLEL SAFE LANGUAGE sql AS $$
+  SELECT JSON_OBJECT(
+      'title': CASE WHEN after.title <> '' THEN JSON_ARRAY(NULL, after.title NULL ON NULL RETURNING jsonb) END,
+      'description': CASE WHEN after.description <> '' THEN JSON_ARRAY(NULL, after.description NULL ON NULL RETURNING jsonb) END,
+      'brand': CASE WHEN after.brand <> '' THEN JSON_ARRAY(NULL, after.brand NULL ON NULL RETURNING jsonb) END,
+      'ncm': CASE WHEN after.ncm <> '' THEN JSON_ARRAY(NULL, after.ncm NULL ON NULL RETURNING jsonb) END,
+      'category': CASE WHEN after.category <> '' THEN JSON_ARRAY(NULL, after.category NULL ON NULL RETURNING jsonb) END,
+      'image_link': CASE WHEN after.image_link <> '' THEN JSON_ARRAY(NULL, after.image_link NULL ON NULL RETURNING jsonb) END,
+      'color': CASE WHEN after.color <> '' THEN JSON_ARRAY(NULL, after.color NULL ON NULL RETURNING jsonb) END,
+      'ean': CASE WHEN after.ean <> '' THEN JSON_ARRAY(NULL, after.ean NULL ON NULL RETURNING jsonb) END,
+      'shop_id': CASE WHEN after.shop_id <> '' THEN JSON_ARRAY(NULL, after.shop_id NULL ON NULL RETURNING jsonb) END,
+      'size': CASE WHEN after.size <> '' THEN JSON_ARRAY(NULL, after.size NULL ON NULL RETURNING jsonb) END,
+      'price': CASE WHEN after.price IS NOT NULL THEN JSON_ARRAY(NULL, after.price NULL ON NULL RETURNING jsonb) END,
+      'wholesale_price': CASE WHEN after.wholesale_price IS NOT NULL THEN JSON_ARRAY(NULL, after.wholesale_price NULL ON NULL RETURNING jsonb) END,
+      'price_promos': CASE WHEN after.price_promos <> '{}' THEN JSON_ARRAY(NULL, after.price_promos NULL ON NULL RETURNING jsonb) END,
+      'stock': CASE WHEN after.stock IS NOT NULL THEN JSON_ARRAY(NULL, after.stock NULL ON NULL RETURNING jsonb) END,
+      'wholesale_min': CASE WHEN after.wholesale_min IS NOT NULL THEN JSON_ARRAY(NULL, after.wholesale_min NULL ON NULL RETURNING jsonb) END,
+      'measure': CASE WHEN after.measure <> '' THEN JSON_ARRAY(NULL, after.measure NULL ON NULL RETURNING jsonb) END,
+      'extra': CASE WHEN after.extra IS NOT NULL THEN JSON_ARRAY(NULL, after.extra NULL ON NULL RETURNING jsonb) END,
+      'is_active': CASE WHEN NOT after.is_active THEN JSON_ARRAY(NULL, false NULL ON NULL RETURNING jsonb) END
+      ABSENT ON NULL RETURNING jsonb)
+$$;
+
+-- Return whether nothing but the stock (and times) of a product changed. The price comes first: it decides most cases.
+CREATE OR REPLACE FUNCTION is_stock_only_change(before products, after products) RETURNS boolean
+  STABLE PARALLEL SAFE LANGUAGE sql AS $$
+  SELECT before.is_active = after.is_active AND (before.price, before.title, before.description, before.brand, before.ncm, before.category,
+      before.image_link, before.color, before.ean, before.shop_id, before.size, before.wholesale_price,
+      before.price_promos, before.wholesale_min, before.measure, before.extra)
+    IS NOT DISTINCT FROM (after.price, after.title, after.description, after.brand, after.ncm, after.category,
+      after.image_link, after.color, after.ean, after.shop_id, after.size, after.wholesale_price,
+      after.price_promos, after.wholesale_min, after.measure, after.extra)
+$$;
+
+-- Return the kind of a change of a product that exists.
+CREATE OR REPLACE FUNCTION product_change_kind(before products, after products) RETURNS text
+  STABLE PARALLEL SAFE LANGUAGE sql AS $$
+  SELECT CASE WHEN before.is_active = after.is_active THEN 'updated' WHEN after.is_active THEN 'reactivated'
+    ELSE 'deactivated' END
+$$;

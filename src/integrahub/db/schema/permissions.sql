@@ -51,7 +51,8 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 
 -- Data of one pharmacy.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
-GRANT SELECT ON products, product_changes, record_issues, dry_runs, dry_run_changes TO integrahub_api;
+GRANT SELECT ON products, record_issues, dry_runs, dry_run_changes TO integrahub_api;
+GRANT SELECT, INSERT ON product_changes TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
 CREATE POLICY api ON full_uploads TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -59,8 +60,11 @@ CREATE POLICY api ON pharmacies TO integrahub_api
   USING ((SELECT sees_all()) OR cnpj = ANY ((SELECT seen_cnpjs())::text[]) OR id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON products TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
-CREATE POLICY api ON product_changes TO integrahub_api
+CREATE POLICY api ON product_changes FOR SELECT TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+-- The API may cancel a first load. Then it records, as the finish step does, that the catalogue is filled.
+CREATE POLICY reset ON product_changes FOR INSERT TO integrahub_api
+  WITH CHECK (kind = 'reset' AND ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[])));
 CREATE POLICY api ON batches TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 CREATE POLICY api ON batch_chunks TO integrahub_api

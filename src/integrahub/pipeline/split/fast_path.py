@@ -17,11 +17,11 @@ from integrahub.db.batches import batch_log, fast_path, split_claims
 from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
 from integrahub.db.batches.rows import SmallBatchClaim
 from integrahub.db.database import Database
+from integrahub.db.products.merge import MergeRules
 from integrahub.domain.batches import INLINE_BODY_LIMIT, BatchKind
 from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.chunks.index import SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
-from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.reader import OversizeRecord, read_all
@@ -38,13 +38,13 @@ class FastPath:
     """Try to make a small batch final. Loads that arrive together share a transaction, and so do dry runs."""
 
     def __init__(
-        self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, decoder: ChunkDecoder
+        self, database: Database, bus: Bus, *, worker_id: UUID, limits: SplitLimits, rules: MergeRules
     ) -> None:
         self._database = database
         self._bus = bus
         self._worker_id = worker_id
         self._limits = limits
-        self._decoder = decoder
+        self._rules = rules
         # One group at a time, so that the batches of a pharmacy keep their order.
         self._batcher = MicroBatcher[UUID, bool](self._run_group, BatchLimits(SMALL_BATCHES_PER_TRANSACTION))
 
@@ -119,7 +119,7 @@ class FastPath:
         if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
             return None
         chunk = ChunkBuilder()
-        dialect = self._decoder.dialect
+        dialect = self._rules.decoder.dialect
         seed = dialect.derive_seed(claim.load_type, claim.time_zone)
         ids, texts, hashes = dialect.identify_and_hash(records, seed)
         chunk.extend(0, run.offsets, texts, ids, hashes)
@@ -132,7 +132,7 @@ class FastPath:
             for batch in group:
                 spans.enter_context(tracing.span("settle", batch.claim.id, batch=batch.claim.id))
             results, next_work = await fast_path.apply_and_finish(
-                self._database, group, self._worker_id, self._decoder, self._limits.in_flight
+                self._database, group, self._worker_id, self._rules, self._limits.in_flight
             )
         _count(group, results, perf_counter() - started)
         batch_log.log_fast_path(group, results, perf_counter() - started)

@@ -17,8 +17,8 @@ from integrahub.db.chunks.claims import ChunkKey
 from integrahub.db.chunks.rows import ChunkClaim
 from integrahub.db.database import Database
 from integrahub.db.products.bisect import write_bisecting
+from integrahub.db.products.merge import MergeRules
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
-from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.errors import InvalidData, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
@@ -49,17 +49,17 @@ class Upsert:
         database: Database,
         storage: Storage,
         bus: Bus,
-        decoder: ChunkDecoder,
+        rules: MergeRules,
         attempts: ChunkAttempts,
         worker: UpsertWorker,
     ) -> None:
         self._database = database
         self._storage = storage
         self._bus = bus
-        self._decoder = decoder
+        self._rules = rules
         self._attempts = attempts
         self._worker = worker
-        self._later_writes = LaterWritesReader(database, storage, decoder)
+        self._later_writes = LaterWritesReader(database, storage, rules.decoder)
         self._crashed_chunks = asyncio.Lock()
         self._batcher = MicroBatcher[ChunkReady, None](
             self._handle, BatchLimits(CHUNKS_PER_TRANSACTION), UPSERT_CONCURRENCY
@@ -115,7 +115,7 @@ class Upsert:
                 for claim in claims:
                     spans.enter_context(_span(claim))
                 loaded = [await self._load(claim) for claim in claims]
-                await self._publish(await apply_chunks(self._database, loaded, self._decoder, self._worker.in_flight))
+                await self._publish(await apply_chunks(self._database, loaded, self._rules, self._worker.in_flight))
         except Transient:
             raise
         except Exception as error:
@@ -147,14 +147,14 @@ class Upsert:
         started = perf_counter()
         chunk = await self._load(claim)
         try:
-            result = await apply_chunks(self._database, [chunk], self._decoder, self._worker.in_flight)
+            result = await apply_chunks(self._database, [chunk], self._rules, self._worker.in_flight)
         except InvalidData as error:
             _log.warning("row rejected by PostgreSQL, bisecting the chunk", action="bisect_rows", error=str(error))
             # The refused row may be a product that another chunk inserted after this claim.
             claim = msgspec.structs.replace(claim, has_products=True)
             chunk = msgspec.structs.replace(chunk, claim=claim)
             result = await apply_chunks(
-                self._database, [chunk], self._decoder, self._worker.in_flight, write_rows=write_bisecting
+                self._database, [chunk], self._rules, self._worker.in_flight, write_rows=write_bisecting
             )
         await self._publish(result)
         CHUNK_DURATION.observe(perf_counter() - started)
