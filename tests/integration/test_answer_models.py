@@ -117,6 +117,23 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
     await routes.call("get", "/admin/tables/products")
 
 
+async def _call_webhooks(routes: _Routes) -> None:
+    wanted, one = {"url": "https://8.8.8.8/hook"}, f"?cnpj={CNPJ}"
+    for base, query in (("/v1/webhook", one), ("/admin/webhook", "")):
+        await routes.call("put", base, base + query, wanted)
+        await routes.call("get", base, base + query)
+        test = await routes.call("post", f"{base}/test", f"{base}/test{query}", status=202)
+        await routes.call("post", f"{base}/rotate", f"{base}/rotate{query}")
+        await routes.call("post", f"{base}/enable", f"{base}/enable{query}")
+        replay = {"since": "2026-03-01T10:00:00Z"}
+        await routes.call("post", f"{base}/replay", f"{base}/replay{query}", replay, status=202)
+        delivery = f"/v1/webhook/deliveries/{test['delivery_id']}"
+        await routes.call("get", "/v1/webhook/deliveries")
+        await routes.call("get", "/v1/webhook/deliveries/{delivery_id}", delivery)
+        await routes.call("post", "/v1/webhook/deliveries/{delivery_id}/replay", f"{delivery}/replay", status=202)
+        await routes.call("delete", base, base + query)
+
+
 async def _call_dead_letters(routes: _Routes, client: Client) -> None:
     facts = ("ValueError", "message_unreadable", "worker:decode", "Expected JSON", "stack")
     dead = DeadMessage(uuid4(), BATCHES_RECEIVED, b"{", uuid4().hex, datetime.now(UTC), *facts)
@@ -138,12 +155,13 @@ async def test_each_answer_has_the_members_that_its_model_describes(settings: Se
         await routes.call("post", "/v1/batches/{batch_id}/cancel", f"/v1/batches/{posted}/cancel")
         assert routes.differences == []
         seen |= routes.seen
-    async with running(settings, list(STEPS)) as client:
+    async with running(settings.model_copy(update={"public_url": "https://hub.example"}), list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         routes = _Routes(client)
         await _call_pharmacies_and_keys(routes)
         await _call_batches(routes, client)
         await _call_dead_letters(routes, client)
+        await _call_webhooks(routes)
         for path in ("/admin/audit", "/health", "/livez", "/readyz"):
             await routes.call("get", path)
         assert routes.differences == []

@@ -14,12 +14,17 @@ OTHER = "33000167000101"
 THIRD = "11222333000181"
 _OPEN = {"/health", "/livez", "/readyz", "/metrics", "/schemas/inovafarma-product.json"}
 _OF_CLIENTS = {"/v1/products", "/v1/products/{product_id}", "/v1/batches", "/v1/inovafarma/products"}
+_WEBHOOKS = {f"/v1/webhook{name}" for name in ("", "/rotate", "/test", "/enable", "/replay", "/deliveries")}
 _BODIES: dict[str, Any] = {
     "/v1/batches/{batch_id}/deactivation": {"decision": "approve"},
     "/v1/dead-letters/replay": {"filter": {"cnpj": CNPJ}},
     "/admin/keys": {"cnpjs": [CNPJ]},
     "/admin/pharmacies/{cnpj}": {"name": "taken over"},
     "/admin/pharmacies/api-key": {"cnpj": CNPJ},
+    "/v1/webhook": {"url": "https://8.8.8.8/taken-over"},
+    "/admin/webhook": {"url": "https://8.8.8.8/taken-over"},
+    "/v1/webhook/replay": {"since": "2026-03-01T10:00:00Z"},
+    "/admin/webhook/replay": {"since": "2026-03-01T10:00:00Z"},
 }
 _READS = {"GET"}
 
@@ -60,8 +65,8 @@ async def test_no_route_gives_or_changes_anything_of_another_pharmacy(client: Cl
             answers = [
                 await client.http.request(
                     verb,
-                    path.format(batch_id=id_, cnpj=cnpj, key_id=id_, letter_id=1, product_id=1),
-                    params={"cnpj": cnpj} if path in _OF_CLIENTS else {},
+                    path.format(batch_id=id_, cnpj=cnpj, key_id=id_, letter_id=1, product_id=1, delivery_id=id_),
+                    params={"cnpj": cnpj} if path in _OF_CLIENTS or path in _WEBHOOKS else {},
                     json=_BODIES.get(path),
                     headers={"X-Api-Key": key, "X-Inova-Load-Type": "full"},
                 )
@@ -87,17 +92,20 @@ async def test_an_operators_key_changes_only_what_its_scope_allows(client: Clien
     key = (await client.admin("POST", "/admin/keys", {"cnpjs": "all", "scopes": [scope]}))["api_key"]
     headers = {"X-Admin-Api-Key": key, "X-Inova-Load-Type": "full"}
     for verb, path in _routes(client):
-        asked = path.format(batch_id=uuid4(), cnpj=CNPJ, key_id=uuid4(), letter_id=1, product_id=1)
+        ids = dict.fromkeys(("batch_id", "key_id", "delivery_id"), uuid4())
+        asked = path.format(**ids, cnpj=CNPJ, letter_id=1, product_id=1)
         body = _BODIES.get(path) if verb != "GET" else None
         answer = await client.http.request(verb, asked, json=body, headers=headers, params={"cnpj": CNPJ})
         keeps = path.startswith("/admin/keys") or path.endswith("api-key") or path == "/v1/inovafarma/products"
+        keeps |= path.endswith(("/webhook", "/webhook/rotate"))
         allowed = verb in _READS or (scope is Scope.OPERATOR and not keeps)
         assert (answer.status_code != 403) == allowed, (verb, path, answer.text)
 
 
 async def test_no_key_and_a_wrong_key_get_nothing_anywhere(client: Client) -> None:
     for verb, path in _routes(client):
-        asked = path.format(batch_id=uuid4(), cnpj=CNPJ, key_id=uuid4(), letter_id=1, product_id=1)
+        ids = dict.fromkeys(("batch_id", "key_id", "delivery_id"), uuid4())
+        asked = path.format(**ids, cnpj=CNPJ, letter_id=1, product_id=1)
         answers = [
             await client.http.request(verb, asked, headers=headers, json=_BODIES.get(path))
             for headers in ({}, {"X-Api-Key": "not-a-key"}, {"Authorization": f"Basic {ADMIN}"})

@@ -44,7 +44,14 @@ class Body:
 
 async def _routes(client: Client) -> list[tuple[str, str]]:
     document = (await client.http.get("/openapi.json")).json()
-    named = {"batch_id": uuid4(), "cnpj": CNPJ, "key_id": uuid4(), "letter_id": 1}
+    named = {
+        "batch_id": uuid4(),
+        "cnpj": CNPJ,
+        "key_id": uuid4(),
+        "letter_id": 1,
+        "product_id": 1,
+        "delivery_id": uuid4(),
+    }
     return [
         (verb, path.format(**named))
         for path, verbs in document["paths"].items()

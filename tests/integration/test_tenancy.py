@@ -223,8 +223,8 @@ async def test_a_key_and_a_pharmacy_see_their_own_webhook_endpoint_and_not_each_
         key = await (await connection.execute("SELECT id FROM api_keys WHERE tenants = 'all'")).fetchone()
         assert key
         await connection.execute(
-            "INSERT INTO webhook_endpoints (owner, key_id, url, host, events, sealed_secret)"
-            " VALUES ('key', %(id)s, 'https://vendor', '', '{batch.completed}', '')",
+            "INSERT INTO webhook_endpoints (owner, key_id, pharmacy_id, url, host, events, sealed_secret)"
+            " SELECT 'key', %(id)s, p.id, 'https://vendor', '', '{batch.completed}', '' FROM pharmacies p LIMIT 1",
             key,
         )
     query = "SELECT url FROM webhook_endpoints"

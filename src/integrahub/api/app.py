@@ -13,10 +13,13 @@ from starlette.routing import Route
 from integrahub import __version__
 from integrahub.access.audit import Audit
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
+from integrahub.access.webhook_owners import WebhookOwners
+from integrahub.access.webhooks import WebhookRules, Webhooks
 from integrahub.api import problems
 from integrahub.api.auth.authentication import ApiKeyAuthenticator, Authenticate
 from integrahub.api.auth.guarded_route import RequestGuard
 from integrahub.api.auth.metrics_access import MetricsAccess
+from integrahub.api.cnpj import ParseCnpj
 from integrahub.api.event_stream import StreamSlots
 from integrahub.api.middleware.methods import HeadAndOptions
 from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
@@ -39,6 +42,8 @@ from integrahub.api.routes import (
     pharmacies,
     products,
     schemas,
+    webhook_deliveries,
+    webhooks,
 )
 from integrahub.api.routes.ingest import PATH, BodyLimits, BodyReader, IngestHandler
 from integrahub.db.tenancy import ALL_TENANTS
@@ -47,9 +52,12 @@ from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest
+from integrahub.pipeline.notify.name_lookup import NameLookup
+from integrahub.pipeline.notify.target_address import TargetAddresses
 from integrahub.reports.batch_watch import BatchWatch
 from integrahub.reports.estimates import CompletionEstimates
 from integrahub.resilience.rate_limit import parse_rate
+from integrahub.secrets.webhook_secrets import SecretSealer
 from integrahub.settings.model import Settings
 
 OPENAPI_PATH = "/openapi.json"
@@ -128,6 +136,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
     reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
+        *_webhook_routers(hub, authenticator, audit, parse),
         *_batch_routers(hub, watch, reader),
         products.router(products.ProductSearch(PharmacyAccess(hub.reads, parse), hub.dialect.export), reader),
         pharmacies.router(database, audit, viewer, operator, parse),
@@ -138,6 +147,17 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
         dead_letters.router(database, viewer),
         metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, access),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers, access),
+    ]
+
+
+def _webhook_routers(hub: Hub, authenticator: ApiKeyAuthenticator, audit: Audit, parse: ParseCnpj) -> list[APIRouter]:
+    targets = TargetAddresses(hub.settings.webhook_allow, NameLookup())
+    rules = WebhookRules(targets.check, SecretSealer(hub.pepper), hub.settings.public_url)
+    owners, orders = WebhookOwners(hub.database), Webhooks(audit, rules)
+    routes = webhooks.WebhookRoutes(orders, owners, parse)
+    return [
+        webhooks.router(routes, authenticator),
+        webhook_deliveries.router(webhook_deliveries.WebhookDeliveries(owners, orders), authenticator),
     ]
 
 

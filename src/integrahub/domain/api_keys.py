@@ -43,7 +43,8 @@ class Caller:
     """The client that a key identifies.
 
     `cnpjs` are the pharmacies that the key can access, None for all. `name` identifies the key in the audit log.
-    `rate_limit` overrides that of the pharmacy. `key_id` is None for a key from the settings.
+    `rate_limit` overrides that of the pharmacy. `key_id` is None for a key from the settings. `key_family` is the first
+    key of the chain of rotations that made this key.
     """
 
     cnpjs: frozenset[str] | None
@@ -52,6 +53,7 @@ class Caller:
     rate_limit: str | None = None
     address: str = ""
     key_id: UUID | None = None
+    key_family: UUID | None = None
 
     def can(self, scope: Scope) -> bool:
         """Return whether the key has the scope, or one that includes it."""

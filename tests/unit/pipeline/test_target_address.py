@@ -6,7 +6,8 @@ from integrahub.domain.errors import BadRequest
 from integrahub.domain.messages.webhooks import WEBHOOK_MESSAGES
 from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.domain.webhooks.public_addresses import ADDRESS_KINDS
-from integrahub.pipeline.notify.target_address import TargetAddresses, look_up
+from integrahub.pipeline.notify.name_lookup import NameLookup
+from integrahub.pipeline.notify.target_address import TargetAddresses
 
 _NAMES = {
     "erp.example.com.br": ["200.160.2.3", "2001:12ff:0:2::3"],
@@ -261,7 +262,7 @@ async def test_a_literal_private_address_is_refused_without_a_lookup() -> None:
 
 
 async def test_names_are_resolved_by_the_machine() -> None:
-    assert "127.0.0.1" in await look_up("localhost")
+    assert "127.0.0.1" in await NameLookup()("localhost")
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,12 @@ class ApiKeyAuthenticator:
         self._lookup_limit = LookupLimit()
         self._single_flight = SingleFlight[bytes, Caller | Unauthorized]()
 
-    def require(self, scope: Scope) -> "ScopeCheck":
-        """Return the check that the key of a request has this scope."""
-        return ScopeCheck(self, scope)
+    def require(self, scope: Scope, *others: Scope, audited: bool = False) -> "ScopeCheck":
+        """Return the check that the key of a request has this scope, or one of the others.
+
+        On operators' routes, and if `audited`, the caller has its network address, for the audit log.
+        """
+        return ScopeCheck(self, (scope, *others), with_address=audited or scope in OPERATORS)
 
     async def authenticate(self, request: Request) -> Caller:
         """Return the caller of a request, looked up once per request. Raise Unauthorized if the key is not valid."""
@@ -129,24 +132,27 @@ class ApiKeyAuthenticator:
 
 
 class ScopeCheck:
-    """Dependency of a route that requires a scope: 401 without a valid key, 403 if the key lacks the scope."""
+    """Dependency of a route that requires one of some scopes: 401 without a valid key, 403 if the key has none."""
 
-    def __init__(self, authenticator: ApiKeyAuthenticator, scope: Scope) -> None:
+    def __init__(self, authenticator: ApiKeyAuthenticator, scopes: tuple[Scope, ...], *, with_address: bool) -> None:
         self._authenticator = authenticator
-        self._scope = scope
+        self._scopes = scopes
+        self._with_address = with_address
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller; on operators' routes with its address, for the audit log."""
+        """Return the caller."""
         caller = await self._authenticator.authenticate(request)
         request.scope["caller_name"] = caller.name  # for the log
-        if not caller.can(self._scope):
-            raise Forbidden("operator_only" if self._scope in OPERATORS else "scope_missing", scope=self._scope)
-        return replace(caller, address=_address(request)) if self._scope in OPERATORS else caller
+        if not any(map(caller.can, self._scopes)):
+            scope = self._scopes[0]
+            raise Forbidden("operator_only" if scope in OPERATORS else "scope_missing", scope=scope)
+        return replace(caller, address=_address(request)) if self._with_address else caller
 
 
 def _caller_of(row: UnrevokedApiKey) -> Caller:
     cnpjs = None if row.tenants == "all" else frozenset(row.cnpjs)
-    return Caller(cnpjs, frozenset(row.scopes), f"key {row.public_id or row.id}", row.rate_limit, key_id=row.id)
+    name = f"key {row.public_id or row.id}"
+    return Caller(cnpjs, frozenset(row.scopes), name, row.rate_limit, key_id=row.id, key_family=row.family)
 
 
 def _address(request: Request) -> str:

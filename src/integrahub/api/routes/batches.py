@@ -1,12 +1,11 @@
 """Routes of batches: list, state, report of errors, and rejected records."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BeforeValidator
 from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth.authentication import Authenticate
@@ -14,6 +13,7 @@ from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.batch_views import MAX_POLL_SECONDS, MIN_POLL_SECONDS, find_poll_interval, to_batch_answer, to_issue
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
+from integrahub.api.models.base import Moment
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
 from integrahub.api.report_formats import Locale, encode_csv, encode_json, encode_ndjson
 from integrahub.db.batches import reports
@@ -26,7 +26,6 @@ from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.errors import Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, expand_id_prefix
 from integrahub.domain.languages import Language
-from integrahub.domain.messages.fields import InvalidField
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.views.batch import BatchReport
 from integrahub.domain.views.estimate import Estimate
@@ -51,14 +50,6 @@ _RETRY_AFTER: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _reject_timestamps(value: Any) -> Any:
-    # pydantic would also read a number as seconds since 1970.
-    if isinstance(value, str) and not value.lstrip("+-").replace(".", "", 1).isdecimal():
-        return value
-    raise InvalidField("datetime_parsing")
-
-
-Moment = Annotated[datetime, BeforeValidator(_reject_timestamps)]
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 ReportFormat = Annotated[
     Literal["json", "ndjson", "csv"], Query(description="json: in pages; ndjson and csv: the whole report")

@@ -1,14 +1,14 @@
 -- find_unrevoked_by_id --
 -- The key with a public id, unless it is revoked; whether it is expired, and whether its use should be stored.
-SELECT id, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
-  coalesce(last_used_at < now() - interval '1 minute', true) AS is_use_due
+SELECT id, coalesce(family, id) AS family, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at,
+  coalesce(expires_at <= now(), false) AS is_expired, coalesce(last_used_at < now() - interval '1 minute', true) AS is_use_due
 FROM api_keys
 WHERE public_id = %(public_id)s AND revoked_at IS NULL
 
 -- find_unrevoked_by_hash --
 -- A key that its bearer chose, unless it is revoked.
-SELECT id, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at, coalesce(expires_at <= now(), false) AS is_expired,
-  coalesce(last_used_at < now() - interval '1 minute', true) AS is_use_due
+SELECT id, coalesce(family, id) AS family, hash, public_id, tenants, cnpjs, scopes, rate_limit, expires_at,
+  coalesce(expires_at <= now(), false) AS is_expired, coalesce(last_used_at < now() - interval '1 minute', true) AS is_use_due
 FROM api_keys
 WHERE hash = %(hash)s AND public_id IS NULL AND revoked_at IS NULL
 

@@ -63,6 +63,7 @@ class UnrevokedApiKey(msgspec.Struct, frozen=True):
     """An API key that a request may carry. If `is_use_due`, its last use should be stored."""
 
     id: UUID
+    family: UUID
     hash: bytes
     public_id: str | None
     tenants: Literal["pharmacies", "all"]

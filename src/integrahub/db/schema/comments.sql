@@ -323,7 +323,7 @@ COMMENT ON TABLE history IS 'Totals of all final batches at the end of each hour
 COMMENT ON COLUMN history.hour IS 'Start of the hour.';
 COMMENT ON COLUMN history.totals IS 'Totals by name.';
 
-COMMENT ON TABLE audit_log IS 'Actions of operators; a row is inserted before the action and completed after it.';
+COMMENT ON TABLE audit_log IS 'Actions of operators, and changes of webhook endpoints by clients; a row is inserted before the action and completed after it.';
 COMMENT ON COLUMN audit_log.id IS 'Number of the entry.';
 COMMENT ON COLUMN audit_log.at IS 'Time at which the action began.';
 COMMENT ON COLUMN audit_log.actor IS 'Name of the key that acted.';

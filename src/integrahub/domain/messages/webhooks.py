@@ -34,6 +34,40 @@ _ADDRESS_MESSAGES = {
 }
 
 WEBHOOK_MESSAGES: dict[str, Message] = {
+    "webhooks_off": Message(
+        "Este hub não sabe em que endereço os clientes o alcançam, e os webhooks trazem links para ele. O operador "
+        "deve definir PUBLIC_URL.",
+        "This hub does not know at which address clients reach it, and webhooks contain links to it. The operator has "
+        "to set PUBLIC_URL.",
+    ),
+    "webhook_not_found": Message(
+        "Não há endereço de webhook cadastrado para esta chave ou farmácia. Cadastre-o com `PUT` na mesma rota.",
+        "No webhook address is set for this key or pharmacy. Set it with `PUT` on the same route.",
+    ),
+    "webhook_closed": Message(
+        "O endereço está desativado ou foi excluído, e nada é enviado a ele. Conserte o receptor e ative-o com "
+        "`POST /v1/webhook/enable`, ou cadastre outro.",
+        "The address is disabled or was deleted, and nothing is sent to it. Repair the receiver and enable it with "
+        "`POST /v1/webhook/enable`, or set another one.",
+    ),
+    "webhook_key_unstored": Message(
+        "Esta chave vem da configuração do hub (VALID_API_KEYS), e um endereço de webhook precisa de uma chave "
+        "gravada. Peça ao operador uma chave criada com `integrahub key create`.",
+        "This key comes from the settings of the hub (VALID_API_KEYS), and a webhook address needs a stored key. "
+        "Request a key made with `integrahub key create` from the operator.",
+    ),
+    "webhook_events_unfit": Message(
+        "Este endereço não recebe: {events}. Os eventos possíveis são: {permitted}.",
+        "This address does not receive: {events}. Possible events are: {permitted}.",
+    ),
+    "webhook_tests_limited": Message(
+        "Este endereço já recebeu {quota} testes no último minuto. Tente de novo em {wait} s.",
+        "This address had {quota} tests in the last minute. Try again in {wait} s.",
+    ),
+    "delivery_not_found": Message(
+        "Não há entrega {delivery_id} entre as desta chave. As entregas são guardadas por 30 dias.",
+        "There is no delivery {delivery_id} among those of this key. Deliveries are kept for 30 days.",
+    ),
     "webhook_url_too_long": Message(
         "A URL tem {length} caracteres; o limite é {limit}. Use uma URL mais curta.",
         "The URL has {length} characters; the limit is {limit}. Use a shorter URL.",

@@ -1,7 +1,6 @@
 """Addresses of webhook targets: resolved at PUT and at each attempt, and refused unless all of them are public."""
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
@@ -14,19 +13,13 @@ LOOKUP_TIMEOUT_SECONDS = 5.0
 Lookup = Callable[[str], Awaitable[list[str]]]  # the addresses of a name; OSError if it has none
 
 
-async def look_up(host: str) -> list[str]:
-    """Return the addresses of a name, by the resolver of this machine."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    return [str(info[4][0]) for info in found]
-
-
 class TargetAddresses:
     """Resolve targets and refuse those that are not public, unless the operator allows them.
 
     A refusal is a BadRequest whose code is the reason.
     """
 
-    def __init__(self, allowed: AllowedTargets, lookup: Lookup = look_up) -> None:
+    def __init__(self, allowed: AllowedTargets, lookup: Lookup) -> None:
         self._allowed = allowed
         self._lookup = lookup
 
