@@ -27,7 +27,16 @@ from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
 
 _TEMPLATE = "template_hub"
-_SLOWEST_FOLDERS = ("acceptance", "distributed", "monitoring", "crash", "fault_injection", "fuzz", "integration")
+_SLOWEST_FOLDERS = (
+    "acceptance",
+    "distributed",
+    "monitoring",
+    "examples",
+    "crash",
+    "fault_injection",
+    "fuzz",
+    "integration",
+)
 
 
 @dataclass(slots=True)
