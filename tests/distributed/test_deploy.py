@@ -74,7 +74,7 @@ def test_what_is_configured_and_scaled_by_exists() -> None:
     assert "integrahub_backlog_records" in (ROOT / "src/integrahub/telemetry/metrics/pipeline.py").read_text("utf-8")
 
 
-_OF_THE_API = {"ADMIN_API_KEY", "KEY_PEPPER"}
+_OF_THE_API = {"ADMIN_API_KEY", "KEY_PEPPER", "RECEIPT_KEY"}
 _OF_THE_BUCKET = {"STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY"}
 _COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))
 

@@ -1,5 +1,6 @@
 """Test that the answer of each route has the members that /openapi.json describes, in the same order."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 _OTHER_CNPJ = "12ABC34501DE35"
 _NOT_JSON = {"get /metrics", "get /v1/batches/{batch_id}/events", "get /schemas/inovafarma-product.json"}
 # Members that an answer has only in some states.
-_OPTIONAL = {"message", "dry_run", "breaker", "checks", "body", "stack"}
+_OPTIONAL = {"message", "receipt", "dry_run", "breaker", "checks", "body", "stack"}
 
 
 def _differences(value: Any, schema: dict[str, Any], models: dict[str, Any], place: str) -> Iterator[str]:
@@ -108,6 +109,8 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
     await routes.call("get", "/v1/batches")
     await routes.call("get", base, f"/v1/batches/{held['batch_id']}")
     await routes.call("get", f"{base}/errors", f"/v1/batches/{batch['batch_id']}/errors")
+    await routes.call("get", f"{base}/receipt", f"/v1/batches/{batch['batch_id']}/receipt")
+    await routes.call("get", "/.well-known/jwks.json")
     await routes.call("get", f"{base}/rejected", f"/v1/batches/{batch['batch_id']}/rejected")
     decision = f"/v1/batches/{held['batch_id']}/deactivation"
     await routes.call("post", f"{base}/deactivation", decision, {"decision": "approve"})
@@ -155,7 +158,9 @@ async def test_each_answer_has_the_members_that_its_model_describes(settings: Se
         await routes.call("post", "/v1/batches/{batch_id}/cancel", f"/v1/batches/{posted}/cancel")
         assert routes.differences == []
         seen |= routes.seen
-    async with running(settings.model_copy(update={"public_url": "https://hub.example"}), list(STEPS)) as client:
+    receipt_key = base64.b64encode(bytes(32)).decode()
+    complete = settings.model_copy(update={"public_url": "https://hub.example", "receipt_key": receipt_key})
+    async with running(complete, list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         routes = _Routes(client)
         await _call_pharmacies_and_keys(routes)

@@ -41,6 +41,7 @@ from integrahub.api.routes import (
     operations,
     pharmacies,
     products,
+    receipts,
     schemas,
     webhook_deliveries,
     webhooks,
@@ -125,7 +126,7 @@ def _ingest_handler(
         Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads),
         hub.dialect,
     )
-    return IngestHandler(ingest, authenticator.require(Scope.INGEST), limits, finder, reader)
+    return IngestHandler(ingest, authenticator.require(Scope.INGEST), limits, finder, reader, hub.receipts())
 
 
 def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) -> list[APIRouter]:
@@ -164,7 +165,11 @@ def _webhook_routers(hub: Hub, authenticator: ApiKeyAuthenticator, audit: Audit,
 def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[APIRouter]:
     estimates = CompletionEstimates(hub.reads.for_tenants(ALL_TENANTS))
     reports = batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
-    return [batches.router(reports, reader), batch_events.router(reports, watch, StreamSlots(), reader)]
+    return [
+        batches.router(reports, reader),
+        batch_events.router(reports, watch, StreamSlots(), reader),
+        receipts.router(hub.receipts(), reports, reader),
+    ]
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:

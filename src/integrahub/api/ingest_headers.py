@@ -81,6 +81,12 @@ def _read_encoding(headers: list[str]) -> str:
     return encodings[0] if encodings else ""
 
 
+def prefers_receipt(request: Request) -> bool:
+    """Return whether the client prefers a signed receipt in the answer (RFC 7240)."""
+    values = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(value.partition(";")[0].strip() == "receipt" for value in values)
+
+
 def _find_transcoder(parameters: list[str]) -> Transcoder | None:
     pairs = (parameter.partition("=") for parameter in parameters)
     charset = next((value for name, _, value in pairs if name.strip() == "charset"), "").strip().strip('"')

@@ -63,6 +63,7 @@ VERBS = {
     "fleet": Verb("fleet:app", "Run the supervisor, show its processes, or restart them."),
     "pharmacy": Verb("pharmacy:app", "Pharmacies: add, list, show, set."),
     "key": Verb("key:app", "API keys: create, list, rotate, revoke."),
+    "receipt": Verb("receipt:app", "Signed receipts: verify."),
     "batch": Verb("batch:app", "Batches: list, show, errors, replay, cancel, approve, reject."),
     "dead": Verb("dead:app", "Dead letters: list, groups, show, replay."),
     "load": Verb(

@@ -99,6 +99,7 @@ def compose_hub(
         (storage, bus),
         adapters.build_dialect(),
         deadlines,
+        secrets.receipts,
     )
 
 

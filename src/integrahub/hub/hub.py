@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from integrahub.bus.base import Bus
@@ -40,6 +41,7 @@ from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
 from integrahub.pipeline.upsert.step import Upsert, UpsertWorker
+from integrahub.reports.receipts import Receipts
 from integrahub.resilience.backlog import BacklogLimits
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
 from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
@@ -49,6 +51,9 @@ from integrahub.secrets.local import OperatorKey
 from integrahub.secrets.webhook_secrets import SecretSealer
 from integrahub.settings.model import Settings
 from integrahub.storage.base import Storage
+
+if TYPE_CHECKING:
+    from integrahub.secrets.receipt_signing import ReceiptSigner
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Hub:
     adapters: tuple[Storage, Bus]  # storage and bus without their circuit breakers
     dialect: Dialect
     deadlines: Deadlines = WORKER_DEADLINES
+    receipt_signer: "ReceiptSigner | None" = None
 
     async def renew(self, settings: Settings) -> None:
         """Use the credentials of `settings` for new connections; work in progress is not interrupted."""
@@ -193,6 +199,10 @@ class Hub:
         return BatchDecisions(
             self.all_tenants, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit()
         )
+
+    def receipts(self) -> Receipts:
+        """Build the signing of receipts."""
+        return Receipts(self.database, self.receipt_signer, self.settings.public_url or self.settings.own_url)
 
     def metrics_scrape(self) -> MetricsScrape:
         """Build the answer to /metrics."""

@@ -1,19 +1,22 @@
 """The hub's own secrets, in the folder `secrets` of its data folder, apart from database and bodies.
 
 `pepper.key` is the pepper of all key hashes. `admin.hmac` is the hash of the operator's key. The key itself is printed
-once when it is created; `admin.key` stores it only if the operator requests that.
+once when it is created; `admin.key` stores it only if the operator requests that. `receipt.key` signs receipts.
 """
 
+import base64
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from integrahub.domain.api_keys import Scope, generate_key, hash_key
+from integrahub.domain.chosen_keys import RECEIPT_KEY_BYTES, parse_receipt_key
 from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.secret_files import load_or_create_secret
 
 SECRETS_FOLDER = "secrets"
-_PEPPER, _PLAIN, _HASHED = "pepper.key", "admin.key", "admin.hmac"
+_PEPPER, _PLAIN, _HASHED, _RECEIPTS = "pepper.key", "admin.key", "admin.hmac", "receipt.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,27 @@ def load_or_create_operator_key(data_dir: Path, pepper: bytes, *, keep: bool) ->
     if stored == digest and keep:
         load_or_create_secret(folder / _PLAIN, lambda: text)
     return OperatorKey(stored, text if stored == digest else None)
+
+
+def create_receipt_key(data_dir: Path) -> None:
+    """Create the private key of an embedded hub's receipts, if missing."""
+    load_or_create_secret(
+        data_dir / SECRETS_FOLDER / _RECEIPTS, lambda: base64.b64encode(secrets.token_bytes(RECEIPT_KEY_BYTES)).decode()
+    )
+
+
+def read_receipt_key(data_dir: Path) -> bytes | None:
+    """Return the private key of receipts; None if the data folder has none."""
+    file = data_dir / SECRETS_FOLDER / _RECEIPTS
+    if not file.exists():
+        return None
+    try:
+        return parse_receipt_key(load_or_create_secret(file))
+    except ValueError:
+        raise ConfigurationError(
+            f"The secret file {file} is damaged. Put it back from a backup, or delete it: a new key is made at the "
+            "next start, and earlier receipts stay valid."
+        ) from None
 
 
 def print_new_key(key: OperatorKey) -> None:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from integrahub.db.urls import parse_database_url
 from integrahub.domain.addresses import is_loopback, local_url, parse_http_url
-from integrahub.domain.chosen_keys import is_weak
+from integrahub.domain.chosen_keys import is_weak, parse_receipt_key
 from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.resilience.rate_limit import parse_rate
 from integrahub.settings import values
@@ -65,6 +65,7 @@ RateText = Annotated[str, _validate_with(parse_rate)]
 PoolSize = Annotated[str, _validate_with(lambda text: parse_pool_size(text, 1))]
 Url = Annotated[str | None, AfterValidator(lambda url: parse_http_url(url) if url else None)]
 DatabaseUrl = Annotated[str | None, _validate_with(parse_database_url)]
+ReceiptKey = Annotated[str | None, _validate_with(parse_receipt_key)]
 File = Annotated[Path | None, AfterValidator(_require_file)]
 
 
@@ -114,6 +115,7 @@ class Settings(SecretsSettings):
     port: int = Field(8000, ge=1, le=65535)
     admin_api_key: Key = Field(None, repr=False, validation_alias=accept_names("ADMIN_API_KEY"))
     key_pepper: str | None = Field(None, repr=False)
+    receipt_key: ReceiptKey = Field(None, repr=False)
     keep_admin_key: bool = False
     allow_weak_keys: bool = False
     valid_api_keys: Keys = Field((), repr=False, validation_alias=accept_names("VALID_API_KEYS"))
@@ -243,6 +245,7 @@ class Settings(SecretsSettings):
         secrets = (
             self.admin_api_key,
             self.key_pepper,
+            self.receipt_key,
             self.key,
             self.postgres_password,
             self.storage_secret_key,

@@ -16,7 +16,7 @@ from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.local_secrets import load_secrets
-from integrahub.secrets.local import SECRETS_FOLDER, print_new_key
+from integrahub.secrets.local import SECRETS_FOLDER, create_receipt_key, print_new_key
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.supervisor.embedded_database import open_database
@@ -95,6 +95,8 @@ async def _start(settings: Settings, signals: _Signals) -> None:
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     with await _listen(settings) as api_socket:
         async with open_database(settings) as url:
+            if settings.database_url is None:
+                create_receipt_key(settings.data_dir)
             opened = settings.model_copy(update={"database_url": url, "public_url": _public_url(settings)})
             # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda role: None

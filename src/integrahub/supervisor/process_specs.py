@@ -11,11 +11,13 @@ from integrahub.supervisor.autoscaler import ReplicaRange
 
 OTHER_STEPS = ",".join(step for step in STEPS if step not in ("split", "upsert", NOTIFY))  # light steps, in one process
 
+_OF_OTHERS = frozenset({"KEY", "POSTGRES_PASSWORD"})
+_OF_THE_API = frozenset({"ADMIN_API_KEY", "RECEIPT_KEY", "VALID_API_KEYS"})
 # Secrets that a process of a role does not need: its environment is readable in /proc by processes of the same account.
 _WITHHELD = {
-    DatabaseRole.API: frozenset({"KEY", "POSTGRES_PASSWORD"}),
-    DatabaseRole.WORKER: frozenset({"KEY", "POSTGRES_PASSWORD", "ADMIN_API_KEY", "KEY_PEPPER", "VALID_API_KEYS"}),
-    DatabaseRole.NOTIFY: frozenset({"KEY", "POSTGRES_PASSWORD", "ADMIN_API_KEY", "VALID_API_KEYS"}),
+    DatabaseRole.API: _OF_OTHERS,
+    DatabaseRole.WORKER: _OF_OTHERS | _OF_THE_API | {"KEY_PEPPER"},
+    DatabaseRole.NOTIFY: _OF_OTHERS | _OF_THE_API,
 }
 
 

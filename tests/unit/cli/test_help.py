@@ -14,6 +14,7 @@ from integrahub.cli.relative_times import parse_time
 from integrahub.domain.steps import STEPS
 
 _OFFLINE = {
+    "receipt",
     "up",
     "demo",
     "verify",

@@ -39,7 +39,7 @@ def test_a_secret_that_cannot_be_made_is_told_in_a_sentence(tmp_path: Path) -> N
 
 def test_the_operators_key_is_shown_once_and_kept_as_its_hash(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    spice, made = load_secrets(settings)
+    spice, made, _ = load_secrets(settings)
     assert made.text and made.digest == hash_key(made.text, spice)
     kept = "".join(path.read_text() for path in tmp_path.rglob("*") if path.is_file())
     assert made.text not in kept and made.text.rpartition("_")[2] not in kept
@@ -70,7 +70,7 @@ def test_secrets_of_an_earlier_version_go_on_working_from_their_new_place(tmp_pa
     (tmp_path / "pepper.key").write_text("spice-of-an-earlier-version")
     (tmp_path / "admin.key").write_text("key-of-an-earlier-version")
     assert read_operator_key(tmp_path) == "key-of-an-earlier-version"
-    spice, found = load_secrets(Settings(data_dir=tmp_path))
+    spice, found, _ = load_secrets(Settings(data_dir=tmp_path))
     assert spice == b"spice-of-an-earlier-version"
     assert found == OperatorKey(hash_key("key-of-an-earlier-version", spice), "key-of-an-earlier-version")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["admin.hmac", "pepper.key", "secrets"]

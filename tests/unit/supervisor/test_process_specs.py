@@ -6,13 +6,13 @@ from integrahub.db.tenancy import DatabaseRole
 from integrahub.settings.model import Settings
 from integrahub.supervisor.process_specs import build_environment
 
-_SECRETS = ("KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS", "POSTGRES_PASSWORD")
+_SECRETS = ("KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS", "RECEIPT_KEY", "POSTGRES_PASSWORD")
 
 
 @pytest.mark.parametrize(
     ("role", "kept"),
     [
-        (DatabaseRole.API, {"KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS"}),
+        (DatabaseRole.API, {"KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS", "RECEIPT_KEY"}),
         (DatabaseRole.WORKER, set()),
         (DatabaseRole.NOTIFY, {"KEY_PEPPER"}),
     ],
@@ -21,7 +21,7 @@ def test_a_process_gets_the_secrets_that_its_role_needs_and_no_others(
     monkeypatch: pytest.MonkeyPatch, role: DatabaseRole, kept: set[str]
 ) -> None:
     for name in _SECRETS:
-        monkeypatch.setenv(f"INTEGRAHUB_{name}", "a-secret-of-many-characters")
+        monkeypatch.setenv(f"INTEGRAHUB_{name}", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     environment = build_environment(Settings(), role, None, 1)
     assert {name for name in _SECRETS if f"INTEGRAHUB_{name}" in environment} == kept
 

@@ -47,6 +47,7 @@ INGEST: dict[str, Any] = {
         _header("Idempotency-Key", "a repeated key returns the first batch", {"type": "string", "maxLength": 255}),
         _header("X-Inova-Item-Count", "number of records; proves that an NDJSON FULL is complete", {"type": "integer"}),
         _header("X-Inova-Dry-Run", "true: report what the post would change, and change nothing", {"type": "boolean"}),
+        _header("Prefer", "`receipt`: the answer has a signed receipt (RFC 7240)", {"type": "string"}),
         _header("Content-Encoding", "gzip or zstd", {"type": "string", "enum": ["gzip", "zstd"]}),
         {
             "name": "cnpj",
@@ -65,7 +66,14 @@ INGEST: dict[str, Any] = {
     "responses": {
         "202": {
             "description": "The body is durable",
-            "headers": {"Location": {"schema": {"type": "string"}}} | NOTICE_HEADER,
+            "headers": {
+                "Location": {"schema": {"type": "string"}},
+                "Preference-Applied": {
+                    "description": "`receipt` if the answer has one",
+                    "schema": {"type": "string", "enum": ["receipt"]},
+                },
+            }
+            | NOTICE_HEADER,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
         },
         **{str(status): {"description": description} | PROBLEM_RESPONSE for status, description in _PROBLEMS.items()},

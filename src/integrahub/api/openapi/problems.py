@@ -38,6 +38,7 @@ _WITH_KEY = {
 }
 _WITH_BODY = {408: "The body stopped arriving", 413: "The body is over 64 kB"}
 _WITH_NAME = {404: "It does not exist among what this key can see"}
+_WITHOUT_RECEIPT = {409: "This hub signs no receipts, or the batch is not a post"}
 _CHANGES = {409: "Its state does not allow this"}
 
 
@@ -63,6 +64,8 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
         problems |= _WITH_KEY | _WITH_BODY
     if path.endswith(("/errors", "/rejected")):
         problems[410] = "The report is past its retention and was removed"
+    if path.endswith("/receipt"):
+        problems |= _WITHOUT_RECEIPT
     if "{" in path or path.startswith("/v1/products"):
         problems |= _WITH_NAME
     return problems | (_CHANGES if verb != "get" else {})

@@ -73,7 +73,7 @@ class BatchReports:
         self, caller: Caller, filters: BatchFilter, cursor: str | None, limit: int, language: Language
     ) -> BatchPage:
         """Return one page of batches, newest first."""
-        database = self._within(caller)
+        database = self.within(caller)
         rows = await reports.page(database, filters, decode_values(cursor, str, str), limit)
         estimates = await self._estimates(database, rows)
         last = rows[-1] if len(rows) == limit else None
@@ -84,14 +84,14 @@ class BatchReports:
 
     async def find(self, caller: Caller, batch_id: UUID) -> BatchReport:
         """Return a batch. Raise NotFound also if it belongs to a pharmacy that the caller may not see."""
-        batch = await reports.show(self._within(caller), batch_id)
+        batch = await reports.show(self.within(caller), batch_id)
         if batch is None or not caller.can_see(batch.cnpj):
             raise NotFound("batch_not_found", batch_id=batch_id)
         return batch
 
     async def estimate(self, caller: Caller, batch: BatchReport) -> Estimate | None:
         """Return when an unfinished batch will be final, if that can be estimated."""
-        return (await self._estimates(self._within(caller), [batch])).get(batch.batch_id)
+        return (await self._estimates(self.within(caller), [batch])).get(batch.batch_id)
 
     async def find_with_report(self, caller: Caller, batch_id: UUID) -> BatchReport:
         """Return a batch. Raise NotFound as `find`, Gone if its report is past its retention."""
@@ -104,7 +104,7 @@ class BatchReports:
     async def list_issues(self, caller: Caller, batch_id: UUID, cursor: str | None, limit: int) -> bytes:
         """Return one page of the report of errors as JSON, an `IssuePage`."""
         position = decode_values(cursor, int, str, str)
-        rows = await reports.issues(self._within(caller), batch_id, position, limit)
+        rows = await reports.issues(self.within(caller), batch_id, position, limit)
         last = rows[-1] if len(rows) == limit else None
         next_cursor = cursors.encode(last.position, last.field, last.code) if last else None
         return encode_json({"items": [to_issue(row, batch_id) for row in rows], "next_cursor": next_cursor})
@@ -112,19 +112,20 @@ class BatchReports:
     async def read_all_issues(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
         """Yield the whole report of errors, in pages."""
         after: tuple[int, str, str] | None = None
-        while rows := await reports.issues(self._within(caller), batch_id, after, _ISSUES_PER_READ):
+        while rows := await reports.issues(self.within(caller), batch_id, after, _ISSUES_PER_READ):
             yield [to_issue(row, batch_id) for row in rows]
             after = (rows[-1].position, rows[-1].field, rows[-1].code)
 
     async def read_rejected_records(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
         """Yield the rejected records as one JSON array."""
         separator = b"[\n"
-        async for record in rejected_records(self._within(caller), self._storage, batch_id):
+        async for record in rejected_records(self.within(caller), self._storage, batch_id):
             yield separator + record
             separator = b",\n"
         yield b"[]\n" if separator == b"[\n" else b"\n]\n"
 
-    def _within(self, caller: Caller) -> Database:
+    def within(self, caller: Caller) -> Database:
+        """Return the database as far as the caller may see it."""
         return self._database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))
 
 

@@ -10,6 +10,7 @@ from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.ingest_headers import (
     PostHeaders,
+    prefers_receipt,
     read_idempotency_key,
     read_item_count,
     read_kind,
@@ -24,10 +25,12 @@ from integrahub.domain.batches import BatchKind
 from integrahub.domain.dialects.base import Dialect, FirstRecord
 from integrahub.domain.errors import BadRequest, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
+from integrahub.domain.views.receipt import ReceiptClaims
 from integrahub.domain.views.timestamps import format_time
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large
+from integrahub.reports.receipts import Receipts
 from integrahub.telemetry.metrics.http import POST_ROUTE, UPLOAD_BYTES, UPLOAD_DURATION, UPLOAD_LAST_BYTES
 from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED
 
@@ -80,13 +83,20 @@ class IngestHandler:
     """Check a post in the order of the contract, hand it to the ingest step, and answer 202 with its receipt."""
 
     def __init__(
-        self, ingest: Ingest, authenticate: Authenticate, limits: RateLimits, find: PharmacyFinder, reader: BodyReader
+        self,
+        ingest: Ingest,
+        authenticate: Authenticate,
+        limits: RateLimits,
+        find: PharmacyFinder,
+        reader: BodyReader,
+        receipts: Receipts,
     ) -> None:
         self._ingest = ingest
         self._authenticate = authenticate
         self._limits = limits
         self._find_pharmacy = find
         self._reader = reader
+        self._receipts = receipts
 
     async def __call__(self, request: Request) -> Response:
         """Return the answer to one post."""
@@ -103,8 +113,25 @@ class IngestHandler:
         finally:
             await upload.close()
         _count(receipt, ingest_request, upload)
-        answer = _to_answer(receipt, ingest_request.kind, limit_headers)
+        signed = await self._sign(receipt, ingest_request, upload) if prefers_receipt(request) else None
+        answer = _to_answer(receipt, ingest_request.kind, limit_headers, signed)
         return _with_notices(answer, request, pharmacy)
+
+    async def _sign(self, receipt: Receipt, request: IngestRequest, upload: Upload) -> str | None:
+        """Return the signed receipt of a post; None if this hub signs none, since the client only prefers it."""
+        if not self._receipts.are_on:
+            return None
+        claims = ReceiptClaims(
+            iss=self._receipts.issuer,
+            jti=receipt.batch_id,
+            cnpj=request.cnpj,
+            load_type=request.load_type,
+            sha256=upload.sha256.hex(),
+            bytes=upload.decoded,
+            received_at=format_time(receipt.received_at),
+            dry_run=request.kind is BatchKind.DRY_RUN,
+        )
+        return await self._receipts.sign(claims)
 
 
 def _read_request(
@@ -144,7 +171,7 @@ def _with_notices(response: Response, request: Request, pharmacy: Pharmacy) -> R
     return response
 
 
-def _to_answer(receipt: Receipt, kind: BatchKind, limit_headers: dict[str, str]) -> Response:
+def _to_answer(receipt: Receipt, kind: BatchKind, limit_headers: dict[str, str], signed: str | None) -> Response:
     body: dict[str, object] = {
         "batch_id": str(receipt.batch_id),
         "trace_id": receipt.batch_id.hex,
@@ -157,4 +184,7 @@ def _to_answer(receipt: Receipt, kind: BatchKind, limit_headers: dict[str, str])
     if receipt.replayed:
         body["message"] = "Batch already received (idempotent)"
         headers["Idempotent-Replayed"] = "true"
+    if signed:
+        body["receipt"] = signed
+        headers["Preference-Applied"] = "receipt"
     return JSONResponse(body, 202, headers)

@@ -9,7 +9,7 @@ from integrahub.db.batches.report_rows import IssueReport
 from integrahub.db.chunks.rows import RejectedChunk
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
 from integrahub.domain.views.batch import BatchReport
 
@@ -72,6 +72,12 @@ async def issues(
     params = {"id": batch_id, "after": position, "after_field": field, "after_code": code, "limit": limit}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["issues"], params, IssueReport)
+
+
+async def find_hash(database: Database, batch_id: UUID) -> bytes:
+    """Return the SHA-256 of the decoded body of a batch that exists."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["hash"], {"id": batch_id}, bytes) or b""
 
 
 async def rejected_chunks(database: Database, batch_id: UUID) -> list[RejectedChunk]:

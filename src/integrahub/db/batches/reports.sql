@@ -49,6 +49,10 @@ WHERE (%(cnpjs)s::text[] IS NULL OR p.cnpj = ANY(%(cnpjs)s))
   AND (%(after)s::text IS NULL OR (b.received_at, b.id) < (%(after)s::timestamptz, %(after_id)s::uuid))
 ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
 
+-- hash --
+-- The SHA-256 of a batch's decoded body.
+SELECT sha256 FROM batches WHERE id = %(id)s
+
 -- issues --
 -- Rejections and warnings of single records in the order of the body, after the cursor. The EAN is that of the record,
 -- else that of the product in the table.

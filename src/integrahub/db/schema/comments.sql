@@ -260,6 +260,11 @@ COMMENT ON COLUMN batch_estimates.made_at IS 'Time of the estimate.';
 COMMENT ON COLUMN batch_estimates.estimated_at IS 'Estimated time at which the batch becomes final.';
 COMMENT ON COLUMN batch_estimates.error_ratio IS 'Error as a share of the time that was left; null until the batch is final.';
 
+COMMENT ON TABLE receipt_keys IS 'Public keys that signed receipts, those of the past too; the private keys are settings.';
+COMMENT ON COLUMN receipt_keys.key_id IS 'Thumbprint of the key (RFC 7638), `kid` of its receipts.';
+COMMENT ON COLUMN receipt_keys.public_key IS 'The Ed25519 public key, `x` of its JWK.';
+COMMENT ON COLUMN receipt_keys.created_at IS 'Time at which a process first signed with the key.';
+
 COMMENT ON TABLE dead_letters IS 'Work that is not retried automatically: chunks whose attempts all failed, and messages that no step can process.';
 COMMENT ON COLUMN dead_letters.id IS 'Number of the dead letter.';
 COMMENT ON COLUMN dead_letters.batch_id IS 'Batch of a dead chunk; null for a message.';

@@ -112,6 +112,9 @@ CREATE POLICY complete ON audit_log FOR UPDATE TO integrahub_api
 -- Data of no pharmacy: messages that name batches, usage of rate limits.
 GRANT SELECT, INSERT ON bus_messages TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
+-- Public keys: anyone may read them, also without a key of the API.
+GRANT SELECT, INSERT ON receipt_keys TO integrahub_api;
+CREATE POLICY api ON receipt_keys TO integrahub_api USING (true);
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,

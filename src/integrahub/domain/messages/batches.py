@@ -112,6 +112,16 @@ BATCH_MESSAGES: dict[str, Message] = {
         "O corpo do lote {batch_id} passou do prazo de retenção. Envie o catálogo de novo.",
         "The body of the batch {batch_id} is past its retention. Post the catalogue again.",
     ),
+    "receipts_off": Message(
+        "Este hub não assina recibos: falta a configuração RECEIPT_KEY. Peça ao operador que a defina.",
+        "This hub signs no receipts: the setting RECEIPT_KEY is missing. The operator can set it.",
+    ),
+    "receipt_not_a_post": Message(
+        "O lote {batch_id} é uma operação do hub, não um envio, e não tem recibo. Peça o recibo do lote de origem "
+        "(`parent_id`).",
+        "The batch {batch_id} is an operation of the hub, not a post, and has no receipt. Request that of its origin "
+        "(`parent_id`).",
+    ),
     "replay_records_expired": Message(
         "Os registros do bloco {chunk} do lote {batch_id} não estão mais guardados. Envie o catálogo de novo.",
         "The records of chunk {chunk} of the batch {batch_id} are no longer stored. Post the catalogue again.",
