@@ -9,11 +9,16 @@ from typing import Any
 
 from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import TenantContext
+from integrahub.db.webhooks.events import with_deliveries, with_deliveries_returned
 from tests.query_files import QUERY_FILES
 
 NAMES = {
     text: f"{module.rpartition('.')[2]}.{name}" for module in QUERY_FILES for name, text in load_queries(module).items()
 }
+
+# Statements that also insert webhook deliveries keep the name of the statement that they extend.
+for _extend in (with_deliveries, with_deliveries_returned):
+    NAMES |= {_extend(text): name for text, name in list(NAMES.items())}
 
 
 class Points:

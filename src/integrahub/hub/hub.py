@@ -1,7 +1,5 @@
 """The hub of one process: builds pipeline steps and operations from its settings and adapters."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -125,16 +123,12 @@ class Hub:
         """Build the step that finishes batches."""
         return Finish(self.database, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit())
 
-    @asynccontextmanager
-    async def notify(self, worker_id: UUID) -> AsyncIterator[Notify]:
-        """Open the step that sends webhooks."""
+    def notify(self, worker_id: UUID) -> Notify:
+        """Build the step that sends webhooks."""
         targets = TargetAddresses(self.settings.webhook_allow, NameLookup())
         sender, sealer = WebhookSender(targets.resolve), SecretSealer(self.pepper)
         public_url = self.settings.public_url or ""
-        try:
-            yield Notify(self.database, sender, sealer.unseal, worker_id=worker_id, public_url=public_url)
-        finally:
-            await sender.close()
+        return Notify(self.database, sender, sealer.unseal, worker_id=worker_id, public_url=public_url)
 
     def notices(self) -> Notices:
         """Build the search for events that no batch causes."""

@@ -79,12 +79,12 @@ async def _consume_failures(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdo
 
 async def _notify(hub: Hub, worker_id: UUID, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
     """Send webhooks that are due; a finished batch wakes the loop. Look for events that no batch causes."""
-    async with hub.notify(worker_id) as notify:
-        await asyncio.gather(
-            consume(hub, BATCHES_FINISHED, notify, stop, _NOTIFY_MESSAGES_IN_FLIGHT, watchdog),
-            send_due(notify, stop, watchdog),
-            run_periodically("notices", hub.notices(), stop, _NOTICES_SECONDS, watchdog),
-        )
+    notify = hub.notify(worker_id)
+    await asyncio.gather(
+        consume(hub, BATCHES_FINISHED, notify, stop, _NOTIFY_MESSAGES_IN_FLIGHT, watchdog),
+        send_due(notify, stop, watchdog),
+        run_periodically("notices", hub.notices(), stop, _NOTICES_SECONDS, watchdog),
+    )
 
 
 async def _run_maintenance(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:

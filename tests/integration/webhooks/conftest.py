@@ -90,5 +90,4 @@ async def webhooks(database_url: str) -> AsyncIterator[Webhooks]:
     await database.open()
     notify = Notify(database, sender, lambda sealed: sealed, worker_id=uuid4(), public_url=PUBLIC_URL)
     yield Webhooks(database_url, database, notify)
-    await sender.close()
     await database.close()

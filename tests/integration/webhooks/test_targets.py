@@ -32,7 +32,6 @@ async def names(webhooks: Webhooks) -> AsyncIterator[Names]:
     sender = WebhookSender(TargetAddresses(AllowedTargets.parse(["127.0.0.1/32"]), names).resolve)
     webhooks.notify = Notify(webhooks.database, sender, lambda sealed: sealed, worker_id=uuid4(), public_url=PUBLIC_URL)
     yield names
-    await sender.close()
 
 
 async def test_a_name_that_moves_to_a_private_address_gets_nothing_until_it_moves_back(

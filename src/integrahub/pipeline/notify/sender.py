@@ -25,28 +25,21 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 class WebhookSender:
     """Send webhooks. Each attempt resolves the host again and connects to an address that was checked.
 
-    Connections are never reused: a kept one could lead to another receiver behind the same address.
+    Each attempt has a connection of its own: a kept one could lead to another receiver behind the same address, and a
+    pool of hundreds of connections costs more than it saves.
     """
 
     def __init__(self, resolve: Resolve, tls: ssl.SSLContext | None = None) -> None:
         self._resolve = resolve
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=tls or httpx2.create_ssl_context(),
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
-        )
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._transport.aclose()
+        self._tls = tls or httpx2.create_ssl_context()
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """POST a body to a URL and return the outcome. Only a cancellation is raised."""
         started = perf_counter()
         status, error, excerpt, retry_after = None, None, None, None
         try:
-            async with asyncio.timeout(ATTEMPT_TIMEOUT_SECONDS):
-                response = await self._post(httpx2.URL(url), headers, body)
+            async with asyncio.timeout(ATTEMPT_TIMEOUT_SECONDS), self._transport() as transport:
+                response = await self._post(transport, httpx2.URL(url), headers, body)
                 try:
                     status = response.status_code
                     error = classify_status(status)
@@ -60,28 +53,33 @@ class WebhookSender:
         milliseconds = round((perf_counter() - started) * 1000)
         return Outcome(milliseconds, status, error, excerpt, retry_after)
 
-    async def _post(self, url: httpx2.URL, headers: Mapping[str, str], body: bytes) -> httpx2.Response:
+    def _transport(self) -> httpx2.AsyncHTTPTransport:
+        return httpx2.AsyncHTTPTransport(verify=self._tls, trust_env=False)
+
+    async def _post(
+        self, transport: httpx2.AsyncHTTPTransport, url: httpx2.URL, headers: Mapping[str, str], body: bytes
+    ) -> httpx2.Response:
         port = url.port or (443 if url.scheme == "https" else 80)
         addresses = await self._resolve(url.raw_host.decode(), port)
         for address in addresses[:-1]:
             try:
-                return await self._post_to(address, url, headers, body)
+                return await transport.handle_async_request(_build_request(address, url, headers, body))
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue
-        return await self._post_to(addresses[-1], url, headers, body)
+        return await transport.handle_async_request(_build_request(addresses[-1], url, headers, body))
 
-    async def _post_to(self, address: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes) -> httpx2.Response:
-        request = httpx2.Request(
-            "POST",
-            url.copy_with(host=address),
-            headers={**headers, "Host": url.netloc.decode(), "Accept-Encoding": "identity"},
-            content=body,
-            extensions={
-                "timeout": {"connect": _ADDRESS_TIMEOUT_SECONDS, "read": None, "write": None, "pool": None},
-                "sni_hostname": url.raw_host.decode(),  # the certificate must be for the name, not for the address
-            },
-        )
-        return await self._transport.handle_async_request(request)
+
+def _build_request(address: str, url: httpx2.URL, headers: Mapping[str, str], body: bytes) -> httpx2.Request:
+    return httpx2.Request(
+        "POST",
+        url.copy_with(host=address),
+        headers={**headers, "Host": url.netloc.decode(), "Accept-Encoding": "identity"},
+        content=body,
+        extensions={
+            "timeout": {"connect": _ADDRESS_TIMEOUT_SECONDS, "read": None, "write": None, "pool": None},
+            "sni_hostname": url.raw_host.decode(),  # the certificate must be for the name, not for the address
+        },
+    )
 
 
 async def _read_excerpt(response: httpx2.Response) -> str:

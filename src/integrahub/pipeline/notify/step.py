@@ -129,7 +129,7 @@ class Notify:
 
 def _fields_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]:
     """Return what the log says of an attempt; the URL may contain secrets."""
-    return {
+    fields = {
         "delivery": str(delivery.id),
         "webhook": str(delivery.event),
         "endpoint": str(delivery.endpoint_id),
@@ -138,3 +138,4 @@ def _fields_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]
         "error": outcome.error,
         "milliseconds": outcome.milliseconds,
     }
+    return {name: value for name, value in fields.items() if value is not None}
