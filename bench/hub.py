@@ -1,6 +1,7 @@
 """Hub under measurement: the real command on a temporary folder, with access to its PostgreSQL."""
 
 import secrets
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -37,13 +38,13 @@ class Hub:
 
 
 @contextmanager
-def running_hub(settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
-    """Run a new embedded hub until the block ends."""
+def running_hub(settings: Mapping[str, str] | None = None, python: str = sys.executable) -> Iterator[Hub]:
+    """Run a new embedded hub until the block ends, with the interpreter `python`."""
     password = secrets.token_urlsafe(32)
     environment = {**(settings or {}), "POSTGRES_PASSWORD": password}
     with (
         tempfile.TemporaryDirectory(prefix="integrahub-bench-") as folder,
-        run_embedded_hub(Path(folder), settings=environment) as admin,
+        run_embedded_hub(Path(folder), settings=environment, python=python) as admin,
     ):
         yield Hub(admin, Path(folder) / "kept", owner_url(Path(folder) / "kept", password))
 

@@ -6,8 +6,10 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.tenancy import DatabaseRole
+from integrahub.maintenance.change_partitions import ChangePartitions
 
 _INSERT: LiteralString = (
     "INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, at)"
@@ -83,3 +85,34 @@ def test_rows_of_a_day_without_a_partition_are_moved_when_the_day_is_over(worker
         "product_changes_main_default",
     ]
     assert _insert(worker, 8, stock_only=True) == _name(worker, "product_changes_stock", 8)
+
+
+async def test_partitions_are_dropped_when_their_changes_have_been_kept(
+    worker: psycopg.Connection[Any], database_url: str
+) -> None:
+    for days in (-91, -90, -8, -7, 0):
+        for stock_only in (False, True):
+            _insert(worker, days, stock_only=stock_only)
+    database = Database(url_as(database_url, DatabaseRole.WORKER), size=1, role=DatabaseRole.WORKER)
+    await database.open()
+    try:
+        await ChangePartitions(database, history_days=90, stock_history_days=7)()
+    finally:
+        await database.close()
+    query: LiteralString = (
+        "SELECT stock_only, (at::date - current_date)::int FROM product_changes"
+        " WHERE tableoid::regclass::text !~ 'default' ORDER BY 1, 2"
+    )
+    kept = worker.execute(query).fetchall()
+    assert kept == [*((False, days) for days in (-90, -8, -7, 0)), *((True, days) for days in (-7, 0))]
+
+
+def test_a_partition_that_is_read_is_dropped_later(worker: psycopg.Connection[Any], database_url: str) -> None:
+    _insert(worker, -91)
+    _make(worker, 0)
+    drop: LiteralString = "SELECT drop_change_partition(90, 7)"
+    with psycopg.connect(url_as(database_url, DatabaseRole.WORKER)) as writer:
+        _insert(writer, 0)  # not committed
+        assert _value(worker, drop) == 0
+    assert _value(worker, drop) == 1
+    assert _value(worker, drop) == 0

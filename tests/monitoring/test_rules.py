@@ -95,6 +95,7 @@ CASES = [
     _two("integrahub_postgresql_connections", 81, "PostgresqlConnections"),
     _two("integrahub_storage_used_bytes", 81, "StorageFilling"),
     _gauge("integrahub_unaccounted_records", 1, 0, "UnaccountedRecords"),
+    _gauge("integrahub_changes_unpartitioned", 1, 0, "ChangesUnpartitioned"),
     Case("DeadLettersRising", {"integrahub_dead_letters": "3x20 4x30"}, {"integrahub_dead_letters": "3x20 2x30"}, 25),
     Case(
         "BreakerOpen",

@@ -13,6 +13,7 @@ from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURR
 from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.hub import adapters
+from integrahub.maintenance.change_partitions import ChangePartitions
 from integrahub.maintenance.orphans import Orphans
 from integrahub.maintenance.retention import Retention, RetentionDays
 from integrahub.maintenance.sweep import Sweep
@@ -175,6 +176,10 @@ class Hub:
             dry_runs=settings.dry_run_days,
         )
         return Retention(self.database, self.storage, days)
+
+    def change_partitions(self) -> ChangePartitions:
+        """Build the retention of the record of changes."""
+        return ChangePartitions(self.database, self.settings.history_days, self.settings.stock_history_days)
 
     def orphans(self) -> Orphans:
         """Build the removal of objects that no row references."""

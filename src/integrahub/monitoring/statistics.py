@@ -16,6 +16,7 @@ from integrahub.domain.batches import FINAL
 from integrahub.domain.errors import Transient
 from integrahub.domain.products import SETTLED
 from integrahub.telemetry.metrics.catalogue import (
+    CHANGES_UNPARTITIONED,
     HISTORY_BATCHES,
     HISTORY_PRODUCTS,
     PHARMACIES_SEEN,
@@ -95,6 +96,7 @@ class StatisticsCollector:
             (PHARMACIES_SEEN.name, ("7d",)): pharmacies.week,
             (PHARMACIES_SEEN.name, ("30d",)): pharmacies.month,
             (PHARMACIES_SILENT.name, ()): pharmacies.silent,
+            (CHANGES_UNPARTITIONED.name, ()): await statistics.count_unpartitioned(self._database),
             (STORAGE_USED.name, ()): used,
             **({(STORAGE_CAPACITY.name, ()): capacity} if capacity else {}),
         }

@@ -221,6 +221,7 @@ class Settings(SecretsSettings):
     def _find_contradictions(self) -> list[InitErrorDetails]:
         """Return an error for each pair of settings, both given, whose lower bound exceeds the upper one."""
         given = [(low, high) for low, high in _BOUNDS if {low, high} <= self.model_fields_set]
+        given += [pair for pair in _FEED_BOUNDS if {*pair} & self.model_fields_set]
         pairs = [(low, getattr(self, low), high, getattr(self, high)) for low, high in given]
         return [
             _build_error(f"INTEGRAHUB_{low.upper()}", minimum, f"{high.upper()} is {maximum}, which is less")
@@ -277,6 +278,9 @@ _BOUNDS = (
     ("api_remove_under", "api_add_over"),
     ("max_record_size", "max_payload_size"),
 )
+
+# The feed reads both kinds of changes. These have defaults that fit each other, so one given setting may contradict.
+_FEED_BOUNDS = (("feed_days", "history_days"), ("feed_days", "stock_history_days"))
 
 
 def _build_error(name: str, value: object, message: str) -> InitErrorDetails:

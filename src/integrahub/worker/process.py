@@ -88,10 +88,14 @@ async def _notify(hub: Hub, worker_id: UUID, stop: asyncio.Event, watchdog: Loop
 
 
 async def _run_maintenance(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
-    """Run the sweep, retention and removal of orphaned objects, each at its own interval."""
+    """Run the sweep, retention and removal of orphaned objects, each at its own interval.
+
+    The partitions of the record of changes do not wait for the retention of objects, whose storage may be down.
+    """
     sweep = run_periodically("sweep", hub.sweep(), stop, _SWEEP_SECONDS, watchdog)
     retention = run_periodically("retention", hub.retention(), stop, _RETENTION_SECONDS, watchdog)
-    await asyncio.gather(sweep, retention, _remove_orphans(hub, stop))
+    partitions = run_periodically("partitions", hub.change_partitions(), stop, _RETENTION_SECONDS, watchdog)
+    await asyncio.gather(sweep, retention, partitions, _remove_orphans(hub, stop))
 
 
 async def _remove_orphans(hub: Hub, stop: asyncio.Event) -> None:

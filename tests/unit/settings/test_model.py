@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -200,3 +201,9 @@ def test_misspelt_secret_files_and_a_folder_that_is_not_there_are_refused(
 )
 def test_a_database_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_database(parse_database_url(url)) == shown
+
+
+@pytest.mark.parametrize("given", [{"feed_days": 8}, {"stock_history_days": 6}, {"history_days": 3}])
+def test_the_feed_reaches_no_further_back_than_the_changes_that_are_kept(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="FEED_DAYS"):
+        Settings(**given)

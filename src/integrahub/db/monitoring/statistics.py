@@ -64,6 +64,12 @@ async def count_webhooks(database: Database) -> WebhookCounts:
     return await _fetch(database, _SQL["count_webhooks"], WebhookCounts)
 
 
+async def count_unpartitioned(database: Database) -> int:
+    """Return the number of changes in the default partitions of the record of changes."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["count_unpartitioned"], None, int) or 0
+
+
 async def count_connections(database: Database) -> ConnectionCounts:
     """Count the client connections of PostgreSQL."""
     return await _fetch(database, _SQL["count_connections"], ConnectionCounts)

@@ -45,6 +45,10 @@ FROM (SELECT count(*) FILTER (WHERE next_attempt_at <= now()) AS due,
     count(*) FILTER (WHERE state = 'disabled') AS disabled
   FROM webhook_endpoints WHERE deleted_at IS NULL) e
 
+-- count_unpartitioned --
+-- Changes of products for whose day no partition was made.
+SELECT (SELECT count(*) FROM product_changes_main_default) + (SELECT count(*) FROM product_changes_stock_default)
+
 -- count_connections --
 -- Client connections that are open, and how many may be.
 SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL) AS open,

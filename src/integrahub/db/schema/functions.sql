@@ -47,6 +47,31 @@ BEGIN
 END
 $$;
 
+-- Drop the oldest partition of `product_changes` whose day was more days ago than its kind of changes is kept; return 1,
+-- or 0 if there is none. DROP waits for the transactions that write changes, and later ones wait behind it. So it gives up
+-- after the lock timeout, and retention tries again later.
+CREATE OR REPLACE FUNCTION drop_change_partition(history_days integer, stock_history_days integer) RETURNS integer
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '200ms' AS $$
+DECLARE
+  today CONSTANT date := (now() AT TIME ZONE 'UTC')::date;
+  expired text;
+BEGIN
+  SELECT c.relname INTO expired
+  FROM (VALUES ('product_changes_main', history_days), ('product_changes_stock', stock_history_days)) AS k (parent, days)
+  JOIN pg_inherits i ON i.inhparent = ('public.' || k.parent)::regclass JOIN pg_class c ON c.oid = i.inhrelid
+  WHERE c.relname < k.parent || '_' || to_char(today - k.days, 'YYYYMMDD') AND c.relname ~ '_[0-9]{8}$'
+  ORDER BY right(c.relname, 8) LIMIT 1;
+  IF expired IS NULL THEN
+    RETURN 0;
+  END IF;
+  EXECUTE format('DROP TABLE IF EXISTS public.%I', expired);
+  RETURN 1;
+EXCEPTION WHEN lock_not_available THEN
+  RAISE WARNING 'partition % is not dropped: %', expired, SQLERRM;
+  RETURN 0;
+END
+$$;
+
 -- The statements that write products call the next four functions on the rows before and after. PostgreSQL inlines them,
 -- so they cost no call. INDICE and times are not compared. `domain/changes.py` says the same in Python.
 

@@ -122,8 +122,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns
   batch_estimates, bus_messages TO integrahub_worker;
 -- The record of changes is appended to. Its partitions are open to no role: rights on the whole table suffice.
 GRANT SELECT, INSERT ON product_changes TO integrahub_worker;
-REVOKE ALL ON FUNCTION make_change_partitions(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION make_change_partitions(integer) TO integrahub_worker;
+REVOKE ALL ON FUNCTION make_change_partitions(integer), drop_change_partition(integer, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION make_change_partitions(integer), drop_change_partition(integer, integer) TO integrahub_worker;
+GRANT SELECT ON product_changes_main_default, product_changes_stock_default TO integrahub_worker;  -- it counts their rows
 GRANT SELECT ON silent_pharmacies, held_deactivations TO integrahub_worker, integrahub_api;
 
 -- Workers insert the deliveries of events and remove old ones; they see endpoints without their secrets.

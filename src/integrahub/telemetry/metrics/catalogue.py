@@ -10,6 +10,13 @@ PRODUCTS = Gauge(
     meaning="Products of all catalogues, by state",
     remedy="`active` falls: run `integrahub batch list` to find the FULL that deactivated products.",
 )
+CHANGES_UNPARTITIONED = Gauge(
+    name="integrahub_changes_unpartitioned",
+    unit="changes",
+    source=MetricSource.HUB,
+    meaning="Changes of products for whose day no partition was made",
+    remedy="Above 0: check that a worker runs the step `sweep`, which makes partitions, and that the clock is right.",
+)
 PHARMACIES_CREATED = Counter(
     name="integrahub_pharmacies_created_total",
     unit="pharmacies",

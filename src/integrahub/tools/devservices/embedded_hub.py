@@ -23,14 +23,19 @@ _MAX_LOG_CHARACTERS = 2000
 
 
 @contextmanager
-def run_embedded_hub(folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None) -> Iterator[Client]:
-    """Run `integrahub up` on `folder` and a free port while the block runs; yield a client with the operator's key."""
+def run_embedded_hub(
+    folder: Path, workers: int = 2, settings: Mapping[str, str] | None = None, python: str = sys.executable
+) -> Iterator[Client]:
+    """Run `integrahub up` on `folder` and a free port while the block runs; yield a client with the operator's key.
+
+    `python` is the interpreter of another installation, if the hub of that one is to run.
+    """
     port, admin_key = _free_port(), secrets.token_urlsafe(24)
     log = folder / "hub.log"
     arguments = ["up", "--port", str(port), "--data", str(folder / "kept"), "--workers", str(workers)]
     with log.open("wb") as output:
         hub = subprocess.Popen(
-            [sys.executable, "-m", "integrahub", *arguments],
+            [python, "-m", "integrahub", *arguments],
             env=_build_environment(admin_key)
             | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
             stdout=output,
