@@ -112,6 +112,10 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
     await routes.call("get", f"{base}/receipt", f"/v1/batches/{batch['batch_id']}/receipt")
     await routes.call("get", "/.well-known/jwks.json")
     await routes.call("get", f"{base}/rejected", f"/v1/batches/{batch['batch_id']}/rejected")
+    dry = await client.load([{"PRODUCTID": 1, "PRICE": 2}], "delta", **{"X-Inova-Dry-Run": "true"})
+    await routes.call("get", f"{base}/changes", f"/v1/batches/{dry['batch_id']}/changes")
+    absent = f"{base}/deactivation/products"
+    await routes.call("get", absent, f"/v1/batches/{held['batch_id']}/deactivation/products")
     decision = f"/v1/batches/{held['batch_id']}/deactivation"
     await routes.call("post", f"{base}/deactivation", decision, {"decision": "approve"})
     await routes.call("post", f"{base}/replay", f"/v1/batches/{batch['batch_id']}/replay", status=202)

@@ -21,6 +21,7 @@ _STATE = """
 SELECT (SELECT md5(string_agg(p::text, chr(10) ORDER BY pharmacy_id, product_id)) FROM products p) AS products,
   (SELECT count(*) FROM product_changes) AS changes, (SELECT count(*) FROM dead_letters) AS letters,
   (SELECT md5(string_agg(p::text, chr(10) ORDER BY id)) FROM pharmacies p) AS pharmacies,
+  (SELECT count(*) FROM webhook_deliveries) AS deliveries,
   (SELECT count(*) FROM batches WHERE deactivation_state IN ('held', 'waiting')) AS undecided
 """
 
@@ -45,7 +46,7 @@ def outcome(batch: dict[str, Any]) -> dict[str, Any]:
     return {name: batch[name] for name in _OUTCOME}
 
 
-async def _errors(client: Client, batch: dict[str, Any]) -> list[dict[str, Any]]:
+async def errors_of(client: Client, batch: dict[str, Any]) -> list[dict[str, Any]]:
     page = await client.get(f"/v1/batches/{batch['batch_id']}/errors", limit=1000)
     return [{name: issue[name] for name in issue if name != "trace_id"} for issue in page["items"]]
 
@@ -62,7 +63,7 @@ async def _both(client: Client, body: Any, load_type: str) -> dict[str, Any]:
     applied = await client.load(body, load_type)
     assert applied["kind"] == "load" and applied["batch_id"] != rehearsed["batch_id"]
     assert outcome(rehearsed) == outcome(applied)
-    assert await _errors(client, rehearsed) == await _errors(client, applied)
+    assert await errors_of(client, rehearsed) == await errors_of(client, applied)
     return applied
 
 
@@ -85,7 +86,13 @@ async def test_a_receipt_says_that_the_post_is_a_dry_run(client: Client) -> None
 
 
 async def test_a_dry_run_that_would_be_held_holds_nothing(client: Client) -> None:
+    await change(
+        client,
+        "INSERT INTO webhook_endpoints (owner, url, host, events, sealed_secret) VALUES ('operator', '', '',"
+        " '{batch.completed,batch.deactivation_held,batch.deactivation_decided}', '')",
+    )
     await client.load(catalogue(100))
+    assert (await state(client))["deliveries"] == 1
     held = await client.load(catalogue(50))
     assert held["deactivation"]["state"] == "held"
     rehearsed = await dry_run(client, catalogue(40))

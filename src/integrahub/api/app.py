@@ -32,6 +32,7 @@ from integrahub.api.pharmacy_finder import PharmacyFinder
 from integrahub.api.routes import (
     api_keys,
     audit_log,
+    batch_changes,
     batch_events,
     batches,
     dead_letters,
@@ -167,6 +168,7 @@ def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[AP
     reports = batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
     return [
         batches.router(reports, reader),
+        batch_changes.router(hub.reads, reports, reader, has_history=hub.settings.history),
         batch_events.router(reports, watch, StreamSlots(), reader),
         receipts.router(hub.receipts(), reports, reader),
     ]

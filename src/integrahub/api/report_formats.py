@@ -56,7 +56,7 @@ async def encode_csv(
 
 def _to_cell(value: Any, row: dict[str, Any], form: CsvFormat) -> Any:
     if isinstance(value, float | Decimal):
-        return f"{value:f}".replace(".", form.decimal)
+        return f"{Decimal(str(value)).normalize():f}".replace(".", form.decimal)
     if not isinstance(value, str):
         return value
     if form.decimal != "." and _DECIMAL.fullmatch(value):

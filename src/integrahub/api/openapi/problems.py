@@ -66,6 +66,9 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
         problems[410] = "The report is past its retention and was removed"
     if path.endswith("/receipt"):
         problems |= _WITHOUT_RECEIPT
+    if path.startswith("/v1/batches/") and path.endswith(("/changes", "/deactivation/products")):
+        problems[409] = "The batch is not final, or the hub does not record values"
+        problems[410] = "The changes are past their retention and were deleted"
     if "{" in path or path.startswith("/v1/products"):
         problems |= _WITH_NAME
     return problems | (_CHANGES if verb != "get" else {})

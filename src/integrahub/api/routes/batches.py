@@ -35,7 +35,7 @@ from integrahub.storage.base import ObjectMissing, Storage
 
 _ISSUES_PER_READ = 1000  # of a whole report
 _STRING: dict[str, Any] = {"schema": {"type": "string"}}
-_REPORT_FORMATS: dict[int | str, dict[str, Any]] = {
+REPORT_FORMATS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/x-ndjson": _STRING, "text/csv": _STRING}}
 }
 _RETRY_AFTER: dict[int | str, dict[str, Any]] = {
@@ -193,7 +193,7 @@ def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
         "/v1/batches/{batch_id}/errors",
         summary="Report of errors",
         response_model=IssuePage,
-        responses=_REPORT_FORMATS,
+        responses=REPORT_FORMATS,
     )
     async def errors(
         batch_id: UUID,

@@ -61,7 +61,7 @@ def _say_next(batch_id: str, *, dry_run: bool, watch: bool) -> None:
     if not watch:
         say(f"Follow it: integrahub batch show {batch_id}")
     if dry_run:
-        say("It is a dry run: no product is changed.")
+        say(f"It is a dry run: no product is changed. What would change: GET /v1/batches/{batch_id}/changes")
 
 
 class _Bar(UploadListener):

@@ -1,5 +1,7 @@
 """Typed rows of batches as clients and the log see them."""
 
+from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -47,3 +49,27 @@ class FinalBatch(msgspec.Struct, frozen=True):
     reason: str | None
     seconds: float
     has_deliveries: bool
+
+
+class DeactivationReport(msgspec.Struct, frozen=True):
+    """The deactivation of a batch: its state, the loads that count for it, and the batches that may have applied it."""
+
+    batch_id: UUID
+    pharmacy_id: int
+    kind: BatchKind
+    state: DeactivationState
+    deactivated: int
+    first: int
+    rows_removed_at: datetime | None
+    finished_at: datetime | None
+    deciders: list[int]
+
+
+class AbsentProduct(msgspec.Struct, frozen=True):
+    """A product that a FULL does not contain, as the catalogue has it now."""
+
+    product_id: int
+    title: str
+    ean: str
+    price: Decimal | None
+    stock: Decimal | None

@@ -61,7 +61,11 @@ async def rehearse_chunks(
     rules: MergeRules,
     write_rows: WriteRows = write_all,
 ) -> list[ChunkCounters]:
-    """Merge chunks of one dry run as `merge_chunks` does, and roll the products back. Issues and counters stay."""
+    """Merge chunks of one dry run as `merge_chunks` does, and roll the products back. Issues and counters stay.
+
+    The values of changed columns are recorded whatever the setting HISTORY: they are what the dry run is for.
+    """
+    rules = msgspec.structs.replace(rules, history=True)
     ids = [abs(product_id) for chunk in chunks for product_id in chunk.ids]
     async with roll_back_products(connection, dry_run, ids):
         merges = await write_chunks(connection, chunks, rules, write_rows)

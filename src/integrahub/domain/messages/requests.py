@@ -146,6 +146,22 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "Os registros deste lote passaram do prazo de retenção e foram removidos.",
         "The records of this batch are past their retention and were removed.",
     ),
+    "batch_unfinished": Message(
+        "O lote {batch_id} ainda não terminou. Espere finished_at em GET /v1/batches/{batch_id} e tente de novo.",
+        "Batch {batch_id} is not final yet. Wait for finished_at in GET /v1/batches/{batch_id}, then try again.",
+    ),
+    "history_off": Message(
+        "Este hub não guarda os valores anteriores (HISTORY=off), por isso não pode mostrar o que mudou. Peça ao "
+        "operador HISTORY=on.",
+        "This hub does not record former values (HISTORY=off), so it cannot show what changed. Ask the operator to set "
+        "HISTORY=on.",
+    ),
+    "changes_expired": Message(
+        "As mudanças do lote {batch_id} passaram do prazo de guarda e foram apagadas. Os contadores continuam em GET "
+        "/v1/batches/{batch_id}.",
+        "The changes of batch {batch_id} are past their retention and were deleted. Its counters are still in GET "
+        "/v1/batches/{batch_id}.",
+    ),
     "report_expired": Message(
         "O relatório do lote {batch_id} passou do prazo de retenção ({days} dias) e foi removido.",
         "The report of the batch {batch_id} is past its retention ({days} days) and was removed.",

@@ -1,0 +1,180 @@
+"""Routes of what a batch changed, and of the products that a FULL does not contain."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response, StreamingResponse
+
+from integrahub.api.auth.authentication import Authenticate
+from integrahub.api.auth.guarded_route import AuthenticatedRouter
+from integrahub.api.cursors import decode_id
+from integrahub.api.models.batch_changes import AbsentProductsPage, ChangesPage
+from integrahub.api.report_formats import Locale, Pages, encode_csv, encode_json, encode_ndjson
+from integrahub.api.routes.batches import REPORT_FORMATS, BatchReports, CsvLocale, Cursor, ReportFormat
+from integrahub.db.batches import absent_products
+from integrahub.db.batches.report_rows import AbsentProduct
+from integrahub.db.changes import batch_changes
+from integrahub.db.changes.batch_changes import ChangeFilter
+from integrahub.db.changes.rows import BatchChange, BatchHead
+from integrahub.db.database import Database
+from integrahub.db.tenancy import TenantContext
+from integrahub.domain import cursors
+from integrahub.domain.api_keys import Caller
+from integrahub.domain.batches import BatchKind
+from integrahub.domain.changes import COMPARED_COLUMNS, ChangeKind
+from integrahub.reports import batch_changes as changes_report
+from integrahub.reports.batch_changes import ChangeSummary
+
+_CHANGES: dict[str, Any] = {
+    "summary": "What a batch changed, or a dry run would change",
+    "response_model": ChangesPage,
+    "responses": REPORT_FORMATS,
+}
+_ABSENT: dict[str, Any] = {
+    "summary": "Products that a deactivation switched off, or that its approval would",
+    "response_model": AbsentProductsPage,
+    "responses": REPORT_FORMATS,
+}
+_CHANGE_COLUMNS = ("product_id", "kind", "field", "before", "after")
+_ABSENT_COLUMNS = AbsentProduct.__struct_fields__
+ListedKind = Literal["inserted", "updated", "reactivated", "deactivated"]
+_FIELD = "^(" + "|".join(COMPARED_COLUMNS) + ")$"
+PageLimit = Annotated[int, Query(ge=1, le=1000, description="products a page")]
+
+
+def router(
+    database: Database, batch_reports: BatchReports, authenticate: Authenticate, *, has_history: bool
+) -> APIRouter:
+    """Return the routes; they require a key of the pharmacy, or a viewer's."""
+    routes = AuthenticatedRouter(tags=["batches"])
+    _add_changes(routes, database, authenticate, has_history=has_history)
+    _add_absent_products(routes, database, batch_reports, authenticate)
+    return routes
+
+
+def _add_changes(routes: APIRouter, database: Database, authenticate: Authenticate, *, has_history: bool) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get("/v1/batches/{batch_id}/changes", **_CHANGES)
+    async def changes(
+        batch_id: UUID,
+        caller: Reader,
+        format: ReportFormat = "json",
+        locale: CsvLocale = "en",
+        kind: Annotated[ListedKind | None, Query(description="only changes of this kind")] = None,
+        field: Annotated[str | None, Query(pattern=_FIELD, description="only changes of this field")] = None,
+        cursor: Cursor = None,
+        limit: PageLimit = 100,
+    ) -> Response:
+        reads = _within(database, caller)
+        batch = await changes_report.find_batch(reads, caller, batch_id, has_history=has_history)
+        filters = ChangeFilter(ChangeKind(kind) if kind else None, field)
+        if format == "json":
+            return Response(await _encode_page(reads, batch, filters, cursor, limit), media_type="application/json")
+        await changes_report.summarise(reads, batch)
+        pages = changes_report.read_all(reads, batch, filters)
+        return _stream(_to_lines(pages) if format == "csv" else _to_items(pages), format, locale, _CHANGE_COLUMNS)
+
+
+def _add_absent_products(
+    routes: APIRouter, database: Database, batch_reports: BatchReports, authenticate: Authenticate
+) -> None:
+    Reader = Annotated[Caller, Depends(authenticate)]
+
+    @routes.get("/v1/batches/{batch_id}/deactivation/products", **_ABSENT)
+    async def absent(
+        batch_id: UUID,
+        caller: Reader,
+        format: ReportFormat = "json",
+        locale: CsvLocale = "en",
+        in_stock: Annotated[bool | None, Query(description="only products with stock, or without")] = None,
+        cursor: Cursor = None,
+        limit: PageLimit = 100,
+    ) -> Response:
+        await batch_reports.find(caller, batch_id)
+        reads = _within(database, caller)
+        report = await changes_report.find_deactivation(reads, batch_id)
+        if format != "json":
+            pages = _to_items(changes_report.read_all_absent(reads, report, in_stock=in_stock))
+            return _stream(pages, format, locale, _ABSENT_COLUMNS)
+        rows = await absent_products.page(reads, report, decode_id(cursor) or 0, limit, in_stock=in_stock)
+        page = {"batch_id": str(batch_id), "state": report.state, "items": [_to_item(row) for row in rows]}
+        return Response(encode_json(page | {"next_cursor": _next(rows, limit)}), media_type="application/json")
+
+
+async def _encode_page(
+    database: Database, batch: BatchHead, filters: ChangeFilter, cursor: str | None, limit: int
+) -> bytes:
+    after = decode_id(cursor)
+    summary = None if after else _to_summary(await changes_report.summarise(database, batch))
+    rows = await batch_changes.page(database, batch, filters, after or 0, limit)
+    return encode_json(
+        {
+            "batch_id": str(batch.batch_id),
+            "dry_run": batch.kind is BatchKind.DRY_RUN,
+            "summary": summary,
+            "items": [_to_item(row) for row in rows],
+            "next_cursor": _next(rows, limit),
+        }
+    )
+
+
+def _to_summary(summary: ChangeSummary) -> dict[str, Any]:
+    counts = summary.counts
+    names = ("updated", "reactivated", "deactivated")
+    return {
+        "kinds": {"inserted": summary.inserted} | {name: getattr(counts, name) for name in names},
+        "fields": {field.name: field.count for field in summary.fields},
+        "prices": {name: getattr(counts, name) for name in ("up", "down", "to_zero", "over_5_times")},
+        "reset": counts.is_reset,
+        "missing": summary.missing,
+    }
+
+
+def _to_item(row: BatchChange | AbsentProduct) -> dict[str, Any]:
+    """Return a row as the models of the answers describe it; reports are long, so it is not validated as a model."""
+    item = msgspec.structs.asdict(row)
+    for name in {"price", "stock"} & item.keys():
+        item[name] = None if item[name] is None else float(item[name])
+    return item
+
+
+def _next(rows: list[BatchChange] | list[AbsentProduct], limit: int) -> str | None:
+    return cursors.encode(rows[-1].product_id) if len(rows) == limit else None
+
+
+def _stream(pages: Pages, format: str, locale: Locale, columns: tuple[str, ...]) -> Response:
+    if format == "ndjson":
+        return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
+    return StreamingResponse(encode_csv(pages, locale, columns), media_type="text/csv; charset=utf-8")
+
+
+async def _to_items(pages: AsyncIterator[list[BatchChange]] | AsyncIterator[list[AbsentProduct]]) -> Pages:
+    async for rows in pages:
+        yield [_to_item(row) for row in rows]
+
+
+async def _to_lines(pages: AsyncIterator[list[BatchChange]]) -> Pages:
+    """Yield one line per changed field, and one without a field for a change that has none."""
+    async for rows in pages:
+        yield [line for row in rows for line in _lines_of(row)]
+
+
+def _lines_of(row: BatchChange) -> list[dict[str, Any]]:
+    fields = row.fields or {"": (None, None)}
+    own = {"product_id": row.product_id, "kind": row.kind}
+    return [
+        own | {"field": name, "before": _to_cell(before), "after": _to_cell(after)}
+        for name, (before, after) in fields.items()
+    ]
+
+
+def _to_cell(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
+
+
+def _within(database: Database, caller: Caller) -> Database:
+    return database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))

@@ -1,0 +1,93 @@
+"""Reports of what a batch changed or a dry run would change, and of the products that a FULL does not contain."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from integrahub.db.batches import absent_products
+from integrahub.db.batches.report_rows import AbsentProduct, DeactivationReport
+from integrahub.db.changes import batch_changes
+from integrahub.db.changes.batch_changes import ChangeFilter
+from integrahub.db.changes.rows import BatchChange, BatchHead, ChangeCounts, FieldCount
+from integrahub.db.database import Database
+from integrahub.domain.api_keys import Caller
+from integrahub.domain.batches import BatchKind, DeactivationState
+from integrahub.domain.errors import Conflict, Gone, NotFound
+
+_CHANGES_PER_READ = 1000  # of a whole report
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSummary:
+    """Changes of a batch by kind and field. `missing` were made, and are no longer kept."""
+
+    counts: ChangeCounts
+    fields: list[FieldCount]
+    inserted: int
+    missing: int
+
+
+async def find_batch(database: Database, caller: Caller, batch_id: UUID, *, has_history: bool) -> BatchHead:
+    """Return a final batch.
+
+    Raise NotFound for a batch that the caller may not see, Conflict if it is not final or values are not recorded.
+    """
+    batch = await batch_changes.find_head(database, batch_id)
+    if batch is None or not caller.can_see(batch.cnpj):
+        raise NotFound("batch_not_found", batch_id=batch_id)
+    if batch.finished_at is None:
+        raise Conflict("batch_unfinished", batch_id=batch_id)
+    if not has_history and batch.kind is not BatchKind.DRY_RUN:
+        raise Conflict("history_off")
+    return batch
+
+
+async def summarise(database: Database, batch: BatchHead) -> ChangeSummary:
+    """Count the changes of a batch. Raise Conflict if values were not recorded, Gone if no change is kept."""
+    counts, fields = await batch_changes.count(database, batch)
+    if counts.is_history_off:
+        raise Conflict("history_off")
+    if counts.is_reset:
+        return ChangeSummary(counts, fields, inserted=batch.inserted, missing=0)
+    if batch.counted and not counts.total:
+        raise Gone("changes_expired", batch_id=batch.batch_id)
+    missing = max(0, batch.counted - counts.total)
+    return ChangeSummary(counts, fields, inserted=counts.inserted, missing=missing)
+
+
+async def read_all(database: Database, batch: BatchHead, filters: ChangeFilter) -> AsyncIterator[list[BatchChange]]:
+    """Yield all changes of a batch, in pages."""
+    after = 0
+    while changes := await batch_changes.page(database, batch, filters, after, _CHANGES_PER_READ):
+        yield changes
+        after = changes[-1].product_id
+
+
+async def find_deactivation(database: Database, batch_id: UUID) -> DeactivationReport:
+    """Return the deactivation of a batch that the caller may see.
+
+    Raise Conflict if the batch is not final, Gone if its product ids or its changes are no longer kept.
+    """
+    report = await absent_products.find_deactivation(database, batch_id)
+    if report is None:
+        raise NotFound("batch_not_found", batch_id=batch_id)
+    if report.finished_at is None:
+        raise Conflict("batch_unfinished", batch_id=batch_id)
+    is_held = report.state is DeactivationState.HELD
+    if (is_held and report.rows_removed_at) or (not is_held and await _is_expired(database, report)):
+        raise Gone("changes_expired", batch_id=batch_id)
+    return report
+
+
+async def _is_expired(database: Database, report: DeactivationReport) -> bool:
+    return bool(report.deactivated) and not await absent_products.page(database, report, 0, 1, in_stock=None)
+
+
+async def read_all_absent(
+    database: Database, report: DeactivationReport, *, in_stock: bool | None
+) -> AsyncIterator[list[AbsentProduct]]:
+    """Yield all products that a deactivation switched off or would switch off, in pages."""
+    after = 0
+    while products := await absent_products.page(database, report, after, _CHANGES_PER_READ, in_stock=in_stock):
+        yield products
+        after = products[-1].product_id
