@@ -143,3 +143,17 @@ async def test_a_process_that_started_without_its_database_ends_when_the_schema_
     urls = iter(["postgresql://127.0.0.1:9/away", database_url])
     await schema.check_until_reachable(lambda: next(urls))
     assert asked == [15]
+
+
+async def test_a_server_older_than_the_statements_need_is_refused(
+    database_url: str, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "MIN_POSTGRESQL_VERSION", 99)
+    refusal = r"is on PostgreSQL \d\d\. IntegraHub needs PostgreSQL 99 or newer"
+    for start in (_opened, _supervised):
+        with pytest.raises(ConfigurationError, match=refusal):
+            await start(database_url, tmp_path)
+    with pytest.raises(ConfigurationError, match=refusal):
+        await migrate(empty_url)
+    with psycopg.connect(empty_url) as connection:
+        assert connection.execute("SELECT to_regclass('pharmacies')").fetchone() == (None,)

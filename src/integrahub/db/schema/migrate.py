@@ -9,7 +9,7 @@ from integrahub.db.connections import HubConnection, connect
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_value
 from integrahub.db.schema.scripts import Script, migrations, repeatable_scripts
-from integrahub.db.schema.version import check_not_newer, check_not_prerelease, fetch_applied
+from integrahub.db.schema.version import check_not_newer, check_not_prerelease, check_server_version, fetch_applied
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import first_line, shown_database
 from integrahub.domain.errors import ConfigurationError, Transient
@@ -25,7 +25,8 @@ async def migrate(url: str) -> list[str]:
     """Apply the missing scripts in one transaction and return their names. Safe to run by many processes at once.
 
     Raise ConfigurationError if the database belongs to another application, to a pre-release, or to a newer version
-    that this one cannot work with, or if PostgreSQL rejects a script; Transient if the database does not answer.
+    that this one cannot work with, if the server is too old, or if PostgreSQL rejects a script; Transient if the
+    database does not answer.
     """
     database = shown_database(url)
     try:
@@ -40,6 +41,7 @@ async def migrate(url: str) -> list[str]:
 
 
 async def _migrate(connection: HubConnection) -> list[str]:
+    check_server_version(connection)
     await connection.execute(_SQL["lock"], {"key": _LOCK_KEY})
     applied = await fetch_applied(connection) or []
     check_not_prerelease(applied, connection.info.dbname)

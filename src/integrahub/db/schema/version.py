@@ -18,6 +18,7 @@ from integrahub.db.schema.scripts import is_repeatable, migrations
 from integrahub.domain.errors import ConfigurationError
 
 _SQL = load_queries(__name__)
+MIN_POSTGRESQL_VERSION = 18  # RETURNING old.*, new.* serves the record of changes
 _CHECK_TIMEOUT_SECONDS = 5.0  # then the process starts without its database
 _RETRY_INTERVAL_SECONDS = 5.0  # between checks of a database that does not answer
 _log = structlog.get_logger()
@@ -48,6 +49,16 @@ async def fetch_applied(connection: AsyncConnection[Any]) -> list[AppliedScript]
     return None
 
 
+def check_server_version(connection: AsyncConnection[Any]) -> None:
+    """Raise ConfigurationError if the server is older than the hub's statements need."""
+    major = connection.info.server_version // 10_000
+    if major < MIN_POSTGRESQL_VERSION:
+        raise ConfigurationError(
+            f"The database {connection.info.dbname} is on PostgreSQL {major}. IntegraHub needs PostgreSQL "
+            f"{MIN_POSTGRESQL_VERSION} or newer: upgrade the server, or name another in DATABASE_URL."
+        )
+
+
 def check_not_prerelease(applied: Iterable[AppliedScript], database: str) -> None:
     """Raise ConfigurationError if the database was made by a pre-release: checksums of its migrations are not ours."""
     ours = {script.name: script.checksum for script in migrations()}
@@ -72,8 +83,10 @@ def check_not_newer(applied: Iterable[AppliedScript]) -> None:
 async def check_schema(connection: AsyncConnection[Any]) -> None:
     """Raise ConfigurationError if this version cannot work on the database.
 
-    That is a database of another application, of a pre-release, of a newer version, or not yet migrated.
+    That is a database of another application, of a pre-release, of a newer version, or not yet migrated, or on a
+    server that is too old.
     """
+    check_server_version(connection)
     try:
         applied = await fetch_applied(connection) or []
     except InsufficientPrivilege:
