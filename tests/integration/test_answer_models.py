@@ -9,6 +9,7 @@ from uuid import uuid4
 from integrahub.db.chunks import dead_letters
 from integrahub.domain.events import BATCHES_RECEIVED, DeadMessage
 from integrahub.domain.steps import STEPS
+from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, PATH, Client, running
 
@@ -125,7 +126,7 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
 
 
 async def _call_webhooks(routes: _Routes) -> None:
-    wanted, one = {"url": "https://8.8.8.8/hook"}, f"?cnpj={CNPJ}"
+    wanted, one = {"url": "http://127.0.0.1:9/hook"}, f"?cnpj={CNPJ}"
     for base, query in (("/v1/webhook", one), ("/admin/webhook", "")):
         await routes.call("put", base, base + query, wanted)
         await routes.call("get", base, base + query)
@@ -163,7 +164,8 @@ async def test_each_answer_has_the_members_that_its_model_describes(settings: Se
         assert routes.differences == []
         seen |= routes.seen
     receipt_key = base64.b64encode(bytes(32)).decode()
-    complete = settings.model_copy(update={"public_url": "https://hub.example", "receipt_key": receipt_key})
+    changes = {"public_url": "https://hub.example", "webhook_allow": AllowedTargets.parse(["127.0.0.1"])}
+    complete = settings.model_copy(update=changes | {"receipt_key": receipt_key})
     async with running(complete, list(STEPS)) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         routes = _Routes(client)

@@ -26,6 +26,7 @@ from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.ingest import INGEST, RECEIPT_SCHEMA
 from integrahub.api.openapi.problems import PROBLEM_SCHEMA, SECURITY, add_problem_responses
+from integrahub.api.openapi.webhooks import describe_webhooks
 from integrahub.api.pharmacy_access import PharmacyAccess
 from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
 from integrahub.api.pharmacy_finder import PharmacyFinder
@@ -180,6 +181,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
         document["paths"] = {PATH: {"post": INGEST}} | add_problem_responses(document["paths"])
         document["components"]["schemas"] |= {"Problem": PROBLEM_SCHEMA, "Receipt": RECEIPT_SCHEMA}
+        document["webhooks"] = describe_webhooks(document["components"]["schemas"])
         document["components"]["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in SECURITY]
         app.openapi_schema = document

@@ -10,7 +10,7 @@ from integrahub.api.unknown_names import StrictModel
 from integrahub.domain.webhooks.events import EventType
 from integrahub.domain.webhooks.states import DeliveryState, EndpointOwner, EndpointState
 
-_URL = "https://erp.example.com.br/integrahub"
+_URL = "https://erp.example.com/integrahub"
 _ID = "0198f3a1-7c1e-7d40-8a53-5f0a4d1c9b11"
 _AT = "2026-11-03T12:00:00.000Z"
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwSZ8OKWmOqN0="

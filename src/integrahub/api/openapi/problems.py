@@ -40,6 +40,7 @@ _WITH_BODY = {408: "The body stopped arriving", 413: "The body is over 64 kB"}
 _WITH_NAME = {404: "It does not exist among what this key can see"}
 _WITHOUT_RECEIPT = {409: "This hub signs no receipts, or the batch is not a post"}
 _CHANGES = {409: "Its state does not allow this"}
+_WEBHOOKS = ("/v1/webhook", "/admin/webhook")
 
 
 def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +70,6 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
     if path.startswith("/v1/batches/") and path.endswith(("/changes", "/deactivation/products")):
         problems[409] = "The batch is not final, or the hub does not record values"
         problems[410] = "The changes are past their retention and were deleted"
-    if "{" in path or path.startswith("/v1/products"):
+    if "{" in path or path.startswith(("/v1/products", *_WEBHOOKS)):
         problems |= _WITH_NAME
-    return problems | (_CHANGES if verb != "get" else {})
+    return problems | (_CHANGES if verb != "get" or path.startswith(_WEBHOOKS) else {})

@@ -107,7 +107,7 @@ WEBHOOK_MESSAGES: dict[str, Message] = {
         "the operator lists in WEBHOOK_ALLOW.",
     ),
     "webhook_host_invalid": Message(
-        "`{host}` não é um nome de servidor válido. Espera-se um nome como `erp.exemplo.com.br`.",
+        "`{host}` não é um nome de servidor válido. Espera-se um nome como `erp.example.com`.",
         "`{host}` is not a valid host name. Expected is a name such as `erp.example.com`.",
     ),
     "webhook_host_unresolvable": Message(
