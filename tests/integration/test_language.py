@@ -131,3 +131,14 @@ async def test_a_request_that_cannot_be_read_is_refused_in_both_languages_too(do
                 assert answer.headers["content-type"] == "application/problem+json"
                 assert told["message"] == told["message_en"] != told["message_pt"]
                 assert await wire.ended() == b""
+
+
+async def test_the_type_of_an_error_leads_to_its_line_in_the_language_of_the_reader(door: Client) -> None:
+    refused = await door.http.get("/v1/batches")
+    page, _, code = refused.json()["type"].partition("#")
+    assert code == refused.json()["code"] == "key_missing"
+    for language, text in (("pt-BR", "A requisição veio sem chave"), ("en", "The request has no key")):
+        answer = await door.http.get(page, headers={"Accept-Language": language})
+        assert answer.headers["Content-Language"] == language
+        (line,) = (line for line in answer.text.split("<tr") if f' id="{code}"' in line)
+        assert text in line and "<td>401</td>" in line

@@ -8,6 +8,7 @@ import msgspec
 from integrahub.domain.languages import DEFAULT, Language
 from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.message import Message
+from integrahub.domain.messages.statuses import type_of
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -18,7 +19,7 @@ def problem_body(
     """Return a problem with `error` and `message`, which older clients read."""
     text = message.in_language(language)
     return {
-        "type": "about:blank",
+        "type": type_of(code),
         "title": error,
         "status": int(status),
         "detail": text,

@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from integrahub.api.routes import errors_page
+
 _FILES = {
     "swagger-ui-bundle.js": "application/javascript",
     "swagger-ui.css": "text/css",
@@ -22,7 +24,7 @@ _SWAGGER_OPTIONS = {
 
 
 def router(title: str) -> APIRouter:
-    """Return the routes `/`, `/docs`, its files, and `/favicon.ico`; none is in the OpenAPI document.
+    """Return the routes of pages, their files, and `/favicon.ico`; none is in the OpenAPI document.
 
     The files are part of the package, so that the page opens without internet access. Their addresses are relative,
     because a hub behind a proxy that terminates TLS does not know its own address.
@@ -48,6 +50,7 @@ def router(title: str) -> APIRouter:
     async def favicon() -> Response:
         return Response(status_code=204)
 
+    routes.include_router(errors_page.router())
     for name, media_type in _FILES.items():
         routes.add_api_route(f"/swagger/{name}", _file(name, media_type), response_model=None)
     return routes
