@@ -10,6 +10,7 @@ import httpx2
 from stdnum.br import cnpj as oracle
 
 from tests.crash.random_kills import ADMIN, Swarm
+from tests.reference_model.consumer import Consumer, shown
 from tests.reference_model.loads import Load
 from tests.reference_model.wire import body_of
 
@@ -55,6 +56,31 @@ class Client:
         answer = self.call("POST", f"/v1/inovafarma/products?cnpj={cnpj}", content=body, headers=headers)
         assert answer.status_code == 202, answer.text
         return str(answer.json()["batch_id"])
+
+    def poll(self, cnpj: str, consumer: Consumer, limit: int) -> None:
+        """Read one page of the change feed. Without any post the pharmacy may not exist yet."""
+        query = consumer.request(limit) | {"cnpj": cnpj}
+        answer = self.call("GET", "/v1/products/changes", params=query)
+        if answer.status_code != 404:
+            consumer.receive((answer.status_code, answer.json()))
+
+    def drain(self, cnpj: str, consumer: Consumer, limit: int) -> None:
+        """Read the change feed to its end, and compare what the consumer has with the products."""
+        consumer.has_more = True
+        while consumer.has_more:
+            self.poll(cnpj, consumer, limit)
+        assert consumer.products == self.products(cnpj), consumer
+
+    def products(self, cnpj: str) -> dict[int, dict[str, Any]]:
+        """Return all products, active or not, without what the change feed leaves out."""
+        found: dict[int, dict[str, Any]] = {}
+        query = {"cnpj": cnpj, "include_inactive": "true", "sort": "product_id", "limit": "100"}
+        while True:
+            page = self.call("GET", "/v1/products", params=query).json()
+            found |= {item["id"]: shown(item) for item in page["items"]}
+            if page["pagination"]["next_cursor"] is None:
+                return found
+            query["cursor"] = page["pagination"]["next_cursor"]
 
     def upload(self, cnpj: str, load: Load, key: str, released: threading.Event) -> str:
         """Post a body too large for its row, send its end on release, and return the batch id."""

@@ -11,6 +11,7 @@ import pytest
 from tests.crash.client import Client, cnpj_of
 from tests.crash.random_kills import Swarm, swarming
 from tests.reference_model.compare import Comparison
+from tests.reference_model.consumer import Consumer, draw_limit
 from tests.reference_model.loads import Load
 from tests.reference_model.strategies import load
 from tests.reference_model.wire import form
@@ -18,6 +19,8 @@ from tests.reference_model.wire import form
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)
 _MOST = 5  # times as many batches, until enough of the kills have met work
+_UNFINISHED_OF = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE p.cnpj = %s AND b.finished_at IS NULL LIMIT 1"""
 _UNFINISHED = "SELECT 1 FROM batches WHERE finished_at IS NULL LIMIT 1"
 
 
@@ -46,10 +49,10 @@ def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
 
 
 def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
-    """Post the loads of one pharmacy with some cancels and replays; return what was sent."""
+    """Post the loads of one pharmacy with some cancels and replays, and poll its changes; return what was sent."""
     draw = random.Random(f"{seed}/{number}")
     client = Client(swarm, draw)
-    known = Comparison(swarm.rows, cnpj_of(number), swarm.folder / "objects")
+    known, consumer = Comparison(swarm.rows, cnpj_of(number), swarm.folder / "objects"), Consumer()
     while len(known.sent) < BATCHES or (swarm.kills_with_work < KILLS and len(known.sent) < _MOST * BATCHES):
         one = Load(*load(draw, LONGEST), form=form(draw))
         known.sent[client.post(known.model.cnpj, one, str(draw.random()))] = one
@@ -57,5 +60,9 @@ def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
             verb, chosen = draw.choice(["cancel", "replay", "replay"]), draw.choice(sorted(known.sent))
             answer = client.call("POST", f"/v1/batches/{chosen}/{verb}")
             assert answer.status_code in (200, 202, 409), answer.text
+        if draw.random() < 0.3:
+            client.poll(known.model.cnpj, consumer, draw_limit(draw))
+    swarm.wait_until_none(_UNFINISHED_OF, [known.model.cnpj])
+    client.drain(known.model.cnpj, consumer, draw_limit(draw))
     client.close()
     return known

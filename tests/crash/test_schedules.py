@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.crash.client import Client, cnpj_of
 from tests.crash.random_kills import Swarm, swarming
 from tests.reference_model.compare import Comparison
+from tests.reference_model.consumer import Consumer, draw_limit
 from tests.reference_model.loads import Load
 from tests.reference_model.strategies import catalogue_load, load
 from tests.reference_model.wire import form
@@ -54,6 +55,7 @@ class Schedule(RuleBasedStateMachine):
         self.client.call("PUT", f"/admin/pharmacies/{self.cnpjs[1]}", json={"full_window_minutes": _WINDOW})
         self.known = [Comparison(self.swarm.rows, cnpj, objects, windowed=cnpj == self.cnpjs[1]) for cnpj in self.cnpjs]
         self.keys: list[dict[str, str]] = [{}, {}]
+        self.consumers = [Consumer(), Consumer()]
 
     @rule(pharmacy=which, seed=seeds)
     def post(self, pharmacy: int, seed: int) -> None:
@@ -102,6 +104,14 @@ class Schedule(RuleBasedStateMachine):
     def replay(self, pharmacy: int, seed: int) -> None:
         self._order(pharmacy, seed, "replay")
 
+    @rule(pharmacy=which, seed=seeds)
+    def poll(self, pharmacy: int, seed: int) -> None:
+        """Let a consumer read one to three pages of the change feed, whatever is going on."""
+        draw = random.Random(seed)
+        for _ in range(draw.randint(1, 3)):
+            self.client.poll(self.cnpjs[pharmacy], self.consumers[pharmacy], draw_limit(draw))
+        self.counts["polls"] += 1
+
     @rule(seed=seeds)
     def kill(self, seed: int) -> None:
         self.swarm.kill_one(random.Random(seed))
@@ -120,8 +130,10 @@ class Schedule(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "known"):
             self._settle()
-            for known in self.known:
+            for known, consumer in zip(self.known, self.consumers, strict=True):
                 self.counts["batches"] += len(known.model.loads)
+                self.counts["deactivations polled"] += consumer.deactivated
+                self.counts["resets"] += consumer.resets
             self.client.close()
 
     def _post(self, pharmacy: int, one: Load, key: str) -> str:
@@ -145,8 +157,10 @@ class Schedule(RuleBasedStateMachine):
     def _settle(self) -> None:
         self.swarm.change(_EARLIER, [self.cnpjs[1]])
         self.swarm.wait_until_none(_LEFT, [self.cnpjs])
-        for known in self.known:
+        for cnpj, known, consumer in zip(self.cnpjs, self.known, self.consumers, strict=True):
             known.check()
+            if known.sent:
+                self.client.drain(cnpj, consumer, 50)
 
 
 def _drawn(draw: random.Random, longest: int) -> Load:
@@ -160,7 +174,18 @@ def test_any_schedule_of_posts_resends_cancels_replays_decisions_and_kills_equal
     database_url: str, tmp_path: Path
 ) -> None:
     with swarming(database_url, tmp_path) as swarm:
-        counts = dict.fromkeys(("batches", "cancel", "replay", "approve", "reject", "uploads"), 0)
+        names = (
+            "batches",
+            "cancel",
+            "replay",
+            "approve",
+            "reject",
+            "uploads",
+            "polls",
+            "deactivations polled",
+            "resets",
+        )
+        counts = dict.fromkeys(names, 0)
         machine: Any = type("Machine", (Schedule,), {"swarm": swarm, "counts": counts})
         _overlap(machine())
         run_state_machine_as_test(

@@ -122,6 +122,11 @@ async def _call_batches(routes: _Routes, client: Client) -> None:
     await routes.call("post", f"{base}/replay", f"/v1/batches/{batch['batch_id']}/replay", status=202)
     await routes.call("get", "/v1/products", f"/v1/products?cnpj={CNPJ}&limit=1")
     await routes.call("get", "/v1/products/{product_id}", f"/v1/products/1?cnpj={CNPJ}")
+    feed, changed = "/v1/products/changes", await client.load([_records(1)[0] | {"PRICE": 9}], "delta")
+    assert changed["updated"] == 1
+    page = await routes.call("get", feed, f"{feed}?cnpj={CNPJ}")
+    await routes.call("get", feed, f"{feed}?cnpj={CNPJ}&cursor={page['next_cursor']}")
+    await routes.call("get", "/v1/products/{product_id}/history", f"/v1/products/1/history?cnpj={CNPJ}")
     await routes.call("get", "/admin/tables/products")
 
 

@@ -12,8 +12,15 @@ from tests.integration.conftest import ADMIN, CNPJ, Client
 
 OTHER = "33000167000101"
 THIRD = "11222333000181"
-_OPEN = {"/health", "/livez", "/readyz", "/metrics", "/schemas/inovafarma-product.json"}
-_OF_CLIENTS = {"/v1/products", "/v1/products/{product_id}", "/v1/batches", "/v1/inovafarma/products"}
+_OPEN = {"/.well-known/jwks.json", "/health", "/livez", "/readyz", "/metrics", "/schemas/inovafarma-product.json"}
+_OF_CLIENTS = {
+    "/v1/products",
+    "/v1/products/{product_id}",
+    "/v1/products/{product_id}/history",
+    "/v1/products/changes",
+    "/v1/batches",
+    "/v1/inovafarma/products",
+}
 _WEBHOOKS = {f"/v1/webhook{name}" for name in ("", "/rotate", "/test", "/enable", "/replay", "/deliveries")}
 _BODIES: dict[str, Any] = {
     "/v1/batches/{batch_id}/deactivation": {"decision": "approve"},

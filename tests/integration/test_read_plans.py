@@ -15,6 +15,8 @@ from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import DatabaseRole, TenantContext
 
 _SEARCH = load_queries("integrahub.db.products.search")
+_FEED = load_queries("integrahub.db.changes.feed")
+_HISTORY = load_queries("integrahub.db.changes.history")
 _PHARMACY = 7
 _FILL = (
     "INSERT INTO pharmacies (cnpj, name) SELECT lpad(n::text, 14, '0'), 'P' FROM generate_series(1, 20) n",
@@ -25,6 +27,10 @@ _FILL = (
     """INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256, status, finished_at)
       SELECT gen_random_uuid(), f, s, 'delta', 1, '', 'COMPLETED', now()
       FROM generate_series(1, 20) f, generate_series(1, 20) s""",
+    """INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields, at)
+      SELECT b.pharmacy_id, b.received_seq, p, b.id, 'updated', p % 3 = 0, '{}', now() - make_interval(days => p % 5)
+      FROM batches b, generate_series(1, 100) p""",
+    "VACUUM ANALYZE product_changes, batch_chunks",
     "VACUUM ANALYZE products, pharmacies, pharmacy_turns, batches",
 )
 
@@ -103,3 +109,31 @@ async def test_a_product_is_found_by_the_primary_key(connection: Connection) -> 
 
 async def test_the_version_of_a_catalogue_is_read_by_indexes(connection: Connection) -> None:
     assert _indexes(await _explain(connection, _SEARCH["version"], {})) >= {"batches_unfinished"}
+
+
+async def test_the_feed_reads_changes_in_their_order_by_an_index(connection: Connection) -> None:
+    params = {"seq": 5, "product_id": 50, "ended": 18, "days": 7, "limit": 100}
+    nodes = await _explain(connection, _FEED["changes"], params)
+    indexes = _indexes(nodes)
+    assert indexes and all(name.endswith("pharmacy_id_seq_product_id_idx") for name in indexes), indexes
+    assert "Sort" not in {node["Node Type"] for node in nodes}
+
+
+async def test_the_feed_finds_turns_and_products_by_indexes(connection: Connection) -> None:
+    assert _indexes(await _explain(connection, _FEED["ended_turn"], {})) >= {"batches_unfinished"}
+    assert "products_pkey" in _indexes(await _explain(connection, _FEED["catalogue"], {"after": 9, "limit": 100}))
+    assert "products_pkey" in _indexes(await _explain(connection, _FEED["products"], {"ids": [1, 5, 9]}))
+    turn = await _explain(connection, _FEED["turn_age"], {"seq": 9, "days": 7})
+    assert _indexes(turn) == {"batches_pharmacy_id_received_seq_key"}
+
+
+async def test_the_history_of_a_product_is_read_by_an_index(connection: Connection) -> None:
+    # The tables are small, so only this shows whether an index could be used.
+    await connection.execute("SET LOCAL enable_seqscan = off")
+    nodes = await _explain(connection, _HISTORY["history"], {"product_id": 50, "before": 1000, "limit": 20})
+    indexes = _indexes(nodes)
+    of_changes = {name for name in indexes if name.startswith("product_changes")}
+    assert of_changes and all(
+        "pharmacy_id_product_id_seq_idx" in name or "seq_product_id" in name for name in of_changes
+    )
+    assert indexes >= {"batch_chunks_pkey", "batches_pkey"}

@@ -32,7 +32,7 @@ class Poller:
         return len(found)
 
 
-def _ready(batch_id: str, number: int) -> bytes:
+def ready(batch_id: str, number: int) -> bytes:
     event = ChunkReady(f"{batch_id}/{number}", UUID(batch_id), 1, CNPJ, "full", "body", 50, number, 2)
     return msgspec.json.encode(event)
 
@@ -59,9 +59,9 @@ async def test_a_change_that_commits_late_is_not_lost(settings: Settings, monkey
         async with asyncio.timeout(30):
             while (await client.get(f"/v1/batches/{posted}"))["stage"] != "upserting":
                 await asyncio.sleep(0.02)
-        first = asyncio.create_task(client.hub.upsert(uuid4())(_ready(posted, 0)))
+        first = asyncio.create_task(client.hub.upsert(uuid4())(ready(posted, 0)))
         await written.wait()
-        await client.hub.upsert(uuid4())(_ready(posted, 1))
+        await client.hub.upsert(uuid4())(ready(posted, 1))
         assert await client.products(price_min="1051") and not await client.products(
             price_min="1001", price_max="1050.5"
         )

@@ -42,6 +42,7 @@ from integrahub.api.routes import (
     metrics,
     operations,
     pharmacies,
+    product_changes,
     products,
     receipts,
     schemas,
@@ -141,7 +142,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
     return [
         *_webhook_routers(hub, authenticator, audit, parse),
         *_batch_routers(hub, watch, reader),
-        products.router(products.ProductSearch(PharmacyAccess(hub.reads, parse), hub.dialect.export), reader),
+        *_product_routers(hub, parse, reader),
         pharmacies.router(database, audit, viewer, operator, parse),
         api_keys.router(key_admin, authenticator),
         audit_log.router(database, viewer),
@@ -173,6 +174,14 @@ def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[AP
         batch_events.router(reports, watch, StreamSlots(), reader),
         receipts.router(hub.receipts(), reports, reader),
     ]
+
+
+def _product_routers(hub: Hub, parse: ParseCnpj, reader: Authenticate) -> list[APIRouter]:
+    access, export = PharmacyAccess(hub.reads, parse), hub.dialect.export
+    settings = product_changes.ChangeSettings(hub.settings.history, hub.settings.feed_days)
+    changes = product_changes.ProductChanges(access, export, settings)
+    # The pattern of the second would match the path of the feed.
+    return [product_changes.router(changes, reader), products.router(products.ProductSearch(access, export), reader)]
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:

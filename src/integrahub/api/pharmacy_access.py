@@ -4,7 +4,7 @@ from integrahub.api.cnpj import ParseCnpj, read_cnpj
 from integrahub.db.accounts import pharmacies
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.database import Database
-from integrahub.db.tenancy import TenantContext
+from integrahub.db.tenancy import ALL_TENANTS, TenantContext
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Forbidden, NotFound
 
@@ -30,6 +30,11 @@ class PharmacyAccess:
         if pharmacy is None:
             raise NotFound("pharmacy_not_found", cnpj=cnpj)
         return pharmacy
+
+    @property
+    def all_tenants(self) -> Database:
+        """The database, in which row level security shows all pharmacies and the keys: only for public ids of keys."""
+        return self._database.for_tenants(ALL_TENANTS)
 
     def database_of(self, pharmacy: Pharmacy) -> Database:
         """Return the database, in which row level security shows this pharmacy alone."""

@@ -70,6 +70,10 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
     if path.startswith("/v1/batches/") and path.endswith(("/changes", "/deactivation/products")):
         problems[409] = "The batch is not final, or the hub does not record values"
         problems[410] = "The changes are past their retention and were deleted"
+    if path == "/v1/products/changes":
+        problems[410] = "The cursor is older than the record of changes; start again without it"
+    if path.endswith("/history"):
+        problems |= _CHANGES
     if "{" in path or path.startswith(("/v1/products", *_WEBHOOKS)):
         problems |= _WITH_NAME
     return problems | (_CHANGES if verb != "get" or path.startswith(_WEBHOOKS) else {})

@@ -20,10 +20,10 @@ GROUP BY b.id
 
 -- insert_chunk_replay_chunks --
 -- Insert the chunks of the dead letters. Their hashes are 0, because later batches may have changed the products.
-INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
-  rejection)
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, positions, records, ids,
+  hashes, rejection)
 SELECT %(id)s, row_number() OVER (ORDER BY d.chunk) - 1, d.location,
-  CASE WHEN d.location = c.location THEN c.body_start END, c.body_bytes, c.first_position, c.records, c.ids,
+  CASE WHEN d.location = c.location THEN c.body_start END, c.body_bytes, c.first_position, c.positions, c.records, c.ids,
   array_fill(0::bigint, ARRAY[cardinality(c.ids)]), c.rejection
 FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number = d.chunk
 WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from integrahub.db.products.rows import ProductRow
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.changes import ChangeKind, FieldChanges
 
@@ -72,3 +73,81 @@ class BatchChange(msgspec.Struct, frozen=True):
     product_id: int
     kind: ChangeKind
     fields: FieldChanges | None
+
+
+class KeptSince(msgspec.Struct, frozen=True):
+    """Since when the record is complete: changes of stock alone, and all others."""
+
+    others: datetime | None
+    stock: datetime | None
+
+
+class HistoryRow(msgspec.Struct, frozen=True):
+    """A change of one product. `position` is that of its record in the body; None if no record made it, or unknown."""
+
+    seq: int
+    kind: ChangeKind
+    at: datetime
+    batch_id: UUID
+    stock_only: bool
+    fields: FieldChanges | None
+    api_key_id: UUID | None
+    position: int | None
+
+
+class KeyId(msgspec.Struct, frozen=True):
+    """An API key and its public id."""
+
+    id: UUID
+    public_id: str
+
+
+class FeedPosition(msgspec.Struct, frozen=True):
+    """Position in the feed: the last product of the catalogue, or the last change, that a client received.
+
+    In the catalogue, `seq` is the last turn that had ended when the catalogue began.
+    """
+
+    in_catalogue: bool
+    seq: int
+    product_id: int
+
+
+class CatalogueRow(ProductRow, frozen=True, kw_only=True):
+    """A product, and the batch of its last change."""
+
+    batch_id: UUID
+
+
+class ChangeRef(msgspec.Struct, frozen=True):
+    """A change of which the feed shows the product's present state."""
+
+    seq: int
+    product_id: int
+    kind: ChangeKind
+    at: datetime
+    batch_id: UUID
+
+
+class TurnAge(msgspec.Struct, frozen=True):
+    """When a batch was received. `in_feed`: the feed reaches back that far. `is_old`: retention may have removed it."""
+
+    received_at: datetime
+    in_feed: bool
+    is_old: bool
+
+
+class FeedChange(msgspec.Struct, frozen=True):
+    """An item of the feed. `product` is the present state; None for a `reset`."""
+
+    change: ChangeRef
+    product: ProductRow | None
+
+
+class FeedPage(msgspec.Struct, frozen=True):
+    """A page of the feed. With `is_reset` the client must drop what it has: the whole catalogue follows `next`."""
+
+    items: list[FeedChange]
+    next: FeedPosition
+    has_more: bool
+    is_reset: bool = False

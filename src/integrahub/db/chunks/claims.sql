@@ -3,10 +3,10 @@
 
 -- insert --
 -- Insert a chunk at the end of its batch's split. It is COMPLETED at once if the table holds all its records.
-INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
-  rejection, unchanged, merged, status, started_at, finished_at)
-VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s, %(records)s,
-  %(ids)s::bigint[], %(hashes)s::bigint[], %(rejection)s, %(unchanged)s, %(merged)s,
+INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, positions, records, ids,
+  hashes, rejection, unchanged, merged, status, started_at, finished_at)
+VALUES (%(batch_id)s, %(number)s, %(location)s, %(body_start)s, %(body_bytes)s, %(first_position)s,
+  %(positions)s::bigint[], %(records)s, %(ids)s::bigint[], %(hashes)s::bigint[], %(rejection)s, %(unchanged)s, %(merged)s,
   CASE WHEN %(is_settled)s THEN 'COMPLETED' ELSE 'PENDING' END,
   CASE WHEN %(is_settled)s THEN now() END, CASE WHEN %(is_settled)s THEN now() END)
 

@@ -14,7 +14,8 @@ from integrahub.domain.replays import KINDS
 class NewChunk(msgspec.Struct, frozen=True):
     """A chunk to insert when the split of its batch ends.
 
-    `records` counts the records that this chunk applies. If `is_settled`, the table already holds all of them.
+    `positions` are those of the records in the body, if they are not consecutive from `first_position` on. `records`
+    counts the records that this chunk applies. If `is_settled`, the table already holds all of them.
     """
 
     batch_id: UUID
@@ -23,6 +24,7 @@ class NewChunk(msgspec.Struct, frozen=True):
     body_start: int | None
     body_bytes: int | None
     first_position: int | None
+    positions: BigintArray | None
     records: int
     ids: BigintArray
     hashes: BigintArray

@@ -237,6 +237,7 @@ COMMENT ON COLUMN batch_chunks.superseded IS 'Records of a replay that later bat
 COMMENT ON COLUMN batch_chunks.body_start IS 'Position of the slice in the decoded body; null if the chunk is an object of its own.';
 COMMENT ON COLUMN batch_chunks.body_bytes IS 'Size of the slice.';
 COMMENT ON COLUMN batch_chunks.first_position IS 'Position of the first record in the body, from 0; null if the records are not consecutive.';
+COMMENT ON COLUMN batch_chunks.positions IS 'Position of each record in the body, for records that are not consecutive.';
 COMMENT ON COLUMN batch_chunks.rejection IS 'Code for which all records of the chunk are rejected; null: they are applied.';
 
 COMMENT ON TABLE record_issues IS 'Rejections and warnings about single records, for the report to the client.';

@@ -121,6 +121,12 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "O cursor não foi fornecido por esta consulta; recomece sem ele.",
         "The cursor was not returned by this query; start again without it.",
     ),
+    "cursor_expired": Message(
+        "O cursor é mais antigo que o histórico de mudanças, que guarda {days} dias. Recomece sem cursor: o catálogo "
+        "inteiro vem primeiro.",
+        "The cursor is older than the record of changes, which is kept for {days} days. Start again without a cursor: "
+        "the whole catalogue comes first.",
+    ),
     "filter_missing": Message(
         "Falta o filtro: informe ids, batch_id, cnpj ou error.",
         "The filter is missing: give ids, batch_id, cnpj or error.",

@@ -155,6 +155,7 @@ class Chunker:
     async def _store_apart(self, chunk: ChunkBuilder, index: ChunkIndex) -> ChunkPlan:
         plan = ChunkPlan(rejection=chunk.rejection)
         self.staged.write_index(plan, index)
+        self.staged.write_positions(plan, chunk.positions)
         await self._store(plan, chunk)
         return plan
 
@@ -214,12 +215,12 @@ class Chunker:
 
     async def _place(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         """Refer to a part of the body if that can be read alone; else store the chunk as an object."""
+        plan.first = chunk.positions[0]
         if chunk.oversize or not self._is_readable_alone(chunk):
             await self._store(plan, chunk)
             return
         plan.location = self._claim.location or BODY_LOCATION
         plan.start, plan.length = chunk.extent()
-        plan.first = chunk.positions[0]
 
     def _is_readable_alone(self, chunk: ChunkBuilder) -> bool:
         """Return whether reading the chunk's part of the body decodes no other part."""

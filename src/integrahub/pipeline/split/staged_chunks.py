@@ -20,8 +20,8 @@ _BIGINT_BYTES = 8
 class ChunkPlan:
     """A chunk, and where its records are: an object, or `length` bytes of the body from `start` on.
 
-    `first` is the position of its first record. If `is_settled`, the table already holds all its records.
-    `rejection` is the code with which all its records are rejected.
+    `first` is the position of its first record, if they are consecutive. If `is_settled`, the table already holds all
+    its records. `rejection` is the code with which all its records are rejected.
     """
 
     location: str = _NO_LOCATION
@@ -34,6 +34,7 @@ class ChunkPlan:
     merged: int = 0
     index_offset: int = 0  # in the file of indexes
     index_length: int = 0  # in records
+    positions_offset: int | None = None  # in the file of indexes; None: the records are consecutive
 
     def settle(self, own_ids: list[int]) -> None:
         """Count the records of a settled chunk: unchanged products, and records merged into one of them."""
@@ -73,6 +74,13 @@ class StagedChunks:
         self._file.write(index.ids.tobytes() + index.hashes.tobytes())
         self._end += 2 * _BIGINT_BYTES * plan.index_length
 
+    def write_positions(self, plan: ChunkPlan, positions: list[int]) -> None:
+        """Store the positions of records that are not consecutive."""
+        plan.positions_offset = self._end
+        self._file.seek(self._end)
+        self._file.write(array("q", positions).tobytes())
+        self._end += _BIGINT_BYTES * plan.index_length
+
     def read_ids(self, plan: ChunkPlan) -> "array[int]":
         """Return the product ids of a chunk."""
         return self._read(plan.index_offset, plan.index_length)
@@ -94,6 +102,7 @@ class StagedChunks:
                 body_start=plan.start,
                 body_bytes=plan.length,
                 first_position=plan.first,
+                positions=self._positions_of(plan),
                 records=len(own_ids),
                 ids=BigintArray(ids),
                 hashes=BigintArray(self._hashes_of(plan)),
@@ -113,6 +122,10 @@ class StagedChunks:
         if not self._has_hashes:
             return array("q", bytes(_BIGINT_BYTES * plan.index_length))
         return self._read(plan.index_offset + _BIGINT_BYTES * plan.index_length, plan.index_length)
+
+    def _positions_of(self, plan: ChunkPlan) -> BigintArray | None:
+        offset = plan.positions_offset
+        return None if offset is None else BigintArray(self._read(offset, plan.index_length))
 
     def _read(self, offset: int, count: int) -> "array[int]":
         self._file.seek(offset)

@@ -1,0 +1,31 @@
+-- ended_turn --
+-- The last number before which every batch has ended: what those batches wrote is complete and never written again.
+SELECT coalesce((SELECT min(b.received_seq) - 1 FROM batches b WHERE b.pharmacy_id = t.pharmacy_id AND b.finished_at IS NULL),
+  t.last_seq) AS ended
+FROM pharmacy_turns t WHERE t.pharmacy_id = %(pharmacy_id)s
+
+-- catalogue --
+-- Read products in the order of their ids, with the time and batch of their last change.
+SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
+FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id > %(after)s ORDER BY p.product_id LIMIT %(limit)s
+
+-- changes --
+-- Read changes of ended turns after a position. The day before the feed begins is a margin for clocks; the condition
+-- leaves out the partitions of older days.
+SELECT seq, product_id, kind, at, batch_id FROM product_changes
+WHERE pharmacy_id = %(pharmacy_id)s AND (seq, product_id) > (%(seq)s, %(product_id)s) AND seq <= %(ended)s
+  AND at >= now() - make_interval(days => %(days)s + 1)
+ORDER BY seq, product_id LIMIT %(limit)s
+
+-- products --
+-- Read products as they are now.
+SELECT p.*, CASE WHEN p.is_active THEN greatest(p.updated_at, f.full_seen_at) ELSE p.last_seen_at END AS seen_at
+FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
+WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = ANY(%(ids)s::bigint[])
+
+-- turn_age --
+-- When a batch was received, all changes of its turn came later; and whether the feed reaches back that far.
+SELECT received_at, received_at >= now() - make_interval(days => %(days)s) AS in_feed,
+  received_at < now() - interval '1 day' AS is_old
+FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND received_seq = %(seq)s
