@@ -5,7 +5,7 @@ from uuid import UUID
 
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
 from integrahub.db.webhooks import notices
 from integrahub.db.webhooks.claim_rows import ClaimedDelivery, FailedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
@@ -67,6 +67,14 @@ def _params_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]
 
 
 async def hold_disabled(database: Database) -> None:
-    """Hold deliveries that were inserted while their endpoint was being disabled."""
+    """Hold deliveries that were inserted while their endpoint was being disabled, and send those held too late."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["hold"])
+        await connection.execute(_SQL["release"])
+
+
+async def disable_ended(database: Database) -> None:
+    """Disable the endpoints of keys that were revoked or have expired, unless another key replaces them."""
+    async with database.transaction() as connection:
+        for endpoint_id in await fetch_column(connection, _SQL["disable_ended"], None, UUID):
+            await notices.insert_disabled(connection, endpoint_id)

@@ -85,3 +85,17 @@ UPDATE webhook_deliveries d SET state = 'held', next_attempt_at = NULL, claim_to
 FROM webhook_endpoints e
 WHERE e.id = d.endpoint_id AND e.state = 'disabled' AND d.state = 'pending'
   AND coalesce(d.lease_until, '-infinity') <= now()
+
+-- release --
+-- Send what was held after its endpoint was enabled: the statement that held it began before.
+UPDATE webhook_deliveries d SET state = 'pending', next_attempt_at = now()
+FROM webhook_endpoints e
+WHERE d.state = 'held' AND e.id = d.endpoint_id AND e.state = 'enabled' AND e.deleted_at IS NULL
+  AND d.created_at >= e.enabled_at - interval '1 minute'
+
+-- disable_ended --
+-- Disable the endpoints of keys of which none is active any more.
+UPDATE webhook_endpoints e SET state = 'disabled', disabled_at = now(), disabled_reason = 'key_ended'
+WHERE e.owner = 'key' AND e.state = 'enabled' AND e.deleted_at IS NULL
+  AND NOT EXISTS (SELECT FROM live_keys k WHERE k.family = e.key_id)
+RETURNING e.id

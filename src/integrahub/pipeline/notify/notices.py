@@ -12,7 +12,7 @@ _KEYS_INTERVAL_SECONDS = 3600.0
 
 
 class Notices:
-    """Insert the webhooks of such events, and hold those of endpoints that were disabled meanwhile."""
+    """Insert the webhooks of such events, and hold those of endpoints that are disabled."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
@@ -22,6 +22,7 @@ class Notices:
 
     async def __call__(self) -> None:
         """Run once."""
+        await claims.disable_ended(self._database)
         await claims.hold_disabled(self._database)
         started = self._clock()
         if started >= self._silences_due_at:

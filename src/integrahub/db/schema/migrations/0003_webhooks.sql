@@ -73,8 +73,8 @@ CREATE UNIQUE INDEX webhook_deliveries_batch ON webhook_deliveries (batch_id, en
   WHERE batch_id IS NOT NULL;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_attempt_at) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_due_endpoint ON webhook_deliveries (endpoint_id, next_attempt_at) WHERE state = 'pending';
-CREATE INDEX webhook_deliveries_held ON webhook_deliveries (endpoint_id) WHERE state = 'held';
 CREATE INDEX webhook_deliveries_claimed ON webhook_deliveries (endpoint_id) WHERE claim_token IS NOT NULL;
+CREATE INDEX webhook_deliveries_held ON webhook_deliveries (endpoint_id, created_at) WHERE state = 'held';
 CREATE INDEX webhook_deliveries_endpoint ON webhook_deliveries (endpoint_id, created_at, id);
 CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at, id);
 
