@@ -18,23 +18,23 @@ _SQL = load_queries(__name__)
 
 
 async def lock(connection: Connection, pharmacy_id: int) -> None:
-    """Lock a pharmacy's turn until the transaction ends."""
+    """Lock a pharmacy's turn row until the transaction ends."""
     await lock_all(connection, [pharmacy_id])
 
 
 async def lock_all(connection: Connection, pharmacies: Iterable[int]) -> None:
-    """Lock the turns of pharmacies. All transactions lock them in the same order, so they cannot deadlock."""
+    """Lock the turn rows of pharmacies. All transactions lock them in the same order, so they cannot deadlock."""
     await connection.execute(_SQL["lock_turns"], {"pharmacies": sorted(pharmacies)})
 
 
 async def lock_if_free(connection: Connection, pharmacies: Iterable[int]) -> AsyncCursor[int]:
-    """Lock those of the turns that are free. The cursor gives the id of each pharmacy whose turn is now locked."""
+    """Lock those of the turn rows that are free. The cursor gives the id of each pharmacy whose row is now locked."""
     cursor = connection.cursor(row_factory=values_of(int))
     return await cursor.execute(_SQL["lock_turns_if_free"], {"pharmacies": sorted(pharmacies)})
 
 
 async def grant_next_turn(connection: Connection, pharmacy_id: int, in_flight: InFlightLimit) -> NextWork:
-    """Grant the turn to the pharmacy's next waiting batch. The caller has locked the turn."""
+    """Grant the turn to the pharmacy's next waiting batch. The caller has locked the turn row."""
     granted = await grant_next_turns(connection, [pharmacy_id], in_flight)
     return granted[0] if granted else NextWork([])
 
@@ -56,7 +56,7 @@ async def next_work(connection: Connection, batch_id: UUID, stage: Stage | None,
 
 
 async def next_received_seq(connection: Connection, pharmacy_id: int) -> int:
-    """Return the pharmacy's next number. The caller has locked the turn."""
+    """Return the pharmacy's next number. The caller has locked the turn row."""
     seq = await fetch_value(connection, _SQL["next_received_seq"], {"pharmacy_id": pharmacy_id}, int)
     assert seq is not None
     return seq

@@ -44,7 +44,7 @@ class _Waiting:
 class GroupCommit:
     """Commit the posts that wait when the previous commit ends, in one transaction.
 
-    Posts of a pharmacy whose turn is locked are retried apart, so they delay no other pharmacy. After each commit
+    Posts of a pharmacy whose turn row is locked are retried apart, so they delay no other pharmacy. After each commit
     `on_committed` gets the posts that became batches, with their receipts.
     """
 
