@@ -140,3 +140,26 @@ def test_a_refusal_in_the_middle_of_an_upload_is_reported_as_one(hub: Installati
     with Client(_address(hub), "a-wrong-key-of-tests") as client, pytest.raises(ApiError) as refused:
         client.send(tmp_path / "catalogue.json", "full")
     assert (refused.value.status, refused.value.retryable) == (401, False)
+
+
+def test_changes_of_a_batch_of_a_product_and_of_the_catalogue_are_read_page_by_page(hub: Installation) -> None:
+    records = [{"PRODUCTID": number, "TITLE": f"Product {number}", "PRICE": 1} for number in range(1, 6)]
+    with Client(_address(hub), hub.make_key("12ABC34501DE35")) as client:
+        client.send(records, "full").wait(timeout=120)
+        pages = list(client.changes(limit=2))
+        assert sorted(item["product_id"] for page in pages for item in page) == [1, 2, 3, 4, 5]
+        cheaper = client.send([{"PRODUCTID": 3, "PRICE": 0.5}, {"PRODUCTID": 4, "PRICE": 2}], "delta")
+        cheaper.wait(timeout=120)
+        changed = [row for page in cheaper.changes(limit=1) for row in page]
+        assert [(row["product_id"], row["kind"], row["fields"]) for row in changed] == [
+            (3, "updated", {"price": [1.0, 0.5]}),
+            (4, "updated", {"price": [1.0, 2.0]}),
+        ]
+        later = [item for page in client.changes(pages[-1].next_cursor) for item in page]
+        assert {item["product_id"]: item["product"]["price"] for item in later} == {3: 0.5, 4: 2.0}
+        newest = next(client.history(3))
+        assert (newest["batch_id"], newest["fields"]) == (cheaper.id, {"price": [1.0, 0.5]})
+        assert client.product(3)["price"] == 0.5
+        held = client.send([records[0]], "full").wait(timeout=120)
+        assert held["deactivation"]["state"] == "applied"
+        assert [row["product_id"] for row in client.batch(held["batch_id"]).absent_products()] == [2, 3, 4, 5]
