@@ -59,6 +59,9 @@ async def test_a_first_full_is_one_reset_and_later_changes_are_recorded_with_the
     back, new = (await _changes(client))[-2:]
     assert back == (3, 119, "reactivated", False, {"stock": [1, 2]})
     assert new[:3] == (3, 200, "inserted") and new[4]["title"] == [None, product(200)["TITLE"]]
+    await client.load([product(n) for n in range(1, 202)])
+    kinds = [row[2] for row in await _changes(client)]
+    assert kinds.count("reset") == 1 and (4, 201, "inserted") in {row[:3] for row in await _changes(client)}
 
 
 async def test_a_repeated_catalogue_records_nothing(client: Client) -> None:
