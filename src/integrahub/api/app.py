@@ -24,8 +24,9 @@ from integrahub.api.event_stream import StreamSlots
 from integrahub.api.middleware.methods import HeadAndOptions
 from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
+from integrahub.api.openapi.document import complete_document
 from integrahub.api.openapi.ingest import INGEST, RECEIPT_SCHEMA
-from integrahub.api.openapi.problems import PROBLEM_SCHEMA, SECURITY, add_problem_responses
+from integrahub.api.openapi.problems import CLIENT_SECURITY, PROBLEM_SCHEMA, SECURITY, add_problem_responses
 from integrahub.api.openapi.webhooks import describe_webhooks
 from integrahub.api.pharmacy_access import PharmacyAccess
 from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
@@ -192,7 +193,8 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         document["components"]["schemas"] |= {"Problem": PROBLEM_SCHEMA, "Receipt": RECEIPT_SCHEMA}
         document["webhooks"] = describe_webhooks(document["components"]["schemas"])
         document["components"]["securitySchemes"] = SECURITY
-        document["security"] = [{name: []} for name in SECURITY]
+        document["security"] = [{name: []} for name in CLIENT_SECURITY]
+        complete_document(document)
         app.openapi_schema = document
     return app.openapi_schema
 

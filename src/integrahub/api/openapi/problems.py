@@ -3,17 +3,22 @@
 from typing import Any
 
 from integrahub.api.auth.guarded_route import LEGACY_PATHS
+from integrahub.domain.messages.catalog import MESSAGES
+from integrahub.domain.messages.statuses import status_of
 
 SECURITY: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
     "adminApiKey": {"type": "apiKey", "in": "header", "name": "X-Admin-Api-Key"},
 }
+CLIENT_SECURITY = ("bearer", "apiKey")
 _TEXTS = ("type", "title", "detail", "error", "message", "message_pt", "message_en", "code", "trace_id")
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": [*_TEXTS, "status", "errors"],
+    "description": "A refusal (RFC 9457). `type` is the address of its explanation.",
     "properties": {name: {"type": "string"} for name in _TEXTS}
+    | {"code": {"type": "string", "enum": sorted(code for code in MESSAGES if status_of(code))}}
     | {"status": {"type": "integer"}, "errors": {"type": "array", "items": {"type": "object"}}},
 }
 PROBLEM_RESPONSE: dict[str, Any] = {

@@ -54,6 +54,11 @@ def list_sections() -> Iterator[tuple[Message, list[ErrorEntry]]]:
         yield title, [ErrorEntry(code, status_of(code), _unformat(messages[code])) for code in codes]
 
 
+def readable_message(code: str) -> Message:
+    """Return the message of a code as readers of a reference see it, with names of facts in braces."""
+    return next(entry.message for _, entries in list_sections() for entry in entries if entry.code == code)
+
+
 def _unformat(message: Message) -> Message:
     """Return the message as readers see it: without the format of its facts."""
     pt, en = (text.replace("{{", "{").replace("}}", "}").replace("!r}", "}").replace(":.0%}", "}") for text in message)

@@ -1,0 +1,124 @@
+"""Examples of answers in the OpenAPI document, built from their schemas and values by name."""
+
+from http import HTTPStatus
+from typing import Any
+
+from integrahub.api.problem_body import problem_body
+from integrahub.domain.languages import Language
+from integrahub.domain.messages.reference import readable_message
+
+_TIME, _ID = "2026-03-01T10:00:00.000Z", "019ca8a2-1b3c-7d4e-8f50-617283940a1b"
+_TRACE = _ID.replace("-", "")
+_COUNTERS = {"inserted": 20, "updated": 480, "unchanged": 4495, "rejected": 5}
+_VALUES: dict[str, Any] = {
+    "decision": "approve",
+    **_COUNTERS,
+    "items_total": 5000,
+    "items_processed": 4995,
+    "items_failed": 5,
+    "chunks_total": 5,
+    "chunks_done": 5,
+    "bytes": 1_250_000,
+    "received_seq": 42,
+    "progress": 1.0,
+    "rate": 3120.5,
+    "warnings": 1,
+    "position": 4811,
+    "byte_offset": 1_204_311,
+    "cnpj": "05927228000145",
+    "cnpjs": ["05927228000145"],
+    "trace_id": _TRACE,
+    "product_id": "4812",
+    "productId": "4812",
+    "title": "Dipirona 500 mg",
+    "name": "Farmácia Central",
+    "ean": "7896004703390",
+    "field": "PRICE",
+    "code": "price_invalid",
+    "value": "caro",
+    "pointer": "/4811/PRICE",
+    "message_en": "The price is not a number.",
+    "message_pt": "O preço não é um número.",
+    "message": "The price is not a number.",
+    "price": 12.5,
+    "stock": 30,
+    "quantity": 30,
+    "city": "Campinas",
+    "url": "https://erp.example/webhook",
+    "rate_limit": "100/minute",
+    "time_zone": "America/Sao_Paulo",
+    "kid": "1IG2tMH7J2wbJZnOf8LJzQitKf7LMvoAElsuDMVM54Y",
+    "x": "A2s1xN7aupU4_GMu5D6uvIT_JuExV_TBIdcYJtylXHk",
+    "receipt": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiJ9.eyJqdGkiOiIuLi4ifQ.c2lnbmF0dXJl",
+    "brand": "Genérico",
+    "api_key": "ihub_live_BMENVND8XMAS_7QXT9HV8KF5G0VD173Q9HYQVPN56B3RE0DABWZE",
+    "ncm": "30049099",
+    "latency_ms": 1.2,
+    "limit": 40,
+    "page": 1,
+    "count": 1,
+    "total_pages": 1,
+    "hint": "ABWZE",
+    "attempts": 1,
+}
+# One refusal per status, with a code that routes of every kind may answer.
+PROBLEM_CODES = {
+    400: "request_unreadable",
+    401: "key_invalid",
+    403: "scope_missing",
+    404: "batch_not_found",
+    405: "method_unknown",
+    408: "body_timeout",
+    409: "replay_unfinished",
+    410: "report_expired",
+    413: "request_too_large",
+    415: "content_type_invalid",
+    422: "idempotency_key_reused",
+    429: "reads_limited",
+    503: "dependency_unavailable",
+}
+_MAX_NESTING = 6
+
+
+def build_example(schema: dict[str, Any], components: dict[str, Any], name: str = "", depth: int = 0) -> Any:
+    """Return a value that the schema describes. A member with a known name has its value if the type fits."""
+    if "$ref" in schema:
+        return build_example(components[schema["$ref"].rpartition("/")[2]], components, name, depth)
+    if "example" in schema:
+        return schema["example"]
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "anyOf" in schema:
+        kinds = [each for each in schema["anyOf"] if each.get("type") != "null"]
+        return build_example(kinds[0], components, name, depth) if kinds and depth < _MAX_NESTING else None
+    return _build_typed(schema, components, name, depth)
+
+
+def _build_typed(schema: dict[str, Any], components: dict[str, Any], name: str, depth: int) -> Any:
+    kind = schema.get("type")
+    value = _VALUES.get(name)
+    if kind == "object" or "properties" in schema:
+        members = schema.get("properties", {})
+        return {key: build_example(each, components, key, depth + 1) for key, each in members.items()}
+    if kind == "array":
+        if isinstance(value, list):
+            return value
+        return [build_example(schema.get("items", {}), components, name, depth + 1)]
+    if kind == "string":
+        return _build_text(schema, value)
+    if kind in ("integer", "number"):
+        return value if isinstance(value, int) or (kind == "number" and isinstance(value, float)) else 0
+    return kind == "boolean" or None
+
+
+def _build_text(schema: dict[str, Any], value: Any) -> str:
+    formats = {"date-time": _TIME, "uuid": _ID, "uri": "https://hub.example"}
+    return formats.get(schema.get("format", "")) or (value if isinstance(value, str) else "text")
+
+
+def build_problem(status: int) -> dict[str, Any]:
+    """Return an example of a refusal with this status. Its message shows facts in braces."""
+    code, phrase = PROBLEM_CODES[status], HTTPStatus(status).phrase
+    return problem_body(status, phrase, code, readable_message(code), Language.EN, _TRACE)
