@@ -7,8 +7,8 @@ class EndpointOwner(StrEnum):
     """Whose endpoint it is."""
 
     PHARMACY = "pharmacy"  #: That of one pharmacy.
-    KEY = "key"  #: That of a key of several pharmacies or all, and of the keys that replace it.
-    OPERATOR = "operator"  #: That of the operator.
+    KEY = "key"  #: That of a key of several pharmacies or all, and of the keys that replace it by rotation.
+    OPERATOR = "operator"  #: That of the operator; it receives the events of every pharmacy.
 
 
 class EndpointState(StrEnum):
@@ -23,5 +23,5 @@ class DeliveryState(StrEnum):
 
     PENDING = "pending"  #: It is sent at `next_attempt_at`.
     DELIVERED = "delivered"  #: The receiver accepted it.
-    FAILED = "failed"  #: Every attempt failed; it may be replayed.
+    FAILED = "failed"  #: Every attempt failed; an owner or operator may replay it.
     HELD = "held"  #: Its endpoint is disabled.
