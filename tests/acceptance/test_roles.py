@@ -22,7 +22,9 @@ def test_the_api_and_the_workers_log_in_as_what_they_are(hub: Installation) -> N
             "SELECT DISTINCT application_name, usename FROM pg_stat_activity WHERE application_name LIKE 'integrahub %'"
         ).fetchall()
     assert ("integrahub api", "integrahub_api") in rows
-    assert {user for name, user in rows if name != "integrahub api"} == {"integrahub_worker"}
+    assert ("integrahub notify", "integrahub_notify") in rows
+    others = {user for name, user in rows if name not in ("integrahub api", "integrahub notify")}
+    assert others == {"integrahub_worker"}
 
 
 def _environments(hub: Installation) -> dict[str, dict[str, str]]:
@@ -42,13 +44,14 @@ def test_each_process_is_given_the_secrets_of_its_role_alone(installation: Insta
     found = _environments(installation)
     for step, environment in found.items():
         keys = {"ADMIN_API_KEY", *secrets} & {name.removeprefix("INTEGRAHUB_") for name in environment}
-        assert keys == ({"ADMIN_API_KEY", *secrets} if step == "api" else set()), step
+        given = {"api": {"ADMIN_API_KEY", *secrets}, "notify": {"KEY_PEPPER"}}
+        assert keys == given.get(step, set()), step
         assert "the-owners-own-password" not in environment.values()
         login = urlsplit(environment["INTEGRAHUB_DATABASE_URL"])
-        assert login.username == ("integrahub_api" if step == "api" else "integrahub_worker")
-    assert set(found) == {"api", "split", "upsert", "finish"}
+        assert login.username == f"integrahub_{step if step in given else 'worker'}"
+    assert set(found) == {"api", "split", "upsert", "finish", "notify"}
     passwords = {urlsplit(environment["INTEGRAHUB_DATABASE_URL"]).password for environment in found.values()}
-    assert len(passwords) == 2
+    assert len(passwords) == 3
 
 
 @pytest.fixture(scope="module")

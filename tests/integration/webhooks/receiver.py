@@ -1,6 +1,7 @@
 """Receivers of webhooks on this machine, which accept, refuse, hang, redirect, or close early."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -85,7 +86,9 @@ async def close_early(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def receiving(*answers: Answer, host: str = "127.0.0.1") -> AsyncIterator[Receiver]:
+async def receiving(
+    *answers: Answer, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Receiver]:
     """Run a receiver."""
     receiver = Receiver(answers=list(answers))
     tasks = set[asyncio.Task[None]]()
@@ -97,7 +100,7 @@ async def receiving(*answers: Answer, host: str = "127.0.0.1") -> AsyncIterator[
         with suppress(asyncio.IncompleteReadError, asyncio.CancelledError):
             await receiver.serve(reader, writer)
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     receiver.port = server.sockets[0].getsockname()[1]
     try:
         yield receiver

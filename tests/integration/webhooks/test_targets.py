@@ -1,6 +1,8 @@
 """Targets of webhooks: each attempt checks the address, and connects to the one that it checked."""
 
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -9,6 +11,8 @@ from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.pipeline.notify.sender import WebhookSender
 from integrahub.pipeline.notify.step import Notify
 from integrahub.pipeline.notify.target_address import TargetAddresses
+from integrahub.secrets.development_certificate import ensure_development_certificate
+from integrahub.secrets.secret_files import CA_FILE
 from tests.integration.webhooks.conftest import PUBLIC_URL, Webhooks
 from tests.integration.webhooks.receiver import receiving
 
@@ -74,3 +78,22 @@ async def test_proxies_of_the_environment_are_not_used(
         webhooks.deliver(webhooks.endpoint(f"http://moving.example:{receiver.port}/hook"))
         await webhooks.run()
         assert (len(receiver.received), len(proxy.received)) == (1, 0)
+
+
+async def test_a_certificate_must_be_for_the_name_and_not_for_the_address(webhooks: Webhooks, tmp_path: Path) -> None:
+    certificate, key = ensure_development_certificate(tmp_path)  # for localhost and 127.0.0.1
+    own, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=tmp_path / CA_FILE)
+    own.load_cert_chain(certificate, key)
+    names = Names()
+    allowed = AllowedTargets.parse(["127.0.0.0/8"])
+    sender = WebhookSender(TargetAddresses(allowed, names).resolve, trusting)
+    webhooks.notify = Notify(webhooks.database, sender, lambda sealed: sealed, worker_id=uuid4(), public_url=PUBLIC_URL)
+    async with receiving(host="0.0.0.0", tls=own) as receiver:
+        for host, address in (("localhost", "127.0.0.2"), ("moving.example", "127.0.0.1")):
+            names.answers = [[address]]
+            webhooks.rows("DELETE FROM webhook_endpoints")
+            webhooks.deliver(webhooks.endpoint(f"https://{host}:{receiver.port}/hook"))
+            await webhooks.run()
+    attempts = webhooks.rows("SELECT error FROM webhook_attempts ORDER BY at")
+    assert [attempt["error"] for attempt in attempts] == [None, "tls_failed"]
+    assert len(receiver.received) == 1
