@@ -47,13 +47,18 @@ FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(ite
     warnings)
 
 -- finish --
--- Make the batches final. The counters of a batch are those of its one chunk.
+-- Make the batches final. The counters of a batch are those of its one chunk. The arrays are hidden from the planner, so
+-- that a plan for one length costs no less than the plan for any: PostgreSQL plans the statement once per connection.
 UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
   lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,
   reactivated = k.reactivated, warnings = k.warnings, error_code = k.error_code
-FROM unnest(%(batches)s::uuid[], %(statuses)s::text[], %(error_codes)s::text[], %(items)s::bigint[],
-    %(unreadable)s::bigint[], %(inserted)s::bigint[], %(updated)s::bigint[], %(unchanged)s::bigint[],
-    %(merged)s::bigint[], %(rejected)s::bigint[], %(reactivated)s::bigint[], %(warnings)s::bigint[])
+FROM (SELECT %(batches)s::uuid[] AS ids, %(statuses)s::text[] AS statuses, %(error_codes)s::text[] AS error_codes,
+    %(items)s::bigint[] AS items, %(unreadable)s::bigint[] AS unreadable, %(inserted)s::bigint[] AS inserted,
+    %(updated)s::bigint[] AS updated, %(unchanged)s::bigint[] AS unchanged, %(merged)s::bigint[] AS merged,
+    %(rejected)s::bigint[] AS rejected, %(reactivated)s::bigint[] AS reactivated, %(warnings)s::bigint[] AS warnings
+  OFFSET 0) a
+CROSS JOIN LATERAL unnest(a.ids, a.statuses, a.error_codes, a.items, a.unreadable, a.inserted, a.updated, a.unchanged,
+    a.merged, a.rejected, a.reactivated, a.warnings)
   AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated, warnings)
 WHERE b.id = k.id
