@@ -13,6 +13,7 @@ from integrahub.db.database import Connection
 from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.merge import ChunkToApply, MergeRules, write_chunks
 from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_one
 from integrahub.domain.products import ChunkCounters
 
 _SQL = load_queries(__name__)
@@ -28,6 +29,13 @@ class DryRun(msgspec.Struct, frozen=True):
     received_seq: int
 
 
+class RecordedChanges(msgspec.Struct, frozen=True):
+    """Changes as lines of a COPY, without the last line break, and the largest product id; None if there are none."""
+
+    lines: str | None
+    last_id: int | None
+
+
 @asynccontextmanager
 async def roll_back_products(
     connection: Connection, dry_run: DryRun, ids: Sequence[int] | None = None
@@ -36,22 +44,34 @@ async def roll_back_products(
 
     With `ids`, only changes of these products are read: the index also names rows that other chunks rolled back.
     """
-    params: dict[str, object] = {"pharmacy_id": dry_run.pharmacy_id, "received_seq": dry_run.received_seq}
-    params |= {"ids": None if ids is None else as_text(ids)}
     with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as changes:
         async with connection.transaction() as savepoint:
             yield
-            # COPY text goes back into a table as it is, so no change is decoded here.
-            async with connection.cursor().copy(_SQL["recorded_changes"], params) as copy:
-                async for block in copy:
-                    changes.write(block)
+            async for lines in _read_recorded(connection, dry_run, ids):
+                changes.write(lines.encode() + b"\n")
             raise Rollback(savepoint)
         if not changes.tell():
             return
         changes.seek(0)
+        # The lines are in the text format of COPY, so no change is decoded here.
         async with connection.cursor().copy(_SQL["store_changes"]) as copy:
             while content := changes.read(_BLOCK_BYTES):
                 await copy.write(content)
+
+
+async def _read_recorded(connection: Connection, dry_run: DryRun, ids: Sequence[int] | None) -> AsyncIterator[str]:
+    params: dict[str, object] = {"pharmacy_id": dry_run.pharmacy_id, "received_seq": dry_run.received_seq}
+    await connection.execute(_SQL["force_generic_plan"])
+    if ids is not None:
+        params["ids"] = as_text(ids)
+        page = await fetch_one(connection, _SQL["recorded_changes"], params, RecordedChanges)
+        if page and page.lines:
+            yield page.lines
+        return
+    params["after"] = -1
+    while (page := await fetch_one(connection, _SQL["recorded_after"], params, RecordedChanges)) and page.lines:
+        yield page.lines
+        params["after"] = page.last_id
 
 
 async def rehearse_chunks(

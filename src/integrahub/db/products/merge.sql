@@ -35,12 +35,15 @@ COPY products (pharmacy_id, batch_id, record_hash, product_id, title, descriptio
   source_updated_at, stock_updated_at, extra) FROM STDIN
 
 -- record_inserted --
--- Record the products that chunks inserted. A row that PostgreSQL refused has no product.
+-- Record the products that chunks inserted. A row that PostgreSQL refused has no product. LIMIT forces one search of the
+-- primary key per product: with the statistics of a small pharmacy, a join compares each product with each id.
 INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, fields)
-SELECT p.pharmacy_id, k.seq, p.product_id, p.batch_id, 'inserted', CASE WHEN %(history)s::boolean THEN product_fields(p) END
+SELECT p.pharmacy_id, k.seq, p.product_id, p.batch_id, 'inserted', p.fields
 FROM unnest(%(pharmacies)s::bigint[], %(seqs)s::bigint[], %(ids)s::text[]) AS k (pharmacy_id, seq, ids)
 CROSS JOIN LATERAL unnest(k.ids::bigint[]) AS i
-JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = i
+CROSS JOIN LATERAL (
+  SELECT p.pharmacy_id, p.product_id, p.batch_id, CASE WHEN %(history)s::boolean THEN product_fields(p) END AS fields
+  FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id = i LIMIT 1) p
 
 -- create_stage --
 -- Create the stage of the merge.
