@@ -146,19 +146,21 @@ def _add_operators_routes(routes: APIRouter, webhooks: WebhookRoutes, authentica
     Viewer = Annotated[Caller, Depends(authenticator.require(Scope.VIEWER))]
     Admin = Annotated[Caller, Depends(authenticator.require(Scope.ADMIN))]
 
-    @routes.get("/admin/webhook", summary="The operator's address, which receives the events of all pharmacies")
+    @routes.get(
+        "/admin/webhook", tags=["admin"], summary="The operator's address, which receives the events of all pharmacies"
+    )
     async def show_own(caller: Viewer) -> WebhookAnswer:
         return await webhooks.show(await webhooks.operator(caller))
 
-    @routes.put("/admin/webhook", summary="Set the operator's address; a new one gets its secret")
+    @routes.put("/admin/webhook", tags=["admin"], summary="Set the operator's address; a new one gets its secret")
     async def put_own(wanted: WebhookSettings, caller: Admin) -> WebhookWithSecret:
         return await webhooks.put(caller, await webhooks.operator(caller), wanted)
 
-    @routes.delete("/admin/webhook", summary="Delete the operator's address")
+    @routes.delete("/admin/webhook", tags=["admin"], summary="Delete the operator's address")
     async def delete_own(caller: Admin) -> DeletedWebhook:
         return await webhooks.delete(caller, await webhooks.operator(caller))
 
-    @routes.post("/admin/webhook/rotate", summary="Give the operator's address a new secret")
+    @routes.post("/admin/webhook/rotate", tags=["admin"], summary="Give the operator's address a new secret")
     async def rotate_own(caller: Admin, wanted: WebhookRotation | None = None) -> WebhookWithSecret:
         return await webhooks.rotate(caller, await webhooks.operator(caller), wanted)
 
@@ -166,14 +168,23 @@ def _add_operators_routes(routes: APIRouter, webhooks: WebhookRoutes, authentica
 def _add_operators_orders(routes: APIRouter, webhooks: WebhookRoutes, authenticator: ApiKeyAuthenticator) -> None:
     Operator = Annotated[Caller, Depends(authenticator.require(Scope.OPERATOR))]
 
-    @routes.post("/admin/webhook/test", summary="Send `webhook.test` to the operator's address", status_code=202)
+    @routes.post(
+        "/admin/webhook/test", tags=["admin"], summary="Send `webhook.test` to the operator's address", status_code=202
+    )
     async def test_own(caller: Operator, response: Response) -> QueuedDelivery:
         return await webhooks.test(caller, await webhooks.operator(caller), response)
 
-    @routes.post("/admin/webhook/enable", summary="Enable the operator's address, and send what it missed")
+    @routes.post(
+        "/admin/webhook/enable", tags=["admin"], summary="Enable the operator's address, and send what it missed"
+    )
     async def enable_own(caller: Operator, wanted: WebhookEnabling | None = None) -> EnabledWebhook:
         return await webhooks.enable(caller, await webhooks.operator(caller), wanted)
 
-    @routes.post("/admin/webhook/replay", summary="Send deliveries to the operator's address again", status_code=202)
+    @routes.post(
+        "/admin/webhook/replay",
+        tags=["admin"],
+        summary="Send deliveries to the operator's address again",
+        status_code=202,
+    )
     async def replay_own(wanted: WebhookReplay, caller: Operator) -> ReplayedDeliveries:
         return await webhooks.replay(caller, await webhooks.operator(caller), wanted)
