@@ -18,6 +18,7 @@ from bench.scenarios import (
     intake,
     large_table,
     many_pharmacies,
+    reads,
     sizes_of_batches,
     slow_peers,
     small_posts,
@@ -36,6 +37,7 @@ _SCENARIOS: dict[str, Callable[[Sizes], Iterator[Line]]] = {
     "small_posts": small_posts.lines,
     "intake": intake.lines,
     "client": client.lines,
+    "reads": reads.lines,
     "dry_runs": dry_runs.lines,
     "ways_of_running": ways_of_running.lines,
 }

@@ -22,6 +22,8 @@ class Sizes:
     many: int = 1_000  # pharmacies
     body: int = 200_000_000  # bytes
     streams: int = 8
+    readers: int = 20
+    read_rounds: int = 30  # of each reader: every kind of read once
     upload: int = 1_000_000_000  # bytes, by the client library
 
 
@@ -40,5 +42,6 @@ QUICK = Sizes(
     many=50,
     body=20_000_000,
     streams=3,
+    read_rounds=3,
     upload=50_000_000,
 )

@@ -149,6 +149,9 @@ async def test_a_cursor_older_than_the_feed_is_410_and_one_with_nothing_unread_i
     await client.load([product(1, PRICE=9)], "delta")
     newest = (await client.get(FEED, cursor=old))["next_cursor"]
     await _execute(client, _AGED, ["8 days"])
+    for parent in ("product_changes_main", "product_changes_stock"):  # retention still keeps these days
+        bounds = "FOR VALUES FROM ('2000-01-01') TO ('2000-01-02')"
+        await _execute(client, f"CREATE TABLE {parent}_old PARTITION OF {parent} {bounds}")
     answer = await client.http.get(FEED, params={"cursor": old}, headers={"X-Api-Key": client.key})
     assert (answer.status_code, answer.json()["code"]) == (410, "cursor_expired"), answer.text
     assert (await client.get(FEED, cursor=newest))["items"] == []

@@ -48,13 +48,13 @@ class ProductChanges:
         position = decode_values(cursor, int)
         pharmacy = await self._access.find(caller, cnpj)
         database = self._access.database_of(pharmacy)
-        if await search.find(database, pharmacy.id, product_id) is None:
-            raise NotFound("product_not_found", product_id=product_id, cnpj=pharmacy.cnpj)
         if not self._settings.has_history:
             raise Conflict("history_off")
         rows, kept = await history.read_history(
             database, pharmacy.id, product_id, position[0] if position else None, limit
         )
+        if not rows and await search.find(database, pharmacy.id, product_id) is None:
+            raise NotFound("product_not_found", product_id=product_id, cnpj=pharmacy.cnpj)
         keys = await history.public_key_ids(self._access.all_tenants, rows)
         items = [_to_history_item(row, keys.get(row.api_key_id) if row.api_key_id else None) for row in rows]
         next_cursor = cursors.encode(rows[-1].seq) if len(rows) == limit else None
