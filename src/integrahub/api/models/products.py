@@ -2,11 +2,38 @@
 
 from typing import Any
 
+from pydantic import ConfigDict
+
 from integrahub.api.models.base import Answer
+
+_TITLE, _EAN, _CATEGORY = "DIPIRONA SÓDICA 500MG CX 10 COMP", "7891234567895", "SEM TARJA"
+PRODUCT_EXAMPLE: dict[str, Any] = {
+    **dict.fromkeys(("id", "productId", "product_id"), 205524),
+    **dict.fromkeys(("title", "name"), _TITLE),
+    "sku": _EAN,
+    "price": 13.42,
+    "pricePromo": 12.08,
+    "pricePromos": [12.08],
+    **dict.fromkeys(("stock", "quantity"), 19.0),
+    "ean": _EAN,
+    "brand": "GENÉRICO",
+    "category": _CATEGORY,
+    "description": "Dipirona sódica 500 mg",
+    "ncm": "30049024",
+    **dict.fromkeys(("image", "imageLink"), ""),
+    "cnpj": "05927228000145",
+    "isActive": True,
+    "updatedAt": "2026-03-01T10:00:00.000Z",
+    "lastSeenAt": "2026-03-02T02:00:00.000Z",
+    "rawJson": {"CNPJ": "05927228000145", "PRODUCTID": 205524, "TITLE": _TITLE, "PRICE": 13.42, "QUANTITY": 19},
+}
+_PAGINATION: dict[str, Any] = {"page": 1, "limit": 40, "count": 1, "total_pages": 1, "next_cursor": None}
 
 
 class ProductAnswer(Answer):
     """A product of a pharmacy. Synonyms of a member serve older clients; `rawJson` is the record as posted today."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PRODUCT_EXAMPLE]})
 
     id: int
     productId: int
@@ -45,6 +72,8 @@ class Pagination(Answer):
 
 class ProductPage(Answer):
     """Products that match a query."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [PRODUCT_EXAMPLE], "pagination": _PAGINATION}]})
 
     items: list[ProductAnswer]
     pagination: Pagination
