@@ -47,5 +47,6 @@ class SecretSealer:
         except (InvalidTag, ValueError):
             raise ConfigurationError(
                 "The secret of a webhook endpoint cannot be decrypted: KEY_PEPPER is not the one under which it was "
-                "stored. Set the earlier KEY_PEPPER, or rotate the secret (POST /v1/webhook/rotate)."
+                "stored. Set the earlier KEY_PEPPER, or rotate the secret: POST /v1/webhook/rotate with "
+                "old_ends_in_hours 0."
             ) from None
