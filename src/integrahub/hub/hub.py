@@ -30,7 +30,6 @@ from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.step import Ingest
 from integrahub.pipeline.notify.name_lookup import NameLookup
 from integrahub.pipeline.notify.notices import Notices
-from integrahub.pipeline.notify.sender import WebhookSender
 from integrahub.pipeline.notify.step import Notify
 from integrahub.pipeline.notify.target_address import TargetAddresses
 from integrahub.pipeline.split.attempts import SplitAttempts
@@ -125,7 +124,9 @@ class Hub:
         return Finish(self.database, self.bus, policy=self._deactivation_policy(), in_flight=self._in_flight_limit())
 
     def notify(self, worker_id: UUID) -> Notify:
-        """Build the step that sends webhooks."""
+        """Build the step that sends webhooks. Only its process imports the HTTP client."""
+        from integrahub.pipeline.notify.sender import WebhookSender
+
         targets = TargetAddresses(self.settings.webhook_allow, NameLookup())
         sender, sealer = WebhookSender(targets.resolve), SecretSealer(self.pepper)
         public_url = self.settings.public_url or ""

@@ -2,13 +2,13 @@
 
 import base64
 import secrets
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from integrahub.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PREFIX = "whsec_"
 _SECRET_BYTES = 32
@@ -28,11 +28,18 @@ def show_secret(secret: bytes) -> str:
 
 
 class SecretSealer:
-    """Encrypt and decrypt secrets of webhook endpoints."""
+    """Encrypt and decrypt secrets of webhook endpoints. Its first use imports the cryptography."""
 
     def __init__(self, pepper: bytes) -> None:
-        key = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(pepper)
-        self._cipher = AESGCM(key)
+        self._pepper = pepper
+
+    @cached_property
+    def _cipher(self) -> "AESGCM":
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(self._pepper))
 
     def seal(self, secret: bytes) -> bytes:
         """Return the secret encrypted: version, nonce, ciphertext with its tag."""
@@ -41,6 +48,8 @@ class SecretSealer:
 
     def unseal(self, sealed: bytes) -> bytes:
         """Return the secret; raise ConfigurationError if it was sealed under another KEY_PEPPER, or was changed."""
+        from cryptography.exceptions import InvalidTag
+
         version, nonce, text = sealed[:1], sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             return self._cipher.decrypt(nonce, text, version)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import random
 from time import time
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import msgspec
@@ -20,8 +21,10 @@ from integrahub.domain.webhooks.schedule import next_delay
 from integrahub.domain.webhooks.signature import webhook_headers
 from integrahub.domain.webhooks.states import DeliveryState
 from integrahub.pipeline.notify.bodies import Event, render
-from integrahub.pipeline.notify.sender import WebhookSender
 from integrahub.telemetry.metrics.webhooks import count_attempt, count_delivery
+
+if TYPE_CHECKING:
+    from integrahub.pipeline.notify.sender import WebhookSender
 
 MAX_IN_FLIGHT = 256  # attempts of one worker at the same time
 _USER_AGENT = "IntegraHub-Webhooks"
@@ -38,7 +41,7 @@ class Notify:
     """
 
     def __init__(
-        self, database: Database, sender: WebhookSender, unseal: Unseal, *, worker_id: UUID, public_url: str
+        self, database: Database, sender: "WebhookSender", unseal: Unseal, *, worker_id: UUID, public_url: str
     ) -> None:
         self._database = database
         self._sender = sender
