@@ -98,7 +98,7 @@ def test_operators_routes_offer_operators_keys_alone(document: dict[str, Any]) -
         place: [kind for option in operation.get("security", document["security"]) for kind in option]
         for place, operation in _operations(document)
     }
-    assert operators["get /admin/keys"] == ["adminApiKey", "bearer"]
+    assert operators["get /admin/keys"] == ["bearer", "adminApiKey"]
     assert operators["get /v1/batches"] == ["bearer", "apiKey"]
     assert operators["get /livez"] == []
 

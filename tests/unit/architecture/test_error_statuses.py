@@ -15,7 +15,6 @@ _OF_BATCHES = {
     *("worker_crashed", "records_not_applied", "nothing_applied", "too_many_absent", "ids_unreadable", "end_not_seen"),
     *("count_differs", "replayed", "window_cancelled", "part_failed"),
 }
-_FORTHCOMING = {"cursor_expired"}
 _NO_CODES = ("check_", "key_shown_once")
 _SOURCE = Path(integrahub.__file__).parent
 
@@ -42,7 +41,7 @@ def test_each_code_has_a_status_or_belongs_to_batches() -> None:
     codes = {code for code in MESSAGES if not code.startswith(_NO_CODES)}
     without = {code for code in codes if status_of(code) is None}
     assert without == _OF_BATCHES, "add codes of refusals to domain/messages/statuses.py"
-    assert set(STATUSES) - codes <= _FORTHCOMING
+    assert set(STATUSES) <= codes
 
 
 def test_a_refusal_that_may_pass_later_is_retryable_and_a_wrong_request_is_not() -> None:

@@ -6,7 +6,7 @@ from integrahub.api.openapi.examples import PROBLEM_CODES, build_example, build_
 from integrahub.api.openapi.fields import FIELDS, PARAMETERS, TAGS
 
 _UNUSED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, which the hub replaces
-_OPERATORS: list[dict[str, list[str]]] = [{"adminApiKey": []}, {"bearer": []}]
+_OPERATORS: list[dict[str, list[str]]] = [{"bearer": []}, {"adminApiKey": []}]
 _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "seconds after which to try again"}
 _LIMIT_HEADERS: dict[str, Any] = {
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": "the limit (IETF draft)"},
@@ -51,8 +51,9 @@ def _complete_operation(operation: dict[str, Any], components: dict[str, Any]) -
     for status, response in operation["responses"].items():
         is_post = _INGEST_TAG in operation.get("tags", ())
         _complete_response(int(status), response, components, with_limits=is_post and status in ("202", "429"))
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        _add_example(content, components)
+    bodies = operation.get("requestBody", {}).get("content", {})
+    if "application/json" in bodies:
+        _add_example(bodies["application/json"], components)
 
 
 def _complete_response(status: int, response: dict[str, Any], components: dict[str, Any], *, with_limits: bool) -> None:

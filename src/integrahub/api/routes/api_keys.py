@@ -49,7 +49,7 @@ class ApiKeyRequest(StrictModel):
 class RotateKey(StrictModel):
     """In how many hours the old key expires; if absent, it stays active until it is revoked."""
 
-    old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365)
+    old_ends_in_hours: int | None = Field(None, ge=0, le=24 * 365, strict=True)
 
 
 @dataclass(frozen=True, slots=True)

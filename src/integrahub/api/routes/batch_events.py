@@ -24,7 +24,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`progress` at most once a second while the batch changes, `finished` once. `data` is what "
         "GET /v1/batches/{batch_id} answers then",
-        "content": {_MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {_MEDIA_TYPE: {"example": _EXAMPLE}},
     },
     204: {"description": "`Last-Event-ID` is `finished`: the client has seen the end and need not connect again"},
 }

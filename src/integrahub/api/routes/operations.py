@@ -43,7 +43,7 @@ class ReplayRequest(StrictModel):
     """A filter, and the maximum number of dead letters to replay."""
 
     filter: DeadLetterFilter
-    limit: int = Field(1000, ge=1, le=10_000)
+    limit: int = Field(1000, ge=1, le=10_000, strict=True)
 
     def filters(self) -> DeadLetterFilters:
         """Return the filter for the database. Raise BadRequest if it has no member."""

@@ -1,10 +1,10 @@
 """Operators' routes of pharmacies and their settings."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from integrahub.access.audit import Audit
@@ -48,6 +48,16 @@ class _CnpjConvertor(StringConvertor):
 register_url_convertor("cnpj", _CnpjConvertor())
 
 
+def _reject_booleans(value: Any) -> Any:
+    # pydantic would read false as 0, which holds every deactivation.
+    if isinstance(value, bool):
+        raise InvalidField("float_parsing")
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_reject_booleans), Field(ge=0, le=1)]
+
+
 class PharmacyChanges(StrictModel):
     """Settings of a pharmacy to change. An absent member leaves its setting unchanged."""
 
@@ -55,8 +65,8 @@ class PharmacyChanges(StrictModel):
     city: str | None = Field(None, max_length=200)
     state: str | None = Field(None, max_length=20)
     time_zone: Annotated[str, AfterValidator(_check_time_zone)] | None = None
-    deactivation_limit: float | None = Field(None, ge=0, le=1)
-    full_window_minutes: int | None = Field(None, ge=0, le=1440)
+    deactivation_limit: Share | None = None
+    full_window_minutes: int | None = Field(None, ge=0, le=1440, strict=True)
     rate_limit: RateText | None = None
 
 
