@@ -52,13 +52,23 @@ class Swarm:
         """Kill one process, preferably one that holds work, and start another."""
         holding = {row["pid"] for row in self.rows(_HOLDING)}
         busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
-        name = draw.choice(busy if busy and draw.random() < 0.8 else sorted(self.processes))
+        name = draw.choice(busy if busy and draw.random() < 0.8 else self._killable())
         process = self.processes[name]
         self.kills_with_work += name in busy
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.kills += 1
         self.start(name)
+
+    def _killable(self) -> list[str]:
+        """Return the processes, without an API whose peer does not listen yet: clients need one to answer."""
+        listens = {name: self._is_listening(name) for name in self.processes if name.startswith("api")}
+        alone = {name for name in listens if not all(listens[peer] for peer in listens if peer != name)}
+        return sorted(self.processes.keys() - alone)
+
+    def _is_listening(self, api: str) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ports[int(api.partition(" ")[2]) % 2])) == 0
 
     def rows(self, statement: str, values: Any = None) -> list[dict[str, Any]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
