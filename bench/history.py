@@ -1,26 +1,26 @@
 """`python -m bench.history`: cost of the record of changes, in CPU per product and in bytes per change.
 
 Three hubs are compared: with values (`HISTORY=true`), without them (`HISTORY=false`), and, with `--against PYTHON`,
-the hub of another installation, such as one made before the record of changes. Each run starts a new hub of each kind
-and posts the same FULLs. The figure is the user and system CPU of all processes of the hub, PostgreSQL included, so
-other work on the machine disturbs it little. The order alternates, and a ratio compares the hubs of one run.
+the hub of another installation, such as one made before the record of changes. All run at the same time and get the
+same FULLs, one after another in alternating order. The figure is the user and system CPU of all processes of the hubs,
+PostgreSQL included, so other work on the machine disturbs it little. A ratio compares two hubs at the same FULL.
 """
 
 import argparse
 import statistics
 import sys
+from contextlib import ExitStack
 from typing import NamedTuple
 
 import psycopg
 from rich.console import Console
-from rich.table import Table
 
 from bench.catalogue import Catalogue
 from bench.hub import Hub, apply_full, running_hub
 from bench.instrumentation import cpu_seconds
-from integrahub.tools.demo.catalogue import CNPJ
 
-_OUT = Console()
+_OUT = Console(highlight=False, soft_wrap=True)
+_PHARMACIES = ("05927228000145", "33000167000101", "60746948000112", "00000000000191", "11222333000181")
 _SIZES = """SELECT stock_only, count(*), (SELECT sum(pg_total_relation_size(t.relid)) FROM pg_partition_tree(
   CASE WHEN stock_only THEN 'product_changes_stock' ELSE 'product_changes_main' END::regclass) t WHERE t.isleaf)
 FROM product_changes GROUP BY stock_only"""
@@ -34,23 +34,35 @@ class Variant(NamedTuple):
     python: str = sys.executable
 
 
-Costs = dict[str, float]  # microseconds of CPU per product, by work
+Costs = dict[str, list[float]]  # microseconds of CPU per product and FULL, by work
+WORKS = ("first", "unchanged", "all changed", "all changed again", "2 % changed")
 
 
-def measure(hub: Hub, products: int) -> Costs:
-    """Post a first FULL, then unchanged and changed ones; return their costs."""
-    catalogue, costs = Catalogue(products), {}
-    for work in ("first", "unchanged", "all changed", "2 % changed"):
-        if work == "all changed":
-            catalogue.raise_all()
-        elif work == "2 % changed":
-            catalogue.raise_some(0.02)
-        body = catalogue.body()
-        hub.reset_state()
-        before = cpu_seconds()
-        apply_full(hub.admin, CNPJ, body)
-        costs[work] = (cpu_seconds() - before) / products * 1e6
+def measure(hubs: dict[str, Hub], products: int, runs: int) -> dict[str, Costs]:
+    """Post each FULL of each run to all hubs in turn, the same for all; return their costs."""
+    costs: dict[str, Costs] = {label: {work: [] for work in WORKS} for label in hubs}
+    order = list(hubs)
+    for run in range(runs):
+        catalogue = Catalogue(products)
+        cnpj = _PHARMACIES[run % len(_PHARMACIES)]
+        for work in WORKS:
+            if work.startswith("all changed"):
+                catalogue.raise_all()
+            elif work == "2 % changed":
+                catalogue.raise_some(0.02)
+            body = catalogue.body()
+            for label in order:
+                costs[label][work].append(_cost(hubs[label], cnpj, body) / products * 1e6)
+            order.reverse()
     return costs
+
+
+def _cost(hub: Hub, cnpj: str, body: bytes) -> float:
+    """Return the seconds of CPU that a FULL costs. The other hubs are idle."""
+    hub.reset_state()
+    before = cpu_seconds()
+    apply_full(hub.admin, cnpj, body)
+    return cpu_seconds() - before
 
 
 def bytes_per_change(hub: Hub) -> float:
@@ -60,38 +72,26 @@ def bytes_per_change(hub: Hub) -> float:
     return float(sizes[False])
 
 
-def run(variant: Variant, products: int) -> tuple[Costs, float | None]:
-    """Measure one new hub; return its costs, and the bytes per change of one that records changes."""
-    with running_hub(variant.settings, variant.python) as hub:
-        costs = measure(hub, products)
-        return costs, bytes_per_change(hub) if variant.python == sys.executable else None
-
-
 def main(variants: list[Variant], products: int, runs: int) -> None:
-    """Print the medians of each hub, and the ratios to the last one, run by run."""
-    costs: dict[str, list[Costs]] = {variant.label: [] for variant in variants}
-    sizes: dict[str, float | None] = {}
-    for number in range(runs):
-        for variant in variants[:: -1 if number % 2 else 1]:
-            measured, sizes[variant.label] = run(variant, products)
-            costs[variant.label].append(measured)
+    """Print the medians of each hub, and the ratios to the last one, FULL by FULL."""
+    with ExitStack() as stack:
+        hubs = {v.label: stack.enter_context(running_hub(v.settings, v.python)) for v in variants}
+        costs = measure(hubs, products, runs)
+        sizes = {v.label: bytes_per_change(hubs[v.label]) for v in variants if v.python == sys.executable}
     base = variants[-1].label
-    table = Table(title=f"CPU in microseconds per product, median of {runs} runs of {products:,} products")
-    for column in ("work", *costs, *(f"{label} / {base}" for label in costs if label != base)):
-        table.add_column(column, justify="right")
-    for work in costs[base][0]:
-        medians = [f"{statistics.median(run[work] for run in mine):.1f}" for mine in costs.values()]
-        table.add_row(
-            work, *medians, *(_ratios(mine, costs[base], work) for mine in costs.values() if mine is not costs[base])
-        )
-    _OUT.print(table)
+    _OUT.print(
+        f"microseconds of CPU per product, {runs} runs of {products:,} products; ratios to {base}: median (range)"
+    )
+    for work in WORKS:
+        for label, mine in costs.items():
+            ratios = "" if label == base else _ratios(mine[work], costs[base][work])
+            _OUT.print(f"{work:18} {label:20} {statistics.median(mine[work]):6.1f}  {ratios}")
     for label, size in sizes.items():
-        if size:
-            _OUT.print(f"{label}: {size:.0f} bytes per change, with both indexes")
+        _OUT.print(f"{label}: {size:.0f} bytes per change, with both indexes")
 
 
-def _ratios(mine: list[Costs], base: list[Costs], work: str) -> str:
-    ratios = sorted(one[work] / other[work] for one, other in zip(mine, base, strict=True))
+def _ratios(mine: list[float], base: list[float]) -> str:
+    ratios = sorted(one / other for one, other in zip(mine, base, strict=True))
     return f"{statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f})"
 
 
