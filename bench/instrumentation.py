@@ -40,8 +40,11 @@ class Run(NamedTuple):
     cpu: float
 
 
-def cpu_seconds() -> float:
-    """Return the CPU seconds of all descendants of this process, including those that ended."""
+def cpu_seconds(root: int | None = None) -> float:
+    """Return the CPU seconds of all descendants of this process, or of `root` and its descendants.
+
+    Those that ended are included.
+    """
     parents, cpu, me = dict[int, int](), dict[int, float](), os.getpid()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -51,7 +54,7 @@ def cpu_seconds() -> float:
                 continue
             own = fields[13:15] if int(entry.name) == me else fields[11:15]  # of this process only the children's share
             parents[int(entry.name)], cpu[int(entry.name)] = int(fields[1]), sum(map(int, own))
-    family = {me}
+    family = {root or me}
     while more := {process for process, parent in parents.items() if parent in family} - family:
         family |= more
     return sum(cpu[process] for process in family) / os.sysconf("SC_CLK_TCK")

@@ -135,6 +135,8 @@ async def test_a_chunk_that_was_lost_overwrites_nothing_of_a_later_batch(
     assert held.outcome == [] and set((await _prices(idle)).values()) == {9}
     ended = [await idle.finished(batch_id) for batch_id in (posted, later)]
     assert [(batch["inserted"], batch["updated"]) for batch in ended] == [(20, 0), (0, 20)]
+    recorded = await _run(idle, "SELECT kind, count(*) FROM product_changes GROUP BY kind ORDER BY kind")
+    assert [(row["kind"], row["count"]) for row in recorded] == [("reset", 1), ("updated", 20)]
 
 
 async def test_small_batches_that_were_lost_write_nothing_while_another_holds_them(
@@ -152,6 +154,7 @@ async def test_small_batches_that_were_lost_write_nothing_while_another_holds_th
     await asyncio.gather(*zombies)
     assert all(own) and await idle.products() == {}
     assert await _run(idle, "SELECT * FROM batches ORDER BY id") == before
+    assert await _run(idle, "SELECT * FROM product_changes") == []
 
 
 async def test_small_batches_that_were_lost_overwrite_nothing_of_a_later_batch(
