@@ -76,6 +76,17 @@ def test_every_answer_and_refusal_has_an_example_that_its_schema_describes(docum
     assert (bare, wrong) == (set(), {}) and checked > 200
 
 
+def test_the_examples_of_models_fit_their_schemas(document: dict[str, Any]) -> None:
+    validator, schemas = Draft202012Validator(document), document["components"]["schemas"]
+    wrong = {
+        name: error.message
+        for name, schema in schemas.items()
+        for example in schema.get("examples", ())
+        for error in validator.evolve(schema=schema | {"components": document["components"]}).iter_errors(example)
+    }
+    assert wrong == {}
+
+
 def test_the_codes_of_refusals_are_an_enumeration(document: dict[str, Any]) -> None:
     codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
     assert set(codes) == {code for code in MESSAGES if status_of(code)}

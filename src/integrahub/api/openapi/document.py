@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from integrahub.api.openapi.examples import PROBLEM_CODES, build_example, build_problem
+from integrahub.api.openapi.examples import PROBLEM_CODES, build_example, build_problem, restore_nulls
 from integrahub.api.openapi.fields import FIELDS, PARAMETERS, TAGS
 
 _UNUSED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, which the hub replaces
@@ -25,6 +25,9 @@ def complete_document(document: dict[str, Any]) -> None:
         components.pop(name, None)
     for schema in components.values():
         _describe_members(schema)
+        if "examples" in schema:
+            schema["examples"] = [restore_nulls(example, schema, components) for example in schema["examples"]]
+    document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
     refusals = {status: {"summary": code, "value": build_problem(status)} for status, code in PROBLEM_CODES.items()}
     document["components"]["examples"] = {_name_problem(status): example for status, example in refusals.items()}
     document["tags"] = TAGS

@@ -67,7 +67,6 @@ PROBLEM_CODES = {
     401: "key_invalid",
     403: "scope_missing",
     404: "batch_not_found",
-    405: "method_unknown",
     408: "body_timeout",
     409: "replay_unfinished",
     410: "report_expired",
@@ -84,8 +83,8 @@ def build_example(schema: dict[str, Any], components: dict[str, Any], name: str 
     """Return a value that the schema describes. A member with a known name has its value if the type fits."""
     if "$ref" in schema:
         return build_example(components[schema["$ref"].rpartition("/")[2]], components, name, depth)
-    if "example" in schema:
-        return schema["example"]
+    if "example" in schema or "examples" in schema:
+        return schema["example"] if "example" in schema else schema["examples"][0]
     if "const" in schema:
         return schema["const"]
     if "enum" in schema:
@@ -122,3 +121,16 @@ def build_problem(status: int) -> dict[str, Any]:
     """Return an example of a refusal with this status. Its message shows facts in braces."""
     code, phrase = PROBLEM_CODES[status], HTTPStatus(status).phrase
     return problem_body(status, phrase, code, readable_message(code), Language.EN, _TRACE)
+
+
+def restore_nulls(example: Any, schema: dict[str, Any], components: dict[str, Any]) -> Any:
+    """Return an example of a model with the members that are null: FastAPI drops them from its document."""
+    while "$ref" in schema:
+        schema = components[schema["$ref"].rpartition("/")[2]]
+    if isinstance(example, list):
+        return [restore_nulls(item, schema.get("items", {}), components) for item in example]
+    if not isinstance(example, dict) or "properties" not in schema:
+        return example
+    missing = dict.fromkeys(name for name in schema.get("required", ()) if name not in example)
+    members = {name: schema["properties"].get(name, {}) for name in example}
+    return {name: restore_nulls(value, members[name], components) for name, value in example.items()} | missing

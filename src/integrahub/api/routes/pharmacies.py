@@ -55,7 +55,7 @@ def _reject_booleans(value: Any) -> Any:
     return value
 
 
-Share = Annotated[float, BeforeValidator(_reject_booleans), Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_reject_booleans)]
 
 
 class PharmacyChanges(StrictModel):
