@@ -75,6 +75,11 @@ class Webhooks:
             changes = ", ".join(f"{column} = {column} - make_interval(secs => %(s)s)" for column in columns)
             self.rows(f"UPDATE {table} SET {changes}", {"s": seconds})
 
+    def postpone(self, delivery: str) -> None:
+        """Make a pending delivery due much later."""
+        change = "UPDATE webhook_deliveries SET next_attempt_at = now() + interval '9 days' WHERE id = %s"
+        self.rows(change, [delivery])
+
     async def run(self) -> None:
         """Send what is due now, and wait for the outcome."""
         async with asyncio.timeout(60):

@@ -21,6 +21,13 @@ async def test_workers_that_claim_at_once_share_no_delivery_and_one_limit(webhoo
     assert len(ids) == len(set(ids)) == 3 * claims.PER_HOST
 
 
+async def test_a_webhook_that_is_not_due_is_not_claimed_with_one_that_is(webhooks: Webhooks) -> None:
+    later, now = webhooks.deliver(webhooks.endpoint("http://a/"), 2)
+    webhooks.postpone(later)
+    claimed = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    assert [str(delivery.id) for delivery in claimed] == [now]
+
+
 async def test_a_claim_ends_with_its_lease(webhooks: Webhooks) -> None:
     webhooks.deliver(webhooks.endpoint("http://a/"))
     assert len(await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)) == 1

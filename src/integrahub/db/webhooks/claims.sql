@@ -24,7 +24,7 @@ due AS MATERIALIZED (
 UPDATE webhook_deliveries d SET claim_token = %(token)s, worker_id = %(worker)s,
   lease_until = now() + make_interval(secs => %(lease)s), next_attempt_at = now() + make_interval(secs => %(lease)s)
 FROM due, webhook_endpoints e
-WHERE d.id = due.id AND e.id = d.endpoint_id AND d.state = 'pending' AND d.next_attempt_at <= now()
+WHERE d.id = due.id AND e.id = d.endpoint_id AND d.state = 'pending'
 RETURNING d.id, d.endpoint_id, d.event, d.batch_id, d.occurred_at, d.facts, d.body, d.claim_token,
   d.attempts - d.attempts_before AS attempts, e.url, e.sealed_secret,
   CASE WHEN e.old_secret_ends_at > now() THEN e.old_sealed_secret END AS old_sealed_secret
