@@ -44,7 +44,7 @@ async def test_a_worker_that_lost_its_claim_records_nothing(webhooks: Webhooks) 
     [held] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
     await claims.keep_bodies(webhooks.database, [(held, "{}")])
     before = webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries")
-    assert await claims.record_success(webhooks.database, lost, Outcome(5, 200)) is False
+    assert await claims.record_successes(webhooks.database, [(lost, Outcome(5, 200))]) == set()
     assert await claims.record_failure(webhooks.database, lost, _REFUSED, 5.0) is None
     await claims.keep_bodies(webhooks.database, [(lost, "other")])
     assert webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries") == before
@@ -55,7 +55,8 @@ async def test_a_worker_that_lost_its_claim_records_nothing(webhooks: Webhooks) 
 async def test_a_body_that_is_kept_is_never_replaced(webhooks: Webhooks) -> None:
     webhooks.deliver(webhooks.endpoint("http://a/"))
     [delivery] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
-    await claims.keep_bodies(webhooks.database, [(delivery, "first"), (delivery, "second")])
+    for body in ("first", "second"):
+        await claims.keep_bodies(webhooks.database, [(delivery, body)])
     assert webhooks.deliveries()[0]["body"] == "first"
 
 

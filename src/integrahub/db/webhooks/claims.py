@@ -5,7 +5,7 @@ from uuid import UUID
 
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one
 from integrahub.db.webhooks import notices
 from integrahub.db.webhooks.claim_rows import ClaimedDelivery, FailedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
@@ -26,16 +26,26 @@ async def claim_due(database: Database, token: UUID, worker: UUID, limit: int) -
 
 async def keep_bodies(database: Database, rendered: Sequence[tuple[ClaimedDelivery, str]]) -> None:
     """Keep the bodies of claimed deliveries that have none yet."""
+    params = {
+        "ids": [delivery.id for delivery, _ in rendered],
+        "tokens": [delivery.claim_token for delivery, _ in rendered],
+        "bodies": [body for _, body in rendered],
+    }
     async with database.transaction() as connection:
-        for delivery, body in rendered:
-            params = {"id": delivery.id, "token": delivery.claim_token, "body": body}
-            await connection.execute(_SQL["keep_body"], params)
+        await connection.execute(_SQL["keep_bodies"], params)
 
 
-async def record_success(database: Database, delivery: ClaimedDelivery, outcome: Outcome) -> bool:
-    """Record that the receiver accepted a delivery. Return False if the claim is lost."""
+async def record_successes(database: Database, accepted: Sequence[tuple[ClaimedDelivery, Outcome]]) -> set[UUID]:
+    """Record that receivers accepted deliveries. Return the ids of those whose claims are still held."""
+    params = {
+        "ids": [delivery.id for delivery, _ in accepted],
+        "tokens": [delivery.claim_token for delivery, _ in accepted],
+        "milliseconds": [outcome.milliseconds for _, outcome in accepted],
+        "statuses": [outcome.status for _, outcome in accepted],
+        "excerpts": [outcome.excerpt for _, outcome in accepted],
+    }
     async with database.transaction() as connection:
-        return await fetch_value(connection, _SQL["record_success"], _params_of(delivery, outcome), UUID) is not None
+        return set(await fetch_column(connection, _SQL["record_successes"], params, UUID))
 
 
 async def record_failure(
@@ -45,25 +55,24 @@ async def record_failure(
 
     Disable the endpoint if it wants no more, or has accepted nothing for days. Return None if the claim is lost.
     """
-    params = _params_of(delivery, outcome) | {"delay": delay, "days": DISABLE_AFTER_DAYS}
-    params |= {"gone": outcome.is_gone, "reason": "gone" if outcome.is_gone else "failing"}
-    async with database.transaction() as connection:
-        failed = await fetch_one(connection, _SQL["record_failure"], params, FailedDelivery)
-        if failed and failed.has_disabled:
-            await notices.insert_disabled(connection, failed.endpoint_id)
-            await connection.execute(_SQL["hold"])
-    return failed
-
-
-def _params_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]:
-    return {
+    params = {
         "id": delivery.id,
         "token": delivery.claim_token,
         "milliseconds": outcome.milliseconds,
         "status": outcome.status,
         "error": outcome.error,
         "excerpt": outcome.excerpt,
+        "delay": delay,
+        "days": DISABLE_AFTER_DAYS,
+        "gone": outcome.is_gone,
+        "reason": "gone" if outcome.is_gone else "failing",
     }
+    async with database.transaction() as connection:
+        failed = await fetch_one(connection, _SQL["record_failure"], params, FailedDelivery)
+        if failed and failed.has_disabled:
+            await notices.insert_disabled(connection, failed.endpoint_id)
+            await connection.execute(_SQL["hold"])
+    return failed
 
 
 async def hold_disabled(database: Database) -> None:

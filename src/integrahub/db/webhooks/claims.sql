@@ -29,24 +29,29 @@ RETURNING d.id, d.endpoint_id, d.event, d.batch_id, d.occurred_at, d.facts, d.bo
   d.attempts - d.attempts_before AS attempts, e.url, e.sealed_secret,
   CASE WHEN e.old_secret_ends_at > now() THEN e.old_sealed_secret END AS old_sealed_secret
 
--- keep_body --
--- Keep the body of a claimed delivery, unless it has one: every attempt sends the same bytes.
-UPDATE webhook_deliveries SET body = %(body)s
-WHERE id = %(id)s AND claim_token = %(token)s AND body IS NULL RETURNING id
+-- keep_bodies --
+-- Keep the bodies of claimed deliveries, unless they have one: every attempt sends the same bytes.
+UPDATE webhook_deliveries d SET body = k.body
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(bodies)s::text[]) AS k (id, token, body)
+WHERE d.id = k.id AND d.claim_token = k.token AND d.body IS NULL
 
--- record_success --
--- Record that the receiver accepted the delivery, if the claim is still held.
+-- record_successes --
+-- Record that receivers accepted deliveries whose claims are still held.
 WITH done AS (
-  UPDATE webhook_deliveries SET state = 'delivered', ended_at = now(), attempts = attempts + 1, next_attempt_at = NULL,
-    claim_token = NULL, worker_id = NULL, lease_until = NULL
-  WHERE id = %(id)s AND claim_token = %(token)s AND state = 'pending' RETURNING id, endpoint_id, attempts),
+  UPDATE webhook_deliveries d SET state = 'delivered', ended_at = now(), attempts = d.attempts + 1,
+    next_attempt_at = NULL, claim_token = NULL, worker_id = NULL, lease_until = NULL
+  FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(milliseconds)s::int[], %(statuses)s::int[], %(excerpts)s::text[])
+    AS k (id, token, milliseconds, status, excerpt)
+  WHERE d.id = k.id AND d.claim_token = k.token AND d.state = 'pending'
+  RETURNING d.id, d.endpoint_id, d.attempts, k.milliseconds, k.status, k.excerpt),
 attempt AS (
   INSERT INTO webhook_attempts (delivery_id, number, at, milliseconds, status, excerpt)
-  SELECT id, attempts, now() - make_interval(secs => %(milliseconds)s / 1000.0), %(milliseconds)s, %(status)s, %(excerpt)s
-  FROM done),
+  SELECT id, attempts, now() - make_interval(secs => milliseconds / 1000.0), milliseconds, status, excerpt FROM done),
 healthy AS (
-  UPDATE webhook_endpoints e SET failing_since = NULL FROM done
-  WHERE e.id = done.endpoint_id AND e.failing_since IS NOT NULL)
+  UPDATE webhook_endpoints e SET failing_since = NULL
+  FROM (SELECT id FROM webhook_endpoints WHERE id IN (SELECT endpoint_id FROM done) AND failing_since IS NOT NULL
+    ORDER BY id FOR UPDATE) f
+  WHERE e.id = f.id)
 SELECT id FROM done
 
 -- record_failure --

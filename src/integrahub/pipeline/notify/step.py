@@ -21,12 +21,14 @@ from integrahub.domain.webhooks.schedule import next_delay
 from integrahub.domain.webhooks.signature import webhook_headers
 from integrahub.domain.webhooks.states import DeliveryState
 from integrahub.pipeline.notify.bodies import Event, render
+from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.telemetry.metrics.webhooks import count_attempt, count_delivery
 
 if TYPE_CHECKING:
     from integrahub.pipeline.notify.sender import WebhookSender
 
 MAX_IN_FLIGHT = 256  # attempts of one worker at the same time
+_SUCCESSES_PER_TRANSACTION = 64
 _USER_AGENT = "IntegraHub-Webhooks"
 _RESULTS = {DeliveryState.PENDING: "retried", DeliveryState.FAILED: "failed", DeliveryState.HELD: "held"}
 _log = structlog.get_logger()
@@ -49,6 +51,10 @@ class Notify:
         self._worker_id = worker_id
         self._public_url = public_url
         self._running: set[asyncio.Task[None]] = set()
+        # Attempts that end together share a transaction.
+        self._successes = MicroBatcher[tuple[ClaimedDelivery, Outcome], bool](
+            self._record_successes, BatchLimits(_SUCCESSES_PER_TRANSACTION)
+        )
         self._wake = asyncio.Event()
 
     async def __call__(self, message: bytes) -> None:
@@ -115,7 +121,7 @@ class Notify:
 
     async def _record(self, delivery: ClaimedDelivery, outcome: Outcome) -> None:
         if outcome.error is None:
-            if await claims.record_success(self._database, delivery, outcome):
+            if await self._successes((delivery, outcome)):
                 count_delivery("delivered")
                 _log.info("webhook delivered", action="notify", **_fields_of(delivery, outcome))
             return
@@ -128,6 +134,10 @@ class Notify:
         _log.warning("webhook attempt failed", action="notify", **fields)
         if failed.has_disabled:
             _log.warning("webhook endpoint disabled", action="disable_webhook", endpoint=str(failed.endpoint_id))
+
+    async def _record_successes(self, accepted: list[tuple[ClaimedDelivery, Outcome]]) -> list[bool]:
+        recorded = await claims.record_successes(self._database, accepted)
+        return [delivery.id in recorded for delivery, _ in accepted]
 
 
 def _fields_of(delivery: ClaimedDelivery, outcome: Outcome) -> dict[str, object]:
