@@ -174,10 +174,11 @@ async def _finish_dry_run(
     policy: DeactivationPolicy,
 ) -> None:
     """Decide as for a load, roll that back, and store the decision where nothing acts on it."""
-    async with roll_back_products(connection, DryRun(batch.id, batch.pharmacy_id, batch.received_seq)):
+    dry_run = DryRun(batch.id, batch.pharmacy_id, batch.received_seq)
+    async with roll_back_products(connection, dry_run) as rolled_back:
         decision = await _decide(connection, batch, totals, counts, policy)
-        if totals.inserted:
-            await split_claims.set_has_products(connection, [_first_load_of(batch)])
+        filled = totals.inserted and await split_claims.set_has_products(connection, [_first_load_of(batch)])
+        rolled_back.has_changes = bool(decision.deactivated or filled)
     await _close(connection, batch, totals, totals.status)
     await connection.execute(_SQL["insert_dry_run"], {"id": batch.id} | decision.to_params())
 

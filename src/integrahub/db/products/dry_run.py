@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from uuid import UUID
 
@@ -36,19 +37,28 @@ class RecordedChanges(msgspec.Struct, frozen=True):
     last_id: int | None
 
 
+@dataclass(slots=True)
+class RolledBack:
+    """Whether a block recorded changes. The block sets it to False to avoid a slow search for none."""
+
+    has_changes: bool = True
+
+
 @asynccontextmanager
 async def roll_back_products(
     connection: Connection, dry_run: DryRun, ids: Sequence[int] | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[RolledBack]:
     """Roll back all that the block writes, but store the changes that it recorded as those of the dry run.
 
     With `ids`, only changes of these products are read: the index also names rows that other chunks rolled back.
     """
+    rolled_back = RolledBack()
     with SpooledTemporaryFile(_MAX_MEMORY_BYTES) as changes:
         async with connection.transaction() as savepoint:
-            yield
-            async for lines in _read_recorded(connection, dry_run, ids):
-                changes.write(lines.encode() + b"\n")
+            yield rolled_back
+            if rolled_back.has_changes:
+                async for lines in _read_recorded(connection, dry_run, ids):
+                    changes.write(lines.encode() + b"\n")
             raise Rollback(savepoint)
         if not changes.tell():
             return
