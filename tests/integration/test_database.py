@@ -65,3 +65,18 @@ async def test_a_connection_is_waited_for_again_after_the_process_was_too_busy_t
         await _take_while_held(database, busy=0.0)
     assert database.breaker.state is CircuitState.CLOSED
     await database.close()
+
+
+async def test_an_answer_that_arrived_while_the_process_was_busy_is_taken(database_url: str) -> None:
+    database = Database(database_url, size=1, deadlines=replace(API_DEADLINES, answer=0.3))
+    await database.open()
+    await database.check()
+    async with database.transaction() as connection:
+        asking = asyncio.create_task(connection.execute("SELECT pg_sleep(0.2)"))
+        await asyncio.sleep(0.05)
+        time.sleep(1.0)  # noqa: ASYNC251 - the point: the event loop stands still
+        await asking
+    with pytest.raises(Transient, match="did not answer"):
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_sleep(2)")
+    await database.close()

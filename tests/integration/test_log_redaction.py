@@ -22,7 +22,7 @@ async def test_no_secret_shows_in_settings_logs_or_errors(client: Client, capsys
         key="a-client-secret",
     )
     assert not any(secret in f"{settings!r} {settings}" for secret in _SECRETS)
-    written = io.StringIO()
+    written, before = io.StringIO(), structlog.get_config()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(written))
     try:
         made = (await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]}))["api_key"]
@@ -35,7 +35,7 @@ async def test_no_secret_shows_in_settings_logs_or_errors(client: Client, capsys
     except Exception as error:  # the framework hands the fault on after it has answered
         told.append(repr(error))
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
     out = capsys.readouterr()
     everything = written.getvalue() + out.out + out.err + "".join(told)
     assert made not in everything and made.rpartition("_")[2] not in everything

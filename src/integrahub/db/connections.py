@@ -24,6 +24,8 @@ _NETWORK_OPTIONS: dict[str, Any] = {
 _DEFAULT_ANSWER_TIMEOUT_SECONDS = 130.0  # for connections outside the pool
 _CONNECT_TIMEOUT_SECONDS = 10.0  # for name resolution, all addresses and the login together
 _CANCEL_TIMEOUT_SECONDS = 0.5
+_MAX_LAG_SECONDS = 0.25  # of the event loop; with more, the answer may have arrived unseen
+_LATE_ANSWER_SECONDS = 1.0
 _T = TypeVar("_T")
 
 
@@ -40,12 +42,15 @@ class HubConnection(AsyncConnection[DictRow]):
 
     answer_timeout: float | None = None
     is_shut_down = False
+    _timer: asyncio.TimerHandle
 
     async def wait(self, gen: PQGen[_T], *args: Any, **keywords: Any) -> _T:
         """Wait as psycopg does, for at most `answer_timeout` seconds."""
         if self.answer_timeout is None:
             return await super().wait(gen, *args, **keywords)
-        timer = asyncio.get_running_loop().call_later(self.answer_timeout, self.shut_down)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self.answer_timeout
+        self._timer = loop.call_at(due, self._shut_down_unless_late, due)
         try:
             return await super().wait(gen, *args, **keywords)
         except OperationalError as error:
@@ -53,7 +58,15 @@ class HubConnection(AsyncConnection[DictRow]):
                 raise AnswerTimeout(f"no answer within {self.answer_timeout:g} s") from error
             raise
         finally:
-            timer.cancel()
+            self._timer.cancel()
+
+    def _shut_down_unless_late(self, due: float) -> None:
+        """Shut down; if this process was too busy to look in time, first take the answer that may have arrived."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - due > _MAX_LAG_SECONDS:
+            self._timer = loop.call_later(_LATE_ANSWER_SECONDS, self.shut_down)
+        else:
+            self.shut_down()
 
     async def cancel_safe(self, *, timeout: float = 30.0) -> None:
         """Send a cancel request; if the server does not accept it, shut the connection down."""
