@@ -138,6 +138,11 @@ def _on(hub: Hub, bus: KafkaBus) -> Hub:
 
 
 async def test_every_message_of_a_batch_tells_the_trace_of_its_batch(client: Client, options: KafkaOptions) -> None:
+    async with client.hub.database.transaction() as connection:  # the end of a batch is published for webhooks alone
+        await connection.execute(
+            "INSERT INTO webhook_endpoints (owner, url, host, events, sealed_secret)"
+            " VALUES ('operator', 'https://receiver.example/', 'receiver.example:443', '{batch.completed}', 'x')"
+        )
     batch = await client.load([{"PRODUCTID": 1, "TITLE": "P"}])
     trace = UUID(batch["batch_id"]).hex
     for topic in (BATCHES_RECEIVED, CHUNKS_READY, BATCHES_UPSERTED, BATCHES_FINISHED):
