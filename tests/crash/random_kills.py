@@ -20,6 +20,8 @@ from psycopg.rows import dict_row
 ADMIN = "an-admin-key-for-tests"
 _PATIENCE = 3600.0  # seconds
 _STEPS = ["split", "split", "upsert", "upsert", "upsert", "finish,sweep,failures,reconcile"]
+_START_SECONDS = 120.0
+_STARTED = "SELECT 1 FROM workers WHERE pid = %s"
 _HOLDING = """SELECT w.pid FROM workers w
 WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status = 'PROCESSING')
   OR EXISTS (SELECT FROM batches b WHERE b.worker_id = w.id AND b.stage = 'splitting')"""
@@ -49,7 +51,7 @@ class Swarm:
             self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def kill_one(self, draw: random.Random) -> None:
-        """Kill one process, preferably one that holds work, and start another."""
+        """Kill one process, preferably one that holds work, and start another; now and then kill it as it starts."""
         holding = {row["pid"] for row in self.rows(_HOLDING)}
         busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
         name = draw.choice(busy if busy and draw.random() < 0.8 else self._killable())
@@ -59,6 +61,16 @@ class Swarm:
         process.wait()
         self.kills += 1
         self.start(name)
+        if draw.random() < 0.9:
+            self._wait_until_started(name)
+
+    def _wait_until_started(self, name: str) -> None:
+        """Wait until a process works: on a busy machine processes would otherwise die before they do anything."""
+        end, never = monotonic() + _START_SECONDS, threading.Event()
+        pid = self.processes[name].pid
+        while not (self._is_listening(name) if name.startswith("api") else self.rows(_STARTED, [pid])):
+            assert monotonic() < end, f"{name} did not start: {(self.folder / 'log').read_text()[-3000:]}"
+            never.wait(0.05)
 
     def _killable(self) -> list[str]:
         """Return the processes, without an API whose peer does not listen yet: clients need one to answer."""

@@ -44,7 +44,7 @@ def test_random_kills_under_load_lose_double_and_spoil_nothing(database_url: str
 
 
 def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
-    while not stop.wait(draw.uniform(0.5, 1.5)):
+    while not stop.wait(draw.uniform(0.1, 1)):
         swarm.kill_one(draw)
 
 
