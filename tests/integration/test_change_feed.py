@@ -3,6 +3,8 @@
 import asyncio
 import os
 import random
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +12,7 @@ import pytest
 
 from integrahub.db.changes import feed
 from integrahub.domain import cursors
+from integrahub.domain.errors import Transient
 from integrahub.domain.products import MAX_PRODUCT_ID
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
@@ -221,8 +224,17 @@ async def test_pages_of_large_products_end_early_and_nothing_is_skipped(
     assert consumer.products == await table(client) and consumer.pages - pages >= 6
 
 
+@pytest.fixture
+async def unlimited(settings: Settings) -> AsyncIterator[Client]:
+    """Yield a client like `client`, without a limit of posts."""
+    async with running(settings.model_copy(update={"rate_limit": "off"}), list(STEPS)) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        yield client
+
+
 @pytest.mark.timeout(7200)
-async def test_random_batches_decisions_replays_and_polls_end_with_the_table(client: Client) -> None:
+async def test_random_batches_decisions_replays_and_polls_end_with_the_table(unlimited: Client) -> None:
+    client = unlimited
     seed = int(os.environ.get("IHUB_SEED") or random.randrange(1 << 32))
     draw, consumers = random.Random(seed), [Consumer() for _ in range(3)]
     for consumer in consumers:
@@ -234,7 +246,8 @@ async def test_random_batches_decisions_replays_and_polls_end_with_the_table(cli
         if draw.random() < 0.3:
             await _decide_or_replay(client, await client.finished(batch_id), draw)
         if draw.random() < 0.02:
-            await _execute(client, _AGED, ["8 days"])
+            with suppress(Transient):  # a deadlock with a batch
+                await _execute(client, _AGED, ["8 days"])
         if step % 100 == 99:
             await _compare(client, draw.sample(consumers, 1), draw, f"IHUB_SEED={seed}")
     await _compare(client, consumers, draw, f"IHUB_SEED={seed}")
