@@ -123,11 +123,7 @@ async def _lock_and_find(connection: Connection, posts: list[Submission]) -> tup
     pharmacies = sorted({post.pharmacy_id for post in posts})
     locked = await turns.lock_if_free(connection, pharmacies)
     keyed = [post for post in posts if post.idempotency_key is not None]
-    keys = {
-        "pharmacies": [post.pharmacy_id for post in keyed],
-        "keys": [post.idempotency_key for post in keyed],
-        "dry_runs": [post.kind is BatchKind.DRY_RUN for post in keyed],
-    }
+    keys = {"pharmacies": [post.pharmacy_id for post in keyed], "keys": [post.idempotency_key for post in keyed]}
     dry = sorted({post.pharmacy_id for post in posts if post.kind is BatchKind.DRY_RUN})
     # All statements are sent before the first result is read, in one round trip.
     by_key, latest, latest_dry = (connection.cursor(row_factory=rows_of(KnownSubmission)) for _ in range(3))

@@ -1,11 +1,9 @@
 -- find_by_idempotency_key --
--- Batches received under these idempotency keys. A resend never repeats a failed or cancelled batch. Dry runs have keys
--- of their own.
+-- Batches received under these idempotency keys: at most one load and one dry run each. A resend never repeats a failed
+-- or cancelled batch.
 SELECT b.id, b.pharmacy_id, b.kind, b.idempotency_key, b.load_type, b.sha256, b.status, b.received_at
-FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[], %(dry_runs)s::boolean[])
-  AS k (pharmacy_id, idempotency_key, is_dry_run)
+FROM unnest(%(pharmacies)s::bigint[], %(keys)s::text[]) AS k (pharmacy_id, idempotency_key)
 JOIN batches b ON b.pharmacy_id = k.pharmacy_id AND b.idempotency_key = k.idempotency_key
-  AND (b.kind = 'dry_run') = k.is_dry_run
 WHERE b.status NOT IN ('FAILED', 'CANCELLED')
 
 -- find_latest --
