@@ -37,8 +37,8 @@ SELECT f.name, count(*) AS count FROM changes CROSS JOIN LATERAL jsonb_object_ke
 WHERE kind IN ('updated', 'reactivated') GROUP BY f.name ORDER BY f.name
 
 -- page --
--- One page of the changes in the order of product ids, after the cursor.
+-- One page of the changes in the order of product ids, after the cursor. A reset has the id 0, so it is never listed.
 SELECT product_id, kind, fields FROM changes
-WHERE kind <> 'reset' AND product_id > %(after)s AND (%(only_kind)s::text IS NULL OR kind = %(only_kind)s)
+WHERE product_id > %(after)s AND (%(only_kind)s::text IS NULL OR kind = %(only_kind)s)
   AND (%(only_field)s::text IS NULL OR jsonb_exists(fields, %(only_field)s))
 ORDER BY product_id LIMIT %(limit)s
