@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map sync-client lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map api-baseline sync-client lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ error-codes: $(VENV)/.development ## write docs/reference/errors.md from the cat
 
 code-map: $(VENV)/.development ## write the file list of docs/reference/code-map.md from the modules' docstrings
 	$(BIN)/python -m tests.code_map
+
+api-baseline: $(VENV)/.development ## write tests/api_contract/baseline.json, unless it breaks clients and the changelog does not say so
+	$(BIN)/python -m tests.api_contract.baseline
 
 sync-client: $(VENV)/.development ## write the synchronous client from the asynchronous one
 	$(BIN)/python -m tests.sync_client
