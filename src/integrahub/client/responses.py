@@ -75,7 +75,7 @@ def read_retry_after(response: httpx2.Response) -> float | None:
         return float(wait)
     try:
         return max(0.0, (parsedate_to_datetime(wait) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -1,7 +1,6 @@
 """Verification of webhooks that a hub sends (https://www.standardwebhooks.com)."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -32,8 +31,8 @@ def verify_webhook(
     given = {name.lower(): value for name, value in headers.items()}
     try:
         event_id, timestamp, signatures = (given[f"webhook-{name}"] for name in ("id", "timestamp", "signature"))
-        sent = int(timestamp)
-    except (KeyError, ValueError) as error:
+        sent = float(int(timestamp))
+    except (KeyError, ValueError, OverflowError) as error:
         raise InvalidSignature(
             "The request has no webhook-id, webhook-timestamp and webhook-signature as the hub sends them."
         ) from error
@@ -50,7 +49,7 @@ def verify_webhook(
 def _decode_secret(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise InvalidSignature(
             f"The secret is not {_PREFIX} and base64, as the hub showed it. Copy it again."
         ) from error
@@ -64,6 +63,6 @@ def _decode_signatures(header: str) -> list[bytes]:
         if version == _VERSION:
             try:
                 found.append(base64.b64decode(text, validate=True))
-            except binascii.Error:
+            except ValueError:  # not base64, or not ASCII
                 continue
     return found

@@ -66,9 +66,10 @@ class AsyncBatch:
                 on_progress(data)
             if self.is_final:
                 return data
-            if deadline is not None and monotonic() + interval > deadline:
+            left = interval if deadline is None else deadline - monotonic()
+            if left <= 0:
                 raise TimeoutError(f"Batch {self.id} is not final after {timeout} s; it is {self.status}.")
-            await sleep_async(interval)
+            await sleep_async(min(interval, left))
             slower = min(interval * _POLL_BACKOFF, _MAX_BACKOFF_SECONDS)
             hinted = self._retry_after if slower > _FAST_POLLING_SECONDS else None
             interval = min(max_interval, hinted or slower)
