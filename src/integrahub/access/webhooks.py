@@ -19,7 +19,6 @@ from integrahub.domain.webhooks.target_url import TargetUrl
 from integrahub.secrets.webhook_secrets import SecretSealer, generate_secret, show_secret
 
 _TESTS_PER_MINUTE = 10
-_MISSING = (DeliveryState.HELD, DeliveryState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +86,11 @@ class Webhooks:
     async def enable(self, caller: Caller, owner: WebhookOwner, since: datetime | None) -> tuple[Endpoint, int]:
         """Enable the endpoint and send what it missed since a time; return it, and how many deliveries are sent.
 
-        `since` None means since its first failure, or since it was disabled.
+        `since` None means since the first event that it missed.
         """
         endpoint = await self.show(owner)
         async with self._audit.action(caller, "webhook.enable", owner.name, endpoint) as context:
-            missing_since = await endpoints.enable(owner.database, endpoint.id)
-            count, begin = 0, since or missing_since
-            if begin:
-                count = await deliveries.replay_some(owner.database, endpoint.id, _MISSING, begin)
+            count = await deliveries.enable(owner.database, endpoint.id, since)
             context.after = await self.show(owner)
         return context.after, count
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from integrahub.db.queries import load_queries
 from tests.integration.conftest import CNPJ
 from tests.integration.webhooks.owners import OTHER, THIRD, Owners, owners
@@ -157,6 +159,7 @@ async def test_enabling_sends_what_was_missed_since_the_first_failure(owners: Ow
     endpoint = (await owners.put("pharmacy"))["id"]
     missed = [owners.deliver(endpoint, "held", "1 day"), owners.deliver(endpoint, "failed", "4 days")]
     before, delivered = owners.deliver(endpoint, "failed", "6 days"), owners.deliver(endpoint, "delivered", "1 day")
+    owners.rows("UPDATE webhook_deliveries SET ended_at = created_at WHERE id = %s", [before])
     owners.disable(endpoint, "5 days")
     enabled = await owners.ok("pharmacy", "POST", "/v1/webhook/enable")
     state = {name: enabled[name] for name in ("state", "replayed", "disabled_at", "disabled_reason", "failing_since")}
@@ -169,6 +172,38 @@ async def test_enabling_sends_what_was_missed_since_the_first_failure(owners: Ow
     }
     assert [owners.state_of(delivery) for delivery in missed] == ["pending", "pending"]
     assert (owners.state_of(before), owners.state_of(delivered)) == ("failed", "delivered")
+
+
+async def test_enabling_sends_also_the_events_that_occurred_before_the_first_failure(owners: Owners) -> None:
+    endpoint = (await owners.put("pharmacy"))["id"]
+    other = owners.deliver((await owners.put("other pharmacy"))["id"], "held", "9 days")
+    missed = [owners.deliver(endpoint, "held", "1 hour"), owners.deliver(endpoint, "failed", "4 days")]
+    owners.disable(endpoint, "0 days")
+    owners.rows("UPDATE webhook_endpoints SET failing_since = now() - interval '3 days' WHERE id = %s", [endpoint])
+    assert (await owners.ok("pharmacy", "POST", "/v1/webhook/enable"))["replayed"] == 2
+    assert [owners.state_of(delivery) for delivery in (*missed, other)] == ["pending", "pending", "held"]
+
+
+async def test_what_an_address_held_when_its_first_answer_disabled_it_is_sent_when_it_is_enabled(
+    owners: Owners,
+) -> None:
+    endpoint = (await owners.put("pharmacy"))["id"]
+    held = owners.deliver(endpoint, "held", "1 hour")
+    owners.disable(endpoint, "0 days")
+    assert (await owners.ok("pharmacy", "POST", "/v1/webhook/enable"))["replayed"] == 1
+    assert owners.state_of(held) == "pending"
+
+
+async def test_an_enabling_that_cannot_send_what_was_missed_leaves_the_address_disabled(
+    owners: Owners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = (await owners.put("pharmacy"))["id"]
+    owners.deliver(endpoint, "held")
+    owners.disable(endpoint)
+    with monkeypatch.context() as patched:
+        patched.setattr("integrahub.db.webhooks.deliveries._REPLAY_SIZE", -1)  # PostgreSQL refuses the limit
+        assert not (await owners.call("pharmacy", "POST", "/v1/webhook/enable")).is_success
+    assert (await owners.ok("pharmacy", "POST", "/v1/webhook/enable"))["replayed"] == 1
 
 
 async def test_enabling_since_a_later_time_leaves_what_is_older(owners: Owners) -> None:

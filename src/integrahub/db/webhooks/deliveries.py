@@ -6,14 +6,16 @@ from uuid import UUID
 
 import msgspec
 
-from integrahub.db.database import Database
+from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.webhooks import endpoints
 from integrahub.db.webhooks.rows import Delivery, DeliveryAttempt, DeliveryFilters, DeliveryPosition
 from integrahub.domain.webhooks.states import DeliveryState
 
 _SQL = load_queries(__name__)
-_REPLAY_SIZE = 2000  # deliveries in one transaction
+_REPLAY_SIZE = 2000  # deliveries in one statement
+_MISSED = (DeliveryState.HELD, DeliveryState.FAILED)
 _BEFORE_ALL = UUID(int=0)
 
 
@@ -63,11 +65,35 @@ async def replay_some(database: Database, endpoint_id: UUID, states: Sequence[De
     """Send deliveries of an endpoint again, those in these states that were inserted since a time; return how many."""
     position, count = DeliveryPosition(since, _BEFORE_ALL), 0
     while True:
-        params: dict[str, object] = {"endpoint": endpoint_id, "states": list(states), "limit": _REPLAY_SIZE}
-        params |= {"after_at": position.created_at, "after_id": position.id}
         async with database.transaction() as connection:
-            replayed = await fetch_all(connection, _SQL["replay_some"], params, DeliveryPosition)
+            replayed = await _replay_after(connection, endpoint_id, states, position)
         if not replayed:
             return count
         count += len(replayed)
         position = max(replayed, key=lambda each: (each.created_at, each.id))
+
+
+async def enable(database: Database, endpoint_id: UUID, since: datetime | None) -> int:
+    """Enable an endpoint and send what it missed since a time; return how many deliveries.
+
+    One transaction does both: an endpoint that is enabled already does not say what it missed. `since` None means since
+    the first event that it missed.
+    """
+    count = 0
+    async with database.transaction() as connection:
+        missing_since = await endpoints.enable(connection, endpoint_id)
+        begin = since or missing_since
+        position = DeliveryPosition(begin, _BEFORE_ALL) if begin else None
+        while position:
+            replayed = await _replay_after(connection, endpoint_id, _MISSED, position)
+            count += len(replayed)
+            position = max(replayed, key=lambda each: (each.created_at, each.id), default=None)
+    return count
+
+
+async def _replay_after(
+    connection: Connection, endpoint_id: UUID, states: Sequence[DeliveryState], position: DeliveryPosition
+) -> list[DeliveryPosition]:
+    params: dict[str, object] = {"endpoint": endpoint_id, "states": list(states), "limit": _REPLAY_SIZE}
+    params |= {"after_at": position.created_at, "after_id": position.id}
+    return await fetch_all(connection, _SQL["replay_some"], params, DeliveryPosition)

@@ -55,10 +55,9 @@ async def rotate(database: Database, endpoint_id: UUID, sealed_secret: bytes, ho
         return await fetch_value(connection, _SQL["rotate"], params, UUID) is not None
 
 
-async def enable(database: Database, endpoint_id: UUID) -> datetime | None:
+async def enable(connection: Connection, endpoint_id: UUID) -> datetime | None:
     """Enable an endpoint; return the time since which its events are missing, or None if none are."""
-    async with database.transaction() as connection:
-        return await fetch_value(connection, _SQL["enable"], {"id": endpoint_id}, datetime | None)  # type: ignore[arg-type]
+    return await fetch_value(connection, _SQL["enable"], {"id": endpoint_id}, datetime | None)  # type: ignore[arg-type]
 
 
 async def _find(connection: Connection, owner: OwnerRef) -> Endpoint | None:

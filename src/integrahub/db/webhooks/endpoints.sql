@@ -46,7 +46,11 @@ UPDATE webhook_endpoints SET sealed_secret = %(sealed_secret)s, updated_at = now
 WHERE id = %(id)s AND deleted_at IS NULL RETURNING id
 
 -- enable --
--- Enable an endpoint. Return the time since which events are missing: of the first failure, or of the disabling.
+-- Enable an endpoint. Return the time since which events are missing: of the first failure or of the disabling, or
+-- earlier. The event of the first failure occurred before it, and so did those that waited when the endpoint was disabled.
 UPDATE webhook_endpoints SET state = 'enabled', disabled_at = NULL, disabled_reason = NULL, failing_since = NULL,
   enabled_at = now()
-WHERE id = %(id)s AND deleted_at IS NULL RETURNING coalesce(old.failing_since, old.disabled_at) AS since
+WHERE id = %(id)s AND deleted_at IS NULL
+RETURNING CASE WHEN coalesce(old.failing_since, old.disabled_at) IS NOT NULL THEN least(old.failing_since, old.disabled_at,
+  (SELECT min(d.created_at) FROM webhook_deliveries d WHERE d.endpoint_id = %(id)s
+    AND (d.state = 'held' OR d.state = 'failed' AND d.ended_at >= old.failing_since))) END AS since
