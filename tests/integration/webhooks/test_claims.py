@@ -1,11 +1,14 @@
 """Claims of webhooks: one worker sends a delivery at a time, and a worker that lost its claim changes nothing."""
 
 import asyncio
-from uuid import uuid4
+from collections.abc import Sequence
+from uuid import UUID, uuid4
 
 import pytest
 
+from integrahub.db.database import Database
 from integrahub.db.webhooks import claims
+from integrahub.db.webhooks.claim_rows import ClaimedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
 from tests.integration.webhooks.conftest import Webhooks
 from tests.integration.webhooks.receiver import answer, receiving
@@ -50,6 +53,43 @@ async def test_a_worker_that_lost_its_claim_records_nothing(webhooks: Webhooks) 
     assert webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries") == before
     assert webhooks.attempts() == []
     assert webhooks.rows("SELECT failing_since FROM webhook_endpoints") == [{"failing_since": None}]
+
+
+async def test_the_answer_of_an_earlier_url_says_nothing_about_the_one_that_replaced_it(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/old"))
+    [delivery] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    webhooks.rows("UPDATE webhook_endpoints SET url = 'http://a/new'")
+    assert await claims.record_failure(webhooks.database, delivery, Outcome(5, 410, "gone"), 5.0)
+    stored = webhooks.rows("SELECT state, failing_since FROM webhook_endpoints")
+    assert stored == [{"state": "enabled", "failing_since": None}]
+    assert (webhooks.deliveries()[0]["state"], webhooks.deliveries()[0]["attempts"]) == ("pending", 1)
+
+
+async def test_a_webhook_that_cannot_be_rendered_fails_alone(webhooks: Webhooks) -> None:
+    async with receiving() as receiver:
+        endpoint = webhooks.endpoint(receiver.url)
+        damaged, sound = webhooks.deliver(endpoint, 2)
+        webhooks.rows("UPDATE webhook_deliveries SET batch_id = gen_random_uuid() WHERE id = %s", [damaged])
+        await webhooks.run()
+        assert [received.id for received in receiver.received] == [sound]
+    states = {str(row["id"]): (row["state"], row["attempts"]) for row in webhooks.deliveries()}
+    assert states == {damaged: ("pending", 1), sound: ("delivered", 1)}
+    assert {each["error"] for each in webhooks.attempts()} == {"body_unrenderable", None}
+
+
+async def test_a_worker_that_lost_its_claim_before_the_body_was_kept_sends_nothing(
+    webhooks: Webhooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keep_late(database: Database, rendered: Sequence[tuple[ClaimedDelivery, str]]) -> set[UUID]:
+        webhooks.rows("UPDATE webhook_deliveries SET claim_token = gen_random_uuid(), body = 'of another worker'")
+        return await keep(database, rendered)
+
+    keep = claims.keep_bodies
+    monkeypatch.setattr(claims, "keep_bodies", keep_late)
+    async with receiving() as receiver:
+        webhooks.deliver(webhooks.endpoint(receiver.url))
+        await webhooks.run()
+        assert receiver.received == []
 
 
 async def test_a_body_that_is_kept_is_never_replaced(webhooks: Webhooks) -> None:

@@ -24,15 +24,18 @@ async def claim_due(database: Database, token: UUID, worker: UUID, limit: int) -
         return await fetch_all(connection, _SQL["claim_due"], params, ClaimedDelivery)
 
 
-async def keep_bodies(database: Database, rendered: Sequence[tuple[ClaimedDelivery, str]]) -> None:
-    """Keep the bodies of claimed deliveries that have none yet."""
+async def keep_bodies(database: Database, rendered: Sequence[tuple[ClaimedDelivery, str]]) -> set[UUID]:
+    """Keep the bodies of claimed deliveries that have none yet; return the ids of those.
+
+    A delivery that is missing there has another body, or its claim is lost.
+    """
     params = {
         "ids": [delivery.id for delivery, _ in rendered],
         "tokens": [delivery.claim_token for delivery, _ in rendered],
         "bodies": [body for _, body in rendered],
     }
     async with database.transaction() as connection:
-        await connection.execute(_SQL["keep_bodies"], params)
+        return set(await fetch_column(connection, _SQL["keep_bodies"], params, UUID))
 
 
 async def record_successes(database: Database, accepted: Sequence[tuple[ClaimedDelivery, Outcome]]) -> set[UUID]:
@@ -58,6 +61,7 @@ async def record_failure(
     params = {
         "id": delivery.id,
         "token": delivery.claim_token,
+        "url": delivery.url,
         "milliseconds": outcome.milliseconds,
         "status": outcome.status,
         "error": outcome.error,

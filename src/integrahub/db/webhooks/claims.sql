@@ -30,10 +30,11 @@ RETURNING d.id, d.endpoint_id, d.event, d.batch_id, d.occurred_at, d.facts, d.bo
   CASE WHEN e.old_secret_ends_at > now() THEN e.old_sealed_secret END AS old_sealed_secret
 
 -- keep_bodies --
--- Keep the bodies of claimed deliveries, unless they have one: every attempt sends the same bytes.
+-- Keep the bodies of claimed deliveries, unless they have one: every attempt sends the same bytes. Return those kept.
 UPDATE webhook_deliveries d SET body = k.body
 FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(bodies)s::text[]) AS k (id, token, body)
 WHERE d.id = k.id AND d.claim_token = k.token AND d.body IS NULL
+RETURNING d.id
 
 -- record_successes --
 -- Record that receivers accepted deliveries whose claims are still held.
@@ -56,10 +57,11 @@ SELECT id FROM done
 
 -- record_failure --
 -- Record a failed attempt, if the claim is still held: the delivery is due again after the delay, or failed if there is
--- none. The endpoint is disabled if it is gone, or failed since so long; then its deliveries are held.
+-- none. The endpoint is disabled if it is gone, or failed since so long; then its deliveries are held. An endpoint that has
+-- another URL by now stays as it is.
 WITH endpoint AS MATERIALIZED (
-  SELECT e.id, e.state = 'enabled' AND (%(gone)s
-      OR coalesce(e.failing_since < now() - make_interval(days => %(days)s), false)) AS ends, e.state
+  SELECT e.id, e.state, e.url = %(url)s AS is_same, e.state = 'enabled' AND e.url = %(url)s AND (%(gone)s
+      OR coalesce(e.failing_since < now() - make_interval(days => %(days)s), false)) AS ends
   FROM webhook_endpoints e
   WHERE e.id = (SELECT endpoint_id FROM webhook_deliveries WHERE id = %(id)s) FOR UPDATE),
 failed AS (
@@ -80,7 +82,7 @@ failing AS (
     state = CASE WHEN n.ends THEN 'disabled' ELSE e.state END,
     disabled_at = CASE WHEN n.ends THEN now() ELSE e.disabled_at END,
     disabled_reason = CASE WHEN n.ends THEN %(reason)s ELSE e.disabled_reason END
-  FROM failed, endpoint n WHERE e.id = failed.endpoint_id AND n.id = e.id)
+  FROM failed, endpoint n WHERE e.id = failed.endpoint_id AND n.id = e.id AND n.is_same)
 SELECT f.state, n.ends AS has_disabled, f.endpoint_id FROM failed f JOIN endpoint n ON n.id = f.endpoint_id
 
 -- hold --

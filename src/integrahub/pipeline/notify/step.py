@@ -74,14 +74,15 @@ class Notify:
         if free <= 0:
             return 0
         claimed = await claims.claim_due(self._database, uuid4(), self._worker_id, free)
-        rendered = [(delivery, delivery.body or self._render(delivery)) for delivery in claimed]
-        new = [(delivery, body) for delivery, body in rendered if delivery.body is None]
-        if new:
-            await claims.keep_bodies(self._database, new)
-        for delivery, body in rendered:
-            task = asyncio.create_task(self._deliver(delivery, body))
-            self._running.add(task)
-            task.add_done_callback(self._end)
+        new = {delivery.id: self._render(delivery) for delivery in claimed if delivery.body is None}
+        rendered = [(delivery, body) for delivery in claimed if (body := new.get(delivery.id))]
+        kept = await claims.keep_bodies(self._database, rendered) if rendered else set()
+        for delivery in claimed:
+            body = delivery.body or new[delivery.id]
+            if delivery.body or body is None or delivery.id in kept:  # else another worker has claimed it since
+                task = asyncio.create_task(self._deliver(delivery, body))
+                self._running.add(task)
+                task.add_done_callback(self._end)
         return len(claimed)
 
     async def finish(self) -> None:
@@ -93,14 +94,19 @@ class Notify:
         self._running.discard(task)
         self._wake.set()
 
-    def _render(self, delivery: ClaimedDelivery) -> str:
+    def _render(self, delivery: ClaimedDelivery) -> str | None:
+        """Return the body, or None if it cannot be rendered: that must not stop the deliveries claimed with it."""
         event = Event(delivery.event, delivery.occurred_at, delivery.batch_id, delivery.facts)
-        return render(event, self._public_url).decode()
+        try:
+            return render(event, self._public_url).decode()
+        except Exception as error:
+            _log.error("webhook cannot be rendered", action="notify", delivery=str(delivery.id), exc_info=error)
+            return None
 
-    async def _deliver(self, delivery: ClaimedDelivery, body: str) -> None:
+    async def _deliver(self, delivery: ClaimedDelivery, body: str | None) -> None:
         """Make one attempt and record it. An error of the database leaves the delivery to the end of its lease."""
         try:
-            outcome = await self._attempt(delivery, body.encode())
+            outcome = await self._attempt(delivery, body.encode()) if body else Outcome(0, error="body_unrenderable")
             count_attempt(outcome.error, outcome.milliseconds)
             await self._record(delivery, outcome)
         except Transient as error:
