@@ -18,7 +18,7 @@ class NameLookup:
     async def __call__(self, host: str) -> list[str]:
         """Return the addresses of a name. Raise OSError if it has none."""
         running = self._running.get(host) or self._start(host)
-        found = await asyncio.shield(running)  # a caller that gives up stops neither the thread nor other callers
+        found = await asyncio.shield(running)  # cancelling one caller stops neither the thread nor the others
         return [str(info[4][0]) for info in found]
 
     def _start(self, host: str) -> asyncio.Future[_Found]:
