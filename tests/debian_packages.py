@@ -6,13 +6,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub"
 _TIMEOUT_SECONDS = 300.0
 
 
 def unpack(name: str, packages: tuple[str, ...]) -> Path | None:
     """Return the folder that holds the packages' files, or None if they cannot be fetched."""
-    folder = _CACHE / name
+    folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes ask at once
