@@ -54,16 +54,14 @@ def check_status(response: httpx2.Response) -> httpx2.Response:
         return response
     problem = _read_problem(response)
     message = problem.get("message") or response.text[:_MAX_ERROR_CHARACTERS] or response.reason_phrase
+    code = str(problem.get("code") or "")
     if response.is_redirect:
-        target = response.headers.get("location")
-        message = f"redirected to {target}. Set INTEGRAHUB_URL to the address of the hub itself."
-    if response.status_code == httpx2.codes.UNAUTHORIZED and "Authorization" not in response.request.headers:
-        message = f"{message} Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start."
+        message, code = f"redirected to {response.headers.get('location')}. Use the hub's own address.", "redirected"
     raise ApiError(
         f"The hub answered {response.status_code}: {message}",
         response.status_code,
         read_retry_after(response),
-        code=str(problem.get("code") or ""),
+        code=code,
         trace_id=str(problem.get("trace_id") or ""),
     )
 

@@ -111,23 +111,20 @@ def unreachable(url: str, error: httpx2.TransportError) -> str:
     text, proxy = str(error) or type(error).__name__, proxy_of(url)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         return (
-            f"The certificate of {url} is not trusted: {text.partition('failed: ')[2] or text}. Set INTEGRAHUB_CA to "
-            "the certificate file of its authority (in Python: `trusted`); `integrahub up --tls` writes it to "
+            f"The certificate of {url} is not trusted: {text.partition('failed: ')[2] or text}. Trust the "
+            "certificate file of its authority (in Python: `trusted`); `integrahub up --tls` writes it to "
             "tls/authority.pem in its data folder."
         )
     if "SSL:" in text and url.startswith("https:"):
         return f"There is no TLS at {url}: {text}. For a hub without TLS, use an address that begins with http://."
     if url.startswith("http:") and not proxy and _speaks_tls(url):
-        return f"The port of {url} speaks TLS. Set INTEGRAHUB_URL to an address that begins with https://."
+        return f"The port of {url} speaks TLS. Use an address that begins with https://."
     if proxy:
         return (
             f"The hub at {url} does not answer through the proxy {proxy} ({_proxy_variables()}): {text}. "
             "If no proxy is needed, add the hub's host to NO_PROXY."
         )
-    return (
-        f"The hub does not answer at {url}: {text}. Is it running? Start it with `integrahub up`, or set "
-        "INTEGRAHUB_URL."
-    )
+    return f"The hub does not answer at {url}: {text}. Check that it runs, and its address."
 
 
 def _speaks_tls(url: str) -> bool:

@@ -115,7 +115,7 @@ def test_certificates_and_plain_ports_are_told_apart(
 ) -> None:
     authority, context = certified
     with _listening(context) as (port, _):
-        with open_client(f"https://127.0.0.1:{port}", "k") as client, _refused("INTEGRAHUB_CA"):
+        with open_client(f"https://127.0.0.1:{port}", "k") as client, _refused("in Python: `trusted`"):
             client.get("/")
         with open_client(f"http://127.0.0.1:{port}", "k") as client, _refused(r"speaks TLS.*https://"):
             client.get("/")

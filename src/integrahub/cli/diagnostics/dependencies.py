@@ -50,7 +50,8 @@ def check_choices(settings: Settings) -> str:
     """Check that bus, storage and address exist in this version and may be used."""
     check_settings(settings)
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
-    return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}"
+    off = "" if settings.public_url or settings.database_url is None else ", no webhooks (set PUBLIC_URL to send them)"
+    return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}{off}"
 
 
 def check_data_folder(settings: Settings) -> str:

@@ -7,6 +7,7 @@ import httpx2
 
 from integrahub.cli.connect import find_key, hub_url, load_trusted, open_client
 from integrahub.cli.diagnostics.dependencies import CheckFailed, Stopped
+from integrahub.cli.error_messages import add_hint
 from integrahub.client import ApiError
 from integrahub.client.responses import authorization
 from integrahub.client.transport import open_http, unreachable
@@ -28,14 +29,14 @@ def check_hub(settings: Settings) -> str:
     except httpx2.ConnectError as error:
         if "refused" in str(error) and is_local_url(url):
             raise Stopped(_check_port(settings, url)) from None
-        raise CheckFailed(unreachable(url, error)) from error
+        raise CheckFailed(add_hint(unreachable(url, error), "unreachable")) from error
     except httpx2.TimeoutException:
         raise CheckFailed(
             f"{_listener_name(url)} listens at {url} and does not answer within {_HUB_CHECK_TIMEOUT_SECONDS:.0f} s. "
             "If it is the hub, see `integrahub fleet status` and its log."
         ) from None
     except httpx2.TransportError as error:
-        raise CheckFailed(unreachable(url, error)) from error
+        raise CheckFailed(add_hint(unreachable(url, error), "unreachable")) from error
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CheckFailed(
             f"{_listener_name(url)} answers at {url}, and is not IntegraHub. Choose another port with --port."

@@ -153,7 +153,8 @@ class AsyncConnection:
         try:
             return response.json()
         except ValueError as error:
-            raise ApiError(f"What answers at {self.url} is not IntegraHub: {error}. Set INTEGRAHUB_URL.") from error
+            message = f"What answers at {self.url} is not IntegraHub: {error}. Check the address."
+            raise ApiError(message, code="answer_unreadable") from error
 
 
 async def stream_blocks(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
