@@ -82,6 +82,7 @@ def _run(url: str, folder: Path, **environment: str) -> int:
         _store(url, receiver.server_port)
         site = Site(url, folder, 1)
         settings = {"INTEGRAHUB_KEY_PEPPER": _PEPPER, "INTEGRAHUB_WEBHOOK_ALLOW": "127.0.0.1"}
+        settings |= {"INTEGRAHUB_PUBLIC_URL": "https://hub.example"}
         os.environ.update(settings)
         try:
             site.start("notify", **environment)

@@ -129,7 +129,7 @@ class Hub:
 
         targets = TargetAddresses(self.settings.webhook_allow, NameLookup())
         sender, sealer = WebhookSender(targets.resolve), SecretSealer(self.pepper)
-        public_url = self.settings.public_url or ""
+        public_url = self.settings.public_url
         return Notify(self.database, sender, sealer.unseal, worker_id=worker_id, public_url=public_url)
 
     def notices(self) -> Notices:

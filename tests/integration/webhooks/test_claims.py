@@ -10,7 +10,9 @@ from integrahub.db.database import Database
 from integrahub.db.webhooks import claims
 from integrahub.db.webhooks.claim_rows import ClaimedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
-from tests.integration.webhooks.conftest import Webhooks
+from integrahub.pipeline.notify.sender import WebhookSender
+from integrahub.pipeline.notify.step import Notify
+from tests.integration.webhooks.conftest import Webhooks, resolve
 from tests.integration.webhooks.receiver import answer, receiving
 
 _REFUSED = Outcome(5, 500, "status_refused")
@@ -75,6 +77,13 @@ async def test_a_webhook_that_cannot_be_rendered_fails_alone(webhooks: Webhooks)
     states = {str(row["id"]): (row["state"], row["attempts"]) for row in webhooks.deliveries()}
     assert states == {damaged: ("pending", 1), sound: ("delivered", 1)}
     assert {each["error"] for each in webhooks.attempts()} == {"body_unrenderable", None}
+
+
+async def test_a_worker_without_a_public_url_leaves_webhooks_to_one_that_has_it(webhooks: Webhooks) -> None:
+    webhooks.deliver(webhooks.endpoint("http://a/"))
+    webhooks.notify = Notify(webhooks.database, WebhookSender(resolve), bytes, worker_id=uuid4(), public_url=None)
+    await webhooks.run()
+    assert [(row["body"], row["claim_token"]) for row in webhooks.deliveries()] == [(None, None)]
 
 
 async def test_a_worker_that_lost_its_claim_before_the_body_was_kept_sends_nothing(

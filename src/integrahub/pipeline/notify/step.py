@@ -40,16 +40,19 @@ class Notify:
     """Send webhooks, each at least once, under one id and with the same bytes in every attempt.
 
     A delivery belongs to the worker that claimed it until its lease expires; so a worker that is killed loses none.
+    Without `public_url` nothing is sent: a body would be kept with links that lead nowhere.
     """
 
     def __init__(
-        self, database: Database, sender: "WebhookSender", unseal: Unseal, *, worker_id: UUID, public_url: str
+        self, database: Database, sender: "WebhookSender", unseal: Unseal, *, worker_id: UUID, public_url: str | None
     ) -> None:
         self._database = database
         self._sender = sender
         self._unseal = unseal
         self._worker_id = worker_id
         self._public_url = public_url
+        if public_url is None:
+            _log.warning("no webhook is sent: PUBLIC_URL is not set", action="notify")
         self._running: set[asyncio.Task[None]] = set()
         # Attempts that end together share a transaction.
         self._successes = MicroBatcher[tuple[ClaimedDelivery, Outcome], bool](
@@ -71,7 +74,7 @@ class Notify:
     async def start_due(self) -> int:
         """Claim due deliveries and start to send them; return how many."""
         free = MAX_IN_FLIGHT - len(self._running)
-        if free <= 0:
+        if free <= 0 or self._public_url is None:
             return 0
         claimed = await claims.claim_due(self._database, uuid4(), self._worker_id, free)
         new = {delivery.id: self._render(delivery) for delivery in claimed if delivery.body is None}
@@ -98,7 +101,7 @@ class Notify:
         """Return the body, or None if it cannot be rendered: that must not stop the deliveries claimed with it."""
         event = Event(delivery.event, delivery.occurred_at, delivery.batch_id, delivery.facts)
         try:
-            return render(event, self._public_url).decode()
+            return render(event, self._public_url or "").decode()
         except Exception as error:
             _log.error("webhook cannot be rendered", action="notify", delivery=str(delivery.id), exc_info=error)
             return None
