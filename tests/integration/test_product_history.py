@@ -94,3 +94,15 @@ async def test_a_product_that_no_batch_had_has_no_history(client: Client) -> Non
     for key in (client.key, ADMIN):
         answer = await client.http.get(f"/v1/products/9/history?cnpj={CNPJ}", headers={"X-Api-Key": key})
         assert (answer.status_code, answer.json()["code"]) == (404, "product_not_found")
+
+
+async def test_a_product_inserted_together_with_the_first_load_has_one_beginning(settings: Settings) -> None:
+    async with running(settings, ["sweep"]) as idle:
+        idle.key = (await idle.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        posted = [(await idle.post([product(n)], "delta")).json()["batch_id"] for n in (1, 2)]
+    async with running(settings, list(STEPS)) as client:
+        client.key = idle.key
+        for batch_id in posted:
+            await client.finished(batch_id)
+        kinds = {n: [item["kind"] for item in (await history(client, n))["items"]] for n in (1, 2)}
+        assert kinds == {1: ["reset"], 2: ["inserted"]}

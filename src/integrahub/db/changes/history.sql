@@ -1,6 +1,7 @@
 -- history --
 -- Changes of one product, newest first, with the position of its record. A product of the first load has its `reset`
--- instead of an `inserted`. One chunk of a batch applies the product, and few chunks are applied at one moment.
+-- instead of an `inserted`: small batches that are applied together share the time, so the `reset` may be another's. One
+-- chunk of a batch applies the product, and few chunks are applied at one moment.
 WITH found AS MATERIALIZED (
   (SELECT c.seq, c.kind, c.at, c.at AS applied_at, c.batch_id, c.stock_only, c.fields FROM product_changes c
     WHERE c.pharmacy_id = %(pharmacy_id)s AND c.product_id = %(product_id)s AND c.seq < %(before)s
@@ -11,6 +12,8 @@ WITH found AS MATERIALIZED (
     JOIN products p ON p.pharmacy_id = c.pharmacy_id AND p.product_id = %(product_id)s
       AND p.created_at BETWEEN r.started_at AND coalesce(r.finished_at, 'infinity')
     WHERE c.pharmacy_id = %(pharmacy_id)s AND c.product_id = 0 AND c.seq < %(before)s
+      AND NOT EXISTS (SELECT FROM product_changes i
+        WHERE i.pharmacy_id = c.pharmacy_id AND i.product_id = %(product_id)s AND i.kind = 'inserted')
     ORDER BY c.seq DESC LIMIT %(limit)s))
 SELECT f.seq, f.kind, f.at, f.batch_id, f.stock_only, f.fields, b.api_key_id,
   (SELECT max(coalesce(k.positions[slot.number], k.first_position + slot.number - 1)) FROM batch_chunks k
