@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from integrahub.db.changes import batch_changes
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -99,11 +100,46 @@ async def test_changes_that_are_no_longer_kept_are_said(client: Client) -> None:
     report = await changes(client, batch)
     assert (len(report["items"]), report["summary"]["missing"]) == (4, 6)
     await change(client, "DELETE FROM product_changes")
+    # Before the oldest partition, as if retention had removed the days before it.
+    await change(client, "UPDATE batches SET received_at = received_at - interval '2 days'")
     path = f"/v1/batches/{batch['batch_id']}"
     assert await _refused(client, f"{path}/changes") == (410, "changes_expired")
     assert await _refused(client, f"{path}/changes?format=csv") == (410, "changes_expired")
     unchanged = await client.load([product(n, PRICE=5) for n in range(1, 10)] + [product(10, PRICE=5, INDICE=3)])
     assert (await changes(client, unchanged))["items"] == []
+
+
+async def test_changes_are_counted_in_parts_and_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_changes, "_CHANGES_PER_COUNT", 4)
+    await client.load([product(n, PRICE=10) for n in range(1, 12)])
+    body = [product(n, PRICE=10 + (n < 6) - (n > 6), QUANTITY=5) for n in range(1, 12)] + [product(12)]
+    for headers in (DRY, {}):
+        batch = await client.load(body, **headers)
+        first = await changes(client, batch)
+        assert first["summary"]["kinds"] == {"inserted": 1, "updated": 11, "reactivated": 0, "deactivated": 0}
+        assert first["summary"]["fields"] == {"price": 10, "stock": 11}
+        assert first["summary"]["prices"] == {"up": 5, "down": 5, "to_zero": 0, "over_5_times": 0}
+        await change(client, "DELETE FROM product_changes")
+        await change(client, "DELETE FROM dry_run_changes")
+        assert await changes(client, batch) == first | {"items": []}  # not counted again
+    await change(client, "UPDATE batches SET received_at = received_at - interval '13 hours' WHERE kind = 'dry_run'")
+    rows = (await client.get("/v1/batches"))["items"]
+    [dry_run] = [row["batch_id"] for row in rows if row["kind"] == "dry_run"]
+    assert await _refused(client, f"/v1/batches/{dry_run}/changes") == (410, "changes_expired")
+
+
+async def test_changes_of_the_stock_alone_expire_before_the_others(client: Client) -> None:
+    await client.load(catalogue(4))
+    batch = await client.load([product(1, QUANTITY=9), product(2, PRICE=9)], "delta")
+    other = await client.load([product(3, PRICE=9)], "delta")
+    for each in (batch, other):
+        assert (await changes(client, each))["summary"]["missing"] == 0
+    bounds = "FOR VALUES FROM ('2000-01-01') TO ('2000-01-02')"
+    await change(client, f"CREATE TABLE main_old PARTITION OF product_changes_main {bounds}")
+    await change(client, "UPDATE batches SET received_at = received_at - interval '2 days'")
+    await change(client, "DELETE FROM product_changes WHERE stock_only OR product_id = 3")
+    assert (await changes(client, batch))["summary"]["missing"] == 1
+    assert (await changes(client, other))["summary"]["missing"] == 0  # its counts, as they were kept
 
 
 async def test_deactivations_belong_to_the_operation_that_decided_them(client: Client) -> None:

@@ -8,7 +8,7 @@ from integrahub.db.batches import absent_products
 from integrahub.db.batches.report_rows import AbsentProduct, DeactivationReport
 from integrahub.db.changes import batch_changes
 from integrahub.db.changes.batch_changes import ChangeFilter
-from integrahub.db.changes.rows import BatchChange, BatchHead, ChangeCounts, FieldCount
+from integrahub.db.changes.rows import BatchChange, BatchHead, ChangeCounts
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchKind, DeactivationState
@@ -22,7 +22,6 @@ class ChangeSummary:
     """Changes of a batch by kind and field. `missing` were made, and are no longer kept."""
 
     counts: ChangeCounts
-    fields: list[FieldCount]
     inserted: int
     missing: int
 
@@ -44,15 +43,15 @@ async def find_batch(database: Database, caller: Caller, batch_id: UUID, *, has_
 
 async def summarise(database: Database, batch: BatchHead) -> ChangeSummary:
     """Count the changes of a batch. Raise Conflict if values were not recorded, Gone if no change is kept."""
-    counts, fields = await batch_changes.count(database, batch)
-    if counts.is_history_off:
+    counts = await batch_changes.count(database, batch)
+    if counts.without_values:
         raise Conflict("history_off")
-    if counts.is_reset:
-        return ChangeSummary(counts, fields, inserted=batch.inserted, missing=0)
+    if counts.resets:
+        return ChangeSummary(counts, inserted=batch.inserted, missing=0)
     if batch.counted and not counts.total:
         raise Gone("changes_expired", batch_id=batch.batch_id)
     missing = max(0, batch.counted - counts.total)
-    return ChangeSummary(counts, fields, inserted=counts.inserted, missing=missing)
+    return ChangeSummary(counts, inserted=counts.inserted, missing=missing)
 
 
 async def read_all(database: Database, batch: BatchHead, filters: ChangeFilter) -> AsyncIterator[list[BatchChange]]:

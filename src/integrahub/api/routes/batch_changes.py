@@ -127,9 +127,9 @@ def _to_summary(summary: ChangeSummary) -> dict[str, Any]:
     names = ("updated", "reactivated", "deactivated")
     return {
         "kinds": {"inserted": summary.inserted} | {name: getattr(counts, name) for name in names},
-        "fields": {field.name: field.count for field in summary.fields},
+        "fields": dict(sorted(counts.fields.items())),
         "prices": {name: getattr(counts, name) for name in ("up", "down", "to_zero", "over_5_times")},
-        "reset": counts.is_reset,
+        "reset": counts.resets > 0,
         "missing": summary.missing,
     }
 

@@ -1,5 +1,6 @@
 """Typed rows of `product_changes`."""
 
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -23,8 +24,49 @@ class ProductChange(msgspec.Struct, frozen=True):
     fields: FieldChanges | None
 
 
+class ChangeCounts(msgspec.Struct, frozen=True):
+    """Changes of a batch by kind and field, and moves of the prices of existing products.
+
+    `resets`: 1 if the batch filled an empty catalogue. `without_values`: updates whose values the hub did not record.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    reactivated: int = 0
+    deactivated: int = 0
+    resets: int = 0
+    stock_only: int = 0
+    without_values: int = 0
+    up: int = 0
+    down: int = 0
+    to_zero: int = 0
+    over_5_times: int = 0
+    fields: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """Return the number of changed products."""
+        return self.inserted + self.updated + self.reactivated + self.deactivated
+
+    def plus(self, other: "ChangeCounts") -> "ChangeCounts":
+        """Return the counts of both."""
+        names = [name for name in ChangeCounts.__struct_fields__ if name != "fields"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return ChangeCounts(**sums, fields=dict(Counter(self.fields) + Counter(other.fields)))
+
+
+class CountedPart(ChangeCounts, frozen=True):
+    """The counts of the next changes in the order of products: how many were `read`, and the last product."""
+
+    read: int = 0
+    last_id: int | None = None
+
+
 class BatchHead(msgspec.Struct, frozen=True):
-    """A batch whose changes are read. `counted` is the number of changes that its counters promise."""
+    """A batch whose changes are read. `counted` is the number of changes that its counters promise.
+
+    `change_counts` are those of an earlier read. `is_recent`: no changes of a dry run of this age are deleted.
+    """
 
     batch_id: UUID
     cnpj: str
@@ -35,36 +77,8 @@ class BatchHead(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     inserted: int
     counted: int
-
-
-class ChangeCounts(msgspec.Struct, frozen=True):
-    """Changes of a batch by kind, and moves of the prices of existing products.
-
-    `is_reset`: the batch filled an empty catalogue. `is_history_off`: the hub did not record values.
-    """
-
-    inserted: int
-    updated: int
-    reactivated: int
-    deactivated: int
-    is_reset: bool
-    is_history_off: bool
-    up: int
-    down: int
-    to_zero: int
-    over_5_times: int
-
-    @property
-    def total(self) -> int:
-        """Return the number of changed products."""
-        return self.inserted + self.updated + self.reactivated + self.deactivated
-
-
-class FieldCount(msgspec.Struct, frozen=True):
-    """Number of products of which a field changed."""
-
-    name: str
-    count: int
+    change_counts: ChangeCounts | None
+    is_recent: bool
 
 
 class BatchChange(msgspec.Struct, frozen=True):

@@ -172,6 +172,7 @@ COMMENT ON COLUMN batches.chunks_removed_at IS 'Time at which retention deleted 
 COMMENT ON COLUMN batches.body_removed_at IS 'Time at which retention deleted the body.';
 COMMENT ON COLUMN batches.rows_removed_at IS 'Time at which retention deleted the chunk rows.';
 COMMENT ON COLUMN batches.report_removed_at IS 'Time at which retention deleted the record issues.';
+COMMENT ON COLUMN batches.change_counts IS 'Counts of the batch''s changes, as the first read of them found them; null: never read.';
 COMMENT ON COLUMN batches.warnings IS 'Number of warnings about records.';
 COMMENT ON COLUMN batches.read_zone IS 'Time zone in which the records are read: that of the pharmacy at the split.';
 COMMENT ON COLUMN batches.absence_proven IS 'True if the FULL was compared with the catalogue and not held, so what it lacks is absent.';
