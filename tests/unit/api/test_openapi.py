@@ -1,5 +1,6 @@
 """The OpenAPI document says what generators of clients need: descriptions, examples that fit, codes, kinds of keys."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,11 +9,17 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from integrahub.api.app import build_openapi, create_app
+from integrahub.api.openapi.refusals import BY_PATTERN
 from integrahub.domain.messages.catalog import MESSAGES
 from integrahub.domain.messages.statuses import status_of
 from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 
+# Codes of requests that reach no operation, of failures, and of the command line.
+_OF_NO_OPERATION = {
+    *("http_unreadable", "head_slow", "head_too_large", "method_unknown", "route_not_found"),
+    *("internal_error", "verify_nothing"),
+}
 _WITH_EXAMPLES = ("application/json", "application/problem+json")
 
 
@@ -90,6 +97,26 @@ def test_the_examples_of_models_fit_their_schemas(document: dict[str, Any]) -> N
 def test_the_codes_of_refusals_are_an_enumeration(document: dict[str, Any]) -> None:
     codes = document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
     assert set(codes) == {code for code in MESSAGES if status_of(code)}
+
+
+def test_each_refusal_has_an_example_for_each_code_in_both_languages(document: dict[str, Any]) -> None:
+    seen = set()
+    for place, media_type, content in _contents(document):
+        if media_type == "application/problem+json":
+            assert content["examples"], place
+            seen |= content["examples"].keys()
+            for code, example in content["examples"].items():
+                name = example["$ref"].removeprefix("#/components/examples/")
+                problem = document["components"]["examples"][name]["value"]
+                assert (name, problem["code"]) == (code, code)
+                assert problem["status"] == status_of(code) == int(place.rpartition(" ")[2]), place
+                assert problem["message_en"] and problem["message_pt"] != problem["message_en"], code
+    assert seen == {code for code in MESSAGES if status_of(code)} - _OF_NO_OPERATION, "see api/openapi/refusals.py"
+
+
+def test_each_pattern_of_refusals_is_that_of_an_operation(document: dict[str, Any]) -> None:
+    places = [place for place, _ in _operations(document)]
+    assert [pattern for pattern, _ in BY_PATTERN if not any(re.match(pattern, place) for place in places)] == []
 
 
 def test_refusals_that_may_pass_say_when_to_try_again(document: dict[str, Any]) -> None:

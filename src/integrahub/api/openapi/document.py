@@ -1,9 +1,11 @@
 """What the OpenAPI document says beyond the routes: tags, descriptions by name, examples, headers, kinds of keys."""
 
+from collections.abc import Iterator
 from typing import Any
 
-from integrahub.api.openapi.examples import PROBLEM_CODES, build_example, build_problem, restore_nulls
+from integrahub.api.openapi.examples import build_example, build_problem, restore_nulls
 from integrahub.api.openapi.fields import FIELDS, PARAMETERS, TAGS
+from integrahub.api.openapi.refusals import list_codes
 
 _UNUSED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, which the hub replaces
 _OPERATORS: list[dict[str, list[str]]] = [{"bearer": []}, {"adminApiKey": []}]
@@ -16,6 +18,7 @@ _LIMIT_HEADERS: dict[str, Any] = {
     "X-RateLimit-Reset": {"schema": {"type": "integer"}, "description": "seconds until the window ends"},
 }
 _INGEST_TAG = "ingest"
+_PROBLEM = "application/problem+json"
 
 
 def complete_document(document: dict[str, Any]) -> None:
@@ -28,13 +31,14 @@ def complete_document(document: dict[str, Any]) -> None:
         if "examples" in schema:
             schema["examples"] = [restore_nulls(example, schema, components) for example in schema["examples"]]
     document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
-    refusals = {status: {"summary": code, "value": build_problem(status)} for status, code in PROBLEM_CODES.items()}
-    document["components"]["examples"] = {_name_problem(status): example for status, example in refusals.items()}
     document["tags"] = TAGS
     document["servers"] = [{"url": "/", "description": "this hub"}]
-    for operations in document["paths"].values():
-        for operation in operations.values():
+    refused: set[str] = set()
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
             _complete_operation(operation, components)
+            refused.update(_add_refusals(verb, path, operation))
+    document["components"]["examples"] = {code: {"value": build_problem(code)} for code in sorted(refused)}
 
 
 def _describe_members(schema: dict[str, Any]) -> None:
@@ -59,6 +63,17 @@ def _complete_operation(operation: dict[str, Any], components: dict[str, Any]) -
         _add_example(bodies["application/json"], components)
 
 
+def _add_refusals(verb: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
+    """Add to each refusal an example for each of its codes, and yield the codes."""
+    codes = list_codes(verb, path, operation)
+    for status, response in operation["responses"].items():
+        content = response.get("content", {})
+        if _PROBLEM in content:
+            references = {code: {"$ref": f"#/components/examples/{code}"} for code in codes[int(status)]}
+            response["content"] = content | {_PROBLEM: content[_PROBLEM] | {"examples": references}}
+            yield from references
+
+
 def _complete_response(status: int, response: dict[str, Any], components: dict[str, Any], *, with_limits: bool) -> None:
     headers = dict(response.get("headers", {}))
     if status in (429, 503):
@@ -70,16 +85,10 @@ def _complete_response(status: int, response: dict[str, Any], components: dict[s
     content = dict(response.get("content", {}))
     for media_type, answer in content.items():
         content[media_type] = dict(answer)
-        if media_type == "application/problem+json":
-            content[media_type]["examples"] = {"refused": {"$ref": f"#/components/examples/{_name_problem(status)}"}}
-        elif media_type == "application/json":
+        if media_type == "application/json":
             _add_example(content[media_type], components)
     if content:
         response["content"] = content
-
-
-def _name_problem(status: int) -> str:
-    return f"Problem{status}"
 
 
 def _add_example(content: dict[str, Any], components: dict[str, Any]) -> None:

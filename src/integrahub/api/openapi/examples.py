@@ -6,6 +6,7 @@ from typing import Any
 from integrahub.api.problem_body import problem_body
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.reference import readable_message
+from integrahub.domain.messages.statuses import status_of
 
 _TIME, _ID = "2026-03-01T10:00:00.000Z", "019ca8a2-1b3c-7d4e-8f50-617283940a1b"
 _TRACE = _ID.replace("-", "")
@@ -61,21 +62,6 @@ _VALUES: dict[str, Any] = {
     "hint": "ABWZE",
     "attempts": 1,
 }
-# One refusal per status, with a code that routes of every kind may answer.
-PROBLEM_CODES = {
-    400: "request_unreadable",
-    401: "key_invalid",
-    403: "scope_missing",
-    404: "batch_not_found",
-    408: "body_timeout",
-    409: "replay_unfinished",
-    410: "report_expired",
-    413: "request_too_large",
-    415: "content_type_invalid",
-    422: "idempotency_key_reused",
-    429: "reads_limited",
-    503: "dependency_unavailable",
-}
 _MAX_NESTING = 6
 
 
@@ -117,10 +103,10 @@ def _build_text(schema: dict[str, Any], value: Any) -> str:
     return formats.get(schema.get("format", "")) or (value if isinstance(value, str) else "text")
 
 
-def build_problem(status: int) -> dict[str, Any]:
-    """Return an example of a refusal with this status. Its message shows facts in braces."""
-    code, phrase = PROBLEM_CODES[status], HTTPStatus(status).phrase
-    return problem_body(status, phrase, code, readable_message(code), Language.EN, _TRACE)
+def build_problem(code: str) -> dict[str, Any]:
+    """Return an example of a refusal with this code. Its messages show facts in braces."""
+    status = HTTPStatus(status_of(code) or HTTPStatus.BAD_REQUEST)
+    return problem_body(status, status.phrase, code, readable_message(code), Language.EN, _TRACE)
 
 
 def restore_nulls(example: Any, schema: dict[str, Any], components: dict[str, Any]) -> Any:

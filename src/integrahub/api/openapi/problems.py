@@ -3,6 +3,7 @@
 from typing import Any
 
 from integrahub.api.auth.guarded_route import LEGACY_PATHS
+from integrahub.api.openapi.refusals import list_codes
 from integrahub.domain.messages.catalog import MESSAGES
 from integrahub.domain.messages.statuses import status_of
 
@@ -59,8 +60,10 @@ def add_problem_responses(paths: dict[str, Any]) -> dict[str, Any]:
             if verb == "get" and operation.get("security") != []:
                 responses["200"].setdefault("headers", {}).update(TAG_HEADERS)
                 responses["304"] = _NOT_MODIFIED
+            codes = list_codes(verb, path, operation)
             for status, description in _problems(path, verb, operation).items():
-                responses.setdefault(str(status), {"description": description} | PROBLEM_RESPONSE)
+                if status in codes:
+                    responses.setdefault(str(status), {"description": description} | PROBLEM_RESPONSE)
     return paths
 
 
