@@ -19,6 +19,8 @@ _BATCH = "00000000-0000-7000-8000-000000000001"
 _PROBLEM = {"code": "backlog_long", "message": "Too much waits.", "trace_id": "0af7"}
 #: Closes the connection instead of answering.
 _BROKEN = (0, "")
+#: A proxy whose connection to the hub broke answers in its place.
+_OF_A_PROXY = (503, "1")
 
 
 class _Hub(ThreadingHTTPServer):
@@ -46,6 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"} if status == 202 else _PROBLEM).encode()
+        body = b"upstream connection reset" if (status, wait) == _OF_A_PROXY else body
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         if wait:
@@ -117,7 +120,7 @@ def test_a_refusal_that_lasts_is_not_repeated(hub: _Hub) -> None:
     assert len(hub.bodies) == 1
 
 
-@pytest.mark.parametrize(("answer", "requests"), [(_BROKEN, 1), ((500, ""), 1), ((503, "0"), 2)])
+@pytest.mark.parametrize(("answer", "requests"), [(_BROKEN, 1), ((500, ""), 1), ((503, "0"), 2), (_OF_A_PROXY, 1)])
 def test_an_order_is_repeated_only_if_the_hub_did_nothing(hub: _Hub, answer: tuple[int, str], requests: int) -> None:
     hub.prepared = [answer]
     with Client(hub.url, "a-key", retries=1) as client:
@@ -140,7 +143,7 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert seconds == 7.0 and until is not None and 3000 <= until <= 3600
 
 
-@pytest.mark.parametrize("header", ["", "soon", "-1", "1.5", "²"])
+@pytest.mark.parametrize("header", ["", "soon", "-1", "1.5", "²", "Fri, 27 Nov 2026 20:00:00 +99999999999999"])
 def test_an_unreadable_retry_after_is_none(header: str) -> None:
     assert read_retry_after(httpx2.Response(503, headers=[(b"Retry-After", header.encode())])) is None
 

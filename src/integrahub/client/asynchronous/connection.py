@@ -126,7 +126,8 @@ class AsyncConnection:
             try:
                 return check_status(await send())
             except ApiError as error:
-                if not (error.retryable if is_repeatable else error.status in _REFUSED_STATUSES):
+                is_refused = error.status in _REFUSED_STATUSES and error.code  # without code a proxy may have answered
+                if not (error.retryable if is_repeatable else is_refused):
                     raise
                 failure = error
             except httpx2.TransportError as error:

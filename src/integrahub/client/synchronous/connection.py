@@ -125,7 +125,8 @@ class Connection:
             try:
                 return check_status(send())
             except ApiError as error:
-                if not (error.retryable if is_repeatable else error.status in _REFUSED_STATUSES):
+                is_refused = error.status in _REFUSED_STATUSES and error.code  # without code a proxy may have answered
+                if not (error.retryable if is_repeatable else is_refused):
                     raise
                 failure = error
             except httpx2.TransportError as error:
