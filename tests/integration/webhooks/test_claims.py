@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.database import Database
+from integrahub.db.monitoring.statistics import count_webhooks
 from integrahub.db.webhooks import claims
 from integrahub.db.webhooks.claim_rows import ClaimedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
@@ -116,7 +117,9 @@ async def test_nothing_is_sent_to_an_endpoint_that_is_disabled_or_deleted(webhoo
     webhooks.rows("UPDATE webhook_endpoints SET deleted_at = now(), sealed_secret = NULL WHERE id = %s", [gone])
     assert await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10) == []
     await claims.hold_disabled(webhooks.database)
-    assert [row["state"] for row in webhooks.deliveries()] == ["held", "pending"]
+    assert [row["state"] for row in webhooks.deliveries()] == ["held", "failed"]
+    counts = await count_webhooks(webhooks.database)
+    assert (counts.due, counts.held, counts.oldest) == (0, 1, 0)
 
 
 async def test_a_webhook_in_flight_is_not_held(webhooks: Webhooks) -> None:

@@ -35,7 +35,7 @@ class WebhookRotation(StrictModel):
 
 
 class WebhookEnabling(StrictModel):
-    """Since when missed events are sent; if absent, since the address began to fail."""
+    """Since when missed events are sent; if absent, since the first one."""
 
     since: Moment | None = None
 

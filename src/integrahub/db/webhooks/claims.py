@@ -80,8 +80,9 @@ async def record_failure(
 
 
 async def hold_disabled(database: Database) -> None:
-    """Hold deliveries that were inserted while their endpoint was being disabled, and send those held too late."""
+    """Correct deliveries that were inserted while their endpoint was being disabled, enabled or deleted."""
     async with database.transaction() as connection:
+        await connection.execute(_SQL["end_deleted"])
         await connection.execute(_SQL["hold"])
         await connection.execute(_SQL["release"])
 

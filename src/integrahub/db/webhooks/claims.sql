@@ -93,6 +93,13 @@ FROM webhook_endpoints e
 WHERE e.id = d.endpoint_id AND e.state = 'disabled' AND d.state = 'pending'
   AND coalesce(d.lease_until, '-infinity') <= now()
 
+-- end_deleted --
+-- Let deliveries fail whose endpoint was deleted: the statement that inserted them began before.
+UPDATE webhook_deliveries d SET state = 'failed', next_attempt_at = NULL, ended_at = now(), claim_token = NULL,
+  worker_id = NULL, lease_until = NULL
+FROM webhook_endpoints e
+WHERE e.id = d.endpoint_id AND e.deleted_at IS NOT NULL AND d.state IN ('pending', 'held')
+
 -- release --
 -- Send what was held after its endpoint was enabled: the statement that held it began before.
 UPDATE webhook_deliveries d SET state = 'pending', next_attempt_at = now()
