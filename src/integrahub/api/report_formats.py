@@ -13,6 +13,7 @@ from integrahub.api.models.batches import IssueAnswer
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
 
 ISSUE_COLUMNS = tuple(IssueAnswer.model_fields)
+_STRING: dict[str, Any] = {"schema": {"type": "string"}}
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+")
 _AS_SENT = "price_ambiguous"  # code of issues whose value loses its meaning with another decimal separator
 Pages = AsyncIterator[list[dict[str, Any]]]
@@ -28,6 +29,12 @@ class CsvFormat(NamedTuple):
 
 
 _CSV_FORMATS: dict[Locale, CsvFormat] = {"en": CsvFormat(",", ".", ""), "pt-BR": CsvFormat(";", ",", "\ufeff")}
+
+
+def describe_formats(columns: Sequence[str], row: str) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of a report's other formats, with one row as the example of its CSV."""
+    example = ",".join(columns) + f"\r\n{row}\r\n"
+    return {200: {"content": {"application/x-ndjson": _STRING, "text/csv": _STRING | {"example": example}}}}
 
 
 def encode_json(value: Any) -> bytes:

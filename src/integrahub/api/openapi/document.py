@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from integrahub.api.openapi.examples import build_example, build_problem, restore_nulls
 from integrahub.api.openapi.fields import FIELDS, PARAMETERS, TAGS
 from integrahub.api.openapi.refusals import list_codes
@@ -18,7 +20,7 @@ _LIMIT_HEADERS: dict[str, Any] = {
     "X-RateLimit-Reset": {"schema": {"type": "integer"}, "description": "seconds until the window ends"},
 }
 _INGEST_TAG = "ingest"
-_PROBLEM = "application/problem+json"
+_PROBLEM, _NDJSON = "application/problem+json", "application/x-ndjson"
 
 
 def complete_document(document: dict[str, Any]) -> None:
@@ -61,6 +63,7 @@ def _complete_operation(operation: dict[str, Any], components: dict[str, Any]) -
     bodies = operation.get("requestBody", {}).get("content", {})
     if "application/json" in bodies:
         _add_example(bodies["application/json"], components)
+    _add_lines(bodies)
 
 
 def _add_refusals(verb: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
@@ -87,8 +90,18 @@ def _complete_response(status: int, response: dict[str, Any], components: dict[s
         content[media_type] = dict(answer)
         if media_type == "application/json":
             _add_example(content[media_type], components)
+    _add_lines(content)
     if content:
         response["content"] = content
+
+
+def _add_lines(content: dict[str, Any]) -> None:
+    """Add the example of NDJSON: the same rows as in that of JSON, each on a line."""
+    if _NDJSON in content:
+        example = content["application/json"]["example"]
+        rows = example["items"] if isinstance(example, dict) else example
+        lines = "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
+        content[_NDJSON] = content[_NDJSON] | {"example": lines}
 
 
 def _add_example(content: dict[str, Any], components: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_id
 from integrahub.api.models.batch_changes import AbsentProductsPage, ChangesPage
-from integrahub.api.report_formats import Locale, Pages, encode_csv, encode_json, encode_ndjson
-from integrahub.api.routes.batches import REPORT_FORMATS, BatchReports, CsvLocale, Cursor, ReportFormat
+from integrahub.api.report_formats import Locale, Pages, describe_formats, encode_csv, encode_json, encode_ndjson
+from integrahub.api.routes.batches import BatchReports, CsvLocale, Cursor, ReportFormat
 from integrahub.db.batches import absent_products
 from integrahub.db.batches.report_rows import AbsentProduct
 from integrahub.db.changes import batch_changes
@@ -28,18 +28,18 @@ from integrahub.domain.changes import COMPARED_COLUMNS, ChangeKind
 from integrahub.reports import batch_changes as changes_report
 from integrahub.reports.batch_changes import ChangeSummary
 
+_CHANGE_COLUMNS = ("product_id", "kind", "field", "before", "after")
+_ABSENT_COLUMNS = AbsentProduct.__struct_fields__
 _CHANGES: dict[str, Any] = {
     "summary": "What a batch changed, or a dry run would change",
     "response_model": ChangesPage,
-    "responses": REPORT_FORMATS,
+    "responses": describe_formats(_CHANGE_COLUMNS, "4811,updated,price,12.9,129"),
 }
 _ABSENT: dict[str, Any] = {
     "summary": "Products that a deactivation switched off, or that its approval would",
     "response_model": AbsentProductsPage,
-    "responses": REPORT_FORMATS,
+    "responses": describe_formats(_ABSENT_COLUMNS, "77,DIPIRONA 500MG,7896004703398,8.5,12"),
 }
-_CHANGE_COLUMNS = ("product_id", "kind", "field", "before", "after")
-_ABSENT_COLUMNS = AbsentProduct.__struct_fields__
 ListedKind = Literal["inserted", "updated", "reactivated", "deactivated"]
 _FIELD = "^(" + "|".join(COMPARED_COLUMNS) + ")$"
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="products a page")]

@@ -15,7 +15,14 @@ from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.base import Moment
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
-from integrahub.api.report_formats import Locale, encode_csv, encode_json, encode_ndjson
+from integrahub.api.report_formats import (
+    ISSUE_COLUMNS,
+    Locale,
+    describe_formats,
+    encode_csv,
+    encode_json,
+    encode_ndjson,
+)
 from integrahub.db.batches import reports
 from integrahub.db.batches.reports import BatchFilter
 from integrahub.db.database import Database
@@ -34,10 +41,11 @@ from integrahub.reports.rejected_records import rejected_records
 from integrahub.storage.base import ObjectMissing, Storage
 
 _ISSUES_PER_READ = 1000  # of a whole report
-_STRING: dict[str, Any] = {"schema": {"type": "string"}}
-REPORT_FORMATS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/x-ndjson": _STRING, "text/csv": _STRING}}
-}
+_ISSUE_FORMATS = describe_formats(
+    ISSUE_COLUMNS,
+    "4811,1204311,rejected,4812,PRICE,price_invalid,caro,O preço não é um número.,The price is not a number.,"
+    "019ca8a21b3c7d4e8f50617283940a1b,/4811/PRICE,7896004703390",
+)
 _RETRY_AFTER: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
@@ -193,7 +201,7 @@ def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
         "/v1/batches/{batch_id}/errors",
         summary="Report of errors",
         response_model=IssuePage,
-        responses=REPORT_FORMATS,
+        responses=_ISSUE_FORMATS,
     )
     async def errors(
         batch_id: UUID,

@@ -1,13 +1,14 @@
 """Route /metrics: counters of all processes of a supervisor, or of this process if it has none."""
 
 import re
+from typing import Any
 
 import httpx2
 import structlog
 from fastapi import APIRouter
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.auth.metrics_access import MetricsAccess
@@ -15,7 +16,11 @@ from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.telemetry.probe_server import DEFAULT_SCRAPE_TIMEOUT_SECONDS, SCRAPE_TIMEOUT_HEADER
 
 _SECONDS = re.compile(r"\d{1,3}(\.\d{1,6})?")
-_PUBLIC = {"security": [], "responses": {"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}}
+_EXAMPLE = """# HELP integrahub_batches_finished_total Batches that reached a final status
+# TYPE integrahub_batches_finished_total counter
+integrahub_batches_finished_total{status="COMPLETED"} 1200.0
+"""
+_RESPONSES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"example": _EXAMPLE}}}}
 _log = structlog.get_logger()
 
 
@@ -24,7 +29,13 @@ def router(scrape: MetricsScrape, supervisor_port: int | None, access: MetricsAc
     routes = AuthenticatedRouter(tags=["health"])
     render = scrape if supervisor_port is None else SupervisorScrape(supervisor_port)
 
-    @routes.get("/metrics", summary="Metrics for Prometheus", response_model=None, openapi_extra=_PUBLIC)
+    @routes.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_class=PlainTextResponse,
+        responses=_RESPONSES,
+        openapi_extra={"security": []},
+    )
     async def metrics(request: Request) -> Response:
         await access.require(request)
         timeout = request.headers.get(SCRAPE_TIMEOUT_HEADER, "")

@@ -1,14 +1,17 @@
 """Route of the JSON Schema of the records that clients post."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.domain.dialects.base import Dialect
 
-_PUBLIC = {
-    "security": [],
-    "responses": {"200": {"content": {"application/schema+json": {"schema": {"type": "object"}}}}},
+_MEDIA_TYPE = "application/schema+json"
+_EXAMPLE = {"type": "object", "required": ["PRODUCTID"], "properties": {"PRODUCTID": {"type": "integer"}}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {_MEDIA_TYPE: {"schema": {"type": "object"}, "example": _EXAMPLE}}}
 }
 
 
@@ -18,8 +21,14 @@ def router(dialect: Dialect) -> APIRouter:
     document = dialect.json_schema()
 
     # The answer is a JSON Schema, which has no model of ours.
-    @routes.get(dialect.schema_path, summary="JSON Schema of one record", response_model=None, openapi_extra=_PUBLIC)
+    @routes.get(
+        dialect.schema_path,
+        summary="JSON Schema of one record",
+        response_class=Response,
+        responses=_RESPONSES,
+        openapi_extra={"security": []},
+    )
     async def schema() -> Response:
-        return JSONResponse(document, media_type="application/schema+json")
+        return JSONResponse(document, media_type=_MEDIA_TYPE)
 
     return routes
