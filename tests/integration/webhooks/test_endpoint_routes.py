@@ -175,6 +175,25 @@ async def test_a_deleted_address_loses_its_secrets_and_what_was_not_sent_fails(o
     assert {item["webhook_id"] for item in listed} == {first["id"]} and len(listed) == 4
 
 
+async def test_changes_of_a_key_are_limited_and_those_of_operators_are_not(
+    settings: Settings, database_url: str
+) -> None:
+    changes = {"public_url": "https://hub.example", "read_rate_limit": "3/minute"}
+    async with running(settings.model_copy(update=changes), []) as client:
+        await client.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"name": "Farmácia"})
+        key = (await client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]}))["api_key"]
+        owners = Owners(client, database_url, {"admin": ADMIN, "pharmacy": key})
+        await owners.put("pharmacy")
+        for _ in range(2):
+            await owners.ok("pharmacy", "POST", "/v1/webhook/rotate")
+        for method, path in (("POST", "/rotate"), ("PUT", ""), ("GET", "")):
+            body = {"url": URL} if method == "PUT" else None
+            refused = await owners.refused("pharmacy", method, f"/v1/webhook{path}", body)
+            assert refused == (429, "reads_limited")
+        for _ in range(4):
+            await owners.put("admin")
+
+
 async def test_another_url_begins_without_the_failures_of_the_one_before(owners: Owners) -> None:
     endpoint = await owners.put("pharmacy")
     owners.rows("UPDATE webhook_endpoints SET failing_since = now()")

@@ -27,7 +27,7 @@ Handle = Callable[[Request], Awaitable[Response]]
 class RequestGuard:
     """Authenticate a request, then read its body: at most MAX_BODY_BYTES within `body_timeout` seconds.
 
-    Reads by clients also pass the limits of `reads`; reads by operators do not.
+    Requests of clients also pass the limits of `reads`; those of operators do not.
     """
 
     def __init__(self, body_timeout: float, reads: ReadLimiter) -> None:
@@ -40,9 +40,10 @@ class RequestGuard:
             return await handle(request)
         caller = await check(request)
         request = await self._with_body(request)
-        if request.method in _READ_METHODS and not caller.can(Scope.VIEWER):
-            return await self._reads(caller, request, handle)
-        return await handle(request)
+        if caller.can(Scope.VIEWER):
+            return await handle(request)
+        admit = self._reads if request.method in _READ_METHODS else self._reads.change
+        return await admit(caller, request, handle)
 
     async def _with_body(self, request: Request) -> Request:
         """Return a request whose body is in memory; one without a body is returned unchanged."""

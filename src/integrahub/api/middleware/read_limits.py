@@ -1,4 +1,7 @@
-"""Limits on reads by clients: concurrency and rate per key, a time limit, and cancellation when the client leaves."""
+"""Limits on reads by clients: concurrency and rate per key, a time limit, and cancellation when the client leaves.
+
+Concurrency and rate count clients' changes too, such as that of a webhook's address.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,15 +49,25 @@ class ReadLimiter:
         """Return the answer. Raise TooManyRequests over a limit, Unavailable for a read that takes too long."""
         await self._hit(caller)
         async with AsyncExitStack() as stack:
-            try:
-                await stack.enter_async_context(self._bulkhead(caller.name))
-            except BulkheadFull:
-                raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._limits.concurrency) from None
+            await self._take_slot(caller, stack)
             try:
                 answer = await _cancel_on_disconnect(request, handle)
             except StatementTimeout:
                 raise Unavailable("read_too_slow", self._limits.timeout, seconds=self._limits.timeout) from None
             return answer if isinstance(answer, LongLivedResponse) else _SlotHoldingResponse(answer, stack.pop_all())
+
+    async def change(self, caller: Caller, request: Request, handle: Handle) -> Response:
+        """Return the answer to a change, which ends even if the client disconnects."""
+        await self._hit(caller)
+        async with AsyncExitStack() as stack:
+            await self._take_slot(caller, stack)
+            return await handle(request)
+
+    async def _take_slot(self, caller: Caller, stack: AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(self._bulkhead(caller.name))
+        except BulkheadFull:
+            raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._limits.concurrency) from None
 
     async def _hit(self, caller: Caller) -> None:
         rate = self._limits.rate

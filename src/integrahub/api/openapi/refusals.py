@@ -11,7 +11,7 @@ _INGEST_PATH = "/v1/inovafarma/products"
 _CNPJ = "cnpj_shape cnpj_check_digits"
 _OF_ALL = "request_unreadable dependency_unavailable connections_limited"
 _OF_KEYS = "key_missing key_malformed key_invalid key_expired failed_keys_limited body_timeout"
-_OF_READS = "reads_limited reads_at_once read_too_slow"
+_OF_CLIENTS = "reads_limited reads_at_once"
 _OF_POSTS = f"""
 load_type_missing load_type_invalid idempotency_key_long item_count_unreadable dry_run_invalid
 content_type_invalid content_encoding_invalid charset_unknown encoding_invalid
@@ -79,7 +79,9 @@ def list_codes(verb: str, path: str, operation: dict[str, Any]) -> dict[int, lis
 def _codes_of_key(verb: str, path: str, *, is_operators: bool) -> list[str]:
     texts = [_OF_KEYS, "operator_only" if is_operators else "scope_missing"]
     if verb == "get":
-        texts.append(_OF_READS)
+        texts.append(f"{_OF_CLIENTS} read_too_slow")
+    elif path.startswith("/v1/webhook"):
+        texts.append(_OF_CLIENTS)
     if path != _INGEST_PATH:
         texts.append("value_invalid request_too_large" + (" parameter_unknown" if path not in LEGACY_PATHS else ""))
     return texts

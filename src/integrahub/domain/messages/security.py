@@ -52,14 +52,14 @@ SECURITY_MESSAGES: dict[str, Message] = {
         "The limit of {quota} posts per {seconds} s is reached. Nothing was accepted; send it again in {wait} s.",
     ),
     "reads_limited": Message(
-        "Esta chave atingiu o limite de {quota} consultas a cada {seconds} s. Consulte de novo em {wait} s.",
-        "This key reached its limit of {quota} reads per {seconds} s. Read again in {wait} s.",
+        "Esta chave atingiu o limite de {quota} consultas e alterações a cada {seconds} s. Tente de novo em {wait} s.",
+        "This key reached its limit of {quota} reads and changes per {seconds} s. Try again in {wait} s.",
     ),
     "reads_at_once": Message(
-        "Esta chave já tem {at_once} consultas em andamento e outras na fila. Espere que terminem; tente de novo em "
-        "{wait} s.",
-        "This key already has {at_once} reads in progress and more in the queue. Wait for them to end; try again in "
-        "{wait} s.",
+        "Esta chave já tem {at_once} consultas ou alterações em andamento e outras na fila. Espere que terminem; "
+        "tente de novo em {wait} s.",
+        "This key already has {at_once} reads or changes in progress and more in the queue. Wait for them to end; try "
+        "again in {wait} s.",
     ),
     "streams_limited": Message(
         "Já há fluxos de eventos demais abertos: são no máximo {per_key} por chave e {total} ao todo. Feche os que não "
