@@ -142,6 +142,14 @@ async def test_changes_of_the_stock_alone_expire_before_the_others(client: Clien
     assert (await changes(client, other))["summary"]["missing"] == 0  # its counts, as they were kept
 
 
+async def test_a_batch_that_a_clock_step_made_end_before_its_receipt_has_changes(client: Client) -> None:
+    await client.load(catalogue(4))
+    batch = await client.load([product(1, PRICE=9)], "delta")
+    await change(client, "UPDATE product_changes SET at = at - interval '30 days' WHERE seq = 2")
+    await change(client, "UPDATE batches SET finished_at = finished_at - interval '30 days' WHERE received_seq = 2")
+    assert len((await changes(client, batch))["items"]) == 1
+
+
 async def test_deactivations_belong_to_the_operation_that_decided_them(client: Client) -> None:
     await client.load(catalogue(100))
     held = await client.load(catalogue(50))

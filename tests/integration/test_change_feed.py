@@ -190,6 +190,19 @@ async def test_a_cursor_is_410_once_retention_removed_a_day_that_it_has_not_read
     assert (await client.http.get(FEED, params={"cursor": old}, headers={"X-Api-Key": client.key})).status_code == 410
 
 
+async def test_a_cursor_before_a_batch_of_a_clock_that_was_behind_is_410(client: Client) -> None:
+    await client.load(catalogue(20))
+    consumer = Consumer()
+    await drain(client, consumer)
+    for price in (8, 9):
+        await client.load([product(price, PRICE=price)], "delta")
+    behind = "UPDATE {} - interval '30 days' WHERE {} = 3"
+    await _execute(client, behind.format("product_changes SET at = at", "seq"))
+    await _execute(client, behind.format("batches SET finished_at = finished_at", "received_seq"))
+    await drain(client, consumer)
+    assert (consumer.expired, consumer.products) == (1, await table(client))
+
+
 @pytest.mark.parametrize(
     "cursor",
     [

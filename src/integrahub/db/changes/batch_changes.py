@@ -53,7 +53,8 @@ async def _are_all_kept(database: Database, batch: BatchHead, counts: ChangeCoun
     async with database.transaction() as connection:
         kept = await kept_since(connection)
     days = (kept.others, kept.stock if counts.stock_only else None)
-    return all(first is None or batch.received_at >= first for first in days)
+    begun_at = min(batch.received_at, batch.finished_at or batch.received_at)  # the clock may have been set back
+    return all(first is None or begun_at >= first for first in days)
 
 
 async def _count(database: Database, batch: BatchHead) -> ChangeCounts:

@@ -10,10 +10,12 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN dry_runs d ON
 WHERE b.id = %(id)s
 
 -- of_load --
--- Changes that a batch made. Its number in the pharmacy names them; the days around it save the other partitions.
+-- Changes that a batch made. Its number in the pharmacy names them; the days around it save the other partitions. A clock
+-- that was set back may let it end before its receipt.
 SELECT product_id, kind, stock_only, fields FROM product_changes
 WHERE pharmacy_id = %(pharmacy_id)s AND seq = %(received_seq)s
-  AND at BETWEEN %(received_at)s - interval '1 day' AND %(finished_at)s + interval '1 day'
+  AND at BETWEEN least(%(received_at)s, %(finished_at)s) - interval '1 day'
+    AND greatest(%(received_at)s, %(finished_at)s) + interval '1 day'
 
 -- of_dry_run --
 -- Changes that a dry run would make.

@@ -38,7 +38,8 @@ async def read_page(
         params |= {"ended": ended, "days": days, "limit": limit}
         changes = await fetch_all(connection, _SQL["changes"], params, ChangeRef)
         # Checked after the read: retention may remove a day meanwhile.
-        if not await _is_kept(connection, pharmacy_id, position, ended, days):
+        last = changes[-1].seq if len(changes) == limit else ended
+        if not await _is_kept(connection, pharmacy_id, position, last, days):
             return None
         return await _to_page(connection, pharmacy_id, changes, limit, ended)
 
@@ -76,19 +77,19 @@ def _catalogue_change(product: CatalogueRow, seq: int) -> ChangeRef:
     return ChangeRef(seq, product.product_id, kind, product.updated_at, product.batch_id)
 
 
-async def _is_kept(connection: Connection, pharmacy_id: int, position: FeedPosition, ended: int, days: int) -> bool:
-    """Return whether every change after the position is in the table and in the feed's time."""
+async def _is_kept(connection: Connection, pharmacy_id: int, position: FeedPosition, last: int, days: int) -> bool:
+    """Return whether every change from the position to the turn `last` is in the table and in the feed's time."""
     unread = position.seq + (position.product_id == MAX_PRODUCT_ID)
-    if unread > ended:
+    if unread > last:
         return True
-    params = {"pharmacy_id": pharmacy_id, "seq": unread, "days": days}
+    params = {"pharmacy_id": pharmacy_id, "first": unread, "last": last, "days": days}
     turn = await fetch_one(connection, _SQL["turn_age"], params, TurnAge)
     if turn is None or not turn.in_feed:
         return False
     if not turn.is_old:
         return True
     kept = await kept_since(connection)
-    return all(first is None or turn.received_at >= first for first in (kept.others, kept.stock))
+    return all(first is None or turn.first_moment >= first for first in (kept.others, kept.stock))
 
 
 async def _to_page(

@@ -25,7 +25,10 @@ FROM products p JOIN pharmacies f ON f.id = p.pharmacy_id
 WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = ANY(%(ids)s::bigint[])
 
 -- turn_age --
--- When a batch was received, all changes of its turn came later; and whether the feed reaches back that far.
-SELECT received_at, received_at >= now() - make_interval(days => %(days)s) AS in_feed,
-  received_at < now() - interval '1 day' AS is_old
-FROM batches WHERE pharmacy_id = %(pharmacy_id)s AND received_seq = %(seq)s
+-- The earliest moment at which batches of these numbers were received or became final: all changes of their turns came
+-- later. Clocks may be behind, so it is not always that of the first batch. And whether the feed reaches back that far.
+SELECT first_moment, first_moment >= now() - make_interval(days => %(days)s) AS in_feed,
+  first_moment < now() - interval '1 day' AS is_old
+FROM (SELECT min(least(received_at, finished_at)) AS first_moment FROM batches
+  WHERE pharmacy_id = %(pharmacy_id)s AND received_seq BETWEEN %(first)s AND %(last)s
+  HAVING bool_or(received_seq = %(first)s)) b

@@ -144,9 +144,9 @@ class ChangeRef(msgspec.Struct, frozen=True):
 
 
 class TurnAge(msgspec.Struct, frozen=True):
-    """When a batch was received. `in_feed`: the feed reaches back that far. `is_old`: retention may have removed it."""
+    """The earliest moment of some turns. `in_feed`: the feed reaches back that far. `is_old`: retention may too."""
 
-    received_at: datetime
+    first_moment: datetime
     in_feed: bool
     is_old: bool
 
