@@ -2,14 +2,17 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
 from integrahub.domain.ids import uuid7
-from tests.integration.conftest import ADMIN, CNPJ, Client
+from integrahub.domain.steps import STEPS
+from integrahub.settings.model import Settings
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import _pass_minutes, catalogue, product
 from tests.integration.test_replays import replay
+from tests.integration.test_updated_since import ready
 from tests.integration.test_verify import change, verdict
 
 DRY = {"X-Inova-Dry-Run": "true"}
@@ -281,3 +284,26 @@ async def test_dry_runs_before_the_first_load_stay_as_long_as_the_load(client: C
         decided = await (await connection.execute("SELECT batch_id FROM dry_runs")).fetchall()
     assert [str(row["id"]) for row in batches] == [first["batch_id"], load["batch_id"]]
     assert [str(row["batch_id"]) for row in decided] == [first["batch_id"]] != [later["batch_id"]]
+
+
+@pytest.mark.parametrize(("known", "listed"), [([], 0), ([product(200)], 50)])
+async def test_a_cancelled_dry_run_reports_what_was_applied(
+    settings: Settings, known: list[dict[str, Any]], listed: int
+) -> None:
+    async with running(settings, list(STEPS)) as client:
+        key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        client.key = key
+        if known:
+            await client.load(known)
+    async with running(settings, ["split", "split"]) as client:
+        client.key = key
+        posted = (await client.post(catalogue(100), **DRY)).json()["batch_id"]
+        async with asyncio.timeout(30):
+            while (await client.get(f"/v1/batches/{posted}"))["stage"] != "upserting":
+                await asyncio.sleep(0.02)
+        await client.hub.upsert(uuid4())(ready(posted, 1))
+        await client.admin("POST", f"/v1/batches/{posted}/cancel")
+        report = await client.get(f"/v1/batches/{posted}/changes")
+        assert (report["summary"]["reset"], len(report["items"])) == (not known, listed)
+        assert report["summary"]["kinds"]["inserted"] == 50
+        assert len(await client.products()) == len(known)

@@ -27,6 +27,10 @@ _CHANGES: LiteralString = (
 _INSERT: LiteralString = (
     "INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind) VALUES (1, 9, 0, gen_random_uuid(), %s)"
 )
+_REHEARSED: LiteralString = (
+    "INSERT INTO dry_run_changes (pharmacy_id, batch_id, product_id, kind, stock_only)"
+    " VALUES (1, gen_random_uuid(), 0, %s, false)"
+)
 
 
 async def _changes(client: Client) -> list[tuple[Any, ...]]:
@@ -139,7 +143,10 @@ async def test_the_api_records_resets_only_and_changes_no_row(client: Client, da
     try:
         async with api.for_tenants(ALL_TENANTS).transaction() as connection:
             await connection.execute(_INSERT, ["reset"])
-        for statement in (_INSERT.replace("%s", "'updated'"), "DELETE FROM product_changes"):
+            await connection.execute(_REHEARSED, ["reset"])
+        updated = _INSERT.replace("%s", "'updated'")
+        rehearsed = _REHEARSED.replace("%s", "'updated'")
+        for statement in (updated, rehearsed, "DELETE FROM product_changes", "DELETE FROM dry_run_changes"):
             with pytest.raises(InsufficientPrivilege):
                 async with api.for_tenants(ALL_TENANTS).transaction() as connection:
                     await connection.execute(statement.encode())

@@ -78,6 +78,9 @@ async def cancel(
         await connection.execute(_SQL["cancel_chunks"], {"batch_id": batch_id})
         totals = await _totals_of(connection, batch_id)
         await _close(connection, batch, totals, BatchStatus.CANCELLED)
+        if batch.kind is BatchKind.DRY_RUN and totals.inserted:
+            params = {"id": batch_id, "pharmacy_id": batch.pharmacy_id}
+            await connection.execute(_SQL["record_rehearsed_reset"], params)
         await _reopen(connection, batch, policy)
         return await _result_of(connection, batch, totals, in_flight)
 

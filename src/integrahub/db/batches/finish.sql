@@ -41,3 +41,8 @@ WHERE b.id = %(id)s
 INSERT INTO dry_runs (batch_id, deactivated, deactivation_state, deactivation_candidates, deactivation_active,
   deactivation_reason, deactivation_facts)
 VALUES (%(id)s, %(deactivated)s, %(state)s, %(candidates)s, %(active)s, %(reason)s, %(facts)s)
+
+-- record_rehearsed_reset --
+-- Record that a cancelled dry run inserted products into an empty catalogue.
+INSERT INTO dry_run_changes (pharmacy_id, batch_id, product_id, kind, stock_only)
+SELECT p.id, %(id)s, 0, 'reset', false FROM pharmacies p WHERE p.id = %(pharmacy_id)s AND NOT p.has_products

@@ -53,6 +53,7 @@ GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
 GRANT SELECT ON products, record_issues, dry_runs, dry_run_changes TO integrahub_api;
 GRANT SELECT, INSERT ON product_changes TO integrahub_api;
+GRANT INSERT ON dry_run_changes TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON full_uploads TO integrahub_api;
 CREATE POLICY api ON full_uploads TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
@@ -73,8 +74,11 @@ CREATE POLICY api ON record_issues TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
 CREATE POLICY api ON dry_runs TO integrahub_api
   USING ((SELECT sees_all()) OR EXISTS (SELECT FROM batches b WHERE b.id = batch_id));
-CREATE POLICY api ON dry_run_changes TO integrahub_api
+CREATE POLICY api ON dry_run_changes FOR SELECT TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
+-- So it does when it cancels a dry run of a first load.
+CREATE POLICY reset ON dry_run_changes FOR INSERT TO integrahub_api
+  WITH CHECK (((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[])) AND kind = 'reset');
 CREATE POLICY api ON pharmacy_turns TO integrahub_api
   USING ((SELECT sees_all()) OR pharmacy_id = ANY ((SELECT seen_pharmacies())::bigint[]));
 -- The turn of a new pharmacy is inserted with it, before the transaction can name its id. All others have a turn already.
