@@ -120,7 +120,7 @@ async def test_the_first_load_of_an_empty_catalogue_tells_the_consumer_to_begin_
 
 
 def _first_cursor() -> str:
-    return cursors.encode("changes", 1, 0, MAX_PRODUCT_ID)
+    return cursors.encode("changes", 1, 0, MAX_PRODUCT_ID, "")
 
 
 async def test_a_turn_that_has_not_ended_is_not_in_the_feed_and_nothing_of_it_is_lost(settings: Settings) -> None:
@@ -177,9 +177,31 @@ async def test_a_cursor_before_a_batch_whose_row_is_gone_is_410(client: Client) 
 
 async def test_a_cursor_ahead_of_a_restored_database_is_410(client: Client) -> None:
     await client.load(catalogue(20))
-    ahead = cursors.encode("changes", 1, 5, 0)
+    ahead = cursors.encode("changes", 1, 5, 0, "")
     answer = await client.http.get(FEED, params={"cursor": ahead}, headers={"X-Api-Key": client.key})
     assert answer.status_code == 410, answer.text
+
+
+@pytest.mark.parametrize("limit", [1, 1000])
+async def test_a_cursor_of_a_batch_that_a_restored_database_does_not_know_is_410(client: Client, limit: int) -> None:
+    await client.load(catalogue(20))
+    consumer = Consumer()
+    await drain(client, consumer)
+    lost = [product(1, PRICE=9), product(2, PRICE=9)]
+    await client.load(lost, "delta")
+    await poll(client, consumer, limit)
+    listed = await client.http.get("/v1/products", headers={"X-Api-Key": client.key})
+    # The backup is from before that batch, and another one has its number since.
+    await _execute(client, "DELETE FROM product_changes WHERE seq = 2")
+    await _execute(client, "DELETE FROM batch_chunks WHERE batch_id = (SELECT id FROM batches WHERE received_seq = 2)")
+    await _execute(client, "DELETE FROM batches WHERE received_seq = 2")
+    await _execute(client, "UPDATE products SET price = product_id + 0.5, record_hash = NULL")
+    await _execute(client, "UPDATE pharmacy_turns SET last_seq = 1")
+    await client.load([product(3, PRICE=9)], "delta")
+    await drain(client, consumer)
+    assert (consumer.expired, consumer.products) == (1, await table(client))
+    headers = {"X-Api-Key": client.key, "If-None-Match": listed.headers["ETag"]}
+    assert (await client.http.get("/v1/products", headers=headers)).status_code == 200
 
 
 async def test_a_cursor_is_410_once_retention_removed_a_day_that_it_has_not_read(client: Client) -> None:
@@ -207,11 +229,11 @@ async def test_a_cursor_before_a_batch_of_a_clock_that_was_behind_is_410(client:
     "cursor",
     [
         "x",
-        cursors.encode("changes", 2, 1, 0),  # another pharmacy's
-        cursors.encode("elsewhere", 1, 1, 0),
-        cursors.encode("changes", 1, "1", 0),
-        cursors.encode("changes", 1, 1 << 70, 0),
-        cursors.encode("changes", 1, -1, 1 << 70),
+        cursors.encode("changes", 2, 1, 0, ""),  # another pharmacy's
+        cursors.encode("elsewhere", 1, 1, 0, ""),
+        cursors.encode("changes", 1, "1", 0, ""),
+        cursors.encode("changes", 1, 1 << 70, 0, ""),
+        cursors.encode("changes", 1, -1, 1 << 70, ""),
     ],
 )
 async def test_a_cursor_that_is_not_of_this_feed_is_refused(client: Client, cursor: str) -> None:

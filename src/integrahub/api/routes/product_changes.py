@@ -63,7 +63,7 @@ class ProductChanges:
 
     async def read_feed(self, caller: Caller, cnpj: str | None, cursor: str | None, limit: int) -> Response:
         """Return one page of the feed. Raise Gone if changes after the cursor are no longer kept."""
-        values = decode_values(cursor, str, int, int, int)
+        values = decode_values(cursor, str, int, int, int, str)
         pharmacy = await self._access.find(caller, cnpj)
         position = _to_position(pharmacy, values) if values else None
         database = self._access.database_of(pharmacy)
@@ -77,7 +77,7 @@ class ProductChanges:
         return encode(
             {
                 "items": [self._to_feed_item(pharmacy, item) for item in page.items],
-                "next_cursor": cursors.encode(kind, pharmacy.id, page.next.seq, page.next.product_id),
+                "next_cursor": cursors.encode(kind, pharmacy.id, page.next.seq, page.next.product_id, page.next.mark),
                 "has_more": page.has_more,
                 "reset": page.is_reset,
             }
@@ -96,12 +96,12 @@ class ProductChanges:
 
 
 def _to_position(pharmacy: Pharmacy, values: tuple[Any, ...]) -> FeedPosition:
-    kind, pharmacy_id, seq, product_id = values
+    kind, pharmacy_id, seq, product_id, mark = values
     # A cursor of another pharmacy has other numbers: it would skip changes of this one.
     is_in_range = 0 <= seq <= MAX_PRODUCT_ID and 0 <= product_id <= MAX_PRODUCT_ID
     if kind not in (_IN_CATALOGUE, _IN_CHANGES) or pharmacy_id != pharmacy.id or not is_in_range:
         raise BadRequest("cursor_invalid")
-    return FeedPosition(kind == _IN_CATALOGUE, seq, product_id)
+    return FeedPosition(kind == _IN_CATALOGUE, seq, product_id, mark)
 
 
 def _to_history_item(row: HistoryRow, key_id: str | None) -> dict[str, Any]:

@@ -5,18 +5,30 @@ numbers up to the last ended turn are complete, and a change that commits later 
 """
 
 from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec.structs import replace
 
 from integrahub.db.changes.kept import kept_since
-from integrahub.db.changes.rows import CatalogueRow, ChangeRef, FeedChange, FeedPage, FeedPosition, TurnAge
+from integrahub.db.changes.rows import (
+    CatalogueRow,
+    ChangeRef,
+    EndedTurn,
+    FeedChange,
+    FeedPage,
+    FeedPosition,
+    TurnAge,
+)
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.rows import ProductRow
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.rows import fetch_all, fetch_one
 from integrahub.domain.changes import ALL_PRODUCTS, ChangeKind
 from integrahub.domain.products import MAX_PRODUCT_ID
 
 _SQL = load_queries(__name__)
 _PRODUCTS_PER_READ = 100
+_MARK_DIGITS = 8  # of a batch id; the last ones are random
 _MAX_PAGE_CHARACTERS = 4 << 20  # of the texts of a page's products, apart from the last ones read
 
 
@@ -28,9 +40,10 @@ async def read_page(
     Return None if changes after the position are no longer kept, or older than `days`.
     """
     async with database.transaction() as connection:
-        ended = await fetch_value(connection, _SQL["ended_turn"], {"pharmacy_id": pharmacy_id}, int) or 0
-        position = position or _begin(ended)
-        if position.seq > ended:
+        asked = {"pharmacy_id": pharmacy_id, "seq": position.seq if position else None}
+        turn = await fetch_one(connection, _SQL["ended_turn"], asked, EndedTurn) or EndedTurn()
+        position, ended = position or _begin(turn), turn.ended
+        if position.seq > ended or _is_of_another_batch(position, turn):
             return None  # the database was restored from an older backup
         if position.in_catalogue:
             return await _read_catalogue(connection, pharmacy_id, position, limit, ended)
@@ -41,16 +54,25 @@ async def read_page(
         last = changes[-1].seq if len(changes) == limit else ended
         if not await _is_kept(connection, pharmacy_id, position, last, days):
             return None
-        return await _to_page(connection, pharmacy_id, changes, limit, ended)
+        return await _to_page(connection, pharmacy_id, changes, limit, turn)
 
 
-def _begin(ended: int) -> FeedPosition:
-    return FeedPosition(in_catalogue=True, seq=ended, product_id=0)
+def _mark_of(batch_id: UUID | None) -> str:
+    return batch_id.hex[-_MARK_DIGITS:] if batch_id else ""
 
 
-def _end_of(seq: int) -> FeedPosition:
+def _is_of_another_batch(position: FeedPosition, turn: EndedTurn) -> bool:
+    """Return whether another batch has the number now. A batch that retention deleted proves nothing."""
+    return bool(position.mark and turn.cursor_batch_id) and position.mark != _mark_of(turn.cursor_batch_id)
+
+
+def _begin(turn: EndedTurn) -> FeedPosition:
+    return FeedPosition(in_catalogue=True, seq=turn.ended, product_id=0, mark=_mark_of(turn.batch_id))
+
+
+def _end_of(position: FeedPosition) -> FeedPosition:
     """Return the position behind all changes of a turn."""
-    return FeedPosition(in_catalogue=False, seq=seq, product_id=MAX_PRODUCT_ID)
+    return replace(position, in_catalogue=False, product_id=MAX_PRODUCT_ID)
 
 
 async def _read_catalogue(
@@ -68,8 +90,8 @@ async def _read_catalogue(
         is_last = len(rows) < wanted
     items = [FeedChange(_catalogue_change(product, position.seq), product) for product in products]
     if is_last:
-        return FeedPage(items, _end_of(position.seq), has_more=position.seq < ended)
-    return FeedPage(items, FeedPosition(True, position.seq, products[-1].product_id), has_more=True)
+        return FeedPage(items, _end_of(position), has_more=position.seq < ended)
+    return FeedPage(items, replace(position, product_id=products[-1].product_id), has_more=True)
 
 
 def _catalogue_change(product: CatalogueRow, seq: int) -> ChangeRef:
@@ -93,12 +115,12 @@ async def _is_kept(connection: Connection, pharmacy_id: int, position: FeedPosit
 
 
 async def _to_page(
-    connection: Connection, pharmacy_id: int, changes: Sequence[ChangeRef], limit: int, ended: int
+    connection: Connection, pharmacy_id: int, changes: Sequence[ChangeRef], limit: int, turn: EndedTurn
 ) -> FeedPage:
     """Return the changes with each product once, at its last change, and in its present state."""
     reset = next((change for change in changes if change.product_id == ALL_PRODUCTS), None)
     if reset:
-        return FeedPage([FeedChange(reset, None)], _begin(ended), has_more=True, is_reset=True)
+        return FeedPage([FeedChange(reset, None)], _begin(turn), has_more=True, is_reset=True)
     latest = list({change.product_id: change for change in changes}.values())
     latest.sort(key=lambda change: (change.seq, change.product_id))
     items: list[FeedChange] = []
@@ -114,11 +136,12 @@ async def _to_page(
         return FeedPage(items, _after(items[-1].change), has_more=True)
     if len(changes) == limit:
         return FeedPage(items, _after(changes[-1]), has_more=True)
-    return FeedPage(items, _end_of(ended), has_more=False)
+    return FeedPage(items, _end_of(_begin(turn)), has_more=False)
 
 
 def _after(change: ChangeRef) -> FeedPosition:
-    return FeedPosition(in_catalogue=False, seq=change.seq, product_id=change.product_id)
+    mark = _mark_of(change.batch_id)
+    return FeedPosition(in_catalogue=False, seq=change.seq, product_id=change.product_id, mark=mark)
 
 
 def _characters_of(product: ProductRow) -> int:

@@ -1,8 +1,12 @@
 -- ended_turn --
--- The last number before which every batch has ended: what those batches wrote is complete and never written again.
-SELECT coalesce((SELECT min(b.received_seq) - 1 FROM batches b WHERE b.pharmacy_id = t.pharmacy_id AND b.finished_at IS NULL),
-  t.last_seq) AS ended
-FROM pharmacy_turns t WHERE t.pharmacy_id = %(pharmacy_id)s
+-- The last number before which every batch has ended: what those batches wrote is complete and never written again. Also
+-- the batch of that number, and the one that now has the number of a cursor.
+SELECT e.ended, (SELECT b.id FROM batches b WHERE b.pharmacy_id = e.pharmacy_id AND b.received_seq = e.ended) AS batch_id,
+  (SELECT b.id FROM batches b WHERE b.pharmacy_id = e.pharmacy_id AND b.received_seq = %(seq)s) AS cursor_batch_id
+FROM (SELECT t.pharmacy_id,
+    coalesce((SELECT min(b.received_seq) - 1 FROM batches b WHERE b.pharmacy_id = t.pharmacy_id AND b.finished_at IS NULL),
+      t.last_seq) AS ended
+  FROM pharmacy_turns t WHERE t.pharmacy_id = %(pharmacy_id)s) e
 
 -- catalogue --
 -- Read products in the order of their ids, with the time and batch of their last change.

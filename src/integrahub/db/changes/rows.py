@@ -119,12 +119,22 @@ class KeyId(msgspec.Struct, frozen=True):
 class FeedPosition(msgspec.Struct, frozen=True):
     """Position in the feed: the last product of the catalogue, or the last change, that a client received.
 
-    In the catalogue, `seq` is the last turn that had ended when the catalogue began.
+    In the catalogue, `seq` is the last turn that had ended when the catalogue began. `mark` names the batch of that
+    turn; it is empty if there was none.
     """
 
     in_catalogue: bool
     seq: int
     product_id: int
+    mark: str
+
+
+class EndedTurn(msgspec.Struct, frozen=True):
+    """The last ended turn and its batch, and the batch that now has the number of a cursor."""
+
+    ended: int = 0
+    batch_id: UUID | None = None
+    cursor_batch_id: UUID | None = None
 
 
 class CatalogueRow(ProductRow, frozen=True, kw_only=True):

@@ -112,6 +112,7 @@ class CatalogueVersion(msgspec.Struct, frozen=True):
     """State of a pharmacy's catalogue: its last batch, the batch that has the turn, and how far that is applied."""
 
     last_seq: int
+    last_batch_id: UUID | None
     turn: int | None
     chunks_left: int | None
     full_seen_at: datetime | None

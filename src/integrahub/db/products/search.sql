@@ -16,8 +16,10 @@ WHERE p.pharmacy_id = %(pharmacy_id)s AND p.product_id = %(product_id)s
 
 -- version --
 -- Read what changes whenever products of the pharmacy may have changed.
-SELECT coalesce(t.last_seq, 0) AS last_seq, b.received_seq AS turn, b.chunks_left, f.full_seen_at
+-- A database that was restored from a backup gives the same number to another batch.
+SELECT coalesce(t.last_seq, 0) AS last_seq, l.id AS last_batch_id, b.received_seq AS turn, b.chunks_left, f.full_seen_at
 FROM pharmacies f LEFT JOIN pharmacy_turns t ON t.pharmacy_id = f.id
+LEFT JOIN batches l ON l.pharmacy_id = f.id AND l.received_seq = t.last_seq
 LEFT JOIN LATERAL (SELECT received_seq, chunks_left FROM batches
   WHERE pharmacy_id = f.id AND finished_at IS NULL ORDER BY received_seq LIMIT 1) b ON true
 WHERE f.id = %(pharmacy_id)s
