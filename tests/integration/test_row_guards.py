@@ -141,6 +141,17 @@ CASES = (
         "status = 'RETRYING', crashes = 5",
         ("crashes = 4", "status = 'PROCESSING'"),
     ),
+    *(
+        Case(
+            file,
+            "uncount_crash_if_lost",
+            table,
+            "crashes = 1",
+            ("claim_token = %(token)s", "finished_at = now(), status = 'COMPLETED'", "crashes = 0"),
+            (OTHERS,),
+        )
+        for file, table in (("batches.split_claims", "batches"), ("chunks.claims", "batch_chunks"))
+    ),
     Case(
         "batches.fast_path",
         "claim_if_free",
