@@ -249,6 +249,13 @@ async def test_an_attempt_resolves_again_and_refuses_what_is_private_by_then() -
     assert refused.value.code == "webhook_address_private"
 
 
+async def test_a_refusal_does_not_say_which_address_a_private_name_has() -> None:
+    targets = TargetAddresses(AllowedTargets(), _lookup)
+    with pytest.raises(BadRequest) as refused:
+        await targets.check("https://internal.example/")
+    assert "internal.example" in str(refused.value) and "10.1.2.3" not in str((refused.value, refused.value.facts))
+
+
 async def test_a_literal_private_address_is_refused_without_a_lookup() -> None:
     async def lookup(host: str) -> list[str]:
         raise AssertionError(host)

@@ -25,9 +25,9 @@ _ADDRESS_KINDS = {
 }
 _ADDRESS_MESSAGES = {
     f"webhook_address_{kind}": Message(
-        f"O destino {{host}} tem o endereço {{address}}, que {what.pt}. Use um destino público; para um destino "
+        f"O destino {{host}} tem um endereço que {what.pt}. Use um destino público; para um destino "
         "interno, o operador pode liberá-lo em WEBHOOK_ALLOW.",
-        f"The target {{host}} has the address {{address}}, which {what.en}. Use a public target; for an internal one, "
+        f"The target {{host}} has an address that {what.en}. Use a public target; for an internal one, "
         "the operator can list it in WEBHOOK_ALLOW.",
     )
     for kind, what in _ADDRESS_KINDS.items()

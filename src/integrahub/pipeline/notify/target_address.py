@@ -64,7 +64,8 @@ class TargetAddresses:
     def _check_address(self, host: str, address: Address) -> None:
         kind = find_kind(address)
         if kind and not self._allowed.has_host(host) and not self._allowed.has_address(address):
-            raise BadRequest(f"webhook_address_{kind}", host=host, address=str(address))
+            # Without the address: clients could read the names of the hub's own network by it.
+            raise BadRequest(f"webhook_address_{kind}", host=host)
 
     def _are_allowed(self, host: str, addresses: list[Address]) -> bool:
         return self._allowed.has_host(host) or all(map(self._allowed.has_address, addresses))
