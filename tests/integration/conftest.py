@@ -20,6 +20,7 @@ from integrahub.hub.hub import Hub
 from integrahub.resilience.deadlines import Deadlines
 from integrahub.settings.model import Settings
 from integrahub.worker.process import build_loops
+from tests.integration.documented import check_refusal
 
 CNPJ = "05927228000145"
 ADMIN = "an-admin-key-for-tests"
@@ -101,7 +102,8 @@ async def running(
         loops_running = [asyncio.ensure_future(loop) for loop in loops]
         app = create_app(api, ingest)
         transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://hub") as http:
+        hooks = {"response": [check_refusal]}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://hub", event_hooks=hooks) as http:
             yield Client(http, replace(hub, breakers=api.breakers, step_breakers=worker.step_breakers), app=app)
         stop.set()
         await asyncio.gather(*loops_running)

@@ -71,6 +71,8 @@ def _problems(path: str, verb: str, operation: dict[str, Any]) -> dict[int, str]
     problems = dict(_ALWAYS)
     if operation.get("security") != []:
         problems |= _WITH_KEY | _WITH_BODY
+    if path == "/metrics":  # it needs a key if others reach the hub
+        problems |= _WITH_KEY
     if path.endswith(("/errors", "/rejected")):
         problems[410] = "The report is past its retention and was removed"
     if path.endswith("/receipt"):

@@ -10,7 +10,7 @@ from integrahub.domain.messages.statuses import status_of
 _INGEST_PATH = "/v1/inovafarma/products"
 _CNPJ = "cnpj_shape cnpj_check_digits"
 _OF_ALL = "request_unreadable dependency_unavailable connections_limited"
-_OF_KEYS = "key_missing key_malformed key_invalid key_expired failed_keys_limited body_timeout"
+_OF_KEYS = "key_missing key_malformed key_invalid key_expired failed_keys_limited"
 _OF_CLIENTS = "reads_limited reads_at_once"
 _OF_POSTS = f"""
 load_type_missing load_type_invalid idempotency_key_long item_count_unreadable dry_run_invalid
@@ -30,6 +30,7 @@ _NEW_KEYS = f"key_reserved key_unsendable key_weak key_taken {_CNPJ}"
 # Pattern of `verb path`, and the codes that such an operation may answer besides those that depend on its key.
 BY_PATTERN: tuple[tuple[str, str], ...] = (
     (f"post {_INGEST_PATH}$", _OF_POSTS),
+    ("get /metrics$", f"{_OF_KEYS} operator_only"),
     ("get /v1/products", f"cnpj_not_named other_pharmacy pharmacy_not_found {_CNPJ}"),
     ("get /v1/products$", "value_unreadable query_has_nul query_too_long"),
     ("get /v1/products/changes$", "cursor_expired"),
@@ -77,7 +78,7 @@ def list_codes(verb: str, path: str, operation: dict[str, Any]) -> dict[int, lis
 
 
 def _codes_of_key(verb: str, path: str, *, is_operators: bool) -> list[str]:
-    texts = [_OF_KEYS, "operator_only" if is_operators else "scope_missing"]
+    texts = [_OF_KEYS, "body_timeout", "operator_only" if is_operators else "scope_missing"]
     if verb == "get":
         texts.append(f"{_OF_CLIENTS} read_too_slow")
     elif path.startswith("/v1/webhook"):
