@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.monitoring import workers
-from integrahub.hub.hub import Hub
 from integrahub.maintenance.retention import Retention, RetentionDays
 from integrahub.pipeline.notify.notices import Notices
 from integrahub.storage.memory import MemoryStorage
@@ -133,14 +132,13 @@ async def test_deliveries_and_attempts_are_kept_thirty_days(client: Client, webh
     assert [row["id"] for row in webhooks.rows("SELECT id FROM webhook_endpoints")] == [endpoint]
 
 
-async def test_webhooks_of_a_lost_worker_are_due_again_when_it_registers(client: Client, webhooks: Webhooks) -> None:
-    hub: Hub = client.hub
+async def test_webhooks_of_a_lost_worker_are_due_again_when_it_registers(webhooks: Webhooks) -> None:
     async with receiving(hang) as receiver:
         webhooks.deliver(webhooks.endpoint(receiver.url))
-        await workers.register(hub.all_tenants, "sender", webhooks.notify._worker_id, ["notify"], 1)
+        await workers.register(webhooks.database, "sender", webhooks.notify._worker_id, ["notify"], 1)
         assert await webhooks.notify.start_due() == 1
         assert await webhooks.notify.start_due() == 0
-        await workers.register(hub.all_tenants, "sender", uuid4(), ["notify"], 2)
+        await workers.register(webhooks.database, "sender", uuid4(), ["notify"], 2)
         assert await webhooks.notify.start_due() == 1
         async with asyncio.timeout(10):
             while not webhooks.deliveries()[0]["ended_at"]:

@@ -7,6 +7,7 @@ from integrahub.db.database import Database
 from integrahub.db.monitoring.rows import Predecessor, StepWorkers, Worker
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.domain.steps import NOTIFY
 
 _SQL = load_queries(__name__)
 HEARTBEAT_TIMEOUT_SECONDS = 20.0  # a worker without a heartbeat for so long counts as lost
@@ -22,9 +23,11 @@ async def register(database: Database, name: str, worker_id: UUID, steps: list[s
     async with database.transaction() as connection:
         previous = await fetch_one(connection, _SQL["register"], params, Predecessor)
         if previous and previous.id:
-            await connection.execute(_SQL["release_chunks_of_worker"], {"id": previous.id})
-            await connection.execute(_SQL["release_splits_of_worker"], {"id": previous.id})
-            await connection.execute(_SQL["release_deliveries_of_worker"], {"id": previous.id})
+            if NOTIFY in steps:  # its role may not write chunks and batches
+                await connection.execute(_SQL["release_deliveries_of_worker"], {"id": previous.id})
+            else:
+                await connection.execute(_SQL["release_chunks_of_worker"], {"id": previous.id})
+                await connection.execute(_SQL["release_splits_of_worker"], {"id": previous.id})
     return bool(previous and previous.was_lost)
 
 
