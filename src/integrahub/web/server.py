@@ -32,7 +32,7 @@ _ACCEPTS_PER_ITERATION = 64  # connections accepted in one iteration of the even
 _REQUEST_GRACE_SECONDS = 0.5  # for the request of a connection accepted just before shutdown
 _RESERVED_DESCRIPTORS = 256  # for database, storage, bus and files
 _MIN_CONNECTIONS = 10
-_REQUEST_DRAIN_TIMEOUT_SECONDS = 20
+REQUEST_DRAIN_TIMEOUT_SECONDS = 20
 
 
 async def serve(settings: Settings) -> None:
@@ -130,7 +130,7 @@ def build_server(
         ws="none",
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=_REQUEST_DRAIN_TIMEOUT_SECONDS,
+        timeout_graceful_shutdown=REQUEST_DRAIN_TIMEOUT_SECONDS,
         timeout_keep_alive=settings.keep_alive_seconds,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,

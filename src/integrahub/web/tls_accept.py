@@ -20,6 +20,7 @@ _LISTEN_BACKLOG = 2048
 _ACCEPTS_PER_ITERATION = 64  # leaves time for requests, and connections for other processes on the same socket
 _DESCRIPTOR_PAUSE_SECONDS = 0.5  # without accepting, when the process has no free file descriptor
 _SHUTDOWN_TIMEOUT_SECONDS = 3.0  # of handshakes in progress
+_CLOSE_NOTIFY_TIMEOUT_SECONDS = 1.0  # an idle client of a connection pool does not answer the end of TLS
 
 
 class HandshakeLimits(NamedTuple):
@@ -259,6 +260,7 @@ class TlsAcceptor:
                 own_socket,
                 ssl=self._context,
                 ssl_handshake_timeout=self._limits.timeout,
+                ssl_shutdown_timeout=_CLOSE_NOTIFY_TIMEOUT_SECONDS,
             )
         except OSError:  # the client sent no TLS, or offers too weak a version, or closed the connection
             pass

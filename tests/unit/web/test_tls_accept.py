@@ -17,7 +17,7 @@ from integrahub.secrets.secret_files import CA_FILE
 from integrahub.settings.model import Settings
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web import tls_accept as arrivals
-from integrahub.web.server import build_server
+from integrahub.web.server import REQUEST_DRAIN_TIMEOUT_SECONDS, build_server
 from integrahub.web.tls import Certificate
 from integrahub.web.tls_accept import HandshakeLimits
 
@@ -215,3 +215,18 @@ def test_who_is_accepted_before_the_end_is_secured_and_answered(run: Run, folder
             await _until(lambda: _is_closed(mute))
 
     run(last())
+
+
+def test_a_client_that_never_answers_the_end_of_tls_does_not_delay_shutdown(run: Run, folder: Path) -> None:
+    async def drain() -> None:
+        now = asyncio.get_running_loop().time
+        with ExitStack() as held:
+            async with _served(folder) as port:
+                client = http.client.HTTPSConnection("127.0.0.1", port, context=_trusting(folder))
+                held.callback(client.close)
+                await asyncio.to_thread(client.request, "GET", "/")
+                assert (await asyncio.to_thread(client.getresponse)).status == 204
+                begin = now()
+            assert now() - begin < REQUEST_DRAIN_TIMEOUT_SECONDS / 2
+
+    run(drain())
