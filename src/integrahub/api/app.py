@@ -171,7 +171,7 @@ def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[AP
     reports = batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
     return [
         batches.router(reports, reader),
-        batch_changes.router(hub.reads, reports, reader, has_history=hub.settings.history),
+        batch_changes.router(reports, reader, has_history=hub.settings.history),
         batch_events.router(reports, watch, StreamSlots(), reader),
         receipts.router(hub.receipts(), reports, reader),
     ]

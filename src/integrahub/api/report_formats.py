@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import msgspec
+from starlette.responses import StreamingResponse
 
 from integrahub.api.models.batches import IssueAnswer
 from integrahub.domain.untrusted_text import escape_controls_in_json, neutralize_formulas
@@ -46,6 +47,16 @@ async def encode_ndjson(pages: Pages) -> AsyncIterator[bytes]:
     """Encode issues as NDJSON, page by page."""
     async for issues in pages:
         yield b"".join(encode_json(issue) + b"\n" for issue in issues)
+
+
+def stream_report(
+    pages: Pages, format: str, locale: Locale, columns: Sequence[str] = ISSUE_COLUMNS, filename: str = ""
+) -> StreamingResponse:
+    """Return rows as NDJSON, or as CSV, which a browser saves under `filename`."""
+    if format == "ndjson":
+        return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
+    headers = {"Content-Disposition": f'attachment; filename="{filename}"'} if filename else None
+    return StreamingResponse(encode_csv(pages, locale, columns), headers=headers, media_type="text/csv; charset=utf-8")
 
 
 async def encode_csv(

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_id
 from integrahub.api.models.batch_changes import AbsentProductsPage, ChangesPage
-from integrahub.api.report_formats import Locale, Pages, describe_formats, encode_csv, encode_json, encode_ndjson
+from integrahub.api.report_formats import Pages, describe_formats, encode_json, stream_report
 from integrahub.api.routes.batches import BatchReports, CsvLocale, Cursor, ReportFormat
 from integrahub.db.batches import absent_products
 from integrahub.db.batches.report_rows import AbsentProduct
@@ -20,7 +20,6 @@ from integrahub.db.changes import batch_changes
 from integrahub.db.changes.batch_changes import ChangeFilter
 from integrahub.db.changes.rows import BatchChange, BatchHead
 from integrahub.db.database import Database
-from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchKind
@@ -45,17 +44,17 @@ _FIELD = "^(" + "|".join(COMPARED_COLUMNS) + ")$"
 PageLimit = Annotated[int, Query(ge=1, le=1000, description="products a page")]
 
 
-def router(
-    database: Database, batch_reports: BatchReports, authenticate: Authenticate, *, has_history: bool
-) -> APIRouter:
+def router(batch_reports: BatchReports, authenticate: Authenticate, *, has_history: bool) -> APIRouter:
     """Return the routes; they require a key of the pharmacy, or a viewer's."""
     routes = AuthenticatedRouter(tags=["batches"])
-    _add_changes(routes, database, authenticate, has_history=has_history)
-    _add_absent_products(routes, database, batch_reports, authenticate)
+    _add_changes(routes, batch_reports, authenticate, has_history=has_history)
+    _add_absent_products(routes, batch_reports, authenticate)
     return routes
 
 
-def _add_changes(routes: APIRouter, database: Database, authenticate: Authenticate, *, has_history: bool) -> None:
+def _add_changes(
+    routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate, *, has_history: bool
+) -> None:
     Reader = Annotated[Caller, Depends(authenticate)]
 
     @routes.get("/v1/batches/{batch_id}/changes", **_CHANGES)
@@ -69,19 +68,17 @@ def _add_changes(routes: APIRouter, database: Database, authenticate: Authentica
         cursor: Cursor = None,
         limit: PageLimit = 100,
     ) -> Response:
-        reads = _within(database, caller)
+        reads = batch_reports.within(caller)
         batch = await changes_report.find_batch(reads, caller, batch_id, has_history=has_history)
         filters = ChangeFilter(ChangeKind(kind) if kind else None, field)
         if format == "json":
             return Response(await _encode_page(reads, batch, filters, cursor, limit), media_type="application/json")
         await changes_report.summarise(reads, batch)
         pages = changes_report.read_all(reads, batch, filters)
-        return _stream(_to_lines(pages) if format == "csv" else _to_items(pages), format, locale, _CHANGE_COLUMNS)
+        return stream_report(_to_lines(pages) if format == "csv" else _to_items(pages), format, locale, _CHANGE_COLUMNS)
 
 
-def _add_absent_products(
-    routes: APIRouter, database: Database, batch_reports: BatchReports, authenticate: Authenticate
-) -> None:
+def _add_absent_products(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
     Reader = Annotated[Caller, Depends(authenticate)]
 
     @routes.get("/v1/batches/{batch_id}/deactivation/products", **_ABSENT)
@@ -95,11 +92,11 @@ def _add_absent_products(
         limit: PageLimit = 100,
     ) -> Response:
         await batch_reports.find(caller, batch_id)
-        reads = _within(database, caller)
+        reads = batch_reports.within(caller)
         report = await changes_report.find_deactivation(reads, batch_id)
         if format != "json":
             pages = _to_items(changes_report.read_all_absent(reads, report, in_stock=in_stock))
-            return _stream(pages, format, locale, _ABSENT_COLUMNS)
+            return stream_report(pages, format, locale, _ABSENT_COLUMNS)
         rows = await absent_products.page(reads, report, decode_id(cursor) or 0, limit, in_stock=in_stock)
         page = {"batch_id": str(batch_id), "state": report.state, "items": [_to_item(row) for row in rows]}
         return Response(encode_json(page | {"next_cursor": _next(rows, limit)}), media_type="application/json")
@@ -146,12 +143,6 @@ def _next(rows: list[BatchChange] | list[AbsentProduct], limit: int) -> str | No
     return cursors.encode(rows[-1].product_id) if len(rows) == limit else None
 
 
-def _stream(pages: Pages, format: str, locale: Locale, columns: tuple[str, ...]) -> Response:
-    if format == "ndjson":
-        return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
-    return StreamingResponse(encode_csv(pages, locale, columns), media_type="text/csv; charset=utf-8")
-
-
 async def _to_items(pages: AsyncIterator[list[BatchChange]] | AsyncIterator[list[AbsentProduct]]) -> Pages:
     async for rows in pages:
         yield [_to_item(row) for row in rows]
@@ -174,7 +165,3 @@ def _lines_of(row: BatchChange) -> list[dict[str, Any]]:
 
 def _to_cell(value: Any) -> Any:
     return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value
-
-
-def _within(database: Database, caller: Caller) -> Database:
-    return database.for_tenants(TenantContext.of_cnpjs(caller.cnpjs))

@@ -19,9 +19,8 @@ from integrahub.api.report_formats import (
     ISSUE_COLUMNS,
     Locale,
     describe_formats,
-    encode_csv,
     encode_json,
-    encode_ndjson,
+    stream_report,
 )
 from integrahub.db.batches import reports
 from integrahub.db.batches.reports import BatchFilter
@@ -216,10 +215,7 @@ def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
             body = await batch_reports.list_issues(caller, batch_id, cursor, limit)
             return Response(body, media_type="application/json")
         pages = batch_reports.read_all_issues(caller, batch_id)
-        if format == "ndjson":
-            return StreamingResponse(encode_ndjson(pages), media_type="application/x-ndjson")
-        headers = {"Content-Disposition": f'attachment; filename="{batch_id}-errors.csv"'}
-        return StreamingResponse(encode_csv(pages, locale), headers=headers, media_type="text/csv; charset=utf-8")
+        return stream_report(pages, format, locale, filename=f"{batch_id}-errors.csv")
 
 
 def _add_rejected_records(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:

@@ -12,8 +12,8 @@ from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.views.estimate import Estimate
 
 
-class BatchReport(msgspec.Struct, frozen=True):
-    """A batch as clients see it. The counters of an unfinished batch are those of its settled chunks."""
+class BatchColumns(msgspec.Struct, frozen=True):
+    """Columns of a batch that clients read as they are stored."""
 
     batch_id: UUID
     cnpj: str
@@ -28,19 +28,25 @@ class BatchReport(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     bytes: int
     items_total: int | None
-    chunks_total: int | None
-    chunks_done: int | None
     inserted: int
     updated: int
     unchanged: int
     merged: int
     rejected: int
-    dead: int
     superseded: int
     cancelled: int
+    dead: int
     deactivated: int
-    reactivated: int
     warnings: int
+    chunks_total: int | None
+    chunks_done: int | None
+    queue_position: int | None
+
+
+class BatchReport(BatchColumns, frozen=True):
+    """A batch as clients see it. The counters of an unfinished batch are those of its settled chunks."""
+
+    reactivated: int
     deactivation_state: DeactivationState
     deactivation_candidates: int
     deactivation_active: int | None
@@ -52,7 +58,6 @@ class BatchReport(msgspec.Struct, frozen=True):
     rows_removed_at: datetime | None
     report_removed_at: datetime | None
     seconds: float | None
-    queue_position: int | None
     now: datetime
 
 
@@ -78,35 +83,9 @@ class BatchErrorView(msgspec.Struct, frozen=True):
     byte_offset: int | None
 
 
-class BatchView(msgspec.Struct, frozen=True):
+class BatchView(BatchColumns, frozen=True):
     """A batch with the figures and messages that are derived from its row. `rate` is in products per second."""
 
-    batch_id: UUID
-    cnpj: str
-    kind: BatchKind
-    parent_id: UUID | None
-    load_type: LoadType
-    status: BatchStatus
-    stage: Stage
-    received_seq: int
-    received_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    bytes: int
-    items_total: int | None
-    inserted: int
-    updated: int
-    unchanged: int
-    merged: int
-    rejected: int
-    superseded: int
-    cancelled: int
-    dead: int
-    deactivated: int
-    warnings: int
-    chunks_total: int | None
-    chunks_done: int | None
-    queue_position: int | None
     trace_id: str
     items_processed: int
     items_failed: int
@@ -118,16 +97,13 @@ class BatchView(msgspec.Struct, frozen=True):
     estimate: Estimate | None
 
 
-_SAME_COLUMNS = tuple(name for name in BatchView.__struct_fields__ if name in BatchReport.__struct_fields__)
-
-
 def view_batch(report: BatchReport, language: Language, estimate: Estimate | None = None) -> BatchView:
     """Return a batch as clients read it, with messages in their language."""
     processed = report.inserted + report.updated + report.unchanged + report.merged + report.superseded
     failed = report.rejected + report.dead + report.cancelled
     rate = processed / report.seconds if report.seconds else None
     return BatchView(
-        **{name: getattr(report, name) for name in _SAME_COLUMNS},
+        **{name: getattr(report, name) for name in BatchColumns.__struct_fields__},
         trace_id=report.batch_id.hex,
         items_processed=processed,
         items_failed=failed,
