@@ -4,9 +4,7 @@ import os
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 
@@ -17,6 +15,7 @@ from integrahub.secrets.webhook_secrets import SecretSealer
 from tests.conftest import Server
 from tests.crash.crash_points import counted
 from tests.crash.test_crashes import Site
+from tests.http_servers import QuietHandler, running
 
 _PEPPER = "a-pepper-for-the-tests-of-crashes"
 _COUNT = 6
@@ -31,31 +30,14 @@ class _Receiver(ThreadingHTTPServer):
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: _Receiver
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         arrived = self.server.bodies[self.headers["webhook-id"]]
         arrived.append(body)
-        self.send_response(200 if len(arrived) > 1 else 503)
-        self.send_header("Retry-After", "1")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Write nothing."""
-
-
-@contextmanager
-def _receiving() -> Iterator[_Receiver]:
-    receiver = _Receiver()
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    try:
-        yield receiver
-    finally:
-        receiver.shutdown()
-        receiver.server_close()
+        self.respond(200 if len(arrived) > 1 else 503, Retry_After="1")
 
 
 def _store(url: str, port: int) -> None:
@@ -78,7 +60,7 @@ def _store(url: str, port: int) -> None:
 def _run(url: str, folder: Path, **environment: str) -> int:
     """Send everything; return how often the sender was killed."""
     killed, end = 0, monotonic() + _PATIENCE_SECONDS
-    with _receiving() as receiver:
+    with running(_Receiver()) as receiver:
         _store(url, receiver.server_port)
         site = Site(url, folder, 1)
         settings = {"INTEGRAHUB_KEY_PEPPER": _PEPPER, "INTEGRAHUB_WEBHOOK_ALLOW": "127.0.0.1"}

@@ -5,9 +5,8 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tests.acceptance.breaking_proxy import breaking_proxy
 from tests.acceptance.conftest import Installation, installed
 from tests.conftest import OPTIONAL
 from tests.examples.programs import EXAMPLES, LANGUAGES, Command, Missing
+from tests.http_servers import QuietHandler, running
 
 _CNPJS = dict(
     zip(
@@ -96,7 +96,7 @@ class _Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: _Hub
     protocol_version = "HTTP/1.1"
 
@@ -122,28 +122,14 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _answer(self, status: int, wait: str, answer: dict[str, object]) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if wait:
-            self.send_header("Retry-After", wait)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.respond(status, json.dumps(answer).encode(), Content_Type="application/json", Retry_After=wait)
 
 
 @pytest.fixture
 def prepared() -> Iterator[_Hub]:
     """Yield a hub with prepared answers."""
-    with _Hub() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with running(_Hub()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

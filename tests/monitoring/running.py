@@ -7,7 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 
 from tests.acceptance.conftest import ADMIN, PATH, Installation
+from tests.http_servers import QuietHandler, running
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -131,30 +132,21 @@ def load(hub: Installation, pause: float = 0.05) -> Iterator[list[int]]:
         posting.join()
 
 
-class _Receiver(BaseHTTPRequestHandler):
+class _Receiver(QuietHandler):
     """Refuses the first webhook and accepts the others, so that both results are counted."""
 
     answers = iter((500,))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(next(self.answers, 204))
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *_: object) -> None:
-        pass
+        self.respond(next(self.answers, 204))
 
 
 @contextmanager
 def webhook_receiver() -> Iterator[str]:
     """Run a receiver of webhooks; yield its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)) as server:
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        serving.join()
 
 
 def _post(http: httpx2.Client, number: int) -> int:

@@ -7,11 +7,13 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from http.server import ThreadingHTTPServer
+from threading import Lock
 from typing import Any
 
 import psycopg
+
+from tests.http_servers import QuietHandler, running
 
 ROOT = "root-token-of-the-stand-in"
 
@@ -85,7 +87,7 @@ def vault_stand_in() -> Iterator[tuple[str, str]]:
     """Run the stand-in; yield its address and a root token."""
     kept = _Kept()
 
-    class Answering(BaseHTTPRequestHandler):
+    class Answering(QuietHandler):
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
             told = json.loads(self.rfile.read(size) or b"{}")
@@ -93,22 +95,9 @@ def vault_stand_in() -> Iterator[tuple[str, str]]:
             with kept.one:
                 status, body = kept.answer(self.command, path, told, self.headers.get("X-Vault-Token", ""))
             content = json.dumps(body).encode() if status != 204 else b""
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.respond(status, content)
 
         do_GET = do_POST = _answer
 
-        def log_message(self, *_: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", ROOT
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Answering)) as server:
+        yield f"http://127.0.0.1:{server.server_port}", ROOT

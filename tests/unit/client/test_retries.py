@@ -1,15 +1,15 @@
 """Requests are repeated after failures that may pass, and not before the hub permits it."""
 
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import httpx2
 import pytest
+from tests.http_servers import QuietHandler, running
 
 from integrahub.client import ApiError, Client, UploadListener
 from integrahub.client.responses import read_retry_after
@@ -37,7 +37,7 @@ class _Hub(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: _Hub
 
     def _answer(self) -> None:
@@ -49,17 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"} if status == 202 else _PROBLEM).encode()
         body = b"upstream connection reset" if (status, wait) == _OF_A_PROXY else body
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        if wait:
-            self.send_header("Retry-After", wait)
-        self.end_headers()
-        self.wfile.write(body)
+        self.respond(status, body, Retry_After=wait)
 
     do_GET = do_POST = _answer
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class _Heard(UploadListener):
@@ -73,12 +65,8 @@ class _Heard(UploadListener):
 @pytest.fixture
 def hub() -> Iterator[_Hub]:
     """Yield a hub that accepts everything once its prepared answers are used up."""
-    with _Hub() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with running(_Hub()) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_post_is_repeated_whole_under_one_key_of_its_own(hub: _Hub) -> None:

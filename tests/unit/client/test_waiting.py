@@ -1,12 +1,12 @@
-"""Waiting for a batch lasts as long as the caller permits, whatever delay the hub suggests."""
+"""Waiting for a batch lasts as long as the caller permits, also if the hub suggests a longer delay."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from time import monotonic
 
 import pytest
+from tests.http_servers import QuietHandler, running
 
 from integrahub.client import Client
 
@@ -22,30 +22,21 @@ class _Hub(ThreadingHTTPServer):
         self.final_at = 0
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     server: _Hub
 
     def do_GET(self) -> None:
         self.server.reads += 1
         finished = "2026-11-03T12:00:00.000Z" if self.server.reads >= self.server.final_at else None
         body = json.dumps({"batch_id": _BATCH, "status": "PROCESSING", "finished_at": finished}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Retry-After", "60")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Stay silent."""
+        self.respond(200, body, Retry_After="60")
 
 
 @pytest.fixture
 def hub() -> Iterator[_Hub]:
     """Yield a hub."""
-    with _Hub() as hub:
-        threading.Thread(target=hub.serve_forever, daemon=True).start()
+    with running(_Hub()) as hub:
         yield hub
-        hub.shutdown()
 
 
 @pytest.mark.parametrize(("final_at", "ends"), [(4, True), (9, False)])

@@ -2,12 +2,12 @@
 
 import json
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.http_servers import QuietHandler, running
 
 from integrahub.cli import main
 
@@ -24,7 +24,7 @@ class _Busy(ThreadingHTTPServer):
         self.knows_the_key = True
 
 
-class _Answers(BaseHTTPRequestHandler):
+class _Answers(QuietHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, _Busy)
         self._answer(404 if self.server.knows_the_key else 401, "", "No such key.")
@@ -36,17 +36,8 @@ class _Answers(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, wait: str, message: str) -> None:
         body = json.dumps({"batch_id": _BATCH, "message": message}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        if message.endswith("(idempotent)"):
-            self.send_header("Idempotent-Replayed", "true")
-        if wait:
-            self.send_header("Retry-After", wait)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        replayed = "true" if message.endswith("(idempotent)") else ""
+        self.respond(status, body, Idempotent_Replayed=replayed, Retry_After=wait)
 
 
 @pytest.fixture
@@ -54,14 +45,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[_Busy]:
     """Yield a busy hub and a catalogue for it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "catalogue.json").write_text('[{"PRODUCTID": 1}]')
-    with _Busy() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with running(_Busy()) as server:
         monkeypatch.setenv("INTEGRAHUB_URL", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("NO_PROXY", "*")
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def _send(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
