@@ -106,7 +106,7 @@ class Schedule(RuleBasedStateMachine):
 
     @rule(pharmacy=which, seed=seeds)
     def poll(self, pharmacy: int, seed: int) -> None:
-        """Let a consumer read one to three pages of the change feed, whatever is going on."""
+        """Let a consumer read one to three pages of the change feed, also while processes restart."""
         draw = random.Random(seed)
         for _ in range(draw.randint(1, 3)):
             self.client.poll(self.cnpjs[pharmacy], self.consumers[pharmacy], draw_limit(draw))

@@ -292,7 +292,7 @@ async def test_random_batches_decisions_replays_and_polls_end_with_the_table(unl
 
 
 async def _begin(client: Client, consumers: list[Consumer], draw: random.Random) -> None:
-    """Let each consumer see, whatever the draws, a reset, a deactivation and a cursor that expired."""
+    """Let each consumer see, with any draws, a reset, a deactivation and a cursor that expired."""
     for size in (60, 55):
         await client.load(catalogue(size))
         for consumer in consumers:

@@ -24,7 +24,7 @@ def router(receipts: Receipts, batch_reports: BatchReports, authenticate: Authen
     @routes.get(
         "/v1/batches/{batch_id}/receipt",
         summary="Signed receipt of a batch",
-        description="Signed anew at each request; of a final batch also with its status, end and counters.",
+        description="Signed at each request. The receipt of a final batch also has its status, end and counters.",
     )
     async def receipt(batch_id: UUID, caller: Reader) -> SignedReceiptAnswer:
         batch = await batch_reports.find(caller, batch_id)

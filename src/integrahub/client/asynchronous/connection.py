@@ -64,7 +64,7 @@ class AsyncConnection:
         return (await self.request("GET", path)).text
 
     async def get_any_status(self, path: str) -> tuple[int, Any]:
-        """Return status and JSON of a GET, whatever the status: /health with 503 has a body too."""
+        """Return status and JSON of a GET with any status: /health with 503 has a body too."""
         response = await self._explain_failure(lambda: self._http.get(path))
         return response.status_code, self._parse(response)
 

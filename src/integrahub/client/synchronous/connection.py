@@ -65,7 +65,7 @@ class Connection:
         return (self.request("GET", path)).text
 
     def get_any_status(self, path: str) -> tuple[int, Any]:
-        """Return status and JSON of a GET, whatever the status: /health with 503 has a body too."""
+        """Return status and JSON of a GET with any status: /health with 503 has a body too."""
         response = self._explain_failure(lambda: self._http.get(path))
         return response.status_code, self._parse(response)
 

@@ -93,7 +93,7 @@ async def rehearse_chunks(
 ) -> list[ChunkCounters]:
     """Merge chunks of one dry run as `merge_chunks` does, and roll the products back. Issues and counters stay.
 
-    The values of changed columns are recorded whatever the setting HISTORY: they are what the dry run is for.
+    The values of changed columns are recorded also with HISTORY off: they are what the dry run is for.
     """
     rules = msgspec.structs.replace(rules, history=True)
     ids = [abs(product_id) for chunk in chunks for product_id in chunk.ids]

@@ -56,7 +56,7 @@ WHERE e.id = %(endpoint)s AND e.state = 'enabled' AND e.deleted_at IS NULL
 RETURNING id
 
 -- replay --
--- Send a delivery again under its id, whatever became of it. One that a worker is sending now stays as it is.
+-- Send a delivery in any state again under its id. One that a worker is sending now stays as it is.
 UPDATE webhook_deliveries d SET state = 'pending', next_attempt_at = now(), ended_at = NULL, attempts_before = d.attempts
 FROM webhook_endpoints e
 WHERE d.id = %(id)s AND e.id = d.endpoint_id AND e.state = 'enabled' AND e.deleted_at IS NULL

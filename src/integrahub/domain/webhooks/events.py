@@ -19,7 +19,7 @@ class EventType(StrEnum):
     KEY_EXPIRING = "key.expiring"  #: An API key expires soon; sent to the operator.
 
 
-# `webhook.test` is sent when its owner requests it, whatever the endpoint receives otherwise.
+# An endpoint receives `webhook.test` when its owner requests it, also if its `events` do not list it.
 OPERATOR_EVENTS = tuple(event for event in EventType if event is not EventType.WEBHOOK_TEST)
 CLIENT_EVENTS = tuple(
     event for event in OPERATOR_EVENTS if event not in (EventType.WEBHOOK_DISABLED, EventType.KEY_EXPIRING)
