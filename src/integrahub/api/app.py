@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from integrahub import __version__
+from integrahub.access.api_key_admin import ApiKeyAdmin, ApiKeyRules
 from integrahub.access.audit import Audit
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.access.webhook_owners import WebhookOwners
@@ -136,8 +137,8 @@ def _ingest_handler(
 def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) -> list[APIRouter]:
     database, audit = hub.all_tenants, Audit(hub.all_tenants)
     parse = partial(parse_cnpj, verify=hub.settings.verify_cnpj)
-    rules = api_keys.ApiKeyRules(parse, hub.settings.allow_weak_keys)
-    key_admin = api_keys.ApiKeyAdmin(database, authenticator, audit, hub.pepper, rules)
+    rules = ApiKeyRules(hub.pepper, hub.settings.allow_weak_keys)
+    key_admin = ApiKeyAdmin(database, audit, rules, authenticator.clear_cache)
     reader, viewer, operator = (authenticator.require(scope) for scope in (Scope.READ, Scope.VIEWER, Scope.OPERATOR))
     access = MetricsAccess(viewer, is_public=hub.settings.is_insight_public)
     return [
@@ -145,7 +146,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
         *_batch_routers(hub, watch, reader),
         *_product_routers(hub, parse, reader),
         pharmacies.router(database, audit, viewer, operator, parse),
-        api_keys.router(key_admin, authenticator),
+        api_keys.router(api_keys.ApiKeyRoutes(key_admin, parse), authenticator),
         audit_log.router(database, viewer),
         schemas.router(hub.dialect),
         operations.router(operations.BatchOperations(hub.decisions(), hub.replay(), audit), operator),
