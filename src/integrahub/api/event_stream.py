@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from time import monotonic
 
 from integrahub.api.batch_views import to_batch_answer
-from integrahub.api.report_formats import encode_json
 from integrahub.domain.errors import Problem, Unavailable
 from integrahub.domain.languages import Language
 from integrahub.reports.batch_watch import WATCH_INTERVAL_SECONDS, BatchState, BatchWatch, Watcher
+from integrahub.reports.encodings import encode_json
 
 MAX_STREAMS_PER_KEY, MAX_STREAMS = 20, 200  # in one process
 COMMENT_INTERVAL_SECONDS = 15.0

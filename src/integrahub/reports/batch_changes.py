@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from integrahub.db.batches import absent_products
 from integrahub.db.batches.report_rows import AbsentProduct, DeactivationReport
@@ -13,7 +16,10 @@ from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchKind, DeactivationState
 from integrahub.domain.errors import Conflict, Gone, NotFound
+from integrahub.reports.encodings import Pages
 
+CHANGE_COLUMNS = ("product_id", "kind", "field", "before", "after")
+ABSENT_COLUMNS = AbsentProduct.__struct_fields__
 _CHANGES_PER_READ = 1000  # of a whole report
 
 
@@ -90,3 +96,36 @@ async def read_all_absent(
     while products := await absent_products.page(database, report, after, _CHANGES_PER_READ, in_stock=in_stock):
         yield products
         after = products[-1].product_id
+
+
+def to_item(row: BatchChange | AbsentProduct) -> dict[str, object]:
+    """Return a row as the models of the answers describe it; reports are long, so it is not validated as a model."""
+    item = msgspec.structs.asdict(row)
+    for name in {"price", "stock"} & item.keys():
+        item[name] = None if item[name] is None else float(item[name])
+    return item
+
+
+async def to_items(pages: AsyncIterator[list[BatchChange]] | AsyncIterator[list[AbsentProduct]]) -> Pages:
+    """Yield rows as the API describes them."""
+    async for rows in pages:
+        yield [to_item(row) for row in rows]
+
+
+async def to_lines(pages: AsyncIterator[list[BatchChange]]) -> Pages:
+    """Yield one line per changed field, and one without a field for a change that has none."""
+    async for rows in pages:
+        yield [line for row in rows for line in _lines_of(row)]
+
+
+def _lines_of(row: BatchChange) -> list[dict[str, object]]:
+    fields = row.fields or {"": (None, None)}
+    own = {"product_id": row.product_id, "kind": row.kind}
+    return [
+        own | {"field": name, "before": _to_cell(before), "after": _to_cell(after)}
+        for name, (before, after) in fields.items()
+    ]
+
+
+def _to_cell(value: Any) -> Any:
+    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value

@@ -23,6 +23,15 @@ async def rejected_records(database: Database, storage: Storage, batch_id: UUID)
             yield _to_json(records[position])
 
 
+async def read_as_array(database: Database, storage: Storage, batch_id: UUID) -> AsyncIterator[bytes]:
+    """Yield the rejected records as one JSON array. Raise as `rejected_records` does."""
+    separator = b"[\n"
+    async for record in rejected_records(database, storage, batch_id):
+        yield separator + record
+        separator = b",\n"
+    yield b"[]\n" if separator == b"[\n" else b"\n]\n"
+
+
 def _to_json(record: bytes) -> bytes:
     try:
         msgspec.json.decode(record)

@@ -1,10 +1,8 @@
 """Routes of what a batch changed, and of the products that a FULL does not contain."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
@@ -12,7 +10,7 @@ from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cursors import decode_id
 from integrahub.api.models.batch_changes import AbsentProductsPage, ChangesPage
-from integrahub.api.report_formats import Pages, describe_formats, encode_json, stream_report
+from integrahub.api.report_formats import describe_formats, stream_report
 from integrahub.api.routes.batches import BatchReports, CsvLocale, Cursor, ReportFormat
 from integrahub.db.batches import absent_products
 from integrahub.db.batches.report_rows import AbsentProduct
@@ -25,19 +23,18 @@ from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.changes import COMPARED_COLUMNS, ChangeKind
 from integrahub.reports import batch_changes as changes_report
-from integrahub.reports.batch_changes import ChangeSummary
+from integrahub.reports.batch_changes import ABSENT_COLUMNS, CHANGE_COLUMNS, ChangeSummary, to_item, to_items, to_lines
+from integrahub.reports.encodings import encode_json
 
-_CHANGE_COLUMNS = ("product_id", "kind", "field", "before", "after")
-_ABSENT_COLUMNS = AbsentProduct.__struct_fields__
 _CHANGES: dict[str, Any] = {
     "summary": "What a batch changed, or a dry run would change",
     "response_model": ChangesPage,
-    "responses": describe_formats(_CHANGE_COLUMNS, "4811,updated,price,12.9,129"),
+    "responses": describe_formats(CHANGE_COLUMNS, "4811,updated,price,12.9,129"),
 }
 _ABSENT: dict[str, Any] = {
     "summary": "Products that a deactivation switched off, or that its approval would",
     "response_model": AbsentProductsPage,
-    "responses": describe_formats(_ABSENT_COLUMNS, "77,DIPIRONA 500MG,7896004703398,8.5,12"),
+    "responses": describe_formats(ABSENT_COLUMNS, "77,DIPIRONA 500MG,7896004703398,8.5,12"),
 }
 ListedKind = Literal["inserted", "updated", "reactivated", "deactivated"]
 _FIELD = "^(" + "|".join(COMPARED_COLUMNS) + ")$"
@@ -75,7 +72,7 @@ def _add_changes(
             return Response(await _encode_page(reads, batch, filters, cursor, limit), media_type="application/json")
         await changes_report.summarise(reads, batch)
         pages = changes_report.read_all(reads, batch, filters)
-        return stream_report(_to_lines(pages) if format == "csv" else _to_items(pages), format, locale, _CHANGE_COLUMNS)
+        return stream_report(to_lines(pages) if format == "csv" else to_items(pages), format, locale, CHANGE_COLUMNS)
 
 
 def _add_absent_products(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
@@ -95,10 +92,10 @@ def _add_absent_products(routes: APIRouter, batch_reports: BatchReports, authent
         reads = batch_reports.within(caller)
         report = await changes_report.find_deactivation(reads, batch_id)
         if format != "json":
-            pages = _to_items(changes_report.read_all_absent(reads, report, in_stock=in_stock))
-            return stream_report(pages, format, locale, _ABSENT_COLUMNS)
+            pages = to_items(changes_report.read_all_absent(reads, report, in_stock=in_stock))
+            return stream_report(pages, format, locale, ABSENT_COLUMNS)
         rows = await absent_products.page(reads, report, decode_id(cursor) or 0, limit, in_stock=in_stock)
-        page = {"batch_id": str(batch_id), "state": report.state, "items": [_to_item(row) for row in rows]}
+        page = {"batch_id": str(batch_id), "state": report.state, "items": [to_item(row) for row in rows]}
         return Response(encode_json(page | {"next_cursor": _next(rows, limit)}), media_type="application/json")
 
 
@@ -113,7 +110,7 @@ async def _encode_page(
             "batch_id": str(batch.batch_id),
             "dry_run": batch.kind is BatchKind.DRY_RUN,
             "summary": summary,
-            "items": [_to_item(row) for row in rows],
+            "items": [to_item(row) for row in rows],
             "next_cursor": _next(rows, limit),
         }
     )
@@ -131,37 +128,5 @@ def _to_summary(summary: ChangeSummary) -> dict[str, Any]:
     }
 
 
-def _to_item(row: BatchChange | AbsentProduct) -> dict[str, Any]:
-    """Return a row as the models of the answers describe it; reports are long, so it is not validated as a model."""
-    item = msgspec.structs.asdict(row)
-    for name in {"price", "stock"} & item.keys():
-        item[name] = None if item[name] is None else float(item[name])
-    return item
-
-
 def _next(rows: list[BatchChange] | list[AbsentProduct], limit: int) -> str | None:
     return cursors.encode(rows[-1].product_id) if len(rows) == limit else None
-
-
-async def _to_items(pages: AsyncIterator[list[BatchChange]] | AsyncIterator[list[AbsentProduct]]) -> Pages:
-    async for rows in pages:
-        yield [_to_item(row) for row in rows]
-
-
-async def _to_lines(pages: AsyncIterator[list[BatchChange]]) -> Pages:
-    """Yield one line per changed field, and one without a field for a change that has none."""
-    async for rows in pages:
-        yield [line for row in rows for line in _lines_of(row)]
-
-
-def _lines_of(row: BatchChange) -> list[dict[str, Any]]:
-    fields = row.fields or {"": (None, None)}
-    own = {"product_id": row.product_id, "kind": row.kind}
-    return [
-        own | {"field": name, "before": _to_cell(before), "after": _to_cell(after)}
-        for name, (before, after) in fields.items()
-    ]
-
-
-def _to_cell(value: Any) -> Any:
-    return msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value

@@ -10,18 +10,12 @@ from starlette.responses import Response, StreamingResponse
 
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
-from integrahub.api.batch_views import MAX_POLL_SECONDS, MIN_POLL_SECONDS, find_poll_interval, to_batch_answer, to_issue
+from integrahub.api.batch_views import MAX_POLL_SECONDS, MIN_POLL_SECONDS, find_poll_interval, to_batch_answer
 from integrahub.api.cursors import decode_values
 from integrahub.api.language import AnswerLanguage
 from integrahub.api.models.base import Moment
 from integrahub.api.models.batches import BatchAnswer, BatchPage, IssuePage
-from integrahub.api.report_formats import (
-    ISSUE_COLUMNS,
-    Locale,
-    describe_formats,
-    encode_json,
-    stream_report,
-)
+from integrahub.api.report_formats import describe_formats, stream_report
 from integrahub.db.batches import reports
 from integrahub.db.batches.reports import BatchFilter
 from integrahub.db.database import Database
@@ -35,11 +29,12 @@ from integrahub.domain.languages import Language
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.views.batch import BatchReport
 from integrahub.domain.views.estimate import Estimate
+from integrahub.reports.encodings import Locale, encode_json
 from integrahub.reports.estimates import CompletionEstimates
-from integrahub.reports.rejected_records import rejected_records
+from integrahub.reports.issues import ISSUE_COLUMNS, read_all_issues, to_issue
+from integrahub.reports.rejected_records import read_as_array
 from integrahub.storage.base import ObjectMissing, Storage
 
-_ISSUES_PER_READ = 1000  # of a whole report
 _ISSUE_FORMATS = describe_formats(
     ISSUE_COLUMNS,
     "4811,1204311,rejected,4812,PRICE,price_invalid,caro,O preço não é um número.,The price is not a number.,"
@@ -116,20 +111,9 @@ class BatchReports:
         next_cursor = cursors.encode(last.position, last.field, last.code) if last else None
         return encode_json({"items": [to_issue(row, batch_id) for row in rows], "next_cursor": next_cursor})
 
-    async def read_all_issues(self, caller: Caller, batch_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
-        """Yield the whole report of errors, in pages."""
-        after: tuple[int, str, str] | None = None
-        while rows := await reports.issues(self.within(caller), batch_id, after, _ISSUES_PER_READ):
-            yield [to_issue(row, batch_id) for row in rows]
-            after = (rows[-1].position, rows[-1].field, rows[-1].code)
-
-    async def read_rejected_records(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
+    def read_rejected_records(self, caller: Caller, batch_id: UUID) -> AsyncIterator[bytes]:
         """Yield the rejected records as one JSON array."""
-        separator = b"[\n"
-        async for record in rejected_records(self.within(caller), self._storage, batch_id):
-            yield separator + record
-            separator = b",\n"
-        yield b"[]\n" if separator == b"[\n" else b"\n]\n"
+        return read_as_array(self.within(caller), self._storage, batch_id)
 
     def within(self, caller: Caller) -> Database:
         """Return the database as far as the caller may see it."""
@@ -214,7 +198,7 @@ def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Au
         if format == "json":
             body = await batch_reports.list_issues(caller, batch_id, cursor, limit)
             return Response(body, media_type="application/json")
-        pages = batch_reports.read_all_issues(caller, batch_id)
+        pages = read_all_issues(batch_reports.within(caller), batch_id)
         return stream_report(pages, format, locale, filename=f"{batch_id}-errors.csv")
 
 
