@@ -1,0 +1,1 @@
+"""How fresh a catalogue is: the rhythm of posts, and why a pharmacy is silent."""
