@@ -13,6 +13,7 @@ from starlette.routing import Route
 from integrahub import __version__
 from integrahub.access.api_key_admin import ApiKeyAdmin, ApiKeyRules
 from integrahub.access.audit import Audit
+from integrahub.access.pharmacy_settings import PharmacyAdmin
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.access.webhook_owners import WebhookOwners
 from integrahub.access.webhooks import WebhookRules, Webhooks
@@ -145,7 +146,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
         *_webhook_routers(hub, authenticator, audit, parse),
         *_batch_routers(hub, watch, reader),
         *_product_routers(hub, parse, reader),
-        pharmacies.router(database, audit, viewer, operator, parse),
+        pharmacies.router(database, PharmacyAdmin(database, audit), viewer, operator, parse),
         api_keys.router(api_keys.ApiKeyRoutes(key_admin, parse), authenticator),
         audit_log.router(database, viewer),
         schemas.router(hub.dialect),

@@ -1,13 +1,12 @@
 """Operators' routes of pharmacies and their settings."""
 
 from typing import Annotated, Any
-from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from integrahub.access.audit import Audit
+from integrahub.access.pharmacy_settings import PharmacyAdmin, check_rate, check_time_zone
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.cnpj import ParseCnpj, read_cnpj
@@ -19,24 +18,8 @@ from integrahub.db.products import search
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import NotFound
 from integrahub.domain.messages.fields import InvalidField
-from integrahub.resilience.rate_limit import parse_rate
 
-
-def _check_time_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise InvalidField("zone_unknown", value=name[:80])
-    return name
-
-
-def _check_rate(text: str) -> str:
-    try:
-        parse_rate(text)
-    except ValueError:
-        raise InvalidField("rate_unreadable", value=text[:80]) from None
-    return text
-
-
-RateText = Annotated[str, AfterValidator(_check_rate)]
+RateText = Annotated[str, AfterValidator(check_rate)]
 
 
 class _CnpjConvertor(StringConvertor):
@@ -64,14 +47,14 @@ class PharmacyChanges(StrictModel):
     name: str | None = Field(None, min_length=1, max_length=200)
     city: str | None = Field(None, max_length=200)
     state: str | None = Field(None, max_length=20)
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)] | None = None
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] | None = None
     deactivation_limit: Share | None = None
     full_window_minutes: int | None = Field(None, ge=0, le=1440, strict=True)
     rate_limit: RateText | None = None
 
 
 def router(
-    database: Database, audit: Audit, viewer: Authenticate, operator: Authenticate, parse: ParseCnpj
+    database: Database, admin: PharmacyAdmin, viewer: Authenticate, operator: Authenticate, parse: ParseCnpj
 ) -> APIRouter:
     """Return the routes: reads require a viewer's key, changes an operator's."""
     routes = AuthenticatedRouter(tags=["admin"])
@@ -79,13 +62,7 @@ def router(
 
     @routes.put("/admin/pharmacies/{cnpj:cnpj}", summary="Register a pharmacy, or change its settings")
     async def put(cnpj: str, changes: PharmacyChanges, caller: Annotated[Caller, Depends(operator)]) -> PharmacyAnswer:
-        stored_cnpj = read_cnpj(cnpj, parse)
-        before = await pharmacies.find(database, stored_cnpj)
-        async with audit.action(caller, "pharmacy.put", stored_cnpj, before) as context:
-            await pharmacies.find_or_create(database, stored_cnpj, changes.name or "")
-            changed = await pharmacies.update(database, stored_cnpj, changes.model_dump())
-            context.after = changed
-        return PharmacyAnswer.model_validate(changed)
+        return PharmacyAnswer.model_validate(await admin.put(caller, read_cnpj(cnpj, parse), changes.model_dump()))
 
     return routes
 

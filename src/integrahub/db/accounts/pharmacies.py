@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from integrahub.db.accounts.rows import Pharmacy, SilentPharmacy
+import msgspec
+
+from integrahub.db.accounts.rows import Pharmacy, PharmacySettings, SilentPharmacy
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column, fetch_one
@@ -64,3 +66,10 @@ async def update(database: Database, cnpj: str, changes: Mapping[str, Any]) -> P
     params = {column: changes.get(column) for column in _SETTINGS} | {"cnpj": cnpj}
     async with database.transaction() as connection:
         return await fetch_one(connection, _SQL["update"], params, Pharmacy)
+
+
+async def replace(database: Database, cnpj: str, settings: PharmacySettings) -> Pharmacy | None:
+    """Set all settings of a pharmacy and return it, or None if it does not exist."""
+    params = msgspec.structs.asdict(settings) | {"cnpj": cnpj}
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["replace"], params, Pharmacy)

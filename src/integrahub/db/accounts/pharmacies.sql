@@ -46,3 +46,10 @@ RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_windo
 -- find_existing --
 -- At most two of these CNPJs that exist: with two, it is not clear which one was meant.
 SELECT cnpj FROM pharmacies WHERE cnpj = ANY(%(cnpjs)s::text[]) LIMIT 2
+
+-- replace --
+-- Set all settings. Null sets that of the hub.
+UPDATE pharmacies SET name = %(name)s, city = %(city)s, state = %(state)s, time_zone = %(time_zone)s,
+  deactivation_limit = %(deactivation_limit)s, full_window_minutes = %(full_window_minutes)s, rate_limit = %(rate_limit)s
+WHERE cnpj = %(cnpj)s
+RETURNING id, cnpj, name, city, state, time_zone, deactivation_limit, full_window_minutes, rate_limit, created_at

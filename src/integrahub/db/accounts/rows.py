@@ -29,6 +29,18 @@ class Pharmacy(msgspec.Struct, frozen=True):
     webhook_disabled_at: datetime | None = None
 
 
+class PharmacySettings(msgspec.Struct, frozen=True):
+    """All settings of a pharmacy; None: the setting of the hub. `deactivation_limit` is a share."""
+
+    name: str
+    city: str
+    state: str
+    time_zone: str
+    deactivation_limit: Decimal | None
+    full_window_minutes: int | None
+    rate_limit: str | None
+
+
 class SilentPharmacy(msgspec.Struct, frozen=True):
     """A pharmacy whose last post is unusually long ago. `longest_gap` between posts and `silent_for` are in seconds."""
 
