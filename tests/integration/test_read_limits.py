@@ -13,7 +13,7 @@ from integrahub.db.tenancy import DatabaseRole, TenantContext
 from integrahub.hub.bootstrap import open_hub
 from integrahub.resilience.circuit_breaker import CircuitState
 from integrahub.settings.model import Settings
-from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.listening import Wire, listening
 
 OTHER = "33000167000101"
@@ -79,6 +79,12 @@ async def test_reads_that_hang_do_not_keep_another_pharmacys_posts_waiting(reade
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers)
     assert reader.hub.breakers["postgresql"].state is CircuitState.CLOSED
     assert (await reader.http.get("/readyz")).status_code == 200
+
+
+async def test_an_operators_read_that_takes_too_long_says_so(reader: Client) -> None:
+    async with _locked_products(reader):
+        answer = await _read(reader, ADMIN, f"/v1/products?cnpj={CNPJ}&q=zzz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "read_too_slow")
 
 
 async def test_a_key_reads_few_at_once_and_another_key_beside_it(reader: Client) -> None:

@@ -40,9 +40,10 @@ class RequestGuard:
             return await handle(request)
         caller = await check(request)
         request = await self._with_body(request)
+        is_read = request.method in _READ_METHODS
         if caller.can(Scope.VIEWER):
-            return await handle(request)
-        admit = self._reads if request.method in _READ_METHODS else self._reads.change
+            return await (self._reads.unlimited(request, handle) if is_read else handle(request))
+        admit = self._reads if is_read else self._reads.change
         return await admit(caller, request, handle)
 
     async def _with_body(self, request: Request) -> Request:
