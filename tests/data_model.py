@@ -21,8 +21,8 @@ Tables of the hub's PostgreSQL database: what each column holds, its states, and
 `make data-model` from `comments.sql`, `migrations` and `permissions.sql` in `db/schema`; edit those, not this page.
 
 API processes connect as the role `integrahub_api`: row level security shows them only the pharmacies of the caller.
-Workers connect as `integrahub_worker`, the sender of webhooks as `integrahub_notify`. The role that runs
-`integrahub migrate` owns the tables.
+Workers connect as `integrahub_worker`, the sender of webhooks as `integrahub_notify`, the console as
+`integrahub_console`, which reads all tables. The role that runs `integrahub migrate` owns the tables.
 """
 # Columns that name rows of another table. Only `batches.pharmacy_id` and `batch_chunks.batch_id` are foreign keys: the
 # others would slow each write, or outlive the row that they name.
@@ -33,6 +33,7 @@ _REFERENCES = {
     "replayed_by": "batches",
     "api_key_id": "api_keys",
     "key_id": "api_keys",
+    "user_id": "users",
     "endpoint_id": "webhook_endpoints",
     "delivery_id": "webhook_deliveries",
     "replaces": "api_keys",
@@ -104,7 +105,7 @@ def _section(cursor: psycopg.Cursor[DictRow], table: DictRow, columns: list[Dict
     if table["is_view"]:
         names = ", ".join(f"`{column['name']}`" for column in columns)
         return "\n".join([*lines, f"View with the columns {names}.\n"])
-    writers = {role: _verbs(cursor, table, f"integrahub_{role}") for role in ("api", "worker", "notify")}
+    writers = {role: _verbs(cursor, table, f"integrahub_{role}") for role in ("api", "worker", "notify", "console")}
     roles = [f"{role} ({verbs})" for role, verbs in writers.items() if verbs]
     modules = ", ".join(f"`{module}`" for module in _modules(table["name"]))
     lines.append(f"Written by: {_join(roles) or 'the owner'}; modules {modules}.\n")

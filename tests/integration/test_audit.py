@@ -50,7 +50,8 @@ async def test_a_refused_act_is_noted_with_its_refusal(client: Client) -> None:
 
 
 async def test_an_entry_that_has_ended_is_never_changed(client: Client) -> None:
-    noted = await audit_log.start(client.hub.database, actor="a", address="", action="b", subject="c", before={"x": 1})
+    actor = audit_log.Actor("a", "")
+    noted = await audit_log.start(client.hub.database, actor, action="b", subject="c", before={"x": 1})
     await audit_log.complete(client.hub.database, noted, "done", None)
     await audit_log.complete(client.hub.database, noted, "failed", {"x": 2})
     (entry,) = await _newest(client, action="b")

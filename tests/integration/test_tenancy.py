@@ -24,6 +24,7 @@ OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
     "statistics",
 )
+OF_THE_CONSOLE = ("users", "user_links", "user_sessions")
 OF_WORKERS = ("history", "batch_estimates")
 PUBLIC = ("receipt_keys",)  # public keys: the API reads them for anyone
 NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
@@ -157,7 +158,7 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
                 await connection.execute(statement, row)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("table", [*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_WORKERS, *PUBLIC])
+@pytest.mark.parametrize("table", [*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_THE_CONSOLE, *OF_WORKERS, *PUBLIC])
 async def test_the_api_deletes_nothing(api: Database, table: str) -> None:
     for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE", f"DROP TABLE {table}"):
         with pytest.raises(InsufficientPrivilege):
@@ -244,9 +245,11 @@ async def test_neither_role_owns_a_table_or_may_become_another(api: Database, da
             " FROM pg_roles r WHERE rolname = ANY(%s) ORDER BY rolname",
             [[str(role) for role in DatabaseRole]],
         ).fetchall()
-    assert [row["rolname"] for row in rows] == ["integrahub_api", "integrahub_notify", "integrahub_worker"]
-    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 1, 1]
-    assert rows[1]["rolbypassrls"] and rows[2]["rolbypassrls"]
+    assert [row["rolname"] for row in rows] == [
+        *("integrahub_api", "integrahub_console", "integrahub_notify", "integrahub_worker")
+    ]
+    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 0, 1, 1]
+    assert rows[2]["rolbypassrls"] and rows[3]["rolbypassrls"]
 
 
 def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_is_nobodys(database_url: str) -> None:
@@ -259,7 +262,7 @@ def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_
         parts = {name for (name,) in partitions}
     assert all(is_forced for table, is_forced in rows if table in parts)
     forced = {table: is_forced for table, is_forced in rows if table not in parts}
-    assert set(forced) == {*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_WORKERS, *PUBLIC, *NOBODYS}
+    assert set(forced) == {*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_THE_CONSOLE, *OF_WORKERS, *PUBLIC, *NOBODYS}
     assert {table for table, is_forced in forced.items() if not is_forced} == set(NOBODYS)
 
 

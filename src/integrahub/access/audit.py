@@ -46,9 +46,8 @@ class Audit:
         self, caller: Caller, action: str, subject: str, before: Any = None
     ) -> AsyncIterator[AuditContext]:
         """Store an entry, run the block, then store its outcome: `done`, the code of a Problem, or `failed`."""
-        entry_id = await audit_log.start(
-            self._database, actor=caller.name, address=caller.address, action=action, subject=subject, before=before
-        )
+        actor = audit_log.Actor(caller.name, caller.address, caller.user_id)
+        entry_id = await audit_log.start(self._database, actor, action=action, subject=subject, before=before)
         context, outcome = AuditContext(), "failed"
         try:
             yield context

@@ -19,6 +19,7 @@ class DatabaseRole(StrEnum):
     API = "integrahub_api"
     WORKER = "integrahub_worker"
     NOTIFY = "integrahub_notify"
+    CONSOLE = "integrahub_console"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,11 @@ def expand_scopes(scopes: frozenset[Scope]) -> frozenset[Scope]:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client that a key identifies.
+    """The client that a key identifies, or a person of the console.
 
     `cnpjs` are the pharmacies that the key can access, None for all. `name` identifies the key in the audit log.
     `rate_limit` overrides that of the pharmacy. `key_id` is None for a key from the settings. `key_family` is the first
-    key of the chain of rotations that made this key.
+    key of the chain of rotations that made this key. `user_id` is that of a person of the console.
     """
 
     cnpjs: frozenset[str] | None
@@ -54,6 +54,7 @@ class Caller:
     address: str = ""
     key_id: UUID | None = None
     key_family: UUID | None = None
+    user_id: int | None = None
 
     def can(self, scope: Scope) -> bool:
         """Return whether the key has the scope, or one that includes it."""

@@ -18,6 +18,7 @@ _WITHHELD = {
     DatabaseRole.API: _OF_OTHERS,
     DatabaseRole.WORKER: _OF_OTHERS | _OF_THE_API | {"KEY_PEPPER"},
     DatabaseRole.NOTIFY: _OF_OTHERS | _OF_THE_API,
+    DatabaseRole.CONSOLE: _OF_OTHERS | _OF_THE_API,
 }
 
 

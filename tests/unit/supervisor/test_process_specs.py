@@ -15,6 +15,7 @@ _SECRETS = ("KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS", "RECEIPT_KEY", "POS
         (DatabaseRole.API, {"KEY_PEPPER", "ADMIN_API_KEY", "VALID_API_KEYS", "RECEIPT_KEY"}),
         (DatabaseRole.WORKER, set()),
         (DatabaseRole.NOTIFY, {"KEY_PEPPER"}),
+        (DatabaseRole.CONSOLE, {"KEY_PEPPER"}),
     ],
 )
 def test_a_process_gets_the_secrets_that_its_role_needs_and_no_others(

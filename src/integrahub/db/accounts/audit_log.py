@@ -14,9 +14,24 @@ from integrahub.db.rows import fetch_all, fetch_value
 _SQL = load_queries(__name__)
 
 
-async def start(database: Database, *, actor: str, address: str, action: str, subject: str, before: Any) -> int:
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: the name of a key or person, the network address, and the id of a person of the console."""
+
+    name: str
+    address: str
+    user_id: int | None = None
+
+
+async def start(database: Database, actor: Actor, *, action: str, subject: str, before: Any) -> int:
     """Store an action that is about to begin, and return the id of its entry. `before` is encoded as JSON."""
-    params = {"actor": actor, "address": address, "action": action, "subject": subject, "before": _to_jsonb(before)}
+    params = {
+        "actor": actor.name,
+        "address": actor.address,
+        "user_id": actor.user_id,
+        "action": action,
+        "subject": subject,
+        "before": _to_jsonb(before),
+    }
     async with database.transaction() as connection:
         entry_id = await fetch_value(connection, _SQL["start"], params, int)
     assert entry_id is not None

@@ -1,7 +1,7 @@
 -- start --
 -- Store an action that is about to begin.
-INSERT INTO audit_log (actor, address, action, subject, before)
-VALUES (%(actor)s, %(address)s, %(action)s, %(subject)s, %(before)s) RETURNING id
+INSERT INTO audit_log (actor, user_id, address, action, subject, before)
+VALUES (%(actor)s, %(user_id)s, %(address)s, %(action)s, %(subject)s, %(before)s) RETURNING id
 
 -- complete_if_open --
 -- Store the outcome. A complete entry is never changed.

@@ -23,6 +23,7 @@ _ATTRIBUTES = {  # as in permissions.sql
     DatabaseRole.API: "LOGIN",
     DatabaseRole.WORKER: "LOGIN BYPASSRLS",
     DatabaseRole.NOTIFY: "LOGIN BYPASSRLS",
+    DatabaseRole.CONSOLE: "LOGIN",
 }
 _PASSWORD_RULES = "local all all scram-sha-256\n"
 

@@ -333,14 +333,55 @@ COMMENT ON COLUMN history.totals IS 'Totals by name.';
 COMMENT ON TABLE audit_log IS 'Actions of operators, and changes of webhook endpoints by clients; a row is inserted before the action and completed after it.';
 COMMENT ON COLUMN audit_log.id IS 'Number of the entry.';
 COMMENT ON COLUMN audit_log.at IS 'Time at which the action began.';
-COMMENT ON COLUMN audit_log.actor IS 'Name of the key that acted.';
+COMMENT ON COLUMN audit_log.actor IS 'Name of the key or person that acted; `usuário N` for a removed person whose name was erased.';
 COMMENT ON COLUMN audit_log.action IS 'Action, such as `key.create`.';
 COMMENT ON COLUMN audit_log.subject IS 'What the action was about.';
-COMMENT ON COLUMN audit_log.address IS 'Network address of the operator.';
+COMMENT ON COLUMN audit_log.address IS 'Network address of the operator; blanked after ADDRESS_RETENTION_DAYS.';
+COMMENT ON COLUMN audit_log.user_id IS 'The person of the console who acted; null: a key.';
 COMMENT ON COLUMN audit_log.before IS 'State before the action.';
 COMMENT ON COLUMN audit_log.after IS 'State after the action.';
 COMMENT ON COLUMN audit_log.outcome IS 'Result: `done`, or the code of the error; null: the action runs, or its process was lost.';
 COMMENT ON COLUMN audit_log.ended_at IS 'Time at which the action ended.';
+
+COMMENT ON TABLE users IS 'People who use the console. The row of a removed person stays, so that the audit log can name the person.';
+COMMENT ON COLUMN users.id IS 'Number of the person.';
+COMMENT ON COLUMN users.name IS 'Name under which the person signs in and acts.';
+COMMENT ON COLUMN users.login IS 'The name without differences of case, width and spacing; unique among people who are not removed.';
+COMMENT ON COLUMN users.email IS 'E-mail address, for administrators to reach the person; may be empty.';
+COMMENT ON COLUMN users.role IS 'What the person may do; each role includes those before it.
+viewer: Read everything but secrets.
+operator: Also replay, cancel, decide and test webhooks.
+admin: Also keys, users and settings of pharmacies.';
+COMMENT ON COLUMN users.language IS 'Language of the console; null: that of the browser.';
+COMMENT ON COLUMN users.theme IS 'Colours of the console.
+system: Those that the browser prefers.
+light: Light.
+dark: Dark.';
+COMMENT ON COLUMN users.shortcuts IS 'True if single keys act in the console.';
+COMMENT ON COLUMN users.password IS 'Argon2id hash of the password as a PHC string; null: none was set yet, or the person was removed.';
+COMMENT ON COLUMN users.password_set_at IS 'Time at which the password was last set; null: never.';
+COMMENT ON COLUMN users.sealed_totp IS 'Secret of the second factor (TOTP), encrypted under a key derived from KEY_PEPPER; null: none.';
+COMMENT ON COLUMN users.totp_enabled_at IS 'Time at which the person confirmed the second factor; null: it is not asked for.';
+COMMENT ON COLUMN users.totp_step IS 'Time step of the last code of the second factor that was used; this and earlier codes are refused.';
+COMMENT ON COLUMN users.created_at IS 'Time at which the person was added.';
+COMMENT ON COLUMN users.signed_in_at IS 'Time of the last sign-in; null: never.';
+COMMENT ON COLUMN users.removed_at IS 'Time at which the person was removed; null: not removed.';
+
+COMMENT ON TABLE user_links IS 'One-time links by which a person sets a password: the first one, or a new one. Deleted at their use.';
+COMMENT ON COLUMN user_links.hash IS 'SHA-256 of the token in the link; the token is not stored.';
+COMMENT ON COLUMN user_links.user_id IS 'The person.';
+COMMENT ON COLUMN user_links.created_at IS 'Time at which the link was made.';
+COMMENT ON COLUMN user_links.expires_at IS 'Time at which the link expires.';
+
+COMMENT ON TABLE user_sessions IS 'Sessions of the console. A session ends when its row is deleted, after 60 idle minutes, or after 12 hours.';
+COMMENT ON COLUMN user_sessions.id IS 'Id under which the session is listed and ended.';
+COMMENT ON COLUMN user_sessions.hash IS 'SHA-256 of the token in the cookie; the token is not stored.';
+COMMENT ON COLUMN user_sessions.user_id IS 'The person.';
+COMMENT ON COLUMN user_sessions.created_at IS 'Time of the sign-in.';
+COMMENT ON COLUMN user_sessions.seen_at IS 'Time of the last use by the person, accurate to a minute; live updates of a page do not count.';
+COMMENT ON COLUMN user_sessions.confirmed_at IS 'Time at which the person last typed the password; some acts ask for it again after 10 minutes.';
+COMMENT ON COLUMN user_sessions.address IS 'Network address of the sign-in.';
+COMMENT ON COLUMN user_sessions.agent IS 'Browser of the sign-in, as it names itself.';
 
 COMMENT ON TABLE webhook_endpoints IS 'Addresses that receive events: one per pharmacy, one per key and pharmacy of a vendor, one of the operator.';
 COMMENT ON COLUMN webhook_endpoints.id IS 'Id of the endpoint; deliveries refer to it.';

@@ -159,3 +159,48 @@ CREATE OR REPLACE FUNCTION product_change_kind(before products, after products) 
   SELECT CASE WHEN before.is_active = after.is_active THEN 'updated' WHEN after.is_active THEN 'reactivated'
     ELSE 'deactivated' END
 $$;
+
+-- Replace the name of a removed person by another one, here and in the audit log, and delete the e-mail address; return
+-- false unless the person was removed. Only the owner of the tables may change entries that are complete.
+CREATE OR REPLACE FUNCTION anonymise_user(person bigint, new_name text) RETURNS boolean LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  UPDATE public.users SET name = new_name, login = new_name, email = '' WHERE id = person AND removed_at IS NOT NULL;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  UPDATE public.audit_log SET actor = new_name WHERE user_id = person;
+  UPDATE public.audit_log SET
+    before = CASE WHEN jsonb_typeof(before) = 'object' THEN before - '{name,email}'::text[] ELSE before END,
+    after = CASE WHEN jsonb_typeof(after) = 'object' THEN after - '{name,email}'::text[] ELSE after END
+  WHERE subject = 'user ' || person;
+  RETURN true;
+END
+$$;
+
+-- Blank network addresses that are older than some days, in at most `most` entries of the audit log; return in how many.
+CREATE OR REPLACE FUNCTION blank_addresses(days integer, most integer) RETURNS integer LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  blanked integer;
+BEGIN
+  DELETE FROM public.user_sessions WHERE created_at < now() - make_interval(days => days);
+  UPDATE public.audit_log SET address = '' WHERE id IN (SELECT id FROM public.audit_log
+    WHERE address <> '' AND at < now() - make_interval(days => days) ORDER BY at LIMIT most);
+  GET DIAGNOSTICS blanked = ROW_COUNT;
+  RETURN blanked;
+END
+$$;
+
+-- Delete at most `most` entries of the audit log that are more than five years old; return how many.
+CREATE OR REPLACE FUNCTION delete_audit_entries(most integer) RETURNS integer LANGUAGE plpgsql
+  SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  deleted integer;
+BEGIN
+  DELETE FROM public.audit_log WHERE id IN (SELECT id FROM public.audit_log
+    WHERE at < now() - interval '5 years' ORDER BY at LIMIT most);
+  GET DIAGNOSTICS deleted = ROW_COUNT;
+  RETURN deleted;
+END
+$$;

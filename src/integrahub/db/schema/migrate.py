@@ -76,7 +76,8 @@ async def _run_repeatable(connection: HubConnection, script: Script) -> None:
         raise ConfigurationError(
             f"The roles of the hub cannot be set up: {error.diag.message_primary}. Have a superuser run, once:\n"
             "  CREATE ROLE integrahub_api LOGIN;\n  CREATE ROLE integrahub_worker LOGIN BYPASSRLS;\n"
-            "  CREATE ROLE integrahub_notify LOGIN BYPASSRLS;\n"
-            f"  GRANT integrahub_api, integrahub_worker, integrahub_notify TO {connection.info.user};\n"
+            "  CREATE ROLE integrahub_notify LOGIN BYPASSRLS;\n  CREATE ROLE integrahub_console LOGIN;\n"
+            "  GRANT integrahub_api, integrahub_worker, integrahub_notify, integrahub_console "
+            f"TO {connection.info.user};\n"
             "then migrate again."
         ) from error

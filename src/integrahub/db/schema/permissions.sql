@@ -3,7 +3,8 @@
 -- integrahub_api: row level security shows it only the pharmacies that its transaction names; it cannot delete client data.
 -- integrahub_worker: works across pharmacies; it cannot read keys, the audit log or secrets of webhook endpoints.
 -- integrahub_notify: sends webhooks; the only worker that reads the secrets that sign them. It writes no client data.
--- The role that migrates owns the tables. A table in none of the lists below is closed to all three roles.
+-- integrahub_console: reads all tables; writes users and sessions, and what the acts of operators change. It deletes no client data.
+-- The role that migrates owns the tables. A table in none of the lists below is closed to all roles but the console's, which reads it.
 
 DO $$ BEGIN
   IF to_regrole('integrahub_api') IS NULL THEN CREATE ROLE integrahub_api LOGIN; END IF;
@@ -18,9 +19,14 @@ DO $$ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$ BEGIN
+  IF to_regrole('integrahub_console') IS NULL THEN CREATE ROLE integrahub_console LOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+DO $$ BEGIN
   IF NOT pg_has_role(current_user, 'integrahub_api', 'USAGE') THEN GRANT integrahub_api TO CURRENT_USER; END IF;
   IF NOT pg_has_role(current_user, 'integrahub_worker', 'USAGE') THEN GRANT integrahub_worker TO CURRENT_USER; END IF;
   IF NOT pg_has_role(current_user, 'integrahub_notify', 'USAGE') THEN GRANT integrahub_notify TO CURRENT_USER; END IF;
+  IF NOT pg_has_role(current_user, 'integrahub_console', 'USAGE') THEN GRANT integrahub_console TO CURRENT_USER; END IF;
 END $$;
 
 DO $$ DECLARE old record; BEGIN
@@ -28,8 +34,8 @@ DO $$ DECLARE old record; BEGIN
     EXECUTE format('DROP POLICY %I ON %I.%I', old.policyname, old.schemaname, old.tablename);
   END LOOP;
 END $$;
-REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker, integrahub_notify;
-GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker, integrahub_notify;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, integrahub_api, integrahub_worker, integrahub_notify, integrahub_console;
+GRANT USAGE ON SCHEMA public TO integrahub_api, integrahub_worker, integrahub_notify, integrahub_console;
 
 -- The pharmacies that the transaction named. If it named none, it sees none.
 CREATE OR REPLACE FUNCTION sees_all() RETURNS boolean STABLE PARALLEL SAFE LANGUAGE sql
@@ -47,7 +53,7 @@ CREATE OR REPLACE FUNCTION see_only(cnpjs text[]) RETURNS void LANGUAGE sql SECU
       (SELECT coalesce(array_agg(p.id), '{}')::text FROM public.pharmacies p WHERE p.cnpj = ANY (cnpjs)), true)
   $$;
 REVOKE ALL ON FUNCTION see_only(text[]) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api;
+GRANT EXECUTE ON FUNCTION see_only(text[]) TO integrahub_api, integrahub_console;
 
 -- Data of one pharmacy.
 GRANT SELECT, INSERT, UPDATE ON pharmacies, pharmacy_turns, batches, batch_chunks TO integrahub_api;
@@ -119,7 +125,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_windows TO integrahub_api;
 -- Public keys: anyone may read them, also without a key of the API.
 GRANT SELECT, INSERT ON receipt_keys TO integrahub_api;
 CREATE POLICY api ON receipt_keys TO integrahub_api USING (true);
-GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify;  -- each process checks that it can work on the schema
+GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify, integrahub_console;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
   dry_runs, dry_run_changes, dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
@@ -147,12 +153,31 @@ GRANT SELECT (id, hint, public_id, tenants, cnpjs, scopes, created_at, expires_a
   ON api_keys TO integrahub_notify;
 GRANT SELECT, INSERT, UPDATE, DELETE ON workers, worker_restarts, bus_messages TO integrahub_notify;
 
--- Row level security also applies to the owner, which gets a policy of its own.
+-- The console reads all, and writes what the acts of operators write: the same functions as the API's.
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO integrahub_console;
+GRANT INSERT, UPDATE, DELETE ON user_sessions, user_links, rate_windows TO integrahub_console;
+GRANT INSERT, UPDATE ON users, pharmacies, pharmacy_turns, batches, batch_chunks, full_uploads, api_keys, webhook_endpoints,
+  webhook_deliveries, workers, worker_restarts TO integrahub_console;
+GRANT UPDATE ON dead_letters TO integrahub_console;
+GRANT INSERT ON bus_messages, product_changes, dry_run_changes TO integrahub_console;
+GRANT INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_console;
+CREATE POLICY console_read ON audit_log FOR SELECT TO integrahub_console USING (true);
+CREATE POLICY console_note ON audit_log FOR INSERT TO integrahub_console WITH CHECK (outcome IS NULL);
+CREATE POLICY console_complete ON audit_log FOR UPDATE TO integrahub_console USING (outcome IS NULL) WITH CHECK (true);
+REVOKE ALL ON FUNCTION anonymise_user(bigint, text), blank_addresses(integer, integer), delete_audit_entries(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION anonymise_user(bigint, text) TO integrahub_console;
+-- Retention works in the worker's role, which cannot read the audit log, users or sessions.
+GRANT EXECUTE ON FUNCTION blank_addresses(integer, integer), delete_audit_entries(integer) TO integrahub_worker;
+
+-- Row level security also applies to the owner, which gets a policy of its own. The console sees the rows of all pharmacies.
 DO $$ DECLARE closed text; BEGIN
   FOR closed IN SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
       AND relname NOT IN ('bus_messages', 'rate_windows', 'schema_migrations') LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', closed);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', closed);
     EXECUTE format('CREATE POLICY owner ON %I TO CURRENT_USER USING (true)', closed);
+    IF closed <> 'audit_log' THEN
+      EXECUTE format('CREATE POLICY console ON %I TO integrahub_console USING (true)', closed);
+    END IF;
   END LOOP;
 END $$;

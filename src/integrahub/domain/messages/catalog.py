@@ -4,13 +4,17 @@ from collections.abc import Mapping
 
 from integrahub.domain.messages.batches import BATCH_MESSAGES
 from integrahub.domain.messages.bodies import BODY_MESSAGES
+from integrahub.domain.messages.console import CONSOLE_MESSAGES
 from integrahub.domain.messages.message import Message, format_message
 from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.messages.requests import REQUEST_MESSAGES
 from integrahub.domain.messages.security import SECURITY_MESSAGES
 from integrahub.domain.messages.webhooks import WEBHOOK_MESSAGES
 
-MESSAGES: dict[str, Message] = SECURITY_MESSAGES | REQUEST_MESSAGES | BODY_MESSAGES | BATCH_MESSAGES | WEBHOOK_MESSAGES
+MESSAGES: dict[str, Message] = {
+    **(SECURITY_MESSAGES | REQUEST_MESSAGES | BODY_MESSAGES),
+    **(BATCH_MESSAGES | WEBHOOK_MESSAGES | CONSOLE_MESSAGES),
+}
 
 
 def render_message(code: str, facts: Mapping[str, object]) -> Message:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from integrahub.domain.messages.batches import BATCH_MESSAGES
 from integrahub.domain.messages.bodies import BODY_MESSAGES
+from integrahub.domain.messages.console import CONSOLE_MESSAGES
 from integrahub.domain.messages.message import Message
 from integrahub.domain.messages.records import RECORD_MESSAGES
 from integrahub.domain.messages.requests import REQUEST_MESSAGES
@@ -30,6 +31,7 @@ _SECTIONS: list[tuple[Message, dict[str, Message]]] = [
         ),
         WEBHOOK_MESSAGES,
     ),
+    (Message("Console: pessoas e sessões", "Console: people and sessions"), CONSOLE_MESSAGES),
     (Message("Registros: rejeições e avisos", "Records: rejections and warnings"), RECORD_MESSAGES),
 ]
 

@@ -11,13 +11,18 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         *("value_invalid", "value_unreadable", "webhook_events_unfit", "webhook_host_invalid"),
         *("webhook_host_unresolvable", "webhook_port_closed", "webhook_port_invalid", "webhook_url_fragment"),
         *("webhook_url_malformed", "webhook_url_plain_http", "webhook_url_scheme", "webhook_url_too_long"),
-        "webhook_url_user_info",
+        *("webhook_url_user_info", "code_wrong", "password_easy", "password_short", "user_invalid"),
     ),
     401: ("key_expired", "key_invalid", "key_malformed", "key_missing"),
-    403: ("operator_only", "other_pharmacy", "pharmacy_not_registered", "scope_missing"),
+    403: (
+        *("operator_only", "other_pharmacy", "pharmacy_not_registered", "scope_missing", "cross_site", "link_invalid"),
+        *("password_needed", "password_wrong", "role_missing", "second_factor_needed", "sign_in_needed"),
+        "sign_in_wrong",
+    ),
     404: (
         *("batch_not_found", "dead_letter_not_found", "delivery_not_found", "key_not_found", "pharmacy_not_found"),
-        *("product_not_found", "route_not_found", "verify_nothing", "webhook_not_found"),
+        *("product_not_found", "route_not_found", "session_not_found", "user_not_found", "verify_nothing"),
+        "webhook_not_found",
     ),
     405: ("method_unknown",),
     408: ("body_timeout", "head_slow"),
@@ -32,6 +37,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
             "receipts_off",
         ),
         *("replay_body_expired", "replay_later_expired", "replay_not_a_load", "replay_pending", "replay_unfinished"),
+        *("second_factor_off", "user_last_admin", "user_not_removed", "user_taken"),
         *("replay_records_expired", "webhook_closed", "webhook_key_unstored", "webhooks_off"),
     ),
     410: ("changes_expired", "cursor_expired", "records_expired", "report_expired"),
@@ -43,13 +49,13 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     422: ("idempotency_key_reused",),
     429: (
         *("encoded_uploads_at_once", "failed_keys_limited", "pharmacies_limited", "rate_limited", "reads_at_once"),
-        *("reads_limited", "webhook_tests_limited"),
+        *("reads_limited", "sign_in_limited", "webhook_tests_limited"),
     ),
     431: ("head_too_large",),
     500: ("internal_error",),
     503: (
         *("backlog_long", "commit_queue_full", "connections_limited", "dependency_unavailable", "hub_decoding"),
-        *("read_too_slow", "streams_limited", "turn_busy"),
+        *("read_too_slow", "sign_in_busy", "streams_limited", "turn_busy"),
     ),
 }
 _FAMILIES = {"webhook_address_": 400}  # codes that are put together
