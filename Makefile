@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 MINIO := v0.0.0-20260212201848-7aac2a2c5b7c
+STATIC := src/integrahub/console/static
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map api-baseline sync-client lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages assets api-baseline sync-client lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -56,6 +57,13 @@ error-codes: $(VENV)/.development ## write docs/reference/errors.md from the cat
 
 code-map: $(VENV)/.development ## write the file list of docs/reference/code-map.md from the modules' docstrings
 	$(BIN)/python -m tests.code_map
+
+messages: $(VENV)/.development ## write the console's texts into locales/pt_BR/*.po, and list those without translation
+	$(BIN)/python -m tests.messages
+
+assets: ## copy htmx from the npm registry into the package (Node.js and npm); the console works without it
+	npm ci --prefix assets --ignore-scripts --no-audit --no-fund
+	cp assets/node_modules/htmx.org/dist/htmx.min.js $(STATIC)/
 
 api-baseline: $(VENV)/.development ## write tests/api_contract/baseline.json, unless it breaks clients and the changelog does not say so
 	$(BIN)/python -m tests.api_contract.baseline

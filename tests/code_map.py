@@ -13,7 +13,20 @@ PAGE = ROOT / "docs" / "reference" / "code-map.md"
 MARK = "<!-- written by tests.code_map -->"
 # Top to bottom: a folder imports only those after it.
 FLOORS = (
-    *("cli", "tools", "web", "api", "worker", "supervisor", "client", "hub", "settings", "pipeline", "operations"),
+    *(
+        "cli",
+        "tools",
+        "web",
+        "api",
+        "console",
+        "worker",
+        "supervisor",
+        "client",
+        "hub",
+        "settings",
+        "pipeline",
+        "operations",
+    ),
     *("reports", "maintenance", "monitoring", "access", "bus", "storage", "secrets", "db", "telemetry", "resilience"),
     "domain",
 )

@@ -55,6 +55,7 @@ VERBS = {
     "psql": Verb("psql:psql", "Open psql on the hub's database, read-only.", _PASS_ARGUMENTS_ON),
     "doctor": Verb("doctor:doctor", "Check every dependency and setting, and print what to do."),
     "api": Verb("processes:api", "Run one API process."),
+    "console": Verb("processes:console", "Run one process of the console, the pages for operators."),
     "work": Verb("processes:work", "Run the given steps in one process."),
     "migrate": Verb("processes:migrate", "Migrate the schema of DATABASE_URL to this version."),
     "openapi": Verb("processes:openapi", "Print the OpenAPI document of the API."),

@@ -75,6 +75,8 @@ class Settings(SecretsSettings):
     is_strict: ClassVar[bool] = True
 
     database_url: DatabaseUrl = Field(None, repr=False, validation_alias=accept_names("DATABASE_URL"))
+    console: bool = False
+    console_database_url: DatabaseUrl = Field(None, repr=False)
     bus_url: BusUrl = Field("local", validation_alias=AliasChoices("INTEGRAHUB_BUS_URL", "KAFKA_BROKERS"))
     kafka_batches_partitions: int = Field(10, ge=1, le=10_000)
     kafka_chunks_partitions: int = Field(20, ge=1, le=10_000)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from integrahub.db.embedded.logins import url_as
-from integrahub.db.tenancy import DatabaseRole
+from integrahub.db.tenancy import CONSOLE_ROLE, DatabaseRole
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
@@ -98,6 +98,8 @@ async def _start(settings: Settings, signals: _Signals) -> None:
             if settings.database_url is None:
                 create_receipt_key(settings.data_dir)
             opened = settings.model_copy(update={"database_url": url, "public_url": _public_url(settings)})
+            if settings.console and settings.database_url is None:
+                opened = opened.model_copy(update={"console_database_url": url_as(url, CONSOLE_ROLE)})
             # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda role: None
             signals.started.set()
@@ -176,10 +178,11 @@ async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event
     await supervisor.wait_until_serving()
     base = settings.own_url
     key_file = settings.data_dir.absolute() / SECRETS_FOLDER / "admin.key"
+    console = f"  console    {base}/console\n" if settings.console else ""
     stored = str(key_file) if key_file.exists() else "shown at the first start"
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
-        f"  API        {base}/docs\n  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
+        f"  API        {base}/docs\n{console}  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
         f"  database   {shown_database(settings.database_url or '')}\n"
         f"  admin key  {'ADMIN_API_KEY' if settings.admin_api_key else stored}\nCtrl-C stops it / Ctrl-C encerra."
     )

@@ -12,7 +12,7 @@ from integrahub.supervisor.autoscaler import ReplicaRange
 OTHER_STEPS = ",".join(step for step in STEPS if step not in ("split", "upsert", NOTIFY))  # light steps, in one process
 
 _OF_OTHERS = frozenset({"KEY", "POSTGRES_PASSWORD"})
-_OF_THE_API = frozenset({"ADMIN_API_KEY", "RECEIPT_KEY", "VALID_API_KEYS"})
+_OF_THE_API = frozenset({"ADMIN_API_KEY", "CONSOLE_DATABASE_URL", "RECEIPT_KEY", "VALID_API_KEYS"})
 # Secrets that a process of a role does not need: its environment is readable in /proc by processes of the same account.
 _WITHHELD = {
     DatabaseRole.API: _OF_OTHERS,
@@ -46,12 +46,16 @@ def list_process_specs(settings: Settings) -> list[ProcessSpec]:
 
 
 def with_embedded_defaults(settings: Settings) -> Settings:
-    """Return the settings of an embedded hub: one API and the minimum of workers, unless a maximum is set."""
+    """Return the settings of an embedded hub: one API and the minimum of workers, unless a maximum is set.
+
+    Its API processes also serve the console.
+    """
     given = settings.model_fields_set
     min_api = settings.min_api if "min_api" in given else 1
     max_api = settings.max_api if "max_api" in given else min_api
     max_upsert = settings.max_upsert_workers if "max_upsert_workers" in given else settings.min_upsert_workers
-    return settings.model_copy(update={"min_api": min_api, "max_api": max_api, "max_upsert_workers": max_upsert})
+    replicas = {"min_api": min_api, "max_api": max_api, "max_upsert_workers": max_upsert}
+    return settings.model_copy(update={**replicas, "console": settings.console or "console" not in given})
 
 
 def worker_name(spec: ProcessSpec, slot: int) -> str:
@@ -89,10 +93,16 @@ def build_environment(settings: Settings, role: DatabaseRole, url: str | None, p
     }
     values |= {"DATABASE_URL": url} if url else {}
     values |= {"PUBLIC_URL": settings.public_url} if settings.public_url else {}
+    values |= _console_values(settings) if role is DatabaseRole.API else {}
     files = {"TLS_CERT": settings.tls_cert, "TLS_KEY": settings.tls_key}
     values |= {name: str(path.absolute()) for name, path in files.items() if path and role is DatabaseRole.API}
     inherited = {name: value for name, value in os.environ.items() if _setting_name(name) not in _WITHHELD[role]}
     return inherited | {f"INTEGRAHUB_{name}": value for name, value in values.items()}
+
+
+def _console_values(settings: Settings) -> dict[str, str]:
+    url = settings.console_database_url
+    return ({"CONSOLE": "true"} if settings.console else {}) | ({"CONSOLE_DATABASE_URL": url} if url else {})
 
 
 def _setting_name(variable: str) -> str:

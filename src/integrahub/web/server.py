@@ -24,6 +24,7 @@ from integrahub.telemetry import probe_server
 from integrahub.telemetry.probe_server import Probes
 from integrahub.telemetry.setup import raise_descriptor_limit, telemetry_for
 from integrahub.web.connections import ConnectionLimits, ConnectionRegistry
+from integrahub.web.console_mount import ConsoleMount, open_mounted_console
 from integrahub.web.header_timeout import HeaderTimeoutProtocol
 from integrahub.web.tls import Certificate
 from integrahub.web.tls_accept import PendingConnection, TlsAcceptor
@@ -41,19 +42,21 @@ async def serve(settings: Settings) -> None:
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     probe_socket = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
     shared = None if settings.listen_fd is None else [socket.socket(fileno=settings.listen_fd)]
-    async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub:
+    async with open_hub(settings, "integrahub api", DatabaseRole.API) as hub, open_mounted_console(settings) as console:
         print_new_key(hub.operator)
         ingest = hub.ingest()
         application = create_app(hub, ingest)
-        app = SecurityHeaders(application, tls=certificate is not None)
+        app = SecurityHeaders(ConsoleMount(application, console), tls=certificate is not None)
         server = build_server(settings, app, settings.port, certificate, application.state.watch.drain)
         scrape = hub.metrics_scrape()
         # Without storage or bus the API is ready: it answers reads, and posts with 503 and Retry-After.
-        probes = Probes(list, lambda: hub.problems("postgresql") + _unready(server), scrape, {"/counts": scrape.counts})
+        probes = Probes(
+            list, lambda: hub.problems("postgresql") + list_unready(server), scrape, {"/counts": scrape.counts}
+        )
         async with (
             hub.heartbeat(uuid4(), ["api"]),
             probe_server.serve_probes(probes, probe_socket),
-            _background_tasks(settings, certificate),
+            background_tasks(settings, certificate),
         ):
             for number in (signal.SIGTERM, signal.SIGINT):
                 # uvicorn handles the signals, and raises them again at its end, when the hub is still open.
@@ -141,7 +144,7 @@ def build_server(
 
 
 @asynccontextmanager
-async def _background_tasks(settings: Settings, certificate: Certificate | None) -> AsyncIterator[None]:
+async def background_tasks(settings: Settings, certificate: Certificate | None) -> AsyncIterator[None]:
     """Renew the certificate, and redirect plain HTTP to HTTPS, while the block runs."""
     running = [asyncio.create_task(certificate.keep_renewed())] if certificate else []
     if certificate and settings.tls_redirect_port:
@@ -162,7 +165,8 @@ async def _redirect(settings: Settings, port: int) -> None:
     await build_server(settings, HTTPSRedirect(settings.port), port, None)._serve([listener])
 
 
-def _unready(server: uvicorn.Server) -> list[str]:
+def list_unready(server: uvicorn.Server) -> list[str]:
+    """Return why a server cannot take requests; empty if it can."""
     if server.should_exit:
         return ["draining"]
     return [] if server.started else ["not listening yet"]

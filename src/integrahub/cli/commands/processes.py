@@ -62,6 +62,19 @@ def api(plain_http: PlainHttp = False) -> int:
     return server.run(settings)
 
 
+def console(plain_http: PlainHttp = False) -> int:
+    """Run one process of the console, the pages for operators.
+
+    Example: integrahub console --plain-http
+    """
+    from integrahub.web import console as process
+
+    settings = Settings()
+    settings = settings.model_copy(update={"plain_http": True}) if plain_http else settings
+    end_with_parent(settings.parent_pid)
+    return process.run(settings)
+
+
 def work(
     steps: Annotated[
         str, typer.Argument(metavar="STEPS", help=f"one or several, separated by commas: {', '.join(STEPS)}")

@@ -1,0 +1,1 @@
+"""Pages of the console, one module or more per area. Each module with `build_router` is mounted by the app."""

@@ -1,0 +1,104 @@
+"""Rendering of pages and of their live blocks from the same templates."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from integrahub.console import formats
+from integrahub.console.formats import Formats
+from integrahub.console.languages import Languages, default_languages, theme_of, viewer_of
+from integrahub.console.template_globals import TEMPLATE_GLOBALS
+
+LIVE_HEADER = "live-block"  # of a poll: the block to render
+VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
+_MACROS = "shell/macros.html"
+_FORMATS = ("number", "percent", "size", "duration", "age", "since", "when", "plain_time", "clock", "day")
+
+
+class Renderer:
+    """Templates of the console in every language."""
+
+    def __init__(
+        self, languages: Languages | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.languages = languages or default_languages()
+        self._clock = clock
+        self._environment = _build_environment()
+
+    def page(
+        self, request: Request, template: str, view: object = None, *, status: int = 200, zone: str | None = None
+    ) -> Response:
+        """Return the page; for a poll only the live block, or 204 if the browser already shows it.
+
+        Pages without `status` 200 are never polled. `zone` is the time zone of a pharmacy.
+        """
+        values = self._values(request, view, zone)
+        headers = {"Cache-Control": "no-store", "Content-Language": values["language"]}
+        block = request.headers.get(LIVE_HEADER)
+        loaded = self._environment.get_template(template)
+        if status == 200 and block and block in loaded.blocks:
+            context = loaded.new_context(dict(values))
+            html = "".join(loaded.blocks[block](context))
+            if values["versions"].get(block) == request.headers.get(VERSION_HEADER):
+                return Response(status_code=204, headers=headers)
+            return HTMLResponse(html, headers=headers)
+        return HTMLResponse(loaded.render(values), status, headers)
+
+    def _values(self, request: Request, view: object, zone: str | None) -> Mapping[str, Any]:
+        catalog = self.languages.of(request)
+        now = self._clock()
+        values: dict[str, Any] = {
+            "view": view,
+            "request": request,
+            "person": viewer_of(request),
+            "theme": theme_of(request),
+            "catalog": catalog,
+            "language": catalog.tag,
+            "fmt": Formats(catalog, now, *([zone] if zone else [])),
+            "now": now,
+            "path": request.url.path,
+            "versions": {},
+        }
+        return values | {"ui": self._environment.get_template(_MACROS).make_module(values)}
+
+
+def _build_environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("integrahub.console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {name: _format_filter(name) for name in _FORMATS}
+    environment.filters |= {"cnpj": formats.mask_cnpj, "short_id": formats.short_id}
+    environment.globals |= TEMPLATE_GLOBALS
+    return environment
+
+
+def _format_filter(name: str) -> Callable[..., object]:
+    @pass_context
+    def apply(context: Context, value: object, *arguments: object) -> object:
+        return getattr(context["fmt"], name)(value, *arguments)
+
+    return apply
+
+
+@pass_context
+def _gettext(context: Context, text: str) -> str:
+    translated: str = context["catalog"].gettext(text)
+    return translated
+
+
+@pass_context
+def _ngettext(context: Context, singular: str, plural: str, number: int) -> str:
+    translated: str = context["catalog"].ngettext(singular, plural, number)
+    return translated

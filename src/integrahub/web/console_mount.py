@@ -1,0 +1,48 @@
+"""The console on the port of another application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from integrahub.db.tenancy import CONSOLE_ROLE
+from integrahub.hub.bootstrap import open_hub
+from integrahub.settings.model import Settings
+
+_ROOT = "/console"
+
+
+class ConsoleMount:
+    """ASGI application: paths of the console go to the console, all others to the other application."""
+
+    def __init__(self, other: ASGIApp, console: ASGIApp | None) -> None:
+        self._other = other
+        self._console = console
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        app = self._console if self._console and _is_of_console(scope) else self._other
+        await app(scope, receive, send)
+
+
+def _is_of_console(scope: Scope) -> bool:
+    path = scope.get("path", "")
+    return scope["type"] == "http" and path.startswith(_ROOT) and path[len(_ROOT) :][:1] in ("", "/")
+
+
+@asynccontextmanager
+async def open_mounted_console(settings: Settings) -> AsyncIterator[ASGIApp | None]:
+    """Open the console that an API process also serves if CONSOLE is set, as `integrahub up` does.
+
+    Its connections have the console's own role, in pools of their own.
+    """
+    if not settings.console:
+        yield None
+        return
+    from integrahub.console.app import build_console
+    from integrahub.console.context import ConsoleContext
+
+    url = settings.console_database_url
+    own = settings.model_copy(update={"database_url": url, "database_login": None}) if url else settings
+    async with open_hub(own, "integrahub console", CONSOLE_ROLE) as hub:
+        yield build_console(ConsoleContext(hub))
