@@ -22,10 +22,13 @@ OF_PHARMACIES = (
 )
 OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
-    "statistics",
+    *("statistics", "refusals"),
+)
+OF_WORKERS = (
+    *("history", "batch_estimates", "figure_minutes", "figure_hours", "pharmacy_days", "pharmacy_rhythms"),
+    *("failure_hours", "unknown_fields"),
 )
 OF_THE_CONSOLE = ("users", "user_links", "user_sessions")
-OF_WORKERS = ("history", "batch_estimates")
 PUBLIC = ("receipt_keys",)  # public keys: the API reads them for anyone
 NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
 RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
@@ -71,6 +74,7 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
         )
         await connection.execute("INSERT INTO webhook_attempts SELECT id, 1, now(), 5 FROM webhook_deliveries")
         await connection.execute("INSERT INTO worker_restarts VALUES ('upsert', 1)")
+        await connection.execute("INSERT INTO refusals VALUES (now(), '', '', 'key_missing', '', 1, now())")
         await connection.execute(
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
         )

@@ -330,6 +330,81 @@ COMMENT ON TABLE history IS 'Totals of all final batches at the end of each hour
 COMMENT ON COLUMN history.hour IS 'Start of the hour.';
 COMMENT ON COLUMN history.totals IS 'Totals by name.';
 
+COMMENT ON TABLE figure_minutes IS 'Figures of the hub by minute, kept for 26 hours. The current minutes are counted several times.';
+COMMENT ON COLUMN figure_minutes.at IS 'Start of the minute (UTC).';
+COMMENT ON COLUMN figure_minutes.seconds IS 'Seconds of the minute that are counted; fewer than a whole minute in the current one.';
+COMMENT ON COLUMN figure_minutes.posts IS 'Posts accepted, dry runs included.';
+COMMENT ON COLUMN figure_minutes.inserted IS 'Records that inserted a product.';
+COMMENT ON COLUMN figure_minutes.updated IS 'Records that changed a product.';
+COMMENT ON COLUMN figure_minutes.unchanged IS 'Records equal to their product.';
+COMMENT ON COLUMN figure_minutes.merged IS 'Records merged with another record of their product.';
+COMMENT ON COLUMN figure_minutes.rejected IS 'Records that were rejected.';
+COMMENT ON COLUMN figure_minutes.superseded IS 'Records of replays that later batches had superseded.';
+COMMENT ON COLUMN figure_minutes.deactivated IS 'Products that became inactive.';
+COMMENT ON COLUMN figure_minutes.completed IS 'Batches that ended as COMPLETED.';
+COMMENT ON COLUMN figure_minutes.partial_fail IS 'Batches that ended as PARTIAL_FAIL.';
+COMMENT ON COLUMN figure_minutes.failed IS 'Batches that ended as FAILED.';
+COMMENT ON COLUMN figure_minutes.cancelled IS 'Batches that ended as CANCELLED.';
+COMMENT ON COLUMN figure_minutes.backlog IS 'Records that wait to be applied, latest count in the minute; null: not counted.';
+COMMENT ON COLUMN figure_minutes.workers IS 'Live workers of the step `upsert`, latest count in the minute; null: not counted.';
+COMMENT ON COLUMN figure_minutes.apis IS 'Live API processes, latest count in the minute; null: not counted.';
+
+COMMENT ON TABLE figure_hours IS 'Figures of the hub by hour, sums of its minutes, kept for 13 months.';
+COMMENT ON COLUMN figure_hours.at IS 'Start of the hour (UTC).';
+COMMENT ON COLUMN figure_hours.seconds IS 'Seconds of the hour that are counted; fewer than a whole hour in the current one.';
+COMMENT ON COLUMN figure_hours.posts IS 'Posts accepted, dry runs included.';
+COMMENT ON COLUMN figure_hours.inserted IS 'Records that inserted a product.';
+COMMENT ON COLUMN figure_hours.updated IS 'Records that changed a product.';
+COMMENT ON COLUMN figure_hours.unchanged IS 'Records equal to their product.';
+COMMENT ON COLUMN figure_hours.merged IS 'Records merged with another record of their product.';
+COMMENT ON COLUMN figure_hours.rejected IS 'Records that were rejected.';
+COMMENT ON COLUMN figure_hours.superseded IS 'Records of replays that later batches had superseded.';
+COMMENT ON COLUMN figure_hours.deactivated IS 'Products that became inactive.';
+COMMENT ON COLUMN figure_hours.completed IS 'Batches that ended as COMPLETED.';
+COMMENT ON COLUMN figure_hours.partial_fail IS 'Batches that ended as PARTIAL_FAIL.';
+COMMENT ON COLUMN figure_hours.failed IS 'Batches that ended as FAILED.';
+COMMENT ON COLUMN figure_hours.cancelled IS 'Batches that ended as CANCELLED.';
+COMMENT ON COLUMN figure_hours.backlog IS 'Records that wait to be applied, highest count in the hour; null: not counted.';
+COMMENT ON COLUMN figure_hours.workers IS 'Live workers of the step `upsert`, highest count in the hour; null: not counted.';
+COMMENT ON COLUMN figure_hours.apis IS 'Live API processes, highest count in the hour; null: not counted.';
+
+COMMENT ON TABLE pharmacy_days IS 'Catalogue size and loads of a pharmacy by day, kept for 13 months.';
+COMMENT ON COLUMN pharmacy_days.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN pharmacy_days.day IS 'Day in the time zone of the pharmacy.';
+COMMENT ON COLUMN pharmacy_days.active IS 'Active products, as last counted on that day; null: not counted.';
+COMMENT ON COLUMN pharmacy_days.batches IS 'Loads and replays that became final on that day.';
+COMMENT ON COLUMN pharmacy_days.failed IS 'Those of them that ended as FAILED.';
+COMMENT ON COLUMN pharmacy_days.records IS 'Records in them.';
+COMMENT ON COLUMN pharmacy_days.rejected IS 'Records of them that were rejected.';
+
+COMMENT ON TABLE pharmacy_rhythms IS 'How often a pharmacy posts, counted over its last 50 loads.';
+COMMENT ON COLUMN pharmacy_rhythms.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN pharmacy_rhythms.posts IS 'Number of loads that were counted, at most 50.';
+COMMENT ON COLUMN pharmacy_rhythms.last_at IS 'Time at which the last of them was received.';
+COMMENT ON COLUMN pharmacy_rhythms.usual_gap IS 'Median of the gaps between them; null with one load.';
+COMMENT ON COLUMN pharmacy_rhythms.longest_gap IS 'Longest of the gaps between them; null with one load.';
+
+COMMENT ON TABLE failure_hours IS 'Open dead letters of a cause by hour, kept for 13 months.';
+COMMENT ON COLUMN failure_hours.fingerprint IS 'Hash of error class, code and culprit.';
+COMMENT ON COLUMN failure_hours.hour IS 'Start of the hour (UTC).';
+COMMENT ON COLUMN failure_hours.open IS 'Highest number of open dead letters that was counted in the hour.';
+
+COMMENT ON TABLE refusals IS 'Refused posts by hour, kept for 13 months. Rows beyond 500 kinds an hour and process have no key and no address.';
+COMMENT ON COLUMN refusals.hour IS 'Start of the hour (UTC).';
+COMMENT ON COLUMN refusals.cnpj IS 'CNPJ of the post, or of the key if it is for one pharmacy; empty: not known.';
+COMMENT ON COLUMN refusals.key_name IS 'Name of the key, as in the audit log; empty: the post had none, or one that no hub made.';
+COMMENT ON COLUMN refusals.code IS 'Code of the refusal.';
+COMMENT ON COLUMN refusals.address IS 'Network address of the client; blanked after ADDRESS_RETENTION_DAYS.';
+COMMENT ON COLUMN refusals.count IS 'Number of refused posts.';
+COMMENT ON COLUMN refusals.last_at IS 'Time of the last of them.';
+
+COMMENT ON TABLE unknown_fields IS 'Fields of records that the dialect does not know, at most 50 per pharmacy.';
+COMMENT ON COLUMN unknown_fields.pharmacy_id IS 'The pharmacy.';
+COMMENT ON COLUMN unknown_fields.field IS 'The field as the client spelled it, shortened to 100 characters.';
+COMMENT ON COLUMN unknown_fields.records IS 'Records with the field that were read: new and changed ones.';
+COMMENT ON COLUMN unknown_fields.first_seen_at IS 'Time at which such a record was first applied.';
+COMMENT ON COLUMN unknown_fields.last_seen_at IS 'Time at which such a record was last applied.';
+
 COMMENT ON TABLE audit_log IS 'Actions of operators, and changes of webhook endpoints by clients; a row is inserted before the action and completed after it.';
 COMMENT ON COLUMN audit_log.id IS 'Number of the entry.';
 COMMENT ON COLUMN audit_log.at IS 'Time at which the action began.';

@@ -130,6 +130,11 @@ GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrah
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
   dry_runs, dry_run_changes, dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
   batch_estimates, bus_messages TO integrahub_worker;
+-- Figures that the console shows over time. The API counts the posts that it refuses; workers count the rest.
+GRANT SELECT, INSERT, UPDATE, DELETE ON figure_minutes, figure_hours, pharmacy_days, pharmacy_rhythms, failure_hours, refusals,
+  unknown_fields TO integrahub_worker;
+GRANT SELECT, INSERT, UPDATE ON refusals TO integrahub_api;
+CREATE POLICY api ON refusals TO integrahub_api USING ((SELECT sees_all()));
 -- The record of changes is appended to. Its partitions are open to no role: rights on the whole table suffice.
 GRANT SELECT, INSERT ON product_changes TO integrahub_worker;
 REVOKE ALL ON FUNCTION make_change_partitions(integer), drop_change_partition(integer, integer) FROM PUBLIC;

@@ -1,0 +1,50 @@
+"""Reads of the overview: what waits for a person, what runs, and how the hub is. All are bounded."""
+
+import msgspec
+
+from integrahub.db.console.overview_rows import (
+    MAX_COUNTED,
+    ExpiringKey,
+    HeldDecision,
+    HubState,
+    OpenCause,
+    RunningBatch,
+    SilentPharmacy,
+    SuspendedWebhook,
+)
+from integrahub.db.database import Database
+from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.webhooks.notices import KEY_WARNING_DAYS
+
+_SQL = load_queries(__name__)
+MAX_ROWS = 20  #: Of each kind.
+
+
+class OverviewRows(msgspec.Struct, frozen=True):
+    """What one read of the database says, at one moment. Each list has at most MAX_ROWS rows."""
+
+    state: HubState
+    held: list[HeldDecision]
+    causes: list[OpenCause]
+    silent: list[SilentPharmacy]
+    suspended: list[SuspendedWebhook]
+    expiring: list[ExpiringKey]
+    running: list[RunningBatch]
+
+
+async def find_overview(database: Database) -> OverviewRows:
+    """Return all that the overview shows, but for its charts."""
+    params = {"limit": MAX_ROWS, "counted": MAX_COUNTED, "days": KEY_WARNING_DAYS}
+    async with database.transaction() as connection:
+        state = await fetch_one(connection, _SQL["state"], params, HubState)
+        assert state is not None
+        return OverviewRows(
+            state,
+            await fetch_all(connection, _SQL["held"], params, HeldDecision),
+            await fetch_all(connection, _SQL["causes"], params, OpenCause),
+            await fetch_all(connection, _SQL["silent"], params, SilentPharmacy),
+            await fetch_all(connection, _SQL["suspended"], params, SuspendedWebhook),
+            await fetch_all(connection, _SQL["expiring"], params, ExpiringKey),
+            await fetch_all(connection, _SQL["running"], params, RunningBatch),
+        )
