@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 
 from integrahub.console import pages
+from integrahub.console.access import install_access
 from integrahub.console.assets import serve_asset
 from integrahub.console.context import ConsoleContext
 from integrahub.console.errors import ErrorPages
@@ -17,6 +18,7 @@ from integrahub.console.security_headers import PageSecurityHeaders
 def build_console(console: ConsoleContext) -> FastAPI:
     """Return the application of an open hub; it expects paths that begin with /console."""
     app = FastAPI(title="IntegraHub console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    install_access(app, console.database)
     app.router.routes.append(Route(f"{ROOT}/static/{{digest}}/{{name}}", serve_asset, methods=["GET"]))
     for router in build_routers(console):
         app.include_router(router)

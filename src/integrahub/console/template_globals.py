@@ -12,6 +12,7 @@ from markupsafe import Markup
 from integrahub.console import charts
 from integrahub.console.assets import asset_url, has_htmx
 from integrahub.console.navigation import NAVIGATION
+from integrahub.domain.people.roles import Role
 
 
 def _shape(kind: str) -> Markup:
@@ -56,8 +57,7 @@ def _link(context: Context, path: str | None = None, /, **changes: object) -> st
 def _can(context: Context, role: str) -> bool:
     """Return whether the signed-in person has at least this role: viewer, operator or admin."""
     person = context["person"]
-    ranks: Mapping[str, int] = {"viewer": 0, "operator": 1, "admin": 2}
-    return person is not None and ranks[str(person.role)] >= ranks[role]
+    return person is not None and person.can(Role(role))
 
 
 TEMPLATE_GLOBALS: Mapping[str, Any] = {

@@ -35,6 +35,9 @@ _CONNECTION_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the heal
 _MAX_LAG_SECONDS = 0.25  # of the event loop; with more, a timeout says nothing about PostgreSQL
 _ANSWER_TIMEOUT_FAILURES = 3  # failures for which one timeout counts in the circuit breaker
 
+# A read of one client uses one core at most, so that posts of others keep theirs.
+_FOR_READERS = (DatabaseRole.API, DatabaseRole.CONSOLE)
+
 Connection = HubConnection
 
 
@@ -84,8 +87,7 @@ def _server_options(deadlines: Deadlines, role: DatabaseRole | None) -> str:
     """Return the options of a session: timeouts in milliseconds, which PostgreSQL enforces, and the role."""
     timeouts = f"-c statement_timeout={deadlines.statement * 1000:.0f} -c lock_timeout={deadlines.lock * 1000:.0f}"
     fixed = "-c idle_in_transaction_session_timeout=60000 -c tcp_user_timeout=20000"
-    # A read of one client uses one core at most, so that posts of others keep theirs.
-    parallelism = " -c max_parallel_workers_per_gather=0" if role is DatabaseRole.API else ""
+    parallelism = " -c max_parallel_workers_per_gather=0" if role in _FOR_READERS else ""
     return f"{timeouts} {fixed}{parallelism}" + (f" -c role={role}" if role else "")
 
 

@@ -22,9 +22,6 @@ class DatabaseRole(StrEnum):
     CONSOLE = "integrahub_console"
 
 
-CONSOLE_ROLE = DatabaseRole.WORKER
-
-
 @dataclass(frozen=True, slots=True)
 class TenantContext:
     """The pharmacies that row level security shows to a transaction: all, or those with these CNPJs or ids.

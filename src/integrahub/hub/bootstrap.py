@@ -22,6 +22,9 @@ from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.settings.model import Settings
 from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 
+# Names of pools in the settings, of roles with which clients and people wait; all other roles are workers.
+_POOLS: dict[DatabaseRole | None, str] = {DatabaseRole.API: "api", DatabaseRole.CONSOLE: "console"}
+
 
 @asynccontextmanager
 async def open_hub(
@@ -53,10 +56,15 @@ async def open_hub(
 
 
 def _secrets_of(settings: Settings, role: DatabaseRole | None) -> HubSecrets:
-    """Return the secrets that a role needs: workers none, the sender of webhooks the pepper that unseals theirs."""
+    """Return the secrets that a role needs: workers none.
+
+    The sender of webhooks has the pepper that unseals theirs, the console the pepper that hashes keys.
+    """
     if role is DatabaseRole.WORKER:
         return HubSecrets()
-    return HubSecrets(load_pepper(settings)) if role is DatabaseRole.NOTIFY else load_secrets(settings)
+    if role in (DatabaseRole.NOTIFY, DatabaseRole.CONSOLE):
+        return HubSecrets(load_pepper(settings))
+    return load_secrets(settings)
 
 
 def _require_database_url(settings: Settings) -> None:
@@ -76,7 +84,7 @@ def compose_hub(
     deadlines: Deadlines | None = None,
 ) -> Hub:
     """Build the hub without opening any connection; enough to describe its API."""
-    deadlines = deadlines or (API_DEADLINES if role is DatabaseRole.API else WORKER_DEADLINES)
+    deadlines = deadlines or (API_DEADLINES if role in _POOLS else WORKER_DEADLINES)
     database, reads = _databases(settings, name, role, rotation, deadlines)
     breakers = {
         "postgresql": database.breaker,
@@ -108,7 +116,7 @@ def _databases(
 ) -> tuple[Database, Database]:
     """Return the pool for the hub's work, and the pool for what clients read."""
     url, on_refused = settings.database_url or "postgresql://", rotation.on_refused if rotation else None
-    min_size, max_size = settings.pool_sizes("api" if role is DatabaseRole.API else "worker")
+    min_size, max_size = settings.pool_sizes(_POOLS.get(role, "worker"))
     pool = partial(Database, url, name=name, role=role, on_login_refused=on_refused)
     database = pool(size=max_size, min_size=min_size, deadlines=deadlines)
     return database, pool(

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-ROLES = ("api", "worker")
-_PART = re.compile(r"(?:(api|worker)\s*=\s*)?([1-9][0-9]{0,2})")
+ROLES = ("api", "console", "worker")
+_PART = re.compile(r"(?:(api|console|worker)\s*=\s*)?([1-9][0-9]{0,2})")
 _MAX_SIZE = 200
 EXPECTED = "a number from 1 to 200, or one per role: api=12,worker=6"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from integrahub.db.embedded.logins import url_as
-from integrahub.db.tenancy import CONSOLE_ROLE, DatabaseRole
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
@@ -99,7 +99,7 @@ async def _start(settings: Settings, signals: _Signals) -> None:
                 create_receipt_key(settings.data_dir)
             opened = settings.model_copy(update={"database_url": url, "public_url": _public_url(settings)})
             if settings.console and settings.database_url is None:
-                opened = opened.model_copy(update={"console_database_url": url_as(url, CONSOLE_ROLE)})
+                opened = opened.model_copy(update={"console_database_url": url_as(url, DatabaseRole.CONSOLE)})
             # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda role: None
             signals.started.set()

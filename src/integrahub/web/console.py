@@ -15,7 +15,7 @@ from integrahub.api.middleware.https import SecurityHeaders
 from integrahub.console.app import build_console
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
-from integrahub.db.tenancy import CONSOLE_ROLE
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
@@ -36,7 +36,7 @@ async def serve(settings: Settings) -> None:
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     certificate = Certificate(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     probe_socket = probe_server.open_probe_socket(settings.probe_fd, settings.probe_host, settings.probe_port)
-    async with open_hub(settings, "integrahub console", CONSOLE_ROLE) as hub:
+    async with open_hub(settings, "integrahub console", DatabaseRole.CONSOLE) as hub:
         root = Starlette(routes=[Route("/", _to_console)])
         app = SecurityHeaders(ConsoleMount(root, build_console(ConsoleContext(hub))), tls=certificate is not None)
         web = server.build_server(settings, app, settings.port, certificate)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from integrahub.db.tenancy import CONSOLE_ROLE
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
 
@@ -44,5 +44,5 @@ async def open_mounted_console(settings: Settings) -> AsyncIterator[ASGIApp | No
 
     url = settings.console_database_url
     own = settings.model_copy(update={"database_url": url, "database_login": None}) if url else settings
-    async with open_hub(own, "integrahub console", CONSOLE_ROLE) as hub:
+    async with open_hub(own, "integrahub console", DatabaseRole.CONSOLE) as hub:
         yield build_console(ConsoleContext(hub))

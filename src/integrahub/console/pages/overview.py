@@ -1,11 +1,13 @@
 """Overview: the page that says whether everything is well."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
+from integrahub.domain.people.roles import Role
 
 
 class OverviewPages:
@@ -22,5 +24,6 @@ class OverviewPages:
 def build_router(console: ConsoleContext) -> APIRouter:
     """Return the routes of the overview."""
     pages, router = OverviewPages(console), APIRouter()
-    router.add_api_route(ROOT, pages.show, methods=["GET"], response_model=None)
+    viewer = [Depends(require(Role.VIEWER))]
+    router.add_api_route(ROOT, pages.show, methods=["GET"], dependencies=viewer, response_model=None)
     return router
