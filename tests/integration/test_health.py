@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from integrahub.api.routes.dependency_messages import describe_failure
 from integrahub.domain.errors import Transient
+from integrahub.monitoring.dependency_messages import describe_failure
 from integrahub.resilience.circuit_breaker import CircuitOpen
 from integrahub.settings.model import Settings
 from integrahub.storage.circuit_breaking import CircuitBreakingStorage

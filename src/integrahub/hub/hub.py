@@ -17,7 +17,9 @@ from integrahub.maintenance.change_partitions import ChangePartitions
 from integrahub.maintenance.orphans import Orphans
 from integrahub.maintenance.retention import Retention, RetentionDays
 from integrahub.maintenance.sweep import Sweep
+from integrahub.monitoring.dependencies import DependencyChecks
 from integrahub.monitoring.heartbeat import WorkerHeartbeat
+from integrahub.monitoring.overview import Overview
 from integrahub.monitoring.reconciliation import Reconciliation
 from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.monitoring.statistics import StatisticsCollector
@@ -208,6 +210,11 @@ class Hub:
         """Build the answer to /metrics."""
         limits = {"api": self.settings.max_api, "upsert": self.settings.max_upsert_workers}
         return MetricsScrape(self.all_tenants, self.bus, self.breakers, limits)
+
+    def overview(self) -> Overview:
+        """Build the reader of snapshots for the console."""
+        checks = DependencyChecks(self.database, self.storage, self.bus, self.breakers)
+        return Overview(self.reads.for_tenants(ALL_TENANTS), checks)
 
     def heartbeat(self, worker_id: UUID, steps: list[str]) -> WorkerHeartbeat:
         """Build the registration of this process, with its heartbeats."""

@@ -1,6 +1,6 @@
 """What asks for an act or a look: a list made of the rows of the overview, most urgent first. No I/O."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -15,6 +15,8 @@ from integrahub.db.console.overview_rows import (
     SilentPharmacy,
     SuspendedWebhook,
 )
+from integrahub.domain.messages.message import Message
+from integrahub.monitoring.dependencies import Checks
 
 _STALE_SECONDS = 180.0  # without a count by any worker
 _STALLED_SECONDS = 300.0  # that the oldest batch has waited without progress of any
@@ -23,7 +25,7 @@ _KEY_ACT_DAYS = 3
 
 
 class AttentionKind(StrEnum):
-    """What an item is about; `row` and `dependency` of the item have the particulars."""
+    """What an item is about; its `row` has the particulars."""
 
     DEPENDENCY = "dependency"  #: A dependency is unavailable.
     UNACCOUNTED = "unaccounted"  #: Counts of the same records differ.
@@ -44,18 +46,15 @@ class Urgency(StrEnum):
     LOOK = "look"  #: A look.
 
 
-class DependencyState(msgspec.Struct, frozen=True):
-    """Result of the check of one dependency. `reason` is empty if it is available."""
+class FailingDependency(msgspec.Struct, frozen=True):
+    """A dependency that is unavailable, and why."""
 
     name: str
-    is_ok: bool
-    latency_ms: float
-    reason_pt: str = ""
-    reason_en: str = ""
-    since: datetime | None = None
+    message: Message
+    since: datetime | None
 
 
-Row = HeldDecision | OpenCause | SilentPharmacy | SuspendedWebhook | ExpiringKey | DependencyState | HubState
+Row = HeldDecision | OpenCause | SilentPharmacy | SuspendedWebhook | ExpiringKey | FailingDependency | HubState
 
 
 class AttentionItem(msgspec.Struct, frozen=True):
@@ -67,7 +66,7 @@ class AttentionItem(msgspec.Struct, frozen=True):
     row: Row
 
 
-def list_attention(rows: OverviewRows, dependencies: Sequence[DependencyState]) -> list[AttentionItem]:
+def list_attention(rows: OverviewRows, dependencies: Checks) -> list[AttentionItem]:
     """Return what asks for attention: acts before looks, then in the order of AttentionKind, then the oldest first."""
     items = [*_of_hub(rows.state, dependencies), *_of_rows(rows)]
     kinds, urgencies = list(AttentionKind), list(Urgency)
@@ -81,10 +80,11 @@ def list_attention(rows: OverviewRows, dependencies: Sequence[DependencyState]) 
     )
 
 
-def _of_hub(state: HubState, dependencies: Sequence[DependencyState]) -> Iterator[AttentionItem]:
-    for dependency in dependencies:
-        if not dependency.is_ok:
-            yield AttentionItem(AttentionKind.DEPENDENCY, Urgency.ACT, dependency.since, dependency)
+def _of_hub(state: HubState, dependencies: Checks) -> Iterator[AttentionItem]:
+    for name, check in dependencies.items():
+        if not check.is_ok:
+            failing = FailingDependency(name, check.message, check.failing_since)
+            yield AttentionItem(AttentionKind.DEPENDENCY, Urgency.ACT, failing.since, failing)
     if state.unaccounted:
         yield AttentionItem(AttentionKind.UNACCOUNTED, Urgency.ACT, state.reconciled_at, state)
     if _is_stalled(state):

@@ -16,7 +16,8 @@ from integrahub.db.console.overview_rows import (
     SilentPharmacy,
     SuspendedWebhook,
 )
-from integrahub.monitoring.attention import AttentionKind, DependencyState, Urgency, list_attention
+from integrahub.monitoring.attention import AttentionKind, Urgency, list_attention
+from integrahub.monitoring.dependencies import Checks, DependencyCheck
 
 _NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 _ID = UUID(int=1)
@@ -45,9 +46,9 @@ def _ago(**units: float) -> datetime:
     return _NOW - timedelta(**units)
 
 
-def _kinds(dependencies: tuple[DependencyState, ...] = (), **state: Any) -> list[tuple[AttentionKind, Urgency]]:
+def _kinds(dependencies: Checks | None = None, **state: Any) -> list[tuple[AttentionKind, Urgency]]:
     rows = msgspec.structs.replace(_NOTHING, state=msgspec.structs.replace(_STATE, **state))
-    return [(item.kind, item.urgency) for item in list_attention(rows, dependencies)]
+    return [(item.kind, item.urgency) for item in list_attention(rows, dependencies or {})]
 
 
 def _held(hours: int) -> HeldDecision:
@@ -59,7 +60,7 @@ def _key(days: float) -> ExpiringKey:
 
 
 def test_a_hub_that_works_asks_for_nothing() -> None:
-    assert _kinds((DependencyState("storage", is_ok=True, latency_ms=1.0),)) == []
+    assert _kinds({"storage": DependencyCheck(is_ok=True, latency_ms=1.0)}) == []
 
 
 def test_acts_come_before_looks_then_kinds_then_the_oldest() -> None:
@@ -68,7 +69,7 @@ def test_acts_come_before_looks_then_kinds_then_the_oldest() -> None:
     cause = OpenCause("f", "", "", "", "", 1, 1, _ago(days=30), _NOW)
     state = msgspec.structs.replace(_STATE, unaccounted=3)
     rows = OverviewRows(state, [_held(2), _held(5)], [cause], [silent], [webhook], [_key(9), _key(2)], [])
-    items = list_attention(rows, [DependencyState("storage", is_ok=False, latency_ms=1.0)])
+    items = list_attention(rows, {"storage": DependencyCheck(is_ok=False, latency_ms=1.0)})
     act, look = Urgency.ACT, Urgency.LOOK
     assert [(item.kind, item.urgency) for item in items] == [
         (AttentionKind.DEPENDENCY, act),

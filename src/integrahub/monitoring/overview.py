@@ -1,0 +1,103 @@
+"""Snapshot of the hub for the console: one read a second at most, which all readers of the process share."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from integrahub.db.batches import estimates
+from integrahub.db.console import figures, overview
+from integrahub.db.console.figures_rows import FigurePoint, FigureRange
+from integrahub.db.console.overview_rows import HubState, RunningBatch
+from integrahub.db.database import Database
+from integrahub.db.monitoring import workers
+from integrahub.domain.views.estimate import Estimate, estimate_completion
+from integrahub.monitoring.attention import AttentionItem, list_attention
+from integrahub.monitoring.dependencies import Checks, DependencyChecks
+from integrahub.resilience.shared_results import SharedResults
+
+_SNAPSHOT_TTL_SECONDS = 1.0
+_CHARTS_TTL_SECONDS = 5.0  # workers count every ten seconds
+_MAX_CHARTS = 32
+_FLEET_RATE_TTL_SECONDS = 10.0
+_RATE_MINUTES = 2  # that the rate of now is measured over: the current and the last whole one
+
+
+class Throughput(msgspec.Struct, frozen=True):
+    """Records that got a result, and accepted posts, per second: now, and the highest of a minute in the last hour."""
+
+    products: float
+    posts: float
+    peak: float
+
+
+class OverviewSnapshot(msgspec.Struct, frozen=True):
+    """The hub at one moment. `live` counts processes with a recent heartbeat by step; `api` is one of the steps.
+
+    `estimates` are those of running batches, as far as they can be made.
+    """
+
+    state: HubState
+    attention: list[AttentionItem]
+    running: list[RunningBatch]
+    estimates: dict[UUID, Estimate]
+    live: dict[str, int]
+    throughput: Throughput
+    dependencies: Checks
+
+
+class Overview:
+    """Reads snapshots and charts for the console's pages. `database` sees all pharmacies."""
+
+    def __init__(self, database: Database, dependencies: DependencyChecks) -> None:
+        self._database = database
+        self._dependencies = dependencies
+        self._snapshots = SharedResults[None, OverviewSnapshot](_SNAPSHOT_TTL_SECONDS)
+        self._charts = SharedResults[tuple[FigureRange, datetime | None], list[FigurePoint]](
+            _CHARTS_TTL_SECONDS, _MAX_CHARTS
+        )
+        self._fleet_rates = SharedResults[None, tuple[float | None]](_FLEET_RATE_TTL_SECONDS)
+
+    async def snapshot(self) -> OverviewSnapshot:
+        """Return the hub as it was within the last second."""
+        return await self._snapshots(None, self._read)
+
+    async def points(self, range_: FigureRange, until: datetime | None = None) -> list[FigurePoint]:
+        """Return the buckets of a chart that ends at `until` or now, oldest first."""
+        return await self._charts((range_, until), lambda: figures.find_points(self._database, range_, until))
+
+    async def _read(self) -> OverviewSnapshot:
+        checks = await self._dependencies()
+        rows = await overview.find_overview(self._database)
+        live = {row.step: row.live for row in await workers.count_by_step(self._database)}
+        return OverviewSnapshot(
+            state=rows.state,
+            attention=list_attention(rows, checks),
+            running=rows.running,
+            estimates=await self._estimate(rows.running),
+            live=live,
+            throughput=_throughput_of(await self.points(FigureRange.HOUR)),
+            dependencies=checks,
+        )
+
+    async def _estimate(self, running: list[RunningBatch]) -> dict[UUID, Estimate]:
+        ids = [batch.batch_id for batch in running if batch.items_total is not None]
+        if not ids:
+            return {}
+        (rate,) = await self._fleet_rates(None, self._find_fleet_rate)
+        paces = await estimates.find_paces(self._database, ids)
+        made = {batch_id: estimate_completion(pace, rate) for batch_id, pace in paces.items()}
+        return {batch_id: estimate for batch_id, estimate in made.items() if estimate}
+
+    async def _find_fleet_rate(self) -> tuple[float | None]:
+        return (await estimates.find_fleet_rate(self._database),)
+
+
+def _throughput_of(points: list[FigurePoint]) -> Throughput:
+    lately = points[-_RATE_MINUTES:]
+    seconds = max(1.0, sum(point.seconds for point in lately))
+    return Throughput(
+        products=sum(point.products for point in lately) / seconds,
+        posts=sum(point.posts for point in lately) / seconds,
+        peak=max((point.peak for point in points), default=0.0),
+    )
