@@ -140,6 +140,7 @@ class Chunker:
                 await self._place(plan, chunk)
                 continue
             plan.is_settled = True
+            self._set_extent(plan, chunk)
             for slot in result.differing:
                 self._changed.add(*chunk.record(slot))
                 chunk.ids[slot] *= -1
@@ -215,12 +216,17 @@ class Chunker:
 
     async def _place(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         """Refer to a part of the body if that can be read alone; else store the chunk as an object."""
-        plan.first = chunk.positions[0]
-        if chunk.oversize or not self._is_readable_alone(chunk):
+        self._set_extent(plan, chunk)
+        if plan.start is None:
             await self._store(plan, chunk)
-            return
-        plan.location = self._claim.location or BODY_LOCATION
-        plan.start, plan.length = chunk.extent()
+        else:
+            plan.location = self._claim.location or BODY_LOCATION
+
+    def _set_extent(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
+        """Note where consecutive records are in the body; `start` stays None if they cannot be read alone."""
+        plan.first = chunk.positions[0]
+        if not chunk.oversize and self._is_readable_alone(chunk):
+            plan.start, plan.length = chunk.extent()
 
     def _is_readable_alone(self, chunk: ChunkBuilder) -> bool:
         """Return whether reading the chunk's part of the body decodes no other part."""

@@ -21,7 +21,8 @@ class ChunkPlan:
     """A chunk, and where its records are: an object, or `length` bytes of the body from `start` on.
 
     `first` is the position of its first record, if they are consecutive. If `is_settled`, the table already holds all
-    its records. `rejection` is the code with which all its records are rejected.
+    its records; they have no location, as no step reads them, but `start` where they can be read alone. `rejection` is
+    the code with which all its records are rejected.
     """
 
     location: str = _NO_LOCATION
