@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def run_kafka(folder: Path, port: int | None = None, secure: SecureListener | No
 
     Raise ServiceMissing without Java or Maven.
     """
-    java, jars = _find_program("java"), _find_jars()
+    java, jars = find_kafka()
     port, controller = port or find_free_ports(1)[0], find_free_ports(1)[0]
     properties, data, log = folder / "server.properties", folder / "kafka", folder / "kafka.log"
     text = _PROPERTIES.format(port=port, controller=controller, folder=data)
@@ -83,8 +84,16 @@ def run_kafka(folder: Path, port: int | None = None, secure: SecureListener | No
     if not data.exists():
         tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "--standalone", "-c", str(properties)]
         subprocess.run([*command, *tool], check=True, capture_output=True, cwd=folder)
-    with run_program([*command, "kafka.Kafka", str(properties)], log, lambda: _is_healthy(f"127.0.0.1:{port}")):
-        yield f"127.0.0.1:{port}"
+    address = f"127.0.0.1:{port}"
+    # After SIGTERM it may wait half a minute for its own controller; what it stored outlives a kill.
+    broker = [*command, "kafka.Kafka", str(properties)]
+    with run_program(broker, log, lambda: _is_healthy(address), stop_signal=signal.SIGKILL):
+        yield address
+
+
+def find_kafka() -> tuple[str, Path]:
+    """Return Java and the folder of Kafka's jars. Raise ServiceMissing if one is missing and cannot be downloaded."""
+    return _find_program("java"), _find_jars()
 
 
 def _is_healthy(address: str) -> bool:

@@ -1,5 +1,6 @@
 """Foreign programs, run while a block runs."""
 
+import signal
 import socket
 import subprocess
 import threading
@@ -36,7 +37,11 @@ def find_free_ports(count: int) -> list[int]:
 
 @contextmanager
 def run_program(
-    command: list[str], log: Path, is_healthy: Callable[[], bool], environment: Mapping[str, str] | None = None
+    command: list[str],
+    log: Path,
+    is_healthy: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a program while the block runs, which begins once it is healthy; it ends with this process at the latest.
 
@@ -57,12 +62,12 @@ def run_program(
         _wait_until_healthy(program, is_healthy, log)
         yield program
     finally:
-        stop_program(program)
+        stop_program(program, stop_signal)
 
 
-def stop_program(program: "subprocess.Popen[bytes]") -> None:
-    """Terminate the program; kill it if it does not stop in time."""
-    program.terminate()
+def stop_program(program: "subprocess.Popen[bytes]", stop_signal: signal.Signals = signal.SIGTERM) -> None:
+    """Send the signal to the program; kill it if it does not stop in time."""
+    program.send_signal(stop_signal)
     try:
         program.wait(_PROGRAM_STOP_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:

