@@ -18,6 +18,7 @@ import structlog
 from psycopg import sql
 
 from integrahub.db.database import Database
+from integrahub.db.embedded.configuration import CONFIGURATION
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import Transient
@@ -26,6 +27,9 @@ from integrahub.tools.devservices.kafka import run_kafka
 from integrahub.tools.devservices.program import ServiceMissing
 from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
+from tests.scratch import use_scratch_folder
+
+_SCRATCH = use_scratch_folder()
 
 _TEMPLATE = "template_hub"
 _SLOWEST_FOLDERS = (
@@ -67,7 +71,7 @@ class Server:
 @contextmanager
 def embedded_postgres(prefix: str) -> Iterator[tuple[Path, str]]:
     """Start a PostgreSQL and yield its folder and URL; remove both at the end."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o711)
     engine = EmbeddedPostgres(folder)
     try:
@@ -80,11 +84,12 @@ def embedded_postgres(prefix: str) -> Iterator[tuple[Path, str]]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """Start one embedded PostgreSQL per session and xdist worker, with the schema in `template_hub`."""
-    with embedded_postgres("ihub-tests-") as (_, url):
+    # What a test kills is a process, never the machine: waiting for the disk would only make tests slow.
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        patch.setitem(CONFIGURATION, "fsync", "off")  # an option of the command line, which ALTER SYSTEM cannot change
+        _, url = running.enter_context(embedded_postgres("ihub-tests-"))
+        patch.undo()
         server = Server(url)
-        # What a test kills is a process, never the machine: waiting for the disk would only make tests slow.
-        server.execute("ALTER SYSTEM SET fsync = off")
-        server.execute("SELECT pg_reload_conf()")
         server.execute("CREATE DATABASE {}", _TEMPLATE)
         asyncio.run(migrate(server.url_of(_TEMPLATE)))
         yield server
@@ -136,7 +141,7 @@ _Made = TypeVar("_Made")
 
 def part(name: str, start: Callable[[Path], AbstractContextManager[_Made]]) -> Iterator[_Made]:
     """Run a service in a new folder."""
-    place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", dir="/tmp", ignore_cleanup_errors=True)
+    place = tempfile.TemporaryDirectory(prefix=f"ihub-{name}-", ignore_cleanup_errors=True)
     with place as folder, ExitStack() as running:
         yield running.enter_context(start(Path(folder)))
 
@@ -186,6 +191,11 @@ def _skipping() -> Iterator[None]:
         yield
     except ServiceMissing as missing:
         pytest.skip(str(missing))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep `tmp_path` in the folder of the run, with a path that leaves room for that of a socket."""
+    config.option.basetemp = config.option.basetemp or str(_SCRATCH / f"p{os.getpid()}")
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which `-p no:xdist` leaves out

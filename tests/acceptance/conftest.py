@@ -221,7 +221,7 @@ def on_kafka_and_s3(kafka_address: str, s3_server: S3Server) -> dict[str, str]:
 @contextmanager
 def installed(settings: dict[str, str]) -> Iterator[Installation]:
     """Yield an installation in a new folder; kill its processes at the end."""
-    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder), settings)
         try:
             yield made

@@ -25,7 +25,7 @@ def _port() -> int:
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Installation]:
     """Yield a hub with TLS, and plain HTTP on a second port."""
-    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix="ihub-acceptance-", ignore_cleanup_errors=True) as folder:
         made = Installation(Path(folder))
         made.use_tls()
         made.settings |= {"TLS_REDIRECT_PORT": str(_port()), "BODY_PATIENCE": "1"}

@@ -16,14 +16,22 @@ from integrahub.db.database import Database
 
 
 @pytest.fixture(params=["local", "memory", "kafka", "kafka of KIP-848"])
-async def bus(request: pytest.FixtureRequest, database: Database) -> AsyncIterator[Bus]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return the kind of bus, and start Kafka if needed: before `database`, whose logins would time out meanwhile."""
+    if request.param.startswith("kafka"):
+        request.getfixturevalue("kafka_address")
+    return str(request.param)
+
+
+@pytest.fixture
+async def bus(kind: str, database: Database, request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
     made: Bus
-    if request.param == "local":
+    if kind == "local":
         made = PostgresBus(database, visibility=1)
-    elif request.param == "memory":
+    elif kind == "memory":
         made = MemoryBus(visibility=1)
     else:
-        protocol = "classic" if request.param == "kafka" else "consumer"
+        protocol = "classic" if kind == "kafka" else "consumer"
         address = request.getfixturevalue("kafka_address")
         made = KafkaBus(KafkaOptions(address, prefix=f"{secrets.token_hex(6)}.", protocol=protocol), visibility=1)
     yield made

@@ -44,7 +44,7 @@ async def test_batches_are_applied_over_kafka_as_over_the_table(
 @pytest.mark.timeout(300)
 async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_back(settings: Settings) -> None:
     port = find_free_ports(1)[0]
-    with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as broker:
+    with tempfile.TemporaryDirectory(prefix="ihub-kafka-") as folder, ExitStack() as broker:
         address = await asyncio.to_thread(broker.enter_context, run_kafka(Path(folder), port))
         chosen = settings.model_copy(update={"bus_url": f"kafka://{address}"})
         async with running(chosen, list(STEPS)) as client:

@@ -51,7 +51,7 @@ def _runs_in(process: Path, folder: Path) -> bool:
 
 @pytest.fixture
 def broker() -> Iterator[Broker]:
-    with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
+    with tempfile.TemporaryDirectory(prefix="ihub-kafka-") as folder, ExitStack() as running:
         yield Broker(Path(folder), find_free_ports(1)[0], running)
 
 

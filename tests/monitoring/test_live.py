@@ -128,7 +128,7 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
 def broker(installation: Installation) -> Iterator[Broker]:
     """Start a Kafka for this test alone."""
     port = find_free_ports(1)[0]
-    with tempfile.TemporaryDirectory(prefix="ihub-kafka-", dir="/tmp") as folder, ExitStack() as running:
+    with tempfile.TemporaryDirectory(prefix="ihub-kafka-") as folder, ExitStack() as running:
 
         def start() -> None:
             running.enter_context(run_kafka(Path(folder), port))
