@@ -1,6 +1,7 @@
 """Keeper of the console's translations: `make messages` adds new texts to locales/pt_BR/<area>.po and drops old ones.
 
-The area of a template is its folder, that of a module in `pages` its name up to the first `_`; all others are `shell`.
+The area of a template is its folder, that of a module or folder in `pages` its name up to the first `_`. All other
+modules are of the area `shell`.
 """
 
 import io
@@ -40,7 +41,9 @@ def _area(path: Path) -> str:
     parts = path.relative_to(CONSOLE).parts
     if parts[0] == "templates":
         return parts[1]
-    return path.stem.partition("_")[0] if parts[0] == "pages" and path.stem != "__init__" else "shell"
+    if parts[0] != "pages" or parts == ("pages", "__init__.py"):
+        return "shell"
+    return parts[1].removesuffix(".py").partition("_")[0]
 
 
 def translations(area: str) -> Catalog:

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 
 from integrahub.console.app import build_console
 from integrahub.console.context import ConsoleContext
+from integrahub.console.languages import Languages
+from integrahub.console.rendering import Renderer
 from integrahub.console.security_headers import CONTENT_SECURITY_POLICY
 from integrahub.db.accounts.user_rows import User
 from integrahub.db.tenancy import DatabaseRole
@@ -103,11 +105,13 @@ class ConsoleHub:
 
 
 @asynccontextmanager
-async def running_console(settings: Settings, steps: list[str] | None = None) -> AsyncIterator[ConsoleHub]:
+async def running_console(
+    settings: Settings, steps: list[str] | None = None, languages: Languages | None = None
+) -> AsyncIterator[ConsoleHub]:
     """Run a hub and its console, each in its role; the integrator has no key yet."""
     async with (
         running(settings, list(STEPS) if steps is None else steps) as api,
         open_hub(settings, role=DatabaseRole.CONSOLE) as hub,
     ):
         shared = replace(hub, bus=api.hub.bus)
-        yield ConsoleHub(api, build_console(ConsoleContext(shared)))
+        yield ConsoleHub(api, build_console(ConsoleContext(shared, Renderer(languages))))

@@ -1,0 +1,37 @@
+"""Chromium and a filled hub. A module's tests share both; Playwright's loop ends with the module."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from integrahub.settings.model import Settings
+from tests.conftest import Server
+from tests.console.browser.chromium import find_chromium
+from tests.console.live_hub import LiveHub, live_hub
+from tests.integration.conftest import ADMIN
+
+
+def settings_of(url: str, folder: Path) -> Settings:
+    return Settings(
+        database_url=url, data_dir=folder, admin_api_key=ADMIN, chunk_size=50, read_rate_limit="off", rate_limit="off"
+    )
+
+
+@pytest.fixture(scope="module")
+def filled(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
+    """Yield a filled hub for tests that change nothing that others look at."""
+    name = f"console_{next(postgres.numbers)}"
+    postgres.execute("CREATE DATABASE {} TEMPLATE template_hub", name)
+    with live_hub(settings_of(postgres.url_of(name), tmp_path_factory.mktemp("hub"))) as hub:
+        yield hub
+    postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=["--no-sandbox"])
+        yield browser
+        browser.close()
