@@ -152,6 +152,18 @@ async def test_the_error_of_estimates_is_a_metric_and_cancelled_batches_do_not_c
         assert float(line.split()[1]) == pytest.approx(recorded[first])
 
 
+async def test_estimates_of_dry_runs_do_not_count(splitting_only: Settings) -> None:
+    async with running(splitting_only, [step for step in STEPS if step not in ("upsert", "finish")]) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        load, dry_run = await _wait_in_queue(client)
+        done = "worker_id = gen_random_uuid(), started_at = now() - interval '4 s', finished_at = now()"
+        await _execute(client, f"UPDATE batch_chunks SET status = 'COMPLETED', {done} WHERE number = 0")
+        await _execute(client, "UPDATE batches SET stage = 'upserting', chunks_left = chunks_left - 1")
+        await _execute(client, "UPDATE batches SET kind = 'dry_run' WHERE id = %s", dry_run)
+        await estimates.record_due(client.hub.database)
+        assert await _recorded(client) == {load: None}
+
+
 async def _recorded(client: Client) -> dict[UUID, float | None]:
     async with client.hub.database.transaction() as connection:
         rows = await (await connection.execute("SELECT batch_id, error_ratio FROM batch_estimates")).fetchall()

@@ -42,9 +42,10 @@ CROSS JOIN LATERAL (
 WHERE r.seconds > 0
 
 -- without_estimate --
--- Batches of which a tenth is done and whose estimate is not recorded.
+-- Batches of which a tenth is done and whose estimate is not recorded. A dry run also reads its changes out and undoes
+-- them, so its duration says nothing about loads.
 SELECT b.id FROM batches b
-WHERE b.finished_at IS NULL AND b.stage = 'upserting' AND b.chunks_left <= 0.9 * b.chunks_total
+WHERE b.finished_at IS NULL AND b.stage = 'upserting' AND b.chunks_left <= 0.9 * b.chunks_total AND b.kind <> 'dry_run'
   AND NOT EXISTS (SELECT FROM batch_estimates e WHERE e.batch_id = b.id)
 LIMIT 100
 
