@@ -106,6 +106,8 @@ async def test_a_hub_without_a_key_accepts_posts_and_signs_nothing(settings: Set
         answer = await client.post(BODY, "delta", **PREFER)
         assert answer.status_code == 202 and "receipt" not in answer.json()
         assert "Preference-Applied" not in answer.headers
+        assert answer.headers["X-Inova-Notice"].startswith("no receipt: this hub signs none")
+        assert "X-Inova-Notice" not in (await client.post(BODY, "delta")).headers
         path = f"/v1/batches/{answer.json()['batch_id']}/receipt"
         refused = await client.http.get(path, headers={"X-Api-Key": client.key})
         assert (refused.status_code, refused.json()["code"]) == (409, "receipts_off")

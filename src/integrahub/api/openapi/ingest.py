@@ -3,7 +3,7 @@
 from typing import Any
 
 from integrahub.api.models.receipt import Receipt
-from integrahub.api.openapi.problems import NOTICE_HEADER, PROBLEM_RESPONSE
+from integrahub.api.openapi.problems import PROBLEM_RESPONSE
 
 
 def _header(name: str, description: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
@@ -60,6 +60,12 @@ _RECORD: dict[str, Any] = {
     },
 }
 _MODELS = "#/components/schemas/{model}"
+_NOTICES: dict[str, Any] = {
+    "X-Inova-Notice": {
+        "description": "unknown names that were ignored, a receipt that this hub cannot sign, a disabled webhook",
+        "schema": {"type": "string"},
+    }
+}
 RECEIPT_SCHEMA: dict[str, Any] = {
     name: value
     for name, value in Receipt.model_json_schema(mode="serialization", ref_template=_MODELS).items()
@@ -112,7 +118,7 @@ INGEST: dict[str, Any] = {
                     "schema": {"type": "string", "enum": ["receipt"]},
                 },
             }
-            | NOTICE_HEADER,
+            | _NOTICES,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Receipt"}}},
         },
         **{str(status): {"description": description} | PROBLEM_RESPONSE for status, description in _PROBLEMS.items()},

@@ -113,8 +113,11 @@ class IngestHandler:
         finally:
             await upload.close()
         _count(receipt, ingest_request, upload)
-        signed = await self._sign(receipt, ingest_request, upload) if prefers_receipt(request) else None
+        wants_receipt = prefers_receipt(request)
+        signed = await self._sign(receipt, ingest_request, upload) if wants_receipt else None
         answer = _to_answer(receipt, ingest_request.kind, limit_headers, signed)
+        if wants_receipt and not signed:
+            add_notice(answer, "no receipt: this hub signs none, its operator must set RECEIPT_KEY")
         return _with_notices(answer, request, pharmacy)
 
     async def _sign(self, receipt: Receipt, request: IngestRequest, upload: Upload) -> str | None:
