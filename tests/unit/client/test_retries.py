@@ -31,6 +31,7 @@ class _Hub(ThreadingHTTPServer):
         self.prepared: list[tuple[int, str]] = []
         self.keys: list[str | None] = []
         self.bodies: list[bytes] = []
+        self.accepted: bytes = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"}).encode()
 
     @property
     def url(self) -> str:
@@ -47,7 +48,7 @@ class _Handler(QuietHandler):
         if (status, wait) == _BROKEN:
             self.close_connection = True
             return
-        body = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"} if status == 202 else _PROBLEM).encode()
+        body = self.server.accepted if status == 202 else json.dumps(_PROBLEM).encode()
         body = b"upstream connection reset" if (status, wait) == _OF_A_PROXY else body
         self.respond(status, body, Retry_After=wait)
 
@@ -92,6 +93,16 @@ def test_an_error_says_what_a_program_needs_to_decide(hub: _Hub) -> None:
         with pytest.raises(ApiError) as forbidden:
             client.get("/v1/batches")
     assert (forbidden.value.status, forbidden.value.retryable) == (403, False)
+
+
+@pytest.mark.parametrize("accepted", [b"[]", b'"ok"', b"null", b"{}", b'{"batch_id": 7}', b"<html>"])
+def test_a_success_without_a_batch_is_an_error_of_the_client(hub: _Hub, accepted: bytes) -> None:
+    hub.accepted = accepted
+    with Client(hub.url, "a-key") as client:
+        for call in (lambda: client.send([{"PRODUCTID": 1}], "delta"), lambda: client.batch(_BATCH)):
+            with pytest.raises(ApiError, match="is not IntegraHub") as failed:
+                call()
+            assert (failed.value.code, failed.value.retryable) == ("answer_unreadable", False)
 
 
 def test_a_hub_that_does_not_answer_is_worth_a_retry(hub: _Hub) -> None:

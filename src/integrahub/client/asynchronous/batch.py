@@ -44,7 +44,7 @@ class AsyncBatch:
     async def refresh(self) -> Row:
         """Read the batch and return its data."""
         response = await self._connection.request("GET", self._path)
-        self.data, self._retry_after = dict(response.json()), read_retry_after(response)
+        self.data, self._retry_after = self._connection.parse_batch(response), read_retry_after(response)
         return self.data
 
     async def wait(

@@ -98,11 +98,11 @@ class AsyncClient(AsyncConnection):
             is_repeatable=True,  # the hub recognises a repeated post by its key, or by its content
             listener=listener,
         )
-        return AsyncBatch(self, self._parse(response), is_repeated="Idempotent-Replayed" in response.headers)
+        return AsyncBatch(self, self.parse_batch(response), is_repeated="Idempotent-Replayed" in response.headers)
 
     async def batch(self, batch_id: str) -> AsyncBatch:
         """Return a batch by its id. Raise ApiError if there is none."""
-        return AsyncBatch(self, await self.get(f"/v1/batches/{batch_id}"))
+        return AsyncBatch(self, self.parse_batch(await self.request("GET", f"/v1/batches/{batch_id}")))
 
     def batches(self, **filters: Any) -> AsyncIterator[Row]:
         """Yield batches, newest first; the filters are those of `GET /v1/batches`."""

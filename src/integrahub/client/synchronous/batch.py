@@ -45,7 +45,7 @@ class Batch:
     def refresh(self) -> Row:
         """Read the batch and return its data."""
         response = self._connection.request("GET", self._path)
-        self.data, self._retry_after = dict(response.json()), read_retry_after(response)
+        self.data, self._retry_after = self._connection.parse_batch(response), read_retry_after(response)
         return self.data
 
     def wait(

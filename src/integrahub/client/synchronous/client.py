@@ -97,11 +97,11 @@ class Client(Connection):
             is_repeatable=True,  # the hub recognises a repeated post by its key, or by its content
             listener=listener,
         )
-        return Batch(self, self._parse(response), is_repeated="Idempotent-Replayed" in response.headers)
+        return Batch(self, self.parse_batch(response), is_repeated="Idempotent-Replayed" in response.headers)
 
     def batch(self, batch_id: str) -> Batch:
         """Return a batch by its id. Raise ApiError if there is none."""
-        return Batch(self, self.get(f"/v1/batches/{batch_id}"))
+        return Batch(self, self.parse_batch(self.request("GET", f"/v1/batches/{batch_id}")))
 
     def batches(self, **filters: Any) -> Iterator[Row]:
         """Yield batches, newest first; the filters are those of `GET /v1/batches`."""

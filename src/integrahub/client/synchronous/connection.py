@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx2
 
 from integrahub.client.errors import ApiError
-from integrahub.client.responses import Page, authorization, check_status
+from integrahub.client.responses import Page, Row, authorization, check_status
 from integrahub.client.retries import retry_delay
 from integrahub.client.transport import is_transient, open_http, trust_authorities, unreachable
 from integrahub.client.uploads import UploadListener
@@ -149,12 +149,22 @@ class Connection:
         reason = run_here(unreachable, self.url, error)
         return ApiError(reason, code="unreachable", retryable=is_transient(error))
 
+    def parse_batch(self, response: httpx2.Response) -> Row:
+        """Return the batch that the response has. Raise ApiError if it has none: a proxy may have answered."""
+        batch = self._parse(response)
+        if not isinstance(batch, dict) or not isinstance(batch.get("batch_id"), str):
+            raise self._unreadable("its answer has no batch")
+        return batch
+
     def _parse(self, response: httpx2.Response) -> Any:
         try:
             return response.json()
         except ValueError as error:
-            message = f"What answers at {self.url} is not IntegraHub: {error}. Check the address."
-            raise ApiError(message, code="answer_unreadable") from error
+            raise self._unreadable(str(error)) from error
+
+    def _unreadable(self, reason: str) -> ApiError:
+        message = f"What answers at {self.url} is not IntegraHub: {reason}. Check the address."
+        return ApiError(message, code="answer_unreadable")
 
 
 def stream_blocks(blocks: Iterator[bytes]) -> Iterator[bytes]:
