@@ -1,6 +1,7 @@
 """A hub with its console in this process, and browsers of people who are signed in."""
 
 import html
+import itertools
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from tests.console.people import add_person, sign_in
 from tests.integration.conftest import Client, running
 
 OWN_SITE = {"Sec-Fetch-Site": "same-origin", "Accept-Language": "en"}
+_NUMBERS = itertools.count(1)
 _TAG = re.compile(r"<[^>]*>")
 _BLANKS = re.compile(r"\s+")
 
@@ -87,7 +89,7 @@ class ConsoleHub:
 
     async def browser(self, role: Role | None = None, **headers: str) -> Browser:
         """Return a browser of a person with a role; None: of one who has not signed in."""
-        user = await add_person(self.api.hub.database, role, f"Ana {role} {id(object())}") if role else None
+        user = await add_person(self.api.hub.database, role, f"Ana {role} {next(_NUMBERS)}") if role else None
         cookies = await sign_in(self.api.hub.database, user) if user else {}
         http = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self.app, client=("127.0.0.1", 50_000)),

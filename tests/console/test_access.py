@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from integrahub.console.access import SECURE_COOKIE, Person, install_access, require
+from integrahub.console.access import SECURE_COOKIE, Person, Sessions, install_access, require
 from integrahub.db.accounts import user_sessions, users
 from integrahub.db.database import Database
 from integrahub.domain.errors import Problem, Transient
@@ -42,7 +42,7 @@ class Browser:
 
 def _application(database: Database, *, requires_second_factor: bool = False) -> FastAPI:
     app = FastAPI()
-    install_access(app, database, requires_second_factor=requires_second_factor)
+    install_access(app, Sessions(database), requires_second_factor=requires_second_factor)
 
     async def refuse(_: Request, error: Problem) -> Response:
         return JSONResponse({"code": error.code}, error.status)

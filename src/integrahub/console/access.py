@@ -160,13 +160,11 @@ class RoleCheck:
         return person
 
 
-def install_access(app: FastAPI, database: Database, *, requires_second_factor: bool = False) -> Sessions:
-    """Add sessions and the check of forms to an application that has no routers yet; return the sessions."""
-    sessions = Sessions(database)
+def install_access(app: FastAPI, sessions: Sessions, *, requires_second_factor: bool = False) -> None:
+    """Add sessions and the check of forms to an application that has no routers yet."""
     app.state.requires_second_factor = requires_second_factor
     app.router.dependencies.append(Depends(check_same_origin))
     app.add_middleware(SessionMiddleware, sessions=sessions)
-    return sessions
 
 
 def require(role: Role, *, before_second_factor: bool = False) -> RoleCheck:

@@ -12,17 +12,20 @@ from integrahub.console.assets import serve_asset
 from integrahub.console.context import ConsoleContext
 from integrahub.console.errors import ErrorPages
 from integrahub.console.navigation import ROOT
+from integrahub.console.pages.people_sign_in import install_sign_in
 from integrahub.console.security_headers import PageSecurityHeaders
 
 
 def build_console(console: ConsoleContext) -> FastAPI:
     """Return the application of an open hub; it expects paths that begin with /console."""
     app = FastAPI(title="IntegraHub console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    install_access(app, console.database)
+    requires_second_factor = console.hub.settings.console_totp == "required"
+    install_access(app, console.accounts.sessions, requires_second_factor=requires_second_factor)
     app.router.routes.append(Route(f"{ROOT}/static/{{digest}}/{{name}}", serve_asset, methods=["GET"]))
     for router in build_routers(console):
         app.include_router(router)
     ErrorPages(console).install(app)
+    install_sign_in(app, console)
     app.add_middleware(PageSecurityHeaders)
     return app
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from integrahub.console.accounts import Accounts
 from integrahub.console.rendering import Renderer
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
@@ -20,7 +22,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConsoleContext:
     """The hub, the renderer and the clock, handed to each module of pages."""
 
@@ -37,6 +39,11 @@ class ConsoleContext:
     def database(self) -> Database:
         """The pool for acts and sessions, all pharmacies."""
         return self.hub.all_tenants
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """People, their sessions and sign-in."""
+        return Accounts(self.hub, self.clock)
 
     def page(self, request: Request, template: str, view: object = None, *, status: int = 200) -> Response:
         """Return the page of a template, in which `view` has this name, or its live block if htmx polls for it."""

@@ -12,8 +12,6 @@ from starlette.responses import Response
 
 from integrahub.console.context import ConsoleContext
 from integrahub.domain.errors import InvalidData, Problem, Transient
-from integrahub.domain.languages import Language
-from integrahub.domain.messages.catalog import render_message
 from integrahub.resilience.circuit_breaker import CircuitOpen
 
 _RELOAD_AFTER_SECONDS = 5
@@ -45,10 +43,7 @@ class ErrorPages:
         app.add_exception_handler(Exception, self._render_unexpected)
 
     async def _render_problem(self, request: Request, error: Any) -> Response:
-        message = render_message(error.code, error.facts)
-        language = self._console.renderer.languages.of(request).tag
-        text = message.in_language(Language.EN if language == Language.EN else Language.PT)
-        response = self._page(request, ErrorView(error.status, text))
+        response = self._page(request, ErrorView(error.status, self._console.renderer.sentence(request, error)))
         response.headers.update(error.headers)
         return response
 

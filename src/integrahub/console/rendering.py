@@ -10,9 +10,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from integrahub.console import formats
+from integrahub.console.acts import NOTICE_COOKIE, delete_notice, read_notice
 from integrahub.console.formats import Formats
 from integrahub.console.languages import Languages, default_languages, theme_of, viewer_of
 from integrahub.console.template_globals import TEMPLATE_GLOBALS
+from integrahub.console.translations import Catalog
+from integrahub.domain.errors import Problem
+from integrahub.domain.languages import Language
+from integrahub.domain.messages.catalog import render_message
 
 LIVE_HEADER = "live-block"  # of a poll: the block to render
 VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
@@ -47,7 +52,15 @@ class Renderer:
             if values["versions"].get(block) == request.headers.get(VERSION_HEADER):
                 return Response(status_code=204, headers=headers)
             return HTMLResponse(html, headers=headers)
-        return HTMLResponse(loaded.render(values), status, headers)
+        response = HTMLResponse(loaded.render(values), status, headers)
+        if NOTICE_COOKIE in request.cookies:
+            delete_notice(response)
+        return response
+
+    def sentence(self, request: Request, problem: Problem) -> str:
+        """Return the hub's sentence about a problem in the language of the page."""
+        message = render_message(problem.code, problem.facts)
+        return message.in_language(_language_of(self.languages.of(request)))
 
     def _values(self, request: Request, view: object, zone: str | None) -> Mapping[str, Any]:
         catalog = self.languages.of(request)
@@ -56,6 +69,7 @@ class Renderer:
             "view": view,
             "request": request,
             "person": viewer_of(request),
+            "notice": _render_notice(request, catalog),
             "theme": theme_of(request),
             "catalog": catalog,
             "language": catalog.tag,
@@ -65,6 +79,24 @@ class Renderer:
             "versions": {},
         }
         return values | {"ui": self._environment.get_template(_MACROS).make_module(values)}
+
+
+def _language_of(catalog: Catalog) -> Language:
+    return Language.EN if catalog.tag == Language.EN else Language.PT
+
+
+def _render_notice(request: Request, catalog: Catalog) -> tuple[str, str] | None:
+    """Return the kind and the text of the result of an act that the page shows once; None without one."""
+    notice = read_notice(request)
+    if notice is None:
+        return None
+    try:
+        if notice.is_code:
+            message = render_message(notice.text, notice.values)
+            return notice.kind, message.in_language(_language_of(catalog))
+        return notice.kind, catalog.gettext(notice.text) % notice.values
+    except (KeyError, ValueError, TypeError):  # a cookie of another version
+        return None
 
 
 def _build_environment() -> Environment:

@@ -1,4 +1,4 @@
-"""Secrets that sign webhooks: generated per endpoint, encrypted at rest under a key derived from KEY_PEPPER."""
+"""Secrets that sign webhooks, generated per endpoint; and how secrets are encrypted under a key from KEY_PEPPER."""
 
 import base64
 import secrets
@@ -14,7 +14,8 @@ PREFIX = "whsec_"
 _SECRET_BYTES = 32
 _NONCE_BYTES = 12
 _VERSION = b"\x01"  # of the sealing: AES-256-GCM, key by HKDF-SHA256
-_INFO = b"integrahub webhook secrets v1"
+_WEBHOOKS_INFO = b"integrahub webhook secrets v1"
+SECOND_FACTORS_INFO = b"integrahub second factors v1"
 
 
 def generate_secret() -> bytes:
@@ -28,10 +29,14 @@ def show_secret(secret: bytes) -> str:
 
 
 class SecretSealer:
-    """Encrypt and decrypt secrets of webhook endpoints. Its first use imports the cryptography."""
+    """Encrypt and decrypt secrets, by default of webhook endpoints. Its first use imports the cryptography.
 
-    def __init__(self, pepper: bytes) -> None:
+    `info` names what the secrets are of: each kind has a key of its own.
+    """
+
+    def __init__(self, pepper: bytes, info: bytes = _WEBHOOKS_INFO) -> None:
         self._pepper = pepper
+        self._info = info
 
     @cached_property
     def _cipher(self) -> "AESGCM":
@@ -39,7 +44,7 @@ class SecretSealer:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-        return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO).derive(self._pepper))
+        return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=self._info).derive(self._pepper))
 
     def seal(self, secret: bytes) -> bytes:
         """Return the secret encrypted: version, nonce, ciphertext with its tag."""
@@ -55,7 +60,7 @@ class SecretSealer:
             return self._cipher.decrypt(nonce, text, version)
         except (InvalidTag, ValueError):
             raise ConfigurationError(
-                "The secret of a webhook endpoint cannot be decrypted: KEY_PEPPER is not the one under which it was "
-                "stored. Set the earlier KEY_PEPPER, or rotate the secret: POST /v1/webhook/rotate with "
-                "old_ends_in_hours 0."
+                "A stored secret cannot be decrypted: KEY_PEPPER is not the one under which it was stored. Set the "
+                "earlier KEY_PEPPER. Otherwise rotate the secret of a webhook (POST /v1/webhook/rotate with "
+                "old_ends_in_hours 0), or give a person with a second factor a new link (`integrahub user reset NAME`)."
             ) from None

@@ -181,6 +181,9 @@ class Settings(SecretsSettings):
     probe_port: int | None = Field(None, ge=0, le=65535)
     traces_url: Url = None
     traces_share: float = Field(1.0, gt=0, le=1)
+    console_totp: str = Field("optional", pattern="^(off|optional|required)$")
+    failed_sign_in_limit: RateText = "20/hour"
+    address_retention_days: int = Field(180, ge=1, le=3650)
     metrics: bool = True
     metrics_public: bool | None = None
     log_level: Level = "INFO"

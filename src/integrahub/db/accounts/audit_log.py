@@ -1,6 +1,7 @@
 """The audit log: an entry is stored before an operator's action begins and completed when it ends."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -55,6 +56,24 @@ async def fetch_page(
     params = {**filters, "after_id": after, "limit": limit}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["page"], params, AuditEntry)
+
+
+class AuditFilters(msgspec.Struct, frozen=True):
+    """Which entries to read; None matches all. `since` and `until` bound the time at which the action began."""
+
+    actor: str | None = None
+    action: str | None = None
+    subject: str | None = None
+    user_id: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def search(database: Database, filters: AuditFilters, after: int | None, limit: int) -> list[AuditEntry]:
+    """Return up to `limit` entries, newest first, older than the entry `after`."""
+    params = {**msgspec.structs.asdict(filters), "after_id": after, "limit": limit}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["search"], params, AuditEntry)
 
 
 def _to_jsonb(value: Any) -> Jsonb | None:

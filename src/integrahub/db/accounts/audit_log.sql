@@ -15,3 +15,12 @@ WHERE (%(after_id)s::bigint IS NULL OR id < %(after_id)s)
   AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(action)s::text IS NULL OR action = %(action)s)
   AND (%(subject)s::text IS NULL OR subject = %(subject)s)
 ORDER BY id DESC LIMIT %(limit)s
+
+-- search --
+-- Actions, newest first, also by person and time.
+SELECT id, at, actor, user_id, address, action, subject, before, after, outcome, ended_at FROM audit_log
+WHERE (%(after_id)s::bigint IS NULL OR id < %(after_id)s)
+  AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(action)s::text IS NULL OR action = %(action)s)
+  AND (%(subject)s::text IS NULL OR subject = %(subject)s) AND (%(user_id)s::bigint IS NULL OR user_id = %(user_id)s)
+  AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+ORDER BY id DESC LIMIT %(limit)s

@@ -34,6 +34,12 @@ async def hit(database: Database, requests: Mapping[str, tuple[RateLimit, int]])
     return {row.subject: (row.granted, WindowUsage(row.taken, row.before, row.elapsed)) for row in rows}
 
 
+async def refund(database: Database, subjects: list[str]) -> None:
+    """Take back one hit of each subject, as of attempts that turned out to be right."""
+    async with database.transaction() as connection:
+        await connection.execute(_SQL["refund"], {"subjects": sorted(subjects)})
+
+
 async def prune(database: Database) -> None:
     """Delete subjects without a hit for an hour."""
     async with database.transaction() as connection:

@@ -19,6 +19,12 @@ UPDATE rate_windows r SET number = j.window, taken = j.taken + j.granted, before
 FROM judged j WHERE r.subject = j.subject
 RETURNING r.subject, j.granted, r.taken, r.before, j.elapsed::float8 AS elapsed
 
+-- refund --
+-- Take back one hit of each subject.
+WITH held AS MATERIALIZED (
+  SELECT subject FROM rate_windows WHERE subject = ANY (%(subjects)s) ORDER BY subject FOR UPDATE)
+UPDATE rate_windows r SET taken = greatest(0, taken - 1) FROM held h WHERE r.subject = h.subject
+
 -- prune --
 -- Delete subjects without a hit for an hour, which is longer than any window.
 DELETE FROM rate_windows WHERE touched_at < now() - interval '1 hour'

@@ -88,7 +88,10 @@ class UnrevokedApiKey(msgspec.Struct, frozen=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """An action of an operator. `before` and `after` are JSON values. `outcome` is None while the action runs."""
+    """An action of an operator. `before` and `after` are JSON values. `outcome` is None while the action runs.
+
+    `user_id` is that of a person of the console, where it is read.
+    """
 
     id: int
     at: datetime
@@ -100,6 +103,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     after: Any
     outcome: str | None
     ended_at: datetime | None
+    user_id: int | None = None
 
 
 class SubjectUsage(msgspec.Struct, frozen=True):

@@ -55,6 +55,14 @@ async def end(database: Database, session_id: UUID, user_id: int) -> bool:
     return ended is not None
 
 
+async def end_named(database: Database, session_id: str, user_id: int) -> bool:
+    """End a session of a person by its id as text; return False if there is none."""
+    try:
+        return await end(database, UUID(session_id), user_id)
+    except ValueError:
+        return False
+
+
 async def end_all(database: Database, user_id: int, except_id: UUID | None = None) -> int:
     """End all sessions of a person, except one if it is given; return how many were ended."""
     async with database.transaction() as connection:

@@ -28,8 +28,8 @@ CONSOLE_MESSAGES: dict[str, Message] = {
         "The form came from another site, so nothing was done. Open the page in the console and repeat the action.",
     ),
     "role_missing": Message(
-        "Seu papel não permite isto: é preciso ser {role}. Peça a um administrador.",
-        "Your role does not permit this: the role {role} is required. Request it from an administrator.",
+        "Seu papel não permite isto: é preciso o papel `{role}`. Peça a um administrador.",
+        "Your role does not permit this: the role `{role}` is required. Request it from an administrator.",
     ),
     "password_needed": Message(
         "Digite sua senha de novo para confirmar: faz mais de 10 minutos desde a última vez. Nada foi feito.",
