@@ -9,7 +9,8 @@ from time import monotonic
 from integrahub.db.batches import estimates
 from integrahub.db.batches.estimates import EstimateErrors
 from integrahub.db.database import Database
-from integrahub.db.monitoring import statistics
+from integrahub.db.monitoring import backlog, figures, statistics, workers
+from integrahub.db.monitoring.figures import LiveCounts
 from integrahub.db.monitoring.rows import WebhookCounts
 from integrahub.db.monitoring.statistics import Figures, Totals
 from integrahub.domain.batches import FINAL
@@ -42,6 +43,7 @@ from integrahub.telemetry.metrics.webhooks import WEBHOOK_ENDPOINTS, WEBHOOK_OLD
 _MIN_COSTLY_INTERVAL_SECONDS = 60.0  # between costly counts
 _COSTLY_DURATION_FACTOR = 20.0  # the interval is at least this multiple of the duration of the last costly count
 _DISK_TIMEOUT_SECONDS = 5.0
+_DAYS_AT_START, _DAYS_RECOUNTED = 14, 2  # whose loads are counted; the first count fills in those of a pause
 _RESULTS = (*SETTLED, "deactivated")
 
 
@@ -58,15 +60,23 @@ class StatisticsCollector:
         self._thread = ThreadPoolExecutor(1, "disk room")  # a disk that hangs blocks only this thread
         self._quota = quota
         self._costly_due_at = 0.0
+        self._days = _DAYS_AT_START
 
     async def __call__(self) -> None:
         """Run once."""
+        await self._save_minutes()
         await statistics.save(self._database, await self._count_cheap())
         started = monotonic()
         if started >= self._costly_due_at:
             await statistics.save(self._database, await self._count_costly())
             duration = monotonic() - started
             self._costly_due_at = started + max(_MIN_COSTLY_INTERVAL_SECONDS, _COSTLY_DURATION_FACTOR * duration)
+
+    async def _save_minutes(self) -> None:
+        waiting = await backlog.by_step(self._database)
+        live = {row.step: row.live for row in await workers.count_by_step(self._database)}
+        counts = LiveCounts(sum(waiting.values()), live.get("upsert", 0), live.get("api", 0))
+        await figures.save_minutes(self._database, counts)
 
     async def _count_cheap(self) -> Figures:
         pending = await statistics.count_pending(self._database)
@@ -86,7 +96,10 @@ class StatisticsCollector:
         }
 
     async def _count_costly(self) -> Figures:
-        products = await statistics.count_products(self._database)
+        products = await figures.save_sizes(self._database)
+        await figures.save_days(self._database, self._days)
+        await figures.delete_old(self._database)
+        self._days = _DAYS_RECOUNTED
         pharmacies = await statistics.count_pharmacies(self._database)
         used, capacity = await self._storage_usage()
         return {

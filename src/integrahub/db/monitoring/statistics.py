@@ -15,7 +15,6 @@ from integrahub.db.monitoring.rows import (
     HourTotals,
     PendingCounts,
     PharmacyCounts,
-    ProductCounts,
     StatisticsFigure,
     WebhookCounts,
 )
@@ -42,11 +41,6 @@ async def load(database: Database) -> list[StatisticsFigure]:
     """Return the stored values of all metrics."""
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["load"], None, StatisticsFigure)
-
-
-async def count_products(database: Database) -> ProductCounts:
-    """Count the products of all catalogues. Reads the whole table."""
-    return await _fetch(database, _SQL["count_products"], ProductCounts)
 
 
 async def count_pharmacies(database: Database) -> PharmacyCounts:

@@ -11,10 +11,6 @@ ON CONFLICT (name, labels) DO UPDATE SET value = excluded.value, counted_at = ex
 -- Values that were stored last.
 SELECT name, labels, value, extract(epoch FROM now() - counted_at)::float8 AS age FROM statistics
 
--- count_products --
--- Products of all catalogues.
-SELECT count(*) FILTER (WHERE is_active) AS active, count(*) FILTER (WHERE NOT is_active) AS inactive FROM products
-
 -- count_pharmacies --
 -- Pharmacies by the time of their last post, and those that are silent for unusually long.
 SELECT count(*) FILTER (WHERE l.received_at > now() - interval '24 hours') AS day,
