@@ -123,7 +123,8 @@ async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is
             await asyncio.sleep(0.05)
     assert set(seen) == {good}  # a message may be delivered twice
     mended.set()
-    assert (await worker.replay().replay_dead_letters(DeadLetterFilters(), 10)).asked == 1
+    assert (await worker.bulk_replays().start_checked("", DeadLetterFilters(), 10)).asked == 1
+    await worker.bulk_replays()()
     async with asyncio.timeout(30):
         while bad not in seen:
             await asyncio.sleep(0.05)

@@ -156,7 +156,10 @@ async def _call_dead_letters(routes: _Routes, client: Client) -> None:
     letter = page["items"][0]["id"]
     await routes.call("get", "/v1/dead-letters/{letter_id}", f"/v1/dead-letters/{letter}")
     await routes.call("get", "/v1/dead-letters/groups")
-    await routes.call("post", "/v1/dead-letters/replay", body={"filter": {"ids": [letter]}}, status=202)
+    replay = await routes.call("post", "/v1/dead-letters/replay", body={"filter": {"ids": [letter]}}, status=202)
+    base, operation = "/v1/dead-letters/replays", replay["operation_id"]
+    await routes.call("get", base)
+    await routes.call("get", f"{base}/{{operation_id}}", f"{base}/{operation}")
 
 
 async def test_each_answer_has_the_members_that_its_model_describes(settings: Settings) -> None:
@@ -166,6 +169,10 @@ async def test_each_answer_has_the_members_that_its_model_describes(settings: Se
         routes = _Routes(client)
         posted = (await client.post(_records(1))).json()["batch_id"]
         await routes.call("post", "/v1/batches/{batch_id}/cancel", f"/v1/batches/{posted}/cancel")
+        await _call_dead_letters(routes, client)
+        (operation,) = (await client.admin("GET", "/v1/dead-letters/replays"))["items"]
+        stop = f"/v1/dead-letters/replays/{operation['id']}/stop"
+        await routes.call("post", "/v1/dead-letters/replays/{operation_id}/stop", stop)
         assert routes.differences == []
         seen |= routes.seen
     receipt_key = base64.b64encode(bytes(32)).decode()
@@ -176,7 +183,6 @@ async def test_each_answer_has_the_members_that_its_model_describes(settings: Se
         routes = _Routes(client)
         await _call_pharmacies_and_keys(routes)
         await _call_batches(routes, client)
-        await _call_dead_letters(routes, client)
         await _call_webhooks(routes)
         for path in ("/admin/audit", "/health", "/livez", "/readyz"):
             await routes.call("get", path)

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from integrahub.db.batches import replays
+from integrahub.db.chunks import bulk_operations
+from integrahub.db.chunks.bulk_operations import NewOperation
+from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
@@ -29,7 +32,11 @@ async def test_letters_of_a_chunk_replay_that_is_cancelled_wait_again(
     async with running(settings, []) as client:
         client.key = key
         (letter,) = await _letters(client)
-        await replays.queue_chunk_replay(client.hub.database, batch["batch_id"], [letter["id"]], InFlightLimit(4, 4))
+        database, filters = client.hub.database, DeadLetterFilters(ids=[letter["id"]])
+        started = await bulk_operations.start(database, NewOperation("", filters), filters, 1)
+        assert started is not None
+        limit = InFlightLimit(4, 4)
+        await replays.queue_chunk_replay(database, batch["batch_id"], [letter["id"]], started[0], limit)
         (taken,) = await _letters(client)
         assert taken["settled_at"] and taken["replayed_by"]
         cancelled = await client.admin("POST", f"/v1/batches/{taken['replayed_by']}/cancel")

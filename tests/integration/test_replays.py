@@ -227,15 +227,16 @@ async def test_a_batch_is_replayed_only_when_it_is_final_and_once_at_a_time(sett
 async def test_letters_that_are_settled_make_no_batch_and_take_no_number(settings: Settings) -> None:
     letter = (
         "INSERT INTO dead_letters (batch_id, chunk, records, error_class, error_code, culprit, message, stack,"
-        " attempts, fingerprint, settled_at) VALUES (%s, 0, 1, '', '', '', '', '', '[]', '', now()) RETURNING id"
+        " attempts, fingerprint, settled_at, replay_asked_at, bulk_operation_id)"
+        " VALUES (%s, 0, 1, '', '', '', '', '', '[]', '', now(), now(), %s) RETURNING id"
     )
     async with running(settings, []) as idle:
         idle.key = (await idle.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         posted = UUID((await idle.post(catalogue(2))).json()["batch_id"])
         async with idle.hub.database.transaction() as connection:
-            row = await (await connection.execute(letter, [posted])).fetchone()
+            row = await (await connection.execute(letter, [posted, posted])).fetchone()
         assert row is not None
-        assert await replays.queue_chunk_replay(idle.hub.database, posted, [row["id"]], InFlightLimit()) is None
+        assert await replays.queue_chunk_replay(idle.hub.database, posted, [row["id"]], posted, InFlightLimit()) is None
         assert (await idle.get("/v1/batches"))["items"][0]["received_seq"] == 1
         again = (await idle.post([product(1)], "delta")).json()["batch_id"]
         assert (await idle.get(f"/v1/batches/{again}"))["received_seq"] == 2

@@ -26,7 +26,7 @@ GIVEN |= {
 }
 GIVEN |= {"pharmacy_id": 1000, "pharmacies": [1000], "window": 10, "cnpj": "2", "name": "", "city": "", "state": "none"}
 GIVEN |= {"deactivated": 0, "first": 1, "candidates": 0, "active": 0, "reason": None, "facts": None, "proven": True}
-GIVEN |= {"hours": 1, "outcome": "done", "after": None}
+GIVEN |= {"hours": 1, "outcome": "done", "after": None, "actor": ""}
 ROWS = """
 INSERT INTO pharmacies (id, cnpj, name) OVERRIDING SYSTEM VALUE VALUES (1000, '1', '');
 INSERT INTO batches (id, pharmacy_id, received_seq, load_type, body, bytes, sha256)
@@ -34,6 +34,7 @@ INSERT INTO batches (id, pharmacy_id, received_seq, load_type, body, bytes, sha2
 INSERT INTO batch_chunks (batch_id, number, location, records, ids, hashes)
   VALUES (%(batch)s, 0, 'body', 1, '{1}', '{0}');
 INSERT INTO api_keys (id, hash, hint, tenants) VALUES (%(key)s, '', '', 'all');
+INSERT INTO bulk_operations (id, actor, filters, letters) VALUES (%(batch)s, '', '{}', 1);
 INSERT INTO audit_log (id, actor, action, subject) OVERRIDING SYSTEM VALUE VALUES (77, '', '', '');
 """
 ENDED = "finished_at = now(), status = 'COMPLETED'"
@@ -234,6 +235,10 @@ CASES = (
         "outcome = NULL",
         ("outcome = 'refused'",),
         given={"id": 77},
+    ),
+    *(
+        Case("chunks.bulk_operations", block, "bulk_operations", "state = 'running'", ("state = 'stopped'",))
+        for block in ("complete_if_running", "stop_if_running")
     ),
 )
 

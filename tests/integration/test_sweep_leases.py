@@ -24,7 +24,7 @@ async def test_leases_that_ended_while_postgresql_was_frozen_are_no_crashes(idle
     database = Database(database_url, breaker=CircuitBreaker("PostgreSQL", lambda: now[0]))
     await database.open()
     bus = MemoryBus()
-    sweep = Sweep(database, bus, window=InFlightLimit(4, 4), window_minutes=0, crashes=5, replay_rate=1)
+    sweep = Sweep(database, bus, window=InFlightLimit(4, 4), window_minutes=0, crashes=5)
     database.breaker.record_failure(OSError("no answer"))
     await sweep()
     assert await crashes(database) == 0

@@ -22,7 +22,7 @@ OF_PHARMACIES = (
 )
 OF_THE_OPERATOR = (
     *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
-    *("statistics", "refusals"),
+    *("statistics", "refusals", "bulk_operations"),
 )
 OF_WORKERS = (
     *("history", "batch_estimates", "figure_minutes", "figure_hours", "pharmacy_days", "pharmacy_rhythms"),
@@ -73,6 +73,9 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
             " SELECT id, 'webhook.test', now() FROM webhook_endpoints"
         )
         await connection.execute("INSERT INTO webhook_attempts SELECT id, 1, now(), 5 FROM webhook_deliveries")
+        await connection.execute(
+            "INSERT INTO bulk_operations (id, actor, filters, letters) VALUES (gen_random_uuid(), '', '{}', 1)"
+        )
         await connection.execute("INSERT INTO worker_restarts VALUES ('upsert', 1)")
         await connection.execute("INSERT INTO refusals VALUES (now(), '', '', 'key_missing', '', 1, now())")
         await connection.execute(

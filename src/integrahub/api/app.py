@@ -150,7 +150,9 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
         api_keys.router(api_keys.ApiKeyRoutes(key_admin, parse), authenticator),
         audit_log.router(database, viewer),
         schemas.router(hub.dialect),
-        operations.router(operations.BatchOperations(hub.decisions(), hub.replay(), audit), operator),
+        operations.router(
+            operations.BatchOperations(hub.decisions(), hub.replay(), hub.bulk_replays(), audit), operator
+        ),
         dead_letters.router(database, viewer),
         metrics.router(hub.metrics_scrape(), hub.settings.fleet_port, access),
         health.router(hub.database, hub.storage, hub.bus, hub.breakers, access),

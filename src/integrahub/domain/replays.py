@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -9,6 +10,15 @@ from integrahub.domain.products import BLANKS, COLUMNS, NormalisedRow
 
 KINDS = frozenset(["replay", "chunk_replay"])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+MAX_LETTERS = 10_000  # dead letters of one operation
+
+
+class BulkState(StrEnum):
+    """State of a replay of many dead letters."""
+
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
 
 
 @dataclass(slots=True)

@@ -23,8 +23,10 @@ from integrahub.monitoring.overview import Overview
 from integrahub.monitoring.reconciliation import Reconciliation
 from integrahub.monitoring.scrape import MetricsScrape
 from integrahub.monitoring.statistics import StatisticsCollector
+from integrahub.operations.bulk import BulkPace, BulkReplays
 from integrahub.operations.decisions import BatchDecisions
 from integrahub.operations.replay import Replay
+from integrahub.operations.replay_checks import ReplayChecks
 from integrahub.operations.verify import Verify
 from integrahub.pipeline.failures.step import GroupFailures, StoreDeadLetters
 from integrahub.pipeline.finish.step import Finish
@@ -163,7 +165,6 @@ class Hub:
             window=self._in_flight_limit(),
             window_minutes=self.settings.full_window_minutes,
             crashes=self._retry_policy().crashes,
-            replay_rate=self.settings.replay_rate,
         )
 
     def retention(self) -> Retention:
@@ -189,8 +190,14 @@ class Hub:
         return Orphans(self.database, self.storage)
 
     def replay(self) -> Replay:
-        """Build the replay of batches and dead letters."""
+        """Build the replay of batches."""
         return Replay(self.all_tenants, self.storage, self.bus)
+
+    def bulk_replays(self) -> BulkReplays:
+        """Build the replays of many dead letters."""
+        database = self.all_tenants
+        pace = BulkPace(self.settings.replay_rate, self._in_flight_limit())
+        return BulkReplays(database, self.bus, ReplayChecks(database, self.storage), pace)
 
     def verify(self) -> Verify:
         """Build the comparison of a catalogue with the one rebuilt from its bodies."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import structlog
 
 from integrahub.db.batches import retention
+from integrahub.db.chunks import bulk_operations
 from integrahub.db.database import Database
 from integrahub.db.webhooks import retention as webhooks
 from integrahub.domain.errors import Transient
@@ -26,7 +27,7 @@ class RetentionDays:
     chunks: int  # chunk objects
     bodies: int  # bodies, and copied records of resolved dead letters
     rows: int  # chunk rows with their product ids
-    reports: int  # rejections and warnings of records, and resolved dead letters
+    reports: int  # rejections and warnings of records, resolved dead letters, and bulk operations
     batches: int  # batches themselves
     dry_runs: int  # changes that dry runs report
 
@@ -56,7 +57,13 @@ class Retention:
                 continue
         while self._dry_run_days and await self._delete_dry_run_changes() == _CHANGES_PER_DELETE:
             continue
+        await self._delete_bulk_operations()
         await self._delete_webhooks()
+
+    async def _delete_bulk_operations(self) -> None:
+        days, count = self._days["reports"], _RETENTION_QUERY_BATCH_SIZE
+        while days and await bulk_operations.delete_old(self._database, days, count) == count:
+            continue
 
     async def _delete_webhooks(self) -> None:
         while await webhooks.delete_old(self._database, _RETENTION_QUERY_BATCH_SIZE) == _RETENTION_QUERY_BATCH_SIZE:

@@ -2,7 +2,7 @@
 
 from integrahub.bus.base import Bus
 from integrahub.bus.publisher import publish, publish_failed, publish_next_work, publish_ready, publish_upserted
-from integrahub.db.batches import decisions, replays, split_claims
+from integrahub.db.batches import decisions, split_claims
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.chunks import dead_letters
 from integrahub.db.database import Database
@@ -27,14 +27,12 @@ class Sweep:
         window: InFlightLimit,
         window_minutes: int,
         crashes: int,
-        replay_rate: int,
     ) -> None:
         self._database = database
         self._bus = bus
         self._window = window
         self._window_minutes = window_minutes
         self._crashes = crashes
-        self._replay_rate = replay_rate
 
     async def __call__(self) -> None:
         """Run once."""
@@ -48,8 +46,6 @@ class Sweep:
         for batch_id in await split_claims.due_finishes(self._database, after):
             await publish_upserted(self._bus, batch_id)
         for turn in await decisions.close_windows(self._database, self._window_minutes, self._window):
-            await publish_next_work(self._bus, turn)
-        for turn in await replays.release_requested(self._database, self._replay_rate, self._window):
             await publish_next_work(self._bus, turn)
         for letter in await dead_letters.list_ungrouped(self._database):
             await publish_failed(self._bus, letter.batch_id, letter.chunk, letter.message)

@@ -17,6 +17,7 @@ from integrahub.settings.model import Settings
 
 # Codes of requests that reach no operation, of failures, and of the command line.
 _OF_NO_OPERATION = {
+    "replay_nothing_open",  # of the console
     *("http_unreadable", "head_slow", "head_too_large", "method_unknown", "route_not_found"),
     *("internal_error", "verify_nothing"),
 }

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from integrahub.api.models.base import Answer, Timestamp
 from integrahub.domain.batches import BatchStatus
+from integrahub.domain.replays import BulkState
 
 
 class DeadLetterError(Answer):
@@ -39,6 +40,8 @@ class DeadLetterAnswer(Answer):
     replay_asked_at: Timestamp | None
     settled_at: Timestamp | None
     replayed_by: UUID | None
+    bulk_operation_id: UUID | None
+    replay_refusal: str | None
     error: DeadLetterError
 
 
@@ -88,8 +91,48 @@ class RefusedReplayAnswer(Answer):
     message: str
 
 
-class ReplayAnswer(Answer):
-    """`asked` dead letters will be replayed; `refused` names batches whose letters cannot be."""
+class BulkOperationAnswer(Answer):
+    """A replay of many dead letters: `replayed` of `letters`; `refusals` counts those that cannot be, by code."""
 
+    id: UUID
+    state: BulkState
+    actor: str
+    filters: dict[str, Any]
+    letters: int
+    replayed: int
+    refusals: dict[str, int]
+    created_at: Timestamp
+    ended_at: Timestamp | None
+    stopped_by: str | None
+
+
+class BulkProgressAnswer(BulkOperationAnswer):
+    """A replay with the outcome of its letters: chunks that workers still apply, and those that failed again."""
+
+    applying: int
+    failed_again: int
+
+
+class BulkOperationPage(Answer):
+    """Replays of many dead letters, newest first. `next_cursor` is null on the last page."""
+
+    items: list[BulkOperationAnswer]
+    next_cursor: str | None
+
+
+class StoppedReplay(Answer):
+    """A stopped replay. `released` dead letters that it did not replay stay open."""
+
+    operation_id: UUID
+    released: int
+
+
+class ReplayAnswer(Answer):
+    """`asked` dead letters will be replayed; `refused` names batches whose letters cannot be.
+
+    `operation_id` names the operation that replays them; null if there is nothing to replay.
+    """
+
+    operation_id: UUID | None
     asked: int
     refused: list[RefusedReplayAnswer]

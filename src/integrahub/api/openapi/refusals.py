@@ -48,6 +48,8 @@ BY_PATTERN: tuple[tuple[str, str], ...] = (
     ("post .*/deactivation$", "nothing_held"),
     (r"post .*\{batch_id\}/replay$", _REPLAYS),
     ("post /v1/dead-letters/replay$", "filter_missing replay_records_expired"),
+    (r".*/dead-letters/replays/\{operation_id\}", "bulk_operation_not_found"),
+    ("post .*/stop$", "bulk_operation_ended"),
     (".*/dead-letters/{letter_id}", "dead_letter_not_found"),
     (r".* /v1/webhook(?!/deliveries)", "cnpj_not_named other_pharmacy pharmacy_not_found webhook_key_unstored"),
     (r".* /v1/webhook/deliveries", "other_pharmacy pharmacy_not_found webhook_key_unstored"),

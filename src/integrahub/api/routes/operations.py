@@ -11,8 +11,14 @@ from integrahub.access.audit import Audit
 from integrahub.api.auth.authentication import Authenticate
 from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.api.language import AnswerLanguage
+from integrahub.api.models.base import Moment
 from integrahub.api.models.batches import CancelAnswer, DecisionAnswer
-from integrahub.api.models.dead_letters import QueuedReplayAnswer, RefusedReplayAnswer, ReplayAnswer
+from integrahub.api.models.dead_letters import (
+    QueuedReplayAnswer,
+    RefusedReplayAnswer,
+    ReplayAnswer,
+    StoppedReplay,
+)
 from integrahub.api.unknown_names import StrictModel
 from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.domain.api_keys import Caller
@@ -20,8 +26,11 @@ from integrahub.domain.errors import BadRequest, Conflict
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.message import Message
 from integrahub.domain.pharmacies import unmask
+from integrahub.domain.replays import MAX_LETTERS
+from integrahub.operations.bulk import BulkReplays
 from integrahub.operations.decisions import BatchDecisions
-from integrahub.operations.replay import RefusedReplay, Replay
+from integrahub.operations.replay import Replay
+from integrahub.operations.replay_checks import RefusedReplay
 
 
 class Decision(StrictModel):
@@ -37,13 +46,14 @@ class DeadLetterFilter(StrictModel):
     batch_id: UUID | None = None
     cnpj: str | None = None
     error: str | None = Field(None, min_length=1, max_length=200)
+    since: Moment | None = None
 
 
 class ReplayRequest(StrictModel):
     """A filter, and the maximum number of dead letters to replay."""
 
     filter: DeadLetterFilter
-    limit: int = Field(1000, ge=1, le=10_000, strict=True)
+    limit: int = Field(1000, ge=1, le=MAX_LETTERS, strict=True)
 
     def filters(self) -> DeadLetterFilters:
         """Return the filter for the database. Raise BadRequest if it has no member."""
@@ -56,9 +66,10 @@ class ReplayRequest(StrictModel):
 class BatchOperations:
     """Run operators' actions on batches and dead letters, each with an audit entry."""
 
-    def __init__(self, decisions: BatchDecisions, replay: Replay, audit: Audit) -> None:
+    def __init__(self, decisions: BatchDecisions, replay: Replay, bulk: BulkReplays, audit: Audit) -> None:
         self._decisions = decisions
         self._replay = replay
+        self._bulk = bulk
         self._audit = audit
 
     async def decide(self, caller: Caller, batch_id: UUID, decision: Literal["approve", "reject"]) -> DecisionAnswer:
@@ -87,15 +98,22 @@ class BatchOperations:
         return answer
 
     async def replay_dead_letters(self, caller: Caller, request: ReplayRequest, language: Language) -> ReplayAnswer:
-        """Request the replay of dead letters that match the filter."""
+        """Start the replay of dead letters that match the filter."""
         filters = request.filters()
         before: dict[str, Any] = {name: getattr(filters, name) for name in DeadLetterFilter.model_fields}
         before["limit"] = request.limit
         async with self._audit.action(caller, "dead_letters.replay", "", before) as context:
-            result = await self._replay.replay_dead_letters(filters, request.limit)
+            result = await self._bulk.start_checked(caller.name, filters, request.limit)
             context.after = msgspec.to_builtins(result)
         refused = [_to_refusal(refusal, language) for refusal in result.refused]
-        return ReplayAnswer(asked=result.asked, refused=refused)
+        return ReplayAnswer(operation_id=result.operation_id, asked=result.asked, refused=refused)
+
+    async def stop_replay(self, caller: Caller, operation_id: UUID) -> StoppedReplay:
+        """Stop a replay of dead letters. Raise Conflict if it has ended."""
+        async with self._audit.action(caller, "dead_letters.replay.stop", str(operation_id)) as context:
+            released = await self._bulk.stop(operation_id, caller.name)
+            context.after = {"released": released}
+        return StoppedReplay(operation_id=operation_id, released=released)
 
 
 def _to_refusal(refusal: RefusedReplay, language: Language) -> RefusedReplayAnswer:
@@ -123,5 +141,9 @@ def router(operations: BatchOperations, operator: Authenticate) -> APIRouter:
     @routes.post("/v1/dead-letters/replay", status_code=202, summary="Apply failed chunks again, by filter")
     async def replay_dead_letters(request: ReplayRequest, caller: Operator, language: AnswerLanguage) -> ReplayAnswer:
         return await operations.replay_dead_letters(caller, request, language)
+
+    @routes.post("/v1/dead-letters/replays/{operation_id}/stop", summary="Stop a replay of dead letters")
+    async def stop_replay(operation_id: UUID, caller: Operator) -> StoppedReplay:
+        return await operations.stop_replay(caller, operation_id)
 
     return routes

@@ -12,12 +12,13 @@ from integrahub.client import ApiError, Client
 from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
-app = typer.Typer(help="Dead letters: list, groups, show, replay.", no_args_is_help=True)
+app = typer.Typer(help="Dead letters: list, groups, show, replay, replays, stop.", no_args_is_help=True)
 OfError = Annotated[
     str | None, typer.Option(metavar="ERROR", help="only of this error class, error code or fingerprint")
 ]
 _COLUMNS = ("id", "batch_id", "chunk", "records", "error", "cnpj", "created_at", "settled_at", "fingerprint")
 _GROUP_COLUMNS = ("fingerprint", "count", "error_class", "error_code", "sample", "culprit", "last_seen", "first_seen")
+_REPLAY_COLUMNS = ("id", "state", "letters", "replayed", "refusals", "actor", "created_at", "ended_at")
 _MAX_PER_PAGE = 500
 Row = dict[str, Any]
 
@@ -95,10 +96,44 @@ def replay(
             confirm(f"{len(letters):,} dead letters ({records:,} records) will be applied again. Continue?", yes=yes)
         result = client.call("POST", "/v1/dead-letters/replay", json={"filter": selection, "limit": limit})
     say(f"{result['asked']:,} letters will be applied again.")
+    if result["operation_id"]:
+        say(f"Follow it with `integrahub dead replays {result['operation_id']}`.")
     for refused in result["refused"]:
         reason = select_text(refused["message_pt"], refused["message_en"])
         say(f"Replay of batch {refused['batch_id']} refused: {reason}", "red")
     return 1 if result["refused"] else 0
+
+
+@app.command()
+@client_verb
+def replays(
+    operation_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one replay; absent: the newest")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+    wide: Wide = False,
+) -> None:
+    """List replays of dead letters, or show the progress and result of one.
+
+    Example: integrahub dead replays
+    """
+    with open_client() as client:
+        if operation_id:
+            show_facts(client.get(f"/v1/dead-letters/replays/{operation_id}"), as_json=as_json)
+            return
+        rows = client.get("/v1/dead-letters/replays", limit=limit)["items"]
+    show_rows(rows, _REPLAY_COLUMNS, as_json=as_json, empty="No replays of dead letters.", wide=wide)
+
+
+@app.command()
+@client_verb
+def stop(operation_id: Annotated[str, typer.Argument(metavar="ID", help="id of the replay")]) -> None:
+    """Stop a replay of dead letters. Letters that it did not replay stay open.
+
+    Example: integrahub dead stop 01a21f36-85f3-7d2a-bbde-c51e74e6224a
+    """
+    with open_client() as client:
+        result = client.call("POST", f"/v1/dead-letters/replays/{operation_id}/stop")
+    say(f"Stopped. {result['released']:,} letters stay open.")
 
 
 def _find_open_letters(client: Client, letter_id: int | None, filters: Row, limit: int) -> list[Row]:

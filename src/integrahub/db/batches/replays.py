@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from integrahub.db.batches import split_claims, turns
-from integrahub.db.batches.rows import Batch, NeededObject, QueuedReplay, RequestedReplay
+from integrahub.db.batches.rows import Batch, NeededObject, QueuedReplay
+from integrahub.db.chunks import bulk_operations
 from integrahub.db.chunks.rows import ChunkClaim, LaterAbsence, LaterWrite, StoredChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
@@ -55,30 +56,25 @@ async def _lock_turn(connection: Connection, batch_id: UUID) -> Batch:
 
 
 async def queue_chunk_replay(
-    database: Database, batch_id: UUID, letters: list[int], in_flight: InFlightLimit
+    database: Database, batch_id: UUID, letters: list[int], operation_id: UUID, in_flight: InFlightLimit
 ) -> NextWork | None:
-    """Queue dead chunks of one batch to be applied again and resolve their dead letters.
+    """Queue dead chunks of one batch to be applied again, resolve their dead letters, and count them in the operation.
 
-    Return None if all the letters are resolved already.
+    Return None if all the letters are resolved already, or the operation was stopped.
     """
     async with database.transaction() as connection:
         batch = await _lock_turn(connection, batch_id)
-        params: dict[str, Any] = {"id": uuid7(), "batch_id": batch_id, "letters": letters}
-        if not await fetch_column(connection, _SQL["lock_unresolved"], params, int):
+        params: dict[str, Any] = {"id": uuid7(), "batch_id": batch_id, "operation_id": operation_id}
+        open_letters = await fetch_column(connection, _SQL["lock_unresolved"], params | {"letters": letters}, int)
+        if not open_letters:
             return None
+        params["letters"] = open_letters
         params["received_seq"] = await turns.next_received_seq(connection, batch.pharmacy_id)
         await connection.execute(_SQL["insert_chunk_replay"], params)
         await connection.execute(_SQL["insert_chunk_replay_chunks"], params)
         await connection.execute(_SQL["resolve_letters"], params)
+        await bulk_operations.count_replayed(connection, operation_id, len(open_letters))
         return await turns.grant_next_turn(connection, batch.pharmacy_id, in_flight)
-
-
-async def release_requested(database: Database, rate: int, in_flight: InFlightLimit) -> list[NextWork]:
-    """Queue the chunks of up to `rate` dead letters that operators asked to replay; return the work to publish."""
-    async with database.transaction() as connection:
-        requests = await fetch_all(connection, _SQL["requested"], {"rate": rate}, RequestedReplay)
-    work = [await queue_chunk_replay(database, request.batch_id, request.letters, in_flight) for request in requests]
-    return [one for one in work if one]
 
 
 async def reopen_dead_letters(connection: Connection, replay_id: UUID) -> None:

@@ -29,15 +29,11 @@ FROM dead_letters d JOIN batch_chunks c ON c.batch_id = d.batch_id AND c.number 
 WHERE d.batch_id = %(batch_id)s AND d.id = ANY(%(letters)s::bigint[]) AND d.settled_at IS NULL
 
 -- lock_unresolved --
--- Lock the dead letters that are still open.
-SELECT id FROM dead_letters WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL ORDER BY id FOR UPDATE
-
--- requested --
--- Dead letters whose replay an operator requested, by batch, oldest first, up to the rate of one sweep.
-SELECT batch_id, array_agg(id ORDER BY id) AS letters
-FROM (SELECT id, batch_id FROM dead_letters WHERE replay_asked_at IS NOT NULL AND settled_at IS NULL AND batch_id IS NOT NULL
-  ORDER BY id LIMIT %(rate)s) d
-GROUP BY batch_id ORDER BY min(id)
+-- Lock the dead letters that are still open, and that the operation still has to replay.
+SELECT id FROM dead_letters
+WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
+  AND bulk_operation_id = %(operation_id)s AND replay_asked_at IS NOT NULL
+ORDER BY id FOR UPDATE
 
 -- resolve_letters --
 -- Resolve the dead letters whose records are in the new batch.

@@ -215,13 +215,6 @@ class QueuedReplay(msgspec.Struct, frozen=True):
     status: BatchStatus
 
 
-class RequestedReplay(msgspec.Struct, frozen=True):
-    """Dead letters of one batch that an operator asked to replay."""
-
-    batch_id: UUID
-    letters: list[int]
-
-
 class NeededObject(msgspec.Struct, frozen=True):
     """The chunk of a later DELTA that a replay must read, and the body it came from."""
 

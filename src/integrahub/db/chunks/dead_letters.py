@@ -1,5 +1,6 @@
 """Tables `dead_letters` and `failure_groups`: chunks and messages that no worker retries, grouped by cause."""
 
+from datetime import datetime
 from uuid import UUID
 
 from msgspec.structs import asdict
@@ -74,18 +75,6 @@ async def list_unresolved(database: Database, filters: DeadLetterFilters, limit:
         )
 
 
-async def request_replay(database: Database, letter_ids: list[int]) -> None:
-    """Mark dead letters of chunks for replay. The sweep replays them at its own rate."""
-    async with database.transaction() as connection:
-        await connection.execute(_SQL["request_replay"], {"letters": letter_ids})
-
-
-async def resolve(database: Database, letter_id: int) -> None:
-    """Mark the dead letter of a message as settled, after the message was published again."""
-    async with database.transaction() as connection:
-        await connection.execute(_SQL["resolve"], {"id": letter_id})
-
-
 async def find(database: Database, letter_id: int) -> DeadLetter | None:
     """Return one dead letter, with its stack and the body of its message."""
     async with database.transaction() as connection:
@@ -96,3 +85,17 @@ async def list_groups(database: Database) -> list[FailureGroup]:
     """Return failure groups, latest failure first."""
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["groups"], None, FailureGroup)
+
+
+async def mute(database: Database, fingerprint: str, until: datetime, note: str, actor: str) -> bool:
+    """Mute a failure group until a time; return whether it exists."""
+    params = {"fingerprint": fingerprint, "until": until, "note": note, "actor": actor}
+    async with database.transaction() as connection:
+        return (await connection.execute(_SQL["mute"], params)).rowcount == 1
+
+
+async def unmute(database: Database, fingerprint: str) -> bool:
+    """End the mute of a failure group; return whether it exists."""
+    params = {"fingerprint": fingerprint, "until": None, "note": None, "actor": None}
+    async with database.transaction() as connection:
+        return (await connection.execute(_SQL["mute"], params)).rowcount == 1

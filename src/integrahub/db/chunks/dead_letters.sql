@@ -40,11 +40,12 @@ WHERE grouped_at IS NULL AND batch_id IS NOT NULL AND created_at < now() - inter
 -- page --
 -- List dead letters that match all filters, newest first, after the cursor.
 SELECT id, batch_id, chunk, cnpj, topic, trace_id, location, records, error_class, error_code, culprit, message, attempts,
-  fingerprint, created_at, replay_asked_at, settled_at, replayed_by
+  fingerprint, created_at, replay_asked_at, settled_at, replayed_by, bulk_operation_id, replay_refusal
 FROM dead_letters
 WHERE (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
   AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s)
+  AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
   AND (%(settled)s::boolean IS NULL OR (settled_at IS NOT NULL) = %(settled)s)
   AND (%(after)s::bigint IS NULL OR id < %(after)s)
 ORDER BY id DESC LIMIT %(limit)s
@@ -52,7 +53,8 @@ ORDER BY id DESC LIMIT %(limit)s
 -- find --
 -- Read one dead letter with its stack, and with its message; bytes that are not ASCII are escaped.
 SELECT id, batch_id, chunk, cnpj, topic, trace_id, encode(body, 'escape') AS body, location, records, error_class,
-  error_code, culprit, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by
+  error_code, culprit, message, stack, attempts, fingerprint, created_at, replay_asked_at, settled_at, replayed_by,
+  bulk_operation_id, replay_refusal
 FROM dead_letters WHERE id = %(id)s
 
 -- list_unresolved --
@@ -61,17 +63,15 @@ SELECT id, batch_id, chunk, location, topic, body FROM dead_letters
 WHERE settled_at IS NULL AND replay_asked_at IS NULL AND (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
   AND (%(batch_id)s::uuid IS NULL OR batch_id = %(batch_id)s) AND (%(cnpj)s::text IS NULL OR cnpj = %(cnpj)s)
   AND (%(error)s::text IS NULL OR %(error)s IN (error_class, error_code, fingerprint))
+  AND (%(since)s::timestamptz IS NULL OR created_at >= %(since)s)
 ORDER BY id LIMIT %(limit)s
-
--- request_replay --
--- Queue dead letters for replay. The sweep replays them at its own rate.
-UPDATE dead_letters SET replay_asked_at = now() WHERE id = ANY(%(letters)s::bigint[]) AND settled_at IS NULL
-
--- resolve --
--- Settle the dead letter of a message that was published again. If it fails again, it gets a new dead letter.
-UPDATE dead_letters SET settled_at = now() WHERE id = %(id)s
 
 -- groups --
 -- List failure groups, latest failure first.
 SELECT fingerprint, error_class, error_code, culprit, count, first_seen, last_seen, sample
 FROM failure_groups ORDER BY last_seen DESC LIMIT 500
+
+-- mute --
+-- Mute a failure group until a time, or end its mute (null).
+UPDATE failure_groups SET muted_until = %(until)s, mute_note = %(note)s, muted_by = %(actor)s
+WHERE fingerprint = %(fingerprint)s

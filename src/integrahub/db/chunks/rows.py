@@ -177,6 +177,8 @@ class DeadLetter(msgspec.Struct, frozen=True):
     replay_asked_at: datetime | None
     settled_at: datetime | None
     replayed_by: UUID | None
+    bulk_operation_id: UUID | None
+    replay_refusal: str | None
     stack: str | msgspec.UnsetType = msgspec.UNSET
     body: str | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -188,6 +190,7 @@ class DeadLetterFilters(msgspec.Struct, frozen=True):
     batch_id: UUID | None = None
     error: str | None = None
     ids: list[int] | None = None
+    since: datetime | None = None
 
 
 class FailedChunk(msgspec.Struct, frozen=True):

@@ -290,6 +290,21 @@ COMMENT ON COLUMN dead_letters.settled_at IS 'Time at which the dead letter was 
 COMMENT ON COLUMN dead_letters.replayed_by IS 'The batch that replays the records.';
 COMMENT ON COLUMN dead_letters.letter_id IS 'Id from the dead-letter event of a message, so that a repeated event stores no second row.';
 COMMENT ON COLUMN dead_letters.trace_id IS 'Trace id of a dead message.';
+COMMENT ON COLUMN dead_letters.bulk_operation_id IS 'Bulk operation that selected the dead letter last.';
+COMMENT ON COLUMN dead_letters.replay_refusal IS 'Code of the reason why that operation could not replay it.';
+
+COMMENT ON TABLE bulk_operations IS 'Replays of many dead letters, done by the periodic worker.';
+COMMENT ON COLUMN bulk_operations.id IS 'Id of the operation.';
+COMMENT ON COLUMN bulk_operations.state IS 'State: `running`, `done` or `stopped`.';
+COMMENT ON COLUMN bulk_operations.actor IS 'Name of the key or person that started it.';
+COMMENT ON COLUMN bulk_operations.filters IS 'Filter that selected the dead letters.';
+COMMENT ON COLUMN bulk_operations.letters IS 'Dead letters that it selected, including those refused at its start.';
+COMMENT ON COLUMN bulk_operations.replayed IS 'Dead letters that it queued to be applied again, or published again.';
+COMMENT ON COLUMN bulk_operations.refusals IS 'Number of dead letters that cannot be replayed, by code.';
+COMMENT ON COLUMN bulk_operations.created_at IS 'Time of its start.';
+COMMENT ON COLUMN bulk_operations.run_at IS 'Time at which a worker last took letters of it.';
+COMMENT ON COLUMN bulk_operations.ended_at IS 'Time at which its last letter was replayed or refused, or at which it was stopped.';
+COMMENT ON COLUMN bulk_operations.stopped_by IS 'Name of the key or person that stopped it.';
 
 COMMENT ON TABLE failure_groups IS 'Failures counted by fingerprint.';
 COMMENT ON COLUMN failure_groups.fingerprint IS 'Hash of error class, code and culprit.';
@@ -300,6 +315,9 @@ COMMENT ON COLUMN failure_groups.count IS 'Number of dead letters in the group.'
 COMMENT ON COLUMN failure_groups.first_seen IS 'Time of the first failure.';
 COMMENT ON COLUMN failure_groups.last_seen IS 'Time of the latest failure.';
 COMMENT ON COLUMN failure_groups.sample IS 'The latest dead letter.';
+COMMENT ON COLUMN failure_groups.muted_until IS 'Time until which the group asks for no attention.';
+COMMENT ON COLUMN failure_groups.mute_note IS 'Note of the person that muted it.';
+COMMENT ON COLUMN failure_groups.muted_by IS 'Name of the person that muted it.';
 
 COMMENT ON TABLE reconciliations IS 'The latest reconciliation; at most one row.';
 COMMENT ON COLUMN reconciliations.singleton IS 'Always true; keeps the table at one row.';

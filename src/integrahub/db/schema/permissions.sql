@@ -105,6 +105,7 @@ CREATE POLICY api ON webhook_attempts TO integrahub_api
 GRANT SELECT ON failure_groups, reconciliations, statistics TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON workers, worker_restarts TO integrahub_api;  -- it registers and sends heartbeats, too
 GRANT SELECT, UPDATE ON dead_letters TO integrahub_api;
+GRANT SELECT, INSERT, UPDATE ON bulk_operations TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE ON api_keys TO integrahub_api;
 GRANT SELECT, INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_api;
 CREATE POLICY api ON failure_groups TO integrahub_api USING ((SELECT sees_all()));
@@ -112,6 +113,7 @@ CREATE POLICY api ON workers TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON worker_restarts TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON reconciliations TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON statistics TO integrahub_api USING ((SELECT sees_all()));
+CREATE POLICY api ON bulk_operations TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON dead_letters TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY api ON api_keys TO integrahub_api USING ((SELECT sees_all()));
 CREATE POLICY read ON audit_log FOR SELECT TO integrahub_api USING ((SELECT sees_all()));
@@ -128,7 +130,7 @@ CREATE POLICY api ON receipt_keys TO integrahub_api USING (true);
 GRANT SELECT ON schema_migrations TO integrahub_api, integrahub_worker, integrahub_notify, integrahub_console;  -- each process checks that it can work on the schema
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON full_uploads, pharmacies, pharmacy_turns, products, batches, batch_chunks, record_issues,
-  dry_runs, dry_run_changes, dead_letters, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
+  dry_runs, dry_run_changes, dead_letters, bulk_operations, failure_groups, workers, worker_restarts, reconciliations, statistics, history,
   batch_estimates, bus_messages TO integrahub_worker;
 -- Figures that the console shows over time. The API counts the posts that it refuses; workers count the rest.
 GRANT SELECT, INSERT, UPDATE, DELETE ON figure_minutes, figure_hours, pharmacy_days, pharmacy_rhythms, failure_hours, refusals,
@@ -164,6 +166,8 @@ GRANT INSERT, UPDATE, DELETE ON user_sessions, user_links, rate_windows TO integ
 GRANT INSERT, UPDATE ON users, pharmacies, pharmacy_turns, batches, batch_chunks, full_uploads, api_keys, webhook_endpoints,
   webhook_deliveries, workers, worker_restarts TO integrahub_console;
 GRANT UPDATE ON dead_letters TO integrahub_console;
+GRANT INSERT, UPDATE ON bulk_operations TO integrahub_console;
+GRANT UPDATE (muted_until, mute_note, muted_by) ON failure_groups TO integrahub_console;
 GRANT INSERT ON bus_messages, product_changes, dry_run_changes TO integrahub_console;
 GRANT INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_console;
 CREATE POLICY console_read ON audit_log FOR SELECT TO integrahub_console USING (true);

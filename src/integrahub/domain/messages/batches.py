@@ -122,6 +122,19 @@ BATCH_MESSAGES: dict[str, Message] = {
         "The batch {batch_id} is an operation of the hub, not a post, and has no receipt. Request that of its origin "
         "(`parent_id`).",
     ),
+    "replay_nothing_open": Message(
+        "Nenhuma falha definitiva em aberto corresponde ao filtro: nada foi reprocessado. Talvez já estejam sendo "
+        "reprocessadas.",
+        "No open dead letter matches the filter: nothing is replayed. Perhaps they are already being replayed.",
+    ),
+    "bulk_operation_not_found": Message(
+        "Não há reprocessamento com o id {operation_id}. Confira o id na lista de reprocessamentos.",
+        "There is no replay operation with the id {operation_id}. Check the id in the list of operations.",
+    ),
+    "bulk_operation_ended": Message(
+        "Este reprocessamento já terminou: não há o que parar.",
+        "This replay operation has already ended: there is nothing to stop.",
+    ),
     "replay_records_expired": Message(
         "Os registros do bloco {chunk} do lote {batch_id} não estão mais guardados. Envie o catálogo de novo.",
         "The records of chunk {chunk} of the batch {batch_id} are no longer stored. Post the catalogue again.",

@@ -128,8 +128,8 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "the whole catalogue comes first.",
     ),
     "filter_missing": Message(
-        "Falta o filtro: informe ids, batch_id, cnpj ou error.",
-        "The filter is missing: give ids, batch_id, cnpj or error.",
+        "Falta o filtro: informe ids, batch_id, cnpj, error ou since.",
+        "The filter is missing: give ids, batch_id, cnpj, error or since.",
     ),
     # Things that do not exist, or no longer.
     "pharmacy_not_found": Message(

@@ -20,15 +20,16 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         "sign_in_wrong",
     ),
     404: (
-        *("batch_not_found", "dead_letter_not_found", "delivery_not_found", "key_not_found", "pharmacy_not_found"),
-        *("product_not_found", "route_not_found", "session_not_found", "user_not_found", "verify_nothing"),
-        "webhook_not_found",
+        *("batch_not_found", "bulk_operation_not_found", "dead_letter_not_found", "delivery_not_found"),
+        *("key_not_found", "pharmacy_not_found", "product_not_found", "route_not_found", "session_not_found"),
+        *("user_not_found", "verify_nothing", "webhook_not_found"),
     ),
     405: ("method_unknown",),
     408: ("body_timeout", "head_slow"),
     409: (
         *(
             "batch_unfinished",
+            "bulk_operation_ended",
             "history_off",
             "key_taken",
             "nothing_held",
@@ -38,7 +39,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         ),
         *("replay_body_expired", "replay_later_expired", "replay_not_a_load", "replay_pending", "replay_unfinished"),
         *("second_factor_off", "user_last_admin", "user_not_removed", "user_taken"),
-        *("replay_records_expired", "webhook_closed", "webhook_key_unstored", "webhooks_off"),
+        *("replay_nothing_open", "replay_records_expired", "webhook_closed", "webhook_key_unstored", "webhooks_off"),
     ),
     410: ("changes_expired", "cursor_expired", "records_expired", "report_expired"),
     413: ("body_inflates", "body_too_large", "request_too_large"),
