@@ -58,4 +58,6 @@ async def _add_outcomes(console: ConsoleHub, own: list[dict[str, Any]]) -> Names
         "failed": failed["batch_id"],
         "held": held["batch_id"],
         "product": str(own[0]["PRODUCTID"]),
+        "refused_product": str(int(own[0]["PRODUCTID"]) + 10**9),
+        "hostile_product": str(int(own[1]["PRODUCTID"]) + 10**9),
     }

@@ -78,6 +78,13 @@ async def find_batches(
         return FoundBatches(window, sightings, refusals, issues, changes, await kept_since(connection))
 
 
+async def find_product_issues(database: Database, product_id: int, batches: Sequence[UUID]) -> list[ProductIssue]:
+    """Return rejections and warnings of the product in some batches."""
+    params = {"product": str(product_id), "batches": list(batches), "limit": _MAX_ISSUES}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["issues"], params, ProductIssue)
+
+
 async def find_refusals(
     database: Database, pharmacy_id: int, ean: str, limits: SearchLimits
 ) -> tuple[SearchWindow, list[Refusal]]:

@@ -1,0 +1,201 @@
+"""Search of products: which pharmacy, then its products, and what is said when none matches."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from integrahub.console.access import require
+from integrahub.console.context import ConsoleContext
+from integrahub.console.navigation import ROOT
+from integrahub.console.pages.products.access import PATH, find_pharmacy, parse_product_id, record_messages, render
+from integrahub.db.accounts.rows import Pharmacy
+from integrahub.db.console import provenance, shown_products
+from integrahub.db.console.provenance import SearchLimits
+from integrahub.db.console.provenance_rows import Refusal, SearchWindow
+from integrahub.db.console.shown_products import PharmacyMatch
+from integrahub.db.products import search
+from integrahub.db.products.rows import ProductFilters, ProductRow
+from integrahub.db.products.search import PageRequest
+from integrahub.domain import cursors
+from integrahub.domain.errors import BadRequest
+from integrahub.domain.people.roles import Role
+
+SORTS = ("-updated", "title", "product_id", "price", "-price", "stock", "-stock")
+SINCE = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+_PAGE_ROWS = 50
+_MAX_TEXT_CHARACTERS = 100  # the cost of a search grows with text times pattern
+_EAN_LENGTHS = (8, 12, 13, 14)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductQuery:
+    """What a person searches for, as the address says it. `active`: yes, or empty for all."""
+
+    q: str
+    ean: str
+    active: str
+    since: str
+    sort: str
+    cursor: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is searched for."""
+        return not (self.q or self.ean or self.active or self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentEan:
+    """Rejected records with an EAN that no product has, and where the search looked."""
+
+    ean: str
+    window: SearchWindow
+    refusals: Sequence[Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class ProductListView:
+    """What the page of products shows. `exact` are those whose id or EAN was typed; they precede all others."""
+
+    pharmacy: Pharmacy
+    query: ProductQuery
+    exact: Sequence[ProductRow]
+    products: Sequence[ProductRow]
+    matching: int
+    next_cursor: str | None
+    typed_id: int | None
+    absent_ean: AbsentEan | None
+    message: Callable[[str], str]
+
+    @property
+    def shown(self) -> Sequence[ProductRow]:
+        """Return the products of the page."""
+        return [*self.exact, *self.products]
+
+
+@dataclass(frozen=True, slots=True)
+class PharmacyChoice:
+    """Pharmacies among which a person chooses before the search of products."""
+
+    q: str
+    pharmacy: str
+    pharmacies: Sequence[PharmacyMatch]
+    is_cut: bool
+
+
+class ProductLists:
+    """The pages that search products."""
+
+    def __init__(self, console: ConsoleContext) -> None:
+        self._console = console
+
+    async def choose(self, request: Request) -> Response:
+        """Answer with the pharmacies that match; with the products of one that matches alone."""
+        text, q = (request.query_params.get(name, "").strip()[:_MAX_TEXT_CHARACTERS] for name in ("pharmacy", "q"))
+        found, is_cut = await shown_products.find_pharmacies(self._console.reads, text)
+        if text and len(found) == 1:
+            address = PATH.format(cnpj=found[0].cnpj)
+            return RedirectResponse(f"{address}?{urlencode({'q': q})}" if q else address, 303)
+        return self._console.page(request, "products/choose.html", PharmacyChoice(q, text, found, is_cut))
+
+    async def find(self, request: Request, cnpj: str) -> Response:
+        """Answer with one page of the products that match."""
+        pharmacy = await find_pharmacy(self._console, cnpj)
+        query = _read_query(request)
+        view = await self._search(pharmacy, query, record_messages(self._console, request))
+        return render(self._console, request, "products/list.html", view, pharmacy)
+
+    async def _search(self, pharmacy: Pharmacy, query: ProductQuery, message: Callable[[str], str]) -> ProductListView:
+        reads = self._console.reads
+        exact = [] if query.cursor else await self._find_exact(pharmacy, query)
+        page = await search.search(reads, pharmacy.id, self._filters(query), _page_request(query))
+        known = {product.product_id for product in exact}
+        products = [product for product in page.products if product.product_id not in known]
+        ean = query.ean or (query.q if query.q.isdecimal() and len(query.q) in _EAN_LENGTHS else "")
+        absent = None
+        if ean and not exact and not products:
+            window, refusals = await provenance.find_refusals(reads, pharmacy.id, ean, SearchLimits())
+            absent = AbsentEan(ean, window, refusals)
+        return ProductListView(
+            pharmacy=pharmacy,
+            query=query,
+            exact=exact,
+            products=products,
+            matching=max(page.matching, len(exact) + len(products)),
+            next_cursor=_next_cursor(query, page),
+            typed_id=parse_product_id(query.q),
+            absent_ean=absent,
+            message=message,
+        )
+
+    async def _find_exact(self, pharmacy: Pharmacy, query: ProductQuery) -> list[ProductRow]:
+        """Return the products whose id or EAN is the text."""
+        product_id = parse_product_id(query.q)
+        if product_id is None:
+            return []
+        found = await search.find(self._console.reads, pharmacy.id, product_id)
+        filters = ProductFilters(ean=query.q, include_inactive=True)
+        by_ean = await search.search(self._console.reads, pharmacy.id, filters, PageRequest("product_id", _PAGE_ROWS))
+        others = [product for product in by_ean.products if product.product_id != product_id]
+        return [*([found] if found else []), *others]
+
+    def _filters(self, query: ProductQuery) -> ProductFilters:
+        since = SINCE.get(query.since)
+        return ProductFilters(
+            q=_to_like_pattern(query.q),
+            ean=query.ean or None,
+            updated_since=self._console.clock() - since if since else None,
+            include_inactive=query.active != "yes",
+        )
+
+
+def _read_query(request: Request) -> ProductQuery:
+    params = request.query_params
+    q, ean = (params.get(name, "").strip().replace("\0", "")[:_MAX_TEXT_CHARACTERS] for name in ("q", "ean"))
+    sort = params.get("sort", "")
+    return ProductQuery(
+        q=q,
+        ean=ean,
+        active="yes" if params.get("active") == "yes" else "",
+        since=params.get("since", "") if params.get("since") in SINCE else "",
+        sort=sort if sort in SORTS else ("title" if q else SORTS[0]),
+        cursor=params.get("cursor", ""),
+    )
+
+
+def _to_like_pattern(text: str) -> str | None:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%" if text else None
+
+
+def _page_request(query: ProductQuery) -> PageRequest:
+    if not query.cursor:
+        return PageRequest(query.sort, _PAGE_ROWS)
+    try:
+        sort, key, product_id, until = cursors.decode(query.cursor, str, str, int, str)
+        settled_until = datetime.fromisoformat(until) if until else None
+    except ValueError:
+        raise BadRequest("cursor_invalid") from None
+    if sort != query.sort or (settled_until and settled_until.tzinfo is None):
+        raise BadRequest("cursor_invalid")
+    return PageRequest(sort, _PAGE_ROWS, 0, (key, product_id), settled_until)
+
+
+def _next_cursor(query: ProductQuery, page: search.Page) -> str | None:
+    if len(page.products) < _PAGE_ROWS:
+        return None
+    last = page.products[-1]
+    until = page.settled_until.isoformat() if page.settled_until else ""
+    return cursors.encode(query.sort, search.cursor_key(last, query.sort), last.product_id, until)
+
+
+def add_routes(router: APIRouter, console: ConsoleContext) -> None:
+    """Add the routes of the search."""
+    pages, viewer = ProductLists(console), [Depends(require(Role.VIEWER))]
+    router.add_api_route(f"{ROOT}/products", pages.choose, methods=["GET"], dependencies=viewer, response_model=None)
+    router.add_api_route(PATH, pages.find, methods=["GET"], dependencies=viewer, response_model=None)
