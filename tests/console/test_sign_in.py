@@ -1,6 +1,7 @@
 """Sign-in and sign-out over HTTP: password, second factor, limits, cookies, one-time links."""
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -18,6 +19,7 @@ from integrahub.secrets.webhook_secrets import SECOND_FACTORS_INFO, SecretSealer
 from integrahub.settings.model import Settings
 from tests.console.hub import ConsoleHub, running_console
 from tests.console.people import add_person
+from tests.integration.conftest import ADMIN
 
 PASSWORD = "uma frase longa de teste"
 
@@ -196,3 +198,78 @@ async def test_a_poll_without_a_session_gets_the_form_and_the_order_to_load_it(c
     page = await (await console.browser()).poll("/console/audit", "rows")
     assert page.status == 403 and page.answer.headers["HX-Refresh"] == "true"
     assert "<table" not in page.html
+
+
+async def test_the_forms_of_passwords_suit_password_managers(console: ConsoleHub) -> None:
+    user = await add_person(console.api.hub.database, Role.VIEWER, "Ana Souza")
+    link = await users.create_link(console.api.hub.database, user.id)
+    browser = await console.browser()
+    login, welcome = await browser.get("/console/login"), await browser.get(f"/console/welcome?token={link}")
+    me = await (await console.browser(Role.VIEWER)).get("/console/me")
+    expected = {
+        login: ["username", "current-password", "one-time-code"],
+        welcome: ["username", "new-password"],
+        me: ["email", "current-password", "new-password"],
+    }
+    for page, fields in expected.items():
+        assert re.findall(r'autocomplete="([a-z-]+)"', page.html) == fields
+        assert "onpaste" not in page.html
+
+
+async def test_no_key_of_the_api_opens_a_page_of_the_console(console: ConsoleHub) -> None:
+    made = await console.api.admin("POST", "/admin/keys", {"cnpjs": "all", "scopes": ["admin"]})
+    for key in (made["api_key"], ADMIN, console.api.key):
+        for headers in ({"X-Api-Key": key}, {"X-Admin-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
+            assert (await (await console.browser(**headers)).get("/console/audit")).status == 403
+        browser = await console.browser()
+        browser.http.cookies.set(COOKIE, key)
+        assert (await browser.get("/console/audit")).status == 403
+
+
+async def test_a_session_token_in_the_address_opens_nothing(console: ConsoleHub) -> None:
+    user = await _add(console)
+    token = await user_sessions.start(console.api.hub.database, user.id, "", "")
+    for query in (f"{COOKIE}={token}", f"token={token}", f"session={token}"):
+        assert (await (await console.browser()).get(f"/console/audit?{query}")).status == 403
+
+
+async def test_no_page_of_the_console_is_cached(console: ConsoleHub) -> None:
+    browser = await console.browser(Role.ADMIN)
+    for path in (
+        "/console",
+        "/console/me",
+        "/console/me/data.json",
+        "/console/users",
+        "/console/audit",
+        "/console/none",
+    ):
+        assert (await browser.get(path)).answer.headers["Cache-Control"] == "no-store", path
+    for path in ("/console/login", "/console/welcome", "/console/audit"):
+        assert (await (await console.browser()).get(path)).answer.headers["Cache-Control"] == "no-store", path
+    assert (await browser.http.post("/console/logout")).headers["Clear-Site-Data"] == '"cache"'
+
+
+async def test_no_token_is_in_the_log(console: ConsoleHub, capfd: pytest.CaptureFixture[str]) -> None:
+    user = await _add(console)
+    link = await users.create_link(console.api.hub.database, user.id)
+    browser = await console.browser()
+    await browser.get(f"/console/welcome?token={link}")
+    await browser.post("/console/welcome", password="outra frase bem longa")
+    await browser.post("/console/login", name=user.name, password="wrong wrong wrong")
+    await browser.post("/console/login", name=user.name, password="outra frase bem longa")
+    token = browser.http.cookies[COOKIE]
+    output = "".join(capfd.readouterr())
+    assert "session.start" in output
+    assert [secret for secret in (link, token, "outra frase", "wrong wrong") if secret in output] == []
+
+
+async def test_sessions_outlive_the_process_that_began_them(settings: Settings) -> None:
+    async with running_console(settings, []) as console:
+        user = await _add(console)
+        browser = await console.browser()
+        await browser.post("/console/login", name=user.name, password=PASSWORD)
+        token = browser.http.cookies[COOKIE]
+    async with running_console(settings, []) as restarted:
+        again = await restarted.browser()
+        again.http.cookies.set(COOKIE, token)
+        assert (await again.get("/console/me")).status == 200

@@ -133,13 +133,15 @@ async def test_an_erased_name_is_nowhere_and_others_entries_stay(database: Datab
             "done",
             {"name": "Ana Souza", "role": "admin"},
         )
+    added = await audit_log.start(database, Actor("Bia", ""), action="user.add", subject="", before=None)
+    await audit_log.complete(database, added, "done", user)
     assert not await users.anonymise(database, user.id)  # not removed yet
     assert await users.remove(database, user.id)
     assert await users.anonymise(database, user.id)
     filters = {"actor": None, "action": None, "subject": None}
     entries = await audit_log.fetch_page(database, filters, None, 10)
-    assert [entry.actor for entry in reversed(entries)] == [f"usuário {user.id}", "Ana Souza", "Bia"]
-    assert all("name" not in entry.after and "email" not in entry.before for entry in entries)
+    assert [entry.actor for entry in reversed(entries)] == [f"usuário {user.id}", "Ana Souza", "Bia", "Bia"]
+    assert all("name" not in entry.after and "email" not in (entry.before or {}) for entry in entries)
     assert all(entry.after["role"] == "admin" and entry.outcome == "done" for entry in entries)
     stored = await users.find(database, user.id)
     assert stored and (stored.name, stored.email) == (f"usuário {user.id}", "")
@@ -186,3 +188,23 @@ async def test_other_processes_see_no_people_and_no_sessions(
                     await connection.execute(f"SELECT FROM {table}")  # type: ignore[arg-type]
     finally:
         await other.close()
+
+
+async def test_retention_blanks_addresses_and_deletes_entries_in_a_workers_role(
+    database: Database, database_url: str
+) -> None:
+    for age in ("179 days", "181 days", "5 years 1 day"):
+        await audit_log.start(database, Actor("Ana", "10.0.0.1", 1), action=age, subject="", before=None)
+        async with database.transaction() as connection:
+            query = "UPDATE audit_log SET at = now() - %s::interval WHERE action = %s"
+            await connection.execute(query, [age, age])
+    worker = Database(url_as(database_url, DatabaseRole.WORKER), size=1, role=DatabaseRole.WORKER)
+    await worker.open()
+    try:
+        assert [await audit_log.blank_addresses(worker, 180, 1) for _ in range(3)] == [1, 1, 0]
+        assert [await audit_log.delete_old(worker, 10) for _ in range(2)] == [1, 0]
+    finally:
+        await worker.close()
+    filters = {"actor": None, "action": None, "subject": None}
+    entries = await audit_log.fetch_page(database, filters, None, 10)
+    assert [(entry.action, entry.address) for entry in entries] == [("181 days", ""), ("179 days", "10.0.0.1")]

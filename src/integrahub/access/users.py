@@ -20,6 +20,10 @@ class UserAdmin:
         self._database = database
         self._audit = audit
 
+    async def list_all(self, *, with_removed: bool = False) -> list[User]:
+        """Return the people by name; `with_removed`: also those that were removed."""
+        return await users.list_all(self._database, with_removed=with_removed)
+
     async def find(self, named: str) -> User:
         """Return the person with a name, or `#N` for a number. Raise NotFound if there is none."""
         if named.startswith("#") and named[1:].isdecimal() and len(named) < 20:

@@ -16,10 +16,13 @@ from integrahub.settings.model import Settings
 
 
 @asynccontextmanager
-async def open_offline_database(settings: Settings) -> AsyncIterator[Settings]:
+async def open_offline_database(
+    settings: Settings, role: DatabaseRole = DatabaseRole.WORKER
+) -> AsyncIterator[Settings]:
     """Yield the settings with a DATABASE_URL that answers.
 
-    It is the one set, or that of the hub running on DATA_DIR, or of a PostgreSQL started there for this block.
+    It is the one set, or that of the hub running on DATA_DIR, or of a PostgreSQL started there for this block. `role`
+    is that of the login on an embedded PostgreSQL: of a worker or of the console.
     """
     if settings.database_url:
         resolved = resolve_login(settings)
@@ -32,10 +35,10 @@ async def open_offline_database(settings: Settings) -> AsyncIterator[Settings]:
             f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name the hub's folder with --data."
         )
     postgres = EmbeddedPostgres(folder, settings.postgres_bin, settings.postgres_password)
-    if running := await postgres.url_of_running():
+    if running := await postgres.url_of_running(role):
         yield settings.model_copy(update={"database_url": running})
         return
-    url = url_as(await postgres.start(), DatabaseRole.WORKER)
+    url = url_as(await postgres.start(), role)
     try:
         yield settings.model_copy(update={"database_url": url})
     finally:

@@ -63,6 +63,7 @@ VERBS = {
     "lifecycle": Verb("lifecycle:lifecycle", "Set the lifecycle rules of the bucket of STORAGE_URL."),
     "fleet": Verb("fleet:app", "Run the supervisor, show its processes, or restart them."),
     "pharmacy": Verb("pharmacy:app", "Pharmacies: add, list, show, set."),
+    "user": Verb("user:app", "People who use the console: add, list, set, reset, remove."),
     "key": Verb("key:app", "API keys: create, list, rotate, revoke."),
     "receipt": Verb("receipt:app", "Signed receipts: verify."),
     "batch": Verb("batch:app", "Batches: list, show, errors, replay, cancel, approve, reject."),

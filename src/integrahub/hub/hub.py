@@ -178,6 +178,7 @@ class Hub:
             reports=settings.report_retention_days,
             batches=settings.batch_retention_days,
             dry_runs=settings.dry_run_days,
+            addresses=settings.address_retention_days,
         )
         return Retention(self.database, self.storage, days)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from integrahub.db.accounts import audit_log
 from integrahub.db.batches import retention
 from integrahub.db.chunks import bulk_operations
 from integrahub.db.database import Database
@@ -14,6 +15,7 @@ from integrahub.storage.chunks import copy_dead
 
 _RETENTION_QUERY_BATCH_SIZE = 200  # rows
 _CHANGES_PER_DELETE = 10_000  # rows
+_ENTRIES_PER_CALL = 5_000
 _log = structlog.get_logger()
 
 
@@ -30,6 +32,7 @@ class RetentionDays:
     reports: int  # rejections and warnings of records, resolved dead letters, and bulk operations
     batches: int  # batches themselves
     dry_runs: int  # changes that dry runs report
+    addresses: int = 180  # network addresses of people and clients in the audit log
 
 
 class Retention:
@@ -39,6 +42,7 @@ class Retention:
         self._database = database
         self._storage = storage
         self._dry_run_days = days.dry_runs
+        self._address_days = days.addresses
         self._days: dict[retention.Kind, int] = {
             "chunks": days.chunks,
             "bodies": days.bodies,
@@ -59,6 +63,10 @@ class Retention:
             continue
         await self._delete_bulk_operations()
         await self._delete_webhooks()
+        while await audit_log.blank_addresses(self._database, self._address_days, _ENTRIES_PER_CALL):
+            continue
+        while await audit_log.delete_old(self._database, _ENTRIES_PER_CALL):
+            continue
 
     async def _delete_bulk_operations(self) -> None:
         days, count = self._days["reports"], _RETENTION_QUERY_BATCH_SIZE

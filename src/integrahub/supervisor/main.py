@@ -20,6 +20,7 @@ from integrahub.secrets.local import SECRETS_FOLDER, create_receipt_key, print_n
 from integrahub.settings.bind_policy import check_bind_address
 from integrahub.settings.model import Settings
 from integrahub.supervisor.embedded_database import open_database
+from integrahub.supervisor.first_admin import invite_first_admin
 from integrahub.supervisor.hangups import Terminal
 from integrahub.supervisor.port_listeners import Listener, find_listener, may_release_port
 from integrahub.supervisor.process_specs import with_embedded_defaults
@@ -118,6 +119,11 @@ async def _run(
     assert probe is not None
     own_settings = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
     print_new_key(load_secrets(settings).operator)
+    if link := await invite_first_admin(settings):
+        say(
+            "First administrator of the console, name `admin`; the link is valid for an hour. / Primeira pessoa que "
+            f"administra o console, nome `admin`; o link vale por uma hora.\n  {link}"
+        )
     async with open_hub(own_settings, "integrahub fleet", DatabaseRole.WORKER) as hub:
         supervisor = Supervisor(hub, api_socket, probe.getsockname()[1], url_of)
         with publish_state(settings, probe):

@@ -76,5 +76,18 @@ async def search(database: Database, filters: AuditFilters, after: int | None, l
         return await fetch_all(connection, _SQL["search"], params, AuditEntry)
 
 
+async def blank_addresses(database: Database, days: int, limit: int) -> int:
+    """Blank addresses older than `days` in up to `limit` entries, and delete old sessions; return how many entries."""
+    async with database.transaction() as connection:
+        params = {"days": days, "limit": limit}
+        return await fetch_value(connection, _SQL["blank_addresses"], params, int) or 0
+
+
+async def delete_old(database: Database, limit: int) -> int:
+    """Delete up to `limit` entries that are more than five years old; return how many."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["delete_old"], {"limit": limit}, int) or 0
+
+
 def _to_jsonb(value: Any) -> Jsonb | None:
     return None if value is None else Jsonb(value, dumps=msgspec.json.encode)

@@ -24,3 +24,11 @@ WHERE (%(after_id)s::bigint IS NULL OR id < %(after_id)s)
   AND (%(subject)s::text IS NULL OR subject = %(subject)s) AND (%(user_id)s::bigint IS NULL OR user_id = %(user_id)s)
   AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
 ORDER BY id DESC LIMIT %(limit)s
+
+-- blank_addresses --
+-- Blank old network addresses. Only the owner of the tables may change complete entries, so workers call a function.
+SELECT blank_addresses(%(days)s, %(limit)s)
+
+-- delete_old --
+-- Delete entries that are more than five years old.
+SELECT delete_audit_entries(%(limit)s)

@@ -47,8 +47,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server on the folder `directory`. It accepts connections on a unix socket only, with a password.
 
     The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time can run the server. While it
-    runs, `worker.url` holds a URL with a worker's login for other processes of the same user. `password` is the
-    owner's; if None, a random one is generated at each start.
+    runs, `worker.url` and `console.url` hold URLs with these logins for other processes of the same user. `password` is
+    the owner's; if None, a random one is generated at each start.
     """
 
     def __init__(self, directory: Path, binaries: Path | None = None, password: str | None = None) -> None:
@@ -56,7 +56,8 @@ class EmbeddedPostgres:
         self._setting = binaries
         self._cluster = self._directory / "cluster"
         self._log = self._directory / "server.log"
-        self._worker_url = self._directory / "worker.url"
+        names = {DatabaseRole.WORKER: "worker.url", DatabaseRole.CONSOLE: "console.url"}
+        self._url_files = {role: self._directory / name for role, name in names.items()}
         self._run_folder = RunFolder(self._directory / "outside")
         self._socket_folder = self._cluster
         self._is_random = password is None
@@ -92,16 +93,17 @@ class EmbeddedPostgres:
             raise
         return self._url(_DATABASE)
 
-    async def url_of_running(self) -> str | None:
-        """Return a URL with a worker's login if another process runs the server on this folder, else None.
+    async def url_of_running(self, role: DatabaseRole = DatabaseRole.WORKER) -> str | None:
+        """Return a URL with the login of a worker or of the console if the server runs on this folder, else None.
 
         SCRAM proves that the server knows the password; nothing else is sent to one that does not.
         """
         ignore_libpq_variables()
         with contextlib.suppress(FileNotFoundError, psycopg.OperationalError):
-            if os.geteuid() not in (0, self._worker_url.lstat().st_uid):
+            file = self._url_files[role]
+            if os.geteuid() not in (0, file.lstat().st_uid):
                 return None
-            url = self._worker_url.read_text("utf-8").strip()
+            url = file.read_text("utf-8").strip()
             await (await connect(url)).close()
             return url
         return None
@@ -113,7 +115,8 @@ class EmbeddedPostgres:
             await _wait_for_exit(process, _POLL_INTERVAL_SECONDS)
             self._process = None
         if self._lock:
-            self._worker_url.unlink(missing_ok=True)
+            for file in self._url_files.values():
+                file.unlink(missing_ok=True)
             self._run_folder.remove()
             self._lock.close()
             self._lock = None
@@ -246,7 +249,8 @@ class EmbeddedPostgres:
             existing = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE])
             if await existing.fetchone() is None:
                 await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_DATABASE)))
-        logins.write_url(self._worker_url, logins.url_as(self._url(_DATABASE), DatabaseRole.WORKER))
+        for role, file in self._url_files.items():
+            logins.write_url(file, logins.url_as(self._url(_DATABASE), role))
 
     def _log_tail(self) -> str:
         with contextlib.suppress(OSError):

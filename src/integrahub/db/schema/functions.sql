@@ -173,7 +173,7 @@ BEGIN
   UPDATE public.audit_log SET
     before = CASE WHEN jsonb_typeof(before) = 'object' THEN before - '{name,email}'::text[] ELSE before END,
     after = CASE WHEN jsonb_typeof(after) = 'object' THEN after - '{name,email}'::text[] ELSE after END
-  WHERE subject = 'user ' || person;
+  WHERE subject = 'user ' || person OR (action = 'user.add' AND after @> jsonb_build_object('id', person));
   RETURN true;
 END
 $$;
