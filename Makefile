@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages assets api-baseline sync-client lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ code-map: $(VENV)/.development ## write the file list of docs/reference/code-map
 
 messages: $(VENV)/.development ## write the console's texts into locales/pt_BR/*.po, and list those without translation
 	$(BIN)/python -m tests.messages
+
+screenshots: $(VENV)/.development ## write the screenshots of the READMEs into docs/images (Chromium); TO=folder: every page instead
+	$(BIN)/python -m tests.screenshots $(TO)
 
 assets: ## copy htmx from the npm registry into the package (Node.js and npm); the console works without it
 	npm ci --prefix assets --ignore-scripts --no-audit --no-fund

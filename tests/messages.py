@@ -18,7 +18,7 @@ LOCALE = CONSOLE / "locales" / "pt_BR"
 _HEADER = """msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=utf-8\\n"
-"Plural-Forms: nplurals=2; plural=(n > 1);\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
 """
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
 _OPTIONS = {"trimmed": "true", "newstyle_gettext": "true"}

@@ -63,6 +63,8 @@ class Formats:
         seconds = int((self._now - time).total_seconds())
         if abs(seconds) >= _DAY_SECONDS:
             return self.when(time)
+        if abs(seconds) < _MINUTE_SECONDS:
+            return self._time(time, self._catalog.gettext("just now"))
         template = self._catalog.gettext("%(age)s ago") if seconds >= 0 else self._catalog.gettext("in %(age)s")
         return self._time(time, template % {"age": _coarse(abs(seconds))})
 
@@ -117,7 +119,7 @@ def _two_units(seconds: int) -> str:
 
 
 def _coarse(seconds: int) -> str:
-    """Return a length in units that do not change at each update: two of days and hours, else one."""
+    """Return a length in units that do not change at each update: days with hours, hours, or minutes."""
     if seconds >= _DAY_SECONDS:
         return _two_units(seconds // _HOUR_SECONDS * _HOUR_SECONDS)
     if seconds >= _HOUR_SECONDS:

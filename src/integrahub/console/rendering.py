@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -18,6 +19,8 @@ from integrahub.console.translations import Catalog
 from integrahub.domain.errors import Problem
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
+from integrahub.domain.messages.message import Message
+from integrahub.domain.untrusted_text import escape_controls_in_lines
 
 LIVE_HEADER = "live-block"  # of a poll: the block to render
 VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
@@ -108,12 +111,22 @@ def _build_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
+        finalize=_escape_marks,
     )
     environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {name: _format_filter(name) for name in _FORMATS}
+    environment.filters["said"] = _in_language
     environment.filters |= {"cnpj": formats.mask_cnpj, "short_id": formats.short_id}
     environment.globals |= TEMPLATE_GLOBALS
     return environment
+
+
+def _escape_marks(value: object) -> object:
+    """Escape control characters and direction marks of what a template shows, wherever it comes from."""
+    if not isinstance(value, str):
+        return value
+    escaped = escape_controls_in_lines(value)
+    return Markup(escaped) if isinstance(value, Markup) else escaped
 
 
 def _format_filter(name: str) -> Callable[..., object]:
@@ -122,6 +135,12 @@ def _format_filter(name: str) -> Callable[..., object]:
         return getattr(context["fmt"], name)(value, *arguments)
 
     return apply
+
+
+@pass_context
+def _in_language(context: Context, message: Message) -> str:
+    """Return a sentence of the hub in the language of the page."""
+    return message.in_language(Language.EN if context["language"] == Language.EN else Language.PT)
 
 
 @pass_context

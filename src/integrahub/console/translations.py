@@ -33,10 +33,9 @@ class Catalog:
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """Return the translation of the singular or the plural, by the number."""
-        is_one = abs(number) == 1 or (number == 0 and self.locale == "pt_BR")
         found = self._texts.get(singular, (singular, plural))
         forms = (found, plural) if isinstance(found, str) else found
-        return forms[0] if is_one else forms[-1]
+        return forms[0] if abs(number) == 1 else forms[-1]
 
 
 @cache

@@ -57,6 +57,10 @@ def test_an_age_changes_once_a_minute() -> None:
     assert ages == {"5 min ago</time>"}
 
 
+def test_what_has_just_happened_has_no_seconds() -> None:
+    assert ">agora há pouco<" in PORTUGUESE.age(NOW - timedelta(seconds=59))
+
+
 def test_ids_and_cnpjs() -> None:
     assert mask_cnpj("05927228000145") == "05.927.228/0001-45"
     assert mask_cnpj('<b>"') == '<b>"'

@@ -22,8 +22,14 @@
     }
   }
 
+  function linkOf(button) {
+    const url = new URL(location.href), name = button.dataset.copyLink;
+    if (name && !url.searchParams.has(name)) url.searchParams.set(name, new Date().toISOString());
+    return url.href;
+  }
+
   async function copy(button) {
-    await navigator.clipboard.writeText(button.dataset.copy ?? location.href);
+    await navigator.clipboard.writeText(button.dataset.copy ?? linkOf(button));
     const before = button.textContent;
     button.textContent = button.dataset.done ?? "✓";
     setTimeout(() => { button.textContent = before; }, 1500);

@@ -1,0 +1,57 @@
+"""The overview: the verdict first, then what asks for an act, each with its link."""
+
+import asyncio
+
+from integrahub.domain.people.roles import Role
+from tests.console.hub import ConsoleHub, Page
+from tests.integration.test_flow import catalogue
+
+RIGHT_TO_LEFT = "\u202e"
+
+
+async def test_a_new_hub_says_how_to_begin(console: ConsoleHub) -> None:
+    page = await (await console.browser(Role.VIEWER)).get("/console")
+    assert page.text.startswith("This hub has received nothing yet")
+    assert "integrahub key create" in page.text
+
+
+async def test_a_held_full_leads_to_its_decision(console: ConsoleHub) -> None:
+    await console.api.load(catalogue(100))
+    assert (await (await console.browser(Role.VIEWER)).get("/console")).text.startswith("All is well")
+    held = await console.api.load(catalogue(50))
+    page = await _fresh(console, "1 thing asks for attention")
+    assert "would deactivate 50 of 100 products (50 %; limit 15 %)" in page.text
+    assert f"/console/decisions/{held['batch_id']}" in page.links
+
+
+async def _fresh(console: ConsoleHub, verdict: str) -> Page:
+    """Return the page once its snapshot, which is kept for a second, has the verdict."""
+    browser = await console.browser(Role.VIEWER)
+    async with asyncio.timeout(20):
+        while not (page := await browser.get("/console")).text.startswith(verdict):
+            await asyncio.sleep(0.2)
+    return page
+
+
+async def test_direction_marks_of_a_name_are_shown_not_obeyed(console: ConsoleHub) -> None:
+    await console.api.load(catalogue(100))
+    await console.run("UPDATE pharmacies SET name = %s", f"Sol{RIGHT_TO_LEFT}<b>")
+    await console.api.load(catalogue(50))
+    page = await _fresh(console, "1 thing asks for attention")
+    assert RIGHT_TO_LEFT not in page.html and "Sol\\u202e<b>:" in page.text
+
+
+async def test_a_poll_that_finds_nothing_new_is_204_and_another_block_is_not_sent(console: ConsoleHub) -> None:
+    browser = await console.browser(Role.VIEWER)
+    first = await browser.poll("/console", "now")
+    version = first.html.partition("Live-Version&quot;: &quot;")[2].partition("&quot;")[0]
+    assert first.status == 200 and first.html.lstrip().startswith('<div id="live-now"')
+    assert (await browser.poll("/console", "now", version)).status == 204
+    assert "<main" in (await browser.poll("/console", "no-such-block")).html
+
+
+async def test_a_shared_link_ends_the_charts_at_its_time(console: ConsoleHub) -> None:
+    browser = await console.browser(Role.VIEWER)
+    page = await browser.get("/console", range="24h", until="2026-01-02T12:00:00+00:00")
+    assert "1 Jan" in page.text and "2 Jan" in page.text
+    assert (await browser.get("/console", range="nothing", until="soon")).status == 200
