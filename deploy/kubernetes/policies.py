@@ -40,6 +40,8 @@ def _of_role(name: str, role: Table, table: Table) -> Table:
     }
     if role["from"]:
         spec["ingress"] = [{"from": [_pods(endpoints[of]) for of in role["from"]], "ports": _ports([role["port"]])}]
+    if "metrics_port" in role:
+        spec["ingress"].append({"from": [_pods(endpoints["prometheus"])], "ports": _ports([role["metrics_port"]])})
     return _policy(name, spec)
 
 

@@ -10,5 +10,6 @@ key() { # user, secret, policy
   mc admin policy attach store "$3" --user "$1" || true # already attached
 }
 key integrahub-api "$API_STORAGE_SECRET" integrahub-objects
+key integrahub-console "$CONSOLE_STORAGE_SECRET" integrahub-objects
 key integrahub-worker "$WORKER_STORAGE_SECRET" integrahub-objects
 key integrahub-lifecycle "$LIFECYCLE_STORAGE_SECRET" integrahub-rules

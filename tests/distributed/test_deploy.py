@@ -92,12 +92,14 @@ def test_each_component_of_compose_has_a_login_and_secrets_of_its_own_alone() ->
         "api": ("integrahub_api", _OF_THE_API | _OF_THE_BUCKET),
         **dict.fromkeys(("split", "upsert", "rest"), ("integrahub_worker", _OF_THE_BUCKET)),
         "notify": ("integrahub_notify", {"KEY_PEPPER"}),
+        "console": ("integrahub_console", {"KEY_PEPPER"} | _OF_THE_BUCKET),
     }
     for service, (login, secrets) in wanted.items():
         given = _settings(service)
         assert {*given} & (_OF_THE_API | _OF_THE_BUCKET | {"VALID_API_KEYS"}) == secrets, service
         assert re.findall(r"//(\w+):", given.get("DATABASE_URL", "")) == ([login] if login else []), service
     keys = {service: _settings(service).get("STORAGE_ACCESS_KEY") for service in wanted}
+    assert len({keys["api"], keys["console"], keys["split"]}) == 3
     assert keys["api"] != keys["split"] == keys["upsert"] == keys["rest"] != keys["lifecycle"]
     variables = {service: set(re.findall(r"[$][{](\w+)", str(_settings(service)))) for service in wanted}
     others = {
@@ -124,6 +126,7 @@ def test_each_component_of_kubernetes_reads_a_secret_of_its_own_alone() -> None:
         "api": {"integrahub-api"},
         **dict.fromkeys(("split", "upsert", "rest"), worker),
         "notify": {"integrahub-notify"},
+        "console": {"integrahub-console"},
         "migrate": {"integrahub-migrate"},
         "topics": {"integrahub-topics"},
         "lifecycle": {"integrahub-lifecycle"},
@@ -178,7 +181,7 @@ def test_the_example_of_settings_has_every_variable_of_compose_and_no_value() ->
     given = dict(line.split("=", 1) for line in text.splitlines() if line and not line.startswith("#"))
     compose = (ROOT / "deploy" / "compose.yaml").read_text("utf-8")
     assert set(given) == set(re.findall(r"[$][{](\w+)", compose))
-    assert {name for name, value in given.items() if value} == {"PORT"}
+    assert {name for name, value in given.items() if value} == {"PORT", "CONSOLE_PORT"}
 
 
 def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_need() -> None:
@@ -186,7 +189,7 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
         parts = urlsplit(url)
         psql = str(binaries.find() / "psql")
         passwords = {"OWNER_PASSWORD": "o'wner", "API_PASSWORD": "a-pi"}
-        passwords |= {"WORKER_PASSWORD": "w-orker", "NOTIFY_PASSWORD": "n-otify"}
+        passwords |= {"WORKER_PASSWORD": "w-orker", "NOTIFY_PASSWORD": "n-otify", "CONSOLE_PASSWORD": "c-onsole"}
         for _ in range(2):
             script = [psql, "--no-psqlrc", "-v", "VERBOSITY=terse", "-f", "deploy/postgresql/roles.sql", url]
             subprocess.run(script, env=passwords, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -196,7 +199,9 @@ def test_the_logins_of_deploy_are_no_superusers_and_do_what_their_components_nee
 
         owner = as_login("integrahub_owner", "o'wner")
         assert asyncio.run(migrate(owner)) and asyncio.run(migrate(owner)) == []
-        logins = {"integrahub_api": "a-pi", "integrahub_worker": "w-orker", "integrahub_notify": "n-otify"}
+        logins = {"integrahub_api": "a-pi", "integrahub_worker": "w-orker", "integrahub_notify": "n-otify"} | {
+            "integrahub_console": "c-onsole"
+        }
         for login in (owner, *(as_login(name, password) for name, password in logins.items())):
             assert asyncio.run(check_if_reachable(login))
             with psycopg.connect(login, autocommit=True) as connection:
