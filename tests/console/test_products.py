@@ -55,7 +55,7 @@ async def test_the_batches_that_brought_and_refused_a_product_are_listed(console
     await console.api.load(catalogue(60))
     refused = await console.api.load([product(3), product(7, PRICE="x")], "delta")
     page = await shown(browser, 7)
-    assert "Received in 2 batches" in page.text and "1 of them rejected it." in page.text
+    assert "Received in 2 of 2 batches since" in page.text and "1 of them rejected it." in page.text
     rows = (await shown(browser, 7, tab="batches")).text
     assert f"DELTA {end(refused)} record rejected 1" in rows and "new product 6" in rows
     assert "Looked in the newest 2 batches, since" in rows
@@ -108,6 +108,14 @@ async def test_a_product_that_never_came_is_said_to_have_never_come(console: Con
     await console.api.load(catalogue(3))
     page = await shown(browser, 9)
     assert "We never received product 9 from this pharmacy" in page.text and "Looked in 1 batch since" in page.text
+
+
+async def test_never_is_not_said_of_batches_whose_products_are_not_known(console: ConsoleHub, browser: Browser) -> None:
+    await console.api.load(catalogue(3))
+    await console.run("UPDATE batches SET rows_removed_at = now()")
+    page = await shown(browser, 9)
+    assert "The batches looked at do not have product 9" in page.text and "We never received" not in page.text
+    assert "Of 1 batch only the rejected records are kept." in page.text
 
 
 async def test_a_product_that_was_always_rejected_says_why(console: ConsoleHub, browser: Browser) -> None:

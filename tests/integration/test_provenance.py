@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from integrahub.reports.provenance import (
 )
 from integrahub.reports.raw_records import RawRecord, WhyUnread, read_raw_records
 from integrahub.settings.model import Settings
-from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import catalogue, product
 
 _PHARMACY = 1
@@ -107,6 +108,13 @@ async def test_all_records_of_a_product_in_a_batch_are_read(client: Client) -> N
     batch = await client.load(far)
     found = await raw(client, 7, batch)
     assert [(each.position, json.loads(each.content)["PRICEPROMO"]) for each in found] == [(0, 1), (101, 2)]
+
+
+async def test_of_many_records_of_a_product_the_first_are_read(client: Client) -> None:
+    batch = await client.load([product(7, PRICEPROMO=n) for n in range(1, 81)])
+    found = await raw(client, 7, batch)
+    assert [json.loads(each.content)["PRICEPROMO"] for each in found[:50]] == list(range(1, 51))
+    assert len(found) <= 100
 
 
 async def test_a_record_is_said_to_be_gone_when_its_body_is(client: Client) -> None:
@@ -249,3 +257,43 @@ async def test_a_batch_that_is_not_split_is_counted_as_such(settings: Settings) 
         await client.post(catalogue(3))
         window = (await search(client, 2)).window
         assert (window.batches, window.unsplit, window.broken) == (1, 1, 0)
+
+
+async def test_the_record_of_a_compressed_body_is_read_after_its_chunk_is_deleted(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [product(n, DESCRIPTION=secrets.token_hex(900)) for n in range(1, 301)]
+    headers = {"Content-Encoding": "gzip"}
+    batch = await client.load(gzip.compress(json.dumps(records).encode()), **headers)
+    async for name in client.hub.storage.list("chunks/"):
+        await client.hub.storage.delete(name)
+    (record,) = await raw(client, 299, batch)
+    assert json.loads(record.content) == records[298]
+    monkeypatch.setattr("integrahub.reports.raw_records._MAX_DECODED_BYTES", 1000)
+    (place,) = await provenance.find_records(client.hub.reads, _PHARMACY, 299, UUID(batch["batch_id"]))
+    assert await read_raw_records(client.hub.storage, place) is WhyUnread.TOO_FAR
+
+
+async def test_a_replay_is_a_batch_of_its_own_with_the_same_records(client: Client) -> None:
+    first = await client.load(catalogue(120))
+    await client.load([product(7, PRICE=9)], "delta")
+    answer = await client.http.post(f"/v1/batches/{first['batch_id']}/replay", headers={"X-Admin-Api-Key": ADMIN})
+    replay = await client.finished(answer.json()["batch_id"])
+    found = await search(client, 7)
+    assert [(seq, outcome) for seq, outcome, _ in outcomes(found)] == [
+        (3, Outcome.UNCHANGED),
+        (2, Outcome.UPDATED),
+        (1, Outcome.INSERTED),
+    ]
+    (record,) = await raw(client, 7, replay)
+    assert json.loads(record.content) == product(7)
+
+
+async def test_without_recorded_values_no_origin_is_claimed(settings: Settings) -> None:
+    async with running(settings.model_copy(update={"history": False}), list(STEPS)) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        await client.load(catalogue(3))
+        assert (await read_story(client.hub.reads, _PHARMACY, 2)).origins["price"]  # type: ignore[union-attr]
+        await client.load([product(2, PRICE=1)], "delta")
+        story = await read_story(client.hub.reads, _PHARMACY, 2)
+        assert story and not story.origins and story.latest and story.latest.change.seq == 2

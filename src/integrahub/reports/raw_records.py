@@ -13,6 +13,7 @@ from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import StoredBody, read_records
 from integrahub.storage.chunks import BODY_LOCATION, read_chunk
 
+_MAX_RECORDS = 50  # of one product in one chunk
 _MAX_DECODED_BYTES = 32 << 20  # read of a body that cannot be read from its middle on
 _MAX_SHOWN_BYTES = 64 * 1024  # of one record; the hub accepts no longer one by default
 
@@ -35,9 +36,10 @@ class RawRecord(msgspec.Struct, frozen=True):
 
 
 async def read_raw_records(storage: Storage, place: RecordPlace) -> list[RawRecord] | WhyUnread:
-    """Return the records of a product in one chunk, or why they cannot be read."""
+    """Return the first records of a product in one chunk, or why they cannot be read."""
     if not place.positions:
         return WhyUnread.UNKNOWN_POSITION
+    place = msgspec.structs.replace(place, positions=place.positions[:_MAX_RECORDS])
     chunk = _readable_chunk(place)
     if chunk is not None:
         try:
@@ -63,11 +65,8 @@ def _readable_chunk(place: RecordPlace) -> RecordPlace | None:
 
 def _pick(chunk: ChunkObject, positions: Sequence[int]) -> list[RawRecord]:
     slots = {position: slot for slot, position in enumerate(chunk.positions)}
-    found = []
-    for position in positions:
-        record = chunk.record(slots[position])
-        found.append(_to_raw(position, chunk.offsets[slots[position]], record))
-    return found
+    known = [position for position in positions if position in slots]
+    return [_to_raw(each, chunk.offsets[slots[each]], chunk.record(slots[each])) for each in known]
 
 
 def _to_raw(position: int, offset: int, record: bytes | msgspec.Raw | OversizeRecord) -> RawRecord:

@@ -82,12 +82,14 @@ class ProductView:
     record: RawRecord | None
     history: History | None
     next_cursor: str | None
+    is_first_page: bool
     message: Callable[[str], str]
 
     @property
-    def title(self) -> str:
-        """Return the title of the product, or ''."""
-        return self.story.product.title if self.story else ""
+    def is_searched_whole(self) -> bool:
+        """Return whether the search read the products of every batch of the pharmacy."""
+        window = self.found.window
+        return self.is_first_page and not (window.has_older or window.removed or window.broken or window.unsplit)
 
 
 class ProductPages:
@@ -127,6 +129,7 @@ class ProductPages:
             record=await self._read_record(pharmacy, product_id, headline) if is_overview and headline else None,
             history=await self._read_history(pharmacy, product_id, before) if tab == "history" else None,
             next_cursor=_next_cursor(found),
+            is_first_page=before is None,
             message=record_messages(self._console, request),
         )
 
