@@ -111,7 +111,7 @@ async def test_a_long_answer_is_written_in_blocks(client: Client) -> None:
         sent.append(message)
 
     scope = {"type": "http", "path": "/", "method": "GET", "headers": []}
-    await TelemetryMiddleware(app, ingest=None)(scope, None, send)
+    await TelemetryMiddleware(app, ingest=None, refused_posts=client.app.state.refused_posts)(scope, None, send)
     blocks = [message["body"] for message in sent[1:]]
     assert b"".join(blocks) == bytes(range(256)) * 1000 and max(map(len, blocks)) <= 64 * 1024
     assert [message["more_body"] for message in sent[1:]] == [True] * 3 + [False]

@@ -15,6 +15,7 @@ from integrahub.access.api_key_admin import ApiKeyAdmin, ApiKeyRules
 from integrahub.access.audit import Audit
 from integrahub.access.pharmacy_settings import PharmacyAdmin
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
+from integrahub.access.refusals import RefusalCounts
 from integrahub.access.webhook_owners import WebhookOwners
 from integrahub.access.webhooks import WebhookRules, Webhooks
 from integrahub.api import problems
@@ -94,7 +95,8 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     for router in (*_routers(hub, authenticator, app.state.watch), docs_page.router(f"{app.title} API")):
         app.include_router(router)
     app.add_middleware(HeadAndOptions)
-    app.add_middleware(TelemetryMiddleware, ingest=endpoint)
+    app.state.refused_posts = RefusalCounts(hub.all_tenants)
+    app.add_middleware(TelemetryMiddleware, ingest=endpoint, refused_posts=app.state.refused_posts)
     app.openapi = lambda: build_openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -15,6 +15,7 @@ from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.hub import adapters
 from integrahub.maintenance.change_partitions import ChangePartitions
 from integrahub.maintenance.orphans import Orphans
+from integrahub.maintenance.refusals import RefusalRetention
 from integrahub.maintenance.retention import Retention, RetentionDays
 from integrahub.maintenance.sweep import Sweep
 from integrahub.monitoring.dependencies import DependencyChecks
@@ -185,6 +186,10 @@ class Hub:
     def change_partitions(self) -> ChangePartitions:
         """Build the retention of the record of changes."""
         return ChangePartitions(self.database, self.settings.history_days, self.settings.stock_history_days)
+
+    def refusal_retention(self) -> RefusalRetention:
+        """Build the retention of counts of refused posts."""
+        return RefusalRetention(self.database, self.settings.address_retention_days)
 
     def orphans(self) -> Orphans:
         """Build the removal of objects that no row references."""

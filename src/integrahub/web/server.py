@@ -62,7 +62,7 @@ async def serve(settings: Settings) -> None:
                 # uvicorn handles the signals, and raises them again at its end, when the hub is still open.
                 signal.signal(number, signal.SIG_IGN)
             await server.serve(shared)
-        await ingest.close()
+        await asyncio.gather(ingest.close(), application.state.refused_posts.close())
 
 
 class _Server(uvicorn.Server):

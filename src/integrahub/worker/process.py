@@ -91,13 +91,15 @@ async def _notify(hub: Hub, worker_id: UUID, stop: asyncio.Event, watchdog: Loop
 async def _run_maintenance(hub: Hub, stop: asyncio.Event, watchdog: LoopWatchdog) -> None:
     """Run the sweep, bulk operations, retention and removal of orphaned objects, each at its own interval.
 
-    The partitions of the record of changes do not wait for the retention of objects, whose storage may be down.
+    Refusals and the partitions of the record of changes do not wait for the retention of objects, whose storage may
+    be down.
     """
     sweep = run_periodically("sweep", hub.sweep(), stop, _SWEEP_SECONDS, watchdog)
     bulk = run_periodically("bulk", hub.bulk_replays(), stop, RUN_SECONDS, watchdog)
     retention = run_periodically("retention", hub.retention(), stop, _RETENTION_SECONDS, watchdog)
+    refusals = run_periodically("refusals", hub.refusal_retention(), stop, _RETENTION_SECONDS, watchdog)
     partitions = run_periodically("partitions", hub.change_partitions(), stop, _RETENTION_SECONDS, watchdog)
-    await asyncio.gather(sweep, bulk, retention, partitions, _remove_orphans(hub, stop))
+    await asyncio.gather(sweep, bulk, retention, refusals, partitions, _remove_orphans(hub, stop))
 
 
 async def _remove_orphans(hub: Hub, stop: asyncio.Event) -> None:

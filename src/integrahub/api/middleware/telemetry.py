@@ -3,7 +3,9 @@
 from time import perf_counter
 from typing import Any
 
+from integrahub.access.refusals import RefusalCounts
 from integrahub.api.middleware.refusal_log import RefusalLog
+from integrahub.api.middleware.refused_posts import count_refused_post
 from integrahub.api.middleware.unauthenticated_limit import UnauthenticatedLimit
 from integrahub.domain.ids import uuid7
 from integrahub.telemetry import tracing
@@ -19,9 +21,10 @@ class TelemetryMiddleware:
     Posts of catalogues are most requests. They go to the ingest endpoint directly, without the cost of routing.
     """
 
-    def __init__(self, app: Any, ingest: Any) -> None:
+    def __init__(self, app: Any, ingest: Any, refused_posts: RefusalCounts) -> None:
         self._app = UnauthenticatedLimit(app)
         self._ingest = ingest
+        self._refused_posts = refused_posts
         self._refusals = RefusalLog()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -42,11 +45,16 @@ class TelemetryMiddleware:
             with tracing.bind_trace(trace), tracing.root_span(f"{scope['method']} request", trace, path=scope["path"]):
                 await self._endpoint(scope)(scope, receive, send_recorded)
                 if "refusal" in scope:
-                    self._refusals.add(scope, _labels(scope)[1], status)
+                    self._record_refusal(scope, status)
         finally:
             method, route = _labels(scope)
             HTTP_REQUESTS.add(method, route, status)
             HTTP_DURATION.observe(scope.get("answered_at", perf_counter()) - started_at, method, route)
+
+    def _record_refusal(self, scope: Any, status: str) -> None:
+        self._refusals.add(scope, _labels(scope)[1], status)
+        if scope.get("endpoint") is self._ingest:
+            count_refused_post(self._refused_posts, scope)
 
     def _endpoint(self, scope: Any) -> Any:
         if scope["path"] != POST_ROUTE or scope["method"] != "POST":

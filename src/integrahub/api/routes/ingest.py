@@ -23,7 +23,7 @@ from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.dialects.base import Dialect, FirstRecord
-from integrahub.domain.errors import BadRequest, UnsupportedMediaType
+from integrahub.domain.errors import BadRequest, Forbidden, UnsupportedMediaType
 from integrahub.domain.parsing.body_inspection import inspect_head
 from integrahub.domain.views.receipt import ReceiptClaims
 from integrahub.domain.views.timestamps import format_time
@@ -106,7 +106,7 @@ class IngestHandler:
         upload = self._reader.open(request, headers, caller)
         try:
             first_record = await self._reader.read_first_record(upload, headers.media_type)
-            pharmacy = await self._find_pharmacy(caller, first_record, request.query_params.get("cnpj", ""))
+            pharmacy = await self._find(request, caller, first_record)
             ingest_request = _read_request(request, headers, upload, pharmacy, caller, started_at)
             limit_headers = await self._limits.hit_post(caller, pharmacy.cnpj, pharmacy.rate_limit)
             receipt = await self._ingest(ingest_request, upload)
@@ -119,6 +119,16 @@ class IngestHandler:
         if wants_receipt and not signed:
             add_notice(answer, "no receipt: this hub signs none, its operator must set RECEIPT_KEY")
         return _with_notices(answer, request, pharmacy)
+
+    async def _find(self, request: Request, caller: Caller, first_record: FirstRecord) -> Pharmacy:
+        """Return the pharmacy of a post. The scope gets its CNPJ: refusals are counted by it."""
+        try:
+            pharmacy = await self._find_pharmacy(caller, first_record, request.query_params.get("cnpj", ""))
+        except Forbidden as error:
+            request.scope["cnpj"] = error.facts.get("cnpj", "")
+            raise
+        request.scope["cnpj"] = pharmacy.cnpj
+        return pharmacy
 
     async def _sign(self, receipt: Receipt, request: IngestRequest, upload: Upload) -> str | None:
         """Return the signed receipt of a post; None if this hub signs none, since the client only prefers it."""
