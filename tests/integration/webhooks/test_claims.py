@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 from integrahub.db.database import Database
 from integrahub.db.monitoring.statistics import count_webhooks
-from integrahub.db.webhooks import claims
+from integrahub.db.webhooks import claims, endpoints
 from integrahub.db.webhooks.claim_rows import ClaimedDelivery
 from integrahub.domain.webhooks.outcomes import Outcome
 from integrahub.pipeline.notify.sender import WebhookSender
@@ -56,6 +57,53 @@ async def test_a_worker_that_lost_its_claim_records_nothing(webhooks: Webhooks) 
     assert webhooks.rows("SELECT state, attempts, claim_token, body FROM webhook_deliveries") == before
     assert webhooks.attempts() == []
     assert webhooks.rows("SELECT failing_since FROM webhook_endpoints") == [{"failing_since": None}]
+
+
+async def test_a_success_locks_the_endpoint_before_the_delivery_as_its_deletion_does(webhooks: Webhooks) -> None:
+    endpoint = webhooks.endpoint("http://a/", failing_since="now")
+    webhooks.deliver(endpoint)
+    [delivery] = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    await claims.keep_bodies(webhooks.database, [(delivery, "{}")])
+    with psycopg.connect(webhooks.url) as deletion:
+        deletion.execute("SELECT FROM webhook_endpoints WHERE id = %s FOR UPDATE", [endpoint])
+        recording = asyncio.create_task(claims.record_successes(webhooks.database, [(delivery, Outcome(5, 200))]))
+        await _until_one_waits(webhooks)
+        # A success that held the delivery here would wait for the deletion, which waits for it: a deadlock.
+        deletion.execute("SELECT FROM webhook_deliveries FOR UPDATE NOWAIT")
+    assert await recording == {delivery.id}
+    assert webhooks.rows("SELECT failing_since FROM webhook_endpoints") == [{"failing_since": None}]
+
+
+async def test_deletions_and_successes_of_one_address_lock_its_deliveries_in_one_order(webhooks: Webhooks) -> None:
+    endpoint = webhooks.endpoint("http://a/")
+    webhooks.deliver(endpoint, 2)
+    claimed = await claims.claim_due(webhooks.database, uuid4(), uuid4(), 10)
+    last, first = sorted(claimed, key=lambda delivery: str(delivery.id), reverse=True)
+    await claims.keep_bodies(webhooks.database, [(delivery, "{}") for delivery in claimed])
+    outcomes = [(delivery, Outcome(5, 200)) for delivery in (last, first)]
+    api = Database(webhooks.url)
+    await api.open()
+    for act in (lambda: claims.record_successes(webhooks.database, outcomes), lambda: endpoints.delete(api, endpoint)):
+        # A scan of the table finds the row that was written last at its end.
+        webhooks.rows("UPDATE webhook_deliveries SET facts = facts WHERE id = %s", [first.id])
+        with psycopg.connect(webhooks.url) as other:
+            other.execute("SELECT FROM webhook_deliveries WHERE id = %s FOR UPDATE", [first.id])
+            acting = asyncio.ensure_future(act())
+            await _until_one_waits(webhooks)
+            other.execute("SELECT FROM webhook_deliveries WHERE id = %s FOR UPDATE NOWAIT", [last.id])
+            other.rollback()
+        assert await acting
+        webhooks.rows("UPDATE webhook_deliveries SET state = 'held', ended_at = NULL, created_at = now()")
+        webhooks.rows("UPDATE webhook_deliveries SET created_at = created_at - interval '1 s' WHERE id = %s", [last.id])
+    await api.close()
+
+
+async def _until_one_waits(webhooks: Webhooks) -> None:
+    """Wait until a session of the test's database waits for a lock."""
+    waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with asyncio.timeout(20):
+        while not webhooks.rows(waiting):
+            await asyncio.sleep(0.02)
 
 
 async def test_the_answer_of_an_earlier_url_says_nothing_about_the_one_that_replaced_it(webhooks: Webhooks) -> None:

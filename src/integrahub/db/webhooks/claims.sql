@@ -37,22 +37,30 @@ WHERE d.id = k.id AND d.claim_token = k.token AND d.body IS NULL
 RETURNING d.id
 
 -- record_successes --
--- Record that receivers accepted deliveries whose claims are still held.
-WITH done AS (
-  UPDATE webhook_deliveries d SET state = 'delivered', ended_at = now(), attempts = d.attempts + 1,
-    next_attempt_at = NULL, claim_token = NULL, worker_id = NULL, lease_until = NULL
+-- Record that receivers accepted deliveries whose claims are still held. Endpoints are locked before deliveries, and both
+-- in the order of their ids, as in every statement that locks several: no two of them wait for each other.
+WITH failing AS MATERIALIZED (
+  SELECT id FROM webhook_endpoints
+  WHERE id IN (SELECT endpoint_id FROM webhook_deliveries WHERE id = ANY(%(ids)s::uuid[])) AND failing_since IS NOT NULL
+  ORDER BY id FOR UPDATE),
+claimed AS MATERIALIZED (
+  SELECT d.id, k.milliseconds, k.status, k.excerpt
   FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(milliseconds)s::int[], %(statuses)s::int[], %(excerpts)s::text[])
     AS k (id, token, milliseconds, status, excerpt)
-  WHERE d.id = k.id AND d.claim_token = k.token AND d.state = 'pending'
+  JOIN webhook_deliveries d ON d.id = k.id AND d.claim_token = k.token AND d.state = 'pending'
+  WHERE (SELECT count(*) FROM failing) >= 0
+  ORDER BY d.id FOR UPDATE OF d),
+done AS (
+  UPDATE webhook_deliveries d SET state = 'delivered', ended_at = now(), attempts = d.attempts + 1,
+    next_attempt_at = NULL, claim_token = NULL, worker_id = NULL, lease_until = NULL
+  FROM claimed k WHERE d.id = k.id
   RETURNING d.id, d.endpoint_id, d.attempts, k.milliseconds, k.status, k.excerpt),
 attempt AS (
   INSERT INTO webhook_attempts (delivery_id, number, at, milliseconds, status, excerpt)
   SELECT id, attempts, now() - make_interval(secs => milliseconds / 1000.0), milliseconds, status, excerpt FROM done),
 healthy AS (
   UPDATE webhook_endpoints e SET failing_since = NULL
-  FROM (SELECT id FROM webhook_endpoints WHERE id IN (SELECT endpoint_id FROM done) AND failing_since IS NOT NULL
-    ORDER BY id FOR UPDATE) f
-  WHERE e.id = f.id)
+  FROM failing f WHERE e.id = f.id AND e.id IN (SELECT endpoint_id FROM done))
 SELECT id FROM done
 
 -- record_failure --

@@ -35,7 +35,9 @@ WITH deleted AS (
 ended AS (
   UPDATE webhook_deliveries d SET state = 'failed', next_attempt_at = NULL, ended_at = now(), claim_token = NULL,
     worker_id = NULL, lease_until = NULL
-  FROM deleted e WHERE d.endpoint_id = e.id AND d.state IN ('pending', 'held'))
+  FROM (SELECT w.id FROM deleted e JOIN webhook_deliveries w ON w.endpoint_id = e.id AND w.state IN ('pending', 'held')
+    ORDER BY w.id FOR UPDATE OF w) o
+  WHERE d.id = o.id)
 SELECT id FROM deleted
 
 -- rotate --
