@@ -3,12 +3,17 @@
 import csv
 import io
 import json
+from collections import Counter
+from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import pytest
 
+from integrahub.db.batches import absent_products
 from integrahub.db.changes import batch_changes
 from integrahub.domain.steps import STEPS
+from integrahub.reports import batch_changes as changes_report
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_flow import _decided, _pass_minutes, catalogue, product
@@ -223,6 +228,34 @@ async def test_a_held_deactivation_lists_what_its_approval_would_switch_off(clie
     await _decided(client, held["batch_id"], "approved")
     applied = await absent(client, held, limit=1000)
     assert (applied["state"], [item["product_id"] for item in applied["items"]]) == ("approved", expected)
+
+
+class _CountedStatements(dict[str, Any]):
+    """Statements by name that count how often each is run."""
+
+    def __init__(self, statements: Mapping[str, Any]) -> None:
+        super().__init__(statements)
+        self.runs: Counter[str] = Counter()
+
+    def __getitem__(self, name: str) -> Any:
+        self.runs[name] += 1
+        return super().__getitem__(name)
+
+
+async def test_a_report_of_a_held_deactivation_looks_once_for_what_is_absent(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.load([product(n, QUANTITY=n % 2) for n in range(1, 101)])
+    held = await client.load([product(n) for n in range(1, 51)])
+    statements = _CountedStatements(absent_products._SQL)
+    monkeypatch.setattr(absent_products, "_SQL", statements)
+    monkeypatch.setattr(changes_report, "_CHANGES_PER_READ", 10)
+    path = f"/v1/batches/{held['batch_id']}/deactivation/products?format=csv"
+    for query, expected in (("", range(51, 101)), ("&in_stock=true", range(51, 101, 2))):
+        statements.runs.clear()
+        lines = (await client.http.get(path + query, headers={"X-Api-Key": client.key})).text.splitlines()
+        assert [int(line.partition(",")[0]) for line in lines[1:]] == list(expected)
+        assert (statements.runs["held"], statements.runs["by_ids"]) == (1, ceil(len(expected) / 10))
 
 
 @pytest.mark.parametrize(("headers", "expected"), [({}, [94, 95]), (DRY, [94, 95, 96, 97, 98, 99, 100])])

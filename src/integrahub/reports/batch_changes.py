@@ -92,6 +92,11 @@ async def read_all_absent(
     database: Database, report: DeactivationReport, *, in_stock: bool | None
 ) -> AsyncIterator[list[AbsentProduct]]:
     """Yield all products that a deactivation switched off or would switch off, in pages."""
+    if report.state is DeactivationState.HELD:
+        ids = await absent_products.list_held_ids(database, report, in_stock=in_stock)
+        for start in range(0, len(ids), _CHANGES_PER_READ):
+            yield await absent_products.find_by_ids(database, report, ids[start : start + _CHANGES_PER_READ])
+        return
     after = 0
     while products := await absent_products.page(database, report, after, _CHANGES_PER_READ, in_stock=in_stock):
         yield products

@@ -8,7 +8,7 @@ from integrahub.db.batches import deactivation
 from integrahub.db.batches.report_rows import AbsentProduct, DeactivationReport
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one
 from integrahub.domain.batches import BatchKind, DeactivationState
 
 _SQL = load_queries(__name__)
@@ -28,13 +28,30 @@ async def page(
     params = asdict(report) | {"after": after, "limit": limit, "in_stock": in_stock}
     async with database.transaction() as connection:
         if report.state is DeactivationState.HELD:
-            return await _list_held(connection, params)
+            return await _find_by_ids(connection, params, await _list_held_ids(connection, params))
         if report.state not in _APPLIED:
             return []
         statement = _SQL["rehearsed"] if report.kind is BatchKind.DRY_RUN else _SQL["applied"]
         return await fetch_all(connection, statement, params, AbsentProduct)
 
 
-async def _list_held(connection: Connection, params: dict[str, object]) -> list[AbsentProduct]:
+async def list_held_ids(database: Database, report: DeactivationReport, *, in_stock: bool | None) -> list[int]:
+    """Return the ids of all products that the approval of a held deactivation would switch off now, in order."""
+    params = asdict(report) | {"after": 0, "limit": None, "in_stock": in_stock}
+    async with database.transaction() as connection:
+        return await _list_held_ids(connection, params)
+
+
+async def find_by_ids(database: Database, report: DeactivationReport, ids: list[int]) -> list[AbsentProduct]:
+    """Return products of the pharmacy, in the order of their ids."""
+    async with database.transaction() as connection:
+        return await _find_by_ids(connection, asdict(report), ids)
+
+
+async def _list_held_ids(connection: Connection, params: dict[str, object]) -> list[int]:
     await deactivation.force_plan(connection)
-    return await fetch_all(connection, _SQL["held"], params, AbsentProduct)
+    return await fetch_column(connection, _SQL["held"], params, int)
+
+
+async def _find_by_ids(connection: Connection, params: dict[str, object], ids: list[int]) -> list[AbsentProduct]:
+    return await fetch_all(connection, _SQL["by_ids"], params | {"ids": ids}, AbsentProduct)
