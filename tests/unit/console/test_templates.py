@@ -1,9 +1,11 @@
 """Templates of the console: translated, and nothing that the content security policy blocks."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 from tests import messages
 
 import integrahub.console
@@ -37,3 +39,47 @@ def test_a_text_has_one_translation_in_all_areas() -> None:
             if message.id:
                 found.setdefault(message.id, set()).add(message.string)
     assert {text: forms for text, forms in found.items() if len(forms) > 1} == {}
+
+
+_ATTRIBUTE = re.compile(r"\b(?:aria-label|title|placeholder|alt)=([\"'])(.*?)\1", re.DOTALL)
+_PRE = re.compile(r"<(pre|code|kbd)\b.*?</\1>", re.DOTALL)
+_CODE = re.compile(r"\b[a-z_]+\.[a-z_]+\b")  # an action of the audit log
+_WORD = re.compile(r"[A-Za-zÀ-ÿ]{2,}")
+#: Words that are the same in all languages.
+_SAME = {
+    "IntegraHub",
+    "API",
+    "PostgreSQL",
+    "CNPJ",
+    "EAN",
+    "FULL",
+    "DELTA",
+    "CSV",
+    "JSON",
+    "URL",
+    "SHA",
+    "English",
+    "Português",
+}
+
+
+def _literal_words(template: Path) -> set[str]:
+    """Return the words of a template that stand outside tags and expressions, or in attributes that are read out."""
+    tokens = Environment(extensions=["jinja2.ext.i18n"]).lex(template.read_text("utf-8"))
+    # An expression becomes a mark, so that tags that hold one stay whole.
+    text = _PRE.sub("", "".join(_visible(list(tokens))))
+    shown = re.sub(r"<[^>]*>|&\w+;", " ", text) + " ".join(found[2] for found in _ATTRIBUTE.finditer(text))
+    return set(_WORD.findall(_CODE.sub(" ", shown))) - _SAME
+
+
+def _visible(tokens: list[tuple[int, str, str]]) -> Iterator[str]:
+    for _, kind, value in tokens:
+        if kind == "data":
+            yield value
+        elif kind in ("variable_begin", "block_begin"):
+            yield "\x00"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_has_a_word_that_is_not_translated(template: Path) -> None:
+    assert _literal_words(template) == set()

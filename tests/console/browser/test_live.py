@@ -1,0 +1,85 @@
+"""Live updates: nothing moves under the pointer, and what nobody looks at does not ask."""
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from integrahub.console.assets import has_htmx
+from integrahub.domain.people.roles import Role
+from tests.console.browser.visit import Visitor, visiting
+from tests.console.live_hub import LiveHub
+
+pytestmark = pytest.mark.skipif(not has_htmx(), reason="htmx is not in the package: `make assets`")
+_POLL_MS = 6000  # an update comes every 5 seconds where nothing runs
+
+
+def _count_polls(visitor: Visitor) -> list[str]:
+    polls: list[str] = []
+    visitor.page.on("request", lambda request: polls.append(request.url) if "live-block" in request.headers else None)
+    return polls
+
+
+def _change(hub: LiveHub, name: str) -> None:
+    """Make the overview change: the pharmacy of the held FULL has another name."""
+    assert hub.console is not None
+    hub.run(hub.console.run("UPDATE pharmacies SET name = %s WHERE cnpj = %s", name, hub.names["cnpj"]))
+
+
+def test_an_update_keeps_focus_typed_text_open_rows_and_scroll(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled, Role.OPERATOR, width=390) as visitor:
+        visitor.open("/console")
+        page: Page = visitor.page
+        page.locator("details summary").first.click()
+        page.fill("#search", "dipirona")
+        page.evaluate("document.querySelector('.attention a').focus({preventScroll: true})")
+        page.evaluate("window.scrollTo(0, 120)")
+        before = page.evaluate("[scrollY, document.activeElement.getAttribute('href')]")
+        _change(filled, "Sol Nova")
+        page.wait_for_selector(".attention li:has-text('Sol Nova')", timeout=20_000)
+        assert page.evaluate("[scrollY, document.activeElement.getAttribute('href')]") == before
+        assert page.input_value("#search") == "dipirona"
+        assert page.locator("details[open]").count() == 1
+
+
+def test_a_selection_stays_until_it_ends(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        polls = _count_polls(visitor)
+        visitor.page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
+        selected = visitor.page.evaluate("getSelection().toString()")
+        visitor.page.wait_for_timeout(_POLL_MS)
+        assert (polls, visitor.page.evaluate("getSelection().toString()")) == ([], selected)
+        visitor.page.evaluate("getSelection().removeAllRanges()")
+        visitor.page.wait_for_timeout(_POLL_MS)
+        assert polls
+
+
+def test_a_paused_page_and_one_with_an_open_dialog_ask_nothing(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        polls = _count_polls(visitor)
+        visitor.page.keyboard.press("p")
+        assert visitor.page.locator("[data-pause]").get_attribute("aria-pressed") == "true"
+        visitor.page.wait_for_timeout(_POLL_MS)
+        assert polls == []
+        visitor.page.keyboard.press("p")
+        visitor.page.keyboard.press("?")
+        visitor.page.wait_for_timeout(_POLL_MS)
+        assert polls == []
+
+
+def test_a_hidden_tab_asks_nothing(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => true})")
+        visitor.open("/console")
+        polls = _count_polls(visitor)
+        visitor.page.wait_for_timeout(_POLL_MS)
+        assert polls == []
+
+
+def test_ten_tabs_at_once_all_load(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        tabs = [visitor.page, *(visitor.page.context.new_page() for _ in range(9))]
+        for tab in tabs:
+            tab.goto(f"{filled.url}/console", wait_until="commit")
+        for tab in tabs:
+            tab.wait_for_selector("h1", timeout=20_000)

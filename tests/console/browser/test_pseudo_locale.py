@@ -1,0 +1,74 @@
+"""A pseudo-language marks each translated text: no page shows a text of the catalogue without its mark."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from integrahub.console.languages import Languages
+from integrahub.console.translations import Catalog, load_catalogs
+from tests import messages
+from tests.conftest import Server
+from tests.console.browser.conftest import settings_of
+from tests.console.browser.visit import visiting
+from tests.console.live_hub import LiveHub, live_hub
+from tests.console.pages import MatrixPage, list_pages
+
+_OPEN, _CLOSE = "⟦", "⟧"
+_SAME = {"API", "FULL", "DELTA", "IntegraHub", "id"}  # written in the same way in both languages
+_TEXTS = """
+() => {
+  const found = [document.title];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (!node.parentElement.closest("code, pre, time, script")) found.push(node.data);
+  }
+  for (const node of document.querySelectorAll("[aria-label], [placeholder], [title], [alt]"))
+    for (const name of ["aria-label", "placeholder", "title", "alt"]) found.push(node.getAttribute(name) ?? "");
+  return found;
+}
+"""
+
+
+class _Pseudo(Catalog):
+    """Marks each text instead of translating it."""
+
+    def gettext(self, text: str) -> str:
+        return f"{_OPEN}{text}{_CLOSE}"
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        return self.gettext(singular if number == 1 else plural)
+
+
+@pytest.fixture(scope="module")
+def pseudo(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
+    name = f"pseudo_{next(postgres.numbers)}"
+    postgres.execute("CREATE DATABASE {} TEMPLATE template_hub", name)
+    catalogs = {**load_catalogs(), "en": _Pseudo("en", "en", {})}
+    settings = settings_of(postgres.url_of(name), tmp_path_factory.mktemp("pseudo"))
+    with live_hub(settings, Languages(catalogs)) as hub:
+        yield hub
+    postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _untranslated(texts: list[str]) -> list[str]:
+    """Return the texts that stand without marks although the catalogue has them."""
+    known = {form for catalog in messages.areas().values() for m in catalog if m.id for form in _forms(m.id)}
+    return [text.strip() for text in texts if text.strip() in known and text.strip() not in _SAME]
+
+
+def _forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text
+
+
+@pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.path)
+def test_a_page_has_no_text_that_is_not_translated(chromium: Browser, pseudo: LiveHub, page: MatrixPage) -> None:
+    with visiting(chromium, pseudo, page.role) as visitor:
+        visitor.open(page.path)
+        texts = visitor.page.evaluate(_TEXTS)
+    assert len(texts) > 10
+    assert _untranslated(texts) == []
+
+
+def test_the_check_finds_a_text_without_marks() -> None:
+    assert _untranslated(["Batches", f"{_OPEN}Batches{_CLOSE}", "Farmácia Sol"]) == ["Batches"]
