@@ -14,10 +14,11 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.products.access import PATH, find_pharmacy, parse_product_id, record_messages, render
 from integrahub.db.accounts.rows import Pharmacy
-from integrahub.db.console import provenance, shown_products
+from integrahub.db.console import provenance
+from integrahub.db.console import search as hub_search
 from integrahub.db.console.provenance import SearchLimits
 from integrahub.db.console.provenance_rows import Refusal, SearchWindow
-from integrahub.db.console.shown_products import PharmacyMatch
+from integrahub.db.console.search import PharmacyHit
 from integrahub.db.products import search
 from integrahub.db.products.rows import ProductFilters, ProductRow
 from integrahub.db.products.search import PageRequest
@@ -84,7 +85,7 @@ class PharmacyChoice:
 
     q: str
     pharmacy: str
-    pharmacies: Sequence[PharmacyMatch]
+    pharmacies: Sequence[PharmacyHit]
     is_cut: bool
 
 
@@ -97,7 +98,8 @@ class ProductLists:
     async def choose(self, request: Request) -> Response:
         """Answer with the pharmacies that match; with the products of one that matches alone."""
         text, q = (request.query_params.get(name, "").strip()[:_MAX_TEXT_CHARACTERS] for name in ("pharmacy", "q"))
-        found, is_cut = await shown_products.find_pharmacies(self._console.reads, text)
+        found = await hub_search.find_pharmacies(self._console.reads, text, _cnpj_prefix(text))
+        is_cut = len(found) == hub_search.MAX_HITS
         if text and len(found) == 1:
             address = PATH.format(cnpj=found[0].cnpj)
             return RedirectResponse(f"{address}?{urlencode({'q': q})}" if q else address, 303)
@@ -152,6 +154,12 @@ class ProductLists:
             updated_since=self._console.clock() - since if since else None,
             include_inactive=query.active != "yes",
         )
+
+
+def _cnpj_prefix(text: str) -> str:
+    """Return the beginning of a CNPJ without its punctuation; '' if the text is none."""
+    digits = text.translate(str.maketrans("", "", "./- "))
+    return digits if digits.isascii() and digits.isdecimal() else ""
 
 
 def _read_query(request: Request) -> ProductQuery:

@@ -1,0 +1,56 @@
+"""Job 5, "why is this price here": from the overview to the record in three clicks, and by keyboard alone."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.console.browser.visit import visiting
+from tests.console.live_hub import LiveHub
+
+_MAX_TABS = 60  # presses of Tab to anything on a page
+_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText ?? ''"
+
+
+def _expect_origin(page: Page) -> None:
+    expect(page.locator("p.lead")).to_contain_text(
+        re.compile(r"Price .* since .*: it came in (FULL|DELTA).*, record \d")
+    )
+
+
+def test_the_origin_of_a_price_is_three_clicks_away(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        page = visitor.page
+        page.get_by_role("link", name="Products", exact=True).click()
+        page.get_by_label("Pharmacy: name or CNPJ").fill(filled.names["cnpj"])
+        page.get_by_label("Product: id, EAN or title").fill(filled.names["product"])
+        page.get_by_role("main").get_by_role("button", name="Search").click()
+        page.get_by_role("main").get_by_role("link", name=filled.names["product"], exact=True).click()
+        _expect_origin(page)
+
+
+def test_the_origin_of_a_price_is_found_by_keyboard_alone(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console/products")
+        _tab_to(visitor.page, "Pharmacy: name or CNPJ")
+        visitor.page.keyboard.type(filled.names["cnpj"])
+        _tab_to(visitor.page, "Product: id, EAN or title")
+        visitor.page.keyboard.type(filled.names["product"])
+        with visitor.page.expect_navigation():
+            visitor.page.keyboard.press("Enter")
+        _tab_to(visitor.page, filled.names["product"])
+        with visitor.page.expect_navigation():
+            visitor.page.keyboard.press("Enter")
+        _expect_origin(visitor.page)
+        _tab_to(visitor.page, "History")
+        with visitor.page.expect_navigation():
+            visitor.page.keyboard.press("Enter")
+        expect(visitor.page.locator("main")).to_contain_text("first load")
+
+
+def _tab_to(page: Page, text: str) -> None:
+    for _ in range(_MAX_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate(_FOCUSED).strip().startswith(text):
+            return
+    raise AssertionError(f"Tab does not lead to {text!r}")
