@@ -26,8 +26,8 @@ def _status(kind: str, word: str) -> Markup:
 
 
 @pass_context
-def _live(context: Context, name: str, caller: Callable[[], Markup]) -> Markup:
-    """Return the body of a live block with the attributes by which htmx polls the page for it.
+def _live(context: Context, name: str, address: str = "", *, caller: Callable[[], Markup]) -> Markup:
+    """Return the body of a live block with the attributes by which htmx polls the page for it, or another address.
 
     The template's block has the same name: `{% block rows %}{% call live("rows") %}...{% endcall %}{% endblock %}`.
     """
@@ -38,7 +38,7 @@ def _live(context: Context, name: str, caller: Callable[[], Markup]) -> Markup:
     return Markup(
         '<div id="live-{0}" class="live" hx-get="{1}" hx-trigger="live from:body" hx-swap="outerMorph" '
         'hx-headers="{{&quot;Live-Block&quot;: &quot;{0}&quot;, &quot;Live-Version&quot;: &quot;{2}&quot;}}">{3}</div>'
-    ).format(name, f"{url.path}?{url.query}" if url.query else url.path, version, html)
+    ).format(name, address or (f"{url.path}?{url.query}" if url.query else url.path), version, html)
 
 
 @pass_context

@@ -27,14 +27,22 @@ class Replay:
 
     async def replay_batch(self, batch_id: UUID) -> QueuedReplay:
         """Queue a replay of a final batch and return it. Raise Conflict with the reason if it cannot be replayed."""
-        batch = await self._origin(batch_id)
-        if not batch.has_body and not await is_stored(self._storage, batch.location):
-            raise Conflict("replay_body_expired", batch_id=batch.id)
-        await self._checks.check_later(batch)
+        batch = await self.check(batch_id)
         queued = await replays.queue_batch(self._database, batch.id)
         event = BatchReceived(queued.id, queued.cnpj, queued.load_type, queued.received_at)
         await publish(self._bus, BATCHES_RECEIVED, [event])
         return queued
+
+    async def check(self, batch_id: UUID) -> Batch:
+        """Return the load that a replay of a batch would apply again. Raise Conflict with the reason if it cannot be.
+
+        The replay itself may still be refused: the batch is not final, or another replay of it is queued.
+        """
+        batch = await self._origin(batch_id)
+        if not batch.has_body and not await is_stored(self._storage, batch.location):
+            raise Conflict("replay_body_expired", batch_id=batch.id)
+        await self._checks.check_later(batch)
+        return batch
 
     async def _origin(self, batch_id: UUID) -> Batch:
         """Return the load itself, also for the id of one of its replays."""

@@ -39,10 +39,15 @@ async def encode_ndjson(pages: Pages) -> AsyncIterator[bytes]:
         yield b"".join(encode_json(issue) + b"\n" for issue in issues)
 
 
-async def encode_csv(pages: Pages, locale: Locale, columns: Sequence[str]) -> AsyncIterator[bytes]:
-    """Encode rows as CSV with a header line, page by page, as spreadsheets with this locale read it."""
+async def encode_csv(
+    pages: Pages, locale: Locale, columns: Sequence[str], headings: Sequence[str] | None = None
+) -> AsyncIterator[bytes]:
+    """Encode rows as CSV with a line of headings, page by page, as spreadsheets with this locale read it.
+
+    The headings are the names of the columns by default.
+    """
     form = _CSV_FORMATS[locale]
-    yield (form.byte_order_mark + form.delimiter.join(columns) + "\r\n").encode()
+    yield (form.byte_order_mark + form.delimiter.join(headings or columns) + "\r\n").encode()
     async for rows in pages:
         text = io.StringIO()
         writer = csv.writer(text, delimiter=form.delimiter)

@@ -20,6 +20,14 @@ class ListedBatch(msgspec.Struct, frozen=True):
     sort_key: float
 
 
+class StatusCount(msgspec.Struct, frozen=True):
+    """How many batches are in a state, and how many of them wait for a decision."""
+
+    status: BatchStatus
+    count: int
+    held: int
+
+
 class BatchFacts(msgspec.Struct, frozen=True):
     """What the page of a batch shows besides the batch as clients see it. `open_letters` are its open dead letters."""
 

@@ -14,10 +14,11 @@ from integrahub.db.console.batch_rows import (
     IssueLine,
     ListedBatch,
     RelatedBatch,
+    StatusCount,
 )
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 from integrahub.domain.batches import BatchStatus, LoadType
 
 _SQL = load_queries(__name__)
@@ -28,11 +29,15 @@ Sort = Literal["-received", "received", "duration", "rejected", "records"]
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """Which batches to list; a member that is None filters nothing. `ids` are the first and the last id."""
+    """Which batches to list; a member that is None filters nothing. `ids` are the first and the last id.
+
+    `suffix` is the end of an id, among the latest 10,000 batches.
+    """
 
     cnpj: str | None = None
     name: str | None = None
     ids: tuple[UUID, UUID] | None = None
+    suffix: str | None = None
     statuses: tuple[BatchStatus, ...] | None = None
     load_type: LoadType | None = None
     error: str | None = None
@@ -45,6 +50,7 @@ class ListFilter:
             (_SQL["of_cnpj"], self.cnpj),
             (_SQL["of_name"], self.name),
             (_SQL["of_ids"], self.ids),
+            (_SQL["of_suffix"], self.suffix),
             (_SQL["of_status"], self.statuses),
             (_SQL["of_load_type"], self.load_type),
             (_SQL["of_error"], self.error),
@@ -61,6 +67,7 @@ class ListFilter:
             "name": None if self.name is None else f"%{escape_pattern(self.name)}%",
             "first_id": first,
             "last_id": last,
+            "suffix": None if self.suffix is None else f"%{escape_pattern(self.suffix)}",
             "statuses": None if self.statuses is None else list(self.statuses),
             "load_type": self.load_type,
             "error": self.error,
@@ -71,11 +78,15 @@ class ListFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Which page of a list: its order, and the date, sort key and id of the last line before it."""
+    """Which page of a list: its order, and the date, sort key and id of the last line before it.
+
+    `top` is the first line that a reader sees, by date and id: newer batches are left out.
+    """
 
     sort: Sort = "-received"
     limit: int = 50
     after: tuple[datetime, float, UUID] | None = None
+    top: tuple[datetime, UUID] | None = None
 
 
 def escape_pattern(text: str) -> str:
@@ -87,7 +98,8 @@ async def list_page(database: Database, filters: ListFilter, page: ListPage) -> 
     """Return one page of batches. By a figure, only the latest MAX_RANKED of them are sorted."""
     after, after_key, after_id = page.after or (None, None, None)
     params = filters.params() | {"sort": page.sort, "limit": page.limit, "latest": MAX_RANKED}
-    params |= {"after": after, "after_key": after_key, "after_id": after_id}
+    top, top_id = page.top or (None, None)
+    params |= {"after": after, "after_key": after_key, "after_id": after_id, "top": top, "top_id": top_id}
     async with database.transaction() as connection:
         return await fetch_all(connection, list_statement(filters, page), params, ListedBatch)
 
@@ -99,7 +111,23 @@ def list_statement(filters: ListFilter, page: ListPage) -> LiteralString:
     newest_first = page.sort == "-received"
     order = _SQL["order_newest"] if newest_first else _SQL["order_oldest"]
     after = _SQL["after_newest"] if newest_first else _SQL["after_oldest"]
-    return " ".join([_SQL["newest"], *filters.blocks(), *([after] if page.after else []), order])
+    cursor = [block for block, given in ((after, page.after), (_SQL["up_to_top"], page.top)) if given]
+    return " ".join([_SQL["newest"], *filters.blocks(), *cursor, order])
+
+
+async def count_by_status(database: Database, filters: ListFilter) -> list[StatusCount]:
+    """Count the latest MAX_RANKED batches that match by state."""
+    statement = " ".join([_SQL["totals"], *filters.blocks(), _SQL["totals_end"]])
+    async with database.transaction() as connection:
+        return await fetch_all(connection, statement, filters.params() | {"latest": MAX_RANKED}, StatusCount)
+
+
+async def count_newer(database: Database, filters: ListFilter, top: tuple[datetime, UUID]) -> int:
+    """Count batches that match and are newer than the first line that a reader sees, up to 100."""
+    statement = " ".join([_SQL["newer"], *filters.blocks(), _SQL["newer_end"]])
+    async with database.transaction() as connection:
+        params = filters.params() | {"top": top[0], "top_id": top[1]}
+        return await fetch_value(connection, statement, params, int) or 0
 
 
 async def find_facts(database: Database, batch_id: UUID) -> BatchFacts | None:

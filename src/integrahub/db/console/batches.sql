@@ -20,6 +20,27 @@ JOIN pharmacies p ON p.id = b.pharmacy_id LEFT JOIN api_keys k ON k.id = b.api_k
 WHERE (%(after_key)s::float8 IS NULL OR (b.sort_key, b.id) < (%(after_key)s, %(after_id)s))
 ORDER BY b.sort_key DESC, b.id DESC LIMIT %(limit)s
 
+-- totals --
+-- Begin the counts of the latest batches by state. Filters follow.
+SELECT b.status, count(*) AS count, count(*) FILTER (WHERE b.deactivation_state = 'held') AS held
+FROM (SELECT b.status, b.deactivation_state FROM batches b WHERE true
+
+-- totals_end --
+-- End them.
+  ORDER BY b.received_at DESC, b.id DESC LIMIT %(latest)s) b GROUP BY b.status
+
+-- newer --
+-- Begin the count of batches that are newer than the first line of a list. Filters follow.
+SELECT count(*) FROM (SELECT FROM batches b WHERE (b.received_at, b.id) > (%(top)s, %(top_id)s)
+
+-- newer_end --
+-- End it.
+  LIMIT 100) b
+
+-- up_to_top --
+-- Only the first line of a list that is shown, and what follows it.
+AND (b.received_at, b.id) <= (%(top)s, %(top_id)s)
+
 -- order_newest --
 -- End the list, newest first.
 ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
@@ -47,6 +68,11 @@ AND b.pharmacy_id = ANY (ARRAY(SELECT id FROM pharmacies WHERE fold_text(name) L
 -- of_ids --
 -- Only batches whose id begins with a prefix.
 AND b.id BETWEEN %(first_id)s AND %(last_id)s
+
+-- of_suffix --
+-- Only batches whose id ends with what lists show of it.
+AND b.id = ANY (ARRAY(SELECT id FROM (SELECT id FROM batches ORDER BY received_at DESC, id DESC LIMIT 10000) l
+  WHERE l.id::text LIKE %(suffix)s))
 
 -- of_status --
 -- Only batches in one of some states.

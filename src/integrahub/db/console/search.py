@@ -14,6 +14,7 @@ from integrahub.domain.batches import BatchStatus, LoadType
 
 _SQL = load_queries(__name__)
 MAX_HITS = 20  # of each kind
+MAX_SEARCHED_BATCHES = 10_000  # for the end of an id
 _LATEST_CAUSES = 2000
 
 
@@ -80,6 +81,13 @@ async def find_batches(database: Database, ids: tuple[UUID, UUID]) -> list[Batch
     params = {"first": ids[0], "last": ids[1], "limit": MAX_HITS}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["batches"], params, BatchHit)
+
+
+async def find_latest_batches(database: Database, suffix: str) -> list[BatchHit]:
+    """Return batches whose id ends with hexadecimal digits, among the latest ones."""
+    params = {"pattern": f"%{suffix.lower()}", "limit": MAX_HITS, "latest": MAX_SEARCHED_BATCHES}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["batches_by_suffix"], params, BatchHit)
 
 
 async def find_products(database: Database, *, product_id: int | None = None, ean: str = "") -> list[ProductHit]:

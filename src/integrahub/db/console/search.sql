@@ -9,6 +9,13 @@ SELECT b.id, p.cnpj, p.name, p.time_zone, b.load_type, b.status, b.received_at F
 JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.id BETWEEN %(first)s AND %(last)s ORDER BY b.id DESC LIMIT %(limit)s
 
+-- batches_by_suffix --
+-- The latest batches whose id ends with what lists show of it.
+SELECT b.id, p.cnpj, p.name, p.time_zone, b.load_type, b.status, b.received_at
+FROM (SELECT * FROM batches ORDER BY received_at DESC, id DESC LIMIT %(latest)s) b
+JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE b.id::text LIKE %(pattern)s ORDER BY b.received_at DESC, b.id DESC LIMIT %(limit)s
+
 -- products_by_id --
 -- Products with an id, of all pharmacies: one probe of the primary key per pharmacy.
 SELECT f.cnpj, f.name, p.product_id, p.title, p.ean, p.is_active FROM pharmacies f

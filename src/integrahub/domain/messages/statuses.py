@@ -33,6 +33,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
             "history_off",
             "key_taken",
             "nothing_held",
+            "count_not_confirmed",
             "nothing_to_cancel",
             "receipt_not_a_post",
             "receipts_off",

@@ -1,0 +1,180 @@
+"""Held deactivations: the list, and for one the evidence, the products that would go, and the decision."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, get_args
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from integrahub.console.access import require
+from integrahub.console.context import ConsoleContext
+from integrahub.console.navigation import ROOT
+from integrahub.console.page_cursors import decode_cursor
+from integrahub.db.batches import reports
+from integrahub.db.console import batches, decisions
+from integrahub.db.console.batch_rows import (
+    AbsentLine,
+    BatchFacts,
+    Decision,
+    DecisionEntry,
+    HeldBatch,
+    RelatedBatch,
+)
+from integrahub.db.console.decisions import AbsentEvidence, ProductPage, ProductSort
+from integrahub.domain import cursors
+from integrahub.domain.batches import DeactivationState
+from integrahub.domain.errors import NotFound
+from integrahub.domain.languages import Language
+from integrahub.domain.people.roles import Role
+from integrahub.domain.pharmacies import unmask
+from integrahub.domain.views.batch import BatchView, view_batch
+from integrahub.resilience.ttl_cache import TtlCache
+
+PAGE_SIZE = 50
+_MAX_TEXT = 200
+_EVIDENCE_TTL_SECONDS = 5.0  # each reader of a page shares the count of a large catalogue
+_MAX_EVIDENCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HeldListView:
+    """The held deactivations, oldest first."""
+
+    rows: list[HeldBatch]
+    q: str
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """The decision on one batch; without `evidence` nothing is held any more, and `entry` says who decided."""
+
+    batch: BatchView
+    facts: BatchFacts
+    decision: Decision
+    limit: float
+    evidence: AbsentEvidence | None
+    products: list[AbsentLine]
+    q: str
+    in_stock: bool
+    sort: str
+    next_cursor: str | None
+    entry: DecisionEntry | None
+    replaced_by: RelatedBatch | None
+    approval: BatchView | None
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether a person can decide: the deactivation is held, and no approval of it is queued."""
+        return self.batch.deactivation.state is DeactivationState.HELD and not self.is_pending
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether an approval waits for its turn or is being applied."""
+        return self.approval is not None and self.approval.finished_at is None
+
+    @property
+    def is_file_complete(self) -> bool:
+        """Return whether the end of the file was seen, or its number of records is the one that was announced."""
+        claimed = self.decision.item_count_claimed
+        is_array = self.decision.media_type == "application/json"
+        return claimed == self.batch.items_total if claimed is not None else is_array
+
+
+class DecisionPages:
+    """Pages of held deactivations."""
+
+    def __init__(self, console: ConsoleContext) -> None:
+        self._console = console
+        self._evidence = TtlCache[UUID, AbsentEvidence](_EVIDENCE_TTL_SECONDS, _MAX_EVIDENCE)
+
+    async def show_list(self, request: Request) -> Response:
+        """Answer with the held deactivations."""
+        query = request.query_params
+        q = query.get("q", "")[:_MAX_TEXT].replace("\x00", "").strip()
+        text = unmask(q) if len(unmask(q)) == 14 else q
+        values = decode_cursor(query.get("cursor"), str, str)
+        after = (datetime.fromisoformat(values[0]), UUID(values[1])) if values else None
+        rows = await decisions.list_held(self._console.reads, text or None, after, PAGE_SIZE)
+        last = rows[-1] if len(rows) == PAGE_SIZE else None
+        cursor = cursors.encode(last.received_at.isoformat(), str(last.id)) if last else None
+        return self._console.page(request, "decisions/list.html", HeldListView(rows, q, cursor))
+
+    async def show(self, request: Request, batch_id: UUID) -> Response:
+        """Answer with the decision on one batch."""
+        database = self._console.reads
+        report, facts = await reports.show(database, batch_id), await batches.find_facts(database, batch_id)
+        decision = await decisions.find(database, batch_id)
+        if report is None or facts is None or decision is None:
+            raise NotFound("batch_not_found", batch_id=batch_id)
+        is_held = report.deactivation_state is DeactivationState.HELD and not decision.rows_removed_at
+        page = _product_page(request)
+        products = await decisions.list_absent(database, decision, page) if is_held else []
+        entry, replaced_by = await decisions.find_outcome(database, decision)
+        view = DecisionView(
+            batch=view_batch(report, self._language_of(request)),
+            facts=facts,
+            decision=decision,
+            limit=self._limit_of(decision),
+            evidence=await self.find_evidence(decision) if is_held else None,
+            products=products,
+            q=page.q or "",
+            in_stock=page.in_stock,
+            sort=page.sort,
+            next_cursor=_next_cursor(products),
+            entry=entry,
+            replaced_by=replaced_by if report.deactivation_state is DeactivationState.SUPERSEDED else None,
+            approval=await self._find_approval(request, decision),
+        )
+        return self._console.renderer.page(request, "decisions/decision.html", view, zone=facts.time_zone)
+
+    async def find_evidence(self, decision: Decision) -> AbsentEvidence:
+        """Return the evidence for a decision, at most some seconds old."""
+        cached = self._evidence.get(decision.batch_id)
+        if cached is None:
+            cached = await decisions.find_evidence(self._console.reads, decision)
+            self._evidence.put(decision.batch_id, cached)
+        return cached
+
+    def _limit_of(self, decision: Decision) -> float:
+        limit = decision.deactivation_limit
+        return self._console.hub.settings.deactivation_limit if limit is None else limit
+
+    def _language_of(self, request: Request) -> Language:
+        return Language.EN if self._console.renderer.languages.of(request).tag == Language.EN else Language.PT
+
+    async def _find_approval(self, request: Request, decision: Decision) -> BatchView | None:
+        if decision.pending_id is None:
+            return None
+        report = await reports.show(self._console.reads, decision.pending_id)
+        return view_batch(report, self._language_of(request)) if report else None
+
+
+def _product_page(request: Request) -> ProductPage:
+    query = request.query_params
+    q = query.get("q", "")[:_MAX_TEXT].replace("\x00", "").strip()
+    sort: Any = query.get("sort") if query.get("sort") in get_args(ProductSort) else "product_id"
+    values = decode_cursor(query.get("cursor"), str, int)
+    after = (float(values[0]), int(values[1])) if values else None
+    return ProductPage(q or None, in_stock=query.get("in_stock") == "1", sort=sort, after=after, limit=PAGE_SIZE)
+
+
+def _next_cursor(products: list[AbsentLine]) -> str | None:
+    last = products[-1] if len(products) == PAGE_SIZE else None
+    return cursors.encode(str(last.sort_key), last.product_id) if last else None
+
+
+def build_router(console: ConsoleContext) -> APIRouter:
+    """Return the routes that show decisions."""
+    pages, router = DecisionPages(console), APIRouter()
+    viewer = [Depends(require(Role.VIEWER))]
+    router.add_api_route(
+        f"{ROOT}/decisions", pages.show_list, methods=["GET"], dependencies=viewer, response_model=None
+    )
+    router.add_api_route(
+        f"{ROOT}/decisions/{{batch_id}}", pages.show, methods=["GET"], dependencies=viewer, response_model=None
+    )
+    return router

@@ -1,0 +1,104 @@
+"""Pages of decisions: evidence, the products that would go, approve by typing the count, keep, two people at once."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from integrahub.domain.people.roles import Role
+from tests.console.hub import Browser, ConsoleHub
+
+
+def _records(first: int, last: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "PRODUCTID": number,
+            "TITLE": f"Product {number}",
+            "QUANTITY": number % 3,
+            "CATEGORY": "PERFUMARIA" if number > 30 else "MEDICAMENTOS",
+        }
+        for number in range(first, last + 1)
+    ]
+
+
+@pytest.fixture
+async def held(console: ConsoleHub) -> str:
+    """Load 60 products, then a FULL of 30 of them; return the held FULL."""
+    await console.api.load(_records(1, 60))
+    return str((await console.api.load(_records(1, 30)))["batch_id"])
+
+
+async def _decided(console: ConsoleHub, batch: str, state: str) -> None:
+    async with asyncio.timeout(30):
+        while (await console.api.get(f"/v1/batches/{batch}"))["deactivation"]["state"] != state:
+            await asyncio.sleep(0.05)
+
+
+async def test_the_list_leads_to_the_evidence(console: ConsoleHub, held: str) -> None:
+    viewer = await console.browser(Role.VIEWER)
+    page = await viewer.get("/console/decisions")
+    assert "1 decision is awaited" in page.text and f"/console/decisions/{held}" in page.links
+    decision = await viewer.get(f"/console/decisions/{held}")
+    assert "does not have 30 of the 60 active products (50 %; limit 15 %)" in decision.text
+    assert "With stock 20 of 30" in decision.text and "PERFUMARIA (30)" in decision.text
+    assert "60 → 30" in decision.text and "30 products that would be deactivated" in decision.text
+    assert "/approve" not in decision.html and "/keep" not in decision.html
+    assert (await viewer.post(f"/console/decisions/{held}/approve", count="30")).status == 403
+    found = await viewer.get(f"/console/decisions/{held}", q="Product 45")
+    assert "Product 45" in found.text and "Product 46" not in found.text
+    assert (await viewer.get(f"/console/decisions/{held}/products.csv")).html.count("\r\n") == 31
+
+
+async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub, held: str) -> None:
+    operator = await console.browser(Role.OPERATOR)
+    await console.api.load(_records(40, 40), "delta")  # brings a product back: 29 would go
+    for typed in ("30", "", "all"):
+        page = await operator.post(f"/console/decisions/{held}/approve", count=typed)
+        assert "29 products would be deactivated now" in page.text and "Decide:" in page.text
+    assert await console.run("SELECT 1 FROM products WHERE NOT is_active") == []
+    page = await operator.post(f"/console/decisions/{held}/approve", count="29", note="checked with the pharmacy")
+    assert "29 products are being deactivated." in page.text
+    await _decided(console, held, "approved")
+    assert len(await console.run("SELECT 1 FROM products WHERE NOT is_active")) == 29
+    after = await operator.get(f"/console/decisions/{held}")
+    assert operator.user and f"Decided by {operator.user.name}" in after.text
+    noted = "SELECT 1 FROM audit_log WHERE after::text LIKE '%checked with%' AND outcome = 'done'"
+    assert len(await console.run(noted)) == 1
+    assert len(await console.run("SELECT 1 FROM audit_log WHERE outcome = 'count_not_confirmed'")) == 3
+
+
+async def test_all_products_can_be_kept(console: ConsoleHub, held: str) -> None:
+    operator = await console.browser(Role.OPERATOR)
+    page = await operator.post(f"/console/decisions/{held}/keep")
+    assert "All products stay active." in page.text and "All products were kept active." in page.text
+    assert "Nothing awaits a decision" in (await operator.get("/console/decisions")).text
+    assert await console.run("SELECT 1 FROM products WHERE NOT is_active") == []
+
+
+async def test_of_two_people_one_decides_and_the_other_reads_whose_decision_it_was(
+    console: ConsoleHub, held: str
+) -> None:
+    people = [await console.browser(Role.OPERATOR) for _ in range(2)]
+
+    async def decide(browser: Browser, act: str, **fields: str) -> str:
+        return (await browser.post(f"/console/decisions/{held}/{act}", **fields)).text
+
+    texts = await asyncio.gather(decide(people[0], "approve", count="30"), decide(people[1], "keep"))
+    done = await console.run("SELECT actor FROM audit_log WHERE action LIKE 'batch.%%' AND outcome = 'done'")
+    assert len(done) == 1
+    winner = next(iter(done[0].values())) if isinstance(done[0], dict) else done[0][0]
+    loser = next(index for index, person in enumerate(people) if person.user and person.user.name != winner)
+    assert "No deactivation of this batch is held" in texts[loser]
+    assert f"Decided by {winner}" in (await people[loser].get(f"/console/decisions/{held}")).text
+
+
+async def test_a_later_full_replaces_the_decision(console: ConsoleHub, held: str) -> None:
+    later = (await console.api.load(_records(1, 59)))["batch_id"]
+    page = await (await console.browser(Role.OPERATOR)).get(f"/console/decisions/{held}")
+    assert "A later FULL replaced this decision" in page.text and f"/console/batches/{later}" in page.links
+    assert "/approve" not in page.html
+
+
+async def test_a_batch_without_decision_has_no_such_page(console: ConsoleHub) -> None:
+    batch = (await console.api.load(_records(1, 5)))["batch_id"]
+    assert (await (await console.browser(Role.VIEWER)).get(f"/console/decisions/{batch}")).status == 404
