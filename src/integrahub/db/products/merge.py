@@ -9,7 +9,7 @@ import msgspec
 
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
-from integrahub.db.products import record_issues
+from integrahub.db.products import record_issues, unknown_fields
 from integrahub.db.products.bisect import WriteRows, write_all
 from integrahub.db.products.rows import MergeCount, ProbeResult
 from integrahub.db.queries import load_queries
@@ -58,7 +58,10 @@ async def merge_chunks(
     No product is in two of the chunks. `write_bisecting` is only for a single chunk. Raise InvalidData if PostgreSQL
     refuses a row that `write_rows` does not bisect, or if a product exists although `has_products` is False.
     """
-    return [await merge.finish(connection) for merge in await write_chunks(connection, chunks, rules, write_rows)]
+    merges = await write_chunks(connection, chunks, rules, write_rows)
+    counters = [await merge.finish(connection) for merge in merges]
+    await unknown_fields.add(connection, [(merge.chunk.pharmacy_id, merge.unknown) for merge in merges])
+    return counters
 
 
 async def write_chunks(
@@ -124,6 +127,7 @@ class ChunkMerge:
         self.existing_lines = [line for line in decoded.lines if line[0] in existing] if existing else []
         self._issues: list[RecordIssue] = list(decoded.issues)
         self._merged = decoded.merged
+        self.unknown = decoded.unknown
         self._rejected = decoded.rejected
         self.inserted = len(self.new_lines)
         self.updated = self._compared = self._reactivated = 0

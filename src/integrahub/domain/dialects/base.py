@@ -4,6 +4,7 @@ A dialect is one folder. `hub/adapters.py` chooses it and passes it to the modul
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -46,14 +47,14 @@ class DecodedLines:
 class NormalisedRecords:
     """Product rows and issues of records. Rows, `merged` and `rejected` add up to the records.
 
-    `drift` counts keys that the dialect does not know.
+    `unknown` counts records by the key that the dialect does not know, as the client spelled it.
     """
 
     products: list[NormalisedRow] = field(default_factory=list)
     issues: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
-    drift: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
 
 
 class RecordIdentifier(Protocol):

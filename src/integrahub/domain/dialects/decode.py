@@ -40,12 +40,16 @@ class RecordKeys:
 
 @dataclass(slots=True)
 class DecodeResult:
-    """Lines and issues of records. Lines, `merged` and `rejected` add up to the records."""
+    """Lines and issues of records. Lines, `merged` and `rejected` add up to the records.
+
+    `unknown` counts records by the key that the dialect does not know.
+    """
 
     lines: list[Line] = field(default_factory=list)
     issues: list[RecordIssue] = field(default_factory=list)
     merged: int = 0
     rejected: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,7 @@ class _SlotReader:
         self._result.issues += normal.issues
         self._result.merged += normal.merged
         self._result.rejected += normal.rejected
+        self._result.unknown += normal.unknown
 
     def _columns(self, row: NormalisedRow) -> str:
         blanks = _NEW_PRODUCT if row.product_id in self._new else _UNCHANGED

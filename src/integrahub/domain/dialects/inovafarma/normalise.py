@@ -27,6 +27,7 @@ from integrahub.domain.pharmacies import unmask
 from integrahub.domain.products import COLUMNS, TEXTS, NormalisedRow, RecordIssue
 
 MAX_DEPTH = 8
+_MAX_KEY, _MAX_UNKNOWN_KEYS = 100, 50  # characters of an unknown key that are kept, and keys per call
 _MAX_ISSUE_VALUE = 200  # characters
 _FULL_BLANKS: dict[str, str | None] = dict.fromkeys(TEXTS, "")
 _TITLE = COLUMNS.index("title")
@@ -208,7 +209,13 @@ class _Checker:
             self._read_title(source, record, value)
         elif key not in keys.KNOWN:
             record.extra[key] = bound_numbers(value)
-            self._result.drift += key.upper() not in keys.PHARMACY_KEYS
+            if key.upper() not in keys.PHARMACY_KEYS:
+                self._count_unknown(key)
+
+    def _count_unknown(self, key: str) -> None:
+        name, unknown = key[:_MAX_KEY].replace("\0", ""), self._result.unknown
+        if name in unknown or len(unknown) < _MAX_UNKNOWN_KEYS:
+            unknown[name] += 1
 
     def _read_price(self, source: Source, record: _ValidRecord, key: str, value: Any) -> None:
         try:

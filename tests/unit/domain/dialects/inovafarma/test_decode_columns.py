@@ -104,7 +104,7 @@ def test_what_is_read_at_once_is_what_is_read_one_by_one(records: list[Any], loa
     if lines is None:
         return
     slow = one_by_one(records, load_type)
-    assert (slow.issues, slow.merged, slow.rejected, slow.drift) == ([], 0, 0, 0)
+    assert (slow.issues, slow.merged, slow.rejected, slow.unknown) == ([], 0, 0, {})
     expected = {row[0]: copy_text([("", str(row[0]), *row[1:-3])]).decode() for row in slow.products}
     assert list(lines.ids) == [row[0] for row in slow.products]
     for identity, line in zip(lines.ids, lines.texts, strict=True):
