@@ -61,6 +61,18 @@ async def test_the_batches_that_brought_and_refused_a_product_are_listed(console
     assert "Looked in the newest 2 batches, since" in rows
 
 
+async def test_a_value_that_is_old_because_the_newest_record_was_rejected_says_so(
+    console: ConsoleHub, browser: Browser
+) -> None:
+    await console.api.load(catalogue(60))
+    refused = await console.api.load([product(3), product(7, PRICE="9,9x")], "delta")
+    page = await shown(browser, 7)
+    assert f"The newest batch with this product, DELTA {end(refused)} of" in page.text
+    assert "did not change it: its record was rejected. PRICE : The price is not a number" in page.text
+    await console.api.load([product(7, PRICE=9.9)], "delta")
+    assert "did not change it" not in (await shown(browser, 7)).text
+
+
 async def test_a_raw_record_is_shown_as_sent_with_the_wrong_field_marked(console: ConsoleHub, browser: Browser) -> None:
     await console.api.load(catalogue(60))
     batch = await console.api.load([product(3), product(7, PRICE="x", FOO=1)], "delta")

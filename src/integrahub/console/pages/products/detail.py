@@ -35,7 +35,9 @@ from integrahub.domain.people.roles import Role
 from integrahub.domain.products import MAX_PRODUCT_ID
 from integrahub.reports.provenance import (
     Absence,
+    Appearance,
     Origin,
+    Outcome,
     ProductStory,
     Provenance,
     explain_absence,
@@ -44,6 +46,7 @@ from integrahub.reports.provenance import (
 )
 from integrahub.reports.raw_records import RawRecord, read_raw_records
 
+_NOT_APPLIED = (Outcome.REJECTED, Outcome.WAITING, Outcome.DEAD, Outcome.CANCELLED)
 TABS = ("values", "batches", "history")
 _HISTORY_ROWS = 20  # each costs a look for the position of its record
 _BYTE_TIMEOUT_SECONDS = 0.5  # the page does without the byte of the record if storage is slow
@@ -84,6 +87,12 @@ class ProductView:
     next_cursor: str | None
     is_first_page: bool
     message: Callable[[str], str]
+
+    @property
+    def not_applied(self) -> Appearance | None:
+        """Return the newest records of the product if they did not reach the catalogue."""
+        newest = self.found.appearances[0] if self.is_first_page and self.found.appearances else None
+        return newest if newest and newest.outcome in _NOT_APPLIED else None
 
     @property
     def is_searched_whole(self) -> bool:
