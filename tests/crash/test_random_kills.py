@@ -18,6 +18,8 @@ from tests.reference_model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)
+WITH_WORK = 100 if LONG else 3  # kills of processes that held work
+_PROGRESS_SECONDS = 30.0
 _MOST = 5  # times as many batches, until enough of the kills have met work
 _UNFINISHED_OF = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE p.cnpj = %s AND b.finished_at IS NULL LIMIT 1"""
@@ -29,8 +31,9 @@ _BACKLOG = "SELECT 1 FROM batches WHERE finished_at IS NULL OFFSET 300 LIMIT 1" 
 def test_random_kills_under_load_lose_double_and_spoil_nothing(database_url: str, tmp_path: Path) -> None:
     seed = int(os.environ.get("CRASH_SEED") or random.randrange(1 << 32))
     stop = threading.Event()
-    with swarming(database_url, tmp_path) as swarm, ThreadPoolExecutor(PHARMACIES + 1) as pool:
+    with swarming(database_url, tmp_path) as swarm, ThreadPoolExecutor(PHARMACIES + 2) as pool:
         killing = pool.submit(_kill, swarm, random.Random(seed), stop)
+        pool.submit(_report_progress, swarm, stop)
         try:
             known = list(pool.map(lambda number: _pharmacy(swarm, number, seed), range(1, PHARMACIES + 1)))
             swarm.wait_until_none(_UNFINISHED)
@@ -41,7 +44,7 @@ def test_random_kills_under_load_lose_double_and_spoil_nothing(database_url: str
             pharmacy.check(f"CRASH_SEED={seed}")
     count = sum(len(pharmacy.model.loads) for pharmacy in known)
     print(f"{count} batches, {swarm.kills} kills, {swarm.kills_with_work} of processes that held work, seed {seed}")
-    assert count >= PHARMACIES * BATCHES and swarm.kills_with_work >= KILLS
+    assert count >= PHARMACIES * BATCHES and _has_enough_kills(swarm)
 
 
 def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
@@ -49,12 +52,22 @@ def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
         swarm.kill_one(draw)
 
 
+def _has_enough_kills(swarm: Swarm) -> bool:
+    return swarm.kills >= KILLS and swarm.kills_with_work >= WITH_WORK
+
+
+def _report_progress(swarm: Swarm, stop: threading.Event) -> None:
+    while not stop.wait(_PROGRESS_SECONDS):
+        batches = swarm.rows("SELECT count(*) AS n FROM batches")[0]["n"]
+        print(f"{batches} batches, {swarm.kills} kills, {swarm.kills_with_work} with work", flush=True)
+
+
 def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
     """Post the loads of one pharmacy with some cancels and replays, and poll its changes; return what was sent."""
     draw = random.Random(f"{seed}/{number}")
     client = Client(swarm, draw)
     known, consumer = Comparison(swarm.rows, cnpj_of(number), swarm.folder / "objects"), Consumer()
-    while len(known.sent) < BATCHES or (swarm.kills_with_work < KILLS and len(known.sent) < _MOST * BATCHES):
+    while len(known.sent) < BATCHES or (not _has_enough_kills(swarm) and len(known.sent) < _MOST * BATCHES):
         if len(known.sent) % 10 == 0:
             swarm.wait_until_none(_BACKLOG)
         one = Load(*load(draw, LONGEST), form=form(draw))
