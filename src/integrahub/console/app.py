@@ -14,6 +14,7 @@ from integrahub.console.errors import ErrorPages
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.people_sign_in import install_sign_in
 from integrahub.console.security_headers import PageSecurityHeaders
+from integrahub.console.telemetry import PageTelemetry
 
 
 def build_console(console: ConsoleContext) -> FastAPI:
@@ -27,6 +28,7 @@ def build_console(console: ConsoleContext) -> FastAPI:
     ErrorPages(console).install(app)
     install_sign_in(app, console)
     app.add_middleware(PageSecurityHeaders)
+    app.add_middleware(PageTelemetry)
     return app
 
 

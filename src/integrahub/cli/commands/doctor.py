@@ -22,6 +22,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
     "settings": dependencies.check_choices,
     "data folder": dependencies.check_data_folder,
     "secrets": dependencies.check_secrets,
+    "console": dependencies.check_console,
     "certificates": dependencies.check_certificates,
     "postgresql": dependencies.check_postgresql,
     "bus": dependencies.check_bus,

@@ -12,6 +12,7 @@ from cryptography import x509
 from psycopg import OperationalError
 
 from integrahub.cli.connect import load_trusted
+from integrahub.console.assets import has_htmx
 from integrahub.db.connections import connect
 from integrahub.db.embedded import binaries
 from integrahub.db.embedded.server import EmbeddedPostgres
@@ -52,6 +53,16 @@ def check_choices(settings: Settings) -> str:
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
     off = "" if settings.public_url or settings.database_url is None else ", no webhooks (set PUBLIC_URL to send them)"
     return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}{off}"
+
+
+def check_console(settings: Settings) -> str:
+    """Check that the console can update its pages by itself."""
+    if not has_htmx():
+        raise Stopped(
+            "htmx is not in the package: the console works, but its pages show changes only when they are loaded "
+            "again. Run `make assets` (Node.js), or install a released wheel."
+        )
+    return "pages with live updates"
 
 
 def check_data_folder(settings: Settings) -> str:

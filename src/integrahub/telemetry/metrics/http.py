@@ -1,4 +1,4 @@
-"""Metrics of HTTP requests, uploads, connections and rate limits, counted by each API process."""
+"""Metrics of HTTP requests, uploads, connections and rate limits, counted by each API and console process."""
 
 from integrahub.telemetry.instruments import Counter, Gauge, Histogram
 
