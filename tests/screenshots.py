@@ -27,6 +27,9 @@ def main(folder: Path | None) -> None:
     with embedded_postgres("ihub-screenshots-") as (_, url), tempfile.TemporaryDirectory() as data:
         asyncio.run(migrate(Server(url).url))
         with live_hub(settings_of(url, Path(data))) as hub, sync_playwright() as playwright:
+            rename = "UPDATE pharmacies SET name = 'Farmácia Sol' WHERE cnpj = %s"  # of hostile text
+            assert hub.console is not None
+            hub.run(hub.console.run(rename, hub.names["cnpj"]))
             browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=["--no-sandbox"])
             shots = (
                 SHOWN

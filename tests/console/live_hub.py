@@ -4,9 +4,10 @@ import asyncio
 import socket
 import threading
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from integrahub.api.middleware.https import SecurityHeaders
 from integrahub.console.access import COOKIE
@@ -91,8 +92,12 @@ async def _serve(
             hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             mount = ConsoleMount(console.api.app, console.app)
             server = build_server(settings, SecurityHeaders(mount, tls=False), settings.port, None)
+            beating = AsyncExitStack()
+            for step in ("api", "upsert"):
+                await beating.enter_async_context(console.api.hub.heartbeat(uuid4(), [step]))
             serving = asyncio.ensure_future(server._serve([listener]))
             is_ready.set()
             await stop.wait()
             server.should_exit = True
             await serving
+            await beating.aclose()

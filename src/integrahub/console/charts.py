@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT = 480, 120
+_WIDTH, _HEIGHT = 480, 180
 _LABEL_HEIGHT = 16
 _SPARK_WIDTH, _SPARK_HEIGHT = 96, 24
 _GAP = 0.2  # share of a bar's slot that stays empty
@@ -20,8 +20,11 @@ class Series:
     style: str = "accent"
 
 
-def line_chart(title: str, series: Sequence[Series], labels: Sequence[str]) -> Markup:
-    """Return a line per series over a common x axis, of which the first and the last label are shown."""
+def line_chart(title: str, series: Sequence[Series], labels: Sequence[str], scale: str = "") -> Markup:
+    """Return a line per series over a common x axis, of which the first and the last label are shown.
+
+    `scale` is the highest value, as it is written at the top of the chart.
+    """
     top = _top(value for one in series for value in one.values)
     lines = Markup("").join(
         Markup('<path class="line {}" d="{}"></path>').format(
@@ -29,11 +32,11 @@ def line_chart(title: str, series: Sequence[Series], labels: Sequence[str]) -> M
         )
         for one in series
     )
-    return _frame(title, lines + _axis(labels))
+    return _frame(title, lines + _axis(labels) + _scale(scale))
 
 
-def bar_chart(title: str, series: Sequence[Series], labels: Sequence[str]) -> Markup:
-    """Return one bar per label, each stacked of the series from below."""
+def bar_chart(title: str, series: Sequence[Series], labels: Sequence[str], scale: str = "") -> Markup:
+    """Return one bar per label, each stacked of the series from below. `scale` is as for a line chart."""
     count = max((len(one.values) for one in series), default=0)
     heights = [[one.values[index] or 0.0 for one in series] for index in range(count)]
     top = _top(sum(parts) for parts in heights)
@@ -46,7 +49,7 @@ def bar_chart(title: str, series: Sequence[Series], labels: Sequence[str]) -> Ma
             bottom -= length
             if part:
                 bars.append(_rect(one.style, index * slot + slot * _GAP / 2, bottom, slot * (1 - _GAP), length))
-    return _frame(title, Markup("").join(bars) + _axis(labels))
+    return _frame(title, Markup("").join(bars) + _axis(labels) + _scale(scale))
 
 
 def sparkline(title: str, values: Sequence[float | None], style: str = "accent") -> Markup:
@@ -86,6 +89,15 @@ def _axis(labels: Sequence[str]) -> Markup:
     text = Markup('<text class="label" x="{}" y="{}" text-anchor="{}">{}</text>')
     first = text.format(0, _HEIGHT - 2, "start", labels[0])
     return line + first + (text.format(_WIDTH, _HEIGHT - 2, "end", labels[-1]) if len(labels) > 1 else Markup(""))
+
+
+def _scale(text: str) -> Markup:
+    """Return the highest value of the y axis with a line, or nothing."""
+    if not text:
+        return Markup("")
+    return Markup('<path class="axis" d="M0 0H{}"></path><text class="label" x="0" y="11">{}</text>').format(
+        _WIDTH, text
+    )
 
 
 def _rect(style: str, x: float, y: float, width: float, height: float) -> Markup:

@@ -5,7 +5,7 @@ from integrahub.console.charts import Series, bar_chart, line_chart, sparkline, 
 
 def test_a_gap_begins_the_line_again() -> None:
     chart = line_chart("t", [Series("n", [1, 2, None, 4])], ["a", "b"])
-    assert chart.count("M") - chart.count('d="M0 104H') == 2
+    assert chart.count("M") - chart.count('d="M0 164H') == 2
 
 
 def test_the_parts_of_a_stacked_bar_fill_it() -> None:
@@ -15,7 +15,7 @@ def test_the_parts_of_a_stacked_bar_fill_it() -> None:
 
 def test_bars_stand_on_each_other() -> None:
     chart = bar_chart("t", [Series("a", [1.0], "ok"), Series("b", [1.0], "failed")], [])
-    assert 'class="bar ok" x="48.0" y="52.0"' in chart and 'class="bar failed" x="48.0" y="0.0"' in chart
+    assert 'class="bar ok" x="48.0" y="82.0"' in chart and 'class="bar failed" x="48.0" y="0.0"' in chart
 
 
 def test_texts_are_escaped_and_nothing_is_drawn_of_no_values() -> None:

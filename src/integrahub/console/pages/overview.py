@@ -39,6 +39,11 @@ class BatchHour:
     failed: int
     cancelled: int
 
+    @property
+    def total(self) -> int:
+        """The number of batches."""
+        return self.completed + self.partial_fail + self.failed + self.cancelled
+
 
 @dataclass(frozen=True, slots=True)
 class OverviewView:
