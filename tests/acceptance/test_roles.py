@@ -23,7 +23,9 @@ def test_the_api_and_the_workers_log_in_as_what_they_are(hub: Installation) -> N
         ).fetchall()
     assert ("integrahub api", "integrahub_api") in rows
     assert ("integrahub notify", "integrahub_notify") in rows
-    others = {user for name, user in rows if name not in ("integrahub api", "integrahub notify")}
+    assert ("integrahub console", "integrahub_console") in rows
+    named = ("integrahub api", "integrahub notify", "integrahub console")
+    others = {user for name, user in rows if name not in named}
     assert others == {"integrahub_worker"}
 
 
