@@ -19,7 +19,10 @@ from tests.console.pages import list_pages
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 #: Those that the READMEs show: path, theme and file.
-SHOWN = (("/console", Theme.LIGHT, "overview.png"), ("/console/batches/{partial}", Theme.DARK, "batch.png"))
+SHOWN = (
+    ("/console", Theme.LIGHT, "overview.png"),
+    ("/console/pharmacies/{cnpj}/products/{product}", Theme.DARK, "product.png"),
+)
 
 
 def main(folder: Path | None) -> None:

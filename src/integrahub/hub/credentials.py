@@ -39,6 +39,9 @@ def read_credentials(settings: Settings) -> Settings:
     """
     current = Settings()
     values = {name: value for name in ROTATING if (value := getattr(current, name)) is not None}
+    if settings.console_database_url and settings.database_url == settings.console_database_url:
+        # The console on the API's port: the other URL has the login of the API.
+        values["database_url"] = values["console_database_url"] = current.console_database_url or settings.database_url
     return resolve_login(settings.model_copy(update=values))
 
 
