@@ -1,10 +1,12 @@
 """Numbers, dates, ages, durations, sizes and ids as people read them, in the language and zone of a page."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
-from babel import dates, numbers
+from babel import dates
 from markupsafe import Markup, escape
 
 from integrahub.console.translations import Catalog
@@ -13,6 +15,7 @@ _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 _KIB = 1024
 _SHORT_ID_LENGTH = 8  # of the end: the start of a UUIDv7 is the time, the same for batches of one minute
 _DEFAULT_ZONE = "America/Sao_Paulo"
+_COMMA_FOR_POINT = str.maketrans(",.", ".,")
 Number = int | float | Decimal
 
 
@@ -22,6 +25,7 @@ class Formats:
     def __init__(self, catalog: Catalog, now: datetime, zone: str = _DEFAULT_ZONE) -> None:
         self._catalog = catalog
         self._locale = catalog.locale
+        self._is_portuguese = catalog.locale == "pt_BR"
         self._now = now
         self._zone = ZoneInfo(zone)
 
@@ -29,7 +33,8 @@ class Formats:
         """Return `1.392`, or with digits `12,50`; a dash for None."""
         if value is None:
             return "–"
-        return numbers.format_decimal(value, "#,##0" + ("." + "0" * digits if digits else ""), locale=self._locale)
+        text = f"{value:,.{digits}f}"
+        return text.translate(_COMMA_FOR_POINT) if self._is_portuguese else text
 
     def percent(self, share: Number | None, digits: int = 0) -> str:
         """Return a share of one as `22 %`."""
@@ -80,7 +85,7 @@ class Formats:
         """Return a time as text alone."""
         local = time.astimezone(self._zone)
         day = self._day(local)
-        return f"{day} {dates.format_time(local, 'HH:mm', tzinfo=self._zone, locale=self._locale)}"
+        return f"{day} {local:%H:%M}"
 
     def clock(self, time: datetime | None) -> Markup:
         """Return the time of day as `21:03:07`."""
@@ -93,20 +98,26 @@ class Formats:
         return Markup("–") if time is None else self._time(time, self._day(time.astimezone(self._zone)))
 
     def _day(self, local: datetime) -> str:
-        is_portuguese = self._locale == "pt_BR"
-        if local.year == self._now.astimezone(self._zone).year:
-            return local.strftime("%d/%m") if is_portuguese else dates.format_date(local, "d MMM", locale=self._locale)
-        return local.strftime("%d/%m/%Y") if is_portuguese else dates.format_date(local, "d MMM y", locale=self._locale)
+        is_this_year = local.year == self._now.astimezone(self._zone).year
+        if self._is_portuguese:
+            return f"{local:%d/%m}" if is_this_year else f"{local:%d/%m/%Y}"
+        day = f"{local.day} {_month_names(self._locale)[local.month]}"
+        return day if is_this_year else f"{day} {local.year}"
 
     def _time(self, time: datetime, text: str) -> Markup:
         utc = time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         full = time.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %z")
-        return Markup('<time datetime="{}" title="{}">{}</time>').format(utc, full, text)
+        return Markup(f'<time datetime="{utc}" title="{full}">{escape(text)}</time>')
 
     @property
     def zone(self) -> str:
         """Name of the time zone, to be said once a page."""
         return self._zone.key
+
+
+@cache
+def _month_names(locale: str) -> Mapping[int, str]:
+    return dates.get_month_names("abbreviated", locale=locale)
 
 
 def _two_units(seconds: int) -> str:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
@@ -21,11 +21,27 @@ from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.message import Message
 from integrahub.domain.untrusted_text import escape_controls_in_lines
+from integrahub.resilience.ttl_cache import TtlCache
 
 LIVE_HEADER = "live-block"  # of a poll: the block to render
 VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
+_SHARED_TTL_SECONDS = 1.0
+_MAX_SHARED = 100  # blocks
 _MACROS = "shell/macros.html"
 _FORMATS = ("number", "percent", "size", "duration", "age", "since", "when", "plain_time", "clock", "day")
+
+
+class _Block(NamedTuple):
+    """A rendered live block."""
+
+    html: str
+    version: str | None
+
+
+def _render_block(template: Template, name: str, values: dict[str, object]) -> _Block:
+    context = template.new_context(values)
+    html = "".join(template.blocks[name](context))
+    return _Block(html, context["versions"].get(name))
 
 
 class Renderer:
@@ -37,25 +53,38 @@ class Renderer:
         self.languages = languages or default_languages()
         self._clock = clock
         self._environment = _build_environment()
+        self._shared = TtlCache[tuple[str, ...], _Block](_SHARED_TTL_SECONDS, _MAX_SHARED)
 
     def page(
-        self, request: Request, template: str, view: object = None, *, status: int = 200, zone: str | None = None
+        self,
+        request: Request,
+        template: str,
+        view: object = None,
+        *,
+        status: int = 200,
+        zone: str | None = None,
+        is_shared: bool = False,
     ) -> Response:
         """Return the page; for a poll only the live block, or 204 if the browser already shows it.
 
-        Pages without `status` 200 are never polled. `zone` is the time zone of a pharmacy.
+        Pages without `status` 200 are never polled. `zone` is the time zone of a pharmacy. `is_shared`: live blocks are
+        the same for all people of a language, so each is rendered once a second at most.
         """
-        values = self._values(request, view, zone)
-        headers = {"Cache-Control": "no-store", "Content-Language": values["language"]}
-        block = request.headers.get(LIVE_HEADER)
+        language = self.languages.of(request).tag
+        headers = {"Cache-Control": "no-store", "Content-Language": language}
         loaded = self._environment.get_template(template)
+        block = request.headers.get(LIVE_HEADER)
         if status == 200 and block and block in loaded.blocks:
-            context = loaded.new_context(dict(values))
-            html = "".join(loaded.blocks[block](context))
-            if values["versions"].get(block) == request.headers.get(VERSION_HEADER):
+            key = (template, block, language, str(request.url)) if is_shared else None
+            rendered = self._shared.get(key) if key else None
+            if rendered is None:
+                rendered = _render_block(loaded, block, dict(self._values(request, view, zone)))
+                if key:
+                    self._shared.put(key, rendered)
+            if rendered.version == request.headers.get(VERSION_HEADER):
                 return Response(status_code=204, headers=headers)
-            return HTMLResponse(html, headers=headers)
-        response = HTMLResponse(loaded.render(values), status, headers)
+            return HTMLResponse(rendered.html, headers=headers)
+        response = HTMLResponse(loaded.render(self._values(request, view, zone)), status, headers)
         if NOTICE_COOKIE in request.cookies:
             delete_notice(response)
         return response
@@ -126,6 +155,8 @@ def _escape_marks(value: object) -> object:
     if not isinstance(value, str):
         return value
     escaped = escape_controls_in_lines(value)
+    if escaped is value:
+        return value
     return Markup(escaped) if isinstance(value, Markup) else escaped
 
 

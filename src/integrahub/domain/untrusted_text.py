@@ -3,7 +3,8 @@
 import re
 
 # C0, DEL and C1; bidirectional marks; line separators; lone surrogates.
-_UNSAFE = "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNSAFE_BEYOND_C0 = "\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNSAFE = f"\x00-\x1f{_UNSAFE_BEYOND_C0}"
 _CONTROL = re.compile(f"[{_UNSAFE}]")
 _CONTROL_IN_LINE = re.compile(f"(?![\n\t])[{_UNSAFE}]")
 _CONTROL_IN_JSON = re.compile(f"(?![\n\r\t])[{_UNSAFE}]")
@@ -11,6 +12,8 @@ _NAMES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # The start of a cell for every separator that spreadsheets split at; some locales accept full-width signs.
 _FORMULA = re.compile(r'((?:^|[;,\t])[\s"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])')
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+# As _CONTROL_IN_LINE, without a lookahead at each character.
+_ANY_CONTROL_IN_LINE = re.compile(f"[\x00-\x08\x0b-\x1f{_UNSAFE_BEYOND_C0}]")
 
 
 def _escape(match: "re.Match[str]") -> str:
@@ -26,6 +29,8 @@ def escape_controls(text: str) -> str:
 
 def escape_controls_in_lines(text: str) -> str:
     """Escape control characters except line ends and tabs, for tracebacks and other text of several lines."""
+    if not _ANY_CONTROL_IN_LINE.search(text):
+        return text
     return _CONTROL_IN_LINE.sub(_escape, text)
 
 

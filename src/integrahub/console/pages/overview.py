@@ -85,7 +85,7 @@ class OverviewPages:
             url,
             settings.deactivation_limit,
         )
-        return self._console.page(request, "overview/overview.html", view)
+        return self._console.renderer.page(request, "overview/overview.html", view, is_shared=True)
 
 
 def _parse_time(text: str) -> datetime | None:
