@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from integrahub.console.app import build_console
 from integrahub.console.context import ConsoleContext
 from integrahub.console.languages import Languages
+from integrahub.console.middleware.security_headers import CONTENT_SECURITY_POLICY
 from integrahub.console.rendering import Renderer
-from integrahub.console.security_headers import CONTENT_SECURITY_POLICY
 from integrahub.db.accounts.user_rows import User
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.people.roles import Role

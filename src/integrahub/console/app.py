@@ -11,10 +11,10 @@ from integrahub.console.access import install_access
 from integrahub.console.assets import serve_asset
 from integrahub.console.context import ConsoleContext
 from integrahub.console.errors import ErrorPages
+from integrahub.console.middleware.page_telemetry import PageTelemetry
+from integrahub.console.middleware.security_headers import PageSecurityHeaders
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.people_sign_in import install_sign_in
-from integrahub.console.security_headers import PageSecurityHeaders
-from integrahub.console.telemetry import PageTelemetry
 
 
 def build_console(console: ConsoleContext) -> FastAPI:
