@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import CNPJ, OTHER, Installation
+from tests.acceptance.conftest import ADMIN, CNPJ, OTHER, Installation
 
 
 def test_a_pharmacy_its_key_and_its_catalogue_by_the_command_line_alone(hub: Installation) -> None:
@@ -47,9 +47,14 @@ def test_a_held_deactivation_is_approved_by_the_command_line(hub: Installation) 
     assert hub.command("batch", "approve", ids[0], "--yes").returncode == 1
     assert hub.command("batch", "approve", ids[1], "--yes").returncode == 0
     show = ("batch", "show", ids[1], "--json")
-    hub.wait_until(lambda: json.loads(hub.command(*show).stdout)["deactivation"]["state"] == "approved")
+    hub.wait_until(lambda: _state_of_deactivation(hub, ids[1]) == "approved")
     assert json.loads(hub.command(*show).stdout)["deactivated"] == 90
     assert "nothing to decide" in hub.command("batch", "reject", ids[1]).stderr
+
+
+def _state_of_deactivation(hub: Installation, batch_id: str) -> str:
+    answer = hub.http.get(f"/v1/batches/{batch_id}", headers={"X-Admin-Api-Key": ADMIN})
+    return str(answer.json()["deactivation"]["state"])
 
 
 def test_psql_reads_the_hubs_database_wherever_it_is_and_changes_nothing(hub: Installation) -> None:

@@ -14,8 +14,6 @@ from tests.acceptance.conftest import ADMIN, CNPJ, OTHER, PATH, Installation
 GOOD = json.dumps([{"CNPJ": CNPJ, "PRODUCTID": 1, "TITLE": "DIPIRONA", "PRICE": 5}]).encode()
 _MEGABYTE = b" " * (1 << 20)
 
-pytestmark = pytest.mark.distributed
-
 
 def _state(hub: Installation) -> tuple[Any, ...]:
     batches = hub.http.get("/v1/batches", headers={"X-Admin-Api-Key": ADMIN}).json()["items"]
