@@ -103,16 +103,16 @@ class Installation:
 
     def weights(self) -> dict[int, int]:
         """Return the private memory of each process of the hub, in bytes."""
-        found: dict[int, int] = {}
+        sizes: dict[int, int] = {}
         for pid in self.members():
             with suppress(OSError):
                 rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-                found[pid] = sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_"))
-        return found
+                sizes[pid] = sum(int(row.split()[1]) << 10 for row in rows if row.startswith("Private_"))
+        return sizes
 
     def members(self) -> list[int]:
         """Return the process ids of the hub, its children and its PostgreSQL."""
-        found = []
+        pids = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
                 try:
@@ -122,8 +122,8 @@ class Installation:
                     continue
                 mine = f"INTEGRAHUB_DATA_DIR={self.folder / 'kept'}".encode() in environment
                 if mine or place.startswith(str(self.folder)):
-                    found.append(int(entry.name))
-        return found
+                    pids.append(int(entry.name))
+        return pids
 
     def kill(self) -> None:
         """Send SIGKILL to every process at once."""
@@ -179,13 +179,13 @@ class Installation:
 
     def products(self, **query: Any) -> dict[int, dict[str, Any]]:
         """Return every product of the pharmacy by id."""
-        found: dict[int, dict[str, Any]] = {}
+        by_id: dict[int, dict[str, Any]] = {}
         cursor: str | None = ""
         while cursor is not None:
             page = self.get("/v1/products", limit=100, cursor=cursor, sort="product_id", **query)
-            found |= {item["id"]: item for item in page["items"]}
+            by_id |= {item["id"]: item for item in page["items"]}
             cursor = page["pagination"]["next_cursor"]
-        return found
+        return by_id
 
 
 def _pause() -> None:

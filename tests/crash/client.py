@@ -73,13 +73,13 @@ class Client:
 
     def products(self, cnpj: str) -> dict[int, dict[str, Any]]:
         """Return all products, active or not, without what the change feed leaves out."""
-        found: dict[int, dict[str, Any]] = {}
+        by_id: dict[int, dict[str, Any]] = {}
         query = {"cnpj": cnpj, "include_inactive": "true", "sort": "product_id", "limit": "100"}
         while True:
             page = self.call("GET", "/v1/products", params=query).json()
-            found |= {item["id"]: shown(item) for item in page["items"]}
+            by_id |= {item["id"]: shown(item) for item in page["items"]}
             if page["pagination"]["next_cursor"] is None:
-                return found
+                return by_id
             query["cursor"] = page["pagination"]["next_cursor"]
 
     def upload(self, cnpj: str, load: Load, key: str, released: threading.Event) -> str:

@@ -143,10 +143,10 @@ class WatchedBus(_Watched):
         self._points.reach(f"after publish to {topic}")
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Any]:
-        found: list[Any] = await self._inner.receive(topic, limit, timeout)
-        if found:
+        deliveries: list[Any] = await self._inner.receive(topic, limit, timeout)
+        if deliveries:
             self._points.reach(f"after receive from {topic}")
-        return found
+        return deliveries
 
     async def ack(self, deliveries: list[Any]) -> None:
         self._points.reach(f"before settle in {deliveries[0].topic}")

@@ -56,11 +56,11 @@ def csharp(folder: Path) -> Command:
     if shutil.which("mono") and (own := shutil.which("mcs")):
         _compile([own, *options])
         return Command(["mono", str(target)])
-    found = unpack("mono", _MONO)
-    if not found:
+    path = unpack("mono", _MONO)
+    if not path:
         raise Missing("Mono is not here and cannot be fetched (Debian: apt-get install mono-mcs)")
-    mono, assemblies = str(found / "usr/bin/mono-sgen"), found / "usr/lib/mono/4.5"
-    environment = {"MONO_PATH": str(assemblies), "MONO_CFG_DIR": str(found / "etc")}
+    mono, assemblies = str(path / "usr/bin/mono-sgen"), path / "usr/lib/mono/4.5"
+    environment = {"MONO_PATH": str(assemblies), "MONO_CFG_DIR": str(path / "etc")}
     _compile([mono, str(assemblies / "mcs.exe"), *options], environment)
     return Command([mono, str(target)], environment)
 
@@ -70,8 +70,8 @@ def pascal(folder: Path) -> Command:
     options = [f"-FE{folder}", f"-FU{folder}", str(EXAMPLES / "PostCatalogue.pas")]
     if own := shutil.which("fpc"):
         _compile([own, *options])
-    elif found := unpack("fpc", _FREE_PASCAL):
-        root = next((found / "usr/lib").glob("*/fpc/3.2.2"))
+    elif path := unpack("fpc", _FREE_PASCAL):
+        root = next((path / "usr/lib").glob("*/fpc/3.2.2"))
         compiler, units = next(root.glob("ppc*")), next(root.glob("units/*"))
         _compile([str(compiler), "-n", f"-Fu{units}/*", "-FD/usr/bin", *options])
     else:
@@ -85,10 +85,10 @@ LANGUAGES: dict[str, Callable[[Path], Command]] = {
 
 
 def _find(program: str) -> str:
-    found = shutil.which(program)
-    if not found:
+    path = shutil.which(program)
+    if not path:
         raise Missing(f"{program} is not installed")
-    return found
+    return path
 
 
 def _compile(command: list[str], environment: dict[str, str] | None = None) -> None:

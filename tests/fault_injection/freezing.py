@@ -15,10 +15,10 @@ def family(pid: int) -> list[int]:
             with suppress(OSError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
-    found = [pid]
-    for one in found:
-        found += children.get(one, [])
-    return found
+    pids = [pid]
+    for one in pids:
+        pids += children.get(one, [])
+    return pids
 
 
 def stop(pid: int) -> list[int]:
@@ -56,10 +56,10 @@ def postmaster(folder: Path) -> int:
 
 def child(program: str) -> int:
     """Return the process id of this process's newest child that runs `program`."""
-    found = []
+    pids = []
     for one in family(os.getpid())[1:]:
         with suppress(OSError):
             command = (Path("/proc") / str(one) / "cmdline").read_bytes().split(b"\0")
             if Path(command[0].decode()).name == program:
-                found.append(one)
-    return max(found)
+                pids.append(one)
+    return max(pids)

@@ -60,13 +60,13 @@ class Client:
         return dict(batch)
 
     async def products(self, **query: Any) -> dict[int, dict[str, Any]]:
-        found: dict[int, dict[str, Any]] = {}
+        by_id: dict[int, dict[str, Any]] = {}
         cursor = ""
         while cursor is not None:
             page = await self.get("/v1/products", limit=100, cursor=cursor, sort="product_id", **query)
-            found |= {item["id"]: item for item in page["items"]}
+            by_id |= {item["id"]: item for item in page["items"]}
             cursor = page["pagination"]["next_cursor"]
-        return found
+        return by_id
 
     async def admin(self, method: str, path: str, body: Any = None) -> Any:
         answer = await self.http.request(method, path, json=body, headers={"X-Admin-Api-Key": ADMIN})

@@ -13,7 +13,7 @@ __all__ = ["installation", "parts", "tools"]
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """Return the folder with `prometheus` and `promtool`."""
-    found = fetching.tools()
-    if found is None:
+    folder = fetching.tools()
+    if folder is None:
         pytest.skip(fetching.MISSING)
-    return found
+    return folder

@@ -13,5 +13,5 @@ def tools() -> Path | None:
     own = shutil.which("promtool")
     if own and shutil.which("prometheus", path=str(Path(own).parent)):
         return Path(own).parent
-    found = unpack("prometheus", ("prometheus",))
-    return found / "usr" / "bin" if found else None
+    unpacked = unpack("prometheus", ("prometheus",))
+    return unpacked / "usr" / "bin" if unpacked else None

@@ -26,8 +26,8 @@ _PHARMACIES = ("05927228000145", "33000167000101", "60746948000112", "0000000000
 def scaled(rules: str, by: int) -> str:
     """Return the rules with shorter windows and waits, without those that only promtool can test."""
 
-    def shorter(found: "re.Match[str]") -> str:
-        return f"{found[1]}{int(found[2]) * _UNITS[found[3]] * 1000 // by}ms{found[4]}"
+    def shorter(match: "re.Match[str]") -> str:
+        return f"{match[1]}{int(match[2]) * _UNITS[match[3]] * 1000 // by}ms{match[4]}"
 
     if by == 1:
         return rules
@@ -64,11 +64,11 @@ class Prometheus:
         """Return the alerts that fired within the last seconds."""
         return {_told(s["metric"]) for s in self.query(f'count_over_time(ALERTS{{alertstate="firing"}}[{seconds}s])')}
 
-    def wait(self, holds: Callable[[], bool], told: Callable[[], object]) -> None:
+    def wait(self, holds: Callable[[], bool], describe: Callable[[], object]) -> None:
         """Wait until the condition holds."""
         end, never = monotonic() + _PATIENCE, threading.Event()
         while not holds():
-            assert monotonic() < end, told()
+            assert monotonic() < end, describe()
             never.wait(0.3)
 
     def ready(self) -> bool:

@@ -52,10 +52,10 @@ def load() -> list[Mutation]:
 
 
 def _span_of_block(text: str, block: str) -> tuple[int, int]:
-    found = re.search(rf"^-- {re.escape(block)} --\n.*?(?=^-- [-a-z_0-9]+ --$|\Z)", text, re.DOTALL | re.MULTILINE)
-    if found is None:
+    match = re.search(rf"^-- {re.escape(block)} --\n.*?(?=^-- [-a-z_0-9]+ --$|\Z)", text, re.DOTALL | re.MULTILINE)
+    if match is None:
         raise ValueError(f"there is no block {block}")
-    return found.span()
+    return match.span()
 
 
 def _span_of_function(text: str, name: str) -> tuple[int, int]:

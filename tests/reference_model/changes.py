@@ -48,15 +48,15 @@ class ChangesByModel:
             kind = "reactivated" if fields.pop("is_active")[1] else "deactivated"
         self._expected[seq, product_id] = (kind, kind == "updated" and not fields.keys() - {"stock"}, fields)
 
-    def compare(self, rows: list[dict[str, Any]], told: str) -> None:
+    def compare(self, rows: list[dict[str, Any]], context: str) -> None:
         """Raise AssertionError if rows are missing or unexpected, or do not lead from empty to the table."""
-        assert all(row["batch_id"] == row["batch_by_seq"] for row in rows), told
-        found = {(row["seq"], row["product_id"]): _of_row(row) for row in rows}
-        assert len(found) == len(rows), f"{told}: a change is recorded twice"
-        assert found == self._expected, told
-        assert self._replay(rows, told) == self._tables[self._last], told
+        assert all(row["batch_id"] == row["batch_by_seq"] for row in rows), context
+        recorded = {(row["seq"], row["product_id"]): _of_row(row) for row in rows}
+        assert len(recorded) == len(rows), f"{context}: a change is recorded twice"
+        assert recorded == self._expected, context
+        assert self._replay(rows, context) == self._tables[self._last], context
 
-    def _replay(self, rows: list[dict[str, Any]], told: str) -> dict[int, dict[str, Any]]:
+    def _replay(self, rows: list[dict[str, Any]], context: str) -> dict[int, dict[str, Any]]:
         table: dict[int, dict[str, Any]] = {}
         for row in rows:
             kind, _, fields = _of_row(row)
@@ -65,7 +65,7 @@ class ChangesByModel:
                 continue
             product = table.setdefault(row["product_id"], _BLANK | {"is_active": True})
             for name, (before, after) in (fields or {}).items():
-                assert before is None if kind == "inserted" else before == product[name], f"{told}: {row}"
+                assert before is None if kind == "inserted" else before == product[name], f"{context}: {row}"
                 product[name] = after
             if kind in ("deactivated", "reactivated"):
                 product["is_active"] = kind == "reactivated"

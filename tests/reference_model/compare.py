@@ -35,12 +35,12 @@ class Comparison:
         self._last = 0
         self._closed = 0
 
-    def check(self, told: str = "") -> None:
-        """Raise AssertionError with `told` where hub and model differ."""
+    def check(self, context: str = "") -> None:
+        """Raise AssertionError with `context` where hub and model differ."""
         batches = self._rows(f"SELECT x.* FROM batches x {_OF} ORDER BY x.received_seq", [self.model.cnpj])
         decided = {row["batch_id"]: row for row in self._rows(_DECIDED)}
         batches = [batch | decided.get(batch["id"], {}) for batch in batches]
-        assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), told
+        assert [batch["received_seq"] for batch in batches] == list(range(1, len(batches) + 1)), context
         for batch in batches[self._last :]:
             before = dict(self.model.products)
             self._apply(batch)
@@ -49,14 +49,14 @@ class Comparison:
         self._closed = len(batches)  # what was quiet when this was called is no part of what comes later
         for batch in batches:
             if batch["kind"] in ("load", "replay", "dry_run"):
-                self._compare(batch, self.sent[str(batch["id"])], told)
-        found = self._rows(f"SELECT {_COLUMNS} FROM products x {_OF}", [self.model.cnpj])
+                self._compare(batch, self.sent[str(batch["id"])], context)
+        products = self._rows(f"SELECT {_COLUMNS} FROM products x {_OF}", [self.model.cnpj])
         expected = {
             number: (active, *(columns[name] for name in _NAMES), columns["extra"] or None)
             for number, (columns, active) in self.model.products.items()
         }
-        assert {row["product_id"]: tuple(list(row.values())[1:]) for row in found} == expected, told
-        self._changes.compare(self._rows(RECORDED, [self.model.cnpj]), told)
+        assert {row["product_id"]: tuple(list(row.values())[1:]) for row in products} == expected, context
+        self._changes.compare(self._rows(RECORDED, [self.model.cnpj]), context)
 
     def _apply(self, batch: Row) -> None:
         seq, parent = batch["received_seq"], self.sent.get(str(batch["parent_id"]))
@@ -84,23 +84,23 @@ class Comparison:
 
     def _left_out(self, batch: Row) -> set[int]:
         asked = "SELECT location, first_position, ids FROM batch_chunks WHERE batch_id = %s AND status = 'CANCELLED'"
-        found = set()
+        positions = set()
         for chunk in self._rows(asked, [batch["id"]]):
             first = chunk["first_position"]
             places = self._positions(chunk["location"]) if first is None else range(first, first + len(chunk["ids"]))
-            found |= {place for place, number in zip(places, chunk["ids"], strict=True) if number >= 0}
-        return found
+            positions |= {place for place, number in zip(places, chunk["ids"], strict=True) if number >= 0}
+        return positions
 
     def _positions(self, location: str) -> list[int]:
         return decode_chunk_object((self._objects / location).read_bytes()).positions
 
     def _story(self) -> list[tuple[Any, ...]]:
-        told = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"
-        rows = self._rows(f"SELECT {told} FROM batches x {_OF} ORDER BY received_seq", [self.model.cnpj])
+        columns = "received_seq, kind, load_type, origin_seq, status, deactivation_state, full_from_seq"
+        rows = self._rows(f"SELECT {columns} FROM batches x {_OF} ORDER BY received_seq", [self.model.cnpj])
         return [tuple(row.values()) for row in rows]
 
-    def _compare(self, batch: Row, load: Load, told: str) -> None:
-        place = f"{told}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
+    def _compare(self, batch: Row, load: Load, context: str) -> None:
+        place = f"{context}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
         counters = {name: batch[name] for name in COUNTERS}
         assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
         ends = (batch["dead"], batch["status"], batch["deactivation_state"])

@@ -79,45 +79,45 @@ class Pharmacy:
 
     def _merge(self, load: Load, product_id: int, group: Group) -> None:
         load.counters["merged"] += len(group) - 1
-        told: dict[str, Any] = {"extra": {}}
+        fields: dict[str, Any] = {"extra": {}}
         for _, values in group if load.kind == "delta" else group[-1:]:
-            told |= values | {"extra": told["extra"] | values["extra"]}
-        told.pop("promo", None)
-        told.pop("blank", None)
+            fields |= values | {"extra": fields["extra"] | values["extra"]}
+        fields.pop("promo", None)
+        fields.pop("blank", None)
         promotions = load.dialect.promotions(load.kind, [values for _, values in group])
-        told |= {} if promotions is None else {"promos": promotions}
+        fields |= {} if promotions is None else {"promos": promotions}
         if load.kind == "full":
-            told = EMPTY | {"promos": []} | told
+            fields = EMPTY | {"promos": []} | fields
         said = self.said.get(product_id, [])
         later = [columns for origin, _, columns in said if origin > load.origin]
         kept = {name for columns in later for name in columns} - {"extra"}
         extra = {key for columns in later for key in columns["extra"]}
-        if later and load.kind == "delta" and told.keys() - {"extra"} <= kept and told["extra"].keys() <= extra:
+        if later and load.kind == "delta" and fields.keys() - {"extra"} <= kept and fields["extra"].keys() <= extra:
             load.counters["superseded"] += 1
             return
-        old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, told)])
+        old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, fields)])
         told_whole = (load.kind == "full" and new[0]["title"]) or (load.kind == "delta" and old is None)
         blank = [position for position, values in group if "blank" in values]
-        if told_whole and blank and told.get("price") is None and not (load.is_replay and load.kind == "delta"):
+        if told_whole and blank and fields.get("price") is None and not (load.is_replay and load.kind == "delta"):
             load.faults.append((blank[-1], "warning", load.dialect.price_key, "price_zero"))
-        if not new[0]["title"] or not told.get("title", "carried"):
+        if not new[0]["title"] or not fields.get("title", "carried"):
             load.counters["rejected"] += 1
             load.faults.append((group[-1][0], "rejected", load.dialect.title_key, "title_missing"))
             return
         same = old is not None and old[1] == new[1] and old[0] | {"indice": 0} == new[0] | {"indice": 0}
-        if same and old is not None and "indice" in told:
-            told["indice"] = old[0]["indice"]  # INDICE alone is no change: it is not written
+        if same and old is not None and "indice" in fields:
+            fields["indice"] = old[0]["indice"]  # INDICE alone is no change: it is not written
         drop = load.origin if load.kind == "full" else 0  # values before a FULL no longer count
-        self.said[product_id] = [*(one for one in said if one[0] >= drop), (load.origin, load.kind, told)]
+        self.said[product_id] = [*(one for one in said if one[0] >= drop), (load.origin, load.kind, fields)]
         self.products[product_id] = old if same and old else new
         load.counters["inserted" if old is None else "unchanged" if same else "updated"] += 1
         load.came += new[1] and not (old and old[1])
 
     def _fold(self, product_id: int, said: list[tuple[int, str, dict[str, Any]]]) -> tuple[dict[str, Any], bool]:
         columns: dict[str, Any] = {}
-        for _, kind, told in sorted(said, key=lambda one: one[0]):
+        for _, kind, fields in sorted(said, key=lambda one: one[0]):
             base = columns if kind == "delta" and columns else EMPTY | {"promos": [], "extra": {}}
-            columns = base | told | {"extra": (base["extra"] if kind == "delta" else {}) | told["extra"]}
+            columns = base | fields | {"extra": (base["extra"] if kind == "delta" else {}) | fields["extra"]}
         last = max(origin for origin, _, _ in said)
         return columns, not any(first > last and product_id not in ids for first, ids in self.gone)
 

@@ -15,7 +15,7 @@ from tests.integration.secrets import vault_server
 from tests.integration.secrets.guarded_postgres import Guarded, guarded_postgres
 from tests.integration.secrets.vault_stand_in import vault_stand_in
 
-_REAL = vault_server.found() is not None
+_REAL = vault_server.find_program() is not None
 Environment = Callable[..., None]
 
 
@@ -26,8 +26,10 @@ class VaultServer:
     address: str
     token: str
 
-    def tell(self, path: str, **told: Any) -> dict[str, Any]:
-        answer = httpx2.post(f"{self.address}/v1/{path}", json=told, headers={"X-Vault-Token": self.token}, timeout=30)
+    def tell(self, path: str, **fields: Any) -> dict[str, Any]:
+        answer = httpx2.post(
+            f"{self.address}/v1/{path}", json=fields, headers={"X-Vault-Token": self.token}, timeout=30
+        )
         assert answer.status_code in (200, 204), answer.text
         return dict(answer.json()) if answer.content else {}
 

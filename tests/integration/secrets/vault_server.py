@@ -16,7 +16,7 @@ import httpx2
 from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
 
-def found() -> str | None:
+def find_program() -> str | None:
     """Return the program, or None."""
     return shutil.which("vault") or shutil.which("bao")
 
@@ -24,7 +24,7 @@ def found() -> str | None:
 @contextmanager
 def vault_server(folder: Path) -> Iterator[tuple[str, str]]:
     """Run the server; yield its address and a root token. Raises PartMissing without the program."""
-    program, token, port = found(), secrets.token_hex(16), find_free_ports(1)[0]
+    program, token, port = find_program(), secrets.token_hex(16), find_free_ports(1)[0]
     if program is None:
         raise ServiceMissing("There is no `vault` or `bao` here. Install one.")
     address = f"http://127.0.0.1:{port}"

@@ -22,19 +22,19 @@ class _Kept:
     """Stored values by path, with the issued tokens and leases."""
 
     def __init__(self) -> None:
-        self.told: dict[str, Any] = {}
+        self.stored: dict[str, Any] = {}
         self.tokens = {ROOT}
         self.leases: dict[str, str] = {}
         self.secret_ids: set[str] = set()
         self.one = Lock()
 
-    def answer(self, method: str, path: str, told: dict[str, Any], token: str) -> tuple[int, dict[str, Any]]:
+    def answer(self, method: str, path: str, fields: dict[str, Any], token: str) -> tuple[int, dict[str, Any]]:
         if path == "auth/approle/login":
-            return self._log_in(told)
+            return self._log_in(fields)
         if token not in self.tokens:
             return 403, {"errors": ["permission denied"]}
         if path == "sys/leases/revoke":
-            self._statement(f'DROP ROLE IF EXISTS "{self.leases.pop(told["lease_id"])}"', "pg")
+            self._statement(f'DROP ROLE IF EXISTS "{self.leases.pop(fields["lease_id"])}"', "pg")
             return 204, {}
         if path.endswith("/role-id"):
             return 200, {"data": {"role_id": path.split("/")[3]}}
@@ -42,29 +42,29 @@ class _Kept:
             self.secret_ids.add(made := secrets.token_hex(16))
             return 200, {"data": {"secret_id": made}}
         if path == "auth/token/revoke":
-            self.tokens.discard(told["token"])
+            self.tokens.discard(fields["token"])
             return 204, {}
         if method == "POST":
-            self.told[path] = told
+            self.stored[path] = fields
             return (200, {"data": {"version": 1}}) if "/data/" in path else (204, {})
         return self._read(path)
 
-    def _log_in(self, told: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if told.get("secret_id") not in self.secret_ids:
+    def _log_in(self, fields: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if fields.get("secret_id") not in self.secret_ids:
             return 400, {"errors": ["invalid role or secret ID"]}
         self.tokens.add(token := secrets.token_hex(16))
-        role = self.told.get(f"auth/approle/role/{told['role_id']}", {})
+        role = self.stored.get(f"auth/approle/role/{fields['role_id']}", {})
         return 200, {"auth": {"client_token": token, "lease_duration": int(role.get("token_ttl", 0))}}
 
     def _read(self, path: str) -> tuple[int, dict[str, Any]]:
         if path.startswith("database/creds/"):
             return self._lend(path.rpartition("/")[2])
-        if path not in self.told:
+        if path not in self.stored:
             return 404, {"errors": []}
-        return 200, {"data": {"data": self.told[path]["data"]}, "lease_duration": 0}
+        return 200, {"data": {"data": self.stored[path]["data"]}, "lease_duration": 0}
 
     def _lend(self, name: str) -> tuple[int, dict[str, Any]]:
-        role = self.told[f"database/roles/{name}"]
+        role = self.stored[f"database/roles/{name}"]
         user, password = f"v-token-{name}-{secrets.token_hex(4)}", secrets.token_urlsafe(12)
         for statement in role["creation_statements"]:
             made = statement.replace("{{name}}", user).replace("{{password}}", password)
@@ -74,7 +74,7 @@ class _Kept:
         return 200, {"lease_id": lease, "lease_duration": seconds, "data": {"username": user, "password": password}}
 
     def _statement(self, statement: str, database: str) -> None:
-        config = self.told[f"database/config/{database}"]
+        config = self.stored[f"database/config/{database}"]
         url = config["connection_url"].replace(
             "{{username}}:{{password}}", f"{config['username']}:{config['password']}"
         )
@@ -90,10 +90,10 @@ def vault_stand_in() -> Iterator[tuple[str, str]]:
     class Answering(QuietHandler):
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            told = json.loads(self.rfile.read(size) or b"{}")
+            fields = json.loads(self.rfile.read(size) or b"{}")
             path = self.path.removeprefix("/v1/")
             with kept.one:
-                status, body = kept.answer(self.command, path, told, self.headers.get("X-Vault-Token", ""))
+                status, body = kept.answer(self.command, path, fields, self.headers.get("X-Vault-Token", ""))
             content = json.dumps(body).encode() if status != 204 else b""
             self.respond(status, content)
 
