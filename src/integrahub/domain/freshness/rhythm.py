@@ -19,8 +19,8 @@ class PharmacyState(StrEnum):
     SILENT = "silent"  #: It has not posted for unusually long.
     HELD = "held"  #: A deactivation waits for a decision.
     NEW = "new"  #: It has never posted.
+    OK = "ok"  #: It posts as usual.
     STOPPED = "stopped"  #: It has been silent for more than two weeks.
-    OK = "ok"  #: Nothing of the above.
 
 
 @dataclass(frozen=True, slots=True)
