@@ -1,0 +1,72 @@
+"""Webhook of a pharmacy: the acts of the webhook tab."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from integrahub.access.audit import Audit
+from integrahub.access.webhook_owners import WebhookOwner, WebhookOwners
+from integrahub.access.webhooks import WebhookRules, Webhooks
+from integrahub.console.access import Person, require
+from integrahub.console.context import ConsoleContext
+from integrahub.console.pages.pharmacies.detail import PATH, PharmacyPages
+from integrahub.db.accounts.rows import Pharmacy
+from integrahub.db.webhooks import deliveries, endpoints
+from integrahub.domain.errors import NotFound
+from integrahub.domain.people.roles import Role
+from integrahub.pipeline.notify.name_lookup import NameLookup
+from integrahub.pipeline.notify.target_address import TargetAddresses
+from integrahub.secrets.webhook_secrets import SecretSealer
+
+Operator = Annotated[Person, Depends(require(Role.OPERATOR))]
+
+
+class WebhookActs:
+    """Test and enable the webhook of a pharmacy, and send a delivery again."""
+
+    def __init__(self, console: ConsoleContext, pages: PharmacyPages) -> None:
+        hub = console.hub
+        targets = TargetAddresses(hub.settings.webhook_allow, NameLookup())
+        rules = WebhookRules(targets.check, SecretSealer(hub.pepper), hub.settings.public_url)
+        self._webhooks = Webhooks(Audit(console.database), rules)
+        self._owners = WebhookOwners(hub.database)
+        self._pages = pages
+
+    async def test(self, cnpj: str, person: Operator) -> Response:
+        """Send a test event."""
+        pharmacy, owner = await self._find(cnpj, person)
+        await self._webhooks.test(person.caller, owner)
+        return self._pages.redirect(pharmacy, "webhook", "webhook_tested")
+
+    async def enable(self, cnpj: str, person: Operator) -> Response:
+        """Enable a suspended webhook, and send what it missed."""
+        pharmacy, owner = await self._find(cnpj, person)
+        await self._webhooks.enable(person.caller, owner, None)
+        return self._pages.redirect(pharmacy, "webhook", "webhook_enabled")
+
+    async def replay(self, cnpj: str, delivery_id: UUID, person: Operator) -> Response:
+        """Send a delivery of the pharmacy again."""
+        pharmacy, owner = await self._find(cnpj, person)
+        ids = await endpoints.list_ids(owner.database, pharmacy_id=pharmacy.id, key_id=None)
+        delivery = await deliveries.find(owner.database, delivery_id, ids)
+        if delivery is None:
+            raise NotFound("delivery_not_found", delivery_id=delivery_id)
+        await self._webhooks.replay(person.caller, owner.database, delivery)
+        return self._pages.redirect(pharmacy, "webhook", "delivery_replayed")
+
+    async def _find(self, cnpj: str, person: Person) -> tuple[Pharmacy, WebhookOwner]:
+        pharmacy = await self._pages.find(cnpj)
+        return pharmacy, await self._owners.find(person.caller, pharmacy.cnpj)
+
+
+def add_routes(router: APIRouter, console: ConsoleContext, pages: PharmacyPages) -> None:
+    """Add the routes of the acts."""
+    acts = WebhookActs(console, pages)
+    for path, act in (
+        ("webhook/test", acts.test),
+        ("webhook/enable", acts.enable),
+        ("webhook/deliveries/{delivery_id}/replay", acts.replay),
+    ):
+        router.add_api_route(f"{PATH}/{path}", act, methods=["POST"], response_model=None)
