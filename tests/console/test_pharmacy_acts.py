@@ -1,15 +1,20 @@
 """Acts on a pharmacy: by role, audited as the person, and without effect if they are refused."""
 
+import re
 from typing import Any
 
 import pytest
 
-from integrahub.db.accounts import audit_log, pharmacies
+from integrahub.db.accounts import audit_log, pharmacies, users
 from integrahub.db.accounts.rows import AuditEntry, Pharmacy
+from integrahub.db.console import pharmacies as console_pharmacies
+from integrahub.db.console.pharmacies_rows import PharmacyKey
 from integrahub.domain.people.roles import Role
-from tests.console.hub import ConsoleHub
+from integrahub.secrets.passwords import PasswordHasher
+from tests.console.hub import Browser, ConsoleHub, Page
 from tests.integration.conftest import CNPJ
 
+PASSWORD = "uma frase bem comprida"
 PAGE = f"/console/pharmacies/{CNPJ}"
 ANY = {"actor": None, "action": None, "subject": None}
 SETTINGS = {
@@ -136,7 +141,7 @@ async def test_a_delivery_of_another_pharmacy_is_not_sent_again(console: Console
     await console.run("UPDATE webhook_deliveries SET state = 'failed', next_attempt_at = NULL, ended_at = now()")
     await console.run("INSERT INTO pharmacies (cnpj, name) VALUES ('11222333000181', 'Moon')")
     other = f"/console/pharmacies/11222333000181/webhook/deliveries/{delivery['id']}/replay"
-    assert (await operator.post(other)).status == 404
+    assert "is being sent again" not in (await operator.post(other)).text
     assert (await _deliveries(console))[0]["state"] == "failed"
     page = await operator.post(f"{PAGE}/webhook/deliveries/{delivery['id']}/replay")
     assert "is being sent again" in page.text and (await _deliveries(console))[0]["state"] == "pending"
@@ -149,3 +154,88 @@ async def test_a_viewer_performs_no_act_on_a_webhook(console: ConsoleHub, act: s
     assert (await viewer.post(f"{PAGE}/webhook/{act}")).status == 403
     assert await _deliveries(console) == []
     assert "<form method" not in (await viewer.get(f"{PAGE}?tab=webhook")).html.partition("<main")[2]
+
+
+async def _with_password(console: ConsoleHub, role: Role = Role.ADMIN) -> Browser:
+    browser = await console.browser(role)
+    assert browser.user
+    await users.set_password(console.api.hub.database, browser.user.id, await PasswordHasher().hash(PASSWORD))
+    return browser
+
+
+async def _keys(console: ConsoleHub) -> list[PharmacyKey]:
+    return await console_pharmacies.fetch_keys(console.api.hub.all_tenants, CNPJ)
+
+
+def _new_key(page: Page) -> str:
+    found = re.search(r'<code class="new-key">(\w+)</code>', page.html)
+    assert found, page.text
+    return found[1]
+
+
+async def test_a_new_key_is_shown_once_and_posts_for_the_pharmacy(console: ConsoleHub) -> None:
+    admin = await console.browser(Role.ADMIN)
+    page = await admin.post(f"{PAGE}/keys")
+    console.api.key = key = _new_key(page)
+    assert (await console.api.load([{"PRODUCTID": 1, "TITLE": "A"}]))["status"] == "COMPLETED"
+    assert page.answer.headers["Cache-Control"] == "no-store"
+    assert key not in (await admin.get(f"{PAGE}?tab=keys")).html
+    assert key not in str(await console.run("SELECT * FROM audit_log"))
+    entry = await _newest(console)
+    assert admin.user and (entry.actor, entry.action, entry.subject) == (admin.user.name, "key.create", CNPJ)
+
+
+async def test_a_rotated_key_ends_in_the_chosen_time_and_its_successor_is_shown(console: ConsoleHub) -> None:
+    admin, (old,) = await console.browser(Role.ADMIN), await _keys(console)
+    key = _new_key(await admin.post(f"{PAGE}/keys/{old.id}/rotate", hours="24"))
+    new, ending = await _keys(console)
+    assert ending.expires_at and new.replaces == old.id and new.hint[:-1] in key
+    await admin.post(f"{PAGE}/keys/{new.id}/rotate", hours="")
+    assert (await _keys(console))[1].expires_at is None
+
+
+async def test_a_revoked_key_is_refused(console: ConsoleHub) -> None:
+    admin, (key,) = await console.browser(Role.ADMIN), await _keys(console)
+    page = await admin.post(f"{PAGE}/keys/{key.id}/revoke")
+    assert "The key is revoked" in page.text and (await _keys(console))[0].revoked_at
+    assert (await _newest(console)).action == "key.revoke"
+    again = await admin.post(f"{PAGE}/keys/{key.id}/revoke")
+    assert "The key is revoked" not in again.text
+
+
+@pytest.mark.parametrize("act", ["", "/{id}/rotate", "/{id}/revoke"])
+async def test_acts_on_keys_ask_for_the_password_again_after_ten_minutes(console: ConsoleHub, act: str) -> None:
+    admin, (key,) = await _with_password(console), await _keys(console)
+    path = f"{PAGE}/keys{act.format(id=key.id)}"
+    await console.run("UPDATE user_sessions SET confirmed_at = now() - interval '11 minutes'")
+    assert "Your password again" in (await admin.get(f"{PAGE}?tab=keys")).text
+    for sent in ({}, {"password_again": "not this"}):
+        page = await admin.post(path, **sent)
+        assert "Nothing was done" in page.text
+        (same,) = await _keys(console)
+        assert (same.revoked_at, same.expires_at) == (None, None)
+    await admin.post(path, password_again=PASSWORD)
+    keys = await _keys(console)
+    assert len(keys) == 2 or keys[0].revoked_at
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+async def test_keys_are_for_administrators(console: ConsoleHub, role: Role) -> None:
+    browser, (key,) = await console.browser(role), await _keys(console)
+    for act in ("", f"/{key.id}/rotate", f"/{key.id}/revoke"):
+        assert (await browser.post(f"{PAGE}/keys{act}")).status == 403
+    assert await _keys(console) == [key]
+    page = await browser.get(f"{PAGE}?tab=keys")
+    assert key.hint in page.text and "<form method" not in page.html.partition("<main")[2]
+
+
+async def test_a_key_of_another_pharmacy_is_not_ended_from_this_one(console: ConsoleHub) -> None:
+    other = await console.api.admin("POST", "/admin/pharmacies/11222333000181/api-key")
+    (moon,) = await console_pharmacies.fetch_keys(console.api.hub.all_tenants, "11222333000181")
+    admin = await console.browser(Role.ADMIN)
+    for act in ("revoke", "rotate"):
+        page = await admin.post(f"{PAGE}/keys/{moon.id}/{act}")
+        assert "new-key" not in re.findall(r'class="([^"]+)"', page.html)
+    console.api.key = other["api_key"]
+    assert (await console.api.load([{"PRODUCTID": 1, "TITLE": "A"}]))["status"] == "COMPLETED"
+    assert len(await console_pharmacies.fetch_keys(console.api.hub.all_tenants, "11222333000181")) == 1

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -139,10 +140,6 @@ class PharmacyPages:
         tag = self._console.renderer.languages.of(request).tag
         return Language.EN if tag == Language.EN else Language.PT
 
-    def redirect(self, pharmacy: Pharmacy, tab: str, done: str) -> Response:
-        """Lead from an act back to its tab, which says what was done."""
-        return RedirectResponse(f"{ROOT}/pharmacies/{pharmacy.cnpj}?tab={tab}&done={done}#tab", 303)
-
     async def find(self, cnpj: str) -> Pharmacy:
         """Return the pharmacy; raise NotFound if there is none."""
         pharmacy = await accounts.find(self._console.reads, _parse(cnpj))
@@ -186,6 +183,11 @@ class PharmacyPages:
 
     async def _read_nothing(self, pharmacy: Pharmacy, situation: Situation) -> None:
         """Read nothing: the tab shows what the page has read already."""
+
+
+def tab_path(cnpj: str, tab: str) -> str:
+    """Return the address of a tab, to which its acts lead back."""
+    return f"{ROOT}/pharmacies/{quote(cnpj, safe='')}?tab={tab}"
 
 
 def _parse(cnpj: str) -> str:

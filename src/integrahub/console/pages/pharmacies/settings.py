@@ -9,10 +9,12 @@ from starlette.responses import Response
 from integrahub.access.audit import Audit
 from integrahub.access.pharmacy_settings import PharmacyAdmin
 from integrahub.console.access import Person, require
+from integrahub.console.acts import Done, perform
 from integrahub.console.context import ConsoleContext
 from integrahub.console.forms import read_form
-from integrahub.console.pages.pharmacies.detail import PATH, Answered, PharmacyPages
+from integrahub.console.pages.pharmacies.detail import PATH, Answered, PharmacyPages, tab_path
 from integrahub.console.pages.pharmacies.settings_form import InvalidSettings, read_settings
+from integrahub.console.translations import N_
 from integrahub.domain.messages.fields import describe_error
 from integrahub.domain.people.roles import Role
 
@@ -38,9 +40,12 @@ class SettingsPages:
                 for name, error in invalid.errors.items()
             }
             return await self._pages.render(request, cnpj, "settings", Answered(values=form, errors=errors), status=400)
-        pharmacy = await self._pages.find(cnpj)
-        await self._admin.replace(person.caller, pharmacy.cnpj, settings)
-        return self._pages.redirect(pharmacy, "settings", "settings_saved")
+
+        async def act() -> Done:
+            await self._admin.replace(person.caller, (await self._pages.find(cnpj)).cnpj, settings)
+            return Done(N_("The settings are saved; posts follow them within seconds."))
+
+        return await perform(request, tab_path(cnpj, "settings"), act)
 
 
 def add_routes(router: APIRouter, console: ConsoleContext, pages: PharmacyPages) -> None:

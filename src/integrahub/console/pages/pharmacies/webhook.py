@@ -4,14 +4,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.access.audit import Audit
 from integrahub.access.webhook_owners import WebhookOwner, WebhookOwners
 from integrahub.access.webhooks import WebhookRules, Webhooks
 from integrahub.console.access import Person, require
+from integrahub.console.acts import Done, perform
 from integrahub.console.context import ConsoleContext
-from integrahub.console.pages.pharmacies.detail import PATH, PharmacyPages
+from integrahub.console.pages.pharmacies.detail import PATH, PharmacyPages, tab_path
+from integrahub.console.translations import N_
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.webhooks import deliveries, endpoints
 from integrahub.domain.errors import NotFound
@@ -34,27 +37,39 @@ class WebhookActs:
         self._owners = WebhookOwners(hub.database)
         self._pages = pages
 
-    async def test(self, cnpj: str, person: Operator) -> Response:
+    async def test(self, request: Request, cnpj: str, person: Operator) -> Response:
         """Send a test event."""
-        pharmacy, owner = await self._find(cnpj, person)
-        await self._webhooks.test(person.caller, owner)
-        return self._pages.redirect(pharmacy, "webhook", "webhook_tested")
 
-    async def enable(self, cnpj: str, person: Operator) -> Response:
+        async def act() -> Done:
+            _, owner = await self._find(cnpj, person)
+            await self._webhooks.test(person.caller, owner)
+            return Done(N_("The test event is being sent; its delivery is in the list below."))
+
+        return await perform(request, tab_path(cnpj, "webhook"), act)
+
+    async def enable(self, request: Request, cnpj: str, person: Operator) -> Response:
         """Enable a suspended webhook, and send what it missed."""
-        pharmacy, owner = await self._find(cnpj, person)
-        await self._webhooks.enable(person.caller, owner, None)
-        return self._pages.redirect(pharmacy, "webhook", "webhook_enabled")
 
-    async def replay(self, cnpj: str, delivery_id: UUID, person: Operator) -> Response:
+        async def act() -> Done:
+            _, owner = await self._find(cnpj, person)
+            await self._webhooks.enable(person.caller, owner, None)
+            return Done(N_("The webhook is enabled; what it missed is being sent."))
+
+        return await perform(request, tab_path(cnpj, "webhook"), act)
+
+    async def replay(self, request: Request, cnpj: str, delivery_id: UUID, person: Operator) -> Response:
         """Send a delivery of the pharmacy again."""
-        pharmacy, owner = await self._find(cnpj, person)
-        ids = await endpoints.list_ids(owner.database, pharmacy_id=pharmacy.id, key_id=None)
-        delivery = await deliveries.find(owner.database, delivery_id, ids)
-        if delivery is None:
-            raise NotFound("delivery_not_found", delivery_id=delivery_id)
-        await self._webhooks.replay(person.caller, owner.database, delivery)
-        return self._pages.redirect(pharmacy, "webhook", "delivery_replayed")
+
+        async def act() -> Done:
+            pharmacy, owner = await self._find(cnpj, person)
+            ids = await endpoints.list_ids(owner.database, pharmacy_id=pharmacy.id, key_id=None)
+            delivery = await deliveries.find(owner.database, delivery_id, ids)
+            if delivery is None:
+                raise NotFound("delivery_not_found", delivery_id=delivery_id)
+            await self._webhooks.replay(person.caller, owner.database, delivery)
+            return Done(N_("The delivery is being sent again."))
+
+        return await perform(request, tab_path(cnpj, "webhook"), act)
 
     async def _find(self, cnpj: str, person: Person) -> tuple[Pharmacy, WebhookOwner]:
         pharmacy = await self._pages.find(cnpj)
