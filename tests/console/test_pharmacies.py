@@ -34,7 +34,8 @@ async def _fall_silent(console: ConsoleHub, cnpj: str = CNPJ, days: int = 3) -> 
     )
     await console.run(
         "INSERT INTO pharmacy_rhythms SELECT id, 10, now() - make_interval(days => %s), '6 hours', '6 hours' "
-        "FROM pharmacies WHERE cnpj = %s",
+        "FROM pharmacies WHERE cnpj = %s ON CONFLICT (pharmacy_id) DO UPDATE SET posts = excluded.posts, "
+        "last_at = excluded.last_at, usual_gap = excluded.usual_gap, longest_gap = excluded.longest_gap",
         days,
         cnpj,
     )
