@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 
+import httpx2
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
@@ -17,9 +18,11 @@ from integrahub.secrets.passwords import PasswordHasher
 from integrahub.secrets.totp import generate_totp_secret
 from integrahub.secrets.webhook_secrets import SECOND_FACTORS_INFO, SecretSealer
 from integrahub.settings.model import Settings
+from integrahub.web.console_mount import ConsoleMount
 from tests.console.hub import ConsoleHub, running_console
 from tests.console.people import add_person
 from tests.integration.conftest import ADMIN
+from tests.integration.listening import listening
 
 PASSWORD = "uma frase longa de teste"
 
@@ -273,3 +276,20 @@ async def test_sessions_outlive_the_process_that_began_them(settings: Settings) 
         again = await restarted.browser()
         again.http.cookies.set(COOKIE, token)
         assert (await again.get("/console/me")).status == 200
+
+
+async def test_a_form_is_read_up_to_its_limits(console: ConsoleHub) -> None:
+    browser = await console.browser()
+    assert (await browser.post("/console/login", name="x" * 70_000, password="x")).status == 413
+    assert (await browser.post("/console/login", **{f"field-{n}": "x" for n in range(300)})).status == 400
+
+
+async def test_a_person_signs_in_over_the_hubs_own_server(settings: Settings) -> None:
+    async with running_console(settings, []) as console:
+        user = await _add(console)
+        async with listening(ConsoleMount(console.app, console.app), settings) as port:
+            headers = {"Sec-Fetch-Site": "same-origin"}
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
+                answer = await http.post("/console/login", data={"name": user.name, "password": PASSWORD})
+                assert answer.status_code == 303
+                assert (await http.get("/console/me")).status_code == 200

@@ -140,7 +140,9 @@ async def test_the_body_of_a_request_without_a_key_is_not_kept(settings: Setting
         await send({"type": "http.response.body", "body": body})
 
     async with listening(told, settings) as port:
-        for header, kept in ((b"X-Other", b""), (b"X-Api-Key", b"12345")):
+        forms = ((b"/console/login", b"X-Other", b"12345"), (b"/consoles", b"X-Other", b""))
+        for path, header, kept in ((b"/", b"X-Other", b""), (b"/", b"X-Api-Key", b"12345"), *forms):
             async with Wire(port) as wire:
-                await wire.send(b"POST / HTTP/1.1\r\nHost: hub\r\n%s: k\r\nContent-Length: 5\r\n\r\n12345" % header)
+                head = b"POST %s HTTP/1.1\r\nHost: hub\r\n%s: k\r\nContent-Length: 5\r\n\r\n" % (path, header)
+                await wire.send(head + b"12345")
                 assert (await wire.answer()).body == kept

@@ -8,8 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
-
-_ROOT = "/console"
+from integrahub.web.console_paths import is_console_path
 
 
 class ConsoleMount:
@@ -21,13 +20,9 @@ class ConsoleMount:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        app = self._console if self._console and _is_of_console(scope) else self._other
+        is_own = scope["type"] == "http" and is_console_path(scope["path"])
+        app = self._console if self._console and is_own else self._other
         await app(scope, receive, send)
-
-
-def _is_of_console(scope: Scope) -> bool:
-    path = scope.get("path", "")
-    return scope["type"] == "http" and path.startswith(_ROOT) and path[len(_ROOT) :][:1] in ("", "/")
 
 
 @asynccontextmanager

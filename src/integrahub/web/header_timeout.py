@@ -11,6 +11,7 @@ from integrahub.api.middleware.unauthenticated_limit import has_key_header
 from integrahub.api.problem_body import raw_problem
 from integrahub.telemetry.metrics.http import CONNECTIONS_CLOSED
 from integrahub.web.connections import ConnectionRegistry
+from integrahub.web.console_paths import is_console_path
 from integrahub.web.tls_accept import PendingConnection
 
 _HEAD_TIMEOUT_SECONDS = 10.0
@@ -138,8 +139,8 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
         self._cycles.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
-        """Pass bytes of a body on; drop those of a request without a key, since no route reads them."""
-        if has_key_header(self.headers):
+        """Pass bytes of a body on; drop those of a request without a key, which only the console's forms read."""
+        if has_key_header(self.headers) or is_console_path(self.scope["path"]):
             super().on_body(body)
 
     def on_response_complete(self) -> None:

@@ -73,6 +73,7 @@ async def search(database: Database, filters: AuditFilters, after: int | None, l
     """Return up to `limit` entries, newest first, older than the entry `after`."""
     params = {**msgspec.structs.asdict(filters), "after_id": after, "limit": limit}
     async with database.transaction() as connection:
+        await connection.execute(_SQL["plan_for_values"])
         return await fetch_all(connection, _SQL["search"], params, AuditEntry)
 
 

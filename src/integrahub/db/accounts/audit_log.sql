@@ -16,6 +16,10 @@ WHERE (%(after_id)s::bigint IS NULL OR id < %(after_id)s)
   AND (%(subject)s::text IS NULL OR subject = %(subject)s)
 ORDER BY id DESC LIMIT %(limit)s
 
+-- plan_for_values --
+-- Plan the search for its values: most filters are absent, and each of the others has an index of its own.
+SET LOCAL plan_cache_mode = force_custom_plan
+
 -- search --
 -- Actions, newest first, also by person and time.
 SELECT id, at, actor, user_id, address, action, subject, before, after, outcome, ended_at FROM audit_log
