@@ -293,3 +293,11 @@ async def test_a_person_signs_in_over_the_hubs_own_server(settings: Settings) ->
                 answer = await http.post("/console/login", data={"name": user.name, "password": PASSWORD})
                 assert answer.status_code == 303
                 assert (await http.get("/console/me")).status_code == 200
+
+
+async def test_nobody_signs_in_while_the_limiter_does_not_answer(console: ConsoleHub) -> None:
+    user = await _add(console)
+    await console.run("REVOKE ALL ON rate_windows FROM integrahub_console")
+    page = await (await console.browser()).post("/console/login", name=user.name, password=PASSWORD)
+    assert page.status == 503 and int(page.answer.headers["Retry-After"]) > 0
+    assert await console.run("SELECT id FROM user_sessions") == []

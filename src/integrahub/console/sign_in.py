@@ -11,7 +11,7 @@ from integrahub.db.accounts import rate_limits, user_sessions, users
 from integrahub.db.accounts.user_rows import Credentials, User
 from integrahub.db.database import Database
 from integrahub.domain.api_keys import Caller
-from integrahub.domain.errors import BadRequest, Forbidden
+from integrahub.domain.errors import BadRequest, Forbidden, Unavailable
 from integrahub.domain.people.names import to_login
 from integrahub.domain.people.passwords import (
     MAX_PASSWORD_LENGTH,
@@ -24,6 +24,7 @@ from integrahub.secrets.passwords import PasswordHasher
 from integrahub.secrets.totp import find_step
 from integrahub.secrets.webhook_secrets import SecretSealer
 
+_LIMITER_RETRY_SECONDS = 5.0
 MAX_TYPED_LENGTH = 4 * MAX_PASSWORD_LENGTH
 
 
@@ -119,7 +120,10 @@ class SignIn:
         person = hashlib.sha256(login.encode("utf-8", "surrogatepass")).hexdigest()  # the text may be a password
         subjects = [f"sign-in:person:{person}", f"sign-in:network:{client_network(address)}"]
         for subject in subjects:
-            raise_if_limited("sign_in_limited", self._rules.limit, await self._limiter.hit(subject, self._rules.limit))
+            result = await self._limiter.hit(subject, self._rules.limit)
+            if result is None:  # posts pass when the limiter does not answer; guesses at passwords do not
+                raise Unavailable("sign_in_busy", _LIMITER_RETRY_SECONDS)
+            raise_if_limited("sign_in_limited", self._rules.limit, result)
         return subjects
 
     async def _refund(self, subjects: list[str]) -> None:

@@ -1,10 +1,13 @@
-"""Pages of people: sign-in, own account, users, audit."""
+"""Pages of people: own account, users, the audit log."""
 
 from integrahub.domain.people.roles import Role
 from tests.console.pages import MatrixPage
 
 PAGES = [
-    MatrixPage("/console/me"),
-    MatrixPage("/console/users", role=Role.ADMIN),
-    MatrixPage("/console/audit"),
+    MatrixPage("/console/me", "Your data"),
+    MatrixPage("/console/me?second-factor=on", "Type the code"),
+    MatrixPage("/console/users?removed=yes", "Add a person", role=Role.ADMIN),
+    MatrixPage("/console/users/1", "Access", role=Role.ADMIN),
+    MatrixPage("/console/audit", "Who did what"),
+    MatrixPage("/console/audit?action=nothing", "No action matches"),
 ]
