@@ -145,6 +145,13 @@ async def test_acts_on_people_ask_for_the_password_again_after_ten_minutes(conso
     assert "Type your password again" in (await admin.post("/console/users", name="x", role="admin")).text
     assert (await users.find(console.api.hub.database, target.id)).role is Role.VIEWER  # type: ignore[union-attr]
     assert await console.run("SELECT user_id FROM user_links") == []
+    refused = await console.run("SELECT action, outcome FROM audit_log WHERE outcome LIKE 'password%%' ORDER BY id")
+    assert [(entry["action"], entry["outcome"]) for entry in refused] == [
+        ("user.set", "password_needed"),
+        ("user.set", "password_wrong"),
+        ("user.reset", "password_needed"),
+        ("user.add", "password_needed"),
+    ]
     assert "is saved" in (await admin.post(path, **fields, password_again=PASSWORD)).text
     assert "is saved" in (await admin.post(path, **fields)).text  # for ten minutes from now
     assert (await users.find(console.api.hub.database, target.id)).role is Role.OPERATOR  # type: ignore[union-attr]

@@ -54,7 +54,9 @@ async def test_no_route_opens_without_a_session_with_an_ended_one_or_with_a_lowe
         for browser in refused:
             answer = await browser.http.request(route.partition(" ")[0], _path(route))
             assert answer.status_code == 403, route
-    assert await console.run("SELECT action FROM audit_log WHERE actor <> 'operator'") == []
+    entries = await console.run("SELECT DISTINCT action, outcome, address FROM audit_log WHERE actor <> 'operator'")
+    expected = {"action": "console.act", "outcome": "role_missing", "address": "127.0.0.1"}
+    assert [dict(entry) for entry in entries] == [expected]  # refused acts are recorded, and no other
 
 
 async def test_no_form_of_another_site_changes_anything(console: ConsoleHub) -> None:

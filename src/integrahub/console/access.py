@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from integrahub.access.audit import Audit
 from integrahub.db.accounts import user_sessions
 from integrahub.db.accounts.user_rows import SignedIn
 from integrahub.db.database import Database
@@ -19,6 +20,7 @@ from integrahub.domain.people.roles import Role, Theme
 from integrahub.resilience.ttl_cache import TtlCache
 
 COOKIE, SECURE_COOKIE = "integrahub_session", "__Host-integrahub_session"
+_MAX_SUBJECT_LENGTH = 300
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _SESSION_CACHE_TTL_SECONDS = 2.0  # so an ended session is refused by all processes after two seconds
 _MAX_CACHED_SESSIONS = 10_000
@@ -84,6 +86,7 @@ class Sessions:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.audit = Audit(database)
         self._cache = TtlCache[str, SignedIn](_SESSION_CACHE_TTL_SECONDS, _MAX_CACHED_SESSIONS)
 
     async def find(self, connection: HTTPConnection) -> Person | None:
@@ -156,13 +159,24 @@ class RoleCheck:
         if request.app.state.requires_second_factor and not (person.has_totp or self._before_second_factor):
             raise SecondFactorNeeded
         if not person.can(self.role):
-            raise Forbidden("role_missing", role=self.role)
+            await _refuse(request, person, self.role)
         return person
+
+
+async def _refuse(request: Request, person: Person, role: Role) -> None:
+    """Raise Forbidden for a role that is too low. A refused act is recorded in the audit log as others are."""
+    refusal = Forbidden("role_missing", role=role)
+    if request.method in _SAFE_METHODS:
+        raise refusal
+    audit: Audit = request.app.state.audit
+    async with audit.action(person.caller, "console.act", request.url.path[:_MAX_SUBJECT_LENGTH]):
+        raise refusal
 
 
 def install_access(app: FastAPI, sessions: Sessions, *, requires_second_factor: bool = False) -> None:
     """Add sessions and the check of forms to an application that has no routers yet."""
     app.state.requires_second_factor = requires_second_factor
+    app.state.audit = sessions.audit
     app.router.dependencies.append(Depends(check_same_origin))
     app.add_middleware(SessionMiddleware, sessions=sessions)
 

@@ -10,7 +10,7 @@ from integrahub.console.access import Person, Sessions
 from integrahub.console.sign_in import SignIn, SignInRules
 from integrahub.db.accounts import user_sessions, users
 from integrahub.db.database import Database
-from integrahub.domain.errors import BadRequest, Conflict, Forbidden, NotFound
+from integrahub.domain.errors import BadRequest, Conflict, Forbidden, NotFound, Problem
 from integrahub.hub.hub import Hub
 from integrahub.resilience.rate_limit import parse_rate
 from integrahub.secrets.totp import build_totp_uri, find_step, generate_totp_secret, show_totp_secret
@@ -56,6 +56,14 @@ class Accounts:
         await self.sign_in.check_password(person.user_id, password, person.address)
         await user_sessions.confirm(self.database, person.session_id)
         self.sessions.clear_cache()
+
+    async def confirm_for(self, person: Person, form: Mapping[str, str], action: str, subject: str) -> None:
+        """Do the same before an act whose function records it by itself: a refusal gets an entry of its own."""
+        try:
+            await self.confirm(person, form)
+        except Problem:
+            async with self.audit.action(person.caller, action, subject):
+                raise
 
     async def change_password(self, person: Person, current: str, new: str) -> None:
         """Set a new password, and end all other sessions of the person."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from integrahub.access.users import WELCOME_PATH
+from integrahub.access.users import WELCOME_PATH, subject_of
 from integrahub.console.access import Person, require
 from integrahub.console.acts import Done, perform
 from integrahub.console.context import ConsoleContext
@@ -72,30 +72,32 @@ class UserPages:
         form = await read_form(request)
 
         async def make() -> LinkView:
+            await self._accounts.confirm_for(person, form, "user.add", "")
             role = parse_role(form.get("role"))
             user, token = await self._accounts.admin.add(
                 person.caller, form.get("name", ""), role, form.get("email", "")
             )
             return LinkView(user, self._link(request, token))
 
-        return await self._show_link(request, person, USERS, make, form)
+        return await self._show_link(request, USERS, make)
 
     async def reset(self, request: Request, user_id: int, person: Admin) -> Response:
         """Show a new link by which the person sets a password."""
         form = await read_form(request)
 
         async def make() -> LinkView:
+            await self._accounts.confirm_for(person, form, "user.reset", subject_of(user_id))
             user = await self._find(user_id)
             return LinkView(user, self._link(request, await self._accounts.admin.reset(person.caller, user)))
 
-        return await self._show_link(request, person, f"{USERS}/{user_id}", make, form)
+        return await self._show_link(request, f"{USERS}/{user_id}", make)
 
     async def set(self, request: Request, user_id: int, person: Admin) -> Response:
         """Change name, e-mail address or role."""
         form = await read_form(request)
 
         async def act() -> Done:
-            await self._accounts.confirm(person, form)
+            await self._accounts.confirm_for(person, form, "user.set", subject_of(user_id))
             profile = Profile(form.get("name"), form.get("email"), parse_role(form.get("role")))
             user = await self._accounts.admin.set(person.caller, await self._find(user_id), profile)
             return Done(N_("%(name)s is saved."), {"name": user.name})
@@ -116,7 +118,7 @@ class UserPages:
         form = await read_form(request)
 
         async def act() -> Done:
-            await self._accounts.confirm(person, form)
+            await self._accounts.confirm_for(person, form, "user.remove", subject_of(user_id))
             user = await self._accounts.admin.remove(person.caller, await self._find(user_id))
             return Done(N_("%(name)s is removed; all sessions have ended."), {"name": user.name})
 
@@ -127,7 +129,7 @@ class UserPages:
         form = await read_form(request)
 
         async def act() -> Done:
-            await self._accounts.confirm(person, form)
+            await self._accounts.confirm_for(person, form, "user.erase", subject_of(user_id))
             await self._accounts.admin.erase(person.caller, await self._find(user_id))
             return Done(N_("The name is erased, also in the audit log."))
 
@@ -139,17 +141,9 @@ class UserPages:
         finally:
             self._accounts.sessions.clear_cache()
 
-    async def _show_link(
-        self,
-        request: Request,
-        person: Person,
-        back: str,
-        make: Callable[[], Awaitable[LinkView]],
-        form: dict[str, str],
-    ) -> Response:
+    async def _show_link(self, request: Request, back: str, make: Callable[[], Awaitable[LinkView]]) -> Response:
         """Answer with a link, which no cookie, log or address holds; a refusal leads back to its form."""
         try:
-            await self._accounts.confirm(person, form)
             view = await make()
         except Problem as problem:
             return await perform(request, back, _raise(problem))
