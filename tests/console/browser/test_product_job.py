@@ -48,6 +48,18 @@ def test_the_origin_of_a_price_is_found_by_keyboard_alone(chromium: Browser, fil
         expect(visitor.page.locator("main")).to_contain_text("first load")
 
 
+def test_the_key_of_the_search_leads_to_the_product(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        page, address = visitor.page, f"/console/pharmacies/{filled.names['cnpj']}/products/{filled.names['product']}"
+        page.keyboard.press("/")
+        page.keyboard.type(filled.names["product"])
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        page.locator(f'main a[href="{address}"]').first.click()
+        _expect_origin(page)
+
+
 def _tab_to(page: Page, text: str) -> None:
     for _ in range(_MAX_TABS):
         page.keyboard.press("Tab")
