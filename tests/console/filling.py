@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from integrahub.tools.demo.catalogue import CNPJ, load_sample
+from tests.console import troubles
 from tests.console.hub import ConsoleHub
 
 Names = dict[str, str]
@@ -25,7 +26,8 @@ async def fill(console: ConsoleHub) -> Names:
         assert batch["status"] == "COMPLETED", batch
     console.api.key = keys[CNPJ]
     own = [record | {"CNPJ": CNPJ} for record in records[:RECORDS]]
-    return names | await _add_outcomes(console, own)
+    names |= await _add_outcomes(console, own)
+    return names | await troubles.fill(console, CNPJ, names["partial"])
 
 
 async def _add_pharmacies(console: ConsoleHub) -> dict[str, str]:

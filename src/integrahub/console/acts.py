@@ -54,9 +54,16 @@ async def perform(request: Request, back: str, act: Callable[[], Awaitable[Done]
     try:
         done = await act()
     except Problem as problem:
-        notice = Notice("failed", problem.code, _shorten(problem.facts), is_code=True)
-    else:
-        notice = Notice(done.kind, done.text, _shorten(done.values))
+        return refuse(request, back, problem)
+    return _redirect(request, back, Notice(done.kind, done.text, _shorten(done.values)))
+
+
+def refuse(request: Request, back: str, problem: Problem) -> Response:
+    """Redirect to the page where a refused act was requested, which shows the reason."""
+    return _redirect(request, back, Notice("failed", problem.code, _shorten(problem.facts), is_code=True))
+
+
+def _redirect(request: Request, back: str, notice: Notice) -> Response:
     response = RedirectResponse(back, 303, {"Cache-Control": "no-store"})
     return _set_notice(request, response, notice)
 

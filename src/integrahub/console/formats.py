@@ -14,7 +14,7 @@ from integrahub.console.translations import Catalog
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 _KIB = 1024
 _SHORT_ID_LENGTH = 8  # of the end: the start of a UUIDv7 is the time, the same for batches of one minute
-_DEFAULT_ZONE = "America/Sao_Paulo"
+DEFAULT_ZONE = "America/Sao_Paulo"
 _COMMA_FOR_POINT = str.maketrans(",.", ".,")
 Number = int | float | Decimal
 
@@ -22,7 +22,7 @@ Number = int | float | Decimal
 class Formats:
     """Formats of one page. Templates use the methods as filters: `{{ batch.received_at|when }}`."""
 
-    def __init__(self, catalog: Catalog, now: datetime, zone: str = _DEFAULT_ZONE) -> None:
+    def __init__(self, catalog: Catalog, now: datetime, zone: str = DEFAULT_ZONE) -> None:
         self._catalog = catalog
         self._locale = catalog.locale
         self._is_portuguese = catalog.locale == "pt_BR"

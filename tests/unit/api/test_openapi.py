@@ -11,13 +11,14 @@ from jsonschema import Draft202012Validator
 from integrahub.api.app import build_openapi, create_app
 from integrahub.api.openapi.refusals import BY_PATTERN
 from integrahub.domain.messages.catalog import MESSAGES
+from integrahub.domain.messages.console import CONSOLE_MESSAGES
 from integrahub.domain.messages.statuses import status_of
 from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 
 # Codes of requests that reach no operation, of failures, and of the command line.
 _OF_NO_OPERATION = {
-    "replay_nothing_open",  # of the console
+    *CONSOLE_MESSAGES,
     *("http_unreadable", "head_slow", "head_too_large", "method_unknown", "route_not_found"),
     *("internal_error", "verify_nothing"),
 }

@@ -128,11 +128,6 @@ BATCH_MESSAGES: dict[str, Message] = {
         "The batch {batch_id} is an operation of the hub, not a post, and has no receipt. Request that of its origin "
         "(`parent_id`).",
     ),
-    "replay_nothing_open": Message(
-        "Nenhuma falha definitiva em aberto corresponde ao filtro: nada foi reprocessado. Talvez já estejam sendo "
-        "reprocessadas.",
-        "No open dead letter matches the filter: nothing is replayed. Perhaps they are already being replayed.",
-    ),
     "bulk_operation_not_found": Message(
         "Não há reprocessamento com o id {operation_id}. Confira o id na lista de reprocessamentos.",
         "There is no replay operation with the id {operation_id}. Check the id in the list of operations.",

@@ -84,4 +84,17 @@ CONSOLE_MESSAGES: dict[str, Message] = {
         "The name can be erased from the audit log only after the person was removed.",
     ),
     "session_not_found": Message("A sessão já terminou.", "The session has ended already."),
+    "failure_not_found": Message(
+        "Não há causa de falha com essa impressão. Veja a lista de falhas.",
+        "There is no cause of failure with this fingerprint. See the list of failures.",
+    ),
+    "mute_invalid": Message(
+        "Para silenciar uma causa, informe uma data futura, no máximo daqui a um ano, e uma nota que diga por quê.",
+        "To mute a cause, give a future date, at most a year ahead, and a note with the reason.",
+    ),
+    "replay_nothing_open": Message(
+        "Nenhuma falha definitiva em aberto corresponde ao filtro: nada foi reprocessado. Talvez já estejam sendo "
+        "reprocessadas.",
+        "No open dead letter matches the filter: nothing is replayed. Perhaps they are already being replayed.",
+    ),
 }

@@ -2,6 +2,7 @@
 
 _BY_STATUS: dict[int, tuple[str, ...]] = {
     400: (
+        "mute_invalid",
         *("body_absent", "body_array_as_ndjson", "body_csv", "body_html", "body_json_text", "body_ndjson", "body_xml"),
         *("body_single_object", "body_wrapped", "ndjson_multiline", "not_array", "body_empty", "encoding_invalid"),
         *("cnpj_check_digits", "cnpj_missing", "cnpj_not_named", "cnpj_shape", "cnpj_typo", "cursor_invalid"),
@@ -21,6 +22,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
     ),
     404: (
         *("batch_not_found", "bulk_operation_not_found", "dead_letter_not_found", "delivery_not_found"),
+        "failure_not_found",
         *("key_not_found", "pharmacy_not_found", "product_not_found", "route_not_found", "session_not_found"),
         *("user_not_found", "verify_nothing", "webhook_not_found"),
     ),
