@@ -54,6 +54,16 @@ class WebhookOwners:
         """Return the operator as owner."""
         return WebhookOwner(OwnerRef(EndpointOwner.OPERATOR), self._database.for_tenants(ALL_TENANTS), "operator")
 
+    async def find_by_endpoint(self, endpoint_id: UUID) -> WebhookOwner:
+        """Return the owner of an endpoint, for an operator. Raise NotFound if it does not exist or is deleted."""
+        database = self._database.for_tenants(ALL_TENANTS)
+        ref = await endpoints.find_owner(database, endpoint_id)
+        endpoint = await endpoints.find(database, ref) if ref else None
+        if ref is None or endpoint is None:
+            raise NotFound("webhook_not_found")
+        name = f"key {ref.key_id}" if ref.owner is EndpointOwner.KEY else endpoint.cnpj
+        return WebhookOwner(ref, database, name or "operator")
+
     async def list_endpoints(self, caller: Caller) -> tuple[Database, list[UUID] | None]:
         """Return the endpoints whose deliveries a caller may read, None for all, and a database that shows them."""
         if caller.can(Scope.VIEWER):

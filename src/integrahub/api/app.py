@@ -17,7 +17,7 @@ from integrahub.access.pharmacy_settings import PharmacyAdmin
 from integrahub.access.rate_limiter import RateLimiter, RateLimits
 from integrahub.access.refusals import RefusalCounts
 from integrahub.access.webhook_owners import WebhookOwners
-from integrahub.access.webhooks import WebhookRules, Webhooks
+from integrahub.access.webhooks import Webhooks
 from integrahub.api import problems
 from integrahub.api.auth.authentication import ApiKeyAuthenticator, Authenticate
 from integrahub.api.auth.guarded_route import RequestGuard
@@ -60,12 +60,9 @@ from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest
-from integrahub.pipeline.notify.name_lookup import NameLookup
-from integrahub.pipeline.notify.target_address import TargetAddresses
 from integrahub.reports.batch_watch import BatchWatch
 from integrahub.reports.estimates import CompletionEstimates
 from integrahub.resilience.rate_limit import parse_rate
-from integrahub.secrets.webhook_secrets import SecretSealer
 from integrahub.settings.model import Settings
 
 OPENAPI_PATH = "/openapi.json"
@@ -162,9 +159,7 @@ def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) ->
 
 
 def _webhook_routers(hub: Hub, authenticator: ApiKeyAuthenticator, audit: Audit, parse: ParseCnpj) -> list[APIRouter]:
-    targets = TargetAddresses(hub.settings.webhook_allow, NameLookup())
-    rules = WebhookRules(targets.check, SecretSealer(hub.pepper), hub.settings.public_url)
-    owners, orders = WebhookOwners(hub.database), Webhooks(audit, rules)
+    owners, orders = WebhookOwners(hub.database), Webhooks(audit, hub.webhook_rules())
     routes = webhooks.WebhookRoutes(orders, owners, parse)
     return [
         webhooks.router(routes, authenticator),

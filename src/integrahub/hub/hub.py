@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from integrahub.access.webhooks import WebhookRules
 from integrahub.bus.base import Bus
 from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
@@ -204,6 +205,11 @@ class Hub:
         database = self.all_tenants
         pace = BulkPace(self.settings.replay_rate, self._in_flight_limit())
         return BulkReplays(database, self.bus, ReplayChecks(database, self.storage), pace)
+
+    def webhook_rules(self) -> WebhookRules:
+        """Build the rules by which endpoints of webhooks are set."""
+        targets = TargetAddresses(self.settings.webhook_allow, NameLookup())
+        return WebhookRules(targets.check, SecretSealer(self.pepper), self.settings.public_url)
 
     def verify(self) -> Verify:
         """Build the comparison of a catalogue with the one rebuilt from its bodies."""

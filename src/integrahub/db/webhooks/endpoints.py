@@ -19,6 +19,12 @@ async def find(database: Database, owner: OwnerRef) -> Endpoint | None:
         return await _find(connection, owner)
 
 
+async def find_owner(database: Database, endpoint_id: UUID) -> OwnerRef | None:
+    """Return the owner of an endpoint that is not deleted."""
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["find_owner"], {"id": endpoint_id}, OwnerRef)
+
+
 async def list_ids(database: Database, *, pharmacy_id: int | None, key_id: UUID | None) -> list[UUID]:
     """Return the ids of all endpoints of a pharmacy or of a family of keys, also of deleted ones."""
     params = {"pharmacy_id": pharmacy_id, "key_id": key_id}

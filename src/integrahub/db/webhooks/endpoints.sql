@@ -56,3 +56,7 @@ WHERE id = %(id)s AND deleted_at IS NULL
 RETURNING CASE WHEN coalesce(old.failing_since, old.disabled_at) IS NOT NULL THEN least(old.failing_since, old.disabled_at,
   (SELECT min(d.created_at) FROM webhook_deliveries d WHERE d.endpoint_id = %(id)s
     AND (d.state = 'held' OR d.state = 'failed' AND d.ended_at >= old.failing_since))) END AS since
+
+-- find_owner --
+-- Read the owner of an endpoint that is not deleted.
+SELECT owner, pharmacy_id, key_id, cnpjs FROM webhook_endpoints WHERE id = %(id)s AND deleted_at IS NULL

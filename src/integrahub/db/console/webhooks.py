@@ -1,0 +1,78 @@
+"""Reads of the pages of webhooks: endpoints and deliveries of all owners."""
+
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from msgspec.structs import asdict
+
+from integrahub.db.console.webhooks_rows import (
+    MAX_COUNTED_DELIVERIES,
+    DeliveryFilters,
+    DeliveryPosition,
+    DeliveryRow,
+    EndpointFilters,
+    EndpointPosition,
+    EndpointRow,
+    WholeDelivery,
+)
+from integrahub.db.database import Database
+from integrahub.db.queries import load_queries
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.domain.webhooks.states import DeliveryState
+
+_SQL = load_queries(__name__)
+_TROUBLED = (DeliveryState.FAILED, DeliveryState.HELD)
+
+
+async def list_endpoints(
+    database: Database, filters: EndpointFilters, after: EndpointPosition | None, limit: int
+) -> list[EndpointRow]:
+    """Return up to `limit` endpoints, those that ask for attention first."""
+    params = asdict(filters) | {"counted": MAX_COUNTED_DELIVERIES, "limit": limit}
+    params |= {"after_rank": after and after.rank, "after_id": after and after.id}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["endpoints"], params, EndpointRow)
+
+
+async def find_endpoint(database: Database, endpoint_id: UUID) -> EndpointRow | None:
+    """Return an endpoint that is not deleted."""
+    rows = await list_endpoints(database, EndpointFilters(id=endpoint_id), None, 1)
+    return rows[0] if rows else None
+
+
+def deliveries_statement(filters: DeliveryFilters) -> LiteralString:
+    """Return the listing of deliveries with a condition per filter, so that each is found by its own index."""
+    parts = [_SQL["deliveries"]]
+    if filters.state:
+        parts.append(_SQL["in_troubled_state"] if filters.state in _TROUBLED else _SQL["in_state"])
+    if filters.event:
+        parts.append(_SQL["of_event"])
+    if filters.cnpj:
+        parts.append(_SQL["of_pharmacy"])
+    if filters.endpoint:
+        parts.append(_SQL["of_endpoint"])
+    return "\n".join([*parts, _SQL["newest_first"]])
+
+
+async def list_deliveries(
+    database: Database, filters: DeliveryFilters, after: DeliveryPosition | None, limit: int
+) -> list[DeliveryRow]:
+    """Return up to `limit` deliveries, newest first."""
+    params = asdict(filters) | {"limit": limit}
+    params |= {"after_at": after and after.created_at, "after_id": after and after.id}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, deliveries_statement(filters), params, DeliveryRow)
+
+
+async def find_delivery(database: Database, delivery_id: UUID) -> WholeDelivery | None:
+    """Return one delivery with its body."""
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["find_delivery"], {"id": delivery_id}, WholeDelivery)
+
+
+async def count_deliveries(database: Database, endpoint_id: UUID, state: DeliveryState, since: datetime) -> int:
+    """Return how many deliveries of an endpoint are in a state since a time, at most `MAX_COUNTED_DELIVERIES` + 1."""
+    params = {"endpoint": endpoint_id, "state": state, "since": since, "counted": MAX_COUNTED_DELIVERIES}
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["count_in_state"], params, int) or 0
