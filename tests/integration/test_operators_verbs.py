@@ -85,6 +85,14 @@ async def test_open_letters_are_listed_alone_and_replayed_when_confirmed(client:
         return (await client.admin("GET", "/v1/dead-letters?settled=true"))["items"]
 
     await _until(settled)
+    (operation,) = json.loads((await verb("dead", "replays", "--json")).out)
+    assert operation["id"] in replayed.out and operation["letters"] == 1
+    assert "failed_again" in (await verb("dead", "replays", operation["id"])).out
+
+    async def ended() -> bool:
+        return (await verb("dead", "stop", operation["id"])).code == 1
+
+    await _until(ended)
     open_ones = json.loads((await verb("dead", "list", "--json")).out)
     every = json.loads((await verb("dead", "list", "--all", "--json")).out)
     assert letter["id"] not in [row["id"] for row in open_ones]

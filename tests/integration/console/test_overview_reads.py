@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import psycopg
+
 from integrahub.db.console import overview
 from integrahub.db.console.overview_rows import MAX_COUNTED
 from integrahub.db.database import Database
@@ -26,6 +28,18 @@ async def test_causes_are_found_with_their_letters_pharmacies_and_times_and_sett
     first = rows.causes[0]
     assert (first.error_code, first.culprit, first.pharmacies) == ("statement_timeout", "merge", 3)
     assert first.message == "message 6000" and first.first_at < first.last_at
+
+
+async def test_a_cause_asks_for_no_attention_until_its_mute_ends(filled: str, database: Database) -> None:
+    for until, causes in (("1 day", ["cause 0", "cause 2"]), ("-1 minute", ["cause 0", "cause 2", "cause 1"])):
+        with psycopg.connect(filled, autocommit=True) as owner:
+            owner.execute(
+                "INSERT INTO failure_groups VALUES ('cause 1', '', '', '', 1, now(), now(), 1, now() + %s::interval)"
+                " ON CONFLICT (fingerprint) DO UPDATE SET muted_until = excluded.muted_until",
+                [until],
+            )
+        rows = await overview.find_overview(database)
+        assert [cause.fingerprint for cause in rows.causes] == causes
 
 
 async def test_letters_of_a_cause_are_counted_up_to_a_limit(filled: str, database: Database) -> None:

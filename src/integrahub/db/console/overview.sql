@@ -6,7 +6,7 @@ FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'held' ORDER BY b.received_at LIMIT %(limit)s
 
 -- causes --
--- Causes with open dead letters, the oldest first. The next cause is found by one step in the index, so that letters of
+-- Causes with open dead letters that are not muted, the oldest first. The next cause is found by one step in the index, so that letters of
 -- one cause are read only up to the limit of counts.
 WITH RECURSIVE causes AS (
   (SELECT fingerprint FROM dead_letters WHERE settled_at IS NULL ORDER BY fingerprint LIMIT 1)
@@ -16,7 +16,8 @@ WITH RECURSIVE causes AS (
   FROM causes c WHERE c.fingerprint IS NOT NULL)
 SELECT c.fingerprint, s.error_class, s.error_code, s.culprit, left(s.message, 300) AS message, o.open, o.pharmacies, o.first_at,
   (SELECT max(created_at) FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint = c.fingerprint) AS last_at
-FROM (SELECT fingerprint FROM causes WHERE fingerprint IS NOT NULL LIMIT %(limit)s) c
+FROM (SELECT c.fingerprint FROM causes c WHERE c.fingerprint IS NOT NULL AND NOT EXISTS (
+  SELECT FROM failure_groups g WHERE g.fingerprint = c.fingerprint AND g.muted_until > now()) LIMIT %(limit)s) c
 CROSS JOIN LATERAL (
   SELECT count(*) AS open, count(DISTINCT l.cnpj) AS pharmacies, min(l.created_at) AS first_at
   FROM (SELECT cnpj, created_at FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint = c.fingerprint

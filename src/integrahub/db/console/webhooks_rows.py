@@ -38,7 +38,7 @@ class EndpointPosition(msgspec.Struct, frozen=True):
 
 
 class EndpointRow(msgspec.Struct, frozen=True):
-    """An endpoint with what waits for it. `held` and `pending` count at most `MAX_COUNTED_DELIVERIES` + 1 deliveries."""
+    """An endpoint with its `held` and `pending` deliveries, counted up to `MAX_COUNTED_DELIVERIES` + 1."""
 
     id: UUID
     rank: int
