@@ -35,6 +35,7 @@ _TEMPLATE = "template_hub"
 _SLOWEST_FOLDERS = (
     "acceptance",
     "distributed",
+    "console",
     "monitoring",
     "examples",
     "crash",
