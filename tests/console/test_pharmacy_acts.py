@@ -214,6 +214,8 @@ async def test_acts_on_keys_ask_for_the_password_again_after_ten_minutes(console
         assert "Nothing was done" in page.text
         (same,) = await _keys(console)
         assert (same.revoked_at, same.expires_at) == (None, None)
+        refused = await _newest(console)
+        assert refused.action.startswith("key.") and refused.outcome in ("password_needed", "password_wrong")
     await admin.post(path, password_again=PASSWORD)
     keys = await _keys(console)
     assert len(keys) == 2 or keys[0].revoked_at

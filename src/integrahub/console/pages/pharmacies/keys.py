@@ -32,7 +32,8 @@ class KeyPages:
         settings, database = console.hub.settings, console.database
         rules = ApiKeyRules(console.hub.pepper, settings.allow_weak_keys)
         # No API uses this object: processes that cache keys look them up again within two seconds.
-        self._admin = ApiKeyAdmin(database, Audit(database), rules, on_ended=lambda: None)
+        self._audit = Audit(database)
+        self._admin = ApiKeyAdmin(database, self._audit, rules, on_ended=lambda: None)
         self._console = console
         self._pages = pages
 
@@ -43,7 +44,7 @@ class KeyPages:
             pharmacy = await self._pages.find(cnpj)
             return (await self._admin.create_for_pharmacy(person.caller, pharmacy.cnpj, None))[1]
 
-        return await self._show_new_key(request, cnpj, person, make)
+        return await self._show_new_key(request, cnpj, person, "key.create", make)
 
     async def rotate(self, request: Request, cnpj: str, key_id: UUID, person: Admin) -> Response:
         """Make a second key with the rights of one; the old one ends in the hours of the form, or stays."""
@@ -52,14 +53,14 @@ class KeyPages:
             await self._find(cnpj, key_id)
             return (await self._admin.rotate(person.caller, key_id, _read_hours(form)))[0]
 
-        return await self._show_new_key(request, cnpj, person, make)
+        return await self._show_new_key(request, cnpj, person, "key.rotate", make)
 
     async def revoke(self, request: Request, cnpj: str, key_id: UUID, person: Admin) -> Response:
         """End a key at once."""
         form = await read_form(request)
 
         async def act() -> Done:
-            await self._console.accounts.confirm(person, form)
+            await self._confirm(person, form, "key.revoke", cnpj)
             await self._find(cnpj, key_id)
             await self._admin.revoke(person.caller, key_id)
             return Done(N_("The key is revoked; within two seconds every post with it is refused."))
@@ -67,16 +68,24 @@ class KeyPages:
         return await perform(request, tab_path(cnpj, "keys"), act)
 
     async def _show_new_key(
-        self, request: Request, cnpj: str, person: Person, make: Callable[[dict[str, str]], Awaitable[str]]
+        self, request: Request, cnpj: str, person: Person, action: str, make: Callable[[dict[str, str]], Awaitable[str]]
     ) -> Response:
         """Answer with a new key, which no cookie, log or address holds; a refusal leads back to the tab."""
         form = await read_form(request)
         try:
-            await self._console.accounts.confirm(person, form)
+            await self._confirm(person, form, action, cnpj)
             new_key = await make(form)
         except Problem as problem:
             return await perform(request, tab_path(cnpj, "keys"), _refusing(problem))
         return await self._pages.render(request, cnpj, "keys", Answered(new_key=new_key))
+
+    async def _confirm(self, person: Person, form: dict[str, str], action: str, cnpj: str) -> None:
+        """Ask for the password again; an act that is refused for it is in the audit log, too."""
+        try:
+            await self._console.accounts.confirm(person, form)
+        except Problem:
+            async with self._audit.action(person.caller, action, cnpj[:20]):
+                raise
 
     async def _find(self, cnpj: str, key_id: UUID) -> Pharmacy:
         """Return the pharmacy; raise NotFound unless the key may post for it."""
