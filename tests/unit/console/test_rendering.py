@@ -1,0 +1,48 @@
+"""Live blocks are rendered once a second for all readers of a language."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+from starlette.requests import Request
+
+from integrahub.console.pages.overview import RANGES, BatchHour, Bucket, OverviewView
+from integrahub.console.rendering import Renderer
+from integrahub.db.console.figures_rows import FigureRange
+from integrahub.db.console.overview_rows import HubState
+from integrahub.monitoring.overview import OverviewSnapshot, Throughput
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def _view() -> OverviewView:
+    state = HubState(NOW, False, 0, NOW, 1.0, 10.0, 0.0, 1.0, NOW, 0, 1, 1, 0, None, 0, 0)
+    snapshot = OverviewSnapshot(state, [], [], {}, {}, Throughput(0.0, 0.0, 0.0), {})
+    return OverviewView(
+        snapshot, FigureRange.HOUR, RANGES, [Bucket(NOW, 1.0, None)], [BatchHour(NOW, 1, 0, 0, 0)], "http://hub", 0.15
+    )
+
+
+def _poll(name: str, language: str, query: bytes = b"") -> Request:
+    scope = {"type": "http", "method": "GET", "path": "/console", "query_string": query, "server": ("hub", 80)}
+    request = Request(scope | {"scheme": "http", "headers": [(b"live-block", b"now")], "state": {}})
+    request.state.person = SimpleNamespace(
+        name=name, language=language, theme="light", shortcuts=True, needs_password=False, can=lambda role: True
+    )
+    return request
+
+
+def test_readers_of_one_language_and_address_share_a_rendering() -> None:
+    times = []
+
+    def clock() -> datetime:
+        times.append(NOW)
+        return NOW
+
+    renderer, template, view = Renderer(clock=clock), "overview/overview.html", _view()
+    answers = [renderer.page(_poll(f"Ana {n}", "en"), template, view, is_shared=True).body for n in range(50)]
+    assert (len(times), len(set(answers))) == (1, 1)
+    for request in (_poll("Ana", "pt-BR"), _poll("Ana", "en", b"range=7d")):
+        renderer.page(request, template, view, is_shared=True)
+    assert len(times) == 3
+    renderer.page(_poll("Ana", "en"), template, view)
+    assert len(times) == 4
