@@ -24,6 +24,13 @@ async def test_a_held_full_leads_to_its_decision(console: ConsoleHub) -> None:
     assert f"/console/decisions/{held['batch_id']}" in page.links
 
 
+async def test_a_load_that_failed_leads_to_its_batch(console: ConsoleHub) -> None:
+    failed = await console.api.load(b'[{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID"')
+    page = await _fresh(console, "1 thing asks for attention")
+    assert "failed as a whole; the catalogue stands as it was" in page.text
+    assert f"/console/batches/{failed['batch_id']}" in page.links
+
+
 async def _fresh(console: ConsoleHub, verdict: str) -> Page:
     """Return the page once its snapshot, which is kept for a second, has the verdict."""
     browser = await console.browser(Role.VIEWER)

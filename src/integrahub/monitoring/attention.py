@@ -9,6 +9,7 @@ import msgspec
 from integrahub.db.console.overview import OverviewRows
 from integrahub.db.console.overview_rows import (
     ExpiringKey,
+    FailedLoad,
     HeldDecision,
     HubState,
     OpenCause,
@@ -34,6 +35,7 @@ class AttentionKind(StrEnum):
     STORAGE = "storage"  #: Storage is nearly full.
     HELD = "held"  #: A deactivation waits for a decision.
     CAUSE = "cause"  #: Dead letters of a cause are open.
+    FAILED = "failed"  #: The newest load of a pharmacy failed as a whole.
     SILENT = "silent"  #: A pharmacy does not post.
     WEBHOOK = "webhook"  #: A webhook endpoint is disabled.
     KEY = "key"  #: A key expires soon.
@@ -54,7 +56,16 @@ class FailingDependency(msgspec.Struct, frozen=True):
     since: datetime | None
 
 
-Row = HeldDecision | OpenCause | SilentPharmacy | SuspendedWebhook | ExpiringKey | FailingDependency | HubState
+Row = (
+    HeldDecision
+    | OpenCause
+    | FailedLoad
+    | SilentPharmacy
+    | SuspendedWebhook
+    | ExpiringKey
+    | FailingDependency
+    | HubState
+)
 
 
 class AttentionItem(msgspec.Struct, frozen=True):
@@ -116,6 +127,8 @@ def _of_rows(rows: OverviewRows) -> Iterator[AttentionItem]:
         yield AttentionItem(AttentionKind.HELD, Urgency.ACT, held.held_at, held)
     for cause in rows.causes:
         yield AttentionItem(AttentionKind.CAUSE, Urgency.ACT, cause.first_at, cause)
+    for failed in rows.failed:
+        yield AttentionItem(AttentionKind.FAILED, Urgency.ACT, failed.finished_at, failed)
     for silent in rows.silent:
         yield AttentionItem(AttentionKind.SILENT, Urgency.LOOK, silent.last_at, silent)
     for webhook in rows.suspended:

@@ -12,7 +12,10 @@ from tests.integration.console.plans import Plans
 
 _SQL = load_queries("integrahub.db.console.overview")
 _PARAMS = {"limit": 20, "counted": MAX_COUNTED, "days": 14}
-_SMALL = {"pharmacies", "pharmacy_rhythms", "statistics", "reconciliations", "api_keys", "webhook_endpoints"}
+_SMALL = {
+    *("pharmacies", "pharmacy_rhythms", "statistics", "reconciliations", "api_keys", "webhook_endpoints"),
+    "failure_groups",  # a row per cause
+}
 
 
 async def _execute(database: Database, statement: Any) -> None:
@@ -62,6 +65,19 @@ async def test_a_silent_pharmacy_is_found_with_its_refused_posts_until_it_posts(
         " VALUES (gen_random_uuid(), 1, 201, 'delta', 1, '')",
     )
     assert (await overview.find_overview(database)).silent == []
+
+
+async def test_a_failed_load_is_found_until_a_later_one_ends(filled: str, database: Database) -> None:
+    fail = "UPDATE batches SET status = 'FAILED' WHERE pharmacy_id = 2 AND received_seq IN (198, 200)"
+    await _execute(database, fail)
+    failed = (await overview.find_overview(database)).failed
+    assert [load.cnpj for load in failed] == ["2".zfill(14)]  # once, not for each of its failed loads
+    await _execute(
+        database,
+        "INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256, status, stage, finished_at)"
+        " VALUES (gen_random_uuid(), 2, 201, 'delta', 1, '', 'COMPLETED', 'done', now())",
+    )
+    assert (await overview.find_overview(database)).failed == []
 
 
 async def test_held_deactivations_suspended_webhooks_and_expiring_keys_are_found(
@@ -131,10 +147,10 @@ async def test_the_state_is_that_of_the_last_count(filled: str, database: Databa
 async def test_a_hub_without_batches_is_new_and_asks_for_nothing(database: Database) -> None:
     rows = await overview.find_overview(database)
     assert rows.state.is_new and rows.state.counted_at is None
-    assert not any((rows.held, rows.causes, rows.silent, rows.suspended, rows.expiring, rows.running))
+    assert not any((rows.held, rows.causes, rows.failed, rows.silent, rows.suspended, rows.expiring, rows.running))
 
 
 async def test_no_read_of_the_overview_reads_a_large_table_whole(plans: Plans) -> None:
-    assert len(_SQL) == 7
+    assert len(_SQL) == 8
     for name, statement in _SQL.items():
         assert await plans.whole(statement, _PARAMS) <= _SMALL, name

@@ -10,12 +10,14 @@ import pytest
 from integrahub.db.console.overview import OverviewRows
 from integrahub.db.console.overview_rows import (
     ExpiringKey,
+    FailedLoad,
     HeldDecision,
     HubState,
     OpenCause,
     SilentPharmacy,
     SuspendedWebhook,
 )
+from integrahub.domain.batches import LoadType
 from integrahub.monitoring.attention import AttentionKind, Urgency, list_attention
 from integrahub.monitoring.dependencies import Checks, DependencyCheck
 
@@ -39,7 +41,7 @@ _STATE = HubState(
     processing=0,
     waiting=0,
 )
-_NOTHING = OverviewRows(_STATE, [], [], [], [], [], [])
+_NOTHING = OverviewRows(_STATE, [], [], [], [], [], [], [])
 
 
 def _ago(**units: float) -> datetime:
@@ -67,8 +69,9 @@ def test_acts_come_before_looks_then_kinds_then_the_oldest() -> None:
     silent = SilentPharmacy("c", "n", _ago(days=9), None, timedelta(hours=1), 0, None)
     webhook = SuspendedWebhook(_ID, "pharmacy", None, None, "h", _ago(days=20), None, 0)
     cause = OpenCause("f", "", "", "", "", 1, 1, _ago(days=30), _NOW)
+    failed = FailedLoad(_ID, "c", "n", LoadType.FULL, _ago(days=1), _ago(days=1))
     state = msgspec.structs.replace(_STATE, unaccounted=3)
-    rows = OverviewRows(state, [_held(2), _held(5)], [cause], [silent], [webhook], [_key(9), _key(2)], [])
+    rows = OverviewRows(state, [_held(2), _held(5)], [cause], [failed], [silent], [webhook], [_key(9), _key(2)], [])
     items = list_attention(rows, {"storage": DependencyCheck(is_ok=False, latency_ms=1.0)})
     act, look = Urgency.ACT, Urgency.LOOK
     assert [(item.kind, item.urgency) for item in items] == [
@@ -77,6 +80,7 @@ def test_acts_come_before_looks_then_kinds_then_the_oldest() -> None:
         (AttentionKind.HELD, act),
         (AttentionKind.HELD, act),
         (AttentionKind.CAUSE, act),
+        (AttentionKind.FAILED, act),
         (AttentionKind.KEY, act),
         (AttentionKind.SILENT, look),
         (AttentionKind.WEBHOOK, look),

@@ -5,6 +5,7 @@ import msgspec
 from integrahub.db.console.overview_rows import (
     MAX_COUNTED,
     ExpiringKey,
+    FailedLoad,
     HeldDecision,
     HubState,
     OpenCause,
@@ -27,6 +28,7 @@ class OverviewRows(msgspec.Struct, frozen=True):
     state: HubState
     held: list[HeldDecision]
     causes: list[OpenCause]
+    failed: list[FailedLoad]
     silent: list[SilentPharmacy]
     suspended: list[SuspendedWebhook]
     expiring: list[ExpiringKey]
@@ -43,6 +45,7 @@ async def find_overview(database: Database) -> OverviewRows:
             state,
             await fetch_all(connection, _SQL["held"], params, HeldDecision),
             await fetch_all(connection, _SQL["causes"], params, OpenCause),
+            await fetch_all(connection, _SQL["failed"], params, FailedLoad),
             await fetch_all(connection, _SQL["silent"], params, SilentPharmacy),
             await fetch_all(connection, _SQL["suspended"], params, SuspendedWebhook),
             await fetch_all(connection, _SQL["expiring"], params, ExpiringKey),

@@ -27,6 +27,17 @@ CROSS JOIN LATERAL (
   WHERE d.settled_at IS NULL AND d.fingerprint = c.fingerprint ORDER BY d.created_at LIMIT 1) s
 ORDER BY o.first_at
 
+-- failed --
+-- Pharmacies whose newest final load, replay or window failed as a whole within a week, the newest first. Of the failed
+-- batches of the hub only the newest are looked at.
+SELECT b.id AS batch_id, p.cnpj, p.name, b.load_type, b.received_at, b.finished_at
+FROM (SELECT * FROM batches WHERE status = 'FAILED' AND received_at > now() - interval '7 days'
+  ORDER BY received_at DESC LIMIT %(counted)s) b
+JOIN pharmacies p ON p.id = b.pharmacy_id
+WHERE b.kind IN ('load', 'replay', 'window') AND NOT EXISTS (SELECT FROM batches n WHERE n.pharmacy_id = b.pharmacy_id
+  AND n.received_seq > b.received_seq AND n.kind IN ('load', 'replay', 'window') AND n.finished_at IS NOT NULL)
+ORDER BY b.received_at DESC LIMIT %(limit)s
+
 -- silent --
 -- Pharmacies that have not posted for unusually long, the longest first, with the posts refused since their last load.
 SELECT p.cnpj, p.name, l.received_at AS last_at, r.usual_gap, r.longest_gap, coalesce(f.refused, 0)::bigint AS refused,

@@ -38,6 +38,17 @@ class OpenCause(msgspec.Struct, frozen=True):
     last_at: datetime
 
 
+class FailedLoad(msgspec.Struct, frozen=True):
+    """The newest final load of a pharmacy, which failed as a whole: its catalogue stands as it was."""
+
+    batch_id: UUID
+    cnpj: str
+    name: str
+    load_type: LoadType
+    received_at: datetime
+    finished_at: datetime
+
+
 class SilentPharmacy(msgspec.Struct, frozen=True):
     """A pharmacy that has not posted for unusually long, with the posts that were refused since its last load."""
 
