@@ -23,9 +23,9 @@ _MORE = (
       SELECT 'cause ' || n, 'E', '', '', 1, now(), now() - make_interval(mins => n), n
       FROM generate_series(0, 3000) n""",
     """INSERT INTO webhook_endpoints (owner, pharmacy_id, url, host, events, description, sealed_secret)
-      SELECT 'pharmacy', n, 'https://x', 'x', '{}', '', '' FROM generate_series(1, 40) n""",
-    """INSERT INTO webhook_deliveries (endpoint_id, event, pharmacy_id, state, created_at, ended_at)
-      SELECT e.id, 'batch.completed', e.pharmacy_id, CASE WHEN n % 400 = 0 THEN 'failed' ELSE 'delivered' END,
+      SELECT 'pharmacy', n, 'https://x', 'x', '{batch.completed}', '', '' FROM generate_series(1, 40) n""",
+    """INSERT INTO webhook_deliveries (endpoint_id, event, pharmacy_id, body, state, created_at, ended_at)
+      SELECT e.id, 'batch.completed', e.pharmacy_id, '{}', CASE WHEN n % 400 = 0 THEN 'failed' ELSE 'delivered' END,
         now() - make_interval(mins => n), now() FROM webhook_endpoints e, generate_series(1, 400) n""",
     """INSERT INTO bulk_operations (id, actor, filters, letters, state)
       SELECT gen_random_uuid(), '', '{}', 1, 'done' FROM generate_series(1, 2000)""",
