@@ -15,7 +15,8 @@ from tests.console.live_hub import LiveHub, live_hub
 from tests.console.pages import MatrixPage, list_pages
 
 _OPEN, _CLOSE = "⟦", "⟧"
-_SAME = {"API", "FULL", "DELTA", "IntegraHub", "id"}  # written in the same way in both languages
+# The same in both languages, or data of the audit log.
+_SAME = {"API", "CNPJ", "DELTA", "EAN", "FULL", "IntegraHub", "done", "id", "name"}
 _TEXTS = """
 () => {
   const found = [document.title];
