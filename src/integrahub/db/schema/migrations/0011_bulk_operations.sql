@@ -30,3 +30,4 @@ CREATE INDEX failure_groups_latest ON failure_groups (last_seen, fingerprint);
 
 -- Deliveries that ask for attention, newest first, among many that were delivered.
 CREATE INDEX webhook_deliveries_troubled ON webhook_deliveries (state, created_at, id) WHERE state IN ('failed', 'held');
+CREATE INDEX webhook_deliveries_pharmacy ON webhook_deliveries (pharmacy_id, created_at, id);
