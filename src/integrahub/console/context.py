@@ -13,6 +13,7 @@ from integrahub.console.accounts import Accounts
 from integrahub.console.rendering import Renderer
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
+from integrahub.monitoring.overview import Overview
 
 if TYPE_CHECKING:
     from integrahub.hub.hub import Hub
@@ -44,6 +45,11 @@ class ConsoleContext:
     def accounts(self) -> Accounts:
         """People, their sessions and sign-in."""
         return Accounts(self.hub, self.clock)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """Snapshots of the hub, one a second for all pages of this process."""
+        return self.hub.overview()
 
     def page(self, request: Request, template: str, view: object = None, *, status: int = 200) -> Response:
         """Return the page of a template, in which `view` has this name, or its live block if htmx polls for it."""

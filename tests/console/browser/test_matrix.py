@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from integrahub.domain.people.roles import Role, Theme
-from tests.console.browser.visit import Visitor, visiting
+from tests.console.browser.visit import Person, Visitor, Windows
 from tests.console.live_hub import LiveHub
 from tests.console.pages import MatrixPage, list_pages
 
@@ -17,9 +17,14 @@ _SHORT = [("en", Theme.LIGHT, 1280, True), ("pt-BR", Theme.DARK, 390, True), ("e
 _FULL = list(itertools.product(("en", "pt-BR"), (Theme.LIGHT, Theme.DARK), WIDTHS, (True, False)))
 
 
-def _visit(browser: Browser, hub: LiveHub, page: MatrixPage, variant: tuple[str, Theme, int, bool]) -> None:
+@pytest.fixture(scope="module")
+def windows(chromium: Browser, filled: LiveHub) -> Windows:
+    return Windows(chromium, filled)
+
+
+def _visit(windows: Windows, page: MatrixPage, variant: tuple[str, Theme, int, bool]) -> None:
     language, theme, width, has_script = variant
-    with visiting(browser, hub, page.role, language, theme, width=width, java_script_enabled=has_script) as visitor:
+    with windows.visiting(Person(page.role, language, theme), width, has_script=has_script) as visitor:
         visitor.open(page.path)
         html = visitor.page.content()
         assert f'lang="{language}"' in html and f'data-theme="{theme}"' in html
@@ -38,24 +43,24 @@ def _check(visitor: Visitor, page: MatrixPage) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_a_page_is_whole(chromium: Browser, filled: LiveHub, page: MatrixPage) -> None:
+def test_a_page_is_whole(windows: Windows, page: MatrixPage) -> None:
     for variant in _SHORT:
-        _visit(chromium, filled, page, variant)
+        _visit(windows, page, variant)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("variant", _FULL, ids=str)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
 def test_a_page_is_whole_in_every_combination(
-    chromium: Browser, filled: LiveHub, page: MatrixPage, variant: tuple[str, Theme, int, bool]
+    windows: Windows, page: MatrixPage, variant: tuple[str, Theme, int, bool]
 ) -> None:
     for role in (role for role in Role if role.includes(page.role)):
-        _visit(chromium, filled, MatrixPage(page.path, page.says, role, page.dialogs, page.status), variant)
+        _visit(windows, MatrixPage(page.path, page.says, role, page.dialogs, page.status), variant)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
-def test_a_page_at_400_percent_loses_nothing(chromium: Browser, filled: LiveHub, page: MatrixPage) -> None:
+def test_a_page_at_400_percent_loses_nothing(windows: Windows, page: MatrixPage) -> None:
     # 1280 pixels at 400 % are 320 (WCAG 1.4.10).
-    with visiting(chromium, filled, page.role, width=320) as visitor:
+    with windows.visiting(Person(page.role), 320) as visitor:
         visitor.open(page.path)
         assert visitor.overflow <= 0

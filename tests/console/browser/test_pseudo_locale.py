@@ -10,13 +10,13 @@ from integrahub.console.translations import Catalog, load_catalogs
 from tests import messages
 from tests.conftest import Server
 from tests.console.browser.conftest import settings_of
-from tests.console.browser.visit import visiting
+from tests.console.browser.visit import Person, Windows
 from tests.console.live_hub import LiveHub, live_hub
 from tests.console.pages import MatrixPage, list_pages
 
 _OPEN, _CLOSE = "⟦", "⟧"
-# The same in both languages, or data of the audit log.
-_SAME = {"API", "CNPJ", "DELTA", "EAN", "FULL", "IntegraHub", "done", "id", "name"}
+# The same in both languages.
+_SAME = {"API", "CNPJ", "DELTA", "EAN", "FULL", "IntegraHub", "id", "name"}
 _TEXTS = """
 () => {
   const found = [document.title];
@@ -62,9 +62,14 @@ def _forms(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else text
 
 
+@pytest.fixture(scope="module")
+def windows(chromium: Browser, pseudo: LiveHub) -> Windows:
+    return Windows(chromium, pseudo)
+
+
 @pytest.mark.parametrize("page", list_pages(), ids=lambda page: page.path)
-def test_a_page_has_no_text_that_is_not_translated(chromium: Browser, pseudo: LiveHub, page: MatrixPage) -> None:
-    with visiting(chromium, pseudo, page.role) as visitor:
+def test_a_page_has_no_text_that_is_not_translated(windows: Windows, page: MatrixPage) -> None:
+    with windows.visiting(Person(page.role)) as visitor:
         visitor.open(page.path)
         texts = visitor.page.evaluate(_TEXTS)
     assert len(texts) > 10

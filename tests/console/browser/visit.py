@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
@@ -57,18 +57,52 @@ def visiting(
     **options: Any,
 ) -> Iterator[Visitor]:
     """Open a browser window of a person while the block runs; fail at its end if anything went wrong in it."""
+    visitor = _open_window(browser, hub, Person(role, language, theme), **options)
+    try:
+        yield visitor
+    finally:
+        visitor.page.context.close()
+    assert visitor.problems == []
+
+
+class Person(NamedTuple):
+    """Who looks at a page; without a role, somebody who has not signed in."""
+
+    role: Role | None
+    language: str = "en"
+    theme: Theme = Theme.LIGHT
+
+
+class Windows:
+    """Windows for pages that a test only looks at: one for each person and size, since each new one costs a process."""
+
+    def __init__(self, browser: Browser, hub: LiveHub) -> None:
+        self._browser = browser
+        self._hub = hub
+        self._open: dict[tuple[Any, ...], Visitor] = {}
+
+    @contextmanager
+    def visiting(self, person: Person, width: int = 1280, *, has_script: bool = True) -> Iterator[Visitor]:
+        """Hand out the window while the block runs; fail at its end if anything went wrong in it."""
+        key = (person, width, has_script)
+        visitor = self._open.get(key) or _open_window(
+            self._browser, self._hub, person, width=width, java_script_enabled=has_script
+        )
+        self._open[key] = visitor
+        visitor.problems.clear()
+        yield visitor
+        assert visitor.problems == []
+
+
+def _open_window(browser: Browser, hub: LiveHub, person: Person, **options: Any) -> Visitor:
     width = options.pop("width", 1280)
-    context = browser.new_context(viewport={"width": width, "height": 800}, locale=language, **options)
-    if role:
-        cookies = hub.cookie(role, language, theme)
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale=person.language, **options)
+    if person.role:
+        cookies = hub.cookie(person.role, person.language, person.theme)
         context.add_cookies([{"name": name, "value": value, "url": hub.url} for name, value in cookies.items()])
     visitor = Visitor(context.new_page(), hub)
     visitor.page.on("console", visitor.note_message)
     visitor.page.on("pageerror", lambda error: visitor.problems.append(f"error: {error}"))
     visitor.page.on("dialog", lambda dialog: visitor.problems.append(f"alert: {dialog.message}"))
     visitor.page.on("request", visitor.note_request)
-    try:
-        yield visitor
-    finally:
-        context.close()
-    assert visitor.problems == []
+    return visitor

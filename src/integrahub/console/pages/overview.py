@@ -63,7 +63,7 @@ class OverviewPages:
 
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
-        self._overview = console.hub.overview()
+        self._overview = console.overview
 
     async def show(self, request: Request) -> Response:
         """Answer with the overview. An unknown `range` is an hour, an unreadable `until` is now."""

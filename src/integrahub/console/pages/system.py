@@ -60,7 +60,7 @@ class SystemPages:
 
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
-        self._overview = console.hub.overview()
+        self._overview = console.overview
 
     async def show(self, request: Request) -> Response:
         """Answer with the page. `settings=all` also lists settings that have their default."""
