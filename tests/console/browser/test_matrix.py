@@ -28,6 +28,7 @@ def _visit(windows: Windows, page: MatrixPage, variant: tuple[str, Theme, int, b
         visitor.open(page.path)
         html = visitor.page.content()
         assert f'lang="{language}"' in html and f'data-theme="{theme}"' in html
+        assert "s3cret" not in html  # of a webhook's URL
         assert language != "en" or page.says in visitor.page.inner_text("main")
         if has_script:
             _check(visitor, page)

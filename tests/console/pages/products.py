@@ -18,6 +18,6 @@ PAGES = [
     MatrixPage(_PRODUCTS + "/{hostile_product}/records/{partial}", "Value as sent"),
     MatrixPage(_PRODUCTS + "/{refused_product}", "was rejected"),
     MatrixPage(_PRODUCTS + "/{refused_product}/records/{partial}", "TITLE"),
-    MatrixPage(_PRODUCTS + "/987654321", "We never received product 987654321"),
+    MatrixPage(_PRODUCTS + "/987654321", "The batches looked at do not have product 987654321"),
     MatrixPage(_PRODUCTS + "/no-number", "There is no such page", status=404),
 ]

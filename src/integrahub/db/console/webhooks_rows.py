@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
 
 from integrahub.domain.webhooks.events import EventType
 from integrahub.domain.webhooks.states import DeliveryState, EndpointOwner, EndpointState
+from integrahub.domain.webhooks.target_url import hide_query
 
 MAX_COUNTED_DELIVERIES = 10_000  # deliveries of an endpoint; more are shown as "more than"
 
@@ -63,8 +63,7 @@ class EndpointRow(msgspec.Struct, frozen=True):
     @property
     def shown_url(self) -> str:
         """The URL without the values of its query, which may be secrets of the receiver."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{parts.path}" + ("?…" if parts.query else "")
+        return hide_query(self.url)
 
 
 class DeliveryFilters(msgspec.Struct, frozen=True):

@@ -26,6 +26,12 @@ _IPV4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _MAX_HOST_LENGTH = 253
 
 
+def hide_query(url: str) -> str:
+    """Return a URL for people, without its query, whose values may be secrets of the receiver."""
+    path, question_mark, _ = url.partition("?")
+    return f"{path}?…" if question_mark else path
+
+
 @dataclass(frozen=True, slots=True)
 class TargetUrl:
     """A URL in parts. `host` is a name in ASCII or an address without brackets; `path` includes the query."""

@@ -26,6 +26,7 @@ from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.people.roles import Role
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
 from integrahub.domain.webhooks.states import EndpointOwner
+from integrahub.domain.webhooks.target_url import hide_query
 
 PATH = f"{ROOT}/pharmacies/{{cnpj}}"
 _MAX_DELIVERIES = 20
@@ -38,6 +39,11 @@ class Webhook:
 
     endpoint: Endpoint | None
     deliveries: Sequence[Delivery]
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its query."""
+        return hide_query(self.endpoint.url) if self.endpoint else ""
 
 
 @dataclass(frozen=True, slots=True)
