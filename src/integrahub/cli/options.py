@@ -16,8 +16,10 @@ _IDENTIFIER = re.compile(r"[\w-]{1,100}", re.ASCII)
 _MASK = str.maketrans("", "", "./- \t\r\n")
 
 
-def parse_id(value: str) -> str:
-    """Return an id without surrounding blanks. Raise BadParameter if it cannot be part of a path."""
+def parse_id(value: str | None) -> str | None:
+    """Return an id without surrounding blanks; None if absent. Raise BadParameter if it cannot be part of a path."""
+    if value is None:
+        return None
     text = value.strip()
     if not _IDENTIFIER.fullmatch(text):
         raise typer.BadParameter(f"{value!r} is no id; copy it from the list")

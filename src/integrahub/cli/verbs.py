@@ -67,7 +67,7 @@ VERBS = {
     "key": Verb("key:app", "API keys: create, list, rotate, revoke."),
     "receipt": Verb("receipt:app", "Signed receipts: verify."),
     "batch": Verb("batch:app", "Batches: list, show, errors, replay, cancel, approve, reject."),
-    "dead": Verb("dead:app", "Dead letters: list, groups, show, replay."),
+    "dead": Verb("dead:app", "Dead letters: list, groups, show, replay, replays, stop."),
     "load": Verb(
         "load:app",
         "Load tests with accounting, on a temporary hub or (--url) a test hub; exit code 1 if anything was lost, "

@@ -18,7 +18,7 @@ from integrahub.cli.app import app
 _CLOSED = "http://127.0.0.1:9"
 _AWAY = "postgresql://somebody:hidden@127.0.0.1:9/name"
 # These start processes or print what needs no hub; they are tried as processes below.
-_OTHERS = {"up", "demo", "api", "work", "fleet", "openapi", "load"}
+_OTHERS = {"up", "demo", "api", "console", "work", "fleet", "openapi", "load"}
 _ODD = ("", "../x", "ção", "\x1b[2J", "9" * 400)
 
 
@@ -91,8 +91,18 @@ def test_odd_settings(
     assert told in shown and "hidden" not in shown
 
 
+_VERBS_OF_ONE = [
+    ("batch", "show"),
+    ("batch", "errors"),
+    ("dead", "replays"),
+    ("dead", "stop"),
+    ("pharmacy", "show"),
+    ("key", "revoke"),
+]
+
+
 @pytest.mark.parametrize("id_", ["", " ", "a?b", "..", "?x=1"])
-@pytest.mark.parametrize("verb", [("batch", "show"), ("batch", "errors"), ("pharmacy", "show"), ("key", "revoke")])
+@pytest.mark.parametrize("verb", _VERBS_OF_ONE)
 def test_an_id_that_is_none_is_wrong_usage(verb: tuple[str, ...], id_: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _run(monkeypatch, *verb, id_) == 2
 
@@ -114,6 +124,16 @@ def test_a_database_that_is_away_ends_up_with_a_sentence(tmp_path: Path) -> None
     told = done.stderr + done.stdout
     assert done.returncode == 1
     assert "Traceback" not in told and "exc_type" not in told and "hidden" not in told and "refused" in told
+
+
+@pytest.mark.parametrize("verb", ["api", "console", "fleet"])
+@pytest.mark.parametrize("extra", [(), ("--no-such-option",)])
+def test_a_process_without_a_database_or_with_odd_options_ends_with_a_sentence(
+    verb: str, extra: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = _process(verb, *extra, INTEGRAHUB_DATA_DIR=str(tmp_path), INTEGRAHUB_LOG_FORMAT="text")
+    assert done.returncode == (2 if extra else 1), done.stderr
+    assert "Traceback" not in done.stderr and (extra[0] if extra else "DATABASE_URL is not set") in done.stderr
 
 
 @pytest.mark.parametrize("verb", [("migrate",), ("verify", "05927228000145")])

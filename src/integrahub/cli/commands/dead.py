@@ -7,7 +7,7 @@ import typer
 
 from integrahub.cli.commands.batch import find_batch_id
 from integrahub.cli.connect import open_client
-from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm
+from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, parse_id
 from integrahub.client import ApiError, Client
 from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
@@ -107,7 +107,9 @@ def replay(
 @app.command()
 @client_verb
 def replays(
-    operation_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="one replay; absent: the newest")] = None,
+    operation_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="one replay; absent: the newest", callback=parse_id)
+    ] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
     wide: Wide = False,
@@ -126,7 +128,9 @@ def replays(
 
 @app.command()
 @client_verb
-def stop(operation_id: Annotated[str, typer.Argument(metavar="ID", help="id of the replay")]) -> None:
+def stop(
+    operation_id: Annotated[str, typer.Argument(metavar="ID", help="id of the replay", callback=parse_id)],
+) -> None:
     """Stop a replay of dead letters. Letters that it did not replay stay open.
 
     Example: integrahub dead stop 01a21f36-85f3-7d2a-bbde-c51e74e6224a
