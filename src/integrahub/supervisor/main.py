@@ -5,6 +5,7 @@ import errno
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from integrahub.supervisor.process_specs import with_embedded_defaults
 from integrahub.supervisor.state_file import consume_restart_request, publish_state, remove_state
 from integrahub.supervisor.supervisor import PROCESS_DRAIN_TIMEOUT_SECONDS, Supervisor
 from integrahub.telemetry import probe_server
+from integrahub.telemetry.logs import is_text
 from integrahub.telemetry.setup import telemetry_for
 
 _PORT_RETRY_INTERVAL_SECONDS = 0.3
@@ -119,7 +121,7 @@ async def _run(
     assert probe is not None
     own_settings = settings.model_copy(update={"database_url": url_of(DatabaseRole.WORKER) or settings.database_url})
     print_new_key(load_secrets(settings).operator)
-    if link := await invite_first_admin(settings):
+    if link := await invite_first_admin(settings, may_show=_is_read_by_a_person(settings)):
         say(
             "First administrator of the console, name `admin`; the link is valid for an hour. / Primeira pessoa que "
             f"administra o console, nome `admin`; o link vale por uma hora.\n  {link}"
@@ -131,6 +133,11 @@ async def _run(
                 greeting = asyncio.create_task(_greet(settings, supervisor, signals.stop))
                 await supervisor.run(signals.stop, signals.restart)
                 greeting.cancel()
+
+
+def _is_read_by_a_person(settings: Settings) -> bool:
+    """Return whether a person reads standard output, which else is likely kept with the JSON logs."""
+    return sys.stdout.isatty() or is_text(settings.log_format)
 
 
 async def _listen(settings: Settings) -> socket.socket:
