@@ -31,6 +31,7 @@ class _Hub(ThreadingHTTPServer):
         self.prepared: list[tuple[int, str]] = []
         self.keys: list[str | None] = []
         self.bodies: list[bytes] = []
+        self.paths: list[str] = []
         self.accepted: bytes = json.dumps({"batch_id": _BATCH, "status": "RECEIVED"}).encode()
 
     @property
@@ -42,6 +43,7 @@ class _Handler(QuietHandler):
     server: _Hub
 
     def _answer(self) -> None:
+        self.server.paths.append(self.path)
         self.server.keys.append(self.headers["Idempotency-Key"])
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"] or 0)))
         status, wait = self.server.prepared.pop(0) if self.server.prepared else (202, "")
@@ -93,6 +95,13 @@ def test_an_error_says_what_a_program_needs_to_decide(hub: _Hub) -> None:
         with pytest.raises(ApiError) as forbidden:
             client.get("/v1/batches")
     assert (forbidden.value.status, forbidden.value.retryable) == (403, False)
+
+
+def test_an_id_of_a_batch_stays_one_part_of_the_path(hub: _Hub) -> None:
+    hub.prepared = [(404, "")]
+    with Client(hub.url, "a-key") as client, pytest.raises(ApiError) as unknown:
+        client.batch("\x1b[2J/../?x=1")
+    assert unknown.value.status == 404 and hub.paths == ["/v1/batches/%1B%5B2J%2F..%2F%3Fx%3D1"]
 
 
 @pytest.mark.parametrize("accepted", [b"[]", b'"ok"', b"null", b"{}", b'{"batch_id": 7}', b"<html>"])

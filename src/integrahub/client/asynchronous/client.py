@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from integrahub.client.asynchronous.batch import AsyncBatch
 from integrahub.client.asynchronous.connection import PRODUCTS_PATH, AsyncConnection, stream_blocks
@@ -102,7 +103,9 @@ class AsyncClient(AsyncConnection):
 
     async def batch(self, batch_id: str) -> AsyncBatch:
         """Return a batch by its id. Raise ApiError if there is none."""
-        return AsyncBatch(self, self.parse_batch(await self.request("GET", f"/v1/batches/{batch_id}")))
+        return AsyncBatch(
+            self, self.parse_batch(await self.request("GET", f"/v1/batches/{quote(str(batch_id), safe='')}"))
+        )
 
     def batches(self, **filters: Any) -> AsyncIterator[Row]:
         """Yield batches, newest first; the filters are those of `GET /v1/batches`."""

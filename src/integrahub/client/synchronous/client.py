@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from integrahub.client.responses import Page, Row
 from integrahub.client.synchronous.batch import Batch
@@ -101,7 +102,7 @@ class Client(Connection):
 
     def batch(self, batch_id: str) -> Batch:
         """Return a batch by its id. Raise ApiError if there is none."""
-        return Batch(self, self.parse_batch(self.request("GET", f"/v1/batches/{batch_id}")))
+        return Batch(self, self.parse_batch(self.request("GET", f"/v1/batches/{quote(str(batch_id), safe='')}")))
 
     def batches(self, **filters: Any) -> Iterator[Row]:
         """Yield batches, newest first; the filters are those of `GET /v1/batches`."""
