@@ -92,12 +92,6 @@ BATCH_MESSAGES: dict[str, Message] = {
         "Nenhuma desativação deste lote aguarda decisão: não há o que decidir.",
         "No deactivation of this batch is held: there is nothing to decide.",
     ),
-    "count_not_confirmed": Message(
-        "Você digitou {typed!r}, mas agora seriam desativados {count} produtos. Nada mudou: confira a lista e digite "
-        "{count}.",
-        "You typed {typed!r}, but {count} products would be deactivated now. Nothing changed: check the list and type "
-        "{count}.",
-    ),
     "nothing_to_cancel": Message(
         "Não há lote em andamento com esse id: nada foi cancelado.",
         "There is no unfinished batch with this id: nothing was cancelled.",

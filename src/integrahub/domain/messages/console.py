@@ -1,4 +1,4 @@
-"""Messages about people of the console: sign-in, roles, passwords, second factors."""
+"""Messages of the console alone: sign-in, roles, passwords, second factors, and acts on its pages."""
 
 from integrahub.domain.messages.message import Message
 
@@ -84,6 +84,12 @@ CONSOLE_MESSAGES: dict[str, Message] = {
         "The name can be erased from the audit log only after the person was removed.",
     ),
     "session_not_found": Message("A sessão já terminou.", "The session has ended already."),
+    "count_not_confirmed": Message(
+        "Você digitou {typed!r}, mas agora seriam desativados {count} produtos. Nada mudou: confira a lista e digite "
+        "{count}.",
+        "You typed {typed!r}, but {count} products would be deactivated now. Nothing changed: check the list and type "
+        "{count}.",
+    ),
     "failure_not_found": Message(
         "Não há causa de falha com essa impressão. Veja a lista de falhas.",
         "There is no cause of failure with this fingerprint. See the list of failures.",
