@@ -34,6 +34,7 @@ _BODIES: dict[str, Any] = {
     "/admin/webhook/replay": {"since": "2026-03-01T10:00:00Z"},
 }
 _READS = {"GET"}
+_UUIDS = ("batch_id", "key_id", "delivery_id", "operation_id")
 
 
 def _routes(client: Client) -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ async def test_no_route_gives_or_changes_anything_of_another_pharmacy(client: Cl
             answers = [
                 await client.http.request(
                     verb,
-                    path.format(batch_id=id_, cnpj=cnpj, key_id=id_, letter_id=1, product_id=1, delivery_id=id_),
+                    path.format(**dict.fromkeys(_UUIDS, id_), cnpj=cnpj, letter_id=1, product_id=1),
                     params={"cnpj": cnpj} if path in _OF_CLIENTS or path in _WEBHOOKS else {},
                     json=_BODIES.get(path),
                     headers={"X-Api-Key": key, "X-Inova-Load-Type": "full"},
@@ -99,7 +100,7 @@ async def test_an_operators_key_changes_only_what_its_scope_allows(client: Clien
     key = (await client.admin("POST", "/admin/keys", {"cnpjs": "all", "scopes": [scope]}))["api_key"]
     headers = {"X-Admin-Api-Key": key, "X-Inova-Load-Type": "full"}
     for verb, path in _routes(client):
-        ids = dict.fromkeys(("batch_id", "key_id", "delivery_id"), uuid4())
+        ids = dict.fromkeys(_UUIDS, uuid4())
         asked = path.format(**ids, cnpj=CNPJ, letter_id=1, product_id=1)
         body = _BODIES.get(path) if verb != "GET" else None
         answer = await client.http.request(verb, asked, json=body, headers=headers, params={"cnpj": CNPJ})
@@ -111,7 +112,7 @@ async def test_an_operators_key_changes_only_what_its_scope_allows(client: Clien
 
 async def test_no_key_and_a_wrong_key_get_nothing_anywhere(client: Client) -> None:
     for verb, path in _routes(client):
-        ids = dict.fromkeys(("batch_id", "key_id", "delivery_id"), uuid4())
+        ids = dict.fromkeys(_UUIDS, uuid4())
         asked = path.format(**ids, cnpj=CNPJ, letter_id=1, product_id=1)
         answers = [
             await client.http.request(verb, asked, headers=headers, json=_BODIES.get(path))

@@ -51,6 +51,7 @@ async def _routes(client: Client) -> list[tuple[str, str]]:
         "letter_id": 1,
         "product_id": 1,
         "delivery_id": uuid4(),
+        "operation_id": uuid4(),
     }
     return [
         (verb, path.format(**named))
