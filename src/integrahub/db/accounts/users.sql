@@ -106,5 +106,5 @@ WHERE id = %(id)s AND totp_step < %(step)s AND totp_enabled_at IS NOT NULL AND r
 UPDATE users SET signed_in_at = now() WHERE id = %(id)s
 
 -- anonymise_if_removed --
--- Replace the name of a removed person here and in the audit log.
-SELECT anonymise_user(%(id)s, %(name)s)
+-- Replace the name of a removed person here and in the audit log. No row if the person is not removed.
+SELECT done FROM anonymise_user(%(id)s, %(name)s) AS done WHERE done
