@@ -7,7 +7,12 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from integrahub.db.accounts import users
+from integrahub.db.chunks.rows import DeadLetterFilters
+from integrahub.db.embedded.logins import url_as
+from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.events import CHUNKS_READY
+from integrahub.domain.people.roles import Role
 from tests.integration.command_line import CommandLine, listing_verbs, verb
 from tests.integration.conftest import Client
 from tests.integration.test_flow import product
@@ -23,6 +28,8 @@ _IDS = {
     "pharmacy list": "cnpj",
     "dead list": "id",
     "dead groups": "fingerprint",
+    "dead replays": "id",
+    "user list": "id",
     "audit": "id",
 }
 _ELSEWHERE = {"fleet status"}  # reads a folder, not the API; tested with the fleet
@@ -33,15 +40,27 @@ def test_every_listing_verb_is_tested_here() -> None:
 
 
 @pytest.fixture
-async def batch_id(client: Client) -> str:
-    """Create a batch with rejected records and a dead letter with text of a client."""
+async def batch_id(client: Client, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Create a batch with rejected records, a dead letter that failed again, and a person; all with hostile text."""
     await client.admin("PUT", "/admin/pharmacies/05927228000145", {"name": f"Farmácia {_EVIL}", "city": "São Luís" * 9})
     batch = await client.load([product(1), product(2) | {"PRICE": _EVIL}, product(3) | {"PRICE": "x" * 300}])
     await client.hub.bus.publish(CHUNKS_READY, [f"not json {_EVIL}".encode()])
-    async with asyncio.timeout(20):
-        while not (await client.admin("GET", "/v1/dead-letters/groups"))["items"]:
-            await asyncio.sleep(0.02)
+    first = await _open_letter(client, 0)
+    assert (await client.hub.bulk_replays().start_checked(f"Ana {_EVIL}", DeadLetterFilters(), 10)).asked == 1
+    await _open_letter(client, first)
+    monkeypatch.setenv("INTEGRAHUB_DATABASE_URL", url_as(database_url, DatabaseRole.CONSOLE))
+    assert await users.add(client.hub.database, f"Ana {_EVIL}", Role.ADMIN, _EVIL)
     return str(batch["batch_id"])
+
+
+async def _open_letter(client: Client, earlier: int) -> int:
+    """Wait until one dead letter is open, later than an `earlier` one, and return its id."""
+    async with asyncio.timeout(20):
+        while True:
+            letters = (await client.admin("GET", "/v1/dead-letters?settled=false"))["items"]
+            if len(letters) == 1 and letters[0]["id"] > earlier:
+                return int(letters[0]["id"])
+            await asyncio.sleep(0.02)
 
 
 async def test_tables_are_whole_and_harmless(client: Client, verb: CommandLine, batch_id: str) -> None:
