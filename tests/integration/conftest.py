@@ -107,7 +107,7 @@ async def running(
             yield Client(http, replace(hub, breakers=api.breakers, step_breakers=worker.step_breakers), app=app)
         stop.set()
         await asyncio.gather(*loops_running)
-        await ingest.close()
+        await asyncio.gather(ingest.close(), app.state.refused_posts.close())
 
 
 @pytest.fixture
