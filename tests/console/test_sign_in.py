@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from integrahub.console.access import COOKIE, SECURE_COOKIE
-from integrahub.console.pages.people_sign_in import safe_path
 from integrahub.db.accounts import user_sessions, users
 from integrahub.db.accounts.user_rows import User
 from integrahub.domain.people.roles import Role
@@ -176,25 +175,6 @@ async def test_a_link_sets_the_password_once_and_is_in_no_address_afterwards(con
     other = await console.browser()
     assert (await other.get(f"/console/welcome?token={token}")).status == 403
     assert (await other.post("/console/welcome", password=PASSWORD)).status == 403
-
-
-@pytest.mark.parametrize(
-    ("target", "expected"),
-    [
-        ("/console/batches?q=a&status=FAILED", "/console/batches?q=a&status=FAILED"),
-        ("/console", "/console"),
-        ("/console/search?q=dipirona 500", "/console/search?q=dipirona%20500"),
-        ("//evil.example/console", ""),
-        ("https://evil.example/console/", ""),
-        ("/consoles", ""),
-        ("/console/\\evil.example", ""),
-        ("/console/\r\nSet-Cookie: a=b", ""),
-        ("/console/login?next=/console", ""),
-        ("javascript:alert(1)", ""),
-    ],
-)
-def test_a_sign_in_leads_to_pages_of_the_console_alone(target: str, expected: str) -> None:
-    assert safe_path(target) == expected
 
 
 async def test_a_poll_without_a_session_gets_the_form_and_the_order_to_load_it(console: ConsoleHub) -> None:

@@ -96,7 +96,7 @@ async def _decide_or_replay(client: Client, batch: dict[str, Any], draw: random.
     assert answer.status_code in (200, 202, 409), answer.text
 
 
-async def _compare(client: Client, consumers: list[Consumer], draw: random.Random, told: str) -> None:
+async def _compare(client: Client, consumers: list[Consumer], draw: random.Random, seed_text: str) -> None:
     """Wait until every batch is final; then a consumer that reads to the end has the table."""
     async with asyncio.timeout(120):
         while [each for each in (await client.get("/v1/batches", limit=500))["items"] if not each["finished_at"]]:
@@ -104,4 +104,4 @@ async def _compare(client: Client, consumers: list[Consumer], draw: random.Rando
     expected = await table(client)
     for consumer in consumers:
         await drain(client, consumer, draw_limit(draw))
-        assert consumer.products == expected, told
+        assert consumer.products == expected, seed_text

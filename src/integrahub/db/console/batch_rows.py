@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from integrahub.db.batches.report_rows import IssueReport
 from integrahub.domain.batches import BatchKind, BatchStatus, ChunkStatus, DeactivationState, LoadType
 
 
@@ -120,18 +121,9 @@ class IssueCount(msgspec.Struct, frozen=True):
     count: int
 
 
-class IssueLine(msgspec.Struct, frozen=True):
+class IssueLine(IssueReport, frozen=True):
     """A rejection or warning of one record, and the chunk that holds the record."""
 
-    position: int
-    byte_offset: int
-    severity: str
-    product_id: str
-    field: str
-    code: str
-    value: str
-    key: str
-    ean: str
     chunk: int
 
 

@@ -9,7 +9,6 @@ from msgspec.structs import asdict
 from integrahub.db.console.webhooks_rows import (
     MAX_COUNTED_DELIVERIES,
     DeliveryFilters,
-    DeliveryPosition,
     DeliveryRow,
     EndpointFilters,
     EndpointPosition,
@@ -19,6 +18,7 @@ from integrahub.db.console.webhooks_rows import (
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.webhooks.rows import DeliveryPosition
 from integrahub.domain.webhooks.states import DeliveryState
 
 _SQL = load_queries(__name__)

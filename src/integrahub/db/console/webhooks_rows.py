@@ -76,13 +76,6 @@ class DeliveryFilters(msgspec.Struct, frozen=True):
     since: datetime | None = None
 
 
-class DeliveryPosition(msgspec.Struct, frozen=True):
-    """Place of a delivery in a listing."""
-
-    created_at: datetime
-    id: UUID
-
-
 class DeliveryRow(msgspec.Struct, frozen=True):
     """A delivery in a list, with the outcome of its latest attempt."""
 

@@ -21,7 +21,6 @@ from integrahub.db.console import webhooks
 from integrahub.db.console.webhooks_rows import (
     MAX_COUNTED_DELIVERIES,
     DeliveryFilters,
-    DeliveryPosition,
     DeliveryRow,
     EndpointFilter,
     EndpointFilters,
@@ -30,7 +29,7 @@ from integrahub.db.console.webhooks_rows import (
     WholeDelivery,
 )
 from integrahub.db.webhooks import deliveries
-from integrahub.db.webhooks.rows import DeliveryAttempt
+from integrahub.db.webhooks.rows import DeliveryAttempt, DeliveryPosition
 from integrahub.domain import cursors
 from integrahub.domain.errors import NotFound
 from integrahub.domain.webhooks.events import EventType
