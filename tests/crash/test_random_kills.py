@@ -20,6 +20,7 @@ LONG = bool(os.environ.get("IHUB_LONG"))
 PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)
 WITH_WORK = 100 if LONG else 3  # kills of processes that held work
 _PROGRESS_SECONDS = 30.0
+_AHEAD = 25  # batches of a pharmacy before the kills that belong to them
 _MOST = 5  # times as many batches, until enough of the kills have met work
 _UNFINISHED_OF = """SELECT 1 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE p.cnpj = %s AND b.finished_at IS NULL LIMIT 1"""
@@ -52,6 +53,13 @@ def _kill(swarm: Swarm, draw: random.Random, stop: threading.Event) -> None:
         swarm.kill_one(draw)
 
 
+def _keep_pace(swarm: Swarm, sent: int) -> None:
+    """Wait while posts are ahead of the kills: on a busy machine killed processes would start too slowly."""
+    never = threading.Event()
+    while (sent - _AHEAD) * KILLS > swarm.kills * BATCHES:
+        never.wait(0.05)
+
+
 def _has_enough_kills(swarm: Swarm) -> bool:
     return swarm.kills >= KILLS and swarm.kills_with_work >= WITH_WORK
 
@@ -70,6 +78,7 @@ def _pharmacy(swarm: Swarm, number: int, seed: int) -> Comparison:
     while len(known.sent) < BATCHES or (not _has_enough_kills(swarm) and len(known.sent) < _MOST * BATCHES):
         if len(known.sent) % 10 == 0:
             swarm.wait_until_none(_BACKLOG)
+        _keep_pace(swarm, len(known.sent))
         one = Load(*load(draw, LONGEST), form=form(draw))
         known.sent[client.post(known.model.cnpj, one, str(draw.random()))] = one
         if draw.random() < 0.1:
