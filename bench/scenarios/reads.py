@@ -48,6 +48,7 @@ class _Reader:
     start: str
     times: dict[str, list[float]] = field(default_factory=dict)
     cancelled: dict[str, int] = field(default_factory=dict)
+    over_limit: int = 0
     cursor: str = ""
 
     def run(self, rounds: int) -> "_Reader":
@@ -62,15 +63,25 @@ class _Reader:
         return self
 
     def _read(self, kind: str, path: str, query: dict[str, Any]) -> None:
-        """Read once. A read that the hub cancels at its time limit counts with the time until it says so."""
-        begun = perf_counter()
-        try:
-            answer = self.client.get(path, **query)
-        except ApiError as error:
-            if error.code != "read_too_slow":
-                raise
-            self.cancelled[kind] = self.cancelled.get(kind, 0) + 1
-            answer = {"next_cursor": self.cursor}
+        """Read once. A read that the hub cancels at its time limit counts with the time until it says so.
+
+        Several readers share a pharmacy and so its limit of reads at once: one that is over it waits, as a client
+        does, and its wait does not count.
+        """
+        pause, answer = threading.Event(), None
+        while answer is None:
+            begun = perf_counter()
+            try:
+                answer = self.client.get(path, **query)
+            except ApiError as error:
+                if error.status == 429:
+                    self.over_limit += 1
+                    pause.wait(_PAUSE_SECONDS * self.draw.uniform(0.5, 1.5))
+                    continue
+                if error.code != "read_too_slow":
+                    raise
+                self.cancelled[kind] = self.cancelled.get(kind, 0) + 1
+                answer = {"next_cursor": self.cursor}
         self.times.setdefault(kind, []).append((perf_counter() - begun) * 1000)
         if kind == "change feed":
             self.cursor = answer["next_cursor"]
@@ -130,7 +141,9 @@ def _lines_of(readers: list[_Reader], count: int, sizes: Sizes, fulls: int) -> I
         work = f"{kind} in a pharmacy of {count:,}: P95 of {sizes.readers} readers during FULLs of {sizes.tenth * 2:,}"
         cancelled = sum(reader.cancelled.get(kind, 0) for reader in readers)
         median = f"median {statistics.median(times):.1f} ms"
-        note = f"{len(times)} reads, {median}, {cancelled} cancelled, {fulls} FULLs meanwhile"
+        waits = sum(reader.over_limit for reader in readers)
+        note = f"{len(times)} reads, {median}, {cancelled} cancelled, {waits} waits for the limit of all kinds, "
+        note += f"{fulls} FULLs meanwhile"
         yield Line(work, "ms", p95, judged=p95, most=most, note=note)
 
 

@@ -3,7 +3,9 @@
 `python -m tests.mutations [WORD ...]`: entries whose name or place holds one of the words. Exit 1 when one survived.
 """
 
+import compileall
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -29,6 +31,9 @@ def _copy(target: Path) -> Path:
         if source.is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
+    # Bytecode that is checked against its source: a mutated file is compiled, all others are not.
+    checked = py_compile.PycInvalidationMode.CHECKED_HASH
+    compileall.compile_dir(target / "src", quiet=1, invalidation_mode=checked)
     return target
 
 
