@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format release release-check sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -94,6 +94,12 @@ format: $(VENV)/.development ## format the code and apply safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+release: ## date the changelog's section, set the version, commit and tag: make release VERSION=0.2.0
+	$(PYTHON) -m deploy.release.prepare '$(VERSION)'
+
+release-check: ## compare tag, version and changelog: make release-check TAG=v0.2.0
+	$(PYTHON) -m deploy.release.check '$(TAG)'
+
 sbom: $(VENV)/.development ## list dependencies with licences in dist/sbom.json (CycloneDX)
 	$(PYTHON) -m venv --clear $(VENV)-runtime && mkdir -p dist
 	$(VENV)-runtime/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.txt
@@ -119,12 +125,14 @@ $(VENV)/.made:
 	  PYTHONPATH=$(VENV)-maker $(PYTHON) -m virtualenv --quiet $(VENV); }
 	@touch $@
 
-$(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml
+VERSION_SOURCE := src/integrahub/__init__.py
+
+$(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml $(VERSION_SOURCE)
 	$(PIP) install --quiet --require-hashes -r requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.development: $(VENV)/.made requirements-dev.txt pyproject.toml
+$(VENV)/.development: $(VENV)/.made requirements-dev.txt pyproject.toml $(VERSION_SOURCE)
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $(VENV)/.runtime $@

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from integrahub import __version__
 from integrahub.cli.loopback import keep_loopback_off_proxies
 from integrahub.cli.verbs import Verbs
 from integrahub.domain.errors import IntegraHubError
@@ -17,9 +18,7 @@ _STANDARD_OUTPUT = 1
 
 def _show_version(value: bool) -> None:
     if value:
-        from importlib.metadata import version  # imported here, since it loads an e-mail parser
-
-        typer.echo(f"integrahub {version('integrahub')}")
+        typer.echo(f"integrahub {__version__}")
         raise typer.Exit
 
 

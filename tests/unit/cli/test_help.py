@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from integrahub import __version__
 from integrahub.cli.app import app
 from integrahub.cli.relative_times import parse_time
 from integrahub.domain.steps import STEPS
@@ -80,7 +80,7 @@ def test_work_names_every_step() -> None:
 
 
 def test_the_version_is_told_and_completion_can_be_installed() -> None:
-    assert CliRunner().invoke(app, ["--version"]).output.strip() == f"integrahub {version('integrahub')}"
+    assert CliRunner().invoke(app, ["--version"]).output.strip() == f"integrahub {__version__}"
     assert "--install-completion" in _help()
 
 
