@@ -51,8 +51,18 @@ def node(folder: Path) -> Command:
 
 def csharp(folder: Path) -> Command:
     """Compile the C# program and return its command."""
-    source, target = EXAMPLES / "PostCatalogue.cs", folder / "PostCatalogue.exe"
-    options = ["-r:System.Net.Http.dll", f"-out:{target}", str(source)]
+    return compile_csharp(EXAMPLES / "PostCatalogue.cs", folder, "-r:System.Net.Http.dll")
+
+
+def pascal(folder: Path) -> Command:
+    """Compile the Object Pascal program and return its command."""
+    return compile_pascal(EXAMPLES / "PostCatalogue.pas", folder)
+
+
+def compile_csharp(source: Path, folder: Path, *references: str) -> Command:
+    """Compile a C# program with Mono, and return its command."""
+    target = folder / f"{source.stem}.exe"
+    options = [*references, f"-out:{target}", str(source)]
     if shutil.which("mono") and (own := shutil.which("mcs")):
         _compile([own, *options])
         return Command(["mono", str(target)])
@@ -65,9 +75,9 @@ def csharp(folder: Path) -> Command:
     return Command([mono, str(target)], environment)
 
 
-def pascal(folder: Path) -> Command:
-    """Compile the Object Pascal program and return its command."""
-    options = [f"-FE{folder}", f"-FU{folder}", str(EXAMPLES / "PostCatalogue.pas")]
+def compile_pascal(source: Path, folder: Path) -> Command:
+    """Compile an Object Pascal program with Free Pascal, and return its command."""
+    options = [f"-FE{folder}", f"-FU{folder}", str(source)]
     if own := shutil.which("fpc"):
         _compile([own, *options])
     elif path := unpack("fpc", _FREE_PASCAL):
@@ -76,7 +86,7 @@ def pascal(folder: Path) -> Command:
         _compile([str(compiler), "-n", f"-Fu{units}/*", "-FD/usr/bin", *options])
     else:
         raise Missing("Free Pascal is not here and cannot be fetched (Debian: apt-get install fpc)")
-    return Command([str(folder / "PostCatalogue")])
+    return Command([str(folder / source.stem)])
 
 
 LANGUAGES: dict[str, Callable[[Path], Command]] = {
