@@ -1,4 +1,4 @@
-"""`python -m deploy.kubernetes.policies`: generate base/network-policies.yaml from connections.toml."""
+"""`python -m deploy.kubernetes.policies`: generate the network policies from the tables of connections."""
 
 import json
 import tomllib
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+_MANAGED = _HERE / "components" / "managed"
 OUTPUT = _HERE / "base" / "network-policies.yaml"
-_HEAD = "# Generated from ../connections.toml by: python -m deploy.kubernetes.policies\n"
+MANAGED_OUTPUT = _MANAGED / "network-policies.yaml"
+_HEAD = "# Generated from connections.toml by: python -m deploy.kubernetes.policies\n"
 _DNS_PORTS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 Table = dict[str, Any]
 
@@ -17,10 +19,21 @@ def load_table() -> Table:
     return tomllib.loads((_HERE / "connections.toml").read_text("utf-8"))
 
 
+def load_managed_table() -> Table:
+    """Return the table with networks in place of the dependencies' pods."""
+    table, managed = load_table(), tomllib.loads((_MANAGED / "connections.toml").read_text("utf-8"))
+    return {**table, "endpoints": table["endpoints"] | managed["endpoints"]}
+
+
 def build_policies(table: Table) -> list[Table]:
     """Return a policy that denies everything, then one per role with its connections."""
     closed = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    return [_policy("nothing-else", closed), *(_of_role(name, role, table) for name, role in table["roles"].items())]
+    return [_policy("nothing-else", closed), *build_role_policies(table)]
+
+
+def build_role_policies(table: Table) -> list[Table]:
+    """Return a policy per role with its connections."""
+    return [_of_role(name, role, table) for name, role in table["roles"].items()]
 
 
 def render(policies: list[Table]) -> str:
@@ -81,3 +94,4 @@ def _policy(name: str, spec: Table) -> Table:
 
 if __name__ == "__main__":
     OUTPUT.write_text(render(build_policies(load_table())), "utf-8")
+    MANAGED_OUTPUT.write_text(render(build_role_policies(load_managed_table())), "utf-8")

@@ -50,14 +50,63 @@ def _run(*command: str) -> str:
 
 def test_the_network_policies_are_those_of_the_table() -> None:
     assert policies.OUTPUT.read_text("utf-8") == policies.render(policies.build_policies(policies.load_table()))
+    managed = policies.render(policies.build_role_policies(policies.load_managed_table()))
+    assert policies.MANAGED_OUTPUT.read_text("utf-8") == managed
 
 
-@pytest.mark.parametrize("overlay", ["base", "keda"])
+def _build(overlay: str) -> list[str]:
+    return _run(_program("kubectl"), "kustomize", str(KUBERNETES / overlay)).split("\n---\n")
+
+
+@pytest.mark.parametrize("overlay", ["base", "keda", "production"])
 def test_the_manifests_build_and_are_valid(overlay: str, tmp_path: Path) -> None:
-    built = _run(_program("kubectl"), "kustomize", str(KUBERNETES / overlay))
-    known = [part for part in built.split("\n---\n") if "kind: ScaledObject" not in part]  # KEDA's own kind
+    own_kinds = ("kind: ScaledObject", "kind: PodMonitor")  # of KEDA and of the Prometheus Operator
+    known = [part for part in _build(overlay) if not any(kind in part for kind in own_kinds)]
     (tmp_path / "built.yaml").write_text("\n---\n".join(known))
     _run(_program("kubernetes-validate"), "--strict", str(tmp_path / "built.yaml"))
+
+
+def test_production_reaches_managed_dependencies_scrapes_every_pod_and_is_reached_by_tls() -> None:
+    built = {f"{part['kind']}/{part['metadata']['name']}": part for part in map(yaml.safe_load, _build("production"))}
+    egress = built["NetworkPolicy/integrahub-upsert"]["spec"]["egress"]
+    outside = {rule["ports"][0]["port"] for rule in egress if "ipBlock" in rule["to"][0]}
+    assert outside == {5432, 9096, 443}
+    assert built["ConfigMap/integrahub"]["data"]["INTEGRAHUB_STORAGE_URL"].startswith("s3://integrahub-batches?region=")
+    [scraped] = built["PodMonitor/integrahub"]["spec"]["podMetricsEndpoints"]
+    pods = [
+        part["spec"]["template"]["spec"] for part in built.values() if part["kind"] in ("Deployment", "StatefulSet")
+    ]
+    for pod in pods:
+        ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+        assert ports[scraped["port"]] == 8001, pod
+        assert {each["topologyKey"] for each in pod["topologySpreadConstraints"]} == _SPREAD_OVER
+    [tls] = built["Ingress/integrahub"]["spec"]["tls"]
+    assert tls["hosts"] == ["hub.example.com"] and "INTEGRAHUB_TRUSTED_PROXIES" in str(built["ConfigMap/integrahub"])
+
+
+_SPREAD_OVER = {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+
+
+def test_every_volume_of_a_pod_has_a_limit_and_the_finished_job_leaves() -> None:
+    texts = {path.name: path.read_text("utf-8") for path in (KUBERNETES / "base").glob("*.yaml")}
+    assert [name for name, text in texts.items() if "emptyDir: {}" in text] == []
+    assert "ttlSecondsAfterFinished" in texts["prepare.yaml"]
+
+
+def test_compose_loads_every_rule_and_grafana_its_dashboards() -> None:
+    prometheus, grafana = (_COMPOSE["services"][name] for name in ("prometheus", "grafana"))
+    files = {_COMPOSE["configs"][each["source"]].get("file", "") for each in prometheus["configs"]}
+    rules = {f"prometheus/rules/{path.name}" for path in (ROOT / "deploy/prometheus/rules").iterdir()}
+    assert files == rules | {""}
+    configuration = yaml.safe_load(_COMPOSE["configs"]["prometheus"]["content"])
+    assert configuration["rule_files"] == ["/etc/prometheus/rules/*.yml"]
+    [scraped] = configuration["scrape_configs"][0]["dns_sd_configs"]
+    roles = [name for name, service in _COMPOSE["services"].items() if service.get("restart") and "build" in service]
+    assert set(scraped["names"]) == {name for name in roles if _COMPOSE["services"][name]["restart"] != "on-failure"}
+    mounted = dict(volume.split(":")[:2] for volume in grafana["volumes"] if volume.startswith("./"))
+    provisioned = yaml.safe_load((ROOT / "deploy/grafana/provisioning/dashboards/integrahub.yml").read_text("utf-8"))
+    assert mounted["./grafana/dashboards"] == provisioned["providers"][0]["options"]["path"]
+    assert mounted["./grafana/provisioning"] == "/etc/grafana/provisioning"
 
 
 def test_the_image_is_built_as_hadolint_asks() -> None:
