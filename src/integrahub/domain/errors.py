@@ -34,6 +34,14 @@ class ConfigurationError(IntegraHubError):
     """A setting is missing or invalid."""
 
 
+def missing_extra(what: str, extra: str) -> ConfigurationError:
+    """Return the error for something that is not installed because it belongs to an extra of this package."""
+    return ConfigurationError(
+        f"{what} is not installed. It belongs to the extra `{extra}`: run `python -m pip install -e '.[{extra}]'` in "
+        "the folder of the repository. Do not install `integrahub` from PyPI: it is not published there."
+    )
+
+
 class BodyError(Poison):
     """The body cannot be divided into records, so its batch fails. `offset` is in decoded bytes."""
 

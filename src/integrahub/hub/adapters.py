@@ -14,7 +14,7 @@ from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
 from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
-from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.errors import ConfigurationError, missing_extra
 from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY
 from integrahub.domain.steps import GROUPS
 from integrahub.settings.model import Settings
@@ -108,9 +108,7 @@ def require_extra(name: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is not installed. The settings require the extra {name}: pip install 'integrahub[{name}]'."
-        ) from error
+        raise missing_extra(error.name or name, name) from error
 
 
 def open_bus(settings: Settings, database: Database) -> Bus:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.errors import ConfigurationError, missing_extra
 
 if TYPE_CHECKING:
     from integrahub.secrets.base import SecretStore
@@ -128,9 +128,7 @@ def _open_secret_store_once(kind: str, name: str | None, **vault: str | Path | N
         try:
             from integrahub.secrets.aws import AwsSecrets
         except ImportError as error:
-            raise ConfigurationError(
-                f"{error.name} is not installed. SECRETS is `aws`: pip install 'integrahub[aws]'."
-            ) from error
+            raise missing_extra(f"SECRETS is `aws`, but {error.name}", "aws") from error
         return AwsSecrets(name or "integrahub")
     from integrahub.secrets.vault import Vault, VaultConfig
 

