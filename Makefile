@@ -47,7 +47,7 @@ bench: $(VENV)/.development ## measure the hub and its peers (under an hour); QU
 performance: $(VENV)/.development ## write docs/reference/performance.md and its plot from the last `make bench`
 	$(BIN)/python -m bench --publish
 
-dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/generate.py
+dashboards: $(VENV)/.development ## write Grafana's dashboards from deploy/grafana/boards.py
 	$(BIN)/python -m deploy.grafana.generate
 
 data-model: $(VENV)/.development ## write docs/reference/data-model.md from the schema's comments

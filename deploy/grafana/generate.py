@@ -1,219 +1,36 @@
-"""Generator of the three Grafana dashboards (`make dashboards`).
-
-A test compares the files with this module and runs every query. Queries sum the counters of processes and take the
-maximum of figures from the database, which are the same in every process.
-"""
+"""Generator of the Grafana dashboards (`make dashboards`). A test compares the files with it and runs every query."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.grafana.boards import ALL, Dashboard, Panel
+from deploy.grafana.descriptions import describe
+
 FOLDER = Path(__file__).parent / "dashboards"
-_POST = 'method="POST", route="/v1/inovafarma/products"'
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _WIDTH = 24
+_RUNBOOK = "http://127.0.0.1:8000/console/help"
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A panel: `queries` maps legend to expression, `kind` is Grafana's panel type, `width` is of 24 columns."""
-
-    title: str
-    queries: dict[str, str]
-    unit: str = "short"
-    kind: str = "timeseries"
-    width: int = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Dashboard:
-    """A dashboard; `uid` is also the name of its file."""
-
-    uid: str
-    title: str
-    span: str
-    panels: tuple[Panel, ...]
-
-
-def _quantile(share: float, name: str, more: str = "") -> str:
-    return f"histogram_quantile({share}, sum by (le) (rate({name}_bucket{more}[5m])))"
-
-
-def _latencies() -> dict[str, str]:
-    name = "integrahub_http_request_duration_seconds"
-    return {f"P{int(share * 100)}": _quantile(share, name, f"{{{_POST}}}") for share in (0.5, 0.95, 0.99)}
-
-
-API = Dashboard(
-    "integrahub-api",
-    "IntegraHub: API",
-    "now-1h",
-    (
-        Panel("Requests a second", {"{{status}}": "sum by (status) (integrahub:http_requests:rate5m)"}, "reqps"),
-        Panel("Latency of posts", _latencies(), "s"),
-        Panel("Error rate (5xx)", {"5xx": "integrahub:http_errors:ratio5m"}, "percentunit"),
-        Panel(
-            "Mean payload",
-            {"mean": "sum(rate(integrahub_upload_bytes_sum[5m])) / sum(rate(integrahub_upload_bytes_count[5m]))"},
-            "bytes",
-        ),
-        Panel("Latest payload", {"latest": "max(integrahub_upload_last_bytes)"}, "bytes", "stat", 4),
-        Panel("Time until durable, P95", {"P95": _quantile(0.95, "integrahub_upload_duration_seconds")}, "s", width=6),
-        Panel(
-            "Batches a second",
-            {"{{load_type}}": "sum by (load_type) (rate(integrahub_batches_created_total[5m]))"},
-            width=6,
-        ),
-        Panel(
-            "Requests by route",
-            {"{{method}} {{route}}": "sum by (method, route) (integrahub:http_requests:rate5m)"},
-            "reqps",
-            width=12,
-        ),
-        Panel(
-            "Burn rate of the error budget (1 h)",
-            {
-                "availability": "integrahub:slo_api_errors:ratio_rate1h / 0.001",
-                "latency": "integrahub:slo_posts_slow:ratio_rate1h / 0.05",
-                "time to applied": "integrahub:slo_batches_late:ratio_rate1h / 0.01",
-                "batch success": "integrahub:slo_batches_failed:ratio_rate1h / 0.005",
-            },
-            width=12,
-        ),
-    ),
+_VARIABLES = (
+    {
+        "name": "datasource",
+        "type": "datasource",
+        "query": "prometheus",
+        "label": "Prometheus",
+        "current": {"selected": True, "text": "default", "value": "default"},
+    },
+    {"name": "runbook", "type": "textbox", "label": "Runbook", "query": _RUNBOOK, "hide": 2},
 )
-WORKERS = Dashboard(
-    "integrahub-workers",
-    "IntegraHub: workers",
-    "now-1h",
-    (
-        Panel("Workers active", {"{{step}}": "max by (step) (integrahub_workers_active)"}),
-        Panel(
-            "Upsert workers and their maximum",
-            {
-                "active": 'max(integrahub_workers_active{step="upsert"})',
-                "maximum": 'max(integrahub_workers_max{step="upsert"})',
-            },
-        ),
-        Panel("Lag", {"{{topic}}": "max by (topic) (integrahub_lag)"}),
-        Panel("Products a second", {"{{result}}": "integrahub:products:rate5m"}, "ops"),
-        Panel("Chunks pending", {"pending": "max(integrahub_chunks_pending)"}),
-        Panel("Chunks processed a second", {"{{result}}": "integrahub:chunks:rate5m"}, "ops"),
-        Panel("Records waiting", {"{{step}}": "max by (step) (integrahub_backlog_records)"}),
-        Panel("Time of a chunk, P95", {"P95": _quantile(0.95, "integrahub_chunk_duration_seconds")}, "s"),
-        Panel("Failures a second", {"{{step}}": "sum by (step) (rate(integrahub_errors_total[5m]))"}, "ops"),
-        Panel("Restarts in an hour", {"{{step}}": "max by (step) (increase(integrahub_worker_restarts_total[1h]))"}),
-        Panel("Breakers (2: open)", {"{{dependency}}": "max by (dependency) (integrahub_breaker_state)"}),
-        Panel(
-            "PostgreSQL connections",
-            {
-                "in use": "max(integrahub_postgresql_connections)",
-                "maximum": "max(integrahub_postgresql_connections_max)",
-            },
-        ),
-        Panel(
-            "Storage",
-            {"used": "max(integrahub_storage_used_bytes)", "capacity": "max(integrahub_storage_capacity_bytes)"},
-            "bytes",
-        ),
-        Panel("Unaccounted records", {"records": "max(integrahub_unaccounted_records)"}, kind="stat", width=4),
-        Panel("Dead letters", {"dead letters": "max(integrahub_dead_letters)"}, kind="stat", width=4),
-        Panel("Age of statistics", {"age": "max(integrahub_statistics_age_seconds)"}, "s", "stat"),
-    ),
-)
-
-
-def _ingested(window: str) -> str:
-    results = 'result=~"inserted|updated|unchanged|merged"'
-    return f'sum(max by (result) (integrahub_history_products{{window="{window}", {results}}}))'
-
-
-def _share_new() -> dict[str, str]:
-    def history(results: str) -> str:
-        return f'sum(max by (result) (integrahub_history_products{{window="24h", result=~"{results}"}}))'
-
-    whole = history("inserted|updated|unchanged")
-    return {
-        label: f"{history(result)} / {whole}"
-        for label, result in (("new", "inserted"), ("updated", "updated"), ("unchanged", "unchanged"))
-    }
-
-
-def _success() -> str:
-    good = 'sum(max by (status) (integrahub_history_batches{window="24h", status=~"COMPLETED|PARTIAL_FAIL"}))'
-    return f'{good} / sum(max by (status) (integrahub_history_batches{{window="24h", status!="CANCELLED"}}))'
-
-
-_WINDOWS = ("24h", "7d", "30d")
-_FAILED_ATTEMPTS = 'sum by (error) (rate(integrahub_webhook_attempts_total{error!="none"}[5m]))'
-_ENDPOINTS = "max by (state) (integrahub_webhook_endpoints)"
-_ATTEMPT_P95 = "histogram_quantile(0.95, sum by (le) (rate(integrahub_webhook_attempt_duration_seconds_bucket[5m])))"
-BUSINESS = Dashboard(
-    "integrahub-business",
-    "IntegraHub: business",
-    "now-24h",
-    (
-        Panel("Batches of 24 h by status", {"{{status}}": "integrahub:batches:24h"}, kind="bargauge"),
-        Panel("Pharmacies that posted", {"{{window}}": "max by (window) (integrahub_pharmacies_seen)"}, kind="stat"),
-        Panel("Products ingested", {window: _ingested(window) for window in _WINDOWS}, kind="stat"),
-        Panel("New, updated, unchanged (24 h)", _share_new(), "percentunit", "bargauge"),
-        Panel("Success of batches (24 h)", {"success": _success()}, "percentunit", "stat", 4),
-        Panel(
-            "Success of retries (1 h)",
-            {
-                "success": (
-                    'sum(increase(integrahub_chunk_retries_total{outcome="succeeded"}[1h])) / '
-                    'sum(increase(integrahub_chunk_retries_total{outcome=~"succeeded|exhausted"}[1h]))'
-                )
-            },
-            "percentunit",
-            "stat",
-            4,
-        ),
-        Panel("Mean time of a batch", {"mean": "integrahub:batch_duration:mean5m"}, "s"),
-        Panel("Active and inactive products", {"{{state}}": "max by (state) (integrahub_products)"}, kind="stat"),
-        Panel("Batches a minute by status", {"{{status}}": "60 * integrahub:batches_finished:rate5m"}),
-        Panel(
-            "Products by result (30 d)",
-            {"{{result}}": 'max by (result) (integrahub_history_products{window="30d"})'},
-            kind="bargauge",
-        ),
-        Panel(
-            "Deactivations that wait for a decision",
-            {"held": "max(integrahub_deactivations_held)"},
-            kind="stat",
-            width=4,
-        ),
-        Panel(
-            "Silent pharmacies",
-            {"silent": "max(integrahub_pharmacies_silent)"},
-            kind="stat",
-            width=4,
-        ),
-        Panel("Webhooks a second", {"{{result}}": "sum by (result) (rate(integrahub_webhook_deliveries_total[5m]))"}),
-        Panel("Failed attempts a second", {"{{error}}": _FAILED_ATTEMPTS}),
-        Panel("Webhooks that wait", {"{{state}}": "max by (state) (integrahub_webhooks_pending)"}),
-        Panel("Longest wait of a due webhook", {"oldest": "max(integrahub_webhook_oldest_due_seconds)"}, "s"),
-        Panel("Duration of attempts (P95)", {"P95": _ATTEMPT_P95}, "s"),
-        Panel(
-            "Webhook endpoints", {"{{state}}": "max by (state) (integrahub_webhook_endpoints)"}, kind="stat", width=4
-        ),
-        Panel(
-            "Batches of 30 d by status",
-            {"{{status}}": 'max by (status) (integrahub_history_batches{window="30d"})'},
-            kind="bargauge",
-        ),
-    ),
-)
-ALL = (API, WORKERS, BUSINESS)
+_RESTARTS = "sum by (step) (increase(integrahub_worker_restarts_total[1m])) > 0"
 
 
 def render(dashboard: Dashboard) -> str:
     """Return the JSON model of a dashboard."""
-    choice = {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus"}
+    alerts = 'ALERTS{alertname=~"IntegraHub.+", alertstate="firing"}'
+    marks = [_annotation("Alerts", alerts, "{{alertname}}", "red")]
+    marks.append(_annotation("Restarts", _RESTARTS, "restart of {{step}}", "orange"))
     model: Json = {
         "uid": dashboard.uid,
         "title": dashboard.title,
@@ -222,10 +39,17 @@ def render(dashboard: Dashboard) -> str:
         "editable": False,
         "refresh": "30s",
         "time": {"from": dashboard.span, "to": "now"},
-        "templating": {"list": [choice]},
+        "templating": {"list": list(_VARIABLES)},
+        "annotations": {"list": marks},
+        "links": [{"title": "Runbook", "type": "link", "url": "${runbook}", "targetBlank": True}],
         "panels": list(_layout(dashboard.panels)),
     }
     return json.dumps(model, indent=1, ensure_ascii=False) + "\n"
+
+
+def _annotation(name: str, query: str, title: str, colour: str) -> Json:
+    more = {"titleFormat": title, "iconColor": colour, "step": "60s", "enable": True}
+    return {"name": name, "datasource": _SOURCE, "expr": query, **more}
 
 
 def _layout(panels: tuple[Panel, ...]) -> Iterator[Json]:
@@ -256,8 +80,20 @@ def _panel(number: int, panel: Panel, position: Json) -> Json:
         "datasource": _SOURCE,
         "gridPos": position,
         "targets": targets,
-        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
+        "description": panel.description or describe(panel.queries),
+        "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0, **_thresholds(panel)}, "overrides": []},
     }
+
+
+def _thresholds(panel: Panel) -> Json:
+    if not panel.steps:
+        return {}
+    steps = [{"value": value, "color": colour} for value, colour in panel.steps]
+    if panel.kind == "timeseries":  # a line at the value; each series keeps a colour of its own
+        style: Json = {"custom": {"thresholdsStyle": {"mode": "line"}}}
+    else:
+        style = {"color": {"mode": "thresholds"}}
+    return {"thresholds": {"mode": "absolute", "steps": steps}, **style}
 
 
 def main() -> None:

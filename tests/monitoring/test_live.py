@@ -67,6 +67,25 @@ def test_the_dashboards_are_those_of_the_code() -> None:
         model = json.loads(generate.render(board))
         places = [tuple(panel["gridPos"].values()) for panel in model["panels"]]
         assert len(set(places)) == len(places) and max(x + w for x, _, w, _ in places) <= 24
+        assert [panel["title"] for panel in model["panels"] if not panel["description"]] == []
+        assert {each["name"] for each in model["annotations"]["list"]} == {"Alerts", "Restarts"}
+        assert [link["title"] for link in model["links"]] == ["Runbook"]
+
+
+def test_the_colours_of_panels_change_at_the_objectives_of_the_service_levels() -> None:
+    turns = {panel.title: [value for value, _ in panel.steps] for board in generate.ALL for panel in board.panels}
+    assert turns["Latency of posts"] == [None, 0.5] and turns["Error rate (5xx)"] == [None, 0.001]
+    assert turns["Success of batches (24 h)"] == [None, 0.995] and turns["Success of retries (1 h)"] == [None, 0.95]
+    assert sum(len(steps) > 1 for steps in turns.values()) >= 14
+
+
+def test_the_dashboard_of_the_business_is_also_in_portuguese() -> None:
+    english, portuguese = (next(board for board in generate.ALL if board.uid.endswith(name)) for name in _BUSINESS)
+    assert [panel.queries for panel in english.panels] == [panel.queries for panel in portuguese.panels]
+    assert not {panel.title for panel in english.panels} & {panel.title for panel in portuguese.panels}
+
+
+_BUSINESS = ("business", "negocio")
 
 
 @pytest.mark.timeout(300)
