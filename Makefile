@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format release release-check sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -83,11 +83,15 @@ sync-client: $(VENV)/.development ## write the synchronous client from the async
 minio: ## build MinIO into the user's cache, to test the S3 contract on it too (Go; about half an hour)
 	GOBIN="$${XDG_CACHE_HOME:-$$HOME/.cache}/integrahub/bin" go install github.com/minio/minio@$(MINIO)
 
-lint: $(VENV)/.development ## style, types and import contracts
+lint: $(VENV)/.development ## style, types, import contracts, workflows, image and migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/actionlint
+	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/squawk src/integrahub/db/schema/migrations/*.sql
 	$(BIN)/python -m pytest -p no:xdist tests/unit/architecture/test_style.py
 
 format: $(VENV)/.development ## format the code and apply safe fixes
@@ -95,15 +99,30 @@ format: $(VENV)/.development ## format the code and apply safe fixes
 	$(BIN)/ruff format .
 
 release: ## date the changelog's section, set the version, commit and tag: make release VERSION=0.2.0
-	$(PYTHON) -m deploy.release.prepare '$(VERSION)'
+	$(PYTHON) -m deploy.release.prepare "$$VERSION"
 
 release-check: ## compare tag, version and changelog: make release-check TAG=v0.2.0
-	$(PYTHON) -m deploy.release.check '$(TAG)'
+	$(PYTHON) -m deploy.release.check "$$TAG"
+
+dist: $(VENV)/.development $(HTMX) sbom ## build wheel and sdist twice, compare them, and pack a release in dist/, with checksums
+	$(BIN)/python -m deploy.release.package
+
+image-version image-keep image-index image-sign image-mark image-ran:
+	@$(PYTHON) -m deploy.release.image $(@:image-%=%)
+
+release-publish:
+	@$(PYTHON) -m deploy.release.publish
+
+publish: $(VENV)/.made # only uv of the lock file is installed: nothing else can use the identity of the workflow
+	awk '/^[a-z]/ {wanted = /^uv==/} wanted' requirements-dev.txt > $(VENV)/uv.txt
+	$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes -r $(VENV)/uv.txt
+	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/integrahub-*[0-9].tar.gz
 
 sbom: $(VENV)/.development ## list dependencies with licences in dist/sbom.json (CycloneDX)
 	$(PYTHON) -m venv --clear $(VENV)-runtime && mkdir -p dist
 	$(VENV)-runtime/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.txt
 	$(BIN)/cyclonedx-py environment $(VENV)-runtime --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+	$(PYTHON) -m deploy.release.sbom dist/sbom.json $(VENV)-runtime/bin/python
 	rm -rf $(VENV)-runtime
 
 audit: $(VENV)/.development ## list known vulnerabilities of the locked dependencies, from the public advisory database

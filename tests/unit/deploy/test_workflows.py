@@ -1,0 +1,69 @@
+"""Workflows say when, with what rights and where; what they do is a make target. Actions are named by commit."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+_FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+_PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
+_TARGET = re.compile(r"^((?:[a-z][a-z-]*[ ]?)+):(?!=)", re.MULTILINE)
+
+
+def _workflow(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    return found
+
+
+def _jobs() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in _FILES:
+        for name, job in _workflow(path)["jobs"].items():
+            yield f"{path.name}:{name}", job
+
+
+def _steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((name, step) for name, job in _jobs() for step in job.get("steps", []))
+
+
+def test_every_command_is_a_make_target() -> None:
+    targets = {name for line in _TARGET.findall((ROOT / "Makefile").read_text("utf-8")) for name in line.split()}
+    commands = [(name, step["run"]) for name, step in _steps() if "run" in step]
+    assert len(commands) > 8
+    assert [each for each in commands if not re.fullmatch(r"make [a-z-]+", each[1])] == []
+    assert [each for each in commands if each[1].removeprefix("make ") not in targets] == []
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_every_action_is_named_by_commit_with_its_version(path: Path) -> None:
+    uses = [line for line in path.read_text("utf-8").splitlines() if re.match(r"^ *(- )?uses:", line)]
+    assert uses and [line for line in uses if not _PINNED.match(line)] == []
+
+
+def test_an_action_has_one_version() -> None:
+    found: dict[str, set[str]] = {}
+    for path in _FILES:
+        for action, version in re.findall(r"uses: (\S+)@(\S+ # \S+)", path.read_text("utf-8")):
+            found.setdefault(action, set()).add(version)
+    assert len(found) > 5 and {action: each for action, each in found.items() if len(each) > 1} == {}
+
+
+@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.name)
+def test_no_right_is_given_to_all_jobs_and_each_job_ends(path: Path) -> None:
+    assert _workflow(path)["permissions"] == {}
+    for job in _workflow(path)["jobs"].values():
+        assert "permissions" in job and ("timeout-minutes" in job or "uses" in job)
+
+
+def test_no_checkout_keeps_credentials() -> None:
+    checkouts = [step for _, step in _steps() if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) > 5 and all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_updates_of_actions_and_images_wait_a_week() -> None:
+    updates = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text("utf-8"))["updates"]
+    assert {each["package-ecosystem"] for each in updates} == {"github-actions", "docker", "docker-compose"}
+    assert all(each["cooldown"]["default-days"] >= 7 for each in updates)
