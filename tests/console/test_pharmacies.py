@@ -167,7 +167,7 @@ async def test_each_tab_shows_its_part(console: ConsoleHub) -> None:
     said = {
         "batches": batch["batch_id"],
         "size": "6,110 active products",
-        "rejected": "TITLE is missing",
+        "rejected": "The name is missing",
         "fields": "LOTE_VAL",
         "refusals": "200.18.4.14",
         "keys": "ihub_live_",

@@ -135,7 +135,7 @@ async def test_a_product_that_was_always_rejected_says_why(console: ConsoleHub, 
     for _ in range(2):
         batch = await console.api.load([product(9, TITLE=""), product(1, PRICE=_)], "delta")
     page = await shown(browser, 9)
-    assert "Product 9 came in 2 batches and was rejected" in page.text and "TITLE is missing" in page.text
+    assert "Product 9 came in 2 batches and was rejected" in page.text and "The name is missing" in page.text
     assert f"{_PRODUCTS}/9/records/{batch['batch_id']}" in page.links
 
 
@@ -182,7 +182,7 @@ async def test_an_ean_of_a_rejected_record_without_an_id_is_found(console: Conso
     await console.api.load([product(1), product(2, PRODUCTID="A-7", EAN="7896004703398")])
     page = await browser.get(_PRODUCTS, q="7896004703398")
     assert "Rejected records with the EAN 7896004703398" in page.text and "A-7" in page.text
-    assert "PRODUCTID is not a positive integer" in page.text
+    assert "The product id is not a positive integer" in page.text
 
 
 async def test_one_pharmacy_that_matches_leads_to_its_products(console: ConsoleHub, browser: Browser) -> None:

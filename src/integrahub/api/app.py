@@ -28,7 +28,7 @@ from integrahub.api.middleware.methods import HeadAndOptions
 from integrahub.api.middleware.read_limits import ReadLimiter, ReadLimits
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.openapi.document import complete_document
-from integrahub.api.openapi.ingest import INGEST, RECEIPT_SCHEMA
+from integrahub.api.openapi.ingest import RECEIPT_SCHEMA, describe_ingest
 from integrahub.api.openapi.problems import CLIENT_SECURITY, PROBLEM_SCHEMA, SECURITY, add_problem_responses
 from integrahub.api.openapi.webhooks import describe_webhooks
 from integrahub.api.pharmacy_access import PharmacyAccess
@@ -56,6 +56,7 @@ from integrahub.api.routes import (
 from integrahub.api.routes.ingest import PATH, BodyLimits, BodyReader, IngestHandler
 from integrahub.db.tenancy import ALL_TENANTS
 from integrahub.domain.api_keys import Scope
+from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.hub import Hub
 from integrahub.pipeline.ingest.decoding import Decoding
@@ -80,7 +81,7 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,  # behind a proxy that terminates TLS, the redirect would lead to plain HTTP
     )
-    settings = hub.settings
+    settings, app.state.dialect = hub.settings, hub.dialect
     limiter = RateLimiter(hub.database)
     limits = _rate_limits(limiter, settings)
     authenticator = _authenticator(hub, limits)
@@ -171,7 +172,7 @@ def _batch_routers(hub: Hub, watch: BatchWatch, reader: Authenticate) -> list[AP
     estimates = CompletionEstimates(hub.reads.for_tenants(ALL_TENANTS))
     reports = batches.BatchReports(hub.reads, hub.storage, estimates, hub.settings.report_retention_days)
     return [
-        batches.router(reports, reader),
+        batches.router(reports, reader, hub.dialect.keys),
         batch_changes.router(reports, reader, has_history=hub.settings.history),
         batch_events.router(reports, watch, StreamSlots(), reader),
         receipts.router(hub.receipts(), reports, reader),
@@ -189,13 +190,16 @@ def _product_routers(hub: Hub, parse: ParseCnpj, reader: Authenticate) -> list[A
 def build_openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document. The ingest route bypasses FastAPI, so its description is written by hand."""
     if not app.openapi_schema:
+        dialect: Dialect = app.state.dialect
         document = get_openapi(title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes)
-        document["paths"] = {PATH: {"post": INGEST}} | add_problem_responses(document["paths"])
+        document["paths"] = {PATH: {"post": describe_ingest(dialect.describe_record())}} | add_problem_responses(
+            document["paths"]
+        )
         document["components"]["schemas"] |= {"Problem": PROBLEM_SCHEMA, "Receipt": RECEIPT_SCHEMA}
         document["webhooks"] = describe_webhooks(document["components"]["schemas"])
         document["components"]["securitySchemes"] = SECURITY
         document["security"] = [{name: []} for name in CLIENT_SECURITY]
-        complete_document(document)
+        complete_document(document, dialect.keys)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -12,7 +12,7 @@ import msgspec
 import xxhash
 
 from integrahub.domain.copy_text import copy_text, to_bigints
-from integrahub.domain.dialects.base import DecodedLines, FirstRecord, NormalisedRecords, RecordLabel, Source
+from integrahub.domain.dialects.base import DecodedLines, FirstRecord, KeyNames, NormalisedRecords, RecordLabel, Source
 from integrahub.domain.parsing.first_value import read_first_value
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.products import COLUMNS, TEXTS, NormalisedRow, RecordIssue
@@ -41,7 +41,7 @@ class _ValidRecord:
 class Balcao:
     """Implementation of the port for `Balcão`, an ERP that does not exist."""
 
-    id_key = "id"
+    keys = KeyNames(cnpj="loja", product_id="id", title="nome", price="preco", stock="saldo", ean="codigo_barras")
     schema_path = "/schemas/balcao-product.json"
 
     def derive_seed(self, load_type: str, time_zone: str) -> int:
@@ -142,6 +142,9 @@ class Balcao:
         record = {"loja": cnpj, "id": row["product_id"], "nome": row["title"], "marca": row["brand"]}
         record |= {"preco": f"{row['price']:f}"} if row["price"] is not None else {}
         return record | {"ofertas": [f"{offer:f}" for offer in row["price_promos"]]} | (row["extra"] or {})
+
+    def describe_record(self) -> dict[str, Any]:
+        return {"type": "object", "example": {"id": 1, "nome": "Dipirona", "preco": "12.50"}}
 
     def json_schema(self) -> dict[str, Any]:
         return {"$id": self.schema_path, "type": "object", "required": ["id"]}

@@ -25,7 +25,6 @@ PRODUCT_EXAMPLE: dict[str, Any] = {
     "isActive": True,
     "updatedAt": "2026-03-01T10:00:00.000Z",
     "lastSeenAt": "2026-03-02T02:00:00.000Z",
-    "rawJson": {"CNPJ": "05927228000145", "PRODUCTID": 205524, "TITLE": _TITLE, "PRICE": 13.42, "QUANTITY": 19},
 }
 _PAGINATION: dict[str, Any] = {"page": 1, "limit": 40, "count": 1, "total_pages": 1, "next_cursor": None}
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from integrahub.api.openapi.examples import build_example, build_problem, restore_nulls
+from integrahub.api.openapi.examples import Examples, build_problem, name_keys
 from integrahub.api.openapi.fields import FIELDS, PARAMETERS, TAGS
 from integrahub.api.openapi.refusals import list_codes
+from integrahub.domain.dialects.base import KeyNames
 
 _UNUSED = ("HTTPValidationError", "ValidationError")  # FastAPI's own, which the hub replaces
 _OPERATORS: list[dict[str, list[str]]] = [{"bearer": []}, {"adminApiKey": []}]
@@ -23,22 +24,26 @@ _INGEST_TAG = "ingest"
 _PROBLEM, _NDJSON = "application/problem+json", "application/x-ndjson"
 
 
-def complete_document(document: dict[str, Any]) -> None:
-    """Add to the document what generators of clients need, and keep what a route or model says itself."""
+def complete_document(document: dict[str, Any], keys: KeyNames) -> None:
+    """Add to the document what generators of clients need, and keep what a route or model says itself.
+
+    `keys` are those of the records that clients post.
+    """
     components = document["components"]["schemas"]
+    examples = Examples(components, name_keys(keys))
     for name in _UNUSED:
         components.pop(name, None)
     for schema in components.values():
         _describe_members(schema)
         if "examples" in schema:
-            schema["examples"] = [restore_nulls(example, schema, components) for example in schema["examples"]]
+            schema["examples"] = [examples.restore(example, schema) for example in schema["examples"]]
     document["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
     document["tags"] = TAGS
     document["servers"] = [{"url": "/", "description": "this hub"}]
     refused: set[str] = set()
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():
-            _complete_operation(operation, components)
+            _complete_operation(operation, examples)
             refused.update(_add_refusals(verb, path, operation))
     document["components"]["examples"] = {code: {"value": build_problem(code)} for code in sorted(refused)}
 
@@ -50,7 +55,7 @@ def _describe_members(schema: dict[str, Any]) -> None:
             member.setdefault("description", FIELDS[name])
 
 
-def _complete_operation(operation: dict[str, Any], components: dict[str, Any]) -> None:
+def _complete_operation(operation: dict[str, Any], examples: Examples) -> None:
     operation.setdefault("description", f"{operation['summary']}.")
     if "admin" in operation.get("tags", ()) and "security" not in operation:
         operation["security"] = _OPERATORS
@@ -59,10 +64,10 @@ def _complete_operation(operation: dict[str, Any], components: dict[str, Any]) -
             parameter.setdefault("description", PARAMETERS[parameter["name"]])
     for status, response in operation["responses"].items():
         is_post = _INGEST_TAG in operation.get("tags", ())
-        _complete_response(int(status), response, components, with_limits=is_post and status in ("202", "429"))
+        _complete_response(int(status), response, examples, with_limits=is_post and status in ("202", "429"))
     bodies = operation.get("requestBody", {}).get("content", {})
     if "application/json" in bodies:
-        _add_example(bodies["application/json"], components)
+        _add_example(bodies["application/json"], examples)
     _add_lines(bodies)
 
 
@@ -77,7 +82,7 @@ def _add_refusals(verb: str, path: str, operation: dict[str, Any]) -> Iterator[s
             yield from references
 
 
-def _complete_response(status: int, response: dict[str, Any], components: dict[str, Any], *, with_limits: bool) -> None:
+def _complete_response(status: int, response: dict[str, Any], examples: Examples, *, with_limits: bool) -> None:
     headers = dict(response.get("headers", {}))
     if status in (429, 503):
         headers["Retry-After"] = _SECONDS
@@ -89,7 +94,7 @@ def _complete_response(status: int, response: dict[str, Any], components: dict[s
     for media_type, answer in content.items():
         content[media_type] = dict(answer)
         if media_type == "application/json":
-            _add_example(content[media_type], components)
+            _add_example(content[media_type], examples)
     _add_lines(content)
     if content:
         response["content"] = content
@@ -104,6 +109,6 @@ def _add_lines(content: dict[str, Any]) -> None:
         content[_NDJSON] = content[_NDJSON] | {"example": lines}
 
 
-def _add_example(content: dict[str, Any], components: dict[str, Any]) -> None:
+def _add_example(content: dict[str, Any], examples: Examples) -> None:
     if "example" not in content and "examples" not in content and content.get("schema"):
-        content["example"] = build_example(content["schema"], components)
+        content["example"] = examples.build(content["schema"])

@@ -3,7 +3,9 @@
 from http import HTTPStatus
 from typing import Any
 
+from integrahub.api.models.products import PRODUCT_EXAMPLE
 from integrahub.api.problem_body import problem_body
+from integrahub.domain.dialects.base import KeyNames
 from integrahub.domain.languages import Language
 from integrahub.domain.messages.reference import readable_message
 from integrahub.domain.messages.statuses import status_of
@@ -34,10 +36,8 @@ _VALUES: dict[str, Any] = {
     "title": "Dipirona 500 mg",
     "name": "Farmácia Central",
     "ean": "7896004703390",
-    "field": "PRICE",
     "code": "price_invalid",
     "value": "caro",
-    "pointer": "/4811/PRICE",
     "message_en": "The price is not a number.",
     "message_pt": "O preço não é um número.",
     "message": "The price is not a number.",
@@ -65,37 +65,68 @@ _VALUES: dict[str, Any] = {
 _MAX_NESTING = 6
 
 
-def build_example(schema: dict[str, Any], components: dict[str, Any], name: str = "", depth: int = 0) -> Any:
-    """Return a value that the schema describes. A member with a known name has its value if the type fits."""
-    if "$ref" in schema:
-        return build_example(components[schema["$ref"].rpartition("/")[2]], components, name, depth)
-    if "example" in schema or "examples" in schema:
-        return schema["example"] if "example" in schema else schema["examples"][0]
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "anyOf" in schema:
-        kinds = [each for each in schema["anyOf"] if each.get("type") != "null"]
-        return build_example(kinds[0], components, name, depth) if kinds and depth < _MAX_NESTING else None
-    return _build_typed(schema, components, name, depth)
+def name_keys(keys: KeyNames) -> dict[str, Any]:
+    """Return the values of members that hold keys of a record, by name."""
+    members = {keys.cnpj: "cnpj", keys.product_id: "id", keys.title: "title", keys.price: "price", keys.stock: "stock"}
+    record = {key: PRODUCT_EXAMPLE[member] for key, member in members.items()}
+    return {"field": keys.price, "pointer": f"/{_VALUES['position']}/{keys.price}", "rawJson": record}
 
 
-def _build_typed(schema: dict[str, Any], components: dict[str, Any], name: str, depth: int) -> Any:
-    kind = schema.get("type")
-    value = _VALUES.get(name)
-    if kind == "object" or "properties" in schema:
-        members = schema.get("properties", {})
-        return {key: build_example(each, components, key, depth + 1) for key, each in members.items()}
-    if kind == "array":
-        if isinstance(value, list):
-            return value
-        return [build_example(schema.get("items", {}), components, name, depth + 1)]
-    if kind == "string":
-        return _build_text(schema, value)
-    if kind in ("integer", "number"):
-        return value if isinstance(value, int) or (kind == "number" and isinstance(value, float)) else 0
-    return kind == "boolean" or None
+class Examples:
+    """Examples of the schemas of a document. `shown` holds values of members by name, besides those of all APIs."""
+
+    def __init__(self, components: dict[str, Any], shown: dict[str, Any]) -> None:
+        self._components = components
+        self._shown = shown
+        self._values = _VALUES | shown
+
+    def build(self, schema: dict[str, Any], name: str = "", depth: int = 0) -> Any:
+        """Return a value that the schema describes. A member with a known name has its value if the type fits."""
+        if "$ref" in schema:
+            return self.build(self._resolve(schema), name, depth)
+        if "example" in schema or "examples" in schema:
+            return schema["example"] if "example" in schema else schema["examples"][0]
+        if "const" in schema:
+            return schema["const"]
+        if "enum" in schema:
+            return schema["enum"][0]
+        if "anyOf" in schema:
+            kinds = [each for each in schema["anyOf"] if each.get("type") != "null"]
+            return self.build(kinds[0], name, depth) if kinds and depth < _MAX_NESTING else None
+        return self._build_typed(schema, name, depth)
+
+    def _build_typed(self, schema: dict[str, Any], name: str, depth: int) -> Any:
+        kind = schema.get("type")
+        value = self._values.get(name)
+        if kind == "object" or "properties" in schema:
+            return {key: self.build(each, key, depth + 1) for key, each in schema.get("properties", {}).items()}
+        if kind == "array":
+            return value if isinstance(value, list) else [self.build(schema.get("items", {}), name, depth + 1)]
+        if kind == "string":
+            return _build_text(schema, value)
+        if kind in ("integer", "number"):
+            return value if isinstance(value, int) or (kind == "number" and isinstance(value, float)) else 0
+        return kind == "boolean" or None
+
+    def restore(self, example: Any, schema: dict[str, Any]) -> Any:
+        """Return an example of a model with its other required members: null, which FastAPI drops, or as shown."""
+        schema = self._resolve(schema)
+        if isinstance(example, list):
+            return [self.restore(item, schema.get("items", {})) for item in example]
+        if not isinstance(example, dict) or "properties" not in schema:
+            return example
+        missing = {name: self._shown.get(name) for name in schema.get("required", ()) if name not in example}
+        members = {name: schema["properties"].get(name, {}) for name in example}
+        return {name: self.restore(value, members[name]) for name, value in example.items()} | missing
+
+    def _resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the schema itself instead of a reference to it, or of a choice between it and null."""
+        while "$ref" in schema or "anyOf" in schema:
+            if "$ref" in schema:
+                schema = self._components[schema["$ref"].rpartition("/")[2]]
+            else:
+                schema = next(each for each in schema["anyOf"] if each.get("type") != "null")
+        return schema
 
 
 def _build_text(schema: dict[str, Any], value: Any) -> str:
@@ -107,16 +138,3 @@ def build_problem(code: str) -> dict[str, Any]:
     """Return an example of a refusal with this code. Its messages show facts in braces."""
     status = HTTPStatus(status_of(code) or HTTPStatus.BAD_REQUEST)
     return problem_body(status, status.phrase, code, readable_message(code), Language.EN, _TRACE)
-
-
-def restore_nulls(example: Any, schema: dict[str, Any], components: dict[str, Any]) -> Any:
-    """Return an example of a model with the members that are null: FastAPI drops them from its document."""
-    while "$ref" in schema:
-        schema = components[schema["$ref"].rpartition("/")[2]]
-    if isinstance(example, list):
-        return [restore_nulls(item, schema.get("items", {}), components) for item in example]
-    if not isinstance(example, dict) or "properties" not in schema:
-        return example
-    missing = dict.fromkeys(name for name in schema.get("required", ()) if name not in example)
-    members = {name: schema["properties"].get(name, {}) for name in example}
-    return {name: restore_nulls(value, members[name], components) for name, value in example.items()} | missing

@@ -10,55 +10,6 @@ def _header(name: str, description: str, schema: dict[str, Any], *, required: bo
     return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
 
 
-_TEXTS = {
-    "DESCRIPTION": "description",
-    "BRAND": "brand",
-    "NCM": "NCM (tax classification)",
-    "CATEGORY": "category",
-    "IMAGELINK": "address of the picture",
-    "COLOR": "color",
-    "EAN": "EAN (bar code)",
-    "SHOPID": "id of the shop",
-    "SIZE": "size",
-    "MEASURE": "unit of measure",
-}
-_NUMBERS = {
-    "PRICE": "price in BRL: 12.5, '12,50' or '1.234,56'",
-    "PRICEPROMO": "promotional price; one record per promotion",
-    "WHOLESALEPRICE": "wholesale price",
-    "WHOLESALEMIN": "least quantity of the wholesale price",
-    "QUANTITY": "stock",
-    "INDICE": "index of the ERP; its change alone changes nothing",
-}
-_TIMES = {
-    "DATACADASTROPRODUTO": "local time of registration",
-    "DATAATUALIZACAOPRODUTO": "local time of the last change",
-    "DATAATUALIZACAOESTOQUE": "local time of the last change of stock",
-}
-_RECORD: dict[str, Any] = {
-    "type": "object",
-    "required": ["PRODUCTID"],
-    "properties": {
-        "CNPJ": {"type": ["string", "number"], "description": "the pharmacy; absent, or that of the batch"},
-        "PRODUCTID": {"type": ["integer", "string"], "description": "product id of the ERP, a positive integer"},
-        "TITLE": {"type": "string", "description": "name; required in a FULL and for a new product"},
-        **{name: {"type": ["string", "number"], "description": text} for name, text in _TEXTS.items()},
-        **{name: {"type": ["number", "string", "null"], "description": text} for name, text in _NUMBERS.items()},
-        **{name: {"type": ["string", "null"], "description": text} for name, text in _TIMES.items()},
-    },
-    "description": "A record; keys may be in any case, other keys are kept. The exact rules are the JSON Schema at "
-    "/schemas/inovafarma-product.json",
-    "example": {
-        "CNPJ": "05927228000145",
-        "PRODUCTID": 4812,
-        "TITLE": "Dipirona 500 mg",
-        "EAN": "7896004703390",
-        "PRICE": 12.5,
-        "QUANTITY": 30,
-        "BRAND": "Genérico",
-        "DATAATUALIZACAOPRODUTO": "2026-03-01T10:00:00",
-    },
-}
 _MODELS = "#/components/schemas/{model}"
 _NOTICES: dict[str, Any] = {
     "X-Inova-Notice": {
@@ -82,7 +33,7 @@ _PROBLEMS = {
     429: "The limit of posts is reached; try again after Retry-After",
     503: "A dependency is unavailable, or the backlog is full; try again after Retry-After",
 }
-INGEST: dict[str, Any] = {
+_DESCRIPTION: dict[str, Any] = {
     "tags": ["ingest"],
     "summary": "Post a whole catalogue (full) or changes (delta)",
     "description": "Answers 202 once the body is durable. Follow the batch at the address in Location.",
@@ -101,13 +52,6 @@ INGEST: dict[str, Any] = {
             "schema": {"type": "string"},
         },
     ],
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"type": "array", "minItems": 1, "items": _RECORD}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-        },
-    },
     "responses": {
         "202": {
             "description": "The body is durable",
@@ -124,3 +68,12 @@ INGEST: dict[str, Any] = {
         **{str(status): {"description": description} | PROBLEM_RESPONSE for status, description in _PROBLEMS.items()},
     },
 }
+
+
+def describe_ingest(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of the route, whose bodies hold such records."""
+    content = {
+        "application/json": {"schema": {"type": "array", "minItems": 1, "items": record}},
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    }
+    return _DESCRIPTION | {"requestBody": {"required": True, "content": content}}

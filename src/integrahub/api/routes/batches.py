@@ -23,6 +23,7 @@ from integrahub.db.tenancy import TenantContext
 from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
+from integrahub.domain.dialects.base import KeyNames
 from integrahub.domain.errors import Forbidden, Gone, NotFound
 from integrahub.domain.ids import ID_PREFIX, expand_id_prefix
 from integrahub.domain.languages import Language
@@ -35,10 +36,9 @@ from integrahub.reports.issues import ISSUE_COLUMNS, read_all_issues, to_issue
 from integrahub.reports.rejected_records import read_as_array
 from integrahub.storage.base import ObjectMissing, Storage
 
-_ISSUE_FORMATS = describe_formats(
-    ISSUE_COLUMNS,
-    "4811,1204311,rejected,4812,PRICE,price_invalid,caro,O preço não é um número.,The price is not a number.,"
-    "019ca8a21b3c7d4e8f50617283940a1b,/4811/PRICE,7896004703390",
+_ISSUE_LINE = (
+    "4811,1204311,rejected,4812,{key},price_invalid,caro,O preço não é um número.,The price is not a number.,"
+    "019ca8a21b3c7d4e8f50617283940a1b,/4811/{key},7896004703390"
 )
 _RETRY_AFTER: dict[int | str, dict[str, Any]] = {
     200: {
@@ -129,12 +129,12 @@ def _visible_cnpjs(caller: Caller, cnpj: str | None) -> list[str] | None:
     return [unmask(cnpj)]
 
 
-def router(batch_reports: BatchReports, authenticate: Authenticate) -> APIRouter:
-    """Return the routes; they require a key of the pharmacy, or a viewer's."""
+def router(batch_reports: BatchReports, authenticate: Authenticate, keys: KeyNames) -> APIRouter:
+    """Return the routes; they require a key of the pharmacy, or a viewer's. `keys` are those of posted records."""
     routes = AuthenticatedRouter(tags=["batches"])
     _add_list(routes, batch_reports, authenticate)
     _add_state(routes, batch_reports, authenticate)
-    _add_issues(routes, batch_reports, authenticate)
+    _add_issues(routes, batch_reports, authenticate, keys)
     _add_rejected_records(routes, batch_reports, authenticate)
     return routes
 
@@ -177,14 +177,14 @@ def _poll_headers(batch: BatchReport, estimate: Estimate | None) -> dict[str, st
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate) -> None:
+def _add_issues(routes: APIRouter, batch_reports: BatchReports, authenticate: Authenticate, keys: KeyNames) -> None:
     Reader = Annotated[Caller, Depends(authenticate)]
 
     @routes.get(
         "/v1/batches/{batch_id}/errors",
         summary="Report of errors",
         response_model=IssuePage,
-        responses=_ISSUE_FORMATS,
+        responses=describe_formats(ISSUE_COLUMNS, _ISSUE_LINE.format(key=keys.price)),
     )
     async def errors(
         batch_id: UUID,

@@ -1,7 +1,5 @@
 """Route of the JSON Schema of the records that clients post."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -9,23 +7,22 @@ from integrahub.api.auth.guarded_route import AuthenticatedRouter
 from integrahub.domain.dialects.base import Dialect
 
 _MEDIA_TYPE = "application/schema+json"
-_EXAMPLE = {"type": "object", "required": ["PRODUCTID"], "properties": {"PRODUCTID": {"type": "integer"}}}
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {_MEDIA_TYPE: {"schema": {"type": "object"}, "example": _EXAMPLE}}}
-}
 
 
 def router(dialect: Dialect) -> APIRouter:
     """Return the route; it needs no key."""
     routes = AuthenticatedRouter(tags=["ingest"])
     document = dialect.json_schema()
+    key = dialect.keys.product_id
+    example = {"type": "object", "required": [key], "properties": {key: {"type": "integer"}}}
+    content = {_MEDIA_TYPE: {"schema": {"type": "object"}, "example": example}}
 
     # The answer is a JSON Schema, which has no model of ours.
     @routes.get(
         dialect.schema_path,
         summary="JSON Schema of one record",
         response_class=Response,
-        responses=_RESPONSES,
+        responses={200: {"content": content}},
         openapi_extra={"security": []},
     )
     async def schema() -> Response:

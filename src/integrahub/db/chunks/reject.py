@@ -9,7 +9,7 @@ from integrahub.domain.products import ChunkCounters, RecordIssue
 
 async def reject_chunk(connection: Connection, chunk: ChunkToApply, code: str, decoder: ChunkDecoder) -> ChunkCounters:
     """Report every record of a chunk with the issue `code`; return its counters. The caller holds the chunk's lock."""
-    records, id_key = chunk.records.to_object(), decoder.dialect.id_key
+    records, id_key = chunk.records.to_object(), decoder.dialect.keys.product_id
     issues = [
         RecordIssue(records.positions[slot], records.offsets[slot], "rejected", str(product_id), id_key, code, "")
         for slot, product_id in enumerate(chunk.ids)

@@ -41,7 +41,7 @@ COMMENT ON COLUMN api_keys.family IS 'The first key of a chain of rotations; nul
 
 COMMENT ON TABLE products IS 'The catalogue: one row per pharmacy and product, as the latest batch left it.';
 COMMENT ON COLUMN products.pharmacy_id IS 'The pharmacy.';
-COMMENT ON COLUMN products.product_id IS 'PRODUCTID of the ERP.';
+COMMENT ON COLUMN products.product_id IS 'Product id in the ERP.';
 COMMENT ON COLUMN products.record_hash IS 'Hash of the records that last wrote the product, used to skip unchanged ones; null: read the next record in any case.';
 COMMENT ON COLUMN products.batch_id IS 'The batch that last changed the product.';
 COMMENT ON COLUMN products.created_at IS 'Time at which the product was inserted.';
@@ -57,7 +57,7 @@ COMMENT ON COLUMN products.category IS 'Category.';
 COMMENT ON COLUMN products.image_link IS 'URL of the image.';
 COMMENT ON COLUMN products.color IS 'Color.';
 COMMENT ON COLUMN products.ean IS 'EAN bar code.';
-COMMENT ON COLUMN products.shop_id IS 'SHOPID of the ERP.';
+COMMENT ON COLUMN products.shop_id IS 'Shop id in the ERP.';
 COMMENT ON COLUMN products.size IS 'Size.';
 COMMENT ON COLUMN products.price IS 'Price.';
 COMMENT ON COLUMN products.wholesale_price IS 'Wholesale price.';
@@ -65,7 +65,7 @@ COMMENT ON COLUMN products.price_promos IS 'Promotional prices.';
 COMMENT ON COLUMN products.stock IS 'Quantity in stock.';
 COMMENT ON COLUMN products.wholesale_min IS 'Quantity from which the wholesale price applies.';
 COMMENT ON COLUMN products.measure IS 'Unit of measure.';
-COMMENT ON COLUMN products.indice IS 'INDICE of the ERP.';
+COMMENT ON COLUMN products.indice IS 'Index of the record in the ERP.';
 COMMENT ON COLUMN products.source_created_at IS 'Creation time as the ERP sent it, without a zone.';
 COMMENT ON COLUMN products.source_updated_at IS 'Update time as the ERP sent it, without a zone.';
 COMMENT ON COLUMN products.stock_updated_at IS 'Time of the last stock update as the ERP sent it, without a zone.';
@@ -85,7 +85,7 @@ deactivated: It became inactive.
 reactivated: It became active again; other columns may have changed, too.
 reset: The first load filled an empty catalogue; the changes of single products are not recorded.';
 COMMENT ON COLUMN product_changes.stock_only IS 'True if no column but the stock (and times) of an active product changed; such rows are kept for a shorter time.';
-COMMENT ON COLUMN product_changes.fields IS 'Changed columns with their values before and after, as `{"price": [1.5, 2]}`; INDICE, hashes and times do not count. Of an inserted product, the columns that are not blank, and `is_active` if it is inactive. Null: none changed (deactivated, reset), or the setting HISTORY was off.';
+COMMENT ON COLUMN product_changes.fields IS 'Changed columns with their values before and after, as `{"price": [1.5, 2]}`; the index, hashes and times do not count. Of an inserted product, the columns that are not blank, and `is_active` if it is inactive. Null: none changed (deactivated, reset), or the setting HISTORY was off.';
 
 COMMENT ON TABLE batches IS 'One row per accepted post, and per operation queued on a batch (approval, end of a window, replay).';
 COMMENT ON COLUMN batches.id IS 'UUIDv7; also the trace id of the batch.';

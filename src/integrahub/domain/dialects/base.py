@@ -28,6 +28,17 @@ class FirstRecord(msgspec.Struct, frozen=True):
     problem: str = ""
 
 
+class KeyNames(msgspec.Struct, frozen=True):
+    """Keys of a record that issues and examples name, and that programs write which post samples."""
+
+    cnpj: str
+    product_id: str
+    title: str
+    price: str
+    stock: str
+    ean: str
+
+
 class RecordLabel(msgspec.Struct, frozen=True):
     """What a report shows of a record: its EAN, and its keys as the client spelled them, by the dialect's names."""
 
@@ -82,7 +93,7 @@ class RecordIdentifier(Protocol):
 class RecordDecoder(Protocol):
     """Product rows made of raw records. Never raises for what a client may send."""
 
-    id_key: str  # key of the product id, as issues name it
+    keys: KeyNames
 
     def decode_columns(
         self, records: bytes, hashes: Sequence[int], *, cnpj: str, load_type: str, owner: str = ""
@@ -130,6 +141,10 @@ class Dialect(RecordIdentifier, RecordDecoder, Protocol):
 
     def export(self, row: dict[str, Any], cnpj: str) -> dict[str, Any]:
         """Return a product row as a record that the ERP could post."""
+        ...
+
+    def describe_record(self) -> dict[str, Any]:
+        """Return a short OpenAPI schema of one record, with an example. The exact rules are `json_schema`."""
         ...
 
     def json_schema(self) -> dict[str, Any]:

@@ -19,9 +19,9 @@ BATCH_MESSAGES: dict[str, Message] = {
     ),
     "body_no_catalogue": Message(
         "{unreadable} dos primeiros {items} registros não têm código de produto legível: isto não é um catálogo. Veja "
-        "o byte {offset} e envie um array de objetos com PRODUCTID.",
+        "o byte {offset} e envie um array de objetos com o código do produto.",
         "{unreadable} of the first {items} records have no readable product id: this is not a catalogue. See byte "
-        "{offset}, and send an array of objects with PRODUCTID.",
+        "{offset}, and send an array of objects with the product's id.",
     ),
     # Batches of older versions failed with this code; now the product alone is rejected.
     "product_repeated": Message(

@@ -28,16 +28,16 @@ RECORD_MESSAGES: dict[str, Message] = {
         "The CNPJ of the record is not that of this batch's pharmacy. Send it with the key of its own pharmacy.",
     ),
     "product_id_missing": Message(
-        "Falta PRODUCTID. Informe o código do produto no ERP.",
-        "PRODUCTID is missing. Send the product's id in the ERP.",
+        "Falta o código do produto. Informe o código que o produto tem no ERP.",
+        "The product id is missing. Send the product's id in the ERP.",
     ),
     "product_id_invalid": Message(
-        "PRODUCTID não é um inteiro positivo. Informe o código do produto no ERP.",
-        "PRODUCTID is not a positive integer. Send the product's id in the ERP.",
+        "O código do produto não é um inteiro positivo. Informe o código que o produto tem no ERP.",
+        "The product id is not a positive integer. Send the product's id in the ERP.",
     ),
     "title_missing": Message(
-        "Falta TITLE, exigido em carga full e em produto novo. Informe o nome do produto.",
-        "TITLE is missing; a full load and a new product require it. Send the product's name.",
+        "Falta o nome, exigido em carga full e em produto novo. Informe o nome do produto.",
+        "The name is missing; a full load and a new product require it. Send the product's name.",
     ),
     "price_invalid": Message(
         "O preço não é um número de 0 a 9999999999,9999. Corrija-o e envie de novo.",
@@ -50,8 +50,8 @@ RECORD_MESSAGES: dict[str, Message] = {
         "send each product once, or once per promotion.",
     ),
     "price_zero": Message(
-        "PRICE veio vazio: o produto fica sem preço e aparece com preço 0. Envie o preço, ou 0 se for mesmo zero.",
-        "PRICE is empty: the product has no price and is shown as 0. Send the price, or 0 if it is zero.",
+        "O preço veio vazio: o produto fica sem preço e aparece com preço 0. Envie o preço, ou 0 se for mesmo zero.",
+        "The price is empty: the product has no price and is shown as 0. Send the price, or 0 if it is zero.",
     ),
     "price_ambiguous": Message(
         "O preço em texto tem um ponto antes de 3 dígitos e foi lido como decimal (1.000 é 1,00). Envie um número "

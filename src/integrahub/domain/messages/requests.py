@@ -137,8 +137,8 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "The pharmacy {cnpj} does not exist in this hub: nothing was posted for it yet.",
     ),
     "product_not_found": Message(
-        "O produto {product_id} não existe na farmácia {cnpj}: nenhum lote o trouxe. Confira o PRODUCTID.",
-        "The product {product_id} does not exist in the pharmacy {cnpj}: no batch contained it. Check the PRODUCTID.",
+        "O produto {product_id} não existe na farmácia {cnpj}: nenhum lote o trouxe. Confira o código.",
+        "The product {product_id} does not exist in the pharmacy {cnpj}: no batch contained it. Check the product id.",
     ),
     "batch_not_found": Message(
         "O lote {batch_id} não existe entre os que esta chave pode ver.",

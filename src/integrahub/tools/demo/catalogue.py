@@ -5,6 +5,9 @@ import json
 from importlib.resources import files
 from typing import Any
 
+from integrahub.domain.dialects.inovafarma.keys import KEYS
+
+__all__ = ["CNPJ", "KEYS", "Catalogue", "Record", "encode_records", "load_sample"]
 CNPJ = "05927228000145"
 Record = dict[str, Any]
 
@@ -24,7 +27,7 @@ class Catalogue:
     """Records by product id, with those that were removed."""
 
     def __init__(self, records: list[Record]) -> None:
-        self.by_id: dict[int, Record] = {int(record["PRODUCTID"]): record for record in records}
+        self.by_id: dict[int, Record] = {int(record[KEYS.product_id]): record for record in records}
         self.removed: dict[int, Record] = {}
 
     def records(self) -> list[Record]:
@@ -35,9 +38,9 @@ class Catalogue:
         """Raise the price of each `every`-th product; return the records of a DELTA with the new prices."""
         changed = []
         for product_id in list(self.by_id)[::every]:
-            price = round(float(self.by_id[product_id].get("PRICE") or 0) * 1.1 + 0.5, 2)
-            self.by_id[product_id] = self.by_id[product_id] | {"PRICE": price}
-            changed.append({"CNPJ": CNPJ, "PRODUCTID": product_id, "PRICE": price})
+            price = round(float(self.by_id[product_id].get(KEYS.price) or 0) * 1.1 + 0.5, 2)
+            self.by_id[product_id] = self.by_id[product_id] | {KEYS.price: price}
+            changed.append({KEYS.cnpj: CNPJ, KEYS.product_id: product_id, KEYS.price: price})
         return changed
 
     def remove(self, every: int, at_most: int) -> None:
@@ -54,5 +57,5 @@ class Catalogue:
 
 
 def _shown_fields(record: Record) -> tuple[Any, ...]:
-    price, stock = float(record.get("PRICE") or 0), float(record.get("QUANTITY") or 0)
-    return record["TITLE"].strip(" \t\r\n"), price, stock, str(record.get("EAN") or "")
+    price, stock = float(record.get(KEYS.price) or 0), float(record.get(KEYS.stock) or 0)
+    return record[KEYS.title].strip(" \t\r\n"), price, stock, str(record.get(KEYS.ean) or "")

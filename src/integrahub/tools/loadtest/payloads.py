@@ -9,7 +9,7 @@ from importlib.resources import files
 from itertools import islice
 from urllib.parse import urlsplit
 
-from integrahub.tools.demo.catalogue import Record, load_sample
+from integrahub.tools.demo.catalogue import KEYS, Record, load_sample
 
 PATH = "/v1/inovafarma/products"
 _FIRST_PRODUCT_ID = 1_000_000_000  # ten digits, as all ids after it, so that a template has one size
@@ -39,9 +39,9 @@ class Template:
 
 
 def _to_template(record: Record) -> bytes:
-    rest = {name: value for name, value in record.items() if name not in ("CNPJ", "PRODUCTID")}
+    rest = {name: value for name, value in record.items() if name not in (KEYS.cnpj, KEYS.product_id)}
     text = json.dumps(rest, ensure_ascii=False, separators=(",", ":")).encode()
-    return b'{"PRODUCTID":%d,' + text.replace(b"%", b"%%")[1:]
+    return b'{"%s":%%d,' % KEYS.product_id.encode() + text.replace(b"%", b"%%")[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _OTHERS = (
     ("measure", N_("Unit"), "text"),
     ("size", N_("Size"), "text"),
     ("color", N_("Color"), "text"),
-    ("shop_id", N_("SHOPID"), "text"),
+    ("shop_id", N_("Shop id in the ERP"), "text"),
     ("image_link", N_("Image"), "text"),
     ("extra", N_("Other fields of the ERP"), "json"),
 )

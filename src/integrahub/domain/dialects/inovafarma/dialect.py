@@ -2,6 +2,7 @@
 
 from integrahub.domain.dialects.inovafarma import (
     decode_columns,
+    description,
     export,
     first_record,
     identify,
@@ -9,12 +10,13 @@ from integrahub.domain.dialects.inovafarma import (
     label,
     normalise,
 )
+from integrahub.domain.dialects.inovafarma.keys import KEYS
 
 
 class InovaFarma:
     """Implementation of `Dialect`. Static, so that a bound method is the plain function."""
 
-    id_key = "PRODUCTID"
+    keys = KEYS
     schema_path = json_schema.PATH
 
     derive_seed = staticmethod(identify.derive_seed)
@@ -27,4 +29,5 @@ class InovaFarma:
     normalise = staticmethod(normalise.normalise)
     read_first_record = staticmethod(first_record.read_first_record)
     export = staticmethod(export.export)
+    describe_record = staticmethod(description.describe_record)
     json_schema = staticmethod(json_schema.build_schema)

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from integrahub.domain.dialects.base import KeyNames
+
+KEYS = KeyNames(cnpj="CNPJ", product_id="PRODUCTID", title="TITLE", price="PRICE", stock="QUANTITY", ean="EAN")
 TEXT_KEYS = {
     "DESCRIPTION": "description",
     "BRAND": "brand",
