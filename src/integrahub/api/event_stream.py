@@ -93,7 +93,7 @@ class BatchStream:
                     last_id = event
                 if event == FINISHED_ID:
                     return
-                # The watcher keeps the latest state meanwhile.
+                # The watcher keeps the latest state during the pause.
                 await asyncio.sleep(WATCH_INTERVAL_SECONDS)
             if monotonic() >= comment_at:
                 if not await self._is_key_valid():

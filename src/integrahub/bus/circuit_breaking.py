@@ -43,7 +43,7 @@ class CircuitBreakingBus:
         try:
             result = await call
         except CircuitOpen:
-            raise  # a dependency of the bus has a breaker of its own, which counted the failure
+            raise  # a dependency of the bus has its own breaker, which counted the failure
         except (OSError, Transient) as error:
             self._breaker.record_failure(error)
             raise Transient(f"The bus failed: {error}") from error

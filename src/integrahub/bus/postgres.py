@@ -127,7 +127,7 @@ class PostgresBus:
             for event in self._notified.values():
                 event.set()  # notifications before LISTEN were missed
             while True:
-                connection.answer_timeout = None  # waiting for a notification has no timeout of its own
+                connection.answer_timeout = None  # waiting for a notification has no timeout
                 async for notification in connection.notifies(timeout=self._silence):
                     if notification.payload in self._notified:
                         self._notified[notification.payload].set()

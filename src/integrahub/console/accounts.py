@@ -58,7 +58,7 @@ class Accounts:
         self.sessions.clear_cache()
 
     async def confirm_for(self, person: Person, form: Mapping[str, str], action: str, subject: str) -> None:
-        """Do the same before an act whose function records it by itself: a refusal gets an entry of its own."""
+        """Do the same before an act whose function records it by itself: a refusal gets a separate entry."""
         try:
             await self.confirm(person, form)
         except Problem:

@@ -20,7 +20,7 @@ class Package(msgspec.Struct, frozen=True):
 
 @cache
 def list_packages() -> list[Package]:
-    """Return the hub and the installed packages that it needs, directly or not, by name; the hub first."""
+    """Return the hub, then the installed packages that it needs, directly or not, in order of their names."""
     found: dict[str, Distribution] = {}
     waiting = ["integrahub"]
     while waiting:

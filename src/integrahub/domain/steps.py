@@ -32,7 +32,7 @@ STEP_TABLE = (
     Step("statistics"),
 )
 STEPS = tuple(step.name for step in STEP_TABLE)
-NOTIFY = "notify"  #: Runs in processes of its own: it reaches out, and reads what signs webhooks.
+NOTIFY = "notify"  #: Runs in separate processes: it reaches out, and reads what signs webhooks.
 CONSUMING_STEPS = tuple(step.name for step in STEP_TABLE if step.groups)
 #: Consumer group by topic.
 GROUPS = {topic: group for step in STEP_TABLE for topic, group in step.groups.items()}

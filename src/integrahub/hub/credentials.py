@@ -59,7 +59,7 @@ class CredentialRotation:
     ) -> None:
         self.settings = settings
         self._read_timeout = read_timeout
-        # A thread of its own, so that a secret store that hangs blocks no other work of the process.
+        # A separate thread, so that a secret store that hangs blocks no other work of the process.
         self._thread = ThreadPoolExecutor(1, "secrets")
         self._read = read
         self._read_at = self._invalidated_at = float("-inf")

@@ -66,7 +66,7 @@ class Hub:
 
     settings: Settings
     database: Database
-    reads: Database  # for reads of clients, with deadlines and a circuit breaker of its own
+    reads: Database  # for reads of clients, with deadlines and a separate circuit breaker
     storage: Storage
     bus: Bus
     pepper: bytes

@@ -16,7 +16,7 @@ class ChangePartitions:
         self._stock_history_days = stock_history_days
 
     async def __call__(self) -> None:
-        """Run once. Each partition is dropped in a transaction of its own, which holds writers up for an instant."""
+        """Run once. Each partition is dropped in a separate transaction, which holds writers up for an instant."""
         await partitions.make_ahead(self._database)
         while await partitions.drop_expired(self._database, self._history_days, self._stock_history_days):
             continue

@@ -19,7 +19,7 @@ class DatabaseCredentials:
     password: str = field(repr=False)
 
     def apply_to(self, url: str) -> str:
-        """Return the database URL with these credentials instead of its own."""
+        """Return the database URL with these credentials instead of those in it."""
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit(parts._replace(netloc=f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@{host}"))

@@ -31,7 +31,7 @@ def show_secret(secret: bytes) -> str:
 class SecretSealer:
     """Encrypt and decrypt secrets, by default of webhook endpoints. Its first use imports the cryptography.
 
-    `info` names what the secrets are of: each kind has a key of its own.
+    `info` names what the secrets are of: each kind has its own key.
     """
 
     def __init__(self, pepper: bytes, info: bytes = _WEBHOOKS_INFO) -> None:

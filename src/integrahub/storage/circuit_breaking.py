@@ -88,7 +88,7 @@ class CircuitBreakingStorage:
         self._breaker.record_success()
 
     async def _put(self, name: str, source: "_Source") -> int:
-        """Run the inner put in a task of its own, because a put that hangs may not react to its cancellation."""
+        """Run the inner put in a separate task, because a put that hangs may not react to its cancellation."""
         putting = asyncio.ensure_future(self._inner.put(name, source.blocks()))
         try:
             while not putting.done():

@@ -22,7 +22,7 @@ class SpillPartitions:
 
     def __init__(self, partitions: int, chunk_size: int) -> None:
         self._chunk_size = chunk_size
-        self._seed = random.getrandbits(63)  # so a client cannot choose ids that all fall into one partition
+        self._seed = random.getrandbits(63)  # so a client cannot choose ids that all belong to one partition
         self._files: list[IO[bytes]] = [
             tempfile.SpooledTemporaryFile(_MEMORY_BYTES // partitions)  # noqa: SIM115 - closed in `close`
             for _ in range(partitions)

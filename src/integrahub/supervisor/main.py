@@ -103,7 +103,7 @@ async def _start(settings: Settings, signals: _Signals) -> None:
             opened = settings.model_copy(update={"database_url": url, "public_url": _public_url(settings)})
             if settings.console and settings.database_url is None:
                 opened = opened.model_copy(update={"console_database_url": url_as(url, DatabaseRole.CONSOLE)})
-            # On the embedded PostgreSQL each role has a login of its own; on another each process sets its role.
+            # On the embedded PostgreSQL each role has its own login; on another each process sets its role.
             url_of = partial(url_as, url) if settings.database_url is None else lambda role: None
             signals.started.set()
             await _run(opened, api_socket, url_of, signals)

@@ -73,7 +73,7 @@ class Counter(Metric):
 
 
 class Gauge(Metric):
-    """A value that rises and falls."""
+    """A value that can go up and down."""
 
     kind = "gauge"
 

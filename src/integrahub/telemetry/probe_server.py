@@ -118,7 +118,7 @@ async def _serve_request(probes: Probes, reader: asyncio.StreamReader, writer: a
 async def _respond_safely(probes: Probes, path: str, timeout: float) -> ProbeResponse:
     try:
         return await probes.respond(path, timeout)
-    except Exception as error:  # a probe gets an answer whatever fails
+    except Exception as error:  # a probe gets an answer even if a part fails
         _log.warning("probe failed", action="probe", path=path, exc_info=error)
         return json_response({"status": "down", "problems": [f"{type(error).__name__}: {error}"]}, 503)
 

@@ -100,7 +100,7 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 
 class LongLivedResponse(StreamingResponse):
-    """Answer that lasts until an event ends it, within a `hold` of its own instead of the slot of a read.
+    """Answer that lasts until an event ends it, within its own `hold` instead of the slot of a read.
 
     Its duration in metrics is the time until it begins.
     """

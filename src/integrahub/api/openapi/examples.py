@@ -1,5 +1,6 @@
 """Examples of answers in the OpenAPI document, built from their schemas and values by name."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -65,7 +66,7 @@ _VALUES: dict[str, Any] = {
 _MAX_NESTING = 6
 
 
-def name_keys(keys: KeyNames) -> dict[str, Any]:
+def name_keys(keys: KeyNames) -> Mapping[str, Any]:
     """Return the values of members that hold keys of a record, by name."""
     members = {keys.cnpj: "cnpj", keys.product_id: "id", keys.title: "title", keys.price: "price", keys.stock: "stock"}
     record = {key: PRODUCT_EXAMPLE[member] for key, member in members.items()}
@@ -73,14 +74,14 @@ def name_keys(keys: KeyNames) -> dict[str, Any]:
 
 
 class Examples:
-    """Examples of the schemas of a document. `shown` holds values of members by name, besides those of all APIs."""
+    """Examples of the schemas of a document. `shown` adds values of members to those of all APIs."""
 
-    def __init__(self, components: dict[str, Any], shown: dict[str, Any]) -> None:
+    def __init__(self, components: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
         self._components = components
         self._shown = shown
-        self._values = _VALUES | shown
+        self._values = _VALUES | dict(shown)
 
-    def build(self, schema: dict[str, Any], name: str = "", depth: int = 0) -> Any:
+    def build(self, schema: Mapping[str, Any], name: str = "", depth: int = 0) -> Any:
         """Return a value that the schema describes. A member with a known name has its value if the type fits."""
         if "$ref" in schema:
             return self.build(self._resolve(schema), name, depth)
@@ -95,7 +96,7 @@ class Examples:
             return self.build(kinds[0], name, depth) if kinds and depth < _MAX_NESTING else None
         return self._build_typed(schema, name, depth)
 
-    def _build_typed(self, schema: dict[str, Any], name: str, depth: int) -> Any:
+    def _build_typed(self, schema: Mapping[str, Any], name: str, depth: int) -> Any:
         kind = schema.get("type")
         value = self._values.get(name)
         if kind == "object" or "properties" in schema:
@@ -108,7 +109,7 @@ class Examples:
             return value if isinstance(value, int) or (kind == "number" and isinstance(value, float)) else 0
         return kind == "boolean" or None
 
-    def restore(self, example: Any, schema: dict[str, Any]) -> Any:
+    def restore(self, example: Any, schema: Mapping[str, Any]) -> Any:
         """Return an example of a model with its other required members: null, which FastAPI drops, or as shown."""
         schema = self._resolve(schema)
         if isinstance(example, list):
@@ -119,7 +120,7 @@ class Examples:
         members = {name: schema["properties"].get(name, {}) for name in example}
         return {name: self.restore(value, members[name]) for name, value in example.items()} | missing
 
-    def _resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the schema itself instead of a reference to it, or of a choice between it and null."""
         while "$ref" in schema or "anyOf" in schema:
             if "$ref" in schema:
@@ -129,7 +130,7 @@ class Examples:
         return schema
 
 
-def _build_text(schema: dict[str, Any], value: Any) -> str:
+def _build_text(schema: Mapping[str, Any], value: Any) -> str:
     formats = {"date-time": _TIME, "uuid": _ID, "uri": "https://hub.example"}
     return formats.get(schema.get("format", "")) or (value if isinstance(value, str) else "text")
 

@@ -36,7 +36,7 @@ class _Mismatch(Exception):
 
 @app.callback()
 def _group() -> None:
-    """Keep `verify` a command of its own, although it is the only one."""
+    """Keep `verify` a command, although it is the only one."""
 
 
 @app.command()

@@ -153,7 +153,7 @@ def _outcome(post: Submission, decision: KnownSubmission | Problem | None, recei
     repeated = decision
     batch_id = repeated.id if repeated else post.id
     status = repeated.status if repeated else BatchStatus.RECEIVED
-    # A batch of this transaction has no date of its own yet.
+    # A batch of this transaction has no date yet.
     date = (repeated and repeated.received_at) or received_at
     assert date is not None
     return Receipt(batch_id, status, date, replayed=repeated is not None)

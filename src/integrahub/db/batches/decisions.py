@@ -1,6 +1,6 @@
 """Operations on a final batch: an approved deactivation, and the end of a FULL that came in parts.
 
-An operation is a batch of its own, with a number and a turn, so it has one place in the pharmacy's order.
+An operation is a separate batch, with a number and a turn, so it has one place in the pharmacy's order.
 """
 
 from uuid import UUID

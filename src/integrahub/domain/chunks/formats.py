@@ -1,4 +1,4 @@
-"""Formats of a stored chunk: an object of its own, or a slice of the body."""
+"""Formats of a stored chunk: a separate object, or a slice of the body."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class _Rate(msgspec.Struct, frozen=True):
 def estimate_completion(pace: BatchPace, fleet_rate: float | None) -> Estimate | None:
     """Return the estimate; None if the batch stalls, or if nothing shows how fast it will be.
 
-    `fleet_rate` is that of other batches of late, in records per second; it serves until the batch has one of its own.
+    `fleet_rate` is that of other batches of late, in records per second; it serves until the batch has its own.
     """
     now = pace.now.timestamp()
     finished = [work.finished for work in pace.work if work.finished is not None]

@@ -1,6 +1,6 @@
 """URLs of webhook endpoints: strict parsing, so that no other parser can see another host in them.
 
-Each refusal is a BadRequest with a code of its own.
+Each refusal is a BadRequest with its own code.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Look-up of host names in threads of its own: a name server that does not answer keeps a thread for long."""
+"""Look-up of host names in separate threads: a name server that does not answer keeps a thread for long."""
 
 import asyncio
 import socket

@@ -25,7 +25,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 class WebhookSender:
     """Send webhooks. Each attempt resolves the host again and connects to an address that was checked.
 
-    Each attempt has a connection of its own: a kept one could lead to another receiver behind the same address, and a
+    Each attempt has its own connection: a kept one could lead to another receiver behind the same address, and a
     pool of hundreds of connections costs more than it saves.
     """
 

@@ -36,7 +36,7 @@ class SplitAttempts:
         return claim.crashes >= self._retries.crashes
 
     def record_success(self) -> None:
-        """Tell the circuit breaker of the step that a batch was split."""
+        """Report a split batch to the circuit breaker of the step."""
         self._step_breaker.record_success()
 
     async def fail(self, claim: SplitClaim, error: BodyError) -> None:

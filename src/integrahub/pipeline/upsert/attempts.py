@@ -33,7 +33,7 @@ class ChunkAttempts:
         self._step_breaker = step_breaker
 
     def record_success(self) -> None:
-        """Tell the circuit breaker of the step that chunks were applied."""
+        """Report applied chunks to the circuit breaker of the step."""
         self._step_breaker.record_success()
 
     async def release(self, claims: list[ChunkClaim], error: Transient) -> None:
