@@ -4,10 +4,15 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from integrahub.api.app import build_openapi, create_app
+from integrahub.domain.dialects.inovafarma.keys import KNOWN
+from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -83,3 +88,10 @@ async def test_a_full_and_a_delta_are_read_and_shown_in_the_erps_own_keys(client
     }
     schema: Any = (await client.http.get("/schemas/balcao-product.json")).json()
     assert schema["required"] == ["id"]
+
+
+def test_the_description_of_the_api_names_the_keys_of_the_dialect() -> None:
+    hub = replace(compose_hub(Settings()), dialect=Balcao())
+    document = msgspec.json.encode(build_openapi(create_app(hub, hub.ingest())))
+    assert b'"preco"' in document
+    assert not {key for key in KNOWN - {"CNPJ", "EAN", "NCM"} if f'"{key}"'.encode() in document}
