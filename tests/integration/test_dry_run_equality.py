@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client
 from tests.integration.test_batch_changes import absent, changes
 from tests.integration.test_dry_runs import DRY, errors_of, outcome, state
@@ -16,6 +17,11 @@ from tests.reference_model.wire import body_of, form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
 _ROUNDS = 300 if LONG else 12
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"rate_limit": "off"})  # hundreds of posts of one pharmacy a minute
 
 
 @pytest.mark.timeout(7200)
