@@ -7,6 +7,7 @@ packages shows as a difference.
 import gzip
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -35,26 +36,27 @@ def package(root: Path) -> list[Path]:
     version = read_version(root)
     for old in output.glob("integrahub-*"):
         old.unlink()
-    for path in build_twice(root):
+    builds = Path(tempfile.mkdtemp(prefix="integrahub-builds-"))
+    for path in build_twice(root, builds):
         shutil.copy2(path, output)
+    shutil.rmtree(builds)
     for name, places in PACKS.items():
         files = [path for path in _tracked(root) if any(path == each or path.startswith(f"{each}/") for each in places)]
         (output / f"integrahub-{version}-{name}.tar.gz").write_bytes(pack(root, files))
     return [*sorted(output.glob("integrahub-*")), _write_checksums(output)]
 
 
-def build_twice(root: Path) -> list[Path]:
-    """Return wheel and sdist, built in two folders, after comparing them byte for byte."""
+def build_twice(root: Path, folder: Path) -> list[Path]:
+    """Return wheel and sdist, built in two folders below `folder`, after comparing them byte for byte."""
     builds = []
     for name in ("one", "another-name"):
-        copy = Path(tempfile.mkdtemp(prefix="integrahub-build-")) / name
+        copy, output = folder / name / "source", folder / name / OUTPUT
         _copy(root, copy)
-        command = (sys.executable, "-m", "hatchling", "build", "-d", str(copy.parent / OUTPUT))
+        command = (sys.executable, "-m", "hatchling", "build", "-d", str(output))
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ReleaseError(f"The build failed: {done.stderr.strip()}")
-        shutil.rmtree(copy)
-        builds.append(sorted((copy.parent / OUTPUT).iterdir()))
+        builds.append(sorted(output.iterdir()))
     compare(*builds)
     return builds[0]
 
@@ -64,9 +66,8 @@ def compare(one: list[Path], other: list[Path]) -> None:
     differing = {path.name for path in one} ^ {path.name for path in other}
     differing |= {a.name for a, b in zip(one, other, strict=False) if a.read_bytes() != b.read_bytes()}
     if differing:
-        raise ReleaseError(
-            f"Two builds differ: {', '.join(sorted(differing))}. Compare the folders integrahub-build-*."
-        )
+        folder = Path(os.path.commonpath([path.parent for path in (*one, *other)]))
+        raise ReleaseError(f"Two builds differ: {', '.join(sorted(differing))}. See {folder}.")
 
 
 def pack(root: Path, files: list[str]) -> bytes:

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import yaml
 from deploy.kubernetes import policies
+from deploy.rollout.kubernetes import plan_job
 from psycopg.errors import InsufficientPrivilege
 
 from integrahub.db.embedded import binaries
@@ -62,7 +63,8 @@ def _build(overlay: str) -> list[str]:
 def test_the_manifests_build_and_are_valid(overlay: str, tmp_path: Path) -> None:
     own_kinds = ("kind: ScaledObject", "kind: PodMonitor")  # of KEDA and of the Prometheus Operator
     known = [part for part in _build(overlay) if not any(kind in part for kind in own_kinds)]
-    (tmp_path / "built.yaml").write_text("\n---\n".join(known))
+    prepare = next(part for part in map(yaml.safe_load, known) if part["kind"] == "Job")
+    (tmp_path / "built.yaml").write_text("\n---\n".join([*known, json.dumps(plan_job(prepare))]))
     _run(_program("kubernetes-validate"), "--strict", str(tmp_path / "built.yaml"))
 
 

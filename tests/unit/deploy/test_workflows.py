@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[3]
 _FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 _PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
 _TARGET = re.compile(r"^((?:[a-z][a-z-]*[ ]?)+):(?!=)", re.MULTILINE)
+# Secrets are named in the two workflows that change an environment, in no other.
+_WITH_SECRETS = {"deploy.yml", "rollback.yml"}
 
 
 def _workflow(path: Path) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def _steps() -> Iterator[tuple[str, dict[str, Any]]]:
 def test_every_command_is_a_make_target() -> None:
     targets = {name for line in _TARGET.findall((ROOT / "Makefile").read_text("utf-8")) for name in line.split()}
     commands = [(name, step["run"]) for name, step in _steps() if "run" in step]
-    assert len(commands) > 8
+    assert len(commands) > 10
     assert [each for each in commands if not re.fullmatch(r"make [a-z-]+", each[1])] == []
     assert [each for each in commands if each[1].removeprefix("make ") not in targets] == []
 
@@ -60,7 +62,21 @@ def test_no_right_is_given_to_all_jobs_and_each_job_ends(path: Path) -> None:
 
 def test_no_checkout_keeps_credentials() -> None:
     checkouts = [step for _, step in _steps() if step.get("uses", "").startswith("actions/checkout@")]
-    assert len(checkouts) > 5 and all(step["with"]["persist-credentials"] is False for step in checkouts)
+    assert len(checkouts) > 10 and all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_secrets_are_in_jobs_of_an_environment_that_run_the_rollout_alone() -> None:
+    assert {path.name for path in _FILES if "secrets." in path.read_text("utf-8")} <= _WITH_SECRETS
+    for name, job in _jobs():
+        if "secrets." in str(job):
+            assert "environment" in job, name
+            commands = {step["run"] for step in job["steps"] if "run" in step}
+            assert commands <= {"make rollout", "make rollback"}, name
+
+
+def test_two_rollouts_to_an_environment_wait_for_each_other() -> None:
+    groups = [job["concurrency"] for _, job in _jobs() if "make roll" in str(job)]
+    assert groups == [{"group": "deploy-${{ inputs.environment }}", "cancel-in-progress": False}] * len(groups)
 
 
 def test_updates_of_actions_and_images_wait_a_week() -> None:

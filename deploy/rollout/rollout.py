@@ -1,0 +1,139 @@
+"""Rollout of a version in its order, with its own rollback."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol
+
+from deploy.rollout.journal import Journal
+from deploy.rollout.platform import Platform, Reference, Role, RolloutError
+
+
+class Outcome(IntEnum):
+    """How a rollout ended: the exit code of the command."""
+
+    DONE = 0
+    REFUSED = 1  #: before any process was replaced; the version before runs
+    ROLLED_BACK = 3  #: the version before runs again
+    BROKEN = 4  #: neither version passed the checks: an operator is needed
+
+
+class Smoke(Protocol):
+    """Checks of a running hub from outside."""
+
+    def run(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """Yield each check under its name. A check returns what it saw, or raises RolloutError."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the rollout to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Timeouts of the steps, in seconds, and how long the error budget is watched after the smoke test."""
+
+    plan: float = 120.0
+    migrate: float = 3600.0
+    ready: float = 600.0
+    diagnose: float = 120.0
+    watch: float = 300.0
+    watch_interval: float = 15.0
+
+
+@dataclass(slots=True)
+class Rollout:
+    """One rollout. `verify` raises unless the target is signed; `find_burning` returns why the error budget burns."""
+
+    platform: Platform
+    journal: Journal
+    verify: Callable[[Reference], None]
+    smoke: Smoke
+    find_burning: Callable[[], str | None] | None = None
+    limits: Limits = field(default_factory=Limits)
+    touched: list[Role] = field(default_factory=list)
+
+    def deploy(self, target: Reference) -> Outcome:
+        """Verify, plan, expand the schema, roll the roles and check them. Roll back if that fails."""
+        return self._run(target, (self._plan, self._expand), tuple(Role))
+
+    def rollback(self, target: Reference) -> Outcome:
+        """Run an earlier version again. The schema stays: versions before a contract step run on it."""
+        return self._run(target, (), tuple(reversed(Role)))
+
+    def _run(self, target: Reference, before: Iterable[Callable[[], None]], roles: tuple[Role, ...]) -> Outcome:
+        self.journal.write("start", target=str(target))
+        try:
+            with self.platform.lock(self.journal.rollout):
+                return self._end(self._run_locked(target, before, roles))
+        except RolloutError as error:  # another rollout holds the lock
+            return self._end(Outcome.REFUSED, str(error))
+
+    def _run_locked(self, target: Reference, before: Iterable[Callable[[], None]], roles: tuple[Role, ...]) -> Outcome:
+        try:
+            with self.journal.step("verify"):
+                self.verify(target)
+            with self.journal.step("prepare") as fields:
+                fields["running"] = self.platform.prepare(target)
+            for step in before:
+                step()
+        except (Exception, Interrupted):
+            return Outcome.REFUSED
+        try:
+            for role in roles:
+                self._roll(role)
+            self._check()
+            self._watch()
+        except (Exception, Interrupted):
+            return self._restore()
+        return Outcome.DONE
+
+    def _plan(self) -> None:
+        with self.journal.step("plan") as fields:
+            fields["output"] = self.platform.plan(self.limits.plan)
+
+    def _expand(self) -> None:
+        with self.journal.step("expand"):
+            self.platform.migrate(self.limits.migrate)
+
+    def _roll(self, role: Role) -> None:
+        self.touched.append(role)
+        with self.journal.step("roll", role=role):
+            self.platform.roll(role)
+            self.platform.wait_until_ready(role, self.limits.ready)
+
+    def _check(self) -> None:
+        with self.journal.step("doctor") as fields:
+            fields["output"] = self.platform.diagnose(self.limits.diagnose)
+        for name, check in self.smoke.run():
+            with self.journal.step("smoke", check=name) as fields:
+                fields["saw"] = check()
+
+    def _watch(self) -> None:
+        if self.find_burning is None:
+            return self.journal.write("watch", result="skipped", reason="no address of Prometheus was given")
+        with self.journal.step("watch", watched=self.limits.watch):
+            end = time.monotonic() + self.limits.watch
+            while True:
+                if found := self.find_burning():
+                    raise RolloutError(f"The error budget burns too fast. {found}")
+                if time.monotonic() >= end:
+                    return None
+                time.sleep(min(self.limits.watch_interval, self.limits.watch))
+
+    def _restore(self) -> Outcome:
+        """Restore the touched roles in reverse order, and check the version before."""
+        try:
+            for role in reversed(self.touched):
+                with self.journal.step("restore", role=role):
+                    self.platform.restore(role)
+                    self.platform.wait_until_ready(role, self.limits.ready)
+            self._check()
+        except (Exception, Interrupted):
+            return Outcome.BROKEN
+        return Outcome.ROLLED_BACK
+
+    def _end(self, outcome: Outcome, reason: str | None = None) -> Outcome:
+        self.journal.write("end", outcome=outcome.name.lower(), **({"reason": reason} if reason else {}))
+        return outcome
