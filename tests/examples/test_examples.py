@@ -14,7 +14,7 @@ from zstandard import ZstdDecompressor
 
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.breaking_proxy import breaking_proxy
-from tests.acceptance.conftest import Installation, installed
+from tests.acceptance.conftest import Installation
 from tests.conftest import OPTIONAL
 from tests.examples.programs import EXAMPLES, LANGUAGES, Command, Missing
 from tests.http_servers import QuietHandler, running
@@ -29,14 +29,6 @@ _CNPJS = dict(
 _RUN_TIMEOUT_SECONDS = 120.0
 _BATCH = "00000000-0000-7000-8000-000000000001"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="session")
-def hub() -> Iterator[Installation]:
-    """Yield a running hub, shared by all languages."""
-    with installed({}) as made:
-        made.start()
-        yield made
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)

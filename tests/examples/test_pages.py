@@ -1,0 +1,57 @@
+"""Commands of the documentation run as written, on a real hub, and print what their page shows."""
+
+import re
+from pathlib import Path
+
+import pytest
+from stdnum.br import cnpj as cnpj_numbers
+
+from tests.acceptance.conftest import ADMIN, Installation
+from tests.examples.pages import ROOT, read_blocks, run_blocks, shown_answers
+
+_DOCS = ROOT / "docs"
+_PAGES = [page for folder in ("tutorial", "howto") for page in sorted((_DOCS / folder).glob("*.md"))]
+_ENGLISH = [page for page in _PAGES if not page.name.endswith(".pt-BR.md")]
+_RUN = [page for page in _ENGLISH if any(block.is_run for block in read_blocks(page))]
+_REFUSALS = {"errors.md": [400]}  # a page that shows a refused request
+_MOST_REASONS = 60  # commands that run nowhere: they need a cluster, an engine, a certificate, or never end
+
+
+@pytest.mark.parametrize("page", _RUN, ids=lambda page: page.stem)
+def test_the_commands_of_a_page_run_as_written_and_print_what_it_shows(
+    hub: Installation, page: Path, tmp_path: Path
+) -> None:
+    number = f"9000000{_RUN.index(page):05d}"
+    key = hub.make_key(number + cnpj_numbers.calc_check_digits(number))
+    environment = hub.environment | {"HUB_URL": str(hub.http.base_url), "HUB_KEY": key, "ADMIN_KEY": ADMIN}
+    blocks = read_blocks(page)
+    done = run_blocks(blocks, tmp_path, environment | {"INTEGRAHUB_KEY": ADMIN})
+    assert done.code == 0, done.output[-3000:] + done.errors[-3000:]
+    assert [status for status in done.statuses if status >= 300] == _REFUSALS.get(page.name, []), done.errors
+    for shown in shown_answers(blocks):
+        if shown.language == "text":
+            assert shown.text in done.output, done.output
+        missing = [name for name in re.findall(r'"(\w+)":', shown.text) if f'"{name}":' not in done.output]
+        assert missing == [], f"{missing} of {shown.text}"
+
+
+def test_each_command_runs_in_a_test_or_says_why_not() -> None:
+    pages = [*_PAGES, *(ROOT.glob("README*.md"))]
+    assert len(_RUN) > 10
+    indented = [
+        page.name
+        for page in pages
+        if re.search(r"\n\n    (?:curl|integrahub|pip|make|export) ", page.read_text("utf-8"))
+    ]
+    assert indented == []
+    elsewhere = [block for page in ROOT.glob("README*.md") for block in read_blocks(page) if block.is_run]
+    assert elsewhere == []
+    reasons = [block.reason for page in _ENGLISH for block in read_blocks(page) if block.reason]
+    assert len(reasons) <= _MOST_REASONS and all(len(reason) > 10 for reason in reasons)
+
+
+@pytest.mark.parametrize("page", _ENGLISH, ids=lambda page: page.stem)
+def test_both_languages_of_a_page_show_the_same_blocks(page: Path) -> None:
+    twin = page.with_suffix(".pt-BR.md")
+    assert not twin.exists() or read_blocks(page) == read_blocks(twin)
+    assert twin.exists() or page.name == "console-pages.md"
