@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -10,11 +11,12 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 import pytest
 import structlog
+from hypothesis import settings
 from psycopg import sql
 
 from integrahub.db.database import Database
@@ -45,6 +47,19 @@ _SLOWEST_FOLDERS = (
 )
 
 
+LONG = bool(os.environ.get("IHUB_LONG"))
+settings.register_profile("short", max_examples=40)  # of tests that name no number
+settings.register_profile("long", max_examples=1000)
+settings.load_profile("long" if LONG else "short")
+
+# Tests that share a service, by the pattern of their ids.
+_GROUPS = {
+    "browser": r"^tests/console/browser/",
+    "kafka": r"\[distributed\b|^tests/contract/test_bus\.py|"
+    r"^tests/distributed/test_(dead_messages|kafka|kafka_topics|deploy|frozen)\.py",
+}
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _plain_tracebacks() -> None:
     """Log tracebacks as the hub does, without local variables: structlog's own take a second of CPU each."""
@@ -62,6 +77,15 @@ class Server:
     def url_of(self, database: str) -> str:
         """Return the URL of another database on this server."""
         return self.url.replace("@/integrahub?", f"@/{database}?")
+
+    def create_database(self, name: str) -> str:
+        """Create a database with the hub's schema and return its URL; copied files cost less than logged pages."""
+        self.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, _TEMPLATE)
+        return self.url_of(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database and end its connections."""
+        self.execute("DROP DATABASE {} WITH (FORCE)", name)
 
     def execute(self, statement: str, *names: str) -> None:
         """Run a statement with identifiers outside any transaction."""
@@ -109,11 +133,10 @@ def own_postgres() -> Iterator[tuple[int, str]]:
 def database_url(postgres: Server) -> Iterator[str]:
     """Return the URL of a new database with the hub's schema and only the rows of the migrations."""
     name = f"test_{next(postgres.numbers)}"
-    postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, _TEMPLATE)
     try:
-        yield postgres.url_of(name)
+        yield postgres.create_database(name)
     finally:
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+        postgres.drop_database(name)
 
 
 @pytest.fixture
@@ -199,6 +222,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.basetemp = config.option.basetemp or str(_SCRATCH / f"p{os.getpid()}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give whole files to workers, and all that needs one expensive service to one worker, which starts it once."""
+    if LONG:
+        return None
+    from xdist.scheduler import LoadFileScheduling  # imported here, as `-p no:xdist` needs no xdist
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for group, mark in _GROUPS.items() if re.search(mark, nodeid)), None) or str(
+                super()._split_scope(nodeid)
+            )
+
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which `-p no:xdist` leaves out
 def pytest_xdist_auto_num_workers() -> int:
     """Return twice the number of processors, at most 8: most tests wait for processes more than they compute."""
@@ -210,7 +249,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Workers take whole files. Started last, a slow file would leave the other workers idle.
     """
-    if not os.environ.get("IHUB_LONG"):
+    if not LONG:
         long = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]

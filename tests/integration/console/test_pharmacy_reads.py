@@ -282,12 +282,12 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def large(postgres: Any) -> Iterator[psycopg.Connection]:
     """Yield a connection to a database with enough rows for the planner to prefer indexes."""
-    postgres.execute("CREATE DATABASE {} TEMPLATE {}", "pharmacy_plans", "template_hub")
+    postgres.create_database("pharmacy_plans")
     with psycopg.connect(postgres.url_of("pharmacy_plans"), autocommit=True) as connection:
         for statement in _FILL:
             connection.execute(statement)
         yield connection
-    postgres.execute("DROP DATABASE {} WITH (FORCE)", "pharmacy_plans")
+    postgres.drop_database("pharmacy_plans")
 
 
 @pytest.mark.parametrize("name", sorted(_SQL))
