@@ -25,6 +25,7 @@ import pytest
 from integrahub.secrets.development_certificate import ensure_development_certificate
 from integrahub.secrets.secret_files import CA_FILE
 from integrahub.tools.devservices.seaweedfs import S3Server
+from tests.forked import run_forked
 
 ADMIN = "an-admin-key-for-tests"
 CNPJ = "05927228000145"
@@ -147,10 +148,7 @@ class Installation:
 
     def command(self, *arguments: str, given: bytes = b"", **more: str) -> "subprocess.CompletedProcess[str]":
         """Run a command of the command line with `given` as its standard input."""
-        environment = self.environment | more
-        command = [sys.executable, "-m", "integrahub", *arguments]
-        done = subprocess.run(command, env=environment, cwd=self.folder, capture_output=True, input=given, timeout=120)
-        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+        return run_forked(["integrahub", *arguments], self.environment | more, self.folder, given)
 
     def post(self, body: Any, load_type: str = "full", **headers: str) -> httpx2.Response:
         """Post a body with the pharmacy's key; a header set to '' is omitted."""

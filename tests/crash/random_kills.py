@@ -4,8 +4,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +14,8 @@ from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
+
+from tests.forked import ForkedProcess
 
 ADMIN = "an-admin-key-for-tests"
 _PATIENCE = 3600.0  # seconds
@@ -34,7 +34,7 @@ class Swarm:
     url: str
     folder: Path
     ports: list[int]
-    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    processes: dict[str, ForkedProcess] = field(default_factory=dict)
     kills: int = 0
     kills_with_work: int = 0
 
@@ -46,9 +46,9 @@ class Swarm:
         own |= {"PORT": str(self.ports[int(slot) % 2]), "WORKER_NAME": name, "LOG_FORMAT": "json", "RATE_LIMIT": "off"}
         environment = os.environ | {f"INTEGRAHUB_{key}": value for key, value in own.items()}
         arguments = ["api"] if kind == "api" else ["work", kind]
-        with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", "integrahub", *arguments]
-            self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        log = str(self.folder / "log")
+        command = ["integrahub", *arguments]
+        self.processes[name] = ForkedProcess(command, environment, self.folder, os.devnull, log, log)
 
     def kill_one(self, draw: random.Random) -> None:
         """Kill one process, preferably one that holds work, and start another; now and then kill it as it starts."""

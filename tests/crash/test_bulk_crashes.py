@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.settings.model import Settings
 from tests.crash.crash_points import counted
 from tests.crash.test_crashes import ADMIN, CNPJ, LONG
+from tests.forked import ForkedProcess
 from tests.integration.conftest import running
 from tests.integration.test_bulk_operations import add_chunks, add_messages
 from tests.integration.test_replays import catalogue
@@ -49,11 +49,8 @@ def _run(settings: Settings, crash_at: str, record: Path) -> int:
     own |= {"WORKER_NAME": "sweep", "REPLAY_RATE": str(_RATE)}
     environment = os.environ | {f"INTEGRAHUB_{name}": value or "" for name, value in own.items()}
     environment |= {"CRASH_AT": crash_at, "CRASH_RECORD": str(record)}
-    command = [sys.executable, "-m", "tests.crash.process", "sweep"]
-    with (
-        (settings.data_dir / "log").open("ab") as log,
-        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
-    ):
+    log = str(settings.data_dir / "log")
+    with ForkedProcess(["tests.crash.process", "sweep"], environment, Path.cwd(), os.devnull, log, log) as process:
         try:
             while True:
                 try:

@@ -5,8 +5,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +20,7 @@ from psycopg.rows import dict_row
 
 from tests.conftest import Server
 from tests.crash.crash_points import counted
+from tests.forked import ForkedProcess
 from tests.reference_model.compare import Comparison
 from tests.reference_model.loads import Load
 
@@ -53,15 +52,14 @@ class Site:
     url: str
     folder: Path
     port: int
-    processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    processes: dict[str, ForkedProcess] = field(default_factory=dict)
 
-    def start(self, steps: str, **more: str) -> "subprocess.Popen[bytes]":
+    def start(self, steps: str, **more: str) -> ForkedProcess:
         own = {"DATABASE_URL": self.url, "DATA_DIR": str(self.folder), "PORT": str(self.port), "CHUNK_SIZE": "4"}
         own |= {"ADMIN_API_KEY": ADMIN, "WORKER_NAME": steps, "RATE_LIMIT": "off"}
         environment = os.environ | {f"INTEGRAHUB_{name}": value for name, value in own.items()} | more
-        with (self.folder / "log").open("ab") as log:
-            command = [sys.executable, "-m", "tests.crash.process", steps]
-            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        log = str(self.folder / "log")
+        process = ForkedProcess(["tests.crash.process", steps], environment, Path.cwd(), os.devnull, log, log)
         self.processes[steps] = process
         return process
 
@@ -161,7 +159,7 @@ def _others(kind: str) -> str:
 def reached(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[str, int]]]:
     """Return the points that each kind of process reaches without a kill, with their counts."""
     name = "crash_record"
-    postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, "template_hub")
+    postgres.create_database(name)
     folder = tmp_path_factory.mktemp("record")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -173,7 +171,7 @@ def reached(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[
         assert_as_if_nothing_had_happened(site)
     finally:
         site.end()
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+        postgres.drop_database(name)
     return {kind: list(counted(str(folder / kind))) for kind in KINDS}
 
 
@@ -186,7 +184,7 @@ def test_a_process_killed_at_any_point_changes_nothing_of_what_comes_out(
     draw = random.Random(seed)
     points = [(kind, name, draw.randint(1, times)) for kind, found in reached.items() for name, times in found]
     assert len(points) > 80
-    chosen = [point for point in points if _part_of(point) == part] if LONG else draw.sample(points, 12)
+    chosen = [point for point in points if _part_of(point) == part] if LONG else draw.sample(points, 8)
     faults = []
     for number, (kind, name, times) in enumerate(chosen):
         fault = _fault_of(postgres, tmp_path_factory.mktemp("crash"), f"crash_{part}_{number}", (kind, name, times))
@@ -204,14 +202,14 @@ def _part_of(point: tuple[str, str, int]) -> int:
 def _fault_of(postgres: Server, folder: Path, database: str, point: tuple[str, str, int]) -> str:
     """Return what is wrong after a kill at the point, or ''."""
     kind, name, times = point
-    postgres.execute("CREATE DATABASE {} TEMPLATE {}", database, "template_hub")
+    postgres.create_database(database)
     try:
         came = any(_killed_at(postgres.url_of(database), folder, kind, f"{name}#{n}") for n in (times, 1))
         return "" if came else "never came there"
     except AssertionError as fault:
         return str(fault)
     finally:
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", database)
+        postgres.drop_database(database)
 
 
 def _killed_at(url: str, folder: Path, kind: str, point: str) -> bool:

@@ -88,7 +88,7 @@ def _run(url: str, folder: Path, **environment: str) -> int:
 @pytest.mark.timeout(1200)
 def test_a_sender_killed_at_any_point_loses_no_webhook(postgres: Server, tmp_path: Path) -> None:
     name = "webhook_crashes"
-    postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, "template_hub")
+    postgres.create_database(name)
     try:
         record = tmp_path / "record"
         assert _run(postgres.url_of(name), tmp_path, CRASH_RECORD=str(record)) == 0
@@ -99,4 +99,4 @@ def test_a_sender_killed_at_any_point_loses_no_webhook(postgres: Server, tmp_pat
             chosen = (f"{point}#{nth}" for nth in (number, 1))  # not every run comes to a point as often
             assert any(_run(postgres.url_of(name), tmp_path, CRASH_AT=each) for each in chosen), point
     finally:
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+        postgres.drop_database(name)
