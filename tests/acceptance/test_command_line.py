@@ -104,6 +104,7 @@ def test_the_api_describes_itself_the_same_way_in_the_docs_and_on_the_command_li
     assert hub.http.get("/livez").status_code == hub.http.get("/readyz").status_code == 200
 
 
+@pytest.mark.long  # `make demo`, which `.ci/run` runs too, is the same
 def test_demo_adds_up(hub: Installation) -> None:
     shown = hub.command("demo")
     assert shown.returncode == 0, shown.stdout + shown.stderr

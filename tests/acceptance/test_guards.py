@@ -23,7 +23,7 @@ from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation, installe
 
 _LONG = bool(os.environ.get("IHUB_LONG"))
 _CONNECTIONS = 2000 if _LONG else 300
-_SECONDS = 60.0 if _LONG else 5.0
+_SECONDS = 60.0 if _LONG else 3.0
 _ANSWERED, _P99, _APPLIED = (1.0, 1.0, 5.0) if _LONG else (8.0, 8.0, 30.0)  # seconds
 _GROWTH = 50 << 20  # bytes a process may grow
 _BODY = b"%x\r\n" % 60_000 + b"[" + b" " * 59_999 + b"\r\n"  # of a body that goes on

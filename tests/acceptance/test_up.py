@@ -15,7 +15,7 @@ import pytest
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.conftest import Installation
 
-_COPIES = 31 if os.environ.get("IHUB_LONG") else 8  # of the sample: half a million records in the long form
+_COPIES = 31 if os.environ.get("IHUB_LONG") else 4  # of the sample: half a million records in the long form
 _STRANGE = {
     "PGPORT": "5433",
     "PGCLIENTENCODING": "WIN1252",
@@ -35,7 +35,7 @@ def _repeated(copies: int) -> Iterator[dict[str, Any]]:
             yield record | {"PRODUCTID": int(record["PRODUCTID"]) + copy * 10_000_000}
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sign", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
     installation: Installation, sign: signal.Signals
 ) -> None:
@@ -141,7 +141,9 @@ def test_children_end_when_their_parent_is_killed(installation: Installation) ->
     installation.wait_until(lambda: not installation.members())
 
 
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize(
+    "sign", [signal.SIGKILL, *(pytest.param(sign, marks=pytest.mark.long) for sign in (signal.SIGQUIT, signal.SIGINT))]
+)
 def test_postgresql_that_dies_under_load_is_started_again_and_nothing_is_lost(
     installation: Installation, sign: signal.Signals
 ) -> None:

@@ -15,7 +15,7 @@ from tests.fuzz.mutations import SEEDS, encoded, mutated
 
 __all__ = ["hub", "parts"]
 
-_REQUESTS = 100_000 if os.environ.get("IHUB_LONG") else 1500
+_REQUESTS = 100_000 if os.environ.get("IHUB_LONG") else 700
 _GROWTH = 48 << 10  # kB the API may grow by once warm
 _HEADERS = {
     "X-Inova-Load-Type": ["full", "delta", "FULL", "", "fullest", "full, delta", "é"],

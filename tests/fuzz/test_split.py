@@ -14,7 +14,7 @@ from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
-_BODIES = 300_000 if os.environ.get("IHUB_LONG") else 4000
+_BODIES = 300_000 if os.environ.get("IHUB_LONG") else 1200
 _CNPJ = "05927228000145"
 _ZONE = ZoneInfo("America/Sao_Paulo")
 

@@ -16,7 +16,7 @@ from tests.reference_model.strategies import catalogue_load, load
 from tests.reference_model.wire import body_of, form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
-_ROUNDS = 300 if LONG else 12
+_ROUNDS = 300 if LONG else 8
 
 
 @pytest.fixture

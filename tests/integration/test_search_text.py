@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import LONG
 from tests.integration.conftest import Client
 
 _TITLES = [
@@ -32,7 +33,7 @@ def test_the_stored_text_is_the_folded_one_whatever_it_contains(database_url: st
     with psycopg.connect(database_url) as connection:
 
         @given(texts, texts)
-        @settings(max_examples=200, deadline=None)
+        @settings(max_examples=200 if LONG else 60, deadline=None)
         def check(title: str, description: str) -> None:
             row = connection.execute(_INSERT, {"title": title, "description": description}).fetchone()
             assert row is not None and row[0] == row[1]

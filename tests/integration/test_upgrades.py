@@ -183,7 +183,7 @@ def _request(draw: random.Random) -> tuple[bytes, bytes]:
 async def test_requests_with_and_without_offers_are_delimited_alike_however_they_are_cut(tmp_path: Path) -> None:
     draw = random.Random(1)
     async with listening(_echo, Settings(data_dir=tmp_path)) as port:
-        for _ in range(2000 if os.environ.get("IHUB_LONG") else 100):
+        for _ in range(2000 if os.environ.get("IHUB_LONG") else 40):
             requests = [_request(draw) for _ in range(draw.randint(1, 4))]
             sent = b"".join(request for request, _ in requests)
             async with Wire(port) as wire:

@@ -96,7 +96,7 @@ def test_every_query_of_every_rule_and_panel_has_an_answer_under_load(
     installation.start()
     with (
         webhook_receiver() as url,
-        load(installation) as statuses,
+        load(installation, 0.2) as statuses,
         prometheus(tools, tmp_path, installation.port, 1) as asked,
     ):
         answer = installation.http.put("/admin/webhook", json={"url": url}, headers={"X-Admin-Api-Key": ADMIN})
@@ -157,6 +157,7 @@ def broker(installation: Installation) -> Iterator[Broker]:
         yield Broker(running.close, start)
 
 
+@pytest.mark.long  # the test above does the same with two other dependencies
 @pytest.mark.timeout(400)
 def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
     tools: Path, installation: Installation, broker: Broker, tmp_path: Path

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import LONG
 from tests.unit.domain.dialects.inovafarma.test_decode_columns import CNPJ, RECORDS, meaning
 
 from integrahub.domain.chunks.formats import ChunkObject
@@ -27,7 +28,7 @@ def _shown(line: Line) -> tuple[Any, ...]:
     return line[0], meaning(line[1].removeprefix("1\tbatch\t").removesuffix("\n"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 if LONG else 80, deadline=None)
 @given(st.lists(RECORDS.map(lambda drawn: drawn[0]), min_size=5, max_size=9), st.sets(st.integers(1, 9)))
 def test_a_deltas_records_of_new_and_known_products_say_together_what_they_say_apart(
     records: list[dict[str, Any]], new: set[int]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import LONG
 
 from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
@@ -41,7 +42,7 @@ def texts(run: RawRecords) -> list[bytes]:
     return [record.prefix if isinstance(record, OversizeRecord) else bytes(record) for record in run.records]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400 if LONG else 100, deadline=None)
 @given(_arrays, st.sampled_from([None, 1]), st.lists(st.integers(0, 10_000), max_size=6), st.booleans())
 def test_records_equal_what_a_parser_of_the_whole_body_gives(
     values: list[Any], indent: int | None, places: list[int], ascii_only: bool
@@ -53,7 +54,7 @@ def test_records_equal_what_a_parser_of_the_whole_body_gives(
         assert body[offset : offset + len(text)] == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 if LONG else 60, deadline=None)
 @given(_arrays, st.lists(st.integers(0, 10_000), max_size=4), st.integers(0, 10_000))
 def test_every_truncation_of_an_array_is_refused(values: list[Any], places: list[int], end: int) -> None:
     body = json.dumps(values).encode()

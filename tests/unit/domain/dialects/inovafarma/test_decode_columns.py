@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import LONG
 
 from integrahub.domain.copy_text import NULL, copy_text
 from integrahub.domain.dialects.inovafarma.decode_columns import decode_columns
@@ -96,7 +97,7 @@ def _rounded(value: str, places: int) -> Any:
     return Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) + 0
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500 if LONG else 300, deadline=None)
 @given(RECORDS, st.sampled_from(["full", "delta"]), st.booleans())
 def test_what_is_read_at_once_is_what_is_read_one_by_one(records: list[Any], load_type: str, ascii_only: bool) -> None:
     text = json.dumps(records, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
