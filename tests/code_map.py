@@ -27,7 +27,8 @@ FLOORS = (
         "pipeline",
         "operations",
     ),
-    *("reports", "maintenance", "monitoring", "access", "bus", "storage", "secrets", "db", "telemetry", "resilience"),
+    *("reports", "maintenance", "monitoring", "access", "bus", "storage", "secrets", "db"),
+    *("telemetry", "resilience", "runbook"),
     "domain",
 )
 

@@ -12,7 +12,7 @@ RIGHT_TO_LEFT = "\u202e"
 async def test_a_new_hub_says_how_to_begin(console: ConsoleHub) -> None:
     page = await (await console.browser(Role.VIEWER)).get("/console")
     assert page.text.startswith("This hub has received nothing yet")
-    assert "integrahub key create" in page.text
+    assert "integrahub key create --cnpj" in page.text
 
 
 async def test_a_held_full_leads_to_its_decision(console: ConsoleHub) -> None:
@@ -22,6 +22,7 @@ async def test_a_held_full_leads_to_its_decision(console: ConsoleHub) -> None:
     page = await _fresh(console, "1 thing asks for attention")
     assert "would deactivate 50 of 100 products (50 %; limit 15 %)" in page.text
     assert f"/console/decisions/{held['batch_id']}" in page.links
+    assert "/console/help/pharmacies.html#emptied-catalogue" in page.html  # what to do
 
 
 async def test_a_load_that_failed_leads_to_its_batch(console: ConsoleHub) -> None:

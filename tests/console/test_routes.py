@@ -9,6 +9,7 @@ from tests.console.hub import ConsoleHub
 
 _NO_ID = "00000000-0000-7000-8000-000000000000"
 OPEN = {"GET /console/login", "POST /console/login", "GET /console/welcome", "POST /console/welcome"}
+OPEN |= {"GET /console/help", "GET /console/help/{page}"}
 #: Values of path parameters that name nothing.
 _VALUES = {"{user_id}": "999", "{cnpj}": "05927228000145"}
 

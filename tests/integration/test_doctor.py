@@ -143,6 +143,8 @@ def test_a_bucket_that_nobody_serves_is_a_problem(doctor: _Doctor) -> None:
     keys = {"STORAGE_ACCESS_KEY": "a", "STORAGE_SECRET_KEY": "b"}
     status, told = doctor(STORAGE_URL=f"s3://bucket?endpoint=http://127.0.0.1:{_free_port()}", **keys)["storage"]
     assert status == "problem" and told.startswith("S3: ")
+    named = {finding["check"]: finding.get("runbook") for finding in doctor.all}
+    assert named["storage"] == "storage-unavailable" and named["python"] is None  # only problems name an entry
 
 
 def test_a_database_is_looked_at_with_its_schema(doctor: _Doctor, database_url: str) -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from integrahub.domain.languages import Language
+from integrahub.runbook.pages import list_entries
+
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus"
 _POST = 'method="POST", route="/v1/inovafarma/products"'
 Series = dict[str, str]
@@ -42,8 +45,21 @@ def _requests(bad: float) -> Series:
 def _posts(slow: float) -> Series:
     name = "integrahub_http_request_duration_seconds"
     return {
-        f'{name}_bucket{{{_POST}, le="1.0"}}': f"0+{1000 - slow:g}x450",
+        f'{name}_bucket{{{_POST}, le="0.5"}}': f"0+{1000 - slow:g}x450",
         f"{name}_count{{{_POST}}}": "0+1000x450",
+    }
+
+
+def _uptime(down: float) -> Series:
+    return {'up{job="integrahub"}': f"{1 - down / 1000:.6f}x450", 'up{job="other"}': "0x450"}
+
+
+def _retries(failed: float) -> Series:
+    name = "integrahub_chunk_retries_total"
+    return {
+        f'{name}{{outcome="scheduled"}}': "0+5000x450",
+        f'{name}{{outcome="succeeded"}}': f"0+{1000 - failed:g}x450",
+        f'{name}{{outcome="exhausted"}}': f"0+{failed:g}x450",
     }
 
 
@@ -73,6 +89,8 @@ def _finished(failed: float) -> Series:
 
 # A disturbance of the last hours only: bad for the short windows, little for the long ones.
 _BUDGETS = [
+    ("UptimeBudget", _uptime, 1.0),
+    ("RetrySuccessBudget", _retries, 50.0),
     ("ApiErrorBudget", _requests, 1.0),
     ("ApiLatencyBudget", _posts, 50.0),
     ("TimeToAppliedBudget", _batches, 10.0),
@@ -130,9 +148,10 @@ RECORDED = [
         {'integrahub_history_products{window="24h", result="updated"}': "7x30"}, 7.0),
     ("integrahub:batches:24h", 'status="FAILED"',
         {'integrahub_history_batches{window="24h", status="FAILED"}': "3x30"}, 3.0),
+    ("integrahub:available", "", {'up{job="integrahub"}': "1x30"}, 1.0),
     *((f"integrahub:slo_{name}:ratio_rate{window}", "", series(20), 0.02)
       for name, series in (("api_errors", _requests), ("posts_slow", _posts), ("batches_late", _batches),
-                           ("batches_failed", _finished))
+                           ("batches_failed", _finished), ("uptime", _uptime), ("retries_failed", _retries))
       for window in ("5m", "30m", "1h", "6h", "3d")),
 ]  # fmt: skip
 
@@ -192,6 +211,14 @@ def test_a_short_disturbance_burns_no_budget_for_long(tools: Path, tmp_path: Pat
 _ONE: dict[str, object] = {"labels": "{}", "value": 1}
 
 
+def test_a_hub_that_is_gone_is_down_and_a_probe_from_outside_counts_before_scrapes(tools: Path, tmp_path: Path) -> None:
+    share = "integrahub:slo_uptime:ratio_rate5m"
+    gone = _asked(share, 25, [{"labels": share, "value": 1}], {"other": "0x30"})
+    probed = {'up{job="integrahub"}': "1x30", 'probe_success{job="integrahub-probe"}': "0x30"}
+    seen = _asked("integrahub:available", 25, [{"labels": "integrahub:available", "value": 0}], probed)
+    _run(tools, tmp_path, [gone, seen])
+
+
 def test_every_record_has_its_value(tools: Path, tmp_path: Path) -> None:
     tests = [
         _asked(f"round(sum({name}{{{labels}}}), 0.0001)", 25, [{"labels": "{}", "value": value}], series)
@@ -200,10 +227,37 @@ def test_every_record_has_its_value(tools: Path, tmp_path: Path) -> None:
     _run(tools, tmp_path, tests)
 
 
-def test_every_alert_has_its_page_in_both_languages_and_every_page_its_alert() -> None:
+_LINK = (
+    'runbook_url: "{{ with $externalLabels.runbook }}{{ . }}{{ else }}http://127.0.0.1:8000/console/help{{ end }}'
+    '/alerts.html#%s"'
+)
+
+
+def test_every_alert_leads_to_its_entry_and_every_entry_has_its_alert() -> None:
     text = "".join(path.read_text("utf-8") for path in sorted((RULES / "rules").glob("*.yml")))
-    linked = {anchor.lower() for anchor in re.findall(r"runbook_url: docs/runbook/alerts.md#(\S+)", text)}
-    assert len(re.findall("runbook_url", text)) == len(_named("alert")) == len(re.findall("summary_pt", text))
-    for page in ("alerts.md", "alerts.pt-BR.md"):
-        sections = re.findall(r"^## (\w+)$", (RULES.parents[1] / "docs" / "runbook" / page).read_text("utf-8"), re.M)
-        assert {section.lower() for section in sections} == linked
+    alerts = [re.sub("(?<=Budget)(Fast|Slow|Leak)$", "", name).lower() for name in _named("alert")]
+    assert [text.count(_LINK % name) for name in alerts] == [alerts.count(name) for name in alerts]
+    for field, command in (("description", "%s"), ("description_pt", "%s --lang pt")):
+        found = re.findall(rf'{field}: ".*: integrahub runbook (.*)"', text)
+        assert sorted(found) == sorted(command % name for name in alerts)
+    assert len(re.findall("summary_pt", text)) == len(alerts)
+    for language in Language:
+        entries = [entry.anchor for entry in list_entries(language).values() if entry.page == "alerts"]
+        assert sorted(entries) == sorted(set(alerts))
+
+
+@pytest.mark.parametrize("base", ["", "https://hub.example/console/help"])
+def test_an_alert_leads_to_the_copy_of_the_runbook_that_a_label_names(tools: Path, tmp_path: Path, base: str) -> None:
+    where = base or "http://127.0.0.1:8000/console/help"
+    annotations = {
+        "summary": "2 pharmacies have not posted for longer than usual",
+        "summary_pt": "2 farmácias estão sem enviar há mais tempo que o normal",
+        "description": "What to do: integrahub runbook integrahubpharmacysilent",
+        "description_pt": "O que fazer: integrahub runbook integrahubpharmacysilent --lang pt",
+        "runbook_url": f"{where}/alerts.html#integrahubpharmacysilent",
+    }
+    firing = [{"exp_labels": {"severity": "ticket"}, "exp_annotations": annotations}]
+    expected = {"eval_time": "30m", "alertname": "IntegraHubPharmacySilent", "exp_alerts": firing}
+    series = [{"series": "integrahub_pharmacies_silent", "values": "2x30"}]
+    test = {"input_series": series, "alert_rule_test": [expected], "external_labels": {"runbook": base} if base else {}}
+    _run(tools, tmp_path, [test])

@@ -54,6 +54,7 @@ VERBS = {
     "audit": Verb("audit:audit", "List the newest actions of operators."),
     "psql": Verb("psql:psql", "Open psql on the hub's database, read-only.", _PASS_ARGUMENTS_ON),
     "doctor": Verb("doctor:doctor", "Check every dependency and setting, and print what to do."),
+    "runbook": Verb("runbook:runbook", "Print an entry of the runbook, or list all entries."),
     "api": Verb("processes:api", "Run one API process."),
     "console": Verb("processes:console", "Run one process of the console, the pages for operators."),
     "work": Verb("processes:work", "Run the given steps in one process."),

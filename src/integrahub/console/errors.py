@@ -20,10 +20,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ErrorView:
-    """What the page of an error shows; `message` is a sentence of the hub, or empty."""
+    """What the page of an error shows; `message` is a sentence of the hub and `code` its code, or both are empty."""
 
     status: int
     message: str = ""
+    code: str = ""
     retry_after: int | None = None
 
 
@@ -43,7 +44,8 @@ class ErrorPages:
         app.add_exception_handler(Exception, self._render_unexpected)
 
     async def _render_problem(self, request: Request, error: Any) -> Response:
-        response = self._page(request, ErrorView(error.status, self._console.renderer.sentence(request, error)))
+        sentence = self._console.renderer.sentence(request, error)
+        response = self._page(request, ErrorView(error.status, sentence, error.code))
         response.headers.update(error.headers)
         return response
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from integrahub.console import charts
 from integrahub.console.assets import asset_url, has_htmx
+from integrahub.console.help.subjects import error_url, help_url
 from integrahub.console.navigation import NAVIGATION
 from integrahub.domain.people.roles import Role
 
@@ -64,6 +65,8 @@ TEMPLATE_GLOBALS: Mapping[str, Any] = {
     "asset": asset_url,
     "has_htmx": has_htmx,
     "navigation": NAVIGATION,
+    "help_url": help_url,
+    "error_url": error_url,
     "shape": _shape,
     "status": _status,
     "live": _live,

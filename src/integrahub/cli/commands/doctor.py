@@ -17,19 +17,20 @@ from integrahub.settings.model import Settings
 from integrahub.tools.terminal.output import OUT, show_json
 
 _DOCTOR_CHECK_TIMEOUT_SECONDS = 25.0  # longer than the timeouts of the checks themselves
-_CHECKS: dict[str, Callable[[Settings], str]] = {
-    "python": dependencies.check_python,
-    "settings": dependencies.check_choices,
-    "data folder": dependencies.check_data_folder,
-    "secrets": dependencies.check_secrets,
-    "console": dependencies.check_console,
-    "certificates": dependencies.check_certificates,
-    "postgresql": dependencies.check_postgresql,
-    "bus": dependencies.check_bus,
-    "storage": dependencies.check_storage,
-    "hub": running_hub.check_hub,
-    "keys": running_hub.check_keys,
-    "limits": dependencies.check_limits,
+# Each check by its name, with the entry of the runbook for its problems.
+_CHECKS: dict[str, tuple[Callable[[Settings], str], str]] = {
+    "python": (dependencies.check_python, "settings"),
+    "settings": (dependencies.check_choices, "settings"),
+    "data folder": (dependencies.check_data_folder, "settings"),
+    "secrets": (dependencies.check_secrets, "secret-store"),
+    "console": (dependencies.check_console, "settings"),
+    "certificates": (dependencies.check_certificates, "certificates"),
+    "postgresql": (dependencies.check_postgresql, "postgresql-unavailable"),
+    "bus": (dependencies.check_bus, "kafka-unavailable"),
+    "storage": (dependencies.check_storage, "storage-unavailable"),
+    "hub": (running_hub.check_hub, "hub-does-not-start"),
+    "keys": (running_hub.check_keys, "api-keys"),
+    "limits": (dependencies.check_limits, "settings"),
 }
 _MARKS = {"ok": "[green]ok     [/green]", "problem": "[red]problem[/red]", "stopped": "[yellow]stopped[/yellow]"}
 Finding = dict[str, str]
@@ -41,6 +42,7 @@ class _Check:
 
     name: str
     run: Callable[[Settings], str]
+    entry: str
     done: threading.Event = field(default_factory=threading.Event)
     finding: Finding = field(default_factory=dict)
 
@@ -68,17 +70,23 @@ class _Check:
         return self._to_finding("problem", message)
 
     def _to_finding(self, status: str, message: str) -> Finding:
-        return {"check": self.name, "status": status, "message": message}
+        return _finding(self.name, status, message, self.entry)
+
+
+def _finding(check: str, status: str, message: str, entry: str) -> Finding:
+    """Return a finding; a problem names its entry of the runbook."""
+    finding = {"check": check, "status": status, "message": message}
+    return finding | {"runbook": entry} if status == "problem" else finding
 
 
 def _run_checks(data: Path | None) -> Iterator[Finding]:
     settings, errors = read_tolerantly()
     settings = settings.model_copy(update={"data_dir": data}) if data else settings
-    checks = [_Check(name, run) for name, run in _CHECKS.items()]
+    checks = [_Check(name, run, entry) for name, (run, entry) in _CHECKS.items()]
     for check in checks:
         check.start(settings)
     for error in errors:
-        yield {"check": "settings", "status": "problem", "message": error}
+        yield _finding("settings", "problem", error, "settings")
     for check in checks:
         yield check.wait()
 
@@ -97,6 +105,8 @@ def doctor(
         if not as_json:
             OUT.print(_MARKS[finding["status"]], f"{finding['check']:<12}", end=" ")
             OUT.print(finding["message"], markup=False, soft_wrap=True)
+            if entry := finding.get("runbook"):
+                OUT.print(f"{'':<20} what to do: integrahub runbook {entry}", soft_wrap=True)
     if as_json:
         show_json(findings)
     return 1 if any(finding["status"] == "problem" for finding in findings) else 0

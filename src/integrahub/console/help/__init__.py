@@ -1,0 +1,1 @@
+"""Help: which entry of the runbook explains what, and its Markdown as HTML."""
