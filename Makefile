@@ -59,6 +59,10 @@ error-codes: $(VENV)/.development ## write docs/reference/errors.md from the cat
 code-map: $(VENV)/.development ## write the file list of docs/reference/code-map.md from the modules' docstrings
 	$(BIN)/python -m tests.code_map
 
+.PHONY: traceability
+traceability: $(VENV)/.development ## write docs/reference/traceability.md from its table
+	$(BIN)/python -m tests.traceability
+
 messages: $(VENV)/.development ## write the console's texts into locales/pt_BR/*.po, and list those without translation
 	$(BIN)/python -m tests.messages
 
