@@ -15,6 +15,7 @@ from integrahub.domain.steps import STEPS
 
 _OFFLINE = {
     "receipt",
+    "runbook",
     "up",
     "demo",
     "verify",
