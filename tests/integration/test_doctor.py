@@ -197,8 +197,8 @@ def test_a_certificate_of_another_key_is_a_problem(doctor: _Doctor, tmp_path: Pa
 
 def test_a_check_that_hangs_keeps_no_other_waiting(doctor: _Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setitem(verb._CHECKS, "storage", lambda settings: str(released.wait()))
-    monkeypatch.setitem(verb._CHECKS, "limits", lambda settings: 1 / 0)  # type: ignore[dict-item]
+    monkeypatch.setitem(verb._CHECKS, "storage", (lambda settings: str(released.wait()), "storage-unavailable"))
+    monkeypatch.setitem(verb._CHECKS, "limits", (lambda settings: 1 / 0, "settings"))  # type: ignore[dict-item]
     monkeypatch.setattr(verb, "_DOCTOR_CHECK_TIMEOUT_SECONDS", 2.0)
     found = doctor()
     released.set()
