@@ -12,6 +12,7 @@ from integrahub.domain.languages import Language
 #: Pages by name, in the order of the list of entries.
 PAGES = ("runbook", "processes", "batches", "pharmacies", "dependencies", "access", "alerts")
 ERRORS_PAGE = "errors"  #: The reference of error codes, one page for both languages.
+_SWITCH = re.compile(r"^\[(?:English|Português)\]\(\S+\)\n\n", re.MULTILINE)  # to the page's other language
 _ENTRY = re.compile(r"^\(([a-z0-9-]+)\)=\n## (.+)\n", re.MULTILINE)
 
 
@@ -33,7 +34,7 @@ def read_page(name: str, language: Language) -> str | None:
     if name not in PAGES:
         return None
     suffix = "" if language is Language.EN else f".{language}"
-    return _find(f"{name}{suffix}.md", "runbook").read_text("utf-8")
+    return _SWITCH.sub("", _find(f"{name}{suffix}.md", "runbook").read_text("utf-8"), count=1)
 
 
 @cache
