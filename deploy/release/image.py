@@ -19,8 +19,8 @@ from deploy.release.version import read_version
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ARCHITECTURES = 2
-_STAGING_ATTEMPTS = 120
-_STAGING_RETRY_SECONDS = 30.0
+STAGING_ATTEMPTS = 120
+STAGING_RETRY_SECONDS = 30.0
 _FOLDER = Path("dist/digests")
 
 
@@ -62,11 +62,11 @@ class Image:
 
     def ran(self) -> None:
         """Write the digest that staging ran for this commit. Wait for it: a tag may arrive before staging ended."""
-        for _ in range(_STAGING_ATTEMPTS):
+        for _ in range(STAGING_ATTEMPTS):
             try:
                 return self._write("digest", self._inspect(self._staging_tag))
             except ReleaseError:
-                self.pause(_STAGING_RETRY_SECONDS)
+                self.pause(STAGING_RETRY_SECONDS)
         raise ReleaseError(f"Staging ran no image of {self._commit()}. See its rollout, then run this job again.")
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from deploy.release.image import STAGING_ATTEMPTS, STAGING_RETRY_SECONDS
 
 ROOT = Path(__file__).parents[3]
 _FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -77,6 +78,11 @@ def test_secrets_are_in_jobs_of_an_environment_that_run_the_rollout_alone() -> N
 def test_two_rollouts_to_an_environment_wait_for_each_other() -> None:
     groups = [job["concurrency"] for _, job in _jobs() if "make roll" in str(job)]
     assert groups == [{"group": "deploy-${{ inputs.environment }}", "cancel-in-progress": False}] * len(groups)
+
+
+def test_a_release_has_time_to_wait_for_staging() -> None:
+    job = _workflow(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["digest"]
+    assert job["timeout-minutes"] * 60 > STAGING_ATTEMPTS * STAGING_RETRY_SECONDS
 
 
 def test_updates_of_actions_and_images_wait_a_week() -> None:
