@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
@@ -131,7 +132,9 @@ def _render_notice(request: Request, catalog: Catalog) -> tuple[str, str] | None
         return None
 
 
+@cache
 def _build_environment() -> Environment:
+    """Build the environment of this process, which compiles each template once; languages are in the context."""
     environment = Environment(
         loader=PackageLoader("integrahub.console"),
         autoescape=True,
