@@ -44,6 +44,11 @@ def read_blocks(page: Path) -> list[Block]:
     return [Block(match[2], match[3], match[1]) for match in found]
 
 
+def read_prose(page: Path) -> str:
+    """Return the text of a page without its fenced blocks."""
+    return _FENCE.sub("", page.read_text("utf-8"))
+
+
 def shown_answers(blocks: list[Block]) -> Iterator[Block]:
     """Yield the answers that a page shows after commands that run."""
     for before, block in pairwise(blocks):
