@@ -37,7 +37,7 @@ def _shape(page: Path) -> dict[str, list[str]]:
         "levels of headings": [level for level, _ in _HEADING.findall(prose)],
         "blocks": [] if page.parent.name == "reference" else _BLOCK.findall(text),
         "links": sorted(link for link in links if link != _english(page).name),
-        "keys of tables": [] if page.parent.name == "runbook" else _KEY.findall(prose),
+        "keys of tables": _KEY.findall(prose),
     }
 
 
