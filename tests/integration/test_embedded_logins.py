@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from integrahub.db.embedded.logins import OWNER, derive_password, url_as
+from integrahub.db.embedded.logins import BACKUP, OWNER, derive_password, url_as
 from integrahub.db.embedded.process_user import choose_user
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.tenancy import DatabaseRole
@@ -23,7 +23,8 @@ from tests.integration.test_embedded import ask, engine
 
 __all__ = ["engine"]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account to try this")
-_LOGINS = (OWNER, *DatabaseRole)
+_ROLES = (*DatabaseRole, BACKUP)
+_LOGINS = (OWNER, *_ROLES)
 # Becomes another account once all is imported: it could not read this environment.
 _TRY = """
 import os, sys, psycopg
@@ -45,7 +46,7 @@ def _place(url: str) -> str:
 
 def test_no_login_works_without_its_own_password(postgres: Server) -> None:
     secret = str(urlsplit(postgres.url).password)
-    passwords = [None, "", secret, *(derive_password(secret, role) for role in DatabaseRole)]
+    passwords = [None, "", secret, *(derive_password(secret, role) for role in _ROLES)]
     let_in = []
     for user in _LOGINS:
         for number, password in enumerate(passwords):
@@ -53,7 +54,7 @@ def test_no_login_works_without_its_own_password(postgres: Server) -> None:
             with contextlib.suppress(psycopg.OperationalError):
                 psycopg.connect(told, passfile="/dev/null").close()
                 let_in.append((user, number))
-    assert let_in == [(OWNER, 2), *((role, number) for number, role in enumerate(DatabaseRole, 3))]
+    assert let_in == [(OWNER, 2), *((role, number) for number, role in enumerate(_ROLES, 3))]
 
 
 @as_root

@@ -51,6 +51,8 @@ VERBS = {
     "send": Verb("send:send", "Post a catalogue; with --watch, follow its batch."),
     "top": Verb("top:top", "Show throughput, lag, workers, batches and problems, live until Ctrl-C."),
     "verify": Verb("verify:verify", "Rebuild a catalogue from its stored bodies and compare it with the table."),
+    "backup": Verb("backup:backup", "Back up an embedded hub to a new folder, also while it runs."),
+    "restore": Verb("backup:restore", "Restore a backup in an empty data folder, and verify every catalogue."),
     "audit": Verb("audit:audit", "List the newest actions of operators."),
     "psql": Verb("psql:psql", "Open psql on the hub's database, read-only.", _PASS_ARGUMENTS_ON),
     "doctor": Verb("doctor:doctor", "Check every dependency and setting, and print what to do."),

@@ -61,6 +61,14 @@ def prepare(setting: Path | None, user: ProcessUser, make_folder: Callable[[], P
     )
 
 
+def major_version(folder: Path) -> int:
+    """Return the major version of the programs. Raise ConfigurationError if this account cannot run them."""
+    major = _major_version(folder, ProcessUser(os.geteuid(), os.getegid()))
+    if major is None:
+        raise ConfigurationError(f"The programs of PostgreSQL in {folder} cannot be run. Make the folder readable.")
+    return major
+
+
 def _is_wheel(folder: Path) -> bool:
     return folder.parent.parent.name == _WHEEL
 

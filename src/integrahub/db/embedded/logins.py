@@ -9,6 +9,7 @@ import hmac
 import os
 import pwd
 from pathlib import Path
+from typing import LiteralString
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from psycopg import sql
@@ -19,13 +20,15 @@ from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import ConfigurationError
 
 OWNER = "integrahub"
-_ATTRIBUTES = {  # as in permissions.sql
+BACKUP = "integrahub_backup"  # makes base backups; on the embedded PostgreSQL only
+_ATTRIBUTES: dict[str, LiteralString] = {  # as in permissions.sql
     DatabaseRole.API: "LOGIN",
     DatabaseRole.WORKER: "LOGIN BYPASSRLS",
     DatabaseRole.NOTIFY: "LOGIN BYPASSRLS",
     DatabaseRole.CONSOLE: "LOGIN",
+    BACKUP: "LOGIN REPLICATION",
 }
-_PASSWORD_RULES = "local all all scram-sha-256\n"
+_PASSWORD_RULES = f"local all all scram-sha-256\nlocal replication {BACKUP} scram-sha-256\n"
 
 
 def require_passwords(cluster: Path, user: ProcessUser) -> None:
@@ -64,7 +67,7 @@ async def _set_password(connection: HubConnection, name: str, password: str) -> 
     await connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(name), sql.Literal(verifier)))
 
 
-def derive_password(secret: str, role: DatabaseRole) -> str:
+def derive_password(secret: str, role: str) -> str:
     """Return the password of a role."""
     digest = hmac.digest(secret.encode(), f"integrahub login {role}".encode(), "sha256")
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
@@ -81,7 +84,7 @@ def _write(file: Path, text: str, user: ProcessUser) -> None:
     os.replace(fresh, file)
 
 
-def url_as(url: str, role: DatabaseRole) -> str:
+def url_as(url: str, role: str) -> str:
     """Return the URL of the owner with the login of a role instead."""
     parts = urlsplit(url)
     password = derive_password(unquote(parts.password or ""), role)

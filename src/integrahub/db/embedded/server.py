@@ -47,8 +47,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server on the folder `directory`. It accepts connections on a unix socket only, with a password.
 
     The folder holds `cluster` (the data), `server.log` and `lock`. One process at a time can run the server. While it
-    runs, `worker.url` and `console.url` hold URLs with these logins for other processes of the same user. `password` is
-    the owner's; if None, a random one is generated at each start.
+    runs, `worker.url`, `console.url` and `backup.url` hold URLs with these logins for other processes of the same user.
+    `password` is the owner's; if None, a random one is generated at each start.
     """
 
     def __init__(self, directory: Path, binaries: Path | None = None, password: str | None = None) -> None:
@@ -56,8 +56,8 @@ class EmbeddedPostgres:
         self._setting = binaries
         self._cluster = self._directory / "cluster"
         self._log = self._directory / "server.log"
-        names = {DatabaseRole.WORKER: "worker.url", DatabaseRole.CONSOLE: "console.url"}
-        self._url_files = {role: self._directory / name for role, name in names.items()}
+        names = {DatabaseRole.WORKER: "worker.url", DatabaseRole.CONSOLE: "console.url", logins.BACKUP: "backup.url"}
+        self._url_files: dict[str, Path] = {role: self._directory / name for role, name in names.items()}
         self._run_folder = RunFolder(self._directory / "outside")
         self._socket_folder = self._cluster
         self._is_random = password is None
@@ -93,8 +93,8 @@ class EmbeddedPostgres:
             raise
         return self._url(_DATABASE)
 
-    async def url_of_running(self, role: DatabaseRole = DatabaseRole.WORKER) -> str | None:
-        """Return a URL with the login of a worker or of the console if the server runs on this folder, else None.
+    async def url_of_running(self, role: str = DatabaseRole.WORKER) -> str | None:
+        """Return a URL with the login of a worker, the console or backups if the server runs on this folder, else None.
 
         SCRAM proves that the server knows the password; nothing else is sent to one that does not.
         """

@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from integrahub.client import Batch
 from integrahub.tools.terminal.output import ERRORS
@@ -14,6 +22,12 @@ Row = dict[str, Any]
 def bars() -> Progress:
     """Return progress bars on standard error, so that output can be piped."""
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=ERRORS)
+
+
+def percent_bars() -> Progress:
+    """Return progress bars that show a percentage, on standard error."""
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     return Progress(*columns, console=ERRORS)
 
 

@@ -1,0 +1,1 @@
+"""Backup of an embedded hub, and its restoration in another folder."""
