@@ -13,7 +13,7 @@ from integrahub.cli.parent_watch import end_with_parent
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.steps import NOTIFY, STEPS
 from integrahub.settings.model import Settings
-from integrahub.tools.terminal.output import say, show_json
+from integrahub.tools.terminal.output import say, show_json, show_rows
 
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="port of the API; if omitted: 8000", metavar="PORT")]
 Folder = Annotated[Path | None, typer.Option(help="data folder; if omitted: integrahub-data", metavar="DIR")]
@@ -98,7 +98,12 @@ def work(
     return process.run(settings, names)
 
 
-def migrate() -> int:
+def migrate(
+    plan: Annotated[
+        bool, typer.Option("--plan", help="print what it would run, with locks and rows; change nothing")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the plan as JSON")] = False,
+) -> int:
     """Migrate the schema of DATABASE_URL to this version.
 
     Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
@@ -109,9 +114,29 @@ def migrate() -> int:
     url = resolve_login(Settings()).database_url
     if not url:
         raise ConfigurationError("DATABASE_URL is not set. (`integrahub up` migrates its embedded database itself.)")
+    if plan:
+        return _show_plan(url, as_json=as_json)
     applied = asyncio.run(migrations.migrate(url))
     say(f"Applied {', '.join(applied)}." if applied else "The schema is up to date.")
     return 0
+
+
+def _show_plan(url: str, *, as_json: bool) -> int:
+    """Print the statements that a migration would run. Return 1 if it would be refused."""
+    import msgspec
+
+    from integrahub.db.schema.plan import plan_migration
+
+    plan = asyncio.run(plan_migration(url))
+    columns = ("script", "kind", "lock", "table", "rows", "rewrites", "statement")
+    if as_json:
+        show_json(msgspec.to_builtins(plan))
+    else:
+        rows = [msgspec.to_builtins(one) for one in plan.statements]
+        show_rows(rows, columns, empty="The schema is up to date.", more="Use --json.")
+        for one in plan.older:
+            say(f"A contract step would be refused: {one.name} (process {one.pid}) is of an older version.", "red")
+    return 1 if plan.older else 0
 
 
 def topics() -> int:

@@ -18,7 +18,7 @@ from integrahub.db.console import system
 from integrahub.db.console.system import MigrationRow, ServerRow
 from integrahub.db.monitoring import workers
 from integrahub.db.monitoring.rows import Worker
-from integrahub.db.monitoring.workers import HEARTBEAT_TIMEOUT_SECONDS
+from integrahub.db.schema.older_processes import HEARTBEAT_TIMEOUT_SECONDS
 from integrahub.db.schema.scripts import migrations
 from integrahub.domain.people.roles import Role
 from integrahub.monitoring.dependencies import Checks

@@ -3,14 +3,16 @@
 import socket
 from uuid import UUID
 
+from integrahub import __version__
 from integrahub.db.database import Database
 from integrahub.db.monitoring.rows import Predecessor, StepWorkers, Worker
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.schema.older_processes import HEARTBEAT_TIMEOUT_SECONDS
+from integrahub.db.schema.scripts import latest_migration
 from integrahub.domain.steps import NOTIFY
 
 _SQL = load_queries(__name__)
-HEARTBEAT_TIMEOUT_SECONDS = 20.0  # a worker without a heartbeat for so long counts as lost
 
 
 async def register(database: Database, name: str, worker_id: UUID, steps: list[str], pid: int) -> bool:
@@ -20,6 +22,7 @@ async def register(database: Database, name: str, worker_id: UUID, steps: list[s
     release the claims of the other, which repeats work but loses no rows.
     """
     params = {"name": name, "id": worker_id, "steps": steps, "pid": pid, "host": socket.gethostname()}
+    params |= {"version": __version__, "knows": latest_migration()}
     async with database.transaction() as connection:
         previous = await fetch_one(connection, _SQL["register"], params, Predecessor)
         if previous and previous.id:

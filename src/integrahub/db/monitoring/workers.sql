@@ -2,8 +2,10 @@
 -- Register a worker; return the previous worker of that name, and whether it was lost.
 WITH before AS (SELECT id, left_at FROM workers WHERE name = %(name)s),
   taken AS (
-    INSERT INTO workers (name, id, steps, pid, host) VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s, %(host)s)
+    INSERT INTO workers (name, id, steps, pid, host, version, knows, version_id)
+    VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s, %(host)s, %(version)s, %(knows)s, %(id)s)
     ON CONFLICT (name) DO UPDATE SET id = excluded.id, steps = excluded.steps, pid = excluded.pid, host = excluded.host,
+      version = excluded.version, knows = excluded.knows, version_id = excluded.version_id,
       started_at = now(), seen_at = now(), left_at = NULL
     RETURNING name)
 SELECT (SELECT id FROM before) AS id, (SELECT left_at IS NULL FROM before) AS was_lost FROM taken

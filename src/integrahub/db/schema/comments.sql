@@ -333,6 +333,9 @@ COMMENT ON COLUMN workers.started_at IS 'Time at which the process registered.';
 COMMENT ON COLUMN workers.seen_at IS 'Time of the last heartbeat.';
 COMMENT ON COLUMN workers.host IS 'Host on which the process runs.';
 COMMENT ON COLUMN workers.left_at IS 'Time at which the process unregistered in good order; null: it runs, or was lost.';
+COMMENT ON COLUMN workers.version IS 'Version of the hub that registered as `version_id`.';
+COMMENT ON COLUMN workers.knows IS 'Last migration that this version knows.';
+COMMENT ON COLUMN workers.version_id IS 'Id that `version` and `knows` belong to; another one than `id`: the process is of a version without these columns.';
 
 COMMENT ON TABLE worker_restarts IS 'Unplanned restarts of workers.';
 COMMENT ON COLUMN worker_restarts.step IS 'The step.';

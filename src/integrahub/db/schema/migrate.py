@@ -1,14 +1,19 @@
-"""Brings the schema of a database up to date, in one transaction and under one lock."""
+"""Brings the schema of a database up to date, step by step, while the hub runs on it."""
 
+import asyncio
+import re
 from dataclasses import asdict
 
+import structlog
 from psycopg import Error, OperationalError
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_value
+from integrahub.db.rows import fetch_column, fetch_value
+from integrahub.db.schema.older_processes import check_no_older
 from integrahub.db.schema.scripts import Script, migrations, repeatable_scripts
+from integrahub.db.schema.statements import split
 from integrahub.db.schema.version import check_not_newer, check_not_prerelease, check_server_version, fetch_applied
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import first_line, shown_database
@@ -16,21 +21,28 @@ from integrahub.domain.errors import ConfigurationError, Transient
 
 # A statement may index a large table, or wait for the migration of another process.
 _MIGRATION_TIMEOUT_SECONDS = 3600.0
+_LOCK_TIMEOUT_MILLISECONDS = 300  # all other statements on the table wait behind one that waits for its lock
+_LOCK_ATTEMPTS = 60
+_LOCK_RETRY_SECONDS = 1.0
+_POLL_SECONDS = 0.1  # while another process migrates
 _SQL = load_queries(__name__)
 PARTITION_DAYS_AHEAD = 7
 _LOCK_KEY = 0x1A7E62A  # any number that no other advisory lock uses
+_CONCURRENT_INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS (\w+)", re.IGNORECASE)
+_log = structlog.get_logger()
 
 
 async def migrate(url: str) -> list[str]:
-    """Apply the missing scripts in one transaction and return their names. Safe to run by many processes at once.
+    """Apply the missing scripts and return their names. Safe to run by many processes at once.
 
+    Each script is a transaction of its own, so no lock lasts longer than its script; an aborted run continues later.
     Raise ConfigurationError if the database belongs to another application, to a pre-release, or to a newer version
-    that this one cannot work with, if the server is too old, or if PostgreSQL rejects a script; Transient if the
-    database does not answer.
+    that this one cannot work with, if the server is too old, if a contract step finds a process that needs what it
+    removes, or if PostgreSQL rejects a script; Transient if the database does not answer, or its tables stay locked.
     """
     database = shown_database(url)
     try:
-        async with await connect(url, answer_timeout=_MIGRATION_TIMEOUT_SECONDS) as connection:
+        async with await connect(url, autocommit=True, answer_timeout=_MIGRATION_TIMEOUT_SECONDS) as connection:
             return await _migrate(connection)
     except OperationalError as error:
         message = f"The database {database} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
@@ -42,7 +54,8 @@ async def migrate(url: str) -> list[str]:
 
 async def _migrate(connection: HubConnection) -> list[str]:
     check_server_version(connection)
-    await connection.execute(_SQL["lock"], {"key": _LOCK_KEY})
+    while not await fetch_value(connection, _SQL["lock"], {"key": _LOCK_KEY}, bool):  # noqa: ASYNC110
+        await asyncio.sleep(_POLL_SECONDS)
     applied = await fetch_applied(connection) or []
     check_not_prerelease(applied, connection.info.dbname)
     check_not_newer(applied)
@@ -50,16 +63,16 @@ async def _migrate(connection: HubConnection) -> list[str]:
     recorded = {script.name for script in applied}
     missing = [script for script in migrations() if script.name not in recorded]
     for script in missing:
-        await connection.execute(script.text)
+        if script.kind == "contract":
+            await check_no_older(connection, script.name)
+        await (_apply_concurrently if script.is_concurrent else _apply)(connection, script)
     # New tables need permissions and comments; a restored database may have come without its roles.
     run_all = bool(missing) or not await _has_roles(connection)
     for script in repeatable_scripts():
         if run_all or script.name not in recorded:
-            await _run_repeatable(connection, script)
+            await _apply(connection, script)
         if script.name not in recorded:
             missing.append(script)
-    for script in missing:
-        await connection.execute(_SQL["record"], asdict(script))
     await connection.execute(_SQL["make_change_partitions"], {"days_ahead": PARTITION_DAYS_AHEAD})
     return [script.name for script in missing]
 
@@ -69,10 +82,31 @@ async def _has_roles(connection: HubConnection) -> bool:
     return await fetch_value(connection, _SQL["count_roles"], {"names": names}, int) == len(names)
 
 
-async def _run_repeatable(connection: HubConnection, script: Script) -> None:
+async def _apply(connection: HubConnection, script: Script) -> None:
+    """Apply a script in one transaction; start again if a table stays locked. Raise Transient after many attempts."""
+    for attempt in range(1, _LOCK_ATTEMPTS + 1):
+        try:
+            async with connection.transaction():
+                await connection.execute(_SQL["limit_lock_waits"], {"milliseconds": str(_LOCK_TIMEOUT_MILLISECONDS)})
+                await _run(connection, script)
+                await connection.execute(_SQL["record"], asdict(script))
+            return
+        except LockNotAvailable:
+            _log.warning("table locked, retrying the migration", action="migrate", script=script.name, attempt=attempt)
+            await asyncio.sleep(_LOCK_RETRY_SECONDS)
+    holders = await fetch_column(connection, _SQL["long_transactions"], None, str)
+    raise Transient(
+        f"{script.name} did not get its locks in {_LOCK_ATTEMPTS} attempts. Longest transactions: "
+        f"{'; '.join(holders) or 'none now'}. End them, then migrate again."
+    )
+
+
+async def _run(connection: HubConnection, script: Script) -> None:
     try:
         await connection.execute(script.text)
     except InsufficientPrivilege as error:
+        if script.kind:
+            raise
         raise ConfigurationError(
             f"The roles of the hub cannot be set up: {error.diag.message_primary}. Have a superuser run, once:\n"
             "  CREATE ROLE integrahub_api LOGIN;\n  CREATE ROLE integrahub_worker LOGIN BYPASSRLS;\n"
@@ -81,3 +115,16 @@ async def _run_repeatable(connection: HubConnection, script: Script) -> None:
             f"TO {connection.info.user};\n"
             "then migrate again."
         ) from error
+
+
+async def _apply_concurrently(connection: HubConnection, script: Script) -> None:
+    """Apply a script statement by statement, without a transaction. Readers and writers do not wait for it.
+
+    Its statements may run again after an abort, which leaves an invalid index: drop that first.
+    """
+    for statement in split(script.text):
+        if index := _CONCURRENT_INDEX.match(statement):
+            for name in await fetch_column(connection, _SQL["invalid_index"], {"name": index[1]}, str):
+                await connection.execute(f"DROP INDEX CONCURRENTLY {name}".encode())
+        await connection.execute(statement.encode())
+    await connection.execute(_SQL["record"], asdict(script))

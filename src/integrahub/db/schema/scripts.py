@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import LiteralString
 
 _REPEATABLE = ("functions", "permissions", "comments")
+_CONCURRENTLY = "-- concurrently\n"  # second line of such a migration
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +19,23 @@ class Script:
     kind: str | None = None
     checksum: str | None = None
 
+    @property
+    def is_concurrent(self) -> bool:
+        """Whether its statements run one by one outside a transaction, as CREATE INDEX CONCURRENTLY requires."""
+        return self.text.partition("\n")[2].startswith(_CONCURRENTLY)
+
 
 def migrations() -> list[Script]:
     """Return all migrations in the order in which they apply."""
     folder = files(__package__) / "migrations"
     texts = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
     return [Script(name, text, kind_of(text), checksum_of(text)) for name, text in sorted(texts.items())]
+
+
+@cache
+def latest_migration() -> str:
+    """Return the name of the last migration that this version knows."""
+    return migrations()[-1].name
 
 
 def repeatable_scripts() -> list[Script]:
