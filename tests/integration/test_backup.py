@@ -27,6 +27,8 @@ from tests.integration.test_replays import catalogue
 OTHER = "33000167000101"
 KEY = b"the key of the backup, long enough"
 _POSTS_AFTERWARDS = 3
+_PAUSE_SECONDS = 0.05
+_PRODUCTS = 1000
 _NO_LIMITS: dict[str, Any] = {"rate_limit": "off", "read_rate_limit": "off"}
 
 
@@ -65,10 +67,11 @@ class _Load:
 
     async def run(self, done: asyncio.Event) -> None:
         while not done.is_set():
-            product = 1000 + len(self.acknowledged)
+            product = 10_000 + len(self.acknowledged)
             answer = await self._client.post([{"PRODUCTID": product, "TITLE": "LOAD"}], "delta")
             assert answer.status_code == 202, answer.text
             self.acknowledged.append((datetime.now(UTC), product))
+            await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _back_up_under_load(client: Client, folder: Path, backup: Path) -> list[tuple[datetime, int]]:
@@ -93,7 +96,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Backup:
         async with _hub_on(folder) as client:
             for cnpj in (OTHER, CNPJ):
                 client.key = (await client.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
-                await client.load(catalogue(4000))
+                await client.load(catalogue(_PRODUCTS))
             return Backup(target, await _back_up_under_load(client, folder, target), client.key)
 
     return asyncio.run(make())
@@ -124,9 +127,9 @@ def test_a_restored_hub_has_all_that_was_acknowledged_before_the_end_of_the_back
     settings = Settings(data_dir=tmp_path / "restored")
     found = _restore(settings, _wanted(folder))
     assert {cnpj: (one.found, one.unjudged) for cnpj, one in found.items()} == {CNPJ: (0, 0), OTHER: (0, 0)}
-    assert all(one.batches == one.all_batches and one.judged >= 4000 for one in found.values())
+    assert all(one.batches == one.all_batches and one.judged >= _PRODUCTS for one in found.values())
     held = asyncio.run(_finish_and_read(settings.data_dir, key))
-    assert covered <= held and set(range(1, 4001)) <= held
+    assert covered <= held and set(range(1, _PRODUCTS + 1)) <= held
 
 
 async def _finish_and_read(folder: Path, key: str) -> set[int]:

@@ -1,7 +1,9 @@
 """`integrahub load`: load tests, one verb per scenario."""
 
+import asyncio
 from contextlib import AbstractContextManager
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +19,10 @@ from integrahub.tools.loadtest.report import (
 )
 from integrahub.tools.loadtest.runner import Scenario, Target, open_target, run_scenario, run_temporary_hub
 from integrahub.tools.loadtest.socket_limits import max_connections
-from integrahub.tools.terminal.output import OUT, complain, notify, show_json
+from integrahub.tools.soak.hub import run_hub
+from integrahub.tools.soak.report import MAX_GROWTH, find_growth, render, summarise
+from integrahub.tools.soak.runner import SoakOrder, run_soak
+from integrahub.tools.terminal.output import OUT, complain, notify, say, show_json
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -106,6 +111,39 @@ def many(
     connections = max_connections(min(at_once, pharmacies))
     scenario = scenarios.build_fulls(pharmacies, products, connections)
     _run(scenario, _open_hub(url, key, workers), as_json=as_json)
+
+
+@app.command()
+def soak(
+    hours: Annotated[float, typer.Option(min=0.005, max=48, help="duration", metavar="H")] = 1.0,
+    faults: Annotated[bool, typer.Option("--faults", help="let processes and services fail in turn")] = False,
+    seed: Annotated[int, typer.Option(help="seed of the plan of faults: the same seed repeats it", metavar="N")] = 1,
+    distributed: Annotated[bool, typer.Option("--distributed", help="on Kafka and S3, which it starts")] = False,
+    report: Annotated[Path | None, typer.Option(help="write the report as Markdown", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Post, read and receive webhooks for hours on a temporary hub, then account for every batch.
+
+    Example: integrahub load soak --hours 1 --faults --seed 7
+    """
+    result = _run_soak(SoakOrder(hours * 3600, seed, faults, distributed))
+    if report:
+        report.write_text(render(result), "utf-8")
+    if as_json:
+        show_json(result)
+    else:
+        for line in summarise(result):
+            say(line)
+    if grown := find_growth(result):
+        complain(f"Memory grew by more than {MAX_GROWTH:.0%} in the second half: {', '.join(grown)}.")
+    if grown or not result["is_passed"]:
+        raise typer.Exit(1)
+    notify("Nothing lost, doubled or unaccounted.")
+
+
+def _run_soak(order: SoakOrder) -> dict[str, Any]:
+    with run_hub(is_distributed=order.is_distributed) as (client, data_dir, services):
+        return asyncio.run(run_soak(client, data_dir, order, services)).to_row()
 
 
 def _open_hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:

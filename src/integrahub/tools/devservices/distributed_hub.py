@@ -1,6 +1,6 @@
 """A temporary hub on Kafka and S3, all on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,19 +18,24 @@ _BUCKET = "integrahub-batches"
 
 
 @contextmanager
-def run_distributed_hub(folder: Path) -> Iterator[Client]:
-    """Run Kafka, an S3 server, PostgreSQL and the hub while the block runs; yield a client with the operator's key."""
+def run_distributed_hub(
+    folder: Path, settings: Mapping[str, str] | None = None, kafka_port: int | None = None
+) -> Iterator[Client]:
+    """Run Kafka, an S3 server, PostgreSQL and the hub while the block runs; yield a client with the operator's key.
+
+    `settings` are additional ones of the hub.
+    """
     folders = {name: folder / name for name in ("kafka", "s3")}
     for path in folders.values():
         path.mkdir()
     notify(select_text("Iniciando o Kafka (o primeiro início baixa os arquivos)...", _STARTING))
-    with run_kafka(folders["kafka"]) as brokers, run_seaweedfs(folders["s3"]) as s3:
+    with run_kafka(folders["kafka"], kafka_port) as brokers, run_seaweedfs(folders["s3"]) as s3:
         s3.client().create_bucket(Bucket=_BUCKET)
         notify(f"Apache Kafka {VERSION}: {brokers}")
         notify(f"S3 (SeaweedFS): {s3.endpoint}, bucket {_BUCKET}")
-        settings = {"BUS_URL": f"kafka://{brokers}", "STORAGE_URL": s3.storage_url(_BUCKET)}
-        settings |= {"STORAGE_ACCESS_KEY": s3.access_key, "STORAGE_SECRET_KEY": s3.secret_key}
-        with run_embedded_hub(folder, settings=settings) as client:
+        services = {"BUS_URL": f"kafka://{brokers}", "STORAGE_URL": s3.storage_url(_BUCKET)}
+        services |= {"STORAGE_ACCESS_KEY": s3.access_key, "STORAGE_SECRET_KEY": s3.secret_key}
+        with run_embedded_hub(folder, settings={**(settings or {}), **services}) as client:
             notify(f"{select_text('Tópicos', 'Topics')}: {_describe_topics(brokers)}")
             yield client
 

@@ -1,0 +1,204 @@
+"""Run of a soak test on a temporary hub: load, faults by plan, then the accounts."""
+
+import asyncio
+import platform
+import re
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx2
+
+from integrahub import __version__
+from integrahub.client import ApiError, Client
+from integrahub.console.access import COOKIE
+from integrahub.db.accounts import user_sessions, users
+from integrahub.db.embedded.server import EmbeddedPostgres
+from integrahub.db.tenancy import DatabaseRole
+from integrahub.domain.people.roles import Role
+from integrahub.hub.bootstrap import open_hub
+from integrahub.settings.model import Settings
+from integrahub.tools.loadtest.accounting import count_products
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
+from integrahub.tools.soak.injection import FaultInjector, Services
+from integrahub.tools.soak.ledger import Account, Ledger, compare
+from integrahub.tools.soak.observation import Observation, observe_health, observe_memory
+from integrahub.tools.soak.plan import DISTRIBUTED, EMBEDDED, Fault, plan_faults
+from integrahub.tools.soak.receiver import Receiver, receive_webhooks
+from integrahub.tools.soak.traffic import Traffic
+
+Row = dict[str, Any]
+SETTINGS = {"WEBHOOK_ALLOW": "127.0.0.1", "READ_RATE_LIMIT": "off", "PUBLIC_URL": "http://127.0.0.1"}
+_DELTA_PHARMACIES, _FULL_PHARMACIES, _READERS, _CONSOLES = 4, 1, 2, 2
+_FINISH_TIMEOUT_SECONDS = 600.0
+_WEBHOOKS_TIMEOUT_SECONDS = 180.0
+_POLL_SECONDS = 0.5
+_ANSWER_TIMEOUT_SECONDS = 60.0
+_UNFINISHED = ("RECEIVED", "PROCESSING")
+_UNACCOUNTED = re.compile(r"^integrahub_unaccounted_records (\d+)", re.MULTILINE)
+_EVENTS = ["batch.completed", "batch.partial_fail", "batch.failed", "batch.cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class SoakOrder:
+    """What to run. `with_faults`: fail parts of the hub by the plan of the seed."""
+
+    seconds: float
+    seed: int
+    with_faults: bool
+    is_distributed: bool
+
+
+@dataclass(slots=True)
+class SoakResult:
+    """What happened. `missing_webhooks`: acknowledged batches of which no event arrived."""
+
+    order: SoakOrder
+    faults: list[tuple[Fault, str]] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    account: Account = field(default_factory=Account)
+    observation: Observation = field(default_factory=Observation)
+    receiver: Receiver = field(default_factory=Receiver)
+    missing_webhooks: int = 0
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether all accounts add up, and no post was refused for good."""
+        return self.account.adds_up and not self.ledger.refusals and not self.missing_webhooks
+
+    def to_row(self) -> Row:
+        """Return the report as JSON."""
+        order = self.order
+        return {
+            "version": __version__,
+            "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            "started_at": self.started_at.isoformat(timespec="seconds"),
+            "hours": round(order.seconds / 3600, 4),
+            "seed": order.seed,
+            "hub": "distributed" if order.is_distributed else "embedded",
+            "is_passed": self.is_passed,
+            "batches": len(self.ledger.batches),
+            "records": sum(self.ledger.batches.values()),
+            "accounts": self.account.to_row(),
+            "refusals": self.ledger.refusals[:10],
+            "answers": dict(sorted(self.ledger.answers.items())),
+            "webhooks": {"events": self.receiver.events, "missing": self.missing_webhooks},
+            "faults": [
+                {"at": one.at, "fault": str(one.kind), "seconds": one.seconds, "hit": hit} for one, hit in self.faults
+            ],
+            "health": dict(sorted(self.observation.troubles.items())),
+            "memory": self.observation.memory(),
+        }
+
+
+async def run_soak(client: Client, data_dir: Path, order: SoakOrder, services: Services) -> SoakResult:
+    """Run a soak test on the hub of a data folder. `client` has the operator's key."""
+    result = SoakResult(order)
+    cnpjs = load_real_cnpjs(_DELTA_PHARMACIES + _FULL_PHARMACIES)
+    created = client.call(
+        "POST", "/admin/keys", json={"cnpjs": cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"}
+    )
+    async with receive_webhooks() as receiver, _open_http(client.url) as http:
+        result.receiver = receiver
+        client.call("PUT", "/admin/webhook", json={"url": receiver.url, "events": _EVENTS})
+        cookie = await _sign_in(data_dir)
+        injector = FaultInjector(data_dir, services)
+        traffic = Traffic(http, created["api_key"], result.ledger, asyncio.Event(), injector.cut.is_set)
+        await _run_clients(traffic, cnpjs, cookie, _Run(result, injector, data_dir))
+        await asyncio.to_thread(_wait_until_final, client)
+        with client.with_key(created["api_key"]) as reader:
+            await asyncio.to_thread(_account, reader, client, result, traffic)
+        await _wait_for_webhooks(result)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    result: SoakResult
+    injector: FaultInjector
+    data_dir: Path
+
+
+def _open_http(url: str) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=url, timeout=_ANSWER_TIMEOUT_SECONDS, trust_env=False)
+
+
+async def _sign_in(data_dir: Path) -> dict[str, str]:
+    """Return the cookie of a person who looks at the console."""
+    postgres = EmbeddedPostgres(data_dir / "postgres")
+    url = await postgres.url_of_running(DatabaseRole.CONSOLE)
+    settings = Settings(data_dir=data_dir, database_url=url, bus_url="local")
+    async with open_hub(settings, "integrahub soak", DatabaseRole.CONSOLE) as hub:
+        user = await users.add(hub.all_tenants, "soak", Role.VIEWER)
+        if user is None:
+            raise ApiError("The console has a user `soak` already. A soak test needs a hub of its own.")
+        return {COOKIE: await user_sessions.start(hub.all_tenants, user.id, "127.0.0.1", "soak")}
+
+
+async def _run_clients(traffic: Traffic, cnpjs: list[str], cookie: dict[str, str], run: _Run) -> None:
+    """Run all clients and faults for the time of the order; then let each client end its post."""
+    started, seconds = monotonic(), run.result.order.seconds
+    deltas, fulls = cnpjs[:_DELTA_PHARMACIES], cnpjs[_DELTA_PHARMACIES:]
+    watching = [
+        asyncio.create_task(
+            observe_memory(run.data_dir, run.result.observation, lambda: (monotonic() - started) / seconds)
+        ),
+        asyncio.create_task(observe_health(traffic.http, run.result.observation)),
+    ]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in (*map(traffic.post_deltas, deltas), *map(traffic.post_fulls, fulls)):
+                group.create_task(work)
+            for _ in range(_READERS):
+                group.create_task(traffic.read())
+            for _ in range(_CONSOLES):
+                group.create_task(traffic.look_at_console(cookie))
+            await _inject_all(run, started)
+            await asyncio.sleep(max(0.0, started + seconds - monotonic()))
+            traffic.stop.set()
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.wait(watching)
+
+
+async def _inject_all(run: _Run, started: float) -> None:
+    order = run.result.order
+    kinds = DISTRIBUTED if order.is_distributed else EMBEDDED
+    for fault in plan_faults(order.seed, order.seconds, kinds) if order.with_faults else ():
+        await asyncio.sleep(max(0.0, started + fault.at - monotonic()))
+        run.result.faults.append((fault, await run.injector.inject(fault)))
+
+
+def _wait_until_final(client: Client) -> None:
+    deadline, never = monotonic() + _FINISH_TIMEOUT_SECONDS, threading.Event()
+    while monotonic() < deadline:
+        with suppress(ApiError):
+            if not any(client.get("/v1/batches", status=status, limit=1)["items"] for status in _UNFINISHED):
+                return
+        never.wait(_POLL_SECONDS)
+
+
+def _account(reader: Client, operator: Client, result: SoakResult, traffic: Traffic) -> None:
+    """Compare what was acknowledged with what the hub lists and holds."""
+    ledger = result.ledger
+    products = {cnpj: count_products(reader, cnpj) for cnpj in ledger.products}
+    result.account = compare(ledger, reader.list_all("/v1/batches", limit=500), products)
+    for cnpj, price in traffic.prices.items():
+        items = reader.get("/v1/products", cnpj=cnpj, limit=100)["items"]
+        if wrong := sum(float(item["price"]) != price for item in items):
+            result.account.lost.append(f"{wrong} prices of the last FULL of {cnpj}")
+    metrics = httpx2.get(f"{operator.url}/metrics", timeout=_ANSWER_TIMEOUT_SECONDS, trust_env=False).text
+    result.account.unaccounted = sum(map(int, _UNACCOUNTED.findall(metrics)))
+
+
+async def _wait_for_webhooks(result: SoakResult) -> None:
+    deadline = monotonic() + _WEBHOOKS_TIMEOUT_SECONDS
+    while result.ledger.batches.keys() - result.receiver.batches and monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(_POLL_SECONDS)
+    result.missing_webhooks = len(result.ledger.batches.keys() - result.receiver.batches)

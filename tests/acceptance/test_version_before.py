@@ -1,0 +1,184 @@
+"""The version before, under load, is rolled to this one and back: no post is refused, no record is lost or doubled."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+import psycopg
+import pytest
+
+from integrahub.client import Client
+from integrahub.tools.loadtest.accounting import count_products
+from integrahub.tools.loadtest.payloads import load_real_cnpjs
+from integrahub.tools.soak.ledger import Ledger, compare
+from tests.acceptance.conftest import ADMIN, PATH, Installation, Parts, installed
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+BEFORE = "v0.2.0"
+_ROOT = Path(__file__).parents[2]
+_PASSWORD = "a-password-of-the-owner-for-tests"
+_PAUSE_SECONDS = 0.02
+_RECORDS = 10
+_LIVE = "SELECT count(*) FILTER (WHERE version_id = id), count(*) FROM workers WHERE left_at IS NULL"
+
+
+def _make_environment(folder: Path, source: Path) -> Path:
+    """Create a virtual environment with the hub of `source` and the dependencies of this one."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "hub.pth").write_text(f"{source}\n{sysconfig.get_path('purelib')}\n")
+    return folder
+
+
+@pytest.fixture
+def versions(tmp_path: Path) -> dict[str, Path]:
+    """Return the environments of the version before and of this one."""
+    known = subprocess.run(["git", "-C", str(_ROOT), "rev-parse", "--verify", "--quiet", BEFORE], capture_output=True)
+    if known.returncode:
+        pytest.skip(f"the tag {BEFORE} is not in this clone; fetch it with `git fetch --tags` (optional)")
+    (source := tmp_path / "source").mkdir()
+    archive = subprocess.run(
+        ["git", "-C", str(_ROOT), "archive", BEFORE, "src"], check=True, capture_output=True
+    ).stdout
+    subprocess.run(["tar", "-x", "-C", str(source)], input=archive, check=True)
+    return {
+        "before": _make_environment(tmp_path / "before", source / "src"),
+        "this": _make_environment(tmp_path / "this", _ROOT / "src"),
+    }
+
+
+class _RollingHub:
+    """A hub whose processes are of the version that the link `current` names when they start."""
+
+    def __init__(self, hub: Installation, versions: dict[str, Path]) -> None:
+        self.hub = hub
+        self._versions = versions
+        self._current = hub.folder / "current"
+        self._python = str(self._current / "bin" / "python")
+        cluster = hub.folder / "kept" / "postgres" / "cluster"
+        self.url = f"postgresql://integrahub:{_PASSWORD}@/integrahub?host={quote(str(cluster), safe='')}"
+
+    def use(self, version: str) -> None:
+        """Install a version in the place of the other."""
+        fresh = self._current.with_name("current.new")
+        fresh.symlink_to(self._versions[version])
+        fresh.replace(self._current)
+
+    def start(self) -> None:
+        """Start the hub with the installed version."""
+        with (self.hub.folder / "hub.log").open("ab") as log:
+            command = [self._python, "-m", "integrahub", "up"]
+            self.hub.process = subprocess.Popen(
+                command, env=self.hub.environment, stdout=log, stderr=log, start_new_session=True
+            )
+        self.hub.wait_until(lambda: self.hub.http.get("/health").status_code == 200)
+
+    def run(self, *arguments: str) -> str:
+        """Run a command of the installed version."""
+        environment = self.hub.environment | {"INTEGRAHUB_DATABASE_URL": self.url}
+        done = subprocess.run(
+            [self._python, "-m", "integrahub", *arguments], env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def roll(self) -> None:
+        """Restart all processes one by one, and wait until each is another process that is ready."""
+        before = self._pids()
+        self.run("fleet", "restart", "--data", str(self.hub.folder / "kept"))
+        self.hub.wait_until(lambda: len(self._pids()) == len(before) and not self._pids() & before)
+
+    def _pids(self) -> set[int]:
+        status = json.loads(self.run("fleet", "status", "--json", "--data", str(self.hub.folder / "kept")))
+        return {one["pid"] for one in status["workers"] if one["state"] == "ready"}
+
+    def count_new(self) -> tuple[int, int]:
+        """Return how many live processes are of this version, and how many there are."""
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(_LIVE).fetchone()
+            assert row
+            return row[0], row[1]
+
+
+@contextmanager
+def _posting(hub: Installation, key: str, cnpjs: list[str]) -> Iterator[Ledger]:
+    """Post DELTAs of new products until the block ends. Nothing is repeated: a refused post stays refused."""
+    ledger, done, address = Ledger(), threading.Event(), f"http://127.0.0.1:{hub.port}"
+
+    def post() -> None:
+        headers = {"X-Api-Key": key, "X-Inova-Load-Type": "delta", "Connection": "close"}
+        number = 0
+        while not done.wait(_PAUSE_SECONDS):
+            cnpj, number = cnpjs[number % len(cnpjs)], number + 1
+            body = [{"PRODUCTID": number * _RECORDS + one, "TITLE": "ROLLED"} for one in range(_RECORDS)]
+            try:
+                answer = httpx2.post(
+                    f"{address}{PATH}",
+                    params={"cnpj": cnpj},
+                    json=body,
+                    headers=headers,
+                    timeout=60,
+                    trust_env=False,
+                )
+            except httpx2.HTTPError as error:
+                ledger.refusals.append(f"{type(error).__name__}: {error}")
+                continue
+            if answer.status_code == 202:
+                ledger.acknowledge(answer.json()["batch_id"], cnpj, _RECORDS)
+                ledger.products[cnpj] += _RECORDS
+            else:
+                ledger.refusals.append(f"{answer.status_code}: {answer.text}")
+
+    thread = threading.Thread(target=post)
+    thread.start()
+    try:
+        yield ledger
+    finally:
+        done.set()
+        thread.join()
+
+
+def _list_unfinished(client: Client) -> Iterator[list[dict[str, Any]]]:
+    for status in ("RECEIVED", "PROCESSING"):
+        yield client.get("/v1/batches", status=status, limit=1)["items"]
+
+
+def test_the_version_before_is_rolled_to_this_one_and_back_under_load(parts: Parts, versions: dict[str, Path]) -> None:
+    settings = parts() | {"RATE_LIMIT": "off", "POSTGRES_PASSWORD": _PASSWORD}
+    with installed(settings) as hub:
+        rolling = _RollingHub(hub, versions)
+        rolling.use("before")
+        rolling.start()
+        cnpjs = load_real_cnpjs(4)
+        made = hub.http.post(
+            "/admin/keys",
+            json={"cnpjs": cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"},
+            headers={"X-Admin-Api-Key": ADMIN},
+        )
+        hub.key = made.json()["api_key"]
+        with _posting(hub, hub.key, cnpjs) as ledger:
+            rolling.use("this")
+            assert "0014_worker_versions.sql" in rolling.run("migrate")
+            rolling.roll()
+            new, live = rolling.count_new()
+            assert new == live > 4
+            rolling.use("before")
+            rolling.roll()
+            assert rolling.count_new()[0] == 0
+            rolling.use("this")
+            rolling.roll()
+        assert ledger.refusals == [] and len(ledger.batches) > 100
+        with Client(f"http://127.0.0.1:{hub.port}", hub.key) as client:
+            hub.wait_until(lambda: not any(_list_unfinished(client)))
+            listed = list(client.list_all("/v1/batches", limit=500))
+            products = {cnpj: count_products(client, cnpj) for cnpj in cnpjs}
+        account = compare(ledger, listed, products)
+        assert account.adds_up, account
