@@ -19,6 +19,8 @@ _OFFLINE = {
     "up",
     "demo",
     "verify",
+    "backup",
+    "restore",
     "psql",
     "doctor",
     "user",
@@ -31,6 +33,7 @@ _OFFLINE = {
     "lifecycle",
     "fleet",
 }
+_OWN_HUB = {("load", "soak")}  # it fails parts of a hub, so it starts one of its own
 
 
 def _verbs(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -70,7 +73,7 @@ def test_every_verb_that_asks_a_hub_takes_its_address_and_key() -> None:
     asking = [
         (path, {option for parameter in command.params for option in parameter.opts})
         for path, command in _ALL
-        if path[0] not in _OFFLINE and not getattr(command, "commands", None)
+        if path[0] not in _OFFLINE and path not in _OWN_HUB and not getattr(command, "commands", None)
     ]
     assert len(asking) > 20
     assert [path for path, options in asking if not {"--url", "--key"} <= options] == []

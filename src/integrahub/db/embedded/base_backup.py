@@ -24,7 +24,7 @@ from integrahub.domain.errors import ConfigurationError, Transient
 _SQL = load_queries(__name__)
 _BLOCK_BYTES = 1 << 20
 _PROGRESS_INTERVAL_SECONDS = 0.2
-_MAX_ERROR_CHARACTERS = 1000
+_MAX_OUTPUT_TAIL = 1000
 _FORMAT = ("--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--no-password")
 
 
@@ -117,4 +117,4 @@ async def _end(process: Process) -> None:
 
 def _tail(errors: IO[bytes]) -> str:
     errors.seek(0)
-    return errors.read().decode(errors="replace")[-_MAX_ERROR_CHARACTERS:].strip()
+    return errors.read().decode(errors="replace")[-_MAX_OUTPUT_TAIL:].strip()

@@ -24,7 +24,7 @@ _MIGRATION_TIMEOUT_SECONDS = 3600.0
 _LOCK_TIMEOUT_MILLISECONDS = 300  # all other statements on the table wait behind one that waits for its lock
 _LOCK_ATTEMPTS = 60
 _LOCK_RETRY_SECONDS = 1.0
-_POLL_SECONDS = 0.1  # while another process migrates
+_MIGRATION_POLL_SECONDS = 0.1  # while another process migrates
 _SQL = load_queries(__name__)
 PARTITION_DAYS_AHEAD = 7
 _LOCK_KEY = 0x1A7E62A  # any number that no other advisory lock uses
@@ -55,7 +55,7 @@ async def migrate(url: str) -> list[str]:
 async def _migrate(connection: HubConnection) -> list[str]:
     check_server_version(connection)
     while not await fetch_value(connection, _SQL["lock"], {"key": _LOCK_KEY}, bool):  # noqa: ASYNC110
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(_MIGRATION_POLL_SECONDS)
     applied = await fetch_applied(connection) or []
     check_not_prerelease(applied, connection.info.dbname)
     check_not_newer(applied)

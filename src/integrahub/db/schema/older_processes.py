@@ -9,7 +9,7 @@ from integrahub.domain.errors import ConfigurationError
 
 _SQL = load_queries(__name__)
 HEARTBEAT_TIMEOUT_SECONDS = 20.0  # a worker without a heartbeat for so long counts as lost
-_MAX_NAMED = 3
+_MAX_NAMED_PROCESSES = 3
 
 
 class OlderProcess(msgspec.Struct, frozen=True):
@@ -33,8 +33,11 @@ async def check_no_older(connection: HubConnection, migration: str) -> None:
     """Raise ConfigurationError if a live process needs what this contract step removes."""
     older = await find_older(connection, migration)
     if older:
-        names = [f"{one.name} (version {one.version or 'before 0.3'}, process {one.pid})" for one in older[:_MAX_NAMED]]
-        more = f" and {len(older) - _MAX_NAMED} more" if len(older) > _MAX_NAMED else ""
+        names = [
+            f"{one.name} (version {one.version or 'before 0.3'}, process {one.pid})"
+            for one in older[:_MAX_NAMED_PROCESSES]
+        ]
+        more = f" and {len(older) - _MAX_NAMED_PROCESSES} more" if len(older) > _MAX_NAMED_PROCESSES else ""
         raise ConfigurationError(
             f"{migration} removes something that running processes of an older version use: {', '.join(names)}{more}. "
             "Replace them by this version, wait 20 s, then migrate again."

@@ -22,7 +22,7 @@ from integrahub.secrets.local import SECRETS_FOLDER
 from integrahub.settings.model import Settings
 from integrahub.tools.backup.errors import BackupRefused
 from integrahub.tools.backup.files import BackupWriter, write_folders
-from integrahub.tools.backup.manifest import FORMAT, BackupFile, Manifest, seal, write_manifest
+from integrahub.tools.backup.manifest import FORMAT, BackupFile, Manifest, Sealed, seal, write_manifest
 
 DATABASE, OBJECTS, SECRETS = "database", "objects", "secrets"
 TLS_FOLDER = "tls"
@@ -48,36 +48,52 @@ async def make_backup(settings: Settings, folder: Path, key: bytes | None, repor
     _create_folder(folder, settings.data_dir)
     sealed, backup_key = seal(key) if key else (None, None)
     started_at = datetime.now(UTC)
+    writer = BackupWriter(folder, DATABASE, backup_key)
+    database = await _copy_database(settings, writer, report)
+    files, counts = [await asyncio.to_thread(writer.close)], {}
+    for kind, root, names in list_sources(settings):
+        entry, counts[kind] = await asyncio.to_thread(_copy, BackupWriter(folder, kind, backup_key), root, names)
+        files.append(entry)
+        report(kind, counts[kind], counts[kind])
+    manifest = _describe(started_at, database, files, sealed)
+    write_manifest(folder, manifest, backup_key)
+    return BackupResult(folder, manifest, counts.get(OBJECTS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Database:
+    """What the copy of the database holds."""
+
+    covers_until: datetime
+    migrations: list[str]
+    postgresql: int
+
+
+async def _copy_database(settings: Settings, writer: BackupWriter, report: Report) -> _Database:
     async with _open_logins(settings) as url_of:
-        migrations, server = await _fetch_schema(url_of(DatabaseRole.WORKER))
-        writer = BackupWriter(folder, DATABASE, backup_key)
+        migrations, major = await _fetch_schema(url_of(DatabaseRole.WORKER))
         base = BaseBackup(
             find(settings.postgres_bin),
             url_of(logins.BACKUP),
             writer.write,
             lambda done, total: report(DATABASE, done, total),
         )
-        covers_until = await base.run()
-        files = [await asyncio.to_thread(writer.close)]
-    counts = {}
-    for kind, root, names in list_sources(settings):
-        entry, counts[kind] = await asyncio.to_thread(_copy, BackupWriter(folder, kind, backup_key), root, names)
-        files.append(entry)
-        report(kind, counts[kind], counts[kind])
-    manifest = Manifest(
+        return _Database(await base.run(), migrations, major)
+
+
+def _describe(started_at: datetime, database: _Database, files: list[BackupFile], sealed: Sealed | None) -> Manifest:
+    return Manifest(
         format=FORMAT,
         id=uuid4(),
         version=__version__,
-        postgresql=server,
-        migrations=migrations,
+        postgresql=database.postgresql,
+        migrations=database.migrations,
         started_at=started_at,
-        covers_until=covers_until,
+        covers_until=database.covers_until,
         ended_at=datetime.now(UTC),
         files=files,
         sealed=sealed,
     )
-    write_manifest(folder, manifest, backup_key)
-    return BackupResult(folder, manifest, counts.get(OBJECTS))
 
 
 def _check_source(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from integrahub.tools.backup.manifest import BackupFile
 from integrahub.tools.backup.sealing import SealedReader, SealedWriter, Sink
 
 _COMPRESSION_LEVEL = 1  # the disk or the cipher is slower than the compression
-_READ_BYTES = 1 << 20
+_ARCHIVE_BLOCK_BYTES = 1 << 20
 _HIDDEN = "."  # unfinished puts of the storage, and temporary files
 
 
@@ -89,10 +89,10 @@ def open_archive(path: Path, expected: BackupFile, kind: str, backup_key: bytes 
         source = _HashingReader(file)
         plain = SealedReader(cast(BinaryIO, source), backup_key, kind) if backup_key else source
         try:
-            stream = zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], plain), read_size=_READ_BYTES)
-            with tarfile.open(fileobj=stream, mode="r|", bufsize=_READ_BYTES) as archive:
+            stream = zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], plain), read_size=_ARCHIVE_BLOCK_BYTES)
+            with tarfile.open(fileobj=stream, mode="r|", bufsize=_ARCHIVE_BLOCK_BYTES) as archive:
                 yield archive
-            while source.read(_READ_BYTES):
+            while source.read(_ARCHIVE_BLOCK_BYTES):
                 continue
         except (zstandard.ZstdError, tarfile.TarError, EOFError) as error:
             raise BackupDamaged(f"{path} is damaged: {error}. Restore from another backup.") from None
@@ -103,7 +103,7 @@ def open_archive(path: Path, expected: BackupFile, kind: str, backup_key: bytes 
 def write_folders(writer: BackupWriter, root: Path, names: tuple[str, ...]) -> int:
     """Archive these folders below `root`, one file at a time. Return the number of files."""
     count = 0
-    with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|", bufsize=_READ_BYTES) as archive:
+    with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|", bufsize=_ARCHIVE_BLOCK_BYTES) as archive:
         for path in (path for name in names for path in _walk(root / name)):
             try:
                 archive.add(path, path.relative_to(root).as_posix(), recursive=False)

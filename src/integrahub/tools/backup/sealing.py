@@ -18,7 +18,7 @@ from integrahub.tools.backup.errors import BackupDamaged
 
 BLOCK_BYTES = 1 << 20
 SALT_BYTES = 16
-_TAG_BYTES = 16
+_GCM_TAG_BYTES = 16
 _KEY_BYTES = 32
 _NUMBER_BYTES = 11
 # About 0.1 s and 64 MB: a chosen key cannot be guessed quickly.
@@ -83,7 +83,7 @@ class SealedReader:
         self._source = source
         self._name = name
         self._cipher = AESGCM(derive_key(backup_key, source.read(SALT_BYTES).ljust(SALT_BYTES, b"\0"), name))
-        self._ahead = source.read(BLOCK_BYTES + _TAG_BYTES)
+        self._ahead = source.read(BLOCK_BYTES + _GCM_TAG_BYTES)
         self._ready = b""
         self._number = 0
         self._has_ended = False
@@ -101,7 +101,7 @@ class SealedReader:
     def _open_next(self) -> bool:
         """Decrypt the next block that is not empty. Return False at the end."""
         while not self._has_ended and not self._ready:
-            block, self._ahead = self._ahead, self._source.read(BLOCK_BYTES + _TAG_BYTES)
+            block, self._ahead = self._ahead, self._source.read(BLOCK_BYTES + _GCM_TAG_BYTES)
             self._has_ended = not self._ahead
             try:
                 self._ready = self._cipher.decrypt(_nonce(self._number, is_last=self._has_ended), block, None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Row = dict[str, Any]
-_MAX_NAMED = 10
+_MAX_NAMED_FAULTS = 10
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Account:
         counts = {name: len(found) for name, found in names.items()}
         return counts | {
             "unaccounted": self.unaccounted,
-            "first": [one for found in names.values() for one in found][:_MAX_NAMED],
+            "first": [one for found in names.values() for one in found][:_MAX_NAMED_FAULTS],
         }
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-_MAX_HEAD_BYTES = 64 << 10
+_MAX_EVENT_HEAD_BYTES = 64 << 10
 _ANSWER = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
 
 
@@ -38,7 +38,7 @@ class Receiver:
 async def receive_webhooks() -> AsyncIterator[Receiver]:
     """Listen on a free port of this machine while the block runs."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES)
+    server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0, limit=_MAX_EVENT_HEAD_BYTES)
     receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server:
         yield receiver

@@ -5,6 +5,10 @@ from typing import Any
 
 Row = dict[str, Any]
 MAX_GROWTH = 0.1  # of a process's memory in the second half of an hour
+_INTRODUCTION = "Written by `integrahub load soak --report FILE`. The same seed gives the same plan of faults."
+_MEMORY = "Megabytes of each process: shortly after the start, in the middle, at the end; growth in the second half."
+_HEALTH = "Seconds in which `/health` did not answer, or named a check that was not `ok`."
+_FAULTS = "Second of the run, what failed, for how long, and what was hit."
 _MIN_HOURS_OF_GROWTH = 0.5  # in a shorter run, processes are still warming up
 
 
@@ -29,39 +33,21 @@ def summarise(report: Row) -> Iterator[str]:
 
 def render(report: Row) -> str:
     """Return the report as a page of the documentation."""
-    lines = [
-        "# Soak test",
-        "",
-        "Written by `integrahub load soak --report FILE`. The same seed gives the same plan of faults.",
-        "",
-        f"Version {report['version']}, {report['machine']}, {report['started_at']}: "
-        + "; ".join(summarise(report) if report["is_passed"] else list(summarise(report))[:4])
-        + ".",
-        "",
-        "## Memory",
-        "",
-        "Megabytes of each process: shortly after the start, in the middle, at the end; growth in the second half.",
-        "",
-        *_table(("process", "start_mb", "half_mb", "end_mb", "growth"), report["memory"]),
-        "",
-        "## Answers",
-        "",
-        "Of every attempt. Clients repeat what fails.",
-        "",
-        *_table(("answer", "count"), [{"answer": name, "count": count} for name, count in report["answers"].items()]),
-        "",
-        "## Health",
-        "",
-        "Seconds in which `/health` did not answer, or named a check that was not `ok`.",
-        "",
-        *_table(("state", "seconds"), [{"state": name, "seconds": count} for name, count in report["health"].items()]),
-        "",
-        "## Faults",
-        "",
-        *_table(("at", "fault", "seconds", "hit"), report["faults"]),
-        "",
-    ]
-    return "\n".join(lines)
+    summary = "; ".join(summarise(report))
+    answers = [{"answer": name, "count": count} for name, count in report["answers"].items()]
+    health = [{"state": name, "seconds": count} for name, count in report["health"].items()]
+    head = f"Version {report['version']}, {report['machine']}, {report['started_at']}: {summary}."
+    parts = [f"# Soak test\n\n{_INTRODUCTION}\n\n{head}\n"]
+    parts += [_section("Memory", _MEMORY, ("process", "start_mb", "half_mb", "end_mb", "growth"), report["memory"])]
+    parts += [_section("Answers", "Of every attempt. Clients repeat what fails.", ("answer", "count"), answers)]
+    parts += [_section("Health", _HEALTH, ("state", "seconds"), health)]
+    parts += [_section("Faults", _FAULTS, ("at", "fault", "seconds", "hit"), report["faults"])]
+    return "\n".join(parts)
+
+
+def _section(title: str, introduction: str, columns: tuple[str, ...], rows: list[Row]) -> str:
+    table = "\n".join(_table(columns, rows))
+    return f"## {title}\n{introduction}\n\n{table}\n"
 
 
 def _table(columns: tuple[str, ...], rows: list[Row]) -> Iterator[str]:

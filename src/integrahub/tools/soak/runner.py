@@ -34,7 +34,7 @@ from integrahub.tools.soak.traffic import Traffic
 Row = dict[str, Any]
 SETTINGS = {"WEBHOOK_ALLOW": "127.0.0.1", "READ_RATE_LIMIT": "off", "PUBLIC_URL": "http://127.0.0.1"}
 _DELTA_PHARMACIES, _FULL_PHARMACIES, _READERS, _CONSOLES = 4, 1, 2, 2
-_FINISH_TIMEOUT_SECONDS = 600.0
+_SOAK_FINISH_TIMEOUT_SECONDS = 600.0
 _WEBHOOKS_TIMEOUT_SECONDS = 180.0
 _POLL_SECONDS = 0.5
 _ANSWER_TIMEOUT_SECONDS = 60.0
@@ -176,7 +176,7 @@ async def _inject_all(run: _Run, started: float) -> None:
 
 
 def _wait_until_final(client: Client) -> None:
-    deadline, never = monotonic() + _FINISH_TIMEOUT_SECONDS, threading.Event()
+    deadline, never = monotonic() + _SOAK_FINISH_TIMEOUT_SECONDS, threading.Event()
     while monotonic() < deadline:
         with suppress(ApiError):
             if not any(client.get("/v1/batches", status=status, limit=1)["items"] for status in _UNFINISHED):

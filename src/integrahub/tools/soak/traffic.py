@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from integrahub.domain.dialects.inovafarma.keys import KEYS
 from integrahub.tools.demo.catalogue import load_sample
 from integrahub.tools.loadtest.payloads import PATH, Template
 from integrahub.tools.soak.ledger import Ledger
@@ -17,8 +18,8 @@ PRODUCTS_PER_FULL = 200
 _FIRST_PRODUCT_ID = 1_000_000_000
 _POST_PAUSE_SECONDS = 0.25
 _READ_PAUSE_SECONDS = 0.3
-_RETRY_SECONDS = 0.3
-_MAX_RETRY_SECONDS = 3.0
+_REPEAT_SECONDS = 0.3
+_MAX_REPEAT_SECONDS = 3.0
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 _READS = ("/v1/products?limit=50", "/v1/batches?limit=20", "/v1/products?limit=20&q=dipirona", "/health")
 _PAGES = ("", "/batches", "/pharmacies", "/failures", "/webhooks", "/system")
@@ -50,13 +51,13 @@ class Traffic:
     async def post_fulls(self, cnpj: str) -> None:
         """Post the same catalogue at another price until the stop."""
         records = [
-            record | {"PRODUCTID": _FIRST_PRODUCT_ID + number, "CNPJ": cnpj}
+            record | {KEYS.product_id: _FIRST_PRODUCT_ID + number, KEYS.cnpj: cnpj}
             for number, record in enumerate(load_sample()[:PRODUCTS_PER_FULL])
         ]
         for number in itertools.count(1):
             if self.stop.is_set():
                 return
-            body = json.dumps([record | {"PRICE": number} for record in records]).encode()
+            body = json.dumps([record | {KEYS.price: number} for record in records]).encode()
             await self._post(cnpj, body, "full", f"{cnpj}-full-{number}", PRODUCTS_PER_FULL)
             self.ledger.products[cnpj], self.prices[cnpj] = PRODUCTS_PER_FULL, float(number)
             await self._pause(4 * _POST_PAUSE_SECONDS)
@@ -96,7 +97,7 @@ class Traffic:
                 if answer.status_code not in _TEMPORARY:
                     self.ledger.refusals.append(f"{answer.status_code}: {answer.text[:200]}")
                     return
-            await asyncio.sleep(min(_MAX_RETRY_SECONDS, _RETRY_SECONDS * 2 ** min(attempt, 5)))
+            await asyncio.sleep(min(_MAX_REPEAT_SECONDS, _REPEAT_SECONDS * 2 ** min(attempt, 5)))
 
     async def _cut(self, body: bytes) -> AsyncIterator[bytes]:
         """Send half of a body, then break the connection."""
