@@ -115,7 +115,7 @@ class _NotFound(RolloutError):
 def _fetch(request: Request) -> bytes:
     is_loopback = urlsplit(request.full_url).hostname in _LOOPBACK
     opener = build_opener(ProxyHandler({})) if is_loopback else build_opener()
-    shown = f"{request.method or 'GET'} {request.full_url.partition('?')[0]}"
+    shown = f"{request.get_method()} {request.full_url.partition('?')[0]}"
     try:
         with opener.open(request, timeout=_HTTP_TIMEOUT_SECONDS) as answer:
             return bytes(answer.read())
