@@ -16,7 +16,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
+.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ code-map: $(VENV)/.development ## write the file list of docs/reference/code-map
 .PHONY: traceability
 traceability: $(VENV)/.development ## write docs/reference/traceability.md from its table
 	$(BIN)/python -m tests.traceability
+
+reference: $(VENV)/.development ## write the generated parts of docs/reference and docs/why from the code
+	$(BIN)/python -m tests.reference
 
 messages: $(VENV)/.development ## write the console's texts into locales/pt_BR/*.po, and list those without translation
 	$(BIN)/python -m tests.messages

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from website import markdown
+from website.blocks import append_summary
 from website.contents import append_contents
 from website.pages import ENGLISH, LANGUAGES, Page, Pages
 
@@ -35,7 +36,7 @@ class Stage:
         """Write all pages, the files they link to, and the anchors of their headings."""
         anchors = {}
         for page in self.pages.of(self.language):
-            text = _SWITCH.sub("", self.pages.read(page), count=1)
+            text = append_summary(page, _SWITCH.sub("", self.pages.read(page), count=1))
             anchors[page.name] = self._anchors(page)
             shown = markdown.replace_links(text, self._replacer(page, self._to_source))
             self._put(self.source / page.file, append_contents(self.pages, page, shown))

@@ -1,5 +1,6 @@
-"""Load types, and states of batches, chunks and deactivations."""
+"""Load types, and states of batches, chunks and deactivations with the moves between them."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 INLINE_BODY_LIMIT = 64 * 1024  # bytes; smaller bodies are stored in the batch's row and may take the fast path
@@ -69,3 +70,50 @@ class DeactivationState(StrEnum):
 
 
 FINAL = frozenset({BatchStatus.COMPLETED, BatchStatus.PARTIAL_FAIL, BatchStatus.FAILED, BatchStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of state by an actor. `before` is None for a new row."""
+
+    before: StrEnum | None
+    after: StrEnum
+    cause: str
+
+
+BATCH_MOVES = (
+    Move(None, BatchStatus.RECEIVED, "the API commits a post, or an operator replays a batch"),
+    Move(None, BatchStatus.PROCESSING, "an operator approves a deactivation or replays chunks, or a window ends"),
+    Move(BatchStatus.RECEIVED, BatchStatus.PROCESSING, "a split worker claims the body"),
+    Move(BatchStatus.RECEIVED, BatchStatus.CANCELLED, "an operator cancels it"),
+    Move(BatchStatus.PROCESSING, BatchStatus.COMPLETED, "a worker finishes it, all records applied"),
+    Move(BatchStatus.PROCESSING, BatchStatus.PARTIAL_FAIL, "a worker finishes it, some records rejected or dead"),
+    Move(BatchStatus.PROCESSING, BatchStatus.FAILED, "the body cannot be split, or no record was applied"),
+    Move(BatchStatus.PROCESSING, BatchStatus.CANCELLED, "an operator cancels it"),
+)
+CHUNK_MOVES = (
+    Move(None, ChunkStatus.PENDING, "the split inserts it"),
+    Move(None, ChunkStatus.COMPLETED, "the split finds nothing to apply, or the fast path applied it"),
+    Move(ChunkStatus.PENDING, ChunkStatus.PROCESSING, "an upsert worker claims it"),
+    Move(ChunkStatus.RETRYING, ChunkStatus.PROCESSING, "an upsert worker claims it again"),
+    Move(ChunkStatus.PROCESSING, ChunkStatus.COMPLETED, "its transaction commits"),
+    Move(ChunkStatus.PROCESSING, ChunkStatus.RETRYING, "an attempt fails, or the lease of its worker expires"),
+    Move(ChunkStatus.PROCESSING, ChunkStatus.FAILED, "the last attempt fails"),
+    Move(ChunkStatus.RETRYING, ChunkStatus.FAILED, "its worker was lost too often"),
+    Move(ChunkStatus.PENDING, ChunkStatus.CANCELLED, "an operator cancels its batch"),
+    Move(ChunkStatus.PROCESSING, ChunkStatus.CANCELLED, "an operator cancels its batch"),
+    Move(ChunkStatus.RETRYING, ChunkStatus.CANCELLED, "an operator cancels its batch"),
+)
+DEACTIVATION_MOVES = (
+    Move(None, DeactivationState.NONE, "the batch is new"),
+    Move(DeactivationState.NONE, DeactivationState.WAITING, "a FULL in parts is finished, its window open"),
+    Move(DeactivationState.NONE, DeactivationState.APPLIED, "a worker finishes a FULL within the limits"),
+    Move(DeactivationState.NONE, DeactivationState.HELD, "a worker finishes a FULL beyond the limits"),
+    Move(DeactivationState.WAITING, DeactivationState.APPLIED, "the window ends, within the limits"),
+    Move(DeactivationState.WAITING, DeactivationState.HELD, "the window ends, beyond the limits"),
+    Move(DeactivationState.WAITING, DeactivationState.NONE, "the window ends, no product absent"),
+    Move(DeactivationState.WAITING, DeactivationState.SUPERSEDED, "a later FULL is decided"),
+    Move(DeactivationState.HELD, DeactivationState.APPROVED, "an operator approves it"),
+    Move(DeactivationState.HELD, DeactivationState.REJECTED, "an operator rejects it"),
+    Move(DeactivationState.HELD, DeactivationState.SUPERSEDED, "a later FULL is decided"),
+)

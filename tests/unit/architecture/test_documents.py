@@ -3,11 +3,7 @@
 import re
 from pathlib import Path
 
-import typer
-
-from integrahub.cli.app import app
 from integrahub.settings.model import Settings
-from integrahub.telemetry.instruments import Metric
 from integrahub.telemetry.metrics.registry import ALL_METRICS
 
 ROOT = Path(__file__).parents[3]
@@ -33,29 +29,12 @@ def test_every_state_has_the_same_sentence_in_the_code_the_schema_and_the_refere
     assert [s for s in states if s[0] not in load_types and f"\n{s[0]}: {s[1]}" not in schema] == []
 
 
-def test_every_verb_is_described() -> None:
-    described = _read("docs/reference/command-line.md")
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    assert [name for name in commands if f"`{name}" not in described] == []
-
-
 def test_both_readmes_show_the_same_commands() -> None:
     english, portuguese = (re.findall(r"^```sh\n(.*?)```", _read(name), re.MULTILINE | re.DOTALL) for name in _READMES)
     assert english == portuguese == ["make demo\n", "make up\n"]
 
 
 _READMES = ("README.md", "README.pt-BR.md")
-
-
-def test_every_metric_is_described_as_the_code_does_and_nothing_else_is() -> None:
-    described = re.findall(r"^\| `integrahub_.*$", _read("docs/reference/metrics.md"), re.MULTILINE)
-    assert described == [_row(metric) for metric in ALL_METRICS]
-
-
-def _row(metric: Metric) -> str:
-    labels = "{" + ",".join(metric.labels) + "}" if metric.labels else ""
-    told = f"{metric.kind} | {metric.unit} | {metric.source} | {metric.meaning} | {metric.remedy}"
-    return f"| `{metric.name}{labels}` | {told} |"
 
 
 def test_rules_and_dashboards_name_only_metrics_that_there_are() -> None:

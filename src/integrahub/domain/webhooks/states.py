@@ -1,6 +1,8 @@
-"""Owners and states of webhook endpoints, states of deliveries."""
+"""Owners and states of webhook endpoints, states of deliveries with the moves between them."""
 
 from enum import StrEnum
+
+from integrahub.domain.batches import Move
 
 
 class EndpointOwner(StrEnum):
@@ -25,3 +27,16 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"  #: The receiver accepted it.
     FAILED = "failed"  #: Every attempt failed; an owner or operator may replay it.
     HELD = "held"  #: Its endpoint is disabled.
+
+
+DELIVERY_MOVES = (
+    Move(None, DeliveryState.PENDING, "an event is due"),
+    Move(None, DeliveryState.HELD, "an event is due, the endpoint disabled"),
+    Move(DeliveryState.PENDING, DeliveryState.DELIVERED, "the receiver accepts it"),
+    Move(DeliveryState.PENDING, DeliveryState.FAILED, "the last attempt fails, or the endpoint is deleted"),
+    Move(DeliveryState.PENDING, DeliveryState.HELD, "the endpoint is disabled"),
+    Move(DeliveryState.HELD, DeliveryState.PENDING, "the endpoint is enabled"),
+    Move(DeliveryState.HELD, DeliveryState.FAILED, "the endpoint is deleted"),
+    Move(DeliveryState.FAILED, DeliveryState.PENDING, "the owner enables the endpoint or replays the delivery"),
+    Move(DeliveryState.DELIVERED, DeliveryState.PENDING, "the owner replays the delivery"),
+)
