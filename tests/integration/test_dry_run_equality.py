@@ -46,7 +46,9 @@ async def _rehearse_and_apply(
     rehearsed = await client.load(body, load_type, **headers, **DRY)
     assert await state(client) == before, told
     applied = await client.load(body, load_type, **headers)
-    assert outcome(rehearsed) == outcome(applied), told
+    # Into how many chunks a body is cut depends on whether its batch already had the turn.
+    chunks = {"chunks_total": None}
+    assert outcome(rehearsed) | chunks == outcome(applied) | chunks, told
     assert await errors_of(client, rehearsed) == await errors_of(client, applied), told
     assert await _changes(client, rehearsed) == await _changes(client, applied), told
     if applied["deactivation"]["state"] in ("held", "applied"):

@@ -27,12 +27,12 @@ def catalogue(count: int, **changes: Any) -> list[dict[str, Any]]:
     return [product(number, **changes) for number in range(1, count + 1)]
 
 
-async def replay(client: Client, batch: dict[str, Any]) -> dict[str, Any]:
-    """Replay a batch and return the new one when it is final."""
+async def replay(client: Client, batch: dict[str, Any], key: str = "") -> dict[str, Any]:
+    """Replay a batch and return the new one when it is final, as a key may read it."""
     headers = {"X-Admin-Api-Key": ADMIN}
     answer = await client.http.post(f"/v1/batches/{batch['batch_id']}/replay", headers=headers)
     assert answer.status_code == 202, answer.text
-    return await client.finished(answer.json()["batch_id"])
+    return await client.finished(answer.json()["batch_id"], key)
 
 
 async def refused(client: Client, path: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from integrahub.settings.model import Settings
 from tests.crash.client import cnpj_of
 from tests.integration.conftest import ADMIN, Client, running
+from tests.integration.test_replays import replay
 from tests.reference_model.compare import Comparison
 from tests.reference_model.loads import Load
 from tests.reference_model.sequential import Pharmacy
@@ -110,6 +111,18 @@ async def test_usual_records_that_repeat_in_another_part_of_their_chunk_equal_th
                 wire.insert(place, {"PRODUCTID": repeated["PRODUCTID"], "TITLE": "U", "QUANTITY": place})
             loads.append(Load(draw.choice(["full", "delta"]), wire, form=draw.choice(FORMS)))
         await _pharmacy(busy, loads)
+
+
+async def test_a_replayed_full_equals_the_model_where_a_later_delta_gave_the_title_it_lacks(busy: Client) -> None:
+    cnpj = cnpj_of(next(_ROOTS))
+    key = (await busy.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
+    known = Comparison(rows_of(busy), cnpj, busy.hub.settings.data_dir / "objects")
+    untitled = Load("full", [{"PRODUCTID": 1, "TITLE": "T"}, {"PRODUCTID": 2, "PRICE": " "}])
+    for wanted in (untitled, Load("delta", [{"PRODUCTID": 2, "TITLE": "D", "PRICE": 3}])):
+        known.sent[(await _post(busy, key, wanted))["batch_id"]] = wanted
+        await busy.finished(list(known.sent)[-1], key)
+    await replay(busy, {"batch_id": next(iter(known.sent))}, key)
+    await asyncio.to_thread(known.check)
 
 
 async def _pharmacy(client: Client, loads: list[Load]) -> None:

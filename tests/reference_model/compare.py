@@ -1,6 +1,7 @@
 """Comparison of a hub's state with the model: every batch, report and product."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,5 +107,6 @@ class Comparison:
         ends = (batch["dead"], batch["status"], batch["deactivation_state"])
         assert ends == (0, load.status, load.deactivation), f"{place}: {ends}, by the model {load.deactivation}"
         asked = "SELECT position, severity, field, code FROM record_issues WHERE batch_id = %s"
-        faults = [tuple(row.values()) for row in self._rows(asked, [batch["id"]])]
-        assert sorted(faults) == sorted(load.faults), place
+        faults = Counter(tuple(row.values()) for row in self._rows(asked, [batch["id"]]))
+        ours, theirs = faults - Counter(load.faults), Counter(load.faults) - faults
+        assert not ours and not theirs, f"{place}: only the hub has {ours}, only the model {theirs}"

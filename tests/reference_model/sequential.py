@@ -96,7 +96,7 @@ class Pharmacy:
             load.counters["superseded"] += 1
             return
         old, new = self.products.get(product_id), self._fold(product_id, [*said, (load.origin, load.kind, fields)])
-        told_whole = (load.kind == "full" and new[0]["title"]) or (load.kind == "delta" and old is None)
+        told_whole = (load.kind == "full" and fields["title"]) or (load.kind == "delta" and old is None)
         blank = [position for position, values in group if "blank" in values]
         if told_whole and blank and fields.get("price") is None and not (load.is_replay and load.kind == "delta"):
             load.faults.append((blank[-1], "warning", load.dialect.price_key, "price_zero"))
