@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from integrahub.db.batches import deactivation
+from integrahub.db.batches import finish as finishing
 from integrahub.db.batches.accept import Receipt, Submission
 from integrahub.domain.errors import Unavailable
 from integrahub.pipeline.ingest import group_commit
@@ -128,7 +129,13 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await client.load(catalogue(100))
-    count = deactivation.count_candidates
+    count, finish, ended = deactivation.count_candidates, finishing.finish, asyncio.Event()
+
+    async def finished(*given: Any) -> Any:
+        try:
+            return await finish(*given)
+        finally:
+            ended.set()
 
     async def cancelled_meanwhile(connection: Any, asked: Any) -> Any:
         found = await count(connection, asked)
@@ -136,7 +143,10 @@ async def test_a_full_that_is_cancelled_while_it_is_counted_deactivates_nothing(
         return found
 
     monkeypatch.setattr("integrahub.db.batches.deactivation.count_candidates", cancelled_meanwhile)
-    batch = await client.load(catalogue(95))
+    monkeypatch.setattr(finishing, "finish", finished)
+    batch_id = (await client.load(catalogue(95)))["batch_id"]
+    await asyncio.wait_for(ended.wait(), 60)
+    batch = await client.finished(batch_id)
     assert (batch["status"], batch["deactivated"], len(await client.products())) == ("CANCELLED", 0, 100)
 
 

@@ -10,7 +10,7 @@ WITH chosen AS (
   ORDER BY id LIMIT %(limit)s FOR UPDATE),
 marked AS (
   UPDATE dead_letters d SET replay_asked_at = now(), bulk_operation_id = %(id)s, replay_refusal = NULL
-  FROM chosen c WHERE d.id = c.id AND d.settled_at IS NULL AND d.replay_asked_at IS NULL RETURNING d.id)
+  FROM chosen c WHERE d.id = c.id RETURNING d.id)
 INSERT INTO bulk_operations (id, actor, filters, letters, refusals)
 SELECT %(id)s, %(actor)s, %(filters)s, count(*) + %(refused)s, %(refusals)s FROM marked HAVING count(*) > 0
 RETURNING letters
