@@ -21,6 +21,7 @@ ADMIN = "an-admin-key-for-tests"
 _PATIENCE = 3600.0  # seconds
 _STEPS = ["split", "split", "upsert", "upsert", "upsert", "finish,sweep,failures,reconcile"]
 _START_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
 _STARTED = "SELECT 1 FROM workers WHERE pid = %s"
 _HOLDING = """SELECT w.pid FROM workers w
 WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status = 'PROCESSING')
@@ -52,8 +53,7 @@ class Swarm:
 
     def kill_one(self, draw: random.Random) -> None:
         """Kill one process, preferably one that holds work, and start another; now and then kill it as it starts."""
-        holding = {row["pid"] for row in self.rows(_HOLDING)}
-        busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
+        busy = self._find_busy()
         name = draw.choice(busy if busy and draw.random() < 0.8 else self._killable())
         process = self.processes[name]
         self.kills_with_work += name in busy
@@ -63,6 +63,15 @@ class Swarm:
         self.start(name)
         if draw.random() < 0.9:
             self._wait_until_started(name)
+
+    def _find_busy(self) -> list[str]:
+        """Return the processes that hold work. Look for a moment, since a small batch is applied in less."""
+        end = monotonic() + _LOOK_SECONDS
+        while True:
+            holding = {row["pid"] for row in self.rows(_HOLDING)}
+            busy = [name for name, process in sorted(self.processes.items()) if process.pid in holding]
+            if busy or monotonic() > end:
+                return busy
 
     def _wait_until_started(self, name: str) -> None:
         """Wait until a process works: on a busy machine processes would otherwise die before they do anything."""
