@@ -136,6 +136,22 @@ def test_everything_that_a_page_of_the_console_explains_has_an_entry() -> None:
     assert expected - set(console_help.ENTRIES) == set()
 
 
+#: Pages that show no state of the hub, of a batch, of a pharmacy or of a person who cannot sign in.
+_STATELESS = {"audit/list", "help/page", "people/link", "people/me", "people/welcome", "search/results"}
+
+
+def test_every_page_that_shows_a_state_leads_to_an_entry() -> None:
+    folder = Path(console_help.__file__).parents[1] / "templates"
+    texts = {str(path.relative_to(folder).with_suffix("")): path.read_text("utf-8") for path in folder.rglob("*.html")}
+    pages = {name: text for name, text in texts.items() if 'extends "shell/base.html"' in text}
+    assert len(pages) > 20
+    with_parts = {
+        name: text + "".join(texts[part] for part in re.findall(r'(?:include|import) "([\w/]+)\.html"', text))
+        for name, text in pages.items()
+    }
+    assert {name for name, text in with_parts.items() if "ui.help(" not in text} == _STATELESS
+
+
 def test_templates_ask_for_the_help_of_subjects_that_exist_and_of_all_of_them() -> None:
     folder = Path(console_help.__file__).parents[1] / "templates"
     text = "".join(path.read_text("utf-8") for path in folder.rglob("*.html"))

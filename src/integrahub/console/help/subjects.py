@@ -53,6 +53,7 @@ ENTRIES: Mapping[str, str] = {
     "list.pharmacies": "silent",
     "list.products": "product-missing",
     "list.system": "settings",
+    "list.users": "console-locked",
     "list.decisions": "emptied-catalogue",
     "list.failures": "dead-chunks",
     "list.refusals": "posts-refused",
