@@ -23,8 +23,8 @@ def render() -> str:
 
 
 def _to_row(rule: dict[str, Any]) -> tuple[str, ...]:
-    link = rule["annotations"]["runbook_url"].removeprefix("docs/")
-    name = f"[`{rule['alert']}`](../{link})"
+    anchor = rule["annotations"]["runbook_url"].partition("#")[2]
+    name = f"[`{rule['alert']}`](../runbook/alerts.md#{anchor})"
     return name, rule["labels"]["severity"], rule.get("for", ""), code(rule["expr"]), rule["annotations"]["summary"]
 
 
