@@ -21,7 +21,7 @@ def main(file: str, load_type: str, key: str | None = None) -> int:
             print("accepted as", batch.id)
             ended = batch.wait(timeout=3600)
             for error in batch.errors():
-                print("position", error["position"], "product", error["product_id"], error["code"], error["message"])
+                print("position", error["position"], "product", error["product_id"], error["code"], error["message_en"])
     except ApiError as error:
         print(f"{error} (code {error.code}, trace {error.trace_id}, retryable: {error.retryable})", file=sys.stderr)
         return 1

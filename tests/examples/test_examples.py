@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from zstandard import ZstdDecompressor
 
+from integrahub.api.models.batches import IssueAnswer
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.breaking_proxy import breaking_proxy
 from tests.acceptance.conftest import Installation
@@ -28,6 +29,7 @@ _CNPJS = dict(
 )
 _RUN_TIMEOUT_SECONDS = 120.0
 _BATCH = "00000000-0000-7000-8000-000000000001"
+_ISSUE = {name: "x" for name in IssueAnswer.model_fields} | {"position": 0, "code": "price_invalid"}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -94,7 +96,7 @@ class _Handler(QuietHandler):
 
     def do_GET(self) -> None:
         ended = {"batch_id": _BATCH, "status": "PARTIAL_FAIL", "finished_at": "2026-01-01", "items_processed": 1}
-        self._answer(200, "", ended | {"items_failed": 1, "items": [], "next_cursor": None})
+        self._answer(200, "", ended | {"items_failed": 1, "items": [_ISSUE], "next_cursor": None})
 
     def do_POST(self) -> None:
         body, encoding = self._body(), self.headers["Content-Encoding"]
