@@ -30,9 +30,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the commands of a page printed, the statuses that curl got, and the exit code."""
+    """What each block of a page printed, the statuses that curl got, and the exit code."""
 
-    output: str
+    outputs: list[str]
     errors: str
     statuses: list[int]
     code: int
@@ -49,11 +49,14 @@ def read_prose(page: Path) -> str:
     return _FENCE.sub("", page.read_text("utf-8"))
 
 
-def shown_answers(blocks: list[Block]) -> Iterator[Block]:
-    """Yield the answers that a page shows after commands that run."""
-    for before, block in pairwise(blocks):
-        if before.is_run and block.language in ("json", "text"):
-            yield block
+def shown_answers(blocks: list[Block], outputs: list[str]) -> Iterator[tuple[Block, str]]:
+    """Yield each answer that a page shows after commands that run, with what these printed."""
+    printed = iter(outputs)
+    for before, block in pairwise([*blocks, Block("", "", None)]):
+        if before.is_run:
+            output = next(printed)
+            if block.language in ("json", "text"):
+                yield block, output
 
 
 def run_blocks(blocks: list[Block], folder: Path, environment: dict[str, str]) -> Run:
@@ -62,10 +65,10 @@ def run_blocks(blocks: list[Block], folder: Path, environment: dict[str, str]) -
         (folder / name).symlink_to(ROOT / name)
     (folder / ".curlrc").write_text(_CURL_OPTIONS)
     path = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    script = "set -euo pipefail\n" + "\n".join(block.text for block in blocks if block.is_run)
+    script = "set -euo pipefail\n" + "\n".join(f"printf '\\036'\n{block.text}" for block in blocks if block.is_run)
     given = environment | {"PATH": path, "CURL_HOME": str(folder), "NO_PROXY": "*"}
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=given, capture_output=True, text=True, timeout=_RUN_TIMEOUT_SECONDS
     )
     statuses = [int(status) for status in re.findall(r"^HTTP (\d+)$", done.stderr, re.MULTILINE)]
-    return Run(done.stdout, done.stderr, statuses, done.returncode)
+    return Run(done.stdout.split("\036")[1:], done.stderr, statuses, done.returncode)

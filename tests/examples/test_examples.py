@@ -29,7 +29,7 @@ _CNPJS = dict(
 )
 _RUN_TIMEOUT_SECONDS = 120.0
 _BATCH = "00000000-0000-7000-8000-000000000001"
-_ISSUE = {name: "x" for name in IssueAnswer.model_fields} | {"position": 0, "code": "price_invalid"}
+_ISSUE = dict.fromkeys(IssueAnswer.model_fields, "x") | {"position": 0, "code": "price_invalid"}
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
