@@ -1,6 +1,7 @@
 """CNPJs, which identify pharmacies: numeric or (since July 2026) alphanumeric."""
 
 import re
+from functools import lru_cache
 
 from integrahub.domain.messages.catalog import render_message
 
@@ -9,6 +10,7 @@ _MASK = re.compile(r"[.\-/\s]")
 _LENIENT = re.compile(r"[0-9A-Z]{11,15}")
 _CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
+_CACHED_CNPJS = 10_000
 
 
 class InvalidCnpj(ValueError):
@@ -46,6 +48,10 @@ def _is_cnpj(text: str) -> bool:
     return bool(_SHAPE.fullmatch(text)) and _check_digit(text[:12]) + _check_digit(text[:13]) == text[12:]
 
 
+# Each post names a pharmacy, and most name one that posted before.
+_is_posting_cnpj = lru_cache(maxsize=_CACHED_CNPJS)(_is_cnpj)
+
+
 def parse_cnpj(value: object, *, verify: bool = True) -> str:
     """Return the CNPJ as it is stored, 14 characters; raise InvalidCnpj.
 
@@ -56,6 +62,6 @@ def parse_cnpj(value: object, *, verify: bool = True) -> str:
         return text
     if not _SHAPE.fullmatch(text):
         raise InvalidCnpj("cnpj_shape", value)
-    if text.count(text[0]) == 14 or not _is_cnpj(text):
+    if text.count(text[0]) == 14 or not _is_posting_cnpj(text):
         raise InvalidCnpj("cnpj_check_digits", value)
     return text
