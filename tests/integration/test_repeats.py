@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from integrahub.db.products import chunk_merge
 from integrahub.db.products import merge as merging
 from integrahub.domain.chunks.formats import ChunkObject
 from integrahub.domain.dialects.decode import ChunkDecoder, DecodeResult
@@ -117,7 +118,7 @@ async def test_two_rows_of_one_product_are_refused_aloud(client: Client, monkeyp
         }
         payload = ChunkObject([0], [1], [b'{"PRODUCTID":1,"TITLE":"a"}'], {})
         with pytest.raises(ArithmeticError, match="more than one row"):
-            chunk = merging.ChunkToApply(**claim, records=payload)
+            chunk = chunk_merge.ChunkToApply(**claim, records=payload)
             await merging.merge_chunks(connection, [chunk], merging.MergeRules(client.hub.decoder))
 
 

@@ -70,7 +70,11 @@ async def busy(database_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     """Yield a hub with 2 split and 3 upsert workers, chunks of 4 records, and parts of 3 records or 150 bytes."""
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_RECORDS", 3)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_BYTES", 150)
-    hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off")
+    kernel = random.choice(("auto", "off"))
+    print(f"KERNEL={kernel}")
+    hub = Settings(
+        database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off", kernel=kernel
+    )
     async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
 

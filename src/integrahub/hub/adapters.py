@@ -12,8 +12,9 @@ from integrahub.bus.base import Bus
 from integrahub.bus.kafka.config import KafkaOptions, client_options
 from integrahub.bus.postgres import PostgresBus
 from integrahub.db.database import Database
-from integrahub.domain.dialects.base import Dialect
+from integrahub.domain.dialects.base import Dialect, KernelUnavailable, RecordKernel
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
+from integrahub.domain.dialects.inovafarma.native.kernel import InovaFarmaKernel
 from integrahub.domain.errors import ConfigurationError, missing_extra
 from integrahub.domain.events import BATCHES_RECEIVED, CHUNKS_READY
 from integrahub.domain.steps import GROUPS
@@ -47,9 +48,27 @@ def find_objects_folder(settings: Settings) -> Path | None:
     return None if is_s3(settings) else Path(_storage_url(settings).removeprefix("file://"))
 
 
-def build_dialect() -> Dialect:
-    """Return the dialect of the ERPs that post to this hub."""
-    return InovaFarma()
+def build_dialect(settings: Settings) -> Dialect:
+    """Return the dialect of the ERPs that post to this hub, with its kernel if there is one and KERNEL allows it."""
+    return InovaFarma(load_kernel() if settings.kernel == "auto" else None)
+
+
+def load_kernel() -> RecordKernel | None:
+    """Return the compiled kernel of the dialect; None if it is not built for this platform and version."""
+    try:
+        return InovaFarmaKernel()
+    except KernelUnavailable:
+        return None
+
+
+def describe_kernel(settings: Settings) -> str:
+    """Return what reads records: the kernel, or Python with the reason."""
+    if settings.kernel == "off":
+        return "pure Python: KERNEL is off"
+    try:
+        return f"kernel {InovaFarmaKernel().version}"
+    except KernelUnavailable as error:
+        return f"pure Python: {error}"
 
 
 def open_storage(settings: Settings) -> Storage:

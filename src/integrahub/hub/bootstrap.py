@@ -105,7 +105,7 @@ def compose_hub(
         breakers,
         {step: StepBreaker(monotonic) for step in ("split", "upsert")},
         (storage, bus),
-        adapters.build_dialect(),
+        adapters.build_dialect(settings),
         deadlines,
         secrets.receipts,
     )

@@ -121,6 +121,7 @@ class Settings(SecretsSettings):
     keep_admin_key: bool = False
     allow_weak_keys: bool = False
     valid_api_keys: Keys = Field((), repr=False, validation_alias=accept_names("VALID_API_KEYS"))
+    kernel: str = Field("auto", pattern="^(auto|off)$")
     chunk_size: int = Field(1000, ge=1, le=50_000, validation_alias=accept_names("CHUNK_SIZE"))
     max_payload_size: Size = Field(200 * 1024 * 1024, ge=1, validation_alias=accept_names("MAX_PAYLOAD_SIZE"))
     max_record_size: int = Field(64 * 1024, ge=256)

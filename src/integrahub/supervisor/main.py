@@ -15,6 +15,7 @@ from integrahub.db.embedded.logins import url_as
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.db.urls import shown_database
 from integrahub.domain.errors import ConfigurationError
+from integrahub.hub.adapters import describe_kernel
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.local_secrets import load_secrets
 from integrahub.secrets.local import SECRETS_FOLDER, create_receipt_key, print_new_key
@@ -196,7 +197,7 @@ async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n{console}  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
-        f"  database   {shown_database(settings.database_url or '')}\n"
+        f"  database   {shown_database(settings.database_url or '')}\n  records    {describe_kernel(settings)}\n"
         f"  admin key  {'ADMIN_API_KEY' if settings.admin_api_key else stored}\nCtrl-C stops it / Ctrl-C encerra."
     )
     await stop.wait()

@@ -41,6 +41,7 @@ class _ValidRecord:
 class Balcao:
     """Implementation of the port for `Balcão`, an ERP that does not exist."""
 
+    kernel = None
     keys = KeyNames(cnpj="loja", product_id="id", title="nome", price="preco", stock="saldo", ean="codigo_barras")
     schema_path = "/schemas/balcao-product.json"
 

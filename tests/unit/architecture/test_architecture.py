@@ -59,4 +59,5 @@ def test_every_statement_is_used_and_every_one_that_is_used_exists() -> None:
     assert looked_up - names == set()
     chosen = {"merge_full", "merge_delta", "-updated", "product_id", "title", "price", "-price", "stock", "-stock"}
     at_start = {"expire_chunks", "expire_splits", "expire_deliveries", "requeue_messages"}
-    assert names - looked_up - chosen - at_start - {"copy_new", "copy_stage", "copy_faults"} == set()
+    copied = {"copy_new", "copy_new_binary", "copy_stage", "copy_stage_binary", "copy_faults"}
+    assert names - looked_up - chosen - at_start - copied == set()

@@ -20,6 +20,7 @@ _DOCTOR_CHECK_TIMEOUT_SECONDS = 25.0  # longer than the timeouts of the checks t
 # Each check by its name, with the entry of the runbook for its problems.
 _CHECKS: dict[str, tuple[Callable[[Settings], str], str]] = {
     "python": (dependencies.check_python, "settings"),
+    "kernel": (dependencies.check_kernel, "settings"),
     "settings": (dependencies.check_choices, "settings"),
     "data folder": (dependencies.check_data_folder, "settings"),
     "secrets": (dependencies.check_secrets, "secret-store"),

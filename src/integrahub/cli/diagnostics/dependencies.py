@@ -47,6 +47,11 @@ def check_python(settings: Settings) -> str:
     return f"{sys.version.split()[0]} at {sys.executable}"
 
 
+def check_kernel(settings: Settings) -> str:
+    """Return what reads plain records. Pure Python is slower and no problem."""
+    return adapters.describe_kernel(settings)
+
+
 def check_choices(settings: Settings) -> str:
     """Check that bus, storage and address exist in this version and may be used."""
     check_settings(settings)

@@ -14,8 +14,9 @@ from integrahub.db.batches.rows import BatchTotals, FirstLoad, SmallBatchClaim
 from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection, Database
+from integrahub.db.products.chunk_merge import ChunkToApply
 from integrahub.db.products.dry_run import DryRun, rehearse_chunks, roll_back_products
-from integrahub.db.products.merge import ChunkToApply, MergeRules, merge_chunks
+from integrahub.db.products.merge import MergeRules, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.db.webhooks.events import with_deliveries_returned
@@ -143,9 +144,10 @@ def _chunk_of(batch: SmallBatch, group: int, empty: set[int]) -> ChunkToApply:
         load_type=claim.load_type,
         time_zone=claim.time_zone,
         has_products=claim.has_products or group > 0,  # an earlier group may have inserted products
-        ids=records.ids.tolist(),
-        hashes=records.hashes.tolist(),
+        ids=records.ids,
+        hashes=records.hashes,
         records=records.to_object(),
+        may_use_kernel=True,  # a batch that crashed a worker is not claimed here
     )
 
 

@@ -6,14 +6,16 @@ from uuid import UUID
 
 import msgspec
 
+from integrahub.db.arrays import decode_bigints
 from integrahub.db.chunks import claims
 from integrahub.db.chunks.claims import ChunkKey
 from integrahub.db.chunks.reject import reject_chunk
 from integrahub.db.chunks.rows import ChunkClaim, LockedChunk
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import WriteRows, write_all
+from integrahub.db.products.chunk_merge import ChunkToApply
 from integrahub.db.products.dry_run import DryRun, rehearse_chunks
-from integrahub.db.products.merge import ChunkToApply, MergeRules, merge_chunks
+from integrahub.db.products.merge import MergeRules, merge_chunks
 from integrahub.db.products.replay_merge import ReplayToApply, merge_replay
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.chunks.formats import Chunk
@@ -133,7 +135,8 @@ def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
         load_type=claim.load_type,
         time_zone=claim.time_zone,
         has_products=claim.has_products,
-        ids=row.ids,
-        hashes=row.hashes,
+        ids=decode_bigints(row.ids),
+        hashes=decode_bigints(row.hashes),
         records=chunk.records,
+        may_use_kernel=not (claim.attempts or claim.crashes),
     )

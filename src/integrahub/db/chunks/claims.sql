@@ -51,7 +51,7 @@ WHERE c.batch_id = k.batch_id AND c.number = k.number AND c.claim_token IS DISTI
 
 -- lock_if_claimed --
 -- Lock the chunks that this worker still holds. A worker writes nothing of a chunk that it does not hold.
-SELECT c.batch_id, c.number, c.ids, c.hashes
+SELECT c.batch_id, c.number, array_send(c.ids) AS ids, array_send(c.hashes) AS hashes
 FROM unnest(%(batches)s::uuid[], %(numbers)s::int[]) AS k (batch_id, number)
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
 WHERE c.claim_token = %(token)s AND c.status = 'PROCESSING'

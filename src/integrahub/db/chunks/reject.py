@@ -2,7 +2,7 @@
 
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues
-from integrahub.db.products.merge import ChunkToApply
+from integrahub.db.products.chunk_merge import ChunkToApply
 from integrahub.domain.dialects.decode import ChunkDecoder
 from integrahub.domain.products import ChunkCounters, RecordIssue
 

@@ -96,12 +96,12 @@ class ChunkClaim(ChunkPlace, frozen=True):
 
 
 class LockedChunk(msgspec.Struct, frozen=True):
-    """A chunk whose row this transaction holds. `ids` and `hashes` are by slot."""
+    """A chunk whose row this transaction holds. `ids` and `hashes` are by slot, as `array_send` encodes them."""
 
     batch_id: UUID
     number: int
-    ids: list[int]
-    hashes: list[int]
+    ids: bytes
+    hashes: bytes
 
 
 class StoredChunk(ChunkPlace, frozen=True):

@@ -12,7 +12,8 @@ from psycopg import Rollback
 from integrahub.db.arrays import as_text
 from integrahub.db.database import Connection
 from integrahub.db.products.bisect import WriteRows, write_all
-from integrahub.db.products.merge import ChunkToApply, MergeRules, write_chunks
+from integrahub.db.products.chunk_merge import ChunkToApply
+from integrahub.db.products.merge import MergeRules, write_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_one
 from integrahub.domain.products import ChunkCounters

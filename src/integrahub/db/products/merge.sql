@@ -34,6 +34,12 @@ COPY products (pharmacy_id, batch_id, record_hash, product_id, title, descriptio
   ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
   source_updated_at, stock_updated_at, extra) FROM STDIN
 
+-- copy_new_binary --
+-- As copy_new, in the binary format.
+COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
+  ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
+  source_updated_at, stock_updated_at, extra) FROM STDIN (FORMAT binary)
+
 -- record_inserted --
 -- Record the products that chunks inserted. A row that PostgreSQL refused has no product. LIMIT forces one search of the
 -- primary key per product: with the statistics of a small pharmacy, a join compares each product with each id.
@@ -61,6 +67,10 @@ DELETE FROM products_stage
 -- copy_stage --
 -- Stage existing products that may have changed.
 COPY products_stage FROM STDIN
+
+-- copy_stage_binary --
+-- As copy_stage, in the binary format.
+COPY products_stage FROM STDIN (FORMAT binary)
 
 -- merge_full --
 -- Update products from staged records of FULLs, which have every column. Active products with equal columns are not

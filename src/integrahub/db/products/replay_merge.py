@@ -9,7 +9,8 @@ import msgspec
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues
 from integrahub.db.products.bisect import WriteRows
-from integrahub.db.products.merge import ChunkToApply, MergeRules
+from integrahub.db.products.chunk_merge import ChunkToApply
+from integrahub.db.products.merge import MergeRules
 from integrahub.db.products.rows import CurrentProduct
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value

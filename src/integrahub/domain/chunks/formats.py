@@ -34,6 +34,10 @@ class ChunkObject(msgspec.Struct, array_like=True):
         for start in range(0, 0 if self.oversize else len(self.records), _MAX_ARRAY_RECORDS):
             yield join_array(self.records[start : start + _MAX_ARRAY_RECORDS])
 
+    def json_text(self) -> bytes | None:
+        """Return all records as a JSON array without brackets; None if the chunk has oversize records."""
+        return None if self.oversize else b",".join(self.records)
+
     def to_object(self) -> ChunkObject:
         return self
 
@@ -74,6 +78,10 @@ class BodySlice:
                 end = self.content.rfind(b"},{", start, end) + 1 or len(self.content)
             yield b"[" + self.content[start:end] + b"]"
             start = end + 1
+
+    def json_text(self) -> bytes | None:
+        """Return all records as a JSON array without brackets; None for NDJSON."""
+        return None if self._is_ndjson else self.content
 
     @property
     def _is_ndjson(self) -> bool:

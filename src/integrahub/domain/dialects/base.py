@@ -7,11 +7,14 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from enum import IntEnum
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from integrahub.domain.parsing.kernel_reader import RecordCutter
 from integrahub.domain.parsing.raw_records import OversizeRecord, Record
 from integrahub.domain.products import NormalisedRow, RecordIssue
 
@@ -68,8 +71,61 @@ class NormalisedRecords:
     unknown: Counter[str] = field(default_factory=Counter)
 
 
+class KernelUnavailable(Exception):
+    """There is no compiled kernel for this platform and version, so that all work is done in Python."""
+
+
+class RowOwner(NamedTuple):
+    """What all rows of a chunk have in common. `chunk_index` is the index of the chunk within its merge."""
+
+    pharmacy_id: int
+    batch_id: UUID
+    cnpj: str
+    chunk_index: int
+
+
+class RowAction(IntEnum):
+    """What becomes of a record in `RecordKernel.encode_rows`."""
+
+    SKIP = 0
+    INSERT = 1
+    UPDATE_DELTA = 2
+    UPDATE_FULL = 3
+
+
+class EncodedRows(NamedTuple):
+    """Rows in PostgreSQL's binary format of COPY without its header: of `products`, and of the merge's stage."""
+
+    new: memoryview
+    staged: memoryview
+
+
+class RecordKernel(Protocol):
+    """Compiled twin of a dialect for plain records. It reads a record as the Python code does, or refuses it."""
+
+    version: str
+
+    def create_cutter(self, seed: int, max_record: int) -> RecordCutter:
+        """Create the cutter for one body; `seed` is that of the hashes, `max_record` in bytes."""
+        ...
+
+    def encode_rows(
+        self, records: bytes, ids: "array[int]", hashes: "array[int]", actions: bytes, owner: RowOwner
+    ) -> EncodedRows | None:
+        """Convert the records of a chunk, a JSON array without brackets; None if any record is not plain.
+
+        `actions` has one `RowAction` a record. A product has one record. A negative id belongs to a later chunk.
+        """
+        ...
+
+
 class RecordIdentifier(Protocol):
     """Product ids and hashes of raw records. Never raises for what a client may send."""
+
+    @property
+    def kernel(self) -> RecordKernel | None:
+        """The compiled twin, if it is loaded and switched on."""
+        ...
 
     def derive_seed(self, load_type: str, time_zone: str) -> int:
         """Return the seed of record hashes. It differs for all that changes a record's meaning, also per dialect."""

@@ -1,5 +1,6 @@
 """Decoder of chunks into lines of COPY text: column by column if possible, else record by record."""
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 from integrahub.domain.chunks.formats import Chunk, ChunkObject, join_array
 from integrahub.domain.copy_text import ESCAPES, NULL
-from integrahub.domain.dialects.base import DecodedLines, Dialect, NormalisedRecords, Source
+from integrahub.domain.dialects.base import (
+    DecodedLines,
+    Dialect,
+    EncodedRows,
+    NormalisedRecords,
+    RowOwner,
+    Source,
+)
 from integrahub.domain.products import BLANKS, COLUMNS, NormalisedRow, RecordIssue
 
 Line = tuple[int, str, int]  # product id, row as a line of COPY text, slot of its last record
@@ -58,6 +66,16 @@ class ChunkDecoder:
 
     dialect: Dialect
     max_record: int
+
+    def encode(self, chunk: Chunk, keys: RecordKeys, actions: bytes, owner: RowOwner) -> EncodedRows | None:
+        """Return binary rows of a chunk, made by the kernel; None if there is no kernel or it refuses a record."""
+        kernel, ids = self.dialect.kernel, keys.ids
+        if kernel is None or 0 in ids or len(set(ids)) < len(ids):
+            return None
+        records = chunk.json_text()
+        if records is None:
+            return None
+        return kernel.encode_rows(records, _to_array(ids), _to_array(keys.hashes), actions, owner)
 
     def decode(
         self, chunk: Chunk, slots: Sequence[int], keys: RecordKeys, new: set[int], context: DecodeContext
@@ -113,6 +131,10 @@ class ChunkDecoder:
         labels = {position: read(stored.record(slots[position])) for position in {i.position for i in issues}}
         pairs = [(issue, labels[issue.position]) for issue in issues]
         return [replace(issue, ean=label.ean, key=label.keys.get(issue.field, "")) for issue, label in pairs]
+
+
+def _to_array(numbers: Sequence[int]) -> "array[int]":
+    return numbers if isinstance(numbers, array) else array("q", numbers)
 
 
 def _with_slots(part: DecodedLines, slots: Iterable[int]) -> list[Line]:

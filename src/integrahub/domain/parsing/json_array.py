@@ -59,13 +59,16 @@ class JsonArrayReader:
 
     def feed(self, block: bytes) -> RawRecords:
         """Return the records that `block` completes."""
-        self._base += self._index
-        self._buffer = self._buffer[self._index :] + block
-        self._index = 0
+        self._append(block)
         self._records = RawRecords()
         while self._state(self):
             pass
         return self._records
+
+    def _append(self, block: bytes) -> None:
+        self._base += self._index
+        self._buffer = self._buffer[self._index :] + block
+        self._index = 0
 
     def close(self) -> RawRecords:
         """Raise BodyError if the array was not closed."""

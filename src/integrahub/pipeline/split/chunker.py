@@ -1,8 +1,9 @@
 """Chunker: cut the records of one body into chunks, and settle those that equal the table."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 
 from pyroaring import BitMap
 
@@ -12,7 +13,9 @@ from integrahub.domain.chunks.index import ChunkIndex, SeenProducts, count_parti
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.errors import BodyError
-from integrahub.domain.parsing.reader import OversizeRecord, RawRecords, create_reader
+from integrahub.domain.parsing.kernel_reader import create_run_reader
+from integrahub.domain.parsing.raw_records import CutRecords
+from integrahub.domain.parsing.reader import OversizeRecord, RawRecords
 from integrahub.pipeline.split.staged_chunks import ChunkPlan, StagedChunks
 from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
 from integrahub.storage.base import Storage
@@ -68,10 +71,10 @@ class Chunker:
 
     async def run(self) -> None:
         """Cut all records into chunks, in order. Raise BodyError if the body cannot be read."""
-        async for records in self._read_records():
-            await self._add(records)
+        async for run in self._read_records():
+            await (self._add_cut(run) if isinstance(run, CutRecords) else self._add(run))
         self._is_read = True
-        if self._builder.records:
+        if self._builder.ids:
             await self._close_chunk()
         if not self.items:
             raise BodyError("body_empty", 0)
@@ -79,7 +82,7 @@ class Chunker:
         if self._seen.straddling:
             await self._store_straddling()
             return
-        if self._changed.records:
+        if self._changed.ids:
             await self._close_changed()
         for plan in self._changed_plans:
             self.staged.append(plan)
@@ -97,18 +100,30 @@ class Chunker:
                     await self._close_chunk()
             return
         ids, records, hashes = self._dialect.identify_and_hash(run.records, self._seed)  # type: ignore[arg-type]
-        start = 0
-        while start < len(records):
-            end = self._chunk_end(ids, start)
+        async for start, end in self._divide(ids):
             part = slice(start, end)
             self._builder.extend(self.items + start, run.offsets[part], records[part], ids[part], hashes[part])
-            start = end
-            if start < len(records) and self._builder.is_full(self._limits.chunk_size):
-                await self._close_chunk()
         self.items += len(records)
         self._count_unreadable(run, ids)
 
-    def _chunk_end(self, ids: list[int], start: int) -> int:
+    async def _add_cut(self, cut: CutRecords) -> None:
+        """Add records that a kernel cut, all with readable product ids."""
+        async for start, end in self._divide(cut.ids):
+            self._builder.extend_cut(self.items + start, cut.part(start, end))
+        self.items += len(cut)
+
+    async def _divide(self, ids: Sequence[int]) -> AsyncIterator[tuple[int, int]]:
+        """Yield slots from and to which records go to the current chunk, and close it whenever it is full."""
+        start = 0
+        while start < len(ids):
+            end = self._chunk_end(ids, start)
+            if end > start:
+                yield start, end
+            start = end
+            if start < len(ids) and self._builder.is_full(self._limits.chunk_size):
+                await self._close_chunk()
+
+    def _chunk_end(self, ids: Sequence[int], start: int) -> int:
         """Return where the current chunk ends.
 
         Consecutive records of one product, as promotions are, stay in one chunk as far as it has room.
@@ -168,7 +183,7 @@ class Chunker:
         self.items = self.unreadable = 0
         try:
             async for run in self._read_records():
-                for record in self._identify(run):
+                for record in self._list_cut(run) if isinstance(run, CutRecords) else self._identify(run):
                     if record[3] and self._seen.is_straddling(record[3]):
                         spill.add(record)
             for chunk in spill.build_chunks():
@@ -184,13 +199,24 @@ class Chunker:
             self.staged.replace_ids(plan, ids)
         return late
 
-    async def _read_records(self) -> AsyncIterator[RawRecords]:
-        reader = create_reader(self._claim.media_type, self._limits.max_record)
+    async def _read_records(self) -> AsyncIterator[RawRecords | CutRecords]:
+        kernel = None if self._claim.crashes else self._dialect.kernel  # a fault of the kernel may be what crashed
+        cutter = kernel.create_cutter(self._seed, self._limits.max_record) if kernel else None
+        reader = create_run_reader(self._claim.media_type, self._limits.max_record, cutter)
         async for block in self._blocks():
             for start in range(0, len(block), _BODY_BLOCK_BYTES):
-                yield reader.feed(block[start : start + _BODY_BLOCK_BYTES])
+                for run in reader.read(block[start : start + _BODY_BLOCK_BYTES]):
+                    yield run
                 await asyncio.sleep(0)  # let small bodies be split between the blocks of large ones
-        yield reader.close()
+        for run in reader.end():
+            yield run
+
+    def _list_cut(self, cut: CutRecords) -> list[tuple[int, int, bytes, int, int, int]]:
+        """Return of each record what `_identify` returns."""
+        positions = range(self.items, self.items + len(cut))
+        lengths = map(sub, cut.ends, cut.starts)
+        self.items += len(cut)
+        return list(zip(positions, cut.offsets, cut.records, cut.ids, cut.hashes, lengths, strict=True))
 
     def _identify(self, run: RawRecords) -> list[tuple[int, int, bytes, int, int, int]]:
         """Return position, offset, text, product id, hash and length of each record."""
@@ -224,13 +250,13 @@ class Chunker:
 
     def _set_extent(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         """Note where consecutive records are in the body; `start` stays None if they cannot be read alone."""
-        plan.first = chunk.positions[0]
+        plan.first = chunk.first_position
         if not chunk.oversize and self._is_readable_alone(chunk):
             plan.start, plan.length = chunk.extent()
 
     def _is_readable_alone(self, chunk: ChunkBuilder) -> bool:
         """Return whether reading the chunk's part of the body decodes no other part."""
-        is_whole = self._is_read and len(chunk.records) == self.items
+        is_whole = self._is_read and len(chunk.ids) == self.items
         return not self._claim.encoding or (self._claim.body is not None and is_whole)
 
     async def _store(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:

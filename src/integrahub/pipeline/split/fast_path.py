@@ -24,7 +24,8 @@ from integrahub.domain.chunks.index import SeenProducts
 from integrahub.domain.concurrency import SMALL_BATCHES_PER_TRANSACTION
 from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.parsing.encodings import create_inflater
-from integrahub.domain.parsing.reader import OversizeRecord, read_all
+from integrahub.domain.parsing.kernel_reader import create_run_reader
+from integrahub.domain.parsing.raw_records import CutRecords, OversizeRecord
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
@@ -114,15 +115,22 @@ class FastPath:
         inflater = create_inflater(claim.encoding)
         content = b"".join(inflater.feed(claim.body))
         inflater.close()
-        run = read_all(content, claim.media_type, self._limits.max_record)
-        records = [record for record in run.records if not isinstance(record, OversizeRecord)]
-        if not records or len(records) < len(run.records) or len(records) > self._limits.chunk_size:
-            return None
-        chunk = ChunkBuilder()
-        dialect = self._rules.decoder.dialect
+        chunk, dialect, max_record = ChunkBuilder(), self._rules.decoder.dialect, self._limits.max_record
         seed = dialect.derive_seed(claim.load_type, claim.time_zone)
-        ids, texts, hashes = dialect.identify_and_hash(records, seed)
-        chunk.extend(0, run.offsets, texts, ids, hashes)
+        cutter = dialect.kernel.create_cutter(seed, max_record) if dialect.kernel else None
+        reader = create_run_reader(claim.media_type, max_record, cutter)
+        for run in [*reader.read(content), *reader.end()]:
+            if isinstance(run, CutRecords):
+                chunk.extend_cut(len(chunk.ids), run)
+                continue
+            records = [record for record in run.records if not isinstance(record, OversizeRecord)]
+            if len(records) < len(run.records):
+                return None
+            if records:
+                ids, texts, hashes = dialect.identify_and_hash(records, seed)
+                chunk.extend(len(chunk.ids), run.offsets, texts, ids, hashes)
+        if not 0 < len(chunk.ids) <= self._limits.chunk_size:
+            return None
         SeenProducts().add_chunk(chunk)
         return chunk
 

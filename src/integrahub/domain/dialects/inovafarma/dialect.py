@@ -1,5 +1,6 @@
 """The dialect of InovaFarma's ERP: upper-case keys, one record per promotion, decimal commas."""
 
+from integrahub.domain.dialects.base import RecordKernel
 from integrahub.domain.dialects.inovafarma import (
     decode_columns,
     description,
@@ -18,6 +19,9 @@ class InovaFarma:
 
     keys = KEYS
     schema_path = json_schema.PATH
+
+    def __init__(self, kernel: RecordKernel | None = None) -> None:
+        self.kernel = kernel
 
     derive_seed = staticmethod(identify.derive_seed)
     identify_all = staticmethod(identify.identify_all)
