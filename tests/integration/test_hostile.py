@@ -6,8 +6,11 @@ import json
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.integration.conftest import Client
+from tests.integration.conftest import SHARED, Client, new_pharmacy
+
+pytestmark = SHARED
 
 _DEEP = b'{"PRODUCTID":2,"TITLE":"t","X":' + b"[" * 20_000 + b"]" * 20_000 + b"}"
 REJECTED: dict[str, tuple[bytes, str]] = {
@@ -56,6 +59,11 @@ STORED: dict[str, tuple[bytes, dict[str, Any]]] = {
     ),
     "unknown keys": (b'{"PRODUCTID":2,"TITLE":"t","__proto__":{"a":1},"X":1e400}', {"title": "t"}),
 }
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(shared_client: Client) -> Client:
+    return await new_pharmacy(shared_client)
 
 
 def _between(record: bytes) -> bytes:

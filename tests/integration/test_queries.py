@@ -4,11 +4,12 @@ import base64
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from integrahub.api.middleware.telemetry import TelemetryMiddleware
 from integrahub.api.routes.products import MAX_ANSWER_BYTES
 from integrahub.domain import cursors
-from tests.integration.conftest import ADMIN, CNPJ, Client
+from tests.integration.conftest import ADMIN, CNPJ, SHARED, Client
 
 _NESTED = base64.urlsafe_b64encode(b"[" * 20_000).decode()
 RECORDS: list[dict[str, Any]] = [
@@ -19,6 +20,14 @@ RECORDS: list[dict[str, Any]] = [
 ]
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def filled(shared_client: Client) -> Client:
+    """Return a client of a pharmacy with the records, for tests that only read."""
+    await shared_client.load(RECORDS)
+    return shared_client
+
+
+@SHARED
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
@@ -38,13 +47,13 @@ RECORDS: list[dict[str, Any]] = [
         ({"cnpj": "05.927.228/0001-45"}, [1, 2, 3, 4]),
     ],
 )
-async def test_each_filter_gives_what_matches(client: Client, query: dict[str, str], ids: list[int]) -> None:
-    await client.load(RECORDS)
-    found = await client.get("/v1/products", **({"sort": "product_id"} | query))
+async def test_each_filter_gives_what_matches(filled: Client, query: dict[str, str], ids: list[int]) -> None:
+    found = await filled.get("/v1/products", **({"sort": "product_id"} | query))
     assert [item["id"] for item in found["items"]] == ids
     assert found["pagination"]["count"] == len(ids)
 
 
+@SHARED
 @pytest.mark.parametrize(
     ("sort", "ids"),
     [
@@ -56,15 +65,14 @@ async def test_each_filter_gives_what_matches(client: Client, query: dict[str, s
         ("-stock", [3, 2, 4, 1]),
     ],
 )
-async def test_pages_and_cursors_give_every_product_once_in_order(client: Client, sort: str, ids: list[int]) -> None:
-    await client.load(RECORDS)
+async def test_pages_and_cursors_give_every_product_once_in_order(filled: Client, sort: str, ids: list[int]) -> None:
     by_cursor: list[int] = []
     cursor: str | None = ""
     while cursor is not None:
-        page = await client.get("/v1/products", sort=sort, limit=3, cursor=cursor)
+        page = await filled.get("/v1/products", sort=sort, limit=3, cursor=cursor)
         by_cursor += [item["id"] for item in page["items"]]
         cursor = page["pagination"]["next_cursor"]
-    pages = [await client.get("/v1/products", sort=sort, limit=3, page=number) for number in (1, 2)]
+    pages = [await filled.get("/v1/products", sort=sort, limit=3, page=number) for number in (1, 2)]
     assert by_cursor == ids
     assert [item["id"] for page in pages for item in page["items"]] == ids
 
@@ -117,6 +125,7 @@ async def test_a_long_answer_is_written_in_blocks(client: Client) -> None:
     assert [message["more_body"] for message in sent[1:]] == [True] * 3 + [False]
 
 
+@SHARED
 @pytest.mark.parametrize(
     "path",
     [
@@ -137,8 +146,8 @@ async def test_a_long_answer_is_written_in_blocks(client: Client) -> None:
         "/v1/batches/not-an-id",
     ],
 )
-async def test_a_query_that_cannot_be_read_is_refused_and_says_why(client: Client, path: str) -> None:
-    answer = await client.http.get(path, headers={"X-Api-Key": client.key})
+async def test_a_query_that_cannot_be_read_is_refused_and_says_why(filled: Client, path: str) -> None:
+    answer = await filled.http.get(path, headers={"X-Api-Key": filled.key})
     problem = answer.json()
     assert (answer.status_code, problem["status"]) == (400, 400), answer.text
     assert problem["message_pt"] and problem["message_en"]

@@ -4,11 +4,12 @@ import unicodedata
 
 import psycopg
 import pytest
+import pytest_asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import LONG
-from tests.integration.conftest import Client
+from tests.integration.conftest import SHARED, Client
 
 _TITLES = [
     "ÁGUA OXIGENADA 10 VOL",
@@ -41,20 +42,27 @@ def test_the_stored_text_is_the_folded_one_whatever_it_contains(database_url: st
         check()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def titled(shared_client: Client) -> Client:
+    """Return a client of a pharmacy with the titles, for tests that only read."""
+    await shared_client.load([{"PRODUCTID": n, "TITLE": title} for n, title in enumerate(_TITLES, 1)])
+    return shared_client
+
+
+@SHARED
 @pytest.mark.parametrize("query", ["agua", "ÁGUA", "Água", "aGuA OXIG", "oxigénada"])
-async def test_accents_and_case_of_query_and_title_are_ignored(client: Client, query: str) -> None:
-    await client.load([{"PRODUCTID": n, "TITLE": title} for n, title in enumerate(_TITLES, 1)])
-    found = await client.get("/v1/products", q=query, sort="product_id")
+async def test_accents_and_case_of_query_and_title_are_ignored(titled: Client, query: str) -> None:
+    found = await titled.get("/v1/products", q=query, sort="product_id")
     assert [item["id"] for item in found["items"]] == [1, 2]
 
 
+@SHARED
 @pytest.mark.parametrize("form", ["upper", "lower", "plain"])
-async def test_each_title_is_found_by_its_other_spellings(client: Client, form: str) -> None:
-    await client.load([{"PRODUCTID": n, "TITLE": title} for n, title in enumerate(_TITLES, 1)])
+async def test_each_title_is_found_by_its_other_spellings(titled: Client, form: str) -> None:
     for number, title in enumerate(_TITLES, 1):
         plain = "".join(c for c in unicodedata.normalize("NFD", title) if not unicodedata.combining(c))
         query = {"upper": title.upper(), "lower": title.lower(), "plain": plain.replace("º", "o")}[form]
-        assert [item["id"] for item in (await client.get("/v1/products", q=query))["items"]] == [number]
+        assert [item["id"] for item in (await titled.get("/v1/products", q=query))["items"]] == [number]
 
 
 async def test_the_search_follows_a_changed_description(client: Client) -> None:

@@ -1,10 +1,12 @@
 """Tenancy in the database, table by table, under the roles of the processes."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import pytest
+import pytest_asyncio
 from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import dict_row
 
@@ -12,7 +14,7 @@ from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.schema.migrate import migrate
 from integrahub.db.tenancy import ALL_TENANTS, DatabaseRole, TenantContext
-from tests.integration.conftest import CNPJ, Client
+from tests.integration.conftest import CNPJ, SHARED, Client
 
 OTHER = "33000167000101"
 OF_PHARMACIES = (
@@ -34,8 +36,8 @@ NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
 RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
 
 
-@pytest.fixture
-async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
+@asynccontextmanager
+async def _filled(client: Client) -> AsyncIterator[Database]:
     """Yield the API's connection to a database in which two pharmacies have rows in every table."""
     vendor = (await client.admin("POST", "/admin/keys", {"cnpjs": "all"}))["api_key"]
     for cnpj in (CNPJ, OTHER):
@@ -82,10 +84,25 @@ async def api(client: Client, database_url: str) -> AsyncIterator[Database]:
             "INSERT INTO reconciliations (at, unaccounted) VALUES (now(), 0) ON CONFLICT DO NOTHING"
         )
     await client.hub.statistics()()
-    database = Database(url_as(database_url, DatabaseRole.API), size=2, role=DatabaseRole.API)
+    url = str(client.hub.settings.database_url)
+    database = Database(url_as(url, DatabaseRole.API), size=2, role=DatabaseRole.API)
     await database.open()
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def api(client: Client) -> AsyncIterator[Database]:
+    """Yield the API's connection to a filled database."""
+    async with _filled(client) as database:
+        yield database
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_api(shared_client: Client) -> AsyncIterator[Database]:
+    """Yield the API's connection to a filled database in which the tests change nothing."""
+    async with _filled(shared_client) as database:
+        yield database
 
 
 async def _counts(database: Database, tables: tuple[str, ...]) -> dict[str, int]:
@@ -124,6 +141,7 @@ async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -
         assert set((await _counts(api, OF_PHARMACIES + OF_THE_OPERATOR)).values()) == {0}
 
 
+@SHARED
 @pytest.mark.parametrize(
     "statement",
     [
@@ -139,10 +157,12 @@ async def test_what_one_transaction_named_the_next_does_not_see(api: Database) -
         "UPDATE dead_letters SET settled_at = now()",
     ],
 )
-async def test_the_api_changes_no_row_of_another_pharmacy(api: Database, client: Client, statement: Any) -> None:
-    async with client.hub.database.transaction() as connection:
+async def test_the_api_changes_no_row_of_another_pharmacy(
+    shared_api: Database, shared_client: Client, statement: Any
+) -> None:
+    async with shared_client.hub.database.transaction() as connection:
         row = await (await connection.execute("SELECT id FROM pharmacies WHERE cnpj = %s", [OTHER])).fetchone()
-    async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
+    async with shared_api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
         assert (await connection.execute(statement, row)).rowcount == 0
 
 
@@ -165,11 +185,12 @@ async def test_the_api_adds_no_row_to_another_pharmacy(api: Database, client: Cl
                 await connection.execute(statement, row)  # type: ignore[arg-type]
 
 
+@SHARED
 @pytest.mark.parametrize("table", [*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_THE_CONSOLE, *OF_WORKERS, *PUBLIC])
-async def test_the_api_deletes_nothing(api: Database, table: str) -> None:
+async def test_the_api_deletes_nothing(shared_api: Database, table: str) -> None:
     for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE", f"DROP TABLE {table}"):
         with pytest.raises(InsufficientPrivilege):
-            async with api.for_tenants(ALL_TENANTS).transaction() as connection:
+            async with shared_api.for_tenants(ALL_TENANTS).transaction() as connection:
                 await connection.execute(statement)  # type: ignore[arg-type]
 
 
