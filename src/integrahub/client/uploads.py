@@ -188,7 +188,7 @@ def _inspect(path: Path, name: str) -> CatalogueFile:
 
 
 def _detect_encoding(path: Path) -> str:
-    # By content, not by name: a pipe has no name, and a name may be wrong.
+    # By content: a pipe has no name, and a name may be wrong.
     with path.open("rb") as file:
         start = file.read(4)
     return next((encoding for magic, encoding in _ENCODINGS.items() if start.startswith(magic)), "")

@@ -70,7 +70,7 @@ class CircuitBreaker:
         self._is_trial_running = True
 
     def record_success(self) -> None:
-        """Close the breaker: the dependency answered, even if with an error of its own."""
+        """Close the breaker: the dependency answered, even if with an error."""
         self._failures = self._openings = 0
         self._open_until, self._is_trial_running = None, False
 

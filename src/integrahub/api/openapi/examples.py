@@ -1,4 +1,4 @@
-"""Examples of answers in the OpenAPI document, built from their schemas and values by name."""
+"""Examples of answers in the OpenAPI document, built from their schemas and values of known names."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

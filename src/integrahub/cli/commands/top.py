@@ -1,7 +1,7 @@
 """`integrahub top`: live overview of throughput, backlog, workers, batches and problems."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Annotated, Any
@@ -80,13 +80,13 @@ def _take_regularly(snapshots: HubSnapshots, interval: float) -> Iterator[Row]:
         yield snapshots.take()
 
 
-def frame(snapshot: Row) -> RenderableType:
+def frame(snapshot: Mapping[str, Any]) -> RenderableType:
     """Return a snapshot as it is displayed."""
     batches = _batches(snapshot["batches"])
     return Group(_totals(snapshot), Text(), _steps(snapshot), Text(), batches, Text(), _problems(snapshot))
 
 
-def _totals(snapshot: Row) -> Table:
+def _totals(snapshot: Mapping[str, Any]) -> Table:
     rates, as_of = snapshot["per_second"], snapshot["as_of"]
     counted = f", 24 h as of {datetime.fromisoformat(as_of).astimezone():%H:%M:%S}" if as_of else ""
     title = f"IntegraHub at {datetime.now().astimezone():%H:%M:%S}{counted}"
@@ -98,7 +98,7 @@ def _totals(snapshot: Row) -> Table:
     return table
 
 
-def _steps(snapshot: Row) -> Table:
+def _steps(snapshot: Mapping[str, Any]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("step", "workers", "most", "restarts", "records waiting", "messages waiting"):
         table.add_column(column, justify="left" if column == "step" else "right")
@@ -107,13 +107,13 @@ def _steps(snapshot: Row) -> Table:
     return table
 
 
-def _batches(batches: list[Row]) -> Text:
+def _batches(batches: Sequence[Row]) -> Text:
     rows = [batch | {"done": f"{batch['progress']:.0%}", "records/s": batch["rate"]} for batch in batches]
     layout = lay_out(rows, _COLUMNS, output.OUT.width if output.OUT.is_terminal else None)
     return Text.assemble((layout.header, "bold"), "\n", "\n".join(layout.lines), no_wrap=True)
 
 
-def _problems(snapshot: Row) -> Text:
+def _problems(snapshot: Mapping[str, Any]) -> Text:
     down, counts = snapshot["down"], snapshot["troubles"]
     lines = [f"{_DEPENDENCIES.get(name, name)} does not answer: {reason}" for name, reason in down.items()]
     lines += snapshot["silent"]

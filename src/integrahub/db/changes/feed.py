@@ -50,7 +50,7 @@ async def read_page(
         params = {"pharmacy_id": pharmacy_id, "seq": position.seq, "product_id": position.product_id}
         params |= {"ended": ended, "days": days, "limit": limit}
         changes = await fetch_all(connection, _SQL["changes"], params, ChangeRef)
-        # Checked after the read: retention may remove a day meanwhile.
+        # Checked after the read: retention may remove a day in between.
         last = changes[-1].seq if len(changes) == limit else ended
         if not await _is_kept(connection, pharmacy_id, position, last, days):
             return None

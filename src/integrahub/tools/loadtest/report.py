@@ -1,6 +1,7 @@
-"""Report of a load: figures by name, and tables."""
+"""Report of a load: named figures, and tables."""
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -59,7 +60,7 @@ def _to_row(account: Account) -> Row:
     return {name: getattr(account, name) for name in (*names, "products_held", "adds_up")}
 
 
-def figures_table(figures: Row) -> Table:
+def figures_table(figures: Mapping[str, Any]) -> Table:
     """Return a table with one line per figure."""
     table = Table(title=f"load {figures['scenario']}", show_header=False)
     table.add_column()

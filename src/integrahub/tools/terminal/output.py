@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -38,7 +38,7 @@ def show_json(value: Any) -> None:
 
 
 def show_rows(
-    rows: Sequence[Row],
+    rows: Sequence[Mapping[str, Any]],
     columns: Sequence[str],
     *,
     as_json: bool = False,
@@ -64,7 +64,7 @@ def show_rows(
         _print(ERRORS, hint, "dim")
 
 
-def show_facts(facts: Row, *, as_json: bool = False) -> None:
+def show_facts(facts: Mapping[str, Any], *, as_json: bool = False) -> None:
     """Print the fields of one object, one per line, and lists of objects as tables; or all as JSON."""
     if as_json:
         show_json(facts)

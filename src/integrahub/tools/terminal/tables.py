@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ _TEXTS = frozenset(
 _MIN_TEXT_CELLS = 12  # of a shortened text
 _MIN_WRAP_CELLS = 24  # of a wrapped value
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def cell(value: Any) -> str:
     return escape_controls(_format(value))
 
 
-def lay_out(rows: Sequence[Row], columns: Sequence[str], width: int | None) -> Layout:
+def lay_out(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], width: int | None) -> Layout:
     """Align `columns`. With a width, keep the first columns that fit and shorten texts; None: keep everything."""
     table = {column: [column, *(cell(row.get(column)) for row in rows)] for column in columns}
     numbers = {column for column in columns if all(isinstance(row.get(column), int | float | None) for row in rows)}
@@ -72,7 +71,7 @@ def _align(text: str, width: int, *, right: bool) -> str:
     return padding + text if right else text + padding
 
 
-def fact_lines(facts: Row, width: int | None) -> Iterator[tuple[str, str]]:
+def fact_lines(facts: Mapping[str, Any], width: int | None) -> Iterator[tuple[str, str]]:
     """Yield each field as its padded name and its text; with a width, the text is wrapped."""
     flat = list(_flatten(facts))
     margin = max((cell_len(name) for name, _ in flat), default=0) + len(_GAP)
@@ -88,7 +87,7 @@ def _wrap(text: str, width: int) -> list[str]:
     return [part for line in text.split("\n") for part in (wrapper.wrap(line) or [""])]
 
 
-def _flatten(facts: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(facts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in facts.items():
         if isinstance(value, dict) and value:
             yield from _flatten(value, f"{prefix}{name}.")
