@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.acceptance.conftest import ADMIN, Installation
 
-_EXAMPLES = "200" if os.environ.get("IHUB_LONG") else "6"  # a route
+_EXAMPLES = "200" if os.environ.get("IHUB_LONG") else "3"  # a route
 
 _SETTINGS = Path(__file__).with_name("schemathesis.toml")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.acceptance.conftest import PATH, Installation, hub, parts
+from tests.acceptance.conftest import PATH, Installation, Parts, installed, parts
 from tests.fuzz.mutations import SEEDS, encoded, mutated
 
-__all__ = ["hub", "parts"]
+__all__ = ["parts"]
 
 _REQUESTS = 100_000 if os.environ.get("IHUB_LONG") else 700
 _GROWTH = 48 << 10  # kB the API may grow by once warm
@@ -40,12 +40,13 @@ _HEADERS = {
 
 
 @pytest.fixture(scope="module")
-def api(hub: Installation) -> Iterator[Installation]:
+def api(parts: Parts) -> Iterator[Installation]:
     """Yield an API without rate limits."""
-    hub.stop()
-    hub.settings |= {"RATE_LIMIT": "off", "FAILED_KEY_LIMIT": "off", "MAX_PAYLOAD_SIZE": "1MB", "BODY_PATIENCE": "2"}
-    hub.start()
-    yield hub
+    settings = {"RATE_LIMIT": "off", "FAILED_KEY_LIMIT": "off", "MAX_PAYLOAD_SIZE": "1MB", "BODY_PATIENCE": "2"}
+    with installed(parts() | settings) as hub:
+        hub.start()
+        hub.key = hub.make_key()
+        yield hub
 
 
 def _kilobytes(api: Installation) -> int:
