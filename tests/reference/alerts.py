@@ -19,13 +19,23 @@ def list_alerts() -> Iterator[dict[str, Any]]:
 
 def render() -> str:
     """Return a row for each alert."""
-    return to_table(("alert", "severity", "for", "condition", "says"), map(_to_row, list_alerts()))
+    head = ("alert", "severity", "for", "condition", "says")
+    return to_table(head, (_to_row(rule, "alerts.md", "summary") for rule in list_alerts()))
 
 
-def _to_row(rule: dict[str, Any]) -> tuple[str, ...]:
+def render_portuguese() -> str:
+    """Return the same in Portuguese."""
+    head = ("alerta", "gravidade", "durante", "condição", "diz")
+    return to_table(head, (_to_row(rule, "alerts.pt-BR.md", "summary_pt") for rule in list_alerts()))
+
+
+def _to_row(rule: dict[str, Any], page: str, summary: str) -> tuple[str, ...]:
     anchor = rule["annotations"]["runbook_url"].partition("#")[2]
-    name = f"[`{rule['alert']}`](../runbook/alerts.md#{anchor})"
-    return name, rule["labels"]["severity"], rule.get("for", ""), code(rule["expr"]), rule["annotations"]["summary"]
+    name = f"[`{rule['alert']}`](../runbook/{page}#{anchor})"
+    return name, rule["labels"]["severity"], rule.get("for", ""), code(rule["expr"]), rule["annotations"][summary]
 
 
-PARTS = (Part("reference/alerts.md", "alerts", render),)
+PARTS = (
+    Part("reference/alerts.md", "alerts", render),
+    Part("reference/alerts.pt-BR.md", "alerts", render_portuguese),
+)
