@@ -24,7 +24,7 @@ _REASONS = {
     "install": 5,
     "kubernetes": 6,
     "tls": 4,
-    "verify-release": 5,
+    "verify-release": 4,
     "webhooks": 6,
 }
 
