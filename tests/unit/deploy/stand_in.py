@@ -113,7 +113,7 @@ class Installation:
         """Kill what still runs."""
         with suppress(FileNotFoundError):
             for process in json.loads((self.folder / "state" / "processes.json").read_text()).values():
-                with suppress(ProcessLookupError):
+                with suppress(ProcessLookupError, ChildProcessError):
                     os.kill(process["pid"], signal.SIGKILL)
                     os.waitpid(process["pid"], 0)
 

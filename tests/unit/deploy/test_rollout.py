@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,17 +141,45 @@ def test_a_second_rollout_at_once_is_refused(hub: Installation) -> None:
     assert hub.rollout().rollback(target) is Outcome.DONE
 
 
-def test_the_command_reads_its_options_from_the_environment_and_exits_with_the_outcome(hub: Installation) -> None:
+_COMMAND = [sys.executable, "-m", "deploy.rollout", "deploy"]
+
+
+def _environment(hub: Installation, target: Reference, **given: str) -> dict[str, str]:
     (hub.folder / "layout.json").write_text(json.dumps(hub.layout))
-    given = {"PLATFORM": "processes", "LAYOUT": str(hub.folder / "layout.json"), "JOURNAL": str(hub.folder / "journal")}
-    given |= {"REFERENCE": str(hub.add_program("1")), "URL": "http://127.0.0.1:9", "KEY": "k", "CNPJ": "c"}
-    environment = os.environ | {f"ROLLOUT_{name}": value for name, value in given.items()} | {"ROLLOUT_VERIFY": "false"}
-    command = [sys.executable, "-m", "deploy.rollout", "deploy"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    given |= {
+        "PLATFORM": "processes",
+        "LAYOUT": str(hub.folder / "layout.json"),
+        "JOURNAL": str(hub.folder / "journal"),
+    }
+    given |= {"REFERENCE": str(target), "KEY": "k", "CNPJ": "c"}
+    return os.environ | {f"ROLLOUT_{name}": value for name, value in given.items()}
+
+
+def test_the_command_reads_its_options_from_the_environment_and_exits_with_the_outcome(hub: Installation) -> None:
+    environment = _environment(hub, hub.add_program("1"), URL="http://127.0.0.1:9", VERIFY="false")
+    done = subprocess.run(_COMMAND, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, hub.events()) == (Outcome.REFUSED, ["start", "verify!", "end"])
     del environment["ROLLOUT_KEY"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(_COMMAND, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "--key" in done.stderr
+
+
+def test_sigterm_makes_the_command_restore_what_ran(hub: Installation) -> None:
+    target = hub.start()
+    (hub.folder / "journal").unlink()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers the smoke test
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = _environment(hub, hub.add_program("2"), URL=url, VERIFY="true")
+        process = subprocess.Popen(_COMMAND, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+        silent.settimeout(30)
+        connection, _ = silent.accept()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == Outcome.BROKEN  # its address answers nothing after the rollback either
+    connection.close()
+    lines = [json.loads(line) for line in (hub.folder / "journal").read_text().splitlines()]
+    assert next(line["reason"] for line in lines if line["event"] == "smoke") == "signal 15"
+    assert hub.versions() == ["1"] * 3
+    assert Processes(hub.layout).prepare(target) == [str(hub.folder / "programs" / target.hex)]
 
 
 def test_a_process_that_ended_or_whose_id_is_reused_is_not_stopped(hub: Installation) -> None:
