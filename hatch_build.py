@@ -47,7 +47,7 @@ def compile_kernel(target: str, folder: Path) -> Path | None:
     suffix = "dll" if "windows" in target else "dylib" if "macos" in target else "so"
     output, unfinished = folder / f"libkernel.{suffix}", f"unfinished-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
-    options = ["-dynamic", "-O", "ReleaseSafe", "-fstrip", "-target", target, "-mcpu", "baseline"]
+    options = ["-dynamic", "-O", "ReleaseSafe", "-fstrip", "-fno-emit-implib", "-target", target, "-mcpu", "baseline"]
     modules = ["--dep", "native", f"-Mroot={FOLDER / 'kernel.zig'}", f"-Mnative={DOMAIN / 'native/native.zig'}"]
     command = [sys.executable, "-m", "ziglang", "build-lib", *options, *modules, f"-femit-bin={folder / unfinished}"]
     subprocess.run([*command, "--name", "kernel"], cwd=ROOT, check=True)
