@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 UPSERT_CONCURRENCY = 2  # concurrent transactions of one upsert worker
-CHUNKS_PER_TRANSACTION = 4
+CHUNKS_PER_TRANSACTION = 8
 SMALL_BATCHES_PER_TRANSACTION = 100
 
 

@@ -138,5 +138,6 @@ def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
         ids=decode_bigints(row.ids),
         hashes=decode_bigints(row.hashes),
         records=chunk.records,
+        is_stored=True,
         may_use_kernel=not (claim.attempts or claim.crashes),
     )

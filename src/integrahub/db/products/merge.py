@@ -61,13 +61,20 @@ async def write_chunks(
 async def _probe(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:
     may_exist = await _may_exist(connection, chunks)
     probed = [chunk for chunk, is_probed in zip(chunks, may_exist, strict=True) if is_probed]
-    params = {
-        "ids": [as_text(chunk.ids) for chunk in probed],
-        "hashes": [as_text(chunk.hashes) for chunk in probed],
-        "pharmacies": [chunk.pharmacy_id for chunk in probed],
-    }
-    results = iter(await fetch_all(connection, _SQL["probe"], params, ProbeResult, binary=True) if probed else [])
+    results = iter(await _probe_records(connection, probed) if probed else [])
     return [next(results) if is_probed else _all_new(chunk) for chunk, is_probed in zip(chunks, may_exist, strict=True)]
+
+
+async def _probe_records(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:
+    params: dict[str, object] = {"pharmacies": [chunk.pharmacy_id for chunk in chunks]}
+    if all(chunk.is_stored for chunk in chunks):
+        params |= {"batches": [chunk.batch_id for chunk in chunks], "numbers": [chunk.number for chunk in chunks]}
+        return await fetch_all(connection, _SQL["probe_stored"], params, ProbeResult, binary=True)
+    params |= {
+        "ids": [as_text(chunk.ids) for chunk in chunks],
+        "hashes": [as_text(chunk.hashes) for chunk in chunks],
+    }
+    return await fetch_all(connection, _SQL["probe"], params, ProbeResult, binary=True)
 
 
 async def _may_exist(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[bool]:

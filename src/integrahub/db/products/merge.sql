@@ -28,6 +28,20 @@ CROSS JOIN LATERAL (
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
 ORDER BY k.chunk_index
 
+-- probe_stored --
+-- As probe, with the ids and hashes that the rows of the chunks hold.
+SELECT f.* FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(pharmacies)s::bigint[])
+  WITH ORDINALITY AS k (batch_id, number, pharmacy_id, chunk_index)
+JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
+CROSS JOIN LATERAL (
+  SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing,
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
+  FROM unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
+  LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
+  WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
+ORDER BY k.chunk_index
+
 -- copy_new --
 -- Copy new products into the table.
 COPY products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color,
