@@ -128,8 +128,9 @@ release: ## date the changelog's section, set the version, commit and tag: make 
 release-check: ## compare tag, version and changelog: make release-check TAG=v0.2.0
 	$(PYTHON) -m deploy.release.check "$$TAG"
 
-dist: $(VENV)/.development $(HTMX) sbom ## build wheel and sdist twice, compare them, and pack a release in dist/, with checksums
-	$(BIN)/python -m deploy.release.package
+dist: $(VENV)/.development $(HTMX) kernel sbom ## build wheels and sdist twice, compare them, and pack a release in dist/, with checksums
+	PYTHONPATH='$(ZIG)' RELEASE_TARGETS="$$($(BIN)/python -c 'import hatch_build; print(*hatch_build.TARGETS)') none" \
+	  $(BIN)/python -m deploy.release.package
 
 image-version image-keep image-index image-sign image-mark image-ran:
 	@$(PYTHON) -m deploy.release.image $(@:image-%=%)

@@ -1,7 +1,7 @@
-"""`python -m deploy.release.package`: build wheel and sdist twice, compare them, and pack a release in dist/.
+"""`python -m deploy.release.package`: build wheels and sdist twice, compare them, and pack a release in dist/.
 
 Each build runs in a copy of the files that git tracks, in a folder of another name, so a path or a time in the
-packages shows as a difference.
+packages shows as a difference. RELEASE_TARGETS names platforms of hatch_build.py, and `none` for pure Python.
 """
 
 import gzip
@@ -29,7 +29,7 @@ PACKS = {
 }
 
 
-def package(root: Path) -> list[Path]:
+def package(root: Path, targets: list[str]) -> list[Path]:
     """Write packages, packs and checksums, and return them. Raise ReleaseError if two builds differ."""
     output = root / OUTPUT
     output.mkdir(exist_ok=True)
@@ -37,7 +37,7 @@ def package(root: Path) -> list[Path]:
     for old in output.glob("integrahub-*"):
         old.unlink()
     builds = Path(tempfile.mkdtemp(prefix="integrahub-builds-"))
-    for path in build_twice(root, builds):
+    for path in build_twice(root, builds, targets):
         shutil.copy2(path, output)
     shutil.rmtree(builds)
     for name, places in PACKS.items():
@@ -46,19 +46,26 @@ def package(root: Path) -> list[Path]:
     return [*sorted(output.glob("integrahub-*")), _write_checksums(output)]
 
 
-def build_twice(root: Path, folder: Path) -> list[Path]:
-    """Return wheel and sdist, built in two folders below `folder`, after comparing them byte for byte."""
+def build_twice(root: Path, folder: Path, targets: list[str]) -> list[Path]:
+    """Return wheels and sdist, built in two folders below `folder`, after comparing them byte for byte."""
     builds = []
     for name in ("one", "another-name"):
         copy, output = folder / name / "source", folder / name / OUTPUT
         _copy(root, copy)
-        command = (sys.executable, "-m", "hatchling", "build", "-d", str(output))
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ReleaseError(f"The build failed: {done.stderr.strip()}")
+        _build(copy, output, "sdist")
+        for target in targets:
+            _build(copy, output, "wheel", target)
         builds.append(sorted(output.iterdir()))
     compare(*builds)
     return builds[0]
+
+
+def _build(source: Path, output: Path, kind: str, target: str = "none") -> None:
+    command = (sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(output))
+    environment = os.environ | {"KERNEL_TARGET": target}
+    done = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ReleaseError(f"The {kind} for {target} was not built: {done.stderr.strip()}")
 
 
 def compare(one: list[Path], other: list[Path]) -> None:
@@ -105,7 +112,7 @@ def _write_checksums(output: Path) -> Path:
 def main() -> None:
     """Build, and print every file with its size."""
     try:
-        paths = package(Path.cwd())
+        paths = package(Path.cwd(), os.environ.get("RELEASE_TARGETS", "none").split())
     except ReleaseError as error:
         raise SystemExit(str(error)) from None
     for path in paths:

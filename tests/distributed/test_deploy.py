@@ -115,6 +115,21 @@ def test_the_image_is_built_as_hadolint_asks() -> None:
     _run(_program("hadolint"), "deploy/Dockerfile")
 
 
+def test_the_context_of_the_image_holds_all_that_the_package_is_built_from(tmp_path: Path) -> None:
+    """Copy what `.dockerignore` admits and the Dockerfile copies, and build the package from it."""
+    admitted = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "deploy" / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert {name for line in copied for name in line.split()} == set(admitted)
+    for name in admitted:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        copy(ROOT / name, tmp_path / name)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "built"]
+    environment = os.environ | {"KERNEL_TARGET": "none"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and len(list((tmp_path / "built").glob("*.whl"))) == 1, done.stderr
+
+
 def test_what_is_configured_and_scaled_by_exists() -> None:
     written = "".join(path.read_text("utf-8") for path in [*KUBERNETES.rglob("*.yaml"), ROOT / "deploy/compose.yaml"])
     names = set(re.findall(r"INTEGRAHUB_([A-Z_]+)", written))
