@@ -9,7 +9,11 @@ import time
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from tests.acceptance.conftest import Installation
+import pytest
+from deploy.rollout.checks import SmokeTest
+from deploy.rollout.platform import RolloutError
+
+from tests.acceptance.conftest import CNPJ, Installation
 
 
 def _get(url: str) -> tuple[int, str]:
@@ -35,6 +39,17 @@ def test_up_serves_the_console_beside_the_api(hub: Installation) -> None:
     assert login.status_code == 200 and 'name="password"' in login.text
     assert hub.http.get("/console").status_code == 403
     assert hub.http.get("/health").status_code == 200
+
+
+def test_the_smoke_test_of_a_rollout_changes_a_product_reads_it_back_and_finds_the_console(hub: Installation) -> None:
+    url = str(hub.http.base_url).rstrip("/")
+    seen = {name: check() for name, check in SmokeTest(url, url, hub.key, CNPJ).run()}
+    assert list(seen) == ["api", "delta", "webhook", "console"]
+    assert "read back" in seen["delta"] and "no webhook address" in seen["webhook"]
+    refused = dict(SmokeTest(url, f"{url}/nothing", "ihub_live_wrong", CNPJ).run())
+    for name, code in {"delta": 401, "console": 404}.items():
+        with pytest.raises(RolloutError, match=str(code)):
+            refused[name]()
 
 
 def test_a_console_process_serves_pages_and_probes_and_ends_at_a_signal(hub: Installation) -> None:
