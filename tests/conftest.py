@@ -257,7 +257,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _place_in_order(path: Path) -> int:
-    folder = path.relative_to(Path(__file__).parent).parts[0]
+    folder, *inner = path.relative_to(Path(__file__).parent).parts
+    if folder == "console" and inner[0] == "browser":  # one worker runs them one after the other
+        return -1
     return _SLOWEST_FOLDERS.index(folder) if folder in _SLOWEST_FOLDERS else len(_SLOWEST_FOLDERS)
 
 

@@ -82,10 +82,11 @@ def _checked(answer: httpx2.Response) -> Page:
 
 @dataclass
 class ConsoleHub:
-    """`api` is an integrator with the key of one pharmacy; its `hub` may do all. `app` is the console."""
+    """`api` is an integrator with the key of one pharmacy; its `hub` may do all. `app` is the console of `context`."""
 
     api: Client
     app: FastAPI
+    context: ConsoleContext
 
     async def browser(self, role: Role | None = None, **headers: str) -> Browser:
         """Return a browser of a person with a role; None: of one who has not signed in."""
@@ -115,5 +116,5 @@ async def running_console(
         running(settings, list(STEPS) if steps is None else steps) as api,
         open_hub(settings, role=DatabaseRole.CONSOLE) as hub,
     ):
-        shared = replace(hub, bus=api.hub.bus)
-        yield ConsoleHub(api, build_console(ConsoleContext(shared, Renderer(languages))))
+        context = ConsoleContext(replace(hub, bus=api.hub.bus), Renderer(languages))
+        yield ConsoleHub(api, build_console(context), context)

@@ -3,15 +3,18 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from integrahub.api.middleware.https import SecurityHeaders
 from integrahub.console.access import COOKIE
+from integrahub.console.app import build_console
+from integrahub.console.context import ConsoleContext
 from integrahub.console.languages import Languages
+from integrahub.console.rendering import Renderer
 from integrahub.db.accounts import users
 from integrahub.domain.languages import Language
 from integrahub.domain.people.roles import Role, Theme
@@ -56,7 +59,7 @@ class LiveHub:
 
 
 @contextmanager
-def live_hub(settings: Settings, languages: Languages | None = None) -> Iterator[LiveHub]:
+def live_hub(settings: Settings) -> Iterator[LiveHub]:
     """Run a filled hub on a free port while the block runs."""
     hub = LiveHub(asyncio.new_event_loop())
     is_ready, stop = threading.Event(), asyncio.Event()
@@ -64,7 +67,7 @@ def live_hub(settings: Settings, languages: Languages | None = None) -> Iterator
 
     def work() -> None:
         try:
-            hub.loop.run_until_complete(_serve(hub, settings, languages, is_ready, stop))
+            hub.loop.run_until_complete(_serve(hub, settings, is_ready, stop))
         except BaseException as error:  # shown by the thread of the tests
             failures.append(error)
         finally:
@@ -73,9 +76,10 @@ def live_hub(settings: Settings, languages: Languages | None = None) -> Iterator
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        is_ready.wait(_START_TIMEOUT_SECONDS)
+        has_started = is_ready.wait(_START_TIMEOUT_SECONDS)
         if failures:
             raise failures[0]
+        assert has_started, "the hub did not start in time"
         yield hub
     finally:
         hub.loop.call_soon_threadsafe(stop.set)
@@ -83,21 +87,35 @@ def live_hub(settings: Settings, languages: Languages | None = None) -> Iterator
         hub.loop.close()
 
 
-async def _serve(
-    hub: LiveHub, settings: Settings, languages: Languages | None, is_ready: threading.Event, stop: asyncio.Event
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with running_console(settings, languages=languages) as console:
-            hub.console, hub.names = console, await fill(console)
-            hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            mount = ConsoleMount(console.api.app, console.app)
-            server = build_server(settings, SecurityHeaders(mount, tls=False), settings.port, None)
-            beating = AsyncExitStack()
-            for step in ("api", "upsert"):
-                await beating.enter_async_context(console.api.hub.heartbeat(uuid4(), [step]))
-            serving = asyncio.ensure_future(server._serve([listener]))
+async def _serve(hub: LiveHub, settings: Settings, is_ready: threading.Event, stop: asyncio.Event) -> None:
+    async with running_console(settings) as console, AsyncExitStack() as beating:
+        hub.console, hub.names = console, await fill(console)
+        for step in ("api", "upsert"):
+            await beating.enter_async_context(console.api.hub.heartbeat(uuid4(), [step]))
+        async with _serving(console) as hub.url:
             is_ready.set()
             await stop.wait()
-            server.should_exit = True
-            await serving
-            await beating.aclose()
+
+
+@asynccontextmanager
+async def _serving(console: ConsoleHub) -> AsyncIterator[str]:
+    """Serve API and console on a free port while the block runs; yield the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings = console.api.hub.settings
+        app = SecurityHeaders(ConsoleMount(console.api.app, console.app), tls=False)
+        server = build_server(settings, app, settings.port, None)
+        serving = asyncio.ensure_future(server._serve([listener]))
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        await serving
+
+
+@contextmanager
+def in_languages(hub: LiveHub, languages: Languages) -> Iterator[LiveHub]:
+    """Serve the console of a running hub in other languages too, at another address."""
+    assert hub.console is not None
+    context = ConsoleContext(hub.console.context.hub, Renderer(languages))
+    console = replace(hub.console, app=build_console(context), context=context)
+    serving = _serving(console)
+    yield replace(hub, console=console, url=hub.run(serving.__aenter__()))
+    hub.run(serving.__aexit__(None, None, None))

@@ -1,4 +1,4 @@
-"""Chromium and a filled hub. A module's tests share both; Playwright's loop ends with the module."""
+"""Chromium and a filled hub, shared by the tests of this folder; Playwright's loop ends with it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,17 +19,17 @@ def settings_of(url: str, folder: Path) -> Settings:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def filled(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
     """Yield a filled hub for tests that change nothing that others look at."""
     name = f"console_{next(postgres.numbers)}"
-    postgres.execute("CREATE DATABASE {} TEMPLATE template_hub", name)
+    postgres.create_database(name)
     with live_hub(settings_of(postgres.url_of(name), tmp_path_factory.mktemp("hub"))) as hub:
         yield hub
-    postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+    postgres.drop_database(name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=["--no-sandbox"])

@@ -1,5 +1,8 @@
 """Live updates: nothing moves under the pointer, and what nobody looks at does not ask."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -18,10 +21,18 @@ def _count_polls(visitor: Visitor) -> list[str]:
     return polls
 
 
-def _change(hub: LiveHub, name: str) -> None:
-    """Make the overview change: the pharmacy of the held FULL has another name."""
+@contextmanager
+def _renamed(hub: LiveHub, name: str) -> Iterator[None]:
+    """Change the overview while the block runs: the pharmacy of the held FULL has another name."""
     assert hub.console is not None
-    hub.run(hub.console.run("UPDATE pharmacies SET name = %s WHERE cnpj = %s", name, hub.names["cnpj"]))
+    run, cnpj = hub.console.run, hub.names["cnpj"]
+    (pharmacy,) = hub.run(run("SELECT name FROM pharmacies WHERE cnpj = %s", cnpj))
+    rename = "UPDATE pharmacies SET name = %s WHERE cnpj = %s"
+    hub.run(run(rename, name, cnpj))
+    try:
+        yield
+    finally:
+        hub.run(run(rename, pharmacy["name"], cnpj))
 
 
 def test_an_update_keeps_focus_typed_text_open_rows_and_scroll(chromium: Browser, filled: LiveHub) -> None:
@@ -33,8 +44,8 @@ def test_an_update_keeps_focus_typed_text_open_rows_and_scroll(chromium: Browser
         page.evaluate("document.querySelector('.attention a').focus({preventScroll: true})")
         page.evaluate("window.scrollTo(0, 120)")
         before = page.evaluate("[scrollY, document.activeElement.getAttribute('href')]")
-        _change(filled, "Sol Nova")
-        page.wait_for_selector(".attention li:has-text('Sol Nova')", timeout=20_000)
+        with _renamed(filled, "Sol Nova"):
+            page.wait_for_selector(".attention li:has-text('Sol Nova')", timeout=20_000)
         assert page.evaluate("[scrollY, document.activeElement.getAttribute('href')]") == before
         assert page.input_value("#search") == "dipirona"
         assert page.locator("details[open]").count() == 1

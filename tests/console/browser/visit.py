@@ -41,6 +41,17 @@ class Visitor:
         nodes = ((rule["id"], node) for rule in found for node in rule["nodes"])
         return [f"{rule}: {node['html'][:200]} {node['failureSummary']}" for rule, node in nodes]
 
+    @contextmanager
+    def in_width(self, width: int) -> Iterator[None]:
+        """Make the window as wide while the block runs."""
+        before = self.page.viewport_size
+        assert before
+        self.page.set_viewport_size({"width": width, "height": before["height"]})
+        try:
+            yield
+        finally:
+            self.page.set_viewport_size(before)
+
     @property
     def overflow(self) -> int:
         """Pixels by which the page is wider than its window."""
@@ -80,6 +91,10 @@ class Windows:
         self._browser = browser
         self._hub = hub
         self._open: dict[tuple[Any, ...], Visitor] = {}
+
+    def close(self) -> None:
+        for visitor in self._open.values():
+            visitor.page.context.close()
 
     @contextmanager
     def visiting(self, person: Person, width: int = 1280, *, has_script: bool = True) -> Iterator[Visitor]:
