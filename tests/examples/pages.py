@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _FENCE = re.compile(r"^(?:<!-- not run: ([^\n]+?) -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _RUN_TIMEOUT_SECONDS = 100.0
+_PRELUDE = "set -euo pipefail\ntrap 'jobs -p | xargs -r kill 2> /dev/null || true' EXIT\n"
 _CURL_OPTIONS = 'write-out = "%{stderr}HTTP %{http_code}\\n"\n'  # of every curl, so that the test sees refusals
 
 
@@ -65,7 +66,7 @@ def run_blocks(blocks: list[Block], folder: Path, environment: dict[str, str]) -
         (folder / name).symlink_to(ROOT / name)
     (folder / ".curlrc").write_text(_CURL_OPTIONS)
     path = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    script = "set -euo pipefail\n" + "\n".join(f"printf '\\036'\n{block.text}" for block in blocks if block.is_run)
+    script = _PRELUDE + "\n".join(f"printf '\\036'\n{block.text}" for block in blocks if block.is_run)
     given = environment | {"PATH": path, "CURL_HOME": str(folder), "NO_PROXY": "*"}
     done = subprocess.run(
         ["bash", "-c", script], cwd=folder, env=given, capture_output=True, text=True, timeout=_RUN_TIMEOUT_SECONDS

@@ -1,6 +1,7 @@
 """Commands of the documentation run as written, on a real hub, and print what their page shows."""
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,10 @@ def test_the_commands_of_a_page_run_as_written_and_print_what_it_shows(
 ) -> None:
     number = f"9000000{_RUN.index(page):05d}"
     key = hub.make_key(number + cnpj_numbers.calc_check_digits(number))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     environment = hub.environment | {"HUB_URL": str(hub.http.base_url), "HUB_KEY": key, "ADMIN_KEY": ADMIN}
+    environment |= {"PORT": str(port)}  # of the receiver of webhooks
     blocks = read_blocks(page)
     done = run_blocks(blocks, tmp_path, environment | {"INTEGRAHUB_KEY": ADMIN})
     assert done.code == 0, "".join(done.outputs)[-3000:] + done.errors[-3000:]

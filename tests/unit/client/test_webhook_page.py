@@ -24,7 +24,7 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
 def _programs(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    return re.findall(r"<<'PYTHON'\n(.*?)PYTHON\n", page, re.DOTALL)
 
 
 def _headers(secrets: list[bytes], at: float | None = None) -> dict[str, str]:
