@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -27,8 +28,9 @@ from tests.integration.test_replays import catalogue
 OTHER = "33000167000101"
 KEY = b"the key of the backup, long enough"
 _POSTS_AFTERWARDS = 3
-_PAUSE_SECONDS = 0.05
-_PRODUCTS = 1000
+_LONG = bool(os.environ.get("IHUB_LONG"))
+_PAUSE_SECONDS = 0.0 if _LONG else 0.05
+_PRODUCTS = 50_000 if _LONG else 1000
 _NO_LIMITS: dict[str, Any] = {"rate_limit": "off", "read_rate_limit": "off"}
 
 
@@ -51,7 +53,9 @@ async def _hub_on(folder: Path) -> AsyncIterator[Client]:
     try:
         url = await postgres.start()
         await migrate(url)
-        settings = Settings(database_url=url, data_dir=folder, admin_api_key=ADMIN, chunk_size=50, **_NO_LIMITS)
+        settings = Settings(
+            database_url=url, data_dir=folder, admin_api_key=ADMIN, chunk_size=1000 if _LONG else 50, **_NO_LIMITS
+        )
         async with running(settings, list(STEPS)) as client:
             yield client
     finally:
@@ -67,7 +71,7 @@ class _Load:
 
     async def run(self, done: asyncio.Event) -> None:
         while not done.is_set():
-            product = 10_000 + len(self.acknowledged)
+            product = 100_000 + len(self.acknowledged)
             answer = await self._client.post([{"PRODUCTID": product, "TITLE": "LOAD"}], "delta")
             assert answer.status_code == 202, answer.text
             self.acknowledged.append((datetime.now(UTC), product))

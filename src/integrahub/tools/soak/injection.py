@@ -11,6 +11,7 @@ from typing import Any
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.supervisor.state_file import fetch_status, request_restart
+from integrahub.tools.soak.observation import name_of
 from integrahub.tools.soak.plan import Fault, FaultKind
 
 Row = dict[str, Any]
@@ -61,13 +62,13 @@ class FaultInjector:
         processes = await self._processes(is_api=is_api)
         chosen = processes[int(fault.pick * len(processes))]
         os.kill(chosen["pid"], signal.SIGKILL)
-        return str(chosen["name"])
+        return name_of(chosen)
 
     async def _freeze_worker(self, fault: Fault) -> str:
         processes = await self._processes(is_api=False)
         chosen = processes[int(fault.pick * len(processes))]
         await self._freeze([chosen["pid"]], fault.seconds)
-        return str(chosen["name"])
+        return name_of(chosen)
 
     async def _restart(self) -> str:
         await asyncio.to_thread(request_restart, self._data_dir)

@@ -65,7 +65,12 @@ def _measure(data_dir: Path) -> dict[str, float]:
         workers = fetch_status(data_dir)["workers"]
     except ConfigurationError:  # a busy supervisor does not answer
         return sizes
-    return sizes | {worker["name"]: resident_megabytes(worker["pid"]) for worker in workers if worker["pid"]}
+    return sizes | {name_of(worker): resident_megabytes(worker["pid"]) for worker in workers if worker["pid"]}
+
+
+def name_of(worker: Row) -> str:
+    """Return the name of a process without that of its machine."""
+    return str(worker["name"]).partition(" ")[2]
 
 
 async def observe_health(http: httpx2.AsyncClient, observation: Observation) -> None:

@@ -154,8 +154,8 @@ async def _run_clients(traffic: Traffic, cnpjs: list[str], cookie: dict[str, str
         async with asyncio.TaskGroup() as group:
             for work in (*map(traffic.post_deltas, deltas), *map(traffic.post_fulls, fulls)):
                 group.create_task(work)
-            for _ in range(_READERS):
-                group.create_task(traffic.read())
+            for cnpj in cnpjs[:_READERS]:
+                group.create_task(traffic.read(cnpj))
             for _ in range(_CONSOLES):
                 group.create_task(traffic.look_at_console(cookie))
             await _inject_all(run, started)

@@ -21,7 +21,7 @@ _READ_PAUSE_SECONDS = 0.3
 _REPEAT_SECONDS = 0.3
 _MAX_REPEAT_SECONDS = 3.0
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
-_READS = ("/v1/products?limit=50", "/v1/batches?limit=20", "/v1/products?limit=20&q=dipirona", "/health")
+_READS = ("/v1/products?cnpj={cnpj}&limit=50", "/v1/batches?limit=20", "/v1/products?cnpj={cnpj}&q=dipirona", "/health")
 _PAGES = ("", "/batches", "/pharmacies", "/failures", "/webhooks", "/system")
 
 
@@ -62,12 +62,12 @@ class Traffic:
             self.ledger.products[cnpj], self.prices[cnpj] = PRODUCTS_PER_FULL, float(number)
             await self._pause(4 * _POST_PAUSE_SECONDS)
 
-    async def read(self) -> None:
-        """Read products, batches and the state of the hub until the stop."""
+    async def read(self, cnpj: str) -> None:
+        """Read products and batches of a pharmacy, and the state of the hub, until the stop."""
         for path in itertools.cycle(_READS):
             if self.stop.is_set():
                 return
-            await self._get("read", path, {"X-Api-Key": self.key})
+            await self._get("read", path.format(cnpj=cnpj), {"X-Api-Key": self.key})
             await self._pause(_READ_PAUSE_SECONDS)
 
     async def look_at_console(self, cookie: dict[str, str]) -> None:
