@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from integrahub.cli.app import app
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.errors import ConfigurationError
@@ -151,7 +154,14 @@ def test_secrets_of_the_hub_are_in_a_file_of_their_own(backup: Backup, tmp_path:
     names = {path.name for path in folder.iterdir()}
     assert names == {MANIFEST, "database.tar.zst.sealed", "objects.tar.zst.sealed", "secrets.tar.zst.sealed"}
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir() if path.name != MANIFEST} == {0o600}
-    asyncio.run(restore_backup(Settings(data_dir=tmp_path / "a"), Restoration(folder, KEY), _report))
+    (key := tmp_path / "key").write_bytes(KEY)
+    options = ["--data", str(tmp_path / "a"), "--key-file", str(key), "--without-secrets", "--without-verify", "--json"]
+    mask = os.umask(0o022)
+    restored = CliRunner().invoke(app, ["restore", str(folder), *options])
+    os.umask(mask)
+    assert restored.exit_code == 0, restored.output
+    assert json.loads(restored.stdout)["is_verified"] is False
+    assert (tmp_path / "a" / "postgres" / "cluster" / "PG_VERSION").exists()
     assert not (tmp_path / "a" / "secrets").exists()
     with pytest.raises(BackupRefused, match=r"There is no .*elsewhere.*--without-secrets"):
         asyncio.run(

@@ -25,7 +25,7 @@ _JSON_MODULES = ("domain/dialects/", "secrets/vault.py", "storage/s3/lifecycle.p
 # Constructors whose parameters are all optional settings.
 _MANY_OPTIONS = {"db/database.py:__init__"}
 # Functions that Typer calls without a decorator: `cli/verbs.py` names them, or an option's `callback`.
-_CALLED_BY_TYPER = {"cli/commands/send.py:send", "cli/app.py:_show_version"}
+_CALLED_BY_TYPER = {"cli/commands/send.py:send", "cli/commands/backup.py:restore", "cli/app.py:_show_version"}
 _BANNED_WORDS = re.compile(
     r"\b(told|tells|telling|anew|lest|seldom|(?<!`)nobody|whoever|somebody|beside|at hand|for want of|"
     r"of one's own|so many|under way|(?:is|are) away|sought|what came of|the dead(?![- ]letter)|once more|"

@@ -55,6 +55,9 @@ def restore(
     without_secrets: Annotated[
         bool, typer.Option("--without-secrets", help="restore no secrets: every API key becomes invalid")
     ] = False,
+    without_verify: Annotated[
+        bool, typer.Option("--without-verify", help="do not verify the catalogues, to start a large hub sooner")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Restore a backup in an empty data folder, and verify every catalogue. Exit code 1 if one differs.
@@ -68,16 +71,17 @@ def restore(
     wanted = Restoration(folder, key, None if without_secrets else secrets or stored)
     found: dict[str, Verification] = {}
     with _reporting() as report:
-        asyncio.run(_restore(settings, wanted, report, found.__setitem__))
-    _show_restoration(manifest, settings, found, as_json=as_json)
+        asyncio.run(_restore(settings, wanted, report, None if without_verify else found.__setitem__))
+    _show_restoration(manifest, settings, None if without_verify else found, as_json=as_json)
     return 1 if any(one.found for one in found.values()) else 0
 
 
 async def _restore(
-    settings: Settings, wanted: Restoration, report: Report, add: Callable[[str, Verification], None]
+    settings: Settings, wanted: Restoration, report: Report, add: Callable[[str, Verification], None] | None
 ) -> None:
     await restore_backup(settings, wanted, report)
-    await verify_restored(settings, report, add)
+    if add:
+        await verify_restored(settings, report, add)
 
 
 def _settings(data: Path | None) -> Settings:
@@ -128,12 +132,21 @@ def _show_backup(result: BackupResult, settings: Settings) -> None:
         notify(f"Secrets in settings are in no file of the backup; keep them yourself: {', '.join(names)}.")
 
 
-def _show_restoration(manifest: Manifest, settings: Settings, found: dict[str, Verification], *, as_json: bool) -> None:
-    rows = [{"cnpj": cnpj} | {name: getattr(one, name) for name in _COLUMNS[1:]} for cnpj, one in sorted(found.items())]
+def _show_restoration(
+    manifest: Manifest, settings: Settings, found: dict[str, Verification] | None, *, as_json: bool
+) -> None:
+    """Show the check of each catalogue; `found` is None if there was none."""
+    rows = [
+        {"cnpj": cnpj} | {name: getattr(one, name) for name in _COLUMNS[1:]}
+        for cnpj, one in sorted((found or {}).items())
+    ]
     if as_json:
-        show_json(_facts(manifest) | {"pharmacies": rows})
+        show_json(_facts(manifest) | {"is_verified": found is not None, "pharmacies": rows})
         return
     say(f"Restored in {settings.data_dir.absolute()}: all that was acknowledged before {_moment(manifest)}.")
+    if found is None:
+        notify("The catalogues were not verified. Run `integrahub verify CNPJ` for some of them.")
+        return
     show_rows(rows, _COLUMNS, empty="No catalogue was ever applied.")
     if any(one.found for one in found.values()):
         say("Some catalogues differ from their bodies. Post a FULL to correct them, and report this.", "red")
