@@ -66,7 +66,12 @@ def seal(key: bytes) -> tuple[Sealed, bytes]:
 def unseal(manifest: Manifest, key: bytes | None) -> bytes | None:
     """Return the key of the backup; None if it is not encrypted. Raise BackupRefused if the key is not its own."""
     if manifest.sealed is None:
-        return None
+        if key is None:
+            return None
+        raise BackupRefused(
+            "The backup is not encrypted, so the key cannot show that it is yours. If you trust its folder, restore it "
+            "without --key-file."
+        )
     if key is None:
         raise BackupRefused("The backup is encrypted. Name the file with its key: --key-file FILE.")
     backup_key = derive_backup_key(key, manifest.sealed.salt)

@@ -48,6 +48,11 @@ def test_a_manifest_comes_back(tmp_path: Path, sealed: tuple[Sealed, bytes]) -> 
     assert unseal(read_manifest(tmp_path), _KEY) == sealed[1]
 
 
+def test_a_key_for_a_backup_that_is_not_encrypted_is_refused() -> None:
+    with pytest.raises(BackupRefused, match="not encrypted, so the key cannot show that it is yours"):
+        unseal(_manifest(), _KEY)
+
+
 def test_a_folder_without_a_manifest_is_no_whole_backup(tmp_path: Path) -> None:
     with pytest.raises(BackupRefused, match="no whole backup"):
         read_manifest(tmp_path)
