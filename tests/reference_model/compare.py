@@ -101,12 +101,11 @@ class Comparison:
         return [tuple(row.values()) for row in rows]
 
     def _compare(self, batch: Row, load: Load, context: str) -> None:
-        place = f"{context}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
-        counters = {name: batch[name] for name in COUNTERS}
-        assert counters == load.counters, f"{place}: {counters}, by the model {load.counters}"
-        ends = (batch["dead"], batch["status"], batch["deactivation_state"])
-        assert ends == (0, load.status, load.deactivation), f"{place}: {ends}, by the model {load.deactivation}"
+        found = tuple(batch[name] for name in (*COUNTERS, "dead", "status", "deactivation_state"))
+        expected = (*(load.counters[name] for name in COUNTERS), 0, load.status, load.deactivation)
         asked = "SELECT position, severity, field, code FROM record_issues WHERE batch_id = %s"
         faults = Counter(tuple(row.values()) for row in self._rows(asked, [batch["id"]]))
         ours, theirs = faults - Counter(load.faults), Counter(load.faults) - faults
-        assert not ours and not theirs, f"{place}: only the hub has {ours}, only the model {theirs}"
+        if found != expected or ours or theirs:
+            place = f"{context}, batch {batch['id']} ({batch['kind']} {batch['received_seq']}) of {self._story()}"
+            raise AssertionError(f"{place}: {found} {dict(ours)}, by the model {expected} {dict(theirs)}")
