@@ -40,7 +40,8 @@ def build(target: Path, work: Path, diagrams: Path | None, root: Path = ROOT) ->
     _write_locale(work / "locale")
     _write_assets(work / "assets", diagrams)
     running = [_start(stage, pages, target / stage.language, work) for stage in stages]
-    faults = [output for process in running for output in [process.communicate(timeout=_TIMEOUT_SECONDS)[0]] if output]
+    outputs = [process.communicate(timeout=_TIMEOUT_SECONDS)[0] for process in running]
+    faults = list(dict.fromkeys(line for output in outputs for line in output.splitlines()))
     if faults or any(process.returncode for process in running):
         raise BuildFailure("\n".join(faults))
     for stage in stages:

@@ -13,7 +13,7 @@ SECTIONS = (
     ("decisions", "Decisions", "Decisões"),
     ("project", "Project", "Projeto"),
 )
-_DECISIONS = "decisions/index"
+_OUTSIDE = "---\norphan: true\n---\n\n"  # Sphinx does not miss the page in the contents
 
 
 def title_of(pages: Pages, page: Page) -> str:
@@ -29,22 +29,22 @@ def list_section(pages: Pages, language: str, folder: str) -> list[Page]:
 
 
 def append_contents(pages: Pages, page: Page, text: str) -> str:
-    """Return the text of a page with its tables of contents, if it is the home page or the index of the decisions."""
+    """Return the text of a page with its tables of contents, if it is the home page."""
     if page.name == "index":
         parts = [_section(pages, page.language, *section) for section in SECTIONS]
         others = sorted(other.name for other in pages.of(page.language) if "/" not in other.name)
         loose = [name for name in others if name != "index"]
         return "\n\n".join([text, *([_toctree("", loose)] if loose else []), *(part for part in parts if part)]) + "\n"
-    if page.name == _DECISIONS:
-        records = sorted(other.name for other in pages.of(page.language) if other.name.startswith("decisions/0"))
-        return f"{text}\n\n{_toctree('', records)}\n"
-    return text
+    return f"{_OUTSIDE}{text}" if is_record(page) else text
+
+
+def is_record(page: Page) -> bool:
+    """Return True for a single decision: the index by subject leads to it, so the contents of each page stay short."""
+    return page.name.startswith("decisions/0")
 
 
 def _section(pages: Pages, language: str, folder: str, english: str, portuguese: str) -> str:
-    names = [page.name for page in list_section(pages, language, folder)]
-    if folder == "decisions":
-        names = [name for name in names if name == _DECISIONS]
+    names = [page.name for page in list_section(pages, language, folder) if not is_record(page)]
     return _toctree({ENGLISH: english, PORTUGUESE: portuguese}[language], names) if names else ""
 
 

@@ -3,7 +3,7 @@
 import re
 
 from website import markdown
-from website.contents import SECTIONS, list_section, title_of
+from website.contents import SECTIONS, is_record, list_section, title_of
 from website.pages import ENGLISH, LANGUAGES, PORTUGUESE, Page, Pages
 
 _HEAD = """# IntegraHub
@@ -26,9 +26,9 @@ def render(pages: Pages) -> str:
         for folder, english, portuguese in SECTIONS:
             found = list_section(pages, language, folder)
             title = {ENGLISH: english, PORTUGUESE: portuguese}[language]
-            shown = [page for page in found if not page.name.startswith("decisions/0")]
+            shown = [page for page in found if not is_record(page)]
             parts += [_section(pages, f"{_NAMES[language]}: {title}", shown)] if shown else []
-    records = [page for page in pages.of(ENGLISH) if page.name.startswith("decisions/0")]
+    records = [page for page in pages.of(ENGLISH) if is_record(page)]
     parts.append(_section(pages, "Optional", records))
     return "\n".join(parts)
 
