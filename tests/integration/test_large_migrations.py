@@ -19,8 +19,9 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 ROWS = int(os.environ.get("IHUB_ROWS", 10_000_000))
 MAX_SECONDS = 1.0
 _FILL = """
-INSERT INTO products (pharmacy_id, product_id, title, ean)
-SELECT n %% 100 + 1, n / 100, 'DIPIRONA SODICA 500MG C/10 COMPRIMIDOS', '' FROM generate_series(0, %s - 1) n
+INSERT INTO products (pharmacy_id, product_id, batch_id, title)
+SELECT n %% 100 + 1, n / 100, '019ad000-0000-7000-8000-000000000000', 'DIPIRONA SODICA 500MG C/10 COMPRIMIDOS'
+FROM generate_series(0, %s - 1) n
 """
 _KINDS = [  # what a release may do to a large table
     Script(
