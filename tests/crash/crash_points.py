@@ -57,8 +57,8 @@ class WatchedDatabase(_Watched):
         return WatchedDatabase(self._inner.for_tenants(tenants), self._points)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Any]:
-        async with self._watched(self._inner.transaction()) as connection:
+    async def transaction(self, **how: bool) -> AsyncIterator[Any]:
+        async with self._watched(self._inner.transaction(**how)) as connection:
             yield connection
 
     @asynccontextmanager

@@ -35,9 +35,9 @@ def counted_transactions() -> Iterator[list[None]]:
     open_one = Database.transaction
 
     @asynccontextmanager
-    async def count(database: Database) -> AsyncIterator[Connection]:
+    async def count(database: Database, **how: bool) -> AsyncIterator[Connection]:
         opened.append(None)
-        async with open_one(database) as connection:
+        async with open_one(database, **how) as connection:
             yield connection
 
     with pytest.MonkeyPatch.context() as patch:

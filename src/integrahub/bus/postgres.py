@@ -13,6 +13,7 @@ from integrahub.db.connections import connect
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value
+from integrahub.domain.events import CHUNKS_READY
 from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 
 _SQL = load_queries(__name__)
@@ -92,17 +93,20 @@ class PostgresBus:
     async def _publish(self, publications: list[_Publication]) -> None:
         topics = [topic for topic, bodies in publications for _ in bodies]
         params = {"topics": topics, "bodies": [body for _, bodies in publications for body in bodies]}
-        async with self._database.transaction() as connection:
+        # The sweep dispatches a chunk again whose message is lost. No other message may be lost.
+        is_durable = set(topics) != {CHUNKS_READY}
+        async with self._database.transaction(is_durable=is_durable) as connection:
             await connection.execute(_SQL["publish"], params)
 
     async def _ack(self, acked: list[list[Delivery]]) -> None:
         ids = [delivery.token for deliveries in acked for delivery in deliveries]
-        async with self._database.transaction() as connection:
+        # A message whose receipt or acknowledgement is lost in a crash of PostgreSQL is delivered again.
+        async with self._database.transaction(is_durable=False) as connection:
             await connection.execute(_SQL["ack"], {"ids": ids})
 
     async def _take(self, topic: str, limit: int) -> list[Delivery]:
         params = {"topic": topic, "limit": limit, "visibility": self._visibility}
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(is_durable=False) as connection:
             messages = await fetch_all(connection, _SQL["receive"], params, _Message)
         return [Delivery(topic, message.body, message.id) for message in sorted(messages, key=lambda one: one.id)]
 

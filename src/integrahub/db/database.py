@@ -169,11 +169,17 @@ class Database:
         return bound
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Open a transaction. Errors of PostgreSQL are raised as Transient, StatementTimeout or InvalidData."""
+    async def transaction(self, *, is_durable: bool = True) -> AsyncIterator[Connection]:
+        """Open a transaction. Errors of PostgreSQL are raised as Transient, StatementTimeout or InvalidData.
+
+        Without `is_durable` the commit does not wait for the disk: a crash of PostgreSQL may undo it. The next durable
+        commit of any session makes it durable too.
+        """
         async with self._translate_errors(), self._connection() as connection:
             with self._in_use:
                 async with connection.transaction():
+                    if not is_durable:
+                        await connection.execute("SET LOCAL synchronous_commit TO off")
                     if self._tenants:
                         await self._tenants.apply(connection)
                     yield connection

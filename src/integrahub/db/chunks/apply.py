@@ -62,7 +62,8 @@ async def apply_chunks(
     rejects such rows instead, and is only for a single chunk.
     """
     claimed = {chunk.claim.key: chunk for chunk in chunks}
-    async with database.transaction() as connection:
+    # What a crash of PostgreSQL undoes is applied again. The end of the batch is durable, and with it all its chunks.
+    async with database.transaction(is_durable=False) as connection:
         locked = await claims.lock_claimed(connection, [chunk.claim for chunk in chunks])
         if not locked:
             return ApplyResult()

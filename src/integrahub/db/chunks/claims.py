@@ -50,7 +50,7 @@ async def claim(
     `crashed` claims one chunk whose worker crashed before; without it only chunks without a crash are claimed.
     """
     params = _to_arrays(keys) | {"token": token, "worker": worker, "lease": LEASE_SECONDS, "crashed": crashed}
-    async with database.transaction() as connection:
+    async with database.transaction(is_durable=False) as connection:  # what is lost is claimed again
         claims = await fetch_all(connection, _SQL["claim_free"], params, ChunkClaim)
     return sorted(claims, key=lambda claim: claim.key)
 
