@@ -55,6 +55,7 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """Return the environment of every command of this installation."""
         own = {"DATA_DIR": str(self.folder / "kept"), "ADMIN_API_KEY": ADMIN, "PORT": str(self.port)}
+        own |= {"MIN_UPSERT_WORKERS": "1"}  # each more costs half a second of CPU at every start
         own |= {"LOG_FORMAT": "json", "URL": str(self.http.base_url)} | self.settings
         plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
         return plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}

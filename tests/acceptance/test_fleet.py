@@ -93,7 +93,7 @@ def test_a_worker_that_always_falls_is_told_and_no_longer_started_until_someone_
 def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing(
     installation: Installation, scheme: str
 ) -> None:
-    installation.settings |= {"RATE_LIMIT": "off"}
+    installation.settings |= {"RATE_LIMIT": "off", "MIN_UPSERT_WORKERS": "2"}
     if scheme == "https":
         installation.use_tls()
     installation.start()

@@ -36,6 +36,7 @@ def _workers(hub: Installation, step: str) -> list[int]:
 
 def test_counts_outlive_processes_and_never_go_backwards(installation: Installation) -> None:
     hub = installation
+    hub.settings["MIN_UPSERT_WORKERS"] = "2"
     hub.start()
     hub.key = hub.make_key()
     batch = hub.finished(hub.post(json.dumps(_CATALOGUE)).json()["batch_id"])

@@ -54,7 +54,7 @@ def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
 
 @pytest.mark.timeout(600)
 def test_sigkill_of_every_process_during_a_large_full_loses_nothing(installation: Installation) -> None:
-    installation.settings["MAX_PAYLOAD_SIZE"] = "400 MB"
+    installation.settings |= {"MAX_PAYLOAD_SIZE": "400 MB", "MIN_UPSERT_WORKERS": "2"}
     installation.start()
     installation.key = installation.make_key()
     body = ("[" + ",".join(json.dumps(record) for record in _repeated(_COPIES)) + "]").encode()
@@ -147,6 +147,7 @@ def test_children_end_when_their_parent_is_killed(installation: Installation) ->
 def test_postgresql_that_dies_under_load_is_started_again_and_nothing_is_lost(
     installation: Installation, sign: signal.Signals
 ) -> None:
+    installation.settings["MIN_UPSERT_WORKERS"] = "2"
     installation.start()
     installation.key = installation.make_key()
     batch_id = installation.post(json.dumps(list(_repeated(3))).encode()).json()["batch_id"]
