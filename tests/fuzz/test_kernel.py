@@ -29,7 +29,7 @@ from integrahub.domain.parsing.reader import OversizeRecord, Record, read_all
 from integrahub.domain.products import COLUMNS
 from tests.fuzz.kernel_records import CNPJ, body, mutated, real_body
 
-_BODIES = 1500  # at least, and for an hour of each test in the long run
+_BODIES = 400  # at least, and for an hour of each test in the long run
 _CHUNKS = 250
 _LONG_SECONDS = 3600.0
 _MAX_RECORD = 4096
