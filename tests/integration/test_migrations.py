@@ -153,7 +153,8 @@ async def test_an_older_process_that_takes_the_name_of_a_newer_one_counts_as_old
 
 async def test_a_migration_that_waits_for_a_lock_stops_others_only_for_moments(database_url: str, add: Add) -> None:
     add(_script("0099_column.sql", "ALTER TABLE workers ADD COLUMN note text"))
-    async with await connect(database_url) as holder, await connect(database_url, autocommit=True) as other:
+    other = await connect(database_url, autocommit=True, answer_timeout=5.0)
+    async with await connect(database_url) as holder, other:
         await holder.execute("SELECT count(*) FROM workers")  # a long transaction of a reader
         migration = asyncio.create_task(migrate(database_url))
         slowest, end = 0.0, monotonic() + 1.0
