@@ -41,7 +41,8 @@ class Prometheus:
     """Client of Prometheus's HTTP API."""
 
     def __init__(self, port: int) -> None:
-        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30)
+        self.url = f"http://127.0.0.1:{port}"
+        self._http = httpx2.Client(base_url=f"{self.url}/api/v1", timeout=30)
 
     def close(self) -> None:
         """Close the connections."""
