@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 _BEFORE_TABLES_OF_CONTENTS = 100
 _OF_BOTH_LANGUAGES = {"search"}
+_DRAWN = "drawn"  # class around a diagram; Mermaid itself looks for its own name
 
 
 class Mermaid(SphinxDirective):
@@ -24,7 +25,7 @@ class Mermaid(SphinxDirective):
         """Return the text for the browser's script; without the script, readers see the text."""
         text = html.escape("\n".join(self.content))
         node = nodes.raw("", f'<figure class="diagram"><pre class="mermaid">\n{text}\n</pre></figure>\n', format="html")
-        node["classes"].append("mermaid")
+        node["classes"].append(_DRAWN)
         return [node]
 
 
@@ -53,7 +54,7 @@ def _complete_page(app: Sphinx, name: str, _: str, context: dict[str, Any], doct
     context["other_page"] = f"{root}{facts['other']}/{name if has_twin else 'index'}.html"
     context["has_twin"] = has_twin
     context["plain_page"] = f"{name.rpartition('/')[2]}.md" if doctree is not None else ""
-    if doctree is not None and any("mermaid" in node["classes"] for node in doctree.findall(nodes.raw)):
+    if doctree is not None and any(_DRAWN in node["classes"] for node in doctree.findall(nodes.raw)):
         app.add_js_file("mermaid.min.js")
         app.add_js_file("diagrams.js")
 
