@@ -12,7 +12,7 @@ GIVEN |= {"delay": 0, "age": 0}
 GIVEN |= {"pharmacy_id": 1000, "pharmacies": [1000], "window": 10, "cnpj": "2", "name": "", "city": "", "state": "none"}
 GIVEN |= {"deactivated": 0, "first": 1, "candidates": 0, "active": 0, "reason": None, "facts": None, "proven": True}
 GIVEN |= {"hours": 1, "outcome": "done", "after": None, "actor": ""}
-GIVEN |= {"sealed": b"", "step": 1, "role": None, "shortcuts": None}
+GIVEN |= {"sealed": b"", "step": 1, "role": None, "keys_off": None}
 GIVEN |= dict.fromkeys(("login", "email", "language", "theme"))
 ROWS = """
 INSERT INTO pharmacies (id, cnpj, name) OVERRIDING SYSTEM VALUE VALUES (1000, '1', '');

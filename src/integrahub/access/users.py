@@ -108,4 +108,4 @@ def _clean(profile: Profile) -> Profile:
         email = clean_email(profile.email) if profile.email is not None else None
     except ValueError as error:
         raise BadRequest("user_invalid", reason=error) from error
-    return Profile(name, email, profile.role, profile.language, profile.theme, profile.shortcuts)
+    return Profile(name, email, profile.role, profile.language, profile.theme, profile.keys_off)

@@ -1,5 +1,6 @@
 """Access to the console: the signed-in person of a request, roles of routes, and the check that forms are our own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -17,6 +18,7 @@ from integrahub.domain import api_keys
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import Forbidden, IntegraHubError
 from integrahub.domain.people.roles import Role, Theme
+from integrahub.domain.people.shortcut_keys import ShortcutKey
 from integrahub.resilience.ttl_cache import TtlCache
 
 COOKIE, SECURE_COOKIE = "integrahub_session", "__Host-integrahub_session"
@@ -41,7 +43,7 @@ class Person:
     role: Role
     language: str
     theme: Theme
-    shortcuts: bool
+    keys_off: Sequence[ShortcutKey]
     has_totp: bool
     needs_password: bool
     address: str
@@ -115,7 +117,7 @@ def _to_person(session: SignedIn, address: str) -> Person:
         role=session.role,
         language=session.language or "",
         theme=session.theme,
-        shortcuts=session.shortcuts,
+        keys_off=session.keys_off,
         has_totp=session.has_totp,
         needs_password=session.needs_password,
         address=address,

@@ -24,11 +24,31 @@ from integrahub.domain.errors import NotFound
 from integrahub.domain.languages import Language
 from integrahub.domain.people.passwords import MIN_PASSWORD_LENGTH
 from integrahub.domain.people.roles import Role, Theme
+from integrahub.domain.people.shortcut_keys import ShortcutKey
 
 ME = f"{ROOT}/me"
 _MAX_EXPORTED_ENTRIES = 10_000
 Choice = TypeVar("Choice", bound=StrEnum)
 Viewer = Annotated[Person, Depends(require(Role.VIEWER, before_second_factor=True))]
+
+
+KEY_TEXTS = {
+    ShortcutKey.SEARCH: N_("Search"),
+    ShortcutKey.GO: N_("Go to an area, with its key after it"),
+    ShortcutKey.NEXT: N_("Next row"),
+    ShortcutKey.PREVIOUS: N_("Previous row"),
+    ShortcutKey.PAUSE: N_("Pause or resume live updates"),
+    ShortcutKey.HELP: N_("Help on keys"),
+}
+
+
+class KeyChoice(msgspec.Struct, frozen=True):
+    """A key of the form: the name of its field, the key, what it does as a msgid, and whether it acts."""
+
+    field: str
+    key: ShortcutKey
+    text: str
+    is_on: bool
 
 
 class MeView(msgspec.Struct, frozen=True):
@@ -39,6 +59,11 @@ class MeView(msgspec.Struct, frozen=True):
     totp_mode: str
     offer: TotpOffer | None
     least: int = MIN_PASSWORD_LENGTH
+
+    @property
+    def keys(self) -> list[KeyChoice]:
+        """Return the keys that the person can switch off."""
+        return [KeyChoice(key_field(key), key, text, key not in self.user.keys_off) for key, text in KEY_TEXTS.items()]
 
 
 class OwnData(msgspec.Struct, frozen=True):
@@ -74,7 +99,7 @@ class MePages:
                 email=form.get("email"),
                 language=_parse(Language, form.get("language")),
                 theme=_parse(Theme, form.get("theme")),
-                shortcuts=form.get("shortcuts") == "on",
+                keys_off=[key for key in ShortcutKey if form.get(key_field(key)) != "on"],
             )
             await self._accounts.admin.set(person.caller, await self._find(person), profile)
             self._accounts.sessions.clear_cache()
@@ -139,6 +164,11 @@ class MePages:
         if user is None:
             raise NotFound("user_not_found")
         return user
+
+
+def key_field(key: ShortcutKey) -> str:
+    """Return the name of a key's field in the form."""
+    return f"key_{key.name.lower()}"
 
 
 def _parse(kind: type[Choice], text: str | None) -> Choice | None:

@@ -7,6 +7,7 @@ import msgspec
 
 from integrahub.domain.languages import Language
 from integrahub.domain.people.roles import Role, Theme
+from integrahub.domain.people.shortcut_keys import ShortcutKey
 
 
 class User(msgspec.Struct, frozen=True):
@@ -18,7 +19,7 @@ class User(msgspec.Struct, frozen=True):
     role: Role
     language: Language | None
     theme: Theme
-    shortcuts: bool
+    keys_off: list[ShortcutKey]
     password_set_at: datetime | None
     totp_enabled_at: datetime | None
     created_at: datetime
@@ -49,7 +50,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     role: Role
     language: Language | None
     theme: Theme
-    shortcuts: bool
+    keys_off: list[ShortcutKey]
     has_totp: bool
     needs_password: bool
     is_touch_due: bool

@@ -8,7 +8,7 @@ DELETE FROM user_sessions WHERE seen_at <= now() - interval '60 minutes' OR crea
 
 -- find_live --
 -- The session with a hash, and its person, unless the session is over or the person was removed.
-SELECT s.id AS session_id, s.user_id, u.name, u.role, u.language, u.theme, u.shortcuts,
+SELECT s.id AS session_id, s.user_id, u.name, u.role, u.language, u.theme, u.keys_off,
   u.totp_enabled_at IS NOT NULL AS has_totp, s.confirmed_at <= now() - interval '10 minutes' AS needs_password,
   s.seen_at <= now() - interval '1 minute' AS is_touch_due
 FROM user_sessions s JOIN users u ON u.id = s.user_id

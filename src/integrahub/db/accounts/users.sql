@@ -3,21 +3,21 @@
 INSERT INTO users (name, login, email, role, language)
 VALUES (%(name)s, %(login)s, %(email)s, %(role)s, %(language)s)
 ON CONFLICT (login) WHERE removed_at IS NULL DO NOTHING
-RETURNING id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+RETURNING id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 
 -- list_all --
 -- People by name.
-SELECT id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+SELECT id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 FROM users WHERE removed_at IS NULL OR %(with_removed)s ORDER BY removed_at IS NOT NULL, login, id LIMIT 1000
 
 -- find --
 -- One person, also if removed.
-SELECT id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+SELECT id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 FROM users WHERE id = %(id)s
 
 -- find_by_login --
 -- The person with a name who is not removed.
-SELECT id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+SELECT id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 FROM users WHERE login = %(login)s AND removed_at IS NULL
 
 -- find_credentials --
@@ -37,17 +37,17 @@ SELECT id FROM users WHERE role = 'admin' AND removed_at IS NULL ORDER BY id FOR
 -- Change a person. The last administrator with a password keeps the role.
 UPDATE users u SET name = coalesce(%(name)s, name), login = coalesce(%(login)s, login), email = coalesce(%(email)s, email),
   role = coalesce(%(role)s, role), language = coalesce(%(language)s, language), theme = coalesce(%(theme)s, theme),
-  shortcuts = coalesce(%(shortcuts)s, shortcuts)
+  keys_off = coalesce(%(keys_off)s::text[], keys_off)
 WHERE id = %(id)s AND removed_at IS NULL AND (coalesce(%(role)s, 'admin') = 'admin' OR role <> 'admin' OR EXISTS (
   SELECT FROM users o WHERE o.id <> u.id AND o.role = 'admin' AND o.password IS NOT NULL AND o.removed_at IS NULL))
-RETURNING id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+RETURNING id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 
 -- remove_if_admin_left --
 -- Remove a person; the row stays, for the audit log. The last administrator with a password stays.
 UPDATE users u SET removed_at = now(), password = NULL, sealed_totp = NULL, totp_enabled_at = NULL
 WHERE id = %(id)s AND removed_at IS NULL AND (role <> 'admin' OR EXISTS (
   SELECT FROM users o WHERE o.id <> u.id AND o.role = 'admin' AND o.password IS NOT NULL AND o.removed_at IS NULL))
-RETURNING id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+RETURNING id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 
 -- delete_sessions --
 -- End all sessions of a person.
@@ -63,7 +63,7 @@ INSERT INTO user_links (hash, user_id, expires_at) VALUES (%(hash)s, %(id)s, now
 
 -- find_by_link --
 -- The person of a link that is not expired.
-SELECT u.id, u.name, u.email, u.role, u.language, u.theme, u.shortcuts, u.password_set_at, u.totp_enabled_at, u.created_at,
+SELECT u.id, u.name, u.email, u.role, u.language, u.theme, u.keys_off, u.password_set_at, u.totp_enabled_at, u.created_at,
   u.signed_in_at, u.removed_at
 FROM user_links l JOIN users u ON u.id = l.user_id
 WHERE l.hash = %(hash)s AND l.expires_at > now() AND u.removed_at IS NULL
@@ -77,7 +77,7 @@ WHERE l.hash = %(hash)s AND l.expires_at > now() AND u.id = l.user_id AND u.remo
 -- Set the password of a person and delete the second factor.
 UPDATE users SET password = %(password)s, password_set_at = now(), sealed_totp = NULL, totp_enabled_at = NULL
 WHERE id = %(id)s AND removed_at IS NULL
-RETURNING id, name, email, role, language, theme, shortcuts, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
+RETURNING id, name, email, role, language, theme, keys_off, password_set_at, totp_enabled_at, created_at, signed_in_at, removed_at
 
 -- set_password --
 -- Set the password of a person.

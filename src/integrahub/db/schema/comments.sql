@@ -453,7 +453,8 @@ COMMENT ON COLUMN users.theme IS 'Colours of the console.
 system: Those that the browser prefers.
 light: Light.
 dark: Dark.';
-COMMENT ON COLUMN users.shortcuts IS 'True if single keys act in the console.';
+COMMENT ON COLUMN users.shortcuts IS 'Read by versions without keys_off: true if single keys act in the console.';
+COMMENT ON COLUMN users.keys_off IS 'Single keys of the console that the person switched off.';
 COMMENT ON COLUMN users.password IS 'Argon2id hash of the password as a PHC string; null: none was set yet, or the person was removed.';
 COMMENT ON COLUMN users.password_set_at IS 'Time at which the password was last set; null: never.';
 COMMENT ON COLUMN users.sealed_totp IS 'Secret of the second factor (TOTP), encrypted under a key derived from KEY_PEPPER; null: none.';
