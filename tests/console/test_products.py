@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from integrahub.console.pages.products import listing
 from integrahub.domain.people.roles import Role
 from tests.console.filling import HOSTILE
 from tests.console.hub import Browser, ConsoleHub, Page
@@ -232,3 +233,33 @@ async def test_nobody_sees_products_without_signing_in(console: ConsoleHub) -> N
     for path in ("", "/2", f"/2/records/{batch['batch_id']}", f"/2/records/{batch['batch_id']}/file"):
         answer = await stranger.http.get(_PRODUCTS + path)
         assert answer.status_code in (303, 403) and "P 2" not in answer.text, path
+
+
+async def test_a_common_text_is_counted_and_sorted_up_to_a_limit(
+    console: ConsoleHub, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_MATCHES", 55)
+    await console.api.load([product(number, TITLE=f"P {100 - number}") for number in range(1, 61)])
+    page = await browser.get(_PRODUCTS, q="p")
+    assert page.text.count("More than 55 products") == 1 and "with the lowest ids" in page.text
+    assert page.html.index(f'{_PRODUCTS}/56"') < page.html.index(f'{_PRODUCTS}/55"')  # by title, without 57 to 60
+    assert f"{_PRODUCTS}/60" not in page.links
+    (following,) = {link for link in page.links if "cursor=" in link}
+    last = await browser.get(following)
+    assert f"{_PRODUCTS}/1" in last.links and "Next page" not in last.text
+    monkeypatch.setattr(listing, "MAX_MATCHES", 60)
+    assert (await browser.get(_PRODUCTS, q="p")).text.count("60 products") == 1
+
+
+async def test_amounts_are_shown_with_all_their_digits(console: ConsoleHub, browser: Browser) -> None:
+    await console.api.load([product(7, STOCK=2.5, PRICE=0.0375)])
+    page = await browser.get(_PRODUCTS)
+    assert "0.0375" in page.text and " 2.5 " in page.text
+
+
+async def test_an_empty_result_says_what_was_searched_for(console: ConsoleHub, browser: Browser) -> None:
+    await console.api.load([product(7)])
+    await console.run("UPDATE products SET updated_at = now() - interval '2 days'")
+    assert "No product of this pharmacy matches the filters" in (await browser.get(_PRODUCTS, since="24h")).text
+    page = await browser.get(_PRODUCTS, ean="7890000000001")
+    assert 'name="ean" value="7890000000001"' in page.html  # the next search keeps it

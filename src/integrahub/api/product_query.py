@@ -6,9 +6,10 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from integrahub.db.products.rows import ProductFilters
-from integrahub.db.products.search import SORTS, PageRequest
-from integrahub.domain import cursors
+from integrahub.db.products.search import SORTS, PageRequest, page_after
+from integrahub.domain.cursors import InvalidCursor
 from integrahub.domain.errors import BadRequest
+from integrahub.domain.like_patterns import match_part
 from integrahub.domain.messages.message import Message
 
 _DEFAULT_LIMIT, _MAX_LIMIT = 40, 100
@@ -38,13 +39,9 @@ class ProductQuery(msgspec.Struct, frozen=True):
         if not self.cursor:
             return PageRequest(self.sort, self.limit, (self.page - 1) * self.limit, None, None)
         try:
-            sort, key, product_id, until = cursors.decode(self.cursor, str, str, int, str)
-            settled_until = datetime.fromisoformat(until) if until else None
-        except ValueError:
+            return page_after(self.cursor, self.sort, self.limit)
+        except InvalidCursor:
             raise BadRequest("cursor_invalid") from None
-        if sort != self.sort or (settled_until and settled_until.tzinfo is None):
-            raise BadRequest("cursor_invalid")
-        return PageRequest(self.sort, self.limit, 0, (key, product_id), settled_until)
 
 
 def read_product_query(params: dict[str, str]) -> ProductQuery:
@@ -120,5 +117,4 @@ def _read_time(name: str, text: str | None) -> datetime | None:
 def _to_like_pattern(text: str | None) -> str | None:
     if not text or not text.strip():
         return None
-    escaped = text.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+    return match_part(text.strip())

@@ -1,7 +1,6 @@
 """Routes of products of a pharmacy, as the Chatwoot consumer and newer clients read them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -18,17 +17,11 @@ from integrahub.api.product_query import read_product_query
 from integrahub.api.product_views import Export, encode, to_item
 from integrahub.db.products import search
 from integrahub.db.products.rows import ProductRow
-from integrahub.domain import cursors
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import NotFound
 from integrahub.domain.products import MAX_PRODUCT_ID
 
 MAX_ANSWER_BYTES = 4 << 20  # of the products of one page
-
-
-def _to_cursor(product: ProductRow, sort: str, settled_until: datetime | None) -> str:
-    until = settled_until.isoformat() if settled_until else ""
-    return cursors.encode(sort, search.cursor_key(product, sort), product.product_id, until)
 
 
 def _list_params(request: Request) -> Iterable[str]:
@@ -58,7 +51,7 @@ class ProductSearch:
         items = self._encode(page.products, pharmacy.cnpj)
         next_cursor = None
         if len(items) < len(page.products) or len(items) == query.limit:
-            next_cursor = _to_cursor(page.products[len(items) - 1], query.sort, page.settled_until)
+            next_cursor = search.cursor_of(page.products[len(items) - 1], query.sort, page.settled_until)
         pagination = {
             "page": query.page,
             "limit": query.limit,

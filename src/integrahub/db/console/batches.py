@@ -20,6 +20,7 @@ from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 from integrahub.domain.batches import BatchStatus, LoadType
+from integrahub.domain.like_patterns import match_end, match_part
 
 _SQL = load_queries(__name__)
 MAX_RANKED = 10_000  # latest batches that are sorted by a figure
@@ -64,10 +65,10 @@ class ListFilter:
         first, last = self.ids or (None, None)
         return {
             "cnpj": self.cnpj,
-            "name": None if self.name is None else f"%{escape_pattern(self.name)}%",
+            "name": None if self.name is None else match_part(self.name),
             "first_id": first,
             "last_id": last,
-            "suffix": None if self.suffix is None else f"%{escape_pattern(self.suffix)}",
+            "suffix": None if self.suffix is None else match_end(self.suffix),
             "statuses": None if self.statuses is None else list(self.statuses),
             "load_type": self.load_type,
             "error": self.error,
@@ -87,11 +88,6 @@ class ListPage:
     limit: int = 50
     after: tuple[datetime, float, UUID] | None = None
     top: tuple[datetime, UUID] | None = None
-
-
-def escape_pattern(text: str) -> str:
-    """Return a text to search for in LIKE, where it stands for itself."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 async def list_page(database: Database, filters: ListFilter, page: ListPage) -> list[ListedBatch]:

@@ -18,10 +18,10 @@ from integrahub.db.console.batch_rows import (
     HeldBatch,
     RelatedBatch,
 )
-from integrahub.db.console.batches import escape_pattern
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.domain.like_patterns import match_part
 
 _SQL = load_queries(__name__)
 _COUNTS = _SQL["judged"] + " " + _SQL["counts"]
@@ -56,7 +56,7 @@ async def list_held(
 ) -> list[HeldBatch]:
     """Return one page of the held deactivations, oldest first; `q` is a CNPJ or a part of a name."""
     after_date, after_id = after or _FIRST_CURSOR
-    pattern = None if q is None else f"%{escape_pattern(q)}%"
+    pattern = None if q is None else match_part(q)
     params = {"q": q, "pattern": pattern, "after": after_date, "after_id": after_id, "limit": limit}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["held"], params, HeldBatch)
@@ -92,7 +92,7 @@ async def find_evidence(database: Database, decision: Decision) -> AbsentEvidenc
 async def list_absent(database: Database, decision: Decision, page: ProductPage) -> list[AbsentLine]:
     """Return one page of the products that an approval would deactivate now."""
     after_key, after_id = page.after or (None, None)
-    pattern = None if page.q is None else f"%{escape_pattern(page.q)}%"
+    pattern = None if page.q is None else match_part(page.q)
     params = asdict(decision) | {"q": page.q, "pattern": pattern, "in_stock": page.in_stock, "sort": page.sort}
     params |= {"after_key": after_key, "after_id": after_id, "limit": page.limit}
     async with database.transaction() as connection:

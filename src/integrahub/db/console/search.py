@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from integrahub.db.console.batches import escape_pattern
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all
 from integrahub.domain.batches import BatchStatus, LoadType
+from integrahub.domain.like_patterns import match_part
 
 _SQL = load_queries(__name__)
 MAX_HITS = 20  # of each kind
@@ -71,7 +71,7 @@ class CodeHit(msgspec.Struct, frozen=True):
 
 async def find_pharmacies(database: Database, text: str, prefix: str) -> list[PharmacyHit]:
     """Return pharmacies whose name contains a text, or whose CNPJ begins with `prefix` if it is not empty."""
-    params = {"pattern": f"%{escape_pattern(text)}%", "prefix": f"{prefix}%" if prefix else "", "limit": MAX_HITS}
+    params = {"pattern": match_part(text), "prefix": f"{prefix}%" if prefix else "", "limit": MAX_HITS}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["pharmacies"], params, PharmacyHit)
 
@@ -104,7 +104,7 @@ async def find_products(database: Database, *, product_id: int | None = None, ea
 
 async def find_causes(database: Database, text: str) -> list[CauseHit]:
     """Return causes of failure whose fingerprint, error or latest message contains a text."""
-    params = {"text": text, "pattern": f"%{escape_pattern(text)}%", "limit": MAX_HITS, "latest": _LATEST_CAUSES}
+    params = {"text": text, "pattern": match_part(text), "limit": MAX_HITS, "latest": _LATEST_CAUSES}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["causes"], params, CauseHit)
 

@@ -11,6 +11,7 @@ from integrahub.db.database import Database
 from integrahub.db.products.rows import CatalogueVersion, MatchingProduct, ProductFilters, ProductRow, RowsWritten
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.domain import cursors
 
 _SQL = load_queries(__name__)
 SORTS = ("-updated", "product_id", "title", "price", "-price", "stock", "-stock")
@@ -22,7 +23,8 @@ _MAX_CURSOR_TITLE_LENGTH = 250  # characters, escaped
 class PageRequest(msgspec.Struct, frozen=True):
     """Which page of the matching products to read. `after` is the cursor key and the product id of the last row.
 
-    `settled_until` is the value that the page before returned; None for the first page.
+    `settled_until` is the value that the page before returned; None for the first page. `most`: of the matches of
+    filters, only so many are found, those with the lowest ids, and sorted.
     """
 
     sort: str
@@ -30,6 +32,7 @@ class PageRequest(msgspec.Struct, frozen=True):
     offset: int = 0
     after: tuple[str, int] | None = None
     settled_until: datetime | None = None
+    most: int | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -43,7 +46,25 @@ class Page(msgspec.Struct, frozen=True):
     settled_until: datetime | None
 
 
-def cursor_key(product: ProductRow, sort: str) -> str:
+def cursor_of(product: ProductRow, sort: str, settled_until: datetime | None) -> str:
+    """Return the cursor of the page that follows a product."""
+    until = settled_until.isoformat() if settled_until else ""
+    return cursors.encode(sort, _cursor_key(product, sort), product.product_id, until)
+
+
+def page_after(cursor: str, sort: str, limit: int, most: int | None = None) -> PageRequest:
+    """Return the page that a cursor begins. Raise InvalidCursor unless it is one of this order."""
+    chosen, key, product_id, until = cursors.decode(cursor, str, str, int, str)
+    try:
+        settled_until = datetime.fromisoformat(until) if until else None
+    except ValueError:
+        raise cursors.InvalidCursor(until) from None
+    if chosen != sort or (settled_until and settled_until.tzinfo is None):
+        raise cursors.InvalidCursor(cursor)
+    return PageRequest(sort, limit, 0, (key, product_id), settled_until, most)
+
+
+def _cursor_key(product: ProductRow, sort: str) -> str:
     """Return the product's position in the order `sort`, for a cursor; '' for a title that is too long for a cursor."""
     value = getattr(product, _COLUMN_OF[sort.lstrip("-")])
     if sort == "title" and len(json.dumps(value)) > _MAX_CURSOR_TITLE_LENGTH:
@@ -60,7 +81,7 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
     after, after_id = page.after or (None, 0)
     params = msgspec.structs.asdict(filters)
     params |= {"pharmacy_id": pharmacy_id, "limit": page.limit, "offset": page.offset}
-    params |= {"after": after, "after_id": after_id, "by_title": page.sort == "title"}
+    params |= {"after": after, "after_id": after_id, "by_title": page.sort == "title", "most": page.most}
     async with database.transaction() as connection:
         settled_until = page.settled_until
         if filters.updated_since and settled_until is None:
@@ -69,7 +90,9 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
         products = await fetch_all(connection, _page_statement(filters, page), params, MatchingProduct)
         # A page behind the last match has no row with the number of matches.
         matching = (
-            products[0].matching if products else await fetch_value(connection, _count_statement(filters), params, int)
+            products[0].matching
+            if products
+            else await fetch_value(connection, _count_statement(filters, page), params, int)
         )
     return Page(matching or 0, products, settled_until)
 
@@ -78,13 +101,20 @@ def _page_statement(filters: ProductFilters, page: PageRequest) -> LiteralString
     page_end = (_SQL[page.sort], _SQL["page_end"])
     if _is_unfiltered(filters):
         return " ".join((_SQL["select"], ", (", _SQL["count_all"], ")", _SQL["page_of_all"], *page_end))
-    matching = (_SQL["with_matching"], _SQL["matching"], ")")
+    matching = _matching(page)
     count = (", (", _SQL["count"], "FROM matching)")
     return " ".join((*matching, _SQL["select"], *count, _SQL["page_of_matching"], *page_end))
 
 
-def _count_statement(filters: ProductFilters) -> LiteralString:
-    return _SQL["count_all"] if _is_unfiltered(filters) else " ".join((_SQL["count"], _SQL["matching"]))
+def _count_statement(filters: ProductFilters, page: PageRequest) -> LiteralString:
+    return (
+        _SQL["count_all"] if _is_unfiltered(filters) else " ".join((*_matching(page), _SQL["count"], "FROM matching"))
+    )
+
+
+def _matching(page: PageRequest) -> tuple[LiteralString, ...]:
+    most = () if page.most is None else (_SQL["most"],)
+    return (_SQL["with_matching"], _SQL["matching"], *most, ")")
 
 
 def _is_unfiltered(filters: ProductFilters) -> bool:

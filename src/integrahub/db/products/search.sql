@@ -74,6 +74,10 @@ WHERE p.pharmacy_id = %(pharmacy_id)s
   AND (%(updated_since)s::timestamptz IS NULL
     OR p.updated_at >= %(updated_since)s AND p.updated_at < %(settled_until)s::timestamptz)
 
+-- most --
+-- Stop after so many matches, in the order of the primary key, so that a common text does not read all products.
+ORDER BY p.product_id LIMIT %(most)s
+
 -- -updated --
 -- Sort by last change, newest first.
 AND (%(after)s::text IS NULL OR (p.updated_at, p.product_id) < (%(after)s::timestamptz, %(after_id)s))

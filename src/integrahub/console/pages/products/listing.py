@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends
@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
+from integrahub.console.page_cursors import split_page
 from integrahub.console.pages.products.access import PATH, find_pharmacy, parse_product_id, record_messages, render
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.console import provenance
@@ -22,14 +23,17 @@ from integrahub.db.console.search import PharmacyHit
 from integrahub.db.products import search
 from integrahub.db.products.rows import ProductFilters, ProductRow
 from integrahub.db.products.search import PageRequest
-from integrahub.domain import cursors
+from integrahub.domain.cursors import InvalidCursor
 from integrahub.domain.errors import BadRequest
+from integrahub.domain.like_patterns import match_part
 from integrahub.domain.people.roles import Role
 
 SORTS = ("-updated", "title", "product_id", "price", "-price", "stock", "-stock")
 SINCE = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 _PAGE_ROWS = 50
+MAX_MATCHES = 1000  # of a search that are counted and sorted, those with the lowest ids
 _MAX_TEXT_CHARACTERS = 100  # the cost of a search grows with text times pattern
+MAX_LISTED = 10_000  # products of a catalogue; more are "more than"
 _EAN_LENGTHS = (8, 12, 13, 14)
 
 
@@ -72,6 +76,11 @@ class ProductListView:
     typed_id: int | None
     absent_ean: AbsentEan | None
     message: Callable[[str], str]
+
+    @property
+    def counted(self) -> int:
+        """Return up to how many products are counted: the whole catalogue, or the matches of a search."""
+        return MAX_LISTED if self.query.is_empty else MAX_MATCHES
 
     @property
     def shown(self) -> Sequence[ProductRow]:
@@ -117,7 +126,8 @@ class ProductLists:
         exact = [] if query.cursor else await self._find_exact(pharmacy, query)
         page = await search.search(reads, pharmacy.id, self._filters(query), _page_request(query))
         known = {product.product_id for product in exact}
-        products = [product for product in page.products if product.product_id not in known]
+        found, last = split_page(list(page.products), _PAGE_ROWS)
+        products = [product for product in found if product.product_id not in known]
         ean = query.ean or (query.q if query.q.isdecimal() and len(query.q) in _EAN_LENGTHS else "")
         absent = None
         if ean and not exact and not products:
@@ -129,7 +139,7 @@ class ProductLists:
             exact=exact,
             products=products,
             matching=max(page.matching, len(exact) + len(products)),
-            next_cursor=_next_cursor(query, page),
+            next_cursor=search.cursor_of(last, query.sort, page.settled_until) if last else None,
             typed_id=parse_product_id(query.q),
             absent_ean=absent,
             message=message,
@@ -149,7 +159,7 @@ class ProductLists:
     def _filters(self, query: ProductQuery) -> ProductFilters:
         since = SINCE.get(query.since)
         return ProductFilters(
-            q=_to_like_pattern(query.q),
+            q=match_part(query.q) if query.q else None,
             ean=query.ean or None,
             updated_since=self._console.clock() - since if since else None,
             include_inactive=query.active != "yes",
@@ -176,30 +186,13 @@ def _read_query(request: Request) -> ProductQuery:
     )
 
 
-def _to_like_pattern(text: str) -> str | None:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%" if text else None
-
-
 def _page_request(query: ProductQuery) -> PageRequest:
     if not query.cursor:
-        return PageRequest(query.sort, _PAGE_ROWS)
+        return PageRequest(query.sort, _PAGE_ROWS + 1, most=MAX_MATCHES + 1)
     try:
-        sort, key, product_id, until = cursors.decode(query.cursor, str, str, int, str)
-        settled_until = datetime.fromisoformat(until) if until else None
-    except ValueError:
+        return search.page_after(query.cursor, query.sort, _PAGE_ROWS + 1, MAX_MATCHES + 1)
+    except InvalidCursor:
         raise BadRequest("cursor_invalid") from None
-    if sort != query.sort or (settled_until and settled_until.tzinfo is None):
-        raise BadRequest("cursor_invalid")
-    return PageRequest(sort, _PAGE_ROWS, 0, (key, product_id), settled_until)
-
-
-def _next_cursor(query: ProductQuery, page: search.Page) -> str | None:
-    if len(page.products) < _PAGE_ROWS:
-        return None
-    last = page.products[-1]
-    until = page.settled_until.isoformat() if page.settled_until else ""
-    return cursors.encode(query.sort, search.cursor_key(last, query.sort), last.product_id, until)
 
 
 def add_routes(router: APIRouter, console: ConsoleContext) -> None:
