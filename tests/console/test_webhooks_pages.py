@@ -1,8 +1,10 @@
 """Pages of webhooks: endpoints, deliveries, and what an operator orders of them."""
 
+import re
 from uuid import UUID
 
 from integrahub.domain.people.roles import Role
+from integrahub.domain.webhooks.allowed_targets import AllowedTargets
 from integrahub.settings.model import Settings
 from tests.console.hub import ConsoleHub, running_console
 from tests.console.troubles import add_delivery, add_endpoint
@@ -35,6 +37,53 @@ async def test_suspended_addresses_come_first_and_no_secret_of_their_urls_is_sho
     assert "five days without success" in whole.text and "s3cret" not in whole.html
     assert f"{suspended}/enable" not in whole.html
     assert (await viewer.get(f"/console/webhooks/{UUID(int=1)}")).status == 404
+
+
+async def test_the_heading_speaks_of_the_addresses_that_the_filter_finds(console: ConsoleHub) -> None:
+    await _add_pharmacy(console, _OTHER)
+    await add_endpoint(console, CNPJ)
+    await add_endpoint(console, _OTHER, state="disabled")
+    viewer = await console.browser(Role.VIEWER)
+    for query in ({"state": "enabled"}, {"cnpj": CNPJ}):
+        page = await viewer.get("/console/webhooks", **query)
+        assert page.text.startswith("1 address matches") and "All addresses" not in page.text
+
+
+async def test_an_administrator_sets_the_address_of_a_pharmacy_and_sees_its_secret_once(settings: Settings) -> None:
+    own = {"public_url": "http://hub.example", "webhook_allow": AllowedTargets.parse(["127.0.0.1"])}
+    async with running_console(settings.model_copy(update=own), []) as console:
+        await _add_pharmacy(console, CNPJ)
+        admin, path = await console.browser(Role.ADMIN), f"/console/pharmacies/{CNPJ}/webhook"
+        fields = {"url": "https://127.0.0.1:8443/hook?token=s3cret", "event.batch.failed": "on"}
+        page = await admin.post(path, **fields)
+        (secret,) = re.findall(r'<code class="secret">(whsec_[^<]+)</code>', page.html)
+        tab = await admin.get(f"/console/pharmacies/{CNPJ}?tab=webhook")
+        assert "https://127.0.0.1:8443/hook?…" in tab.text and secret not in tab.html
+        page = await admin.post(path, **fields)
+        assert "its secret is the same as before" in page.text and "whsec_" not in page.html
+        page = await admin.post("/console/webhooks/operator", url="https://127.0.0.1:8443/hub")
+        assert "whsec_" in page.html and "operator of the hub" in (await admin.get("/console/webhooks")).text
+        assert 'class="notice failed"' in (await admin.post(path, url="http://10.0.0.1/")).html
+        entries = await console.run("SELECT * FROM audit_log WHERE action = 'webhook.put'")
+        assert len(entries) == 3 and not any(text in str(entries) for text in ("s3cret", secret))
+        (row,) = await console.run("SELECT events, url FROM webhook_endpoints WHERE owner = 'pharmacy'")
+        assert row["events"] == ["batch.failed"] and row["url"].endswith("token=s3cret")
+
+
+async def test_setting_an_address_asks_for_the_password_and_for_an_administrator(settings: Settings) -> None:
+    own = {"public_url": "http://hub.example", "webhook_allow": AllowedTargets.parse(["127.0.0.1"])}
+    async with running_console(settings.model_copy(update=own), []) as console:
+        await _add_pharmacy(console, CNPJ)
+        admin, operator = await console.browser(Role.ADMIN), await console.browser(Role.OPERATOR)
+        await console.run("UPDATE user_sessions SET confirmed_at = now() - interval '11 minutes'")
+        for path in (f"/console/pharmacies/{CNPJ}/webhook", "/console/webhooks/operator"):
+            assert "Nothing was done" in (await admin.post(path, url="https://127.0.0.1:8443/hook")).text
+            assert (await operator.post(path, url="https://127.0.0.1:8443/hook")).status == 403
+        assert await console.run("SELECT FROM webhook_endpoints") == []
+        outcomes = await console.run("SELECT outcome FROM audit_log WHERE action = 'webhook.put'")
+        assert [row["outcome"] for row in outcomes] == ["password_needed"] * 2
+        for page in ("/console/webhooks", f"/console/pharmacies/{CNPJ}?tab=webhook"):
+            assert 'name="url"' in (await admin.get(page)).html and 'name="url"' not in (await operator.get(page)).html
 
 
 async def test_deliveries_of_all_are_filtered_by_the_address_of_the_page(console: ConsoleHub) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from integrahub.access.audit import Audit
 from integrahub.access.webhook_owners import WebhookOwner
 from integrahub.db.database import Database
@@ -15,7 +17,7 @@ from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from integrahub.domain.webhooks.events import CLIENT_EVENTS, OPERATOR_EVENTS, EventType
 from integrahub.domain.webhooks.states import DeliveryState, EndpointOwner, EndpointState
-from integrahub.domain.webhooks.target_url import TargetUrl
+from integrahub.domain.webhooks.target_url import TargetUrl, hide_query
 from integrahub.secrets.webhook_secrets import SecretSealer, generate_secret, show_secret
 
 _TESTS_PER_MINUTE = 10
@@ -61,15 +63,16 @@ class Webhooks:
         url = await self._rules.check_target(request.url)
         changes = EndpointChanges(str(url), f"{url.host}:{url.port}", events, request.description)
         secret, before = generate_secret(), await endpoints.find(owner.database, owner.ref)
-        async with self._audit.action(caller, "webhook.put", owner.name, before) as context:
+        async with self._audit.action(caller, "webhook.put", owner.name, _to_entry(before)) as context:
             sealed = self._rules.sealer.seal(secret)
-            context.after, is_new = await endpoints.put(owner.database, owner.ref, changes, sealed)
-        return context.after, show_secret(secret) if is_new else None
+            endpoint, is_new = await endpoints.put(owner.database, owner.ref, changes, sealed)
+            context.after = _to_entry(endpoint)
+        return endpoint, show_secret(secret) if is_new else None
 
     async def delete(self, caller: Caller, owner: WebhookOwner) -> UUID:
         """Delete the endpoint of an owner, and return its id."""
         endpoint = await self.show(owner)
-        async with self._audit.action(caller, "webhook.delete", owner.name, endpoint):
+        async with self._audit.action(caller, "webhook.delete", owner.name, _to_entry(endpoint)):
             if not await endpoints.delete(owner.database, endpoint.id):
                 raise NotFound("webhook_not_found")
         return endpoint.id
@@ -77,11 +80,12 @@ class Webhooks:
     async def rotate(self, caller: Caller, owner: WebhookOwner, hours: int) -> tuple[Endpoint, str]:
         """Give the endpoint a new secret, and return both. The old secret signs too for some hours."""
         endpoint, secret = await self.show(owner), generate_secret()
-        async with self._audit.action(caller, "webhook.rotate", owner.name, endpoint) as context:
+        async with self._audit.action(caller, "webhook.rotate", owner.name, _to_entry(endpoint)) as context:
             if not await endpoints.rotate(owner.database, endpoint.id, self._rules.sealer.seal(secret), hours):
                 raise NotFound("webhook_not_found")
-            context.after = await self.show(owner)
-        return context.after, show_secret(secret)
+            rotated = await self.show(owner)
+            context.after = _to_entry(rotated)
+        return rotated, show_secret(secret)
 
     async def enable(self, caller: Caller, owner: WebhookOwner, since: datetime | None) -> tuple[Endpoint, int]:
         """Enable the endpoint and send what it missed since a time; return it, and how many deliveries are sent.
@@ -89,10 +93,11 @@ class Webhooks:
         `since` None means since the first event that it missed.
         """
         endpoint = await self.show(owner)
-        async with self._audit.action(caller, "webhook.enable", owner.name, endpoint) as context:
+        async with self._audit.action(caller, "webhook.enable", owner.name, _to_entry(endpoint)) as context:
             count = await deliveries.enable(owner.database, endpoint.id, since)
-            context.after = await self.show(owner)
-        return context.after, count
+            enabled = await self.show(owner)
+            context.after = _to_entry(enabled)
+        return enabled, count
 
     async def test(self, caller: Caller, owner: WebhookOwner) -> UUID:
         """Send a test event to the endpoint, and return the id of its delivery."""
@@ -122,6 +127,11 @@ class Webhooks:
             if endpoint.state is EndpointState.DISABLED:
                 raise Conflict("webhook_closed")
             yield endpoint
+
+
+def _to_entry(endpoint: Endpoint | None) -> Endpoint | None:
+    """Return an endpoint as the audit log stores it: the query of its URL may be a secret of the receiver."""
+    return msgspec.structs.replace(endpoint, url=hide_query(endpoint.url)) if endpoint else None
 
 
 def _check_events(owner: WebhookOwner, events: tuple[EventType, ...] | None) -> tuple[EventType, ...]:

@@ -14,7 +14,7 @@ PAGES = [
     MatrixPage(f"{_ONE}?tab=refusals", "refused"),
     MatrixPage(f"{_ONE}?tab=keys", "valid"),
     MatrixPage(f"{_ONE}?tab=keys#", "New key", role=Role.ADMIN),
-    MatrixPage(f"{_ONE}?tab=webhook", "All deliveries of this pharmacy"),
+    MatrixPage(f"{_ONE}?tab=webhook", "Change the address", role=Role.ADMIN),
     MatrixPage(f"{_ONE}?tab=settings", "Save settings", role=Role.ADMIN),
     MatrixPage(f"{_ONE}?tab=audit", "key.create"),
     MatrixPage("/console/pharmacies/{other_cnpj}", "FULL"),

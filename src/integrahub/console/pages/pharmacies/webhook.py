@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from integrahub.access.audit import Audit
 from integrahub.access.webhook_owners import WebhookOwner, WebhookOwners
-from integrahub.access.webhooks import WebhookRules, Webhooks
+from integrahub.access.webhooks import Webhooks
 from integrahub.console.access import Person, require
 from integrahub.console.acts import Done, perform
 from integrahub.console.context import ConsoleContext
@@ -19,9 +19,6 @@ from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.webhooks import deliveries, endpoints
 from integrahub.domain.errors import NotFound
 from integrahub.domain.people.roles import Role
-from integrahub.pipeline.notify.name_lookup import NameLookup
-from integrahub.pipeline.notify.target_address import TargetAddresses
-from integrahub.secrets.webhook_secrets import SecretSealer
 
 Operator = Annotated[Person, Depends(require(Role.OPERATOR))]
 
@@ -30,11 +27,8 @@ class WebhookActs:
     """Test and enable the webhook of a pharmacy, and send a delivery again."""
 
     def __init__(self, console: ConsoleContext, pages: PharmacyPages) -> None:
-        hub = console.hub
-        targets = TargetAddresses(hub.settings.webhook_allow, NameLookup())
-        rules = WebhookRules(targets.check, SecretSealer(hub.pepper), hub.settings.public_url)
-        self._webhooks = Webhooks(Audit(console.database), rules)
-        self._owners = WebhookOwners(hub.database)
+        self._webhooks = Webhooks(Audit(console.database), console.hub.webhook_rules())
+        self._owners = WebhookOwners(console.hub.database)
         self._pages = pages
 
     async def test(self, request: Request, cnpj: str, person: Operator) -> Response:

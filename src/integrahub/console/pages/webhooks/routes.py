@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
-from integrahub.console.pages.webhooks import acts
+from integrahub.console.pages.webhooks import acts, addresses
 from integrahub.console.pages.webhooks.acts import PATH
 from integrahub.console.pages.webhooks.views import WebhookReads
 from integrahub.domain.people.roles import Role
@@ -41,6 +41,7 @@ def build_router(console: ConsoleContext) -> APIRouter:
     """Return the routes of webhooks."""
     pages, router = WebhookPages(console), APIRouter()
     acts.add_routes(router, console)
+    addresses.add_routes(router, console)
     for path, endpoint in (
         (PATH, pages.list_endpoints),
         (f"{PATH}/deliveries", pages.list_deliveries),
