@@ -13,6 +13,7 @@ from bench.report import build_table, publish
 from bench.results import ScenarioRun
 from bench.scenarios import (
     client,
+    console_pages,
     dry_runs,
     full_loads,
     intake,
@@ -38,6 +39,7 @@ _SCENARIOS: dict[str, Callable[[Sizes], Iterator[Line]]] = {
     "intake": intake.lines,
     "client": client.lines,
     "reads": reads.lines,
+    "console_pages": console_pages.lines,
     "dry_runs": dry_runs.lines,
     "ways_of_running": ways_of_running.lines,
 }
