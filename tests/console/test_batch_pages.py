@@ -9,7 +9,7 @@ import pytest
 
 from integrahub.domain.people.roles import Role
 from integrahub.settings.model import Settings
-from tests.console.hub import Browser, ConsoleHub, running_console
+from tests.console.hub import Browser, ConsoleHub, Page, running_console
 from tests.integration.conftest import CNPJ
 
 _HOSTILE = "<script>alert(1)</script>\u202e" + "x" * 70_000
@@ -33,12 +33,18 @@ async def _viewer(console: ConsoleHub) -> Browser:
     return await console.browser(Role.VIEWER)
 
 
+async def page_of_update(console: ConsoleHub, batch: str) -> Page:
+    return await (await console.browser(Role.OPERATOR)).poll(f"/console/batches/{batch}", "state")
+
+
 async def test_the_list_says_first_how_batches_ended(console: ConsoleHub) -> None:
     await console.api.load(_records(5))
     await _partial(console)
     await console.api.load(b'[{"PRODUCTID": 1, "TITLE": "x"')
     page = await (await _viewer(console)).get("/console/batches")
     assert page.status == 200 and "3 batches: 1 failed, 1 partial" in page.text
+    main = page.html.partition("<main")[2]
+    assert main.index("<h1") < main.index('class="filters"') < main.index("<table")  # in the order of the keyboard
     assert "2 of" not in page.text and "caro" not in page.html
 
 
@@ -100,9 +106,9 @@ async def test_a_partial_batch_shows_the_record_at_its_byte_with_the_field_marke
     page = await viewer.get(f"/console/batches/{batch}", record="110")
     assert "2 of 120 records did not reach the catalogue" in page.text
     assert "<mark>&#34;PRICE&#34;: &#34;caro&#34;</mark>" in page.html
-    assert "Record 111, byte" in page.text
+    assert "Record 110 at byte" in page.text
     title = await viewer.get(f"/console/batches/{batch}", code="title_missing")
-    assert "Record 4, byte" in title.text and "caro" not in title.text
+    assert "Record 3 at byte" in title.text and "caro" not in title.text
 
 
 async def test_counters_of_a_batch_add_up(console: ConsoleHub) -> None:
@@ -115,6 +121,8 @@ async def test_a_truncated_file_shows_where_it_ends_and_that_a_replay_does_not_h
     page = await (await console.browser(Role.OPERATOR)).get(f"/console/batches/{batch}")
     assert "← the file ends here" in page.text and "Nothing was applied" in page.text
     assert "does not help: the file itself is at fault" in page.text
+    update = await page_of_update(console, batch)
+    assert f"/console/batches/{batch}/replay" in update.html  # acts follow the state of the batch
 
 
 async def test_what_changed_is_shown_with_values_before_and_after(console: ConsoleHub) -> None:

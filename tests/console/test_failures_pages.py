@@ -31,14 +31,17 @@ async def _operations(console: ConsoleHub) -> list[Any]:
 async def test_the_first_line_says_how_many_causes_are_open_and_each_leads_to_its_letters(console: ConsoleHub) -> None:
     viewer = await console.browser(Role.VIEWER)
     assert "No failure is open" in (await viewer.get("/console/failures")).text
-    letter = await add_letter(console, await _load(console))
+    letter = await add_letter(console, batch := await _load(console))
+    await console.run("UPDATE batch_chunks SET crashes = 1 WHERE number = 0")
     await add_messages(console, 2)
     page = await viewer.get("/console/failures")
     assert "1 cause keeps work from being applied" in page.text
     assert "StatementTimeout (57014) products/merge.py:merge_chunks" in page.text and _CAUSE in page.links
     cause = await viewer.get(_CAUSE)
     assert "3 dead letters are open , of 1 pharmacy" in cause.text and "Traceback: merge" in cause.text
+    blocks = await viewer.get(f"/console/batches/{batch}", tab="blocks", blocks="troubled")
     assert f"/console/failures/dead-letters/{letter}" in cause.links
+    assert f"/console/failures/dead-letters/{letter}" in blocks.links
     whole = await viewer.get(f"/console/failures/dead-letters/{letter}")
     assert "50 records were not applied" in whole.text and "merge took too long" in whole.text
 
@@ -51,6 +54,8 @@ async def test_filters_are_in_the_address(console: ConsoleHub) -> None:
     for other in ({"cnpj": "33000167000101"}, {"cause": "Other"}, {"since": "2999-01-01"}, {"state": "settled"}):
         page = await viewer.get("/console/failures", **other)
         assert page.status == 200 and _CAUSE not in page.links, other
+    none = await viewer.get("/console/failures", cause="Other")
+    assert "No cause matches" in none.text and "No failure is open" not in none.text
     nonsense = {"cnpj": "\0", "since": "yesterday", "state": "x", "cursor": "x"}
     assert (await viewer.get("/console/failures", **nonsense)).status == 200
     assert "No dead letter of this cause" in (await viewer.get(_CAUSE, cnpj="33000167000101")).text

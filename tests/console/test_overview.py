@@ -30,6 +30,10 @@ async def test_a_load_that_failed_leads_to_its_batch(console: ConsoleHub) -> Non
     page = await _fresh(console, "1 thing asks for attention")
     assert "failed as a whole; the catalogue stands as it was" in page.text
     assert f"/console/batches/{failed['batch_id']}" in page.links
+    await console.api.load(catalogue(3))
+    page = await _fresh(console, "All is well")
+    assert "Last problem:" in page.text and "resolved in" in page.text
+    assert f"/console/batches/{failed['batch_id']}" in page.links
 
 
 async def _fresh(console: ConsoleHub, verdict: str) -> Page:

@@ -83,7 +83,19 @@ async def test_filters_of_the_list_are_in_its_url(console: ConsoleHub) -> None:
         assert {link[-14:] for link in page.links if re.search(r"/pharmacies/\d{14}$", link)} == shown, query
 
 
-@pytest.mark.parametrize("sort", ["urgent", "name", "last", "cnpj"])
+async def test_the_list_is_sorted_by_rejected_records(console: ConsoleHub) -> None:
+    await _register(console, OTHER, "Aurora")
+    for cnpj, rejected in ((CNPJ, 3), (OTHER, 1200)):
+        await console.run(
+            "INSERT INTO pharmacy_days (pharmacy_id, day, batches, failed, records, rejected)"
+            " SELECT id, (now() AT TIME ZONE 'UTC')::date, 1, 0, 5000, %s FROM pharmacies WHERE cnpj = %s",
+            *(rejected, cnpj),
+        )
+    page = await _show(console, "/console/pharmacies?sort=rejected")
+    assert page.html.index(f"/pharmacies/{OTHER}") < page.html.index(f"/pharmacies/{CNPJ}") and "1,200" in page.text
+
+
+@pytest.mark.parametrize("sort", ["urgent", "name", "last", "rejected", "cnpj"])
 async def test_pages_of_the_list_have_each_pharmacy_once(console: ConsoleHub, sort: str) -> None:
     await console.run(
         "INSERT INTO pharmacies (cnpj, name) SELECT lpad(n::text, 14, '0'), 'P' || n % 7 FROM generate_series(1, 120) n"

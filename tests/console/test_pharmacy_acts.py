@@ -179,6 +179,7 @@ async def test_a_new_key_is_shown_once_and_posts_for_the_pharmacy(console: Conso
     console.api.key = key = _new_key(page)
     assert (await console.api.load([{"PRODUCTID": 1, "TITLE": "A"}]))["status"] == "COMPLETED"
     assert page.answer.headers["Cache-Control"] == "no-store"
+    assert "hx-get" not in page.html and "data-pause" not in page.html  # nothing to poll at the form's address
     assert key not in (await admin.get(f"{PAGE}?tab=keys")).html
     assert key not in str(await console.run("SELECT * FROM audit_log"))
     entry = await _newest(console)

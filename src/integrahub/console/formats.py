@@ -1,7 +1,7 @@
 """Numbers, dates, ages, durations, sizes and ids as people read them, in the language and zone of a page."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from integrahub.console.translations import Catalog
 
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 _KIB = 1024
+_MAX_DIGITS = 4  # after the point, of prices and amounts
 _SHORT_ID_LENGTH = 8  # of the end: the start of a UUIDv7 is the time, the same for batches of one minute
 DEFAULT_ZONE = "America/Sao_Paulo"
 _COMMA_FOR_POINT = str.maketrans(",.", ".,")
@@ -35,6 +36,14 @@ class Formats:
             return "–"
         text = f"{value:,.{digits}f}"
         return text.translate(_COMMA_FOR_POINT) if self._is_portuguese else text
+
+    def exact(self, value: Number | None, least: int = 0) -> str:
+        """Return a number with all its digits, at least `least` and at most four after the point: `12,50`, `0,0375`."""
+        if value is None:
+            return "–"
+        exponent = Decimal(str(value)).normalize().as_tuple().exponent
+        needed = max(0, -exponent) if isinstance(exponent, int) else 0
+        return self.number(value, min(max(needed, least), _MAX_DIGITS))
 
     def percent(self, share: Number | None, digits: int = 0) -> str:
         """Return a share of one as `22 %`."""
@@ -97,7 +106,11 @@ class Formats:
         """Return the day of a time as `26/11`."""
         return Markup("–") if time is None else self._time(time, self._day(time.astimezone(self._zone)))
 
-    def _day(self, local: datetime) -> str:
+    def on_day(self, day: date) -> str:
+        """Return a day without a time, such as `26/11`."""
+        return self._day(day)
+
+    def _day(self, local: date) -> str:
         is_this_year = local.year == self._now.astimezone(self._zone).year
         if self._is_portuguese:
             return f"{local:%d/%m}" if is_this_year else f"{local:%d/%m/%Y}"

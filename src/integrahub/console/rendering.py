@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
@@ -29,7 +29,10 @@ VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
 _SHARED_TTL_SECONDS = 1.0
 _MAX_SHARED = 100  # blocks
 _MACROS = "shell/macros.html"
-_FORMATS = ("number", "percent", "size", "duration", "age", "since", "when", "plain_time", "clock", "day")
+_FORMATS = (
+    *("number", "exact", "percent", "size", "duration"),
+    *("age", "since", "when", "plain_time", "clock", "day", "on_day"),
+)
 
 
 class _Block(NamedTuple):
@@ -146,6 +149,7 @@ def _build_environment() -> Environment:
         finalize=_escape_marks,
     )
     environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["ngettext"] = _with_number(cast("Callable[..., str]", environment.globals["ngettext"]))
     environment.filters |= {name: _format_filter(name) for name in _FORMATS}
     environment.filters["said"] = _in_language
     environment.filters |= {"cnpj": formats.mask_cnpj, "short_id": formats.short_id}
@@ -175,6 +179,17 @@ def _format_filter(name: str) -> Callable[..., object]:
 def _in_language(context: Context, message: Message) -> str:
     """Return a sentence of the hub in the language of the page."""
     return message.in_language(Language.EN if context["language"] == Language.EN else Language.PT)
+
+
+def _with_number(ngettext: Callable[..., str]) -> Callable[..., str]:
+    """Return the function for plurals of templates; `num` is the number as people of the language write it."""
+
+    @pass_context
+    def apply(context: Context, singular: str, plural: str, number: int, **values: object) -> str:
+        written = context["fmt"].number(number) if isinstance(number, int) else number
+        return ngettext(context, singular, plural, number, **({"num": written} | values))
+
+    return apply
 
 
 @pass_context

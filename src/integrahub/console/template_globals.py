@@ -31,8 +31,11 @@ def _live(context: Context, name: str, address: str = "", *, caller: Callable[[]
     """Return the body of a live block with the attributes by which htmx polls the page for it, or another address.
 
     The template's block has the same name: `{% block rows %}{% call live("rows") %}...{% endcall %}{% endblock %}`.
+    The answer of a form has no address that could be polled, so its blocks stay as they are.
     """
     html = caller()
+    if context["request"].method != "GET":
+        return Markup('<div id="live-{}">{}</div>').format(name, html)
     version = blake2b(html.encode(), digest_size=8).hexdigest()
     context["versions"][name] = version
     url = context["request"].url

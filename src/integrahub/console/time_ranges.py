@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 _RELATIVE = re.compile(r"([0-9]{1,4})([hd])")
 _HOURS = {"h": 1, "d": 24}
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000  # of times in addresses: others cannot be shown in every zone
 
 
 def parse_time(text: str | None, now: datetime) -> datetime | None:
@@ -14,7 +15,14 @@ def parse_time(text: str | None, now: datetime) -> datetime | None:
     if match := _RELATIVE.fullmatch(text):
         return now - timedelta(hours=int(match[1]) * _HOURS[match[2]])
     try:
-        time = datetime.fromisoformat(text)
+        time = check_year(datetime.fromisoformat(text))
     except ValueError:
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def check_year(time: datetime) -> datetime:
+    """Return a time of an address. Raise ValueError if its year is one that no record of the hub has."""
+    if not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        raise ValueError(time)
+    return time

@@ -1,5 +1,6 @@
 """Snapshot of the hub for the console: one read a second at most, which all readers of the process share."""
 
+from collections import Counter
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import msgspec
 from integrahub.db.batches import estimates
 from integrahub.db.console import figures, overview
 from integrahub.db.console.figures_rows import FigurePoint, FigureRange
-from integrahub.db.console.overview_rows import HubState, RunningBatch
+from integrahub.db.console.overview import MAX_ROWS
+from integrahub.db.console.overview_rows import HubState, LastProblem, RunningBatch
 from integrahub.db.database import Database
 from integrahub.db.monitoring import workers
 from integrahub.domain.views.estimate import Estimate, estimate_completion
@@ -19,7 +21,7 @@ from integrahub.resilience.shared_results import SharedResults
 _SNAPSHOT_TTL_SECONDS = 1.0
 _CHARTS_TTL_SECONDS = 5.0  # workers count every ten seconds
 _MAX_CHARTS = 32
-_FLEET_RATE_TTL_SECONDS = 10.0
+_FLEET_RATE_TTL_SECONDS = _LAST_PROBLEM_TTL_SECONDS = 10.0
 _RATE_MINUTES = 2  # that the rate of now is measured over: the current and the last whole one
 
 
@@ -34,7 +36,8 @@ class Throughput(msgspec.Struct, frozen=True):
 class OverviewSnapshot(msgspec.Struct, frozen=True):
     """The hub at one moment. `live` counts processes with a recent heartbeat by step; `api` is one of the steps.
 
-    `estimates` are those of running batches, as far as they can be made.
+    `estimates` are those of running batches, as far as they can be made. `last_problem` is read if nothing asks for
+    attention.
     """
 
     state: HubState
@@ -44,6 +47,12 @@ class OverviewSnapshot(msgspec.Struct, frozen=True):
     live: dict[str, int]
     throughput: Throughput
     dependencies: Checks
+    last_problem: LastProblem | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether more things of a kind may ask for attention than were read."""
+        return any(count >= MAX_ROWS for count in Counter(item.kind for item in self.attention).values())
 
 
 class Overview:
@@ -56,6 +65,7 @@ class Overview:
         self._charts = SharedResults[tuple[FigureRange, datetime | None], list[FigurePoint]](
             _CHARTS_TTL_SECONDS, _MAX_CHARTS
         )
+        self._last_problems = SharedResults[None, tuple[LastProblem | None]](_LAST_PROBLEM_TTL_SECONDS)
         self._fleet_rates = SharedResults[None, tuple[float | None]](_FLEET_RATE_TTL_SECONDS)
 
     async def snapshot(self) -> OverviewSnapshot:
@@ -70,14 +80,16 @@ class Overview:
         checks = await self._dependencies()
         rows = await overview.find_overview(self._database)
         live = {row.step: row.live for row in await workers.count_by_step(self._database)}
+        attention = list_attention(rows, checks)
         return OverviewSnapshot(
             state=rows.state,
-            attention=list_attention(rows, checks),
+            attention=attention,
             running=rows.running,
             estimates=await self._estimate(rows.running),
             live=live,
             throughput=_throughput_of(await self.points(FigureRange.HOUR)),
             dependencies=checks,
+            last_problem=None if attention else (await self._last_problems(None, self._find_last_problem))[0],
         )
 
     async def _estimate(self, running: list[RunningBatch]) -> dict[UUID, Estimate]:
@@ -88,6 +100,9 @@ class Overview:
         paces = await estimates.find_paces(self._database, ids)
         made = {batch_id: estimate_completion(pace, rate) for batch_id, pace in paces.items()}
         return {batch_id: estimate for batch_id, estimate in made.items() if estimate}
+
+    async def _find_last_problem(self) -> tuple[LastProblem | None]:
+        return (await overview.find_last_problem(self._database),)
 
     async def _find_fleet_rate(self) -> tuple[float | None]:
         return (await estimates.find_fleet_rate(self._database),)

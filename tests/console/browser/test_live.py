@@ -12,6 +12,8 @@ from tests.console.browser.visit import Visitor, visiting
 from tests.console.live_hub import LiveHub
 
 pytestmark = pytest.mark.skipif(not has_htmx(), reason="htmx is not in the package: `make assets`")
+_POLL_NOW = "document.body.dispatchEvent(new CustomEvent('live'))"
+_OTHER = '<div id="live-now" class="live">Other</div>'
 _POLL_MS = 6000  # an update comes every 5 seconds where nothing runs
 
 
@@ -76,6 +78,47 @@ def test_a_paused_page_and_one_with_an_open_dialog_ask_nothing(chromium: Browser
         visitor.page.keyboard.press("?")
         visitor.page.wait_for_timeout(_POLL_MS)
         assert polls == []
+
+
+def test_a_page_that_gets_no_answer_stays_says_so_and_goes_on(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        page, said = visitor.page, visitor.page.locator(".when-stale")
+        heading = page.inner_text("h1")
+        is_poll = "**/console"
+        page.route(is_poll, lambda route: route.fulfill(status=503, content_type="text/html", body="<h1>Away</h1>"))
+        page.evaluate(_POLL_NOW)
+        said.wait_for(state="visible")
+        assert page.inner_text("h1") == heading
+        page.unroute(is_poll)
+        page.evaluate(_POLL_NOW)
+        said.wait_for(state="hidden")
+
+
+def test_an_answer_that_comes_after_a_pause_changes_nothing(chromium: Browser, filled: LiveHub) -> None:
+    with visiting(chromium, filled) as visitor:
+        visitor.open("/console")
+        page = visitor.page
+        before = page.inner_text("#live-now")
+        page.route("**/console", lambda route: route.fulfill(content_type="text/html", body=_OTHER))
+        with page.expect_event("requestfinished"):
+            page.evaluate(f"{_POLL_NOW}; document.querySelector('[data-pause]').click()")
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.inner_text("#live-now").replace("resume", "pause") == before
+        page.evaluate("document.querySelector('[data-pause]').click()")
+        page.evaluate(_POLL_NOW)
+        page.wait_for_function("document.getElementById('live-now').textContent === 'Other'")
+
+
+def test_a_copied_text_is_said_and_the_button_keeps_its_shape(chromium: Browser, filled: LiveHub) -> None:
+    for prepare in ("", "Object.defineProperty(navigator, 'clipboard', {value: undefined})"):  # as without TLS
+        with visiting(chromium, filled, language="pt-BR") as visitor:
+            visitor.page.add_init_script(prepare)
+            visitor.open("/console/batches/{batch}")
+            button = visitor.page.locator("button.copy").first
+            button.click()
+            visitor.page.wait_for_function("document.getElementById('said').textContent === 'copiado'")
+            button.locator("svg").wait_for()
 
 
 def test_a_hidden_tab_asks_nothing(chromium: Browser, filled: LiveHub) -> None:

@@ -1,6 +1,6 @@
 """Numbers, times and ids as people read them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,17 @@ def test_numbers_follow_the_language() -> None:
     assert (PORTUGUESE.number(1392), ENGLISH.number(1392)) == ("1.392", "1,392")
     assert (PORTUGUESE.number(12.5, 2), ENGLISH.number(12.5, 2)) == ("12,50", "12.50")
     assert PORTUGUESE.percent(0.224) == "22 %"
+
+
+@pytest.mark.parametrize(("value", "text"), [(2.5, "2,5"), (0.0375, "0,0375"), (1200, "1.200"), (0.00001, "0,0000")])
+def test_an_exact_number_has_all_its_digits(value: float, text: str) -> None:
+    assert PORTUGUESE.exact(value) == text
+
+
+def test_a_price_has_at_least_two_digits_and_a_day_follows_the_language() -> None:
+    assert (PORTUGUESE.exact(9.9, 2), ENGLISH.exact(9, 2)) == ("9,90", "9.00")
+    day = date(2026, 11, 3)
+    assert (PORTUGUESE.on_day(day), ENGLISH.on_day(day)) == ("03/11", "3 Nov")
 
 
 def test_what_is_unknown_is_a_dash() -> None:

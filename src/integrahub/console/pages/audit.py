@@ -1,8 +1,9 @@
 """The audit log: who did what, with the state before and after each action."""
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from fastapi import APIRouter, Depends
@@ -12,19 +13,26 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
+from integrahub.console.page_cursors import decode_cursor, split_page
+from integrahub.console.time_ranges import parse_time
+from integrahub.console.translations import N_
 from integrahub.db.accounts import audit_log
 from integrahub.db.accounts.audit_log import AuditFilters
 from integrahub.db.accounts.rows import AuditEntry
 from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.people.roles import Role
+from integrahub.domain.webhooks.target_url import hide_query
 
 AUDIT = f"{ROOT}/audit"
 _PAGE_SIZE = 50
 _MAX_FILTER_LENGTH = 200
 _MAX_VALUE_LENGTH = 2_000
 _MAX_MEMBERS = 200
-_SPANS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "365d": timedelta(days=365)}
+_PATHS = {"batch": f"{ROOT}/batches", "pharmacy": f"{ROOT}/pharmacies", "failure": f"{ROOT}/failures"}
+_CNPJ_LENGTH = 14
+_USER = "user "  # the subject of acts on a person, before the number
+_SPANS = {"24h": N_("24 hours"), "7d": N_("7 days"), "30d": N_("30 days"), "365d": N_("1 year")}
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -53,7 +61,8 @@ class AuditView(msgspec.Struct, frozen=True):
     action: str
     subject: str
     since: str
-    spans: list[str]
+    since_at: datetime | None
+    spans: Mapping[str, str]
 
 
 class AuditPages:
@@ -64,47 +73,45 @@ class AuditPages:
 
     async def show(self, request: Request) -> Response:
         """Answer with a page of the log."""
-        query = {name: value[:_MAX_FILTER_LENGTH].strip() for name, value in request.query_params.items()}
+        query = {name: _clean(value) for name, value in request.query_params.items()}
         actor, action, subject, since = (query.get(name, "") for name in ("actor", "action", "subject", "since"))
         filters = AuditFilters(actor or None, action or None, subject or None, since=self._parse_since(since))
-        after = _parse_cursor(query.get("cursor", ""))
-        entries = await audit_log.search(self._console.reads, filters, after, _PAGE_SIZE)
+        position = decode_cursor(query.get("cursor"), int)
+        after = position[0] if position else None
+        found = await audit_log.search(self._console.reads, filters, after, _PAGE_SIZE + 1)
+        entries, last = split_page(found, _PAGE_SIZE)
         rows = [AuditRow(entry, list(_compare(entry.before, entry.after)), _path_of(entry)) for entry in entries]
-        cursor = cursors.encode(entries[-1].id) if len(entries) == _PAGE_SIZE else None
-        view = AuditView(rows, cursor, actor, action, subject, since, list(_SPANS))
+        cursor = cursors.encode(last.id) if last else None
+        view = AuditView(rows, cursor, actor, action, subject, since, filters.since, _SPANS)
         return self._console.page(request, "audit/list.html", view)
 
     def _parse_since(self, text: str) -> datetime | None:
         """Return the start of a span such as `24h`, or an absolute time."""
         if not text:
             return None
-        if text in _SPANS:
-            return self._console.clock() - _SPANS[text]
-        try:
-            time = datetime.fromisoformat(text)
-        except ValueError:
+        time = parse_time(text, self._console.clock())
+        if time is None:
             expected = f"{', '.join(_SPANS)}, 2027-03-01T12:00:00Z"
-            raise BadRequest("value_unreadable", name="since", value=text, expected=expected) from None
-        return time if time.tzinfo else time.astimezone()
+            raise BadRequest("value_unreadable", name="since", value=text, expected=expected)
+        return time
 
 
-def _parse_cursor(text: str) -> int | None:
-    if not text:
-        return None
-    try:
-        return int(cursors.decode(text, int)[0])
-    except cursors.InvalidCursor:
-        raise BadRequest("cursor_invalid") from None
+def _clean(text: str) -> str:
+    return text[:_MAX_FILTER_LENGTH].replace("\0", "").strip()
 
 
 def _path_of(entry: AuditEntry) -> str:
     """Return the page of what an action was about."""
-    area = entry.action.partition(".")[0]
-    if area == "batch":
-        return f"{ROOT}/batches/{entry.subject}"
-    if area == "pharmacy":
-        return f"{ROOT}/pharmacies/{entry.subject}"
-    return ""
+    area, subject = entry.action.partition(".")[0], quote(entry.subject, safe="")
+    if not subject:
+        return ""
+    if entry.action == "dead_letters.replay.stop":
+        return f"{ROOT}/failures/replays/{subject}"
+    if entry.subject.startswith(_USER):
+        return f"{ROOT}/users/{subject.removeprefix(quote(_USER))}"
+    if len(subject) == _CNPJ_LENGTH and area in ("key", "webhook"):
+        return f"{ROOT}/pharmacies/{subject}"
+    return f"{_PATHS[area]}/{subject}" if area in _PATHS else ""
 
 
 def _compare(before: Any, after: Any) -> Iterator[Difference]:
@@ -121,7 +128,7 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _flatten(f"{path}.{name}" if path else str(name), member)
     elif value is not None:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        yield path, text[:_MAX_VALUE_LENGTH]
+        yield path, (hide_query(text) if path.rpartition(".")[2] == "url" else text)[:_MAX_VALUE_LENGTH]
 
 
 def build_router(console: ConsoleContext) -> APIRouter:

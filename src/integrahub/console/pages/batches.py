@@ -13,7 +13,7 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
-from integrahub.console.page_cursors import decode_cursor
+from integrahub.console.page_cursors import decode_cursor, read_time, split_page
 from integrahub.console.search_terms import SearchTerms
 from integrahub.console.time_ranges import parse_time
 from integrahub.db.batches import reports
@@ -62,7 +62,9 @@ class BatchListView:
     cnpj: str
     error: str
     since: str
+    since_at: datetime | None
     until: str
+    until_at: datetime | None
     sort: str
 
     @property
@@ -101,23 +103,25 @@ class BatchPages:
         query = request.query_params
         filters = parse_filters(query, self._console.clock())
         sort: Any = query.get("sort") if query.get("sort") in get_args(Sort) else "-received"
-        page = ListPage(sort, PAGE_SIZE, _decode_after(query), _decode_top(query, sort))
-        listed = await batches.list_page(self._console.reads, filters, page)
+        page = ListPage(sort, PAGE_SIZE + 1, _decode_after(query), _decode_top(query, sort))
+        listed, last = split_page(await batches.list_page(self._console.reads, filters, page), PAGE_SIZE)
         newer = await batches.count_newer(self._console.reads, filters, page.top) if page.top else 0
         totals = await batches.count_by_status(self._console.reads, filters)
         view = BatchListView(
             lines=await self._read_lines(listed),
             totals=totals,
             newer=newer,
-            next_cursor=_next_cursor(listed),
+            next_cursor=_next_cursor(last),
             poll=_poll_parameters(query, sort, listed, page.top),
             q=query.get("q", "")[:_MAX_TEXT],
             status=query.get("status", "") if query.get("status") in _STATUS_GROUPS else "",
             load_type=query.get("load_type", "") if query.get("load_type") in _LOAD_TYPES else "",
             cnpj=filters.cnpj or "",
             error=filters.error or "",
-            since=query.get("since") or DEFAULT_SINCE,
-            until=query.get("until", ""),
+            since=_chosen_since(query, filters),
+            since_at=filters.since,
+            until=query.get("until", "") if filters.until else "",
+            until_at=filters.until,
             sort=sort,
         )
         return self._console.page(request, "batches/list.html", view)
@@ -134,11 +138,15 @@ class BatchPages:
 
 
 def parse_filters(query: QueryParams, now: datetime) -> ListFilter:
-    """Return the filters of an address. A value that is none of its parameter's filters nothing."""
+    """Return the filters of an address. A value that is none of its parameter's filters nothing.
+
+    A span such as `24h` ends at `until`, so that a link that names it always shows the same batches.
+    """
     terms = SearchTerms.parse(query.get("q", "")[:_MAX_TEXT])
     cnpj = unmask(query["cnpj"])[:14] if query.get("cnpj") else None
     since = query.get("since") or DEFAULT_SINCE
     is_id = terms.ids or terms.suffix
+    until = parse_time(query.get("until"), now)
     return ListFilter(
         cnpj=terms.cnpj or cnpj,
         name=None if is_id or terms.cnpj or not terms.text else terms.text,
@@ -146,27 +154,29 @@ def parse_filters(query: QueryParams, now: datetime) -> ListFilter:
         suffix=terms.suffix if not terms.ids else None,
         statuses=_STATUS_GROUPS.get(query.get("status", "")),
         load_type=_LOAD_TYPES.get(query.get("load_type", "")),
-        error=query.get("error", "")[:_MAX_TEXT] or None,
-        since=None if since == _ALL_TIME or is_id else parse_time(since, now),
-        until=parse_time(query.get("until"), now),
+        error=query.get("error", "").replace("\0", "")[:_MAX_TEXT] or None,
+        since=None if since == _ALL_TIME or is_id else parse_time(since, until or now),
+        until=until,
     )
 
 
+def _chosen_since(query: QueryParams, filters: ListFilter) -> str:
+    """Return the choice of the form that is in force. A search by id looks at any time."""
+    return (query.get("since") or DEFAULT_SINCE) if filters.since else _ALL_TIME
+
+
 def _decode_after(query: QueryParams) -> tuple[datetime, float, UUID] | None:
-    values = decode_cursor(query.get("cursor"), str, str, str)
-    return (datetime.fromisoformat(values[0]), float(values[1]), UUID(values[2])) if values else None
+    values = decode_cursor(query.get("cursor"), read_time, float, UUID)
+    return (values[0], values[1], values[2]) if values else None
 
 
 def _decode_top(query: QueryParams, sort: str) -> tuple[datetime, UUID] | None:
-    values = decode_cursor(query.get("top"), str, str) if sort == "-received" else None
-    return (datetime.fromisoformat(values[0]), UUID(values[1])) if values else None
+    values = decode_cursor(query.get("top"), read_time, UUID) if sort == "-received" else None
+    return (values[0], values[1]) if values else None
 
 
-def _next_cursor(listed: list[ListedBatch]) -> str | None:
-    if len(listed) < PAGE_SIZE:
-        return None
-    last = listed[-1]
-    return cursors.encode(last.received_at.isoformat(), str(last.sort_key), str(last.id))
+def _next_cursor(last: ListedBatch | None) -> str | None:
+    return cursors.encode(last.received_at.isoformat(), str(last.sort_key), str(last.id)) if last else None
 
 
 def _poll_parameters(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
-from integrahub.console.page_cursors import decode_cursor
+from integrahub.console.page_cursors import decode_cursor, split_page
 from integrahub.console.pages.batches_views import BatchDetail, ChangesTab, ChunksTab, RecordsTab, Timeline
 from integrahub.db.batches import reports
 from integrahub.db.changes import batch_changes
@@ -42,6 +42,7 @@ class BatchPage:
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
         self._estimates = CompletionEstimates(console.reads)
+        self._has_receipts = console.hub.receipts().are_on
 
     async def show(self, request: Request, batch_id: UUID) -> Response:
         """Answer with the page of a batch."""
@@ -61,6 +62,7 @@ class BatchPage:
             excerpt=await self._excerpt(report, facts),
             tab=tab if tab in TABS else TABS[0],
             has_history=self._console.hub.settings.history,
+            has_receipt=self._has_receipts and report.kind in (BatchKind.LOAD, BatchKind.DRY_RUN),
         )
         view = await self._with_tab(request, view)
         return self._console.renderer.page(request, "batches/detail.html", view, zone=facts.time_zone)
@@ -93,12 +95,11 @@ class BatchPage:
             return RecordsTab()
         query, batch_id, database = request.query_params, view.facts.id, self._console.reads
         after = decode_cursor(query.get("cursor"), int, str, str)
-        severity, code = query.get("severity") or None, query.get("code") or None
-        page = IssuePage(severity, code, tuple(after) if after else None, PAGE_SIZE)
+        severity, code = (query.get(name, "").replace("\0", "") or None for name in ("severity", "code"))
+        page = IssuePage(severity, code, tuple(after) if after else None, PAGE_SIZE + 1)
         language = self.language_of(request)
-        issues = await batches.list_issues(database, batch_id, page)
+        issues, last = split_page(await batches.list_issues(database, batch_id, page), PAGE_SIZE)
         chosen = _choose(issues, query.get("record"))
-        last = issues[-1] if len(issues) == PAGE_SIZE else None
         return RecordsTab(
             counts=await batches.count_issues(database, batch_id),
             issues=issues,
@@ -125,10 +126,11 @@ class BatchPage:
             summary = await changes_report.summarise(database, head)
         except Problem as problem:
             return ChangesTab(refusal=self._sentence(request, problem.code, **problem.facts))
-        filters = ChangeFilter(_KINDS.get(query.get("kind", "")), query.get("field") or None)
+        filters = ChangeFilter(_KINDS.get(query.get("kind", "")), query.get("field", "").replace("\0", "") or None)
         after = decode_cursor(query.get("cursor"), int)
-        rows = await batch_changes.page(database, head, filters, after[0] if after else 0, PAGE_SIZE)
-        next_cursor = cursors.encode(rows[-1].product_id) if len(rows) == PAGE_SIZE else None
+        found = await batch_changes.page(database, head, filters, after[0] if after else 0, PAGE_SIZE + 1)
+        rows, last = split_page(found, PAGE_SIZE)
+        next_cursor = cursors.encode(last.product_id) if last else None
         return ChangesTab(summary, rows, str(filters.kind or ""), filters.field or "", next_cursor)
 
     def _sentence(self, request: Request, code: str, **facts: object) -> str:
@@ -138,10 +140,11 @@ class BatchPage:
         query = request.query_params
         only_troubled = query.get("blocks") == "troubled"
         after = decode_cursor(query.get("cursor"), int)
-        rows = await batches.list_chunks(
-            self._console.reads, batch_id, after[0] if after else -1, PAGE_SIZE, only_troubled=only_troubled
+        found = await batches.list_chunks(
+            self._console.reads, batch_id, after[0] if after else -1, PAGE_SIZE + 1, only_troubled=only_troubled
         )
-        next_cursor = cursors.encode(rows[-1].number) if len(rows) == PAGE_SIZE else None
+        rows, last = split_page(found, PAGE_SIZE)
+        next_cursor = cursors.encode(last.number) if last else None
         return ChunksTab(rows, next_cursor, only_troubled=only_troubled)
 
 

@@ -1,7 +1,6 @@
 """Held deactivations: the list, and for one the evidence, the products that would go, and the decision."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, get_args
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
-from integrahub.console.page_cursors import decode_cursor
+from integrahub.console.page_cursors import decode_cursor, read_time, split_page
 from integrahub.db.batches import reports
 from integrahub.db.console import batches, decisions
 from integrahub.db.console.batch_rows import (
@@ -96,10 +95,11 @@ class DecisionPages:
         query = request.query_params
         q = query.get("q", "")[:_MAX_TEXT].replace("\x00", "").strip()
         text = unmask(q) if len(unmask(q)) == 14 else q
-        values = decode_cursor(query.get("cursor"), str, str)
-        after = (datetime.fromisoformat(values[0]), UUID(values[1])) if values else None
-        rows = await decisions.list_held(self._console.reads, text or None, after, PAGE_SIZE)
-        last = rows[-1] if len(rows) == PAGE_SIZE else None
+        values = decode_cursor(query.get("cursor"), read_time, UUID)
+        after = (values[0], values[1]) if values else None
+        rows, last = split_page(
+            await decisions.list_held(self._console.reads, text or None, after, PAGE_SIZE + 1), PAGE_SIZE
+        )
         cursor = cursors.encode(last.received_at.isoformat(), str(last.id)) if last else None
         return self._console.page(request, "decisions/list.html", HeldListView(rows, q, cursor))
 
@@ -112,7 +112,7 @@ class DecisionPages:
             raise NotFound("batch_not_found", batch_id=batch_id)
         is_held = report.deactivation_state is DeactivationState.HELD and not decision.rows_removed_at
         page = _product_page(request)
-        products = await decisions.list_absent(database, decision, page) if is_held else []
+        products, last = split_page(await decisions.list_absent(database, decision, page) if is_held else [], PAGE_SIZE)
         entry, replaced_by = await decisions.find_outcome(database, decision)
         view = DecisionView(
             batch=view_batch(report, self._language_of(request)),
@@ -124,7 +124,7 @@ class DecisionPages:
             q=page.q or "",
             in_stock=page.in_stock,
             sort=page.sort,
-            next_cursor=_next_cursor(products),
+            next_cursor=_next_cursor(last),
             entry=entry,
             replaced_by=replaced_by if report.deactivation_state is DeactivationState.SUPERSEDED else None,
             approval=await self._find_approval(request, decision),
@@ -157,13 +157,12 @@ def _product_page(request: Request) -> ProductPage:
     query = request.query_params
     q = query.get("q", "")[:_MAX_TEXT].replace("\x00", "").strip()
     sort: Any = query.get("sort") if query.get("sort") in get_args(ProductSort) else "product_id"
-    values = decode_cursor(query.get("cursor"), str, int)
-    after = (float(values[0]), int(values[1])) if values else None
-    return ProductPage(q or None, in_stock=query.get("in_stock") == "1", sort=sort, after=after, limit=PAGE_SIZE)
+    values = decode_cursor(query.get("cursor"), float, int)
+    after = (values[0], values[1]) if values else None
+    return ProductPage(q or None, in_stock=query.get("in_stock") == "1", sort=sort, after=after, limit=PAGE_SIZE + 1)
 
 
-def _next_cursor(products: list[AbsentLine]) -> str | None:
-    last = products[-1] if len(products) == PAGE_SIZE else None
+def _next_cursor(last: AbsentLine | None) -> str | None:
     return cursors.encode(str(last.sort_key), last.product_id) if last else None
 
 

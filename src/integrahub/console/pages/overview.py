@@ -11,6 +11,7 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
+from integrahub.console.time_ranges import parse_time
 from integrahub.db.console.figures import SPANS
 from integrahub.db.console.figures_rows import FigurePoint, FigureRange
 from integrahub.domain.people.roles import Role
@@ -57,6 +58,11 @@ class OverviewView:
     url: str
     limit: float
 
+    @property
+    def top(self) -> float:
+        """The highest rate of the chart."""
+        return max((bucket.products or 0.0 for bucket in self.buckets), default=0.0)
+
 
 class OverviewPages:
     """The page that answers the first question."""
@@ -69,7 +75,7 @@ class OverviewPages:
         """Answer with the overview. An unknown `range` is an hour, an unreadable `until` is now."""
         chosen = request.query_params.get("range", "")
         range_ = FigureRange(chosen) if chosen in RANGES else FigureRange.HOUR
-        until = _parse_time(request.query_params.get("until", ""))
+        until = parse_time(request.query_params.get("until"), self._console.clock())
         snapshot = await self._overview.snapshot()
         points = await self._overview.points(range_, until)
         day = await self._overview.points(FigureRange.DAY, until)
@@ -86,14 +92,6 @@ class OverviewPages:
             settings.deactivation_limit,
         )
         return self._console.renderer.page(request, "overview/overview.html", view, is_shared=True)
-
-
-def _parse_time(text: str) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _fill_gaps(points: Sequence[FigurePoint], range_: FigureRange, end: datetime) -> Iterator[Bucket]:

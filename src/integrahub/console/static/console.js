@@ -22,17 +22,44 @@
     }
   }
 
+  // An answer that arrives after the person paused, selected text or opened a dialog is dropped: the next poll repeats it.
+  document.addEventListener("htmx:before:swap", (event) => { if (!mayUpdate()) event.preventDefault(); });
+  // A page that the hub does not answer stays as it is, and says so.
+  const markStale = (isStale) => root.toggleAttribute("data-stale", isStale);
+  document.addEventListener("htmx:after:request", (event) => markStale((event.detail?.ctx?.response?.status ?? 0) >= 400));
+  document.addEventListener("htmx:error", () => markStale(true));
+
   function linkOf(button) {
     const url = new URL(location.href), name = button.dataset.copyLink;
     if (name && !url.searchParams.has(name)) url.searchParams.set(name, new Date().toISOString());
     return url.href;
   }
 
+  // Browsers have no clipboard on pages without TLS: there the text is selected in a field and copied from it.
+  function copyFromField(button, text) {
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "visually-hidden";
+    button.parentElement.append(field);
+    field.select();
+    const isCopied = document.execCommand("copy");
+    field.remove();
+    button.focus({preventScroll: true});
+    return isCopied;
+  }
+
   async function copy(button) {
-    await navigator.clipboard.writeText(button.dataset.copy ?? linkOf(button));
-    const before = button.textContent;
-    button.textContent = button.dataset.done ?? "✓";
-    setTimeout(() => { button.textContent = before; }, 1500);
+    if (button.dataset.busy) return;
+    const text = button.dataset.copy ?? linkOf(button);
+    const isCopied = navigator.clipboard
+      ? await navigator.clipboard.writeText(text).then(() => true, () => copyFromField(button, text))
+      : copyFromField(button, text);
+    const word = isCopied ? root.dataset.copied : root.dataset.notCopied, before = [...button.childNodes];
+    button.dataset.busy = "true";
+    button.replaceChildren(word);
+    const said = document.getElementById("said");
+    if (said) said.textContent = word;
+    setTimeout(() => { button.replaceChildren(...before); delete button.dataset.busy; if (said) said.textContent = ""; }, 1500);
   }
 
   document.addEventListener("click", (event) => {

@@ -85,7 +85,7 @@ class RelatedBatch(msgspec.Struct, frozen=True):
 class Attempt(msgspec.Struct, frozen=True):
     """A failed attempt to apply a chunk."""
 
-    at: str = ""
+    at: datetime | None = None
     error: str = ""
     culprit: str = ""
 

@@ -8,6 +8,7 @@ from integrahub.db.console.overview_rows import (
     FailedLoad,
     HeldDecision,
     HubState,
+    LastProblem,
     OpenCause,
     RunningBatch,
     SilentPharmacy,
@@ -51,3 +52,9 @@ async def find_overview(database: Database) -> OverviewRows:
             await fetch_all(connection, _SQL["expiring"], params, ExpiringKey),
             await fetch_all(connection, _SQL["running"], params, RunningBatch),
         )
+
+
+async def find_last_problem(database: Database) -> LastProblem | None:
+    """Return the latest problem, if it is resolved."""
+    async with database.transaction() as connection:
+        return await fetch_one(connection, _SQL["last_problem"], None, LastProblem)

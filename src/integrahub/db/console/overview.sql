@@ -76,6 +76,28 @@ SELECT b.id AS batch_id, p.cnpj, p.name, b.kind, b.load_type, b.status, b.stage,
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.status = 'PROCESSING' ORDER BY b.received_at LIMIT %(limit)s
 
+-- last_problem --
+-- Of the latest dead letter, failed load and decision, the one that began last, if it is resolved. One step in an index each.
+SELECT kind, subject, began_at, ended_at FROM (
+  (SELECT 'letter' AS kind, d.id::text AS subject, d.created_at AS began_at, d.settled_at AS ended_at
+    FROM dead_letters d ORDER BY d.id DESC LIMIT 1)
+  UNION ALL
+  (SELECT 'load', f.id::text, f.finished_at, (SELECT n.finished_at FROM batches n WHERE n.pharmacy_id = f.pharmacy_id
+      AND n.received_seq > f.received_seq AND n.kind IN ('load', 'replay', 'window') AND n.finished_at IS NOT NULL
+      ORDER BY n.received_seq LIMIT 1)
+    FROM (SELECT * FROM batches WHERE status = 'FAILED' ORDER BY received_at DESC LIMIT 1) f
+    WHERE f.kind IN ('load', 'replay', 'window'))
+  UNION ALL
+  (SELECT 'decision', b.id::text, b.finished_at, a.ended_at
+    FROM ((SELECT id, subject, ended_at FROM audit_log WHERE action = 'batch.approve' AND outcome = 'done'
+        ORDER BY id DESC LIMIT 1)
+      UNION ALL
+      (SELECT id, subject, ended_at FROM audit_log WHERE action = 'batch.reject' AND outcome = 'done'
+        ORDER BY id DESC LIMIT 1)
+      ORDER BY id DESC LIMIT 1) a
+    JOIN batches b ON b.id = a.subject::uuid)) p
+WHERE ended_at IS NOT NULL AND began_at IS NOT NULL ORDER BY began_at DESC LIMIT 1
+
 -- state --
 -- Figures of the hub as last counted, and the age of its oldest work.
 SELECT now() AS now, (SELECT id FROM batches ORDER BY id LIMIT 1) IS NULL AS is_new, r.unaccounted, r.at AS reconciled_at,
@@ -83,6 +105,7 @@ SELECT now() AS now, (SELECT id FROM batches ORDER BY id LIMIT 1) IS NULL AS is_
   (SELECT value FROM statistics WHERE name = 'integrahub_storage_capacity_bytes') AS storage_capacity,
   (SELECT sum(value) FROM statistics WHERE name = 'integrahub_webhooks_pending') AS webhooks_pending,
   (SELECT value FROM statistics WHERE name = 'integrahub_products' AND labels = '{active}') AS products_active,
+  (SELECT counted_at FROM statistics WHERE name = 'integrahub_products' AND labels = '{active}') AS products_counted_at,
   m.at + make_interval(secs => m.seconds) AS counted_at, m.backlog, m.workers, m.apis,
   (SELECT coalesce(sum(f.inserted + f.updated + f.unchanged + f.merged + f.rejected + f.superseded + f.deactivated), 0)
     FROM figure_minutes f WHERE f.at > m.at - interval '5 minutes')::bigint AS products_lately,

@@ -1,6 +1,7 @@
 """Typed rows of the overview: what waits for a person, what runs, and how the hub is."""
 
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -110,6 +111,25 @@ class RunningBatch(msgspec.Struct, frozen=True):
             return None
         return self.items_total - self.items_total * self.chunks_left // self.chunks_total
 
+    def rate(self, now: datetime) -> float | None:
+        """Return how many records a second got a result since the batch began; None before the first of them."""
+        seconds = (now - self.started_at).total_seconds() if self.started_at else 0.0
+        return self.items_done / seconds if self.items_done and seconds > 0 else None
+
+
+class LastProblem(msgspec.Struct, frozen=True):
+    """The latest problem that is resolved: a dead letter, a failed load, or a decision. `subject` is its id."""
+
+    kind: Literal["letter", "load", "decision"]
+    subject: str
+    began_at: datetime
+    ended_at: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """Return how long it lasted."""
+        return self.ended_at - self.began_at
+
 
 class HubState(msgspec.Struct, frozen=True):
     """Figures of the hub as last counted, and times that show whether it works.
@@ -135,3 +155,4 @@ class HubState(msgspec.Struct, frozen=True):
     oldest_at: datetime | None
     processing: int
     waiting: int
+    products_counted_at: datetime | None = None

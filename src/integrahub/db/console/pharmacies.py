@@ -12,6 +12,7 @@ from integrahub.db.console.pharmacies_rows import (
     PharmacyKey,
     PharmacyRefusal,
     PharmacySummary,
+    RejectedRecords,
     Rejection,
     RhythmCount,
 )
@@ -34,6 +35,13 @@ async def fetch_overview(database: Database) -> list[PharmacySummary]:
     """Return all pharmacies by CNPJ, at most 20,000."""
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["overview"], {"limit": MAX_LISTED_PHARMACIES}, PharmacySummary)
+
+
+async def count_rejected(database: Database) -> dict[int, int]:
+    """Return the records rejected in seven days by pharmacy, of those that have any."""
+    async with database.transaction() as connection:
+        rows = await fetch_all(connection, _SQL["rejected"], None, RejectedRecords)
+    return {row.pharmacy_id: row.records for row in rows}
 
 
 async def fetch_page_figures(database: Database, pharmacy_ids: Sequence[int]) -> dict[int, PageFigures]:

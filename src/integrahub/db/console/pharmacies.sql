@@ -14,6 +14,11 @@ LEFT JOIN (SELECT pharmacy_id, count(*) AS held FROM batches WHERE deactivation_
   GROUP BY pharmacy_id) h ON h.pharmacy_id = p.id
 ORDER BY p.cnpj LIMIT %(limit)s
 
+-- rejected --
+-- Records rejected in 7 days by pharmacy, for the order of the list.
+SELECT pharmacy_id, sum(rejected)::bigint AS records FROM pharmacy_days
+WHERE day > (now() AT TIME ZONE 'UTC')::date - 7 AND rejected > 0 GROUP BY pharmacy_id
+
 -- page_figures --
 -- Of some pharmacies: records rejected in 7 days, posts refused in 24 hours, and their active keys.
 WITH wanted AS (SELECT id, cnpj FROM pharmacies WHERE id = ANY(%(ids)s)),

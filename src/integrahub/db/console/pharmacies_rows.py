@@ -40,6 +40,13 @@ class PharmacySummary(msgspec.Struct, frozen=True):
         return list_states(self.rhythm, self.final_status, self.held, now)
 
 
+class RejectedRecords(msgspec.Struct, frozen=True):
+    """Records of a pharmacy that were rejected in seven days."""
+
+    pharmacy_id: int
+    records: int
+
+
 class PageFigures(msgspec.Struct, frozen=True):
     """Figures of a pharmacy in the list. `keys_end_at` is None if a key never expires, or none is active."""
 

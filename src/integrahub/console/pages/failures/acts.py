@@ -20,13 +20,14 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.formats import DEFAULT_ZONE
 from integrahub.console.forms import read_form
 from integrahub.console.navigation import ROOT
+from integrahub.console.page_cursors import read_time, split_page
 from integrahub.console.pages.failures.parameters import (
     read_cnpj,
     read_id,
     read_number,
+    read_position,
     read_since,
     read_text,
-    read_timed_position,
 )
 from integrahub.console.pages.failures.views import FailureReads
 from integrahub.console.translations import N_
@@ -106,10 +107,9 @@ class FailureActs:
 
     async def list_operations(self, request: Request, person: Viewer) -> Response:
         """Answer with the replays, newest first."""
-        position = read_timed_position(request.query_params)
-        after = BulkOperationPosition(position[0], UUID(position[1])) if position else None
-        rows = await bulk_operations.list_page(self._console.reads, after, _ROWS)
-        last = rows[-1] if len(rows) == _ROWS else None
+        position = read_position(request.query_params, read_time, UUID)
+        after = BulkOperationPosition(*position) if position else None
+        rows, last = split_page(await bulk_operations.list_page(self._console.reads, after, _ROWS + 1), _ROWS)
         next_cursor = cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None
         return self._console.page(request, "failures/operations.html", OperationList(rows, next_cursor))
 

@@ -1,7 +1,7 @@
 """Parameters of pages: values of the query or a form, read leniently. What cannot be read counts as absent."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
@@ -58,17 +58,6 @@ def read_since(values: Values, now: datetime, name: str = "since") -> datetime |
     return parse_time(values.get(name, "").strip(), now)
 
 
-def read_position(values: Values, *kinds: type) -> list[Any] | None:
+def read_position(values: Values, *readers: Callable[[Any], Any]) -> list[Any] | None:
     """Return the values of the cursor of a page."""
-    return decode_cursor(values.get("cursor"), *kinds)
-
-
-def read_timed_position(values: Values) -> tuple[datetime, str] | None:
-    """Return the time and the id of the cursor of a page."""
-    position = read_position(values, str, str)
-    if position is None:
-        return None
-    try:
-        return datetime.fromisoformat(position[0]).astimezone(UTC), str(position[1])
-    except (ValueError, OverflowError):
-        return None
+    return decode_cursor(values.get("cursor"), *readers)

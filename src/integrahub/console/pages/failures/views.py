@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.console.context import ConsoleContext
+from integrahub.console.page_cursors import read_time, split_page
 from integrahub.console.pages.failures.parameters import (
     MAX_BIGINT,
     read_choice,
@@ -16,7 +17,6 @@ from integrahub.console.pages.failures.parameters import (
     read_position,
     read_since,
     read_text,
-    read_timed_position,
 )
 from integrahub.db.chunks import bulk_operations, dead_letters
 from integrahub.db.chunks.bulk_rows import BulkProgress
@@ -113,10 +113,9 @@ class FailureReads:
         query, now = request.query_params, self._console.clock()
         state = read_choice(query, "state", CauseState.OPEN)
         filters = CauseFilters(state, read_text(query, "cause"), read_cnpj(query), read_since(query, now))
-        position = read_timed_position(query)
+        position = read_position(query, read_time, str)
         after = CausePosition(*position) if position else None
-        rows = await failures.list_causes(self._console.reads, filters, after, ROWS)
-        last = rows[-1] if len(rows) == ROWS else None
+        rows, last = split_page(await failures.list_causes(self._console.reads, filters, after, ROWS + 1), ROWS)
         next_cursor = cursors.encode(last.last_seen.isoformat(), last.fingerprint) if last else None
         replay = DeadLetterFilters(cnpj=filters.cnpj, error=filters.cause, since=filters.since)
         spark = await self._read_hours([row.fingerprint for row in rows])
@@ -129,7 +128,9 @@ class FailureReads:
         cause = await self.find_cause(fingerprint)
         filters = LetterFilters(_read_settled(query), read_cnpj(query), read_since(query, self._console.clock()))
         position = read_position(query, int)
-        letters = await failures.list_letters(reads, fingerprint, filters, position[0] if position else None, ROWS)
+        before = position[0] if position else None
+        found = await failures.list_letters(reads, fingerprint, filters, before, ROWS + 1)
+        letters, last = split_page(found, ROWS)
         hours = await self._read_hours([fingerprint])
         view = CauseView(
             cause=cause,
@@ -138,7 +139,7 @@ class FailureReads:
             operations=await self._read_operations(fingerprint),
             letters=letters,
             filters=filters,
-            next_cursor=cursors.encode(letters[-1].id) if len(letters) == ROWS else None,
+            next_cursor=cursors.encode(last.id) if last else None,
             hours=hours.get(fingerprint, []),
         )
         return self._console.page(request, "failures/cause.html", view)

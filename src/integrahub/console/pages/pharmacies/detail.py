@@ -14,6 +14,7 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.pharmacies.settings_form import share_as_percent
 from integrahub.console.pages.pharmacies.situation import Situation, read_situation
+from integrahub.console.pages.webhooks.addresses import EventChoice, list_choices
 from integrahub.db.accounts import pharmacies as accounts
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.console import figures, pharmacies
@@ -25,6 +26,7 @@ from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.people.roles import Role
 from integrahub.domain.pharmacies import InvalidCnpj, parse_cnpj
+from integrahub.domain.webhooks.events import CLIENT_EVENTS
 from integrahub.domain.webhooks.states import EndpointOwner
 from integrahub.domain.webhooks.target_url import hide_query
 
@@ -44,6 +46,11 @@ class Webhook:
     def shown_url(self) -> str:
         """The URL without its query."""
         return hide_query(self.endpoint.url) if self.endpoint else ""
+
+    @property
+    def choices(self) -> list[EventChoice]:
+        """The events that the address may receive, for the form."""
+        return list_choices(self.endpoint, CLIENT_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,11 @@ _URGENCY = tuple(PharmacyState)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A pharmacy of the list with its states, the most urgent first."""
+    """A pharmacy of the list with its states, the most urgent first. `rejected` is read for the order by it alone."""
 
     summary: PharmacySummary
     states: Sequence[PharmacyState]
+    rejected: int = 0
 
     @property
     def urgency(self) -> int:
@@ -45,11 +46,16 @@ def _by_cnpj(entry: Entry) -> tuple[object, ...]:
     return (entry.summary.cnpj,)
 
 
+def _by_rejected(entry: Entry) -> tuple[object, ...]:
+    return -entry.rejected, entry.summary.cnpj
+
+
 SORTS: Mapping[str, Callable[[Entry], tuple[object, ...]]] = {
     "urgent": _by_urgency,
     "name": _by_name,
     "last": _by_last_post,
     "cnpj": _by_cnpj,
+    "rejected": _by_rejected,
 }
 
 

@@ -42,8 +42,12 @@ class PharmacyList:
     async def show(self, request: Request) -> Response:
         """Answer with the list."""
         now, reads = self._console.clock(), self._console.reads
-        entries = [Entry(summary, summary.states(now)) for summary in await pharmacies.fetch_overview(reads)]
         filters = ListFilters.of(request.query_params)
+        rejected = await pharmacies.count_rejected(reads) if filters.sort == "rejected" else {}
+        entries = [
+            Entry(summary, summary.states(now), rejected.get(summary.id, 0))
+            for summary in await pharmacies.fetch_overview(reads)
+        ]
         page = select_page(entries, filters)
         ids = [entry.summary.id for entry in page.entries]
         view = ListView(

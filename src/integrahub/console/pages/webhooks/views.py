@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.console.context import ConsoleContext
+from integrahub.console.page_cursors import read_time, split_page
 from integrahub.console.pages.failures.parameters import (
     find_choice,
     read_choice,
@@ -15,8 +16,8 @@ from integrahub.console.pages.failures.parameters import (
     read_id,
     read_position,
     read_since,
-    read_timed_position,
 )
+from integrahub.console.pages.webhooks.addresses import EventChoice, list_choices
 from integrahub.db.console import webhooks
 from integrahub.db.console.webhooks_rows import (
     MAX_COUNTED_DELIVERIES,
@@ -28,12 +29,12 @@ from integrahub.db.console.webhooks_rows import (
     EndpointRow,
     WholeDelivery,
 )
-from integrahub.db.webhooks import deliveries
-from integrahub.db.webhooks.rows import DeliveryAttempt, DeliveryPosition
+from integrahub.db.webhooks import deliveries, endpoints
+from integrahub.db.webhooks.rows import DeliveryAttempt, DeliveryPosition, Endpoint, OwnerRef
 from integrahub.domain import cursors
 from integrahub.domain.errors import NotFound
-from integrahub.domain.webhooks.events import EventType
-from integrahub.domain.webhooks.states import DeliveryState
+from integrahub.domain.webhooks.events import OPERATOR_EVENTS, EventType
+from integrahub.domain.webhooks.states import DeliveryState, EndpointOwner
 
 ROWS = 50
 REPLAY_DAYS = 30  # deliveries are kept as long
@@ -46,7 +47,13 @@ class EndpointList:
     rows: list[EndpointRow]
     filters: EndpointFilters
     next_cursor: str | None
+    operator: Endpoint | None = None  # of the operator of the hub, for its form
     max_counted: int = MAX_COUNTED_DELIVERIES
+
+    @property
+    def choices(self) -> list[EventChoice]:
+        """The events that the operator of the hub may receive."""
+        return list_choices(self.operator, OPERATOR_EVENTS)
 
     @property
     def disabled(self) -> int:
@@ -101,9 +108,10 @@ class WebhookReads:
         query = request.query_params
         filters = EndpointFilters(read_choice(query, "state", EndpointFilter.ALL), read_cnpj(query))
         after = _read_endpoint_position(query.get("cursor", ""))
-        rows = await webhooks.list_endpoints(self._console.reads, filters, after, ROWS)
-        next_cursor = cursors.encode(rows[-1].rank, str(rows[-1].id)) if len(rows) == ROWS else None
-        return self._console.page(request, "webhooks/list.html", EndpointList(rows, filters, next_cursor))
+        rows, last = split_page(await webhooks.list_endpoints(self._console.reads, filters, after, ROWS + 1), ROWS)
+        next_cursor = cursors.encode(last.rank, str(last.id)) if last else None
+        operator = await endpoints.find(self._console.reads, OwnerRef(EndpointOwner.OPERATOR))
+        return self._console.page(request, "webhooks/list.html", EndpointList(rows, filters, next_cursor, operator))
 
     async def show_endpoint(self, request: Request, endpoint_id: UUID) -> Response:
         """Answer with one endpoint and its deliveries."""
@@ -153,14 +161,12 @@ class WebhookReads:
     async def _list_deliveries(
         self, request: Request, filters: DeliveryFilters
     ) -> tuple[list[DeliveryRow], str | None]:
-        position = read_timed_position(request.query_params)
-        after = DeliveryPosition(position[0], UUID(position[1])) if position else None
-        rows = await webhooks.list_deliveries(self._console.reads, filters, after, ROWS)
-        last = rows[-1] if len(rows) == ROWS else None
+        position = read_position(request.query_params, read_time, UUID)
+        after = DeliveryPosition(*position) if position else None
+        rows, last = split_page(await webhooks.list_deliveries(self._console.reads, filters, after, ROWS + 1), ROWS)
         return rows, cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None
 
 
 def _read_endpoint_position(cursor: str) -> EndpointPosition | None:
-    position = read_position({"cursor": cursor}, int, str)
-    endpoint_id = read_id({"id": position[1]}, "id") if position else None
-    return EndpointPosition(position[0], endpoint_id) if position and endpoint_id else None
+    position = read_position({"cursor": cursor}, int, UUID)
+    return EndpointPosition(*position) if position else None
