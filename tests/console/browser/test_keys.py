@@ -3,7 +3,7 @@
 from playwright.sync_api import Browser
 
 from integrahub.db.accounts import users
-from integrahub.domain.people.roles import Role
+from integrahub.domain.people.roles import Role, Theme
 from integrahub.domain.people.shortcut_keys import ShortcutKey
 from tests.console.browser.visit import visiting
 from tests.console.live_hub import LiveHub
@@ -49,15 +49,13 @@ def test_j_and_k_move_through_rows_and_enter_opens(chromium: Browser, filled: Li
 
 
 def test_a_key_that_is_switched_off_does_nothing_and_others_act(chromium: Browser, filled: LiveHub) -> None:
+    assert filled.console is not None
+    database = filled.console.api.hub.database
+    filled.cookie(Role.OPERATOR, "pt-BR", Theme.LIGHT)  # adds the person
+    user = filled.run(users.find_by_name(database, "Ana operator pt-BR light"))
+    assert user is not None
+    filled.run(users.update(database, user.id, users.Profile(keys_off=[ShortcutKey.HELP])))
     with visiting(chromium, filled, Role.OPERATOR, "pt-BR") as visitor:
-        assert filled.console is not None
-        visitor.open("/console")
-        name = visitor.page.locator(".person").inner_text()
-        database = filled.console.api.hub.database
-        user = filled.run(users.find_by_name(database, name))
-        assert user is not None
-        filled.run(users.update(database, user.id, users.Profile(keys_off=[ShortcutKey.HELP])))
-        visitor.page.wait_for_timeout(2500)  # sessions are cached for two seconds
         visitor.open("/console")
         visitor.page.keyboard.press("?")
         assert not visitor.page.locator("dialog#keys").is_visible()

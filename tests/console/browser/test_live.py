@@ -14,6 +14,7 @@ from tests.console.live_hub import LiveHub
 pytestmark = pytest.mark.skipif(not has_htmx(), reason="htmx is not in the package: `make assets`")
 _POLL_NOW = "document.body.dispatchEvent(new CustomEvent('live'))"
 _OTHER = '<div id="live-now" class="live">Other</div>'
+_ASK_MS = 200
 _POLL_MS = 6000  # an update comes every 5 seconds where nothing runs
 
 
@@ -21,6 +22,12 @@ def _count_polls(visitor: Visitor) -> list[str]:
     polls: list[str] = []
     visitor.page.on("request", lambda request: polls.append(request.url) if "live-block" in request.headers else None)
     return polls
+
+
+def _let_pass(visitor: Visitor) -> None:
+    """Let the page's clock run until an update would have come; the page asks at once, in real time."""
+    visitor.page.clock.run_for(_POLL_MS)
+    visitor.page.wait_for_timeout(_ASK_MS)
 
 
 @contextmanager
@@ -55,28 +62,30 @@ def test_an_update_keeps_focus_typed_text_open_rows_and_scroll(chromium: Browser
 
 def test_a_selection_stays_until_it_ends(chromium: Browser, filled: LiveHub) -> None:
     with visiting(chromium, filled) as visitor:
+        visitor.page.clock.install()
         visitor.open("/console")
         polls = _count_polls(visitor)
         visitor.page.evaluate("getSelection().selectAllChildren(document.querySelector('h1'))")
         selected = visitor.page.evaluate("getSelection().toString()")
-        visitor.page.wait_for_timeout(_POLL_MS)
+        _let_pass(visitor)
         assert (polls, visitor.page.evaluate("getSelection().toString()")) == ([], selected)
         visitor.page.evaluate("getSelection().removeAllRanges()")
-        visitor.page.wait_for_timeout(_POLL_MS)
-        assert polls
+        with visitor.page.expect_request(lambda request: "live-block" in request.headers):
+            _let_pass(visitor)
 
 
 def test_a_paused_page_and_one_with_an_open_dialog_ask_nothing(chromium: Browser, filled: LiveHub) -> None:
     with visiting(chromium, filled) as visitor:
+        visitor.page.clock.install()
         visitor.open("/console")
         polls = _count_polls(visitor)
         visitor.page.keyboard.press("p")
         assert visitor.page.locator("[data-pause]").get_attribute("aria-pressed") == "true"
-        visitor.page.wait_for_timeout(_POLL_MS)
+        _let_pass(visitor)
         assert polls == []
         visitor.page.keyboard.press("p")
         visitor.page.keyboard.press("?")
-        visitor.page.wait_for_timeout(_POLL_MS)
+        _let_pass(visitor)
         assert polls == []
 
 
@@ -123,10 +132,11 @@ def test_a_copied_text_is_said_and_the_button_keeps_its_shape(chromium: Browser,
 
 def test_a_hidden_tab_asks_nothing(chromium: Browser, filled: LiveHub) -> None:
     with visiting(chromium, filled) as visitor:
+        visitor.page.clock.install()
         visitor.page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => true})")
         visitor.open("/console")
         polls = _count_polls(visitor)
-        visitor.page.wait_for_timeout(_POLL_MS)
+        _let_pass(visitor)
         assert polls == []
 
 
