@@ -1,8 +1,8 @@
 """What the pages of failures show: causes, one cause, one letter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from starlette.requests import Request
@@ -39,6 +39,7 @@ from integrahub.operations.replay_checks import RefusedReplay
 
 ROWS = 50
 _OPERATIONS_SHOWN = 3
+_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,14 @@ class LetterView:
     def attempts(self) -> list[Attempt]:
         """The attempts of the letter."""
         return read_attempts(self.letter)
+
+
+def fill_hours(rows: Sequence[HourCount], now: datetime) -> list[HourCount]:
+    """Return each of the last 24 hours. Hours without open letters have no row."""
+    counted, fingerprint = {row.hour: row.open for row in rows}, rows[0].fingerprint
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=ago) for ago in range(_HOURS - 1, -1, -1)]
+    return [HourCount(fingerprint, hour, counted.get(hour, 0)) for hour in hours]
 
 
 def read_attempts(letter: DeadLetter) -> list[Attempt]:
@@ -174,7 +183,9 @@ class FailureReads:
         return [operation for operation in found if operation]
 
     async def _read_hours(self, fingerprints: list[str]) -> dict[str, list[HourCount]]:
-        return await failures.list_hours(self._console.reads, fingerprints, self._console.clock())
+        now = self._console.clock()
+        found = await failures.list_hours(self._console.reads, fingerprints, now)
+        return {fingerprint: fill_hours(rows, now) for fingerprint, rows in found.items()}
 
 
 def _read_settled(query: Mapping[str, str]) -> bool | None:
