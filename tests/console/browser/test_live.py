@@ -116,7 +116,7 @@ def test_an_answer_that_comes_after_a_pause_changes_nothing(chromium: Browser, f
         assert page.inner_text("#live-now").replace("resume", "pause") == before
         page.evaluate("document.querySelector('[data-pause]').click()")
         page.evaluate(_POLL_NOW)
-        page.wait_for_function("document.getElementById('live-now').textContent === 'Other'")
+        page.locator("#live-now", has_text="Other").wait_for()
 
 
 def test_a_copied_text_is_said_and_the_button_keeps_its_shape(chromium: Browser, filled: LiveHub) -> None:
@@ -126,7 +126,7 @@ def test_a_copied_text_is_said_and_the_button_keeps_its_shape(chromium: Browser,
             visitor.open("/console/batches/{batch}")
             button = visitor.page.locator("button.copy").first
             button.click()
-            visitor.page.wait_for_function("document.getElementById('said').textContent === 'copiado'")
+            visitor.page.locator("#said", has_text="copiado").wait_for(state="attached")
             button.locator("svg").wait_for()
 
 
