@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -33,16 +32,12 @@ class Balancer:
 
 
 @contextmanager
-def balancing(ports: Sequence[int]) -> Iterator[tuple[str, Balancer]]:
-    """Run a balancer in a thread while the block runs; yield its address and it. Requests have no body."""
-    balancer, loop = Balancer(ports), asyncio.new_event_loop()
-    server = loop.run_until_complete(asyncio.start_server(balancer.relay, "127.0.0.1", 0))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
+def balancing(ports: Sequence[int], loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Balancer]]:
+    """Run a balancer in a loop of another thread while the block runs; yield its address and it. No request has a body."""
+    balancer = Balancer(ports)
+    starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(balancer.relay, "127.0.0.1", 0), loop)
+    server = starting.result()
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", balancer
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        server.close()
-        loop.close()
+        loop.call_soon_threadsafe(server.close)

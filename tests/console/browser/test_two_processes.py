@@ -101,7 +101,7 @@ def test_a_minute_of_updates_moves_nothing(chromium: Browser, place: tuple[LiveH
     hub, url, folder = place
     with ExitStack() as running:
         ports = [running.enter_context(_console_process(url, folder))[0] for _ in range(2)]
-        hub.url, balancer = running.enter_context(balancing(ports))
+        hub.url, balancer = running.enter_context(balancing(ports, hub.loop))
         running.enter_context(_loading(hub))
         overview = running.enter_context(visiting(chromium, hub, Role.OPERATOR, width=390)).page
         batches = overview.context.new_page()
@@ -165,11 +165,11 @@ def test_fifty_open_overviews_cost_a_twentieth_of_a_core_and_one_snapshot_a_seco
     hub, url, folder = place
     with _console_process(url, folder) as (port, process):
         cookie = hub.cookie(Role.VIEWER, "en")
-        asyncio.run(_read_overviews_once(port, cookie))
+        hub.run(_read_overviews_once(port, cookie))
         idle = _cpu_seconds(process)
         sleep(_READING_SECONDS)
         idle, begun, snapshots = _cpu_seconds(process) - idle, _cpu_seconds(process), _count_snapshots(url)
-        answered = asyncio.run(_read_overviews(port, cookie))
+        answered = hub.run(_read_overviews(port, cookie))
         used = _cpu_seconds(process) - begun - idle
         sleep(2)  # until the process has reported its statistics
         snapshots = _count_snapshots(url) - snapshots
