@@ -33,7 +33,7 @@ class Balancer:
 
 @contextmanager
 def balancing(ports: Sequence[int], loop: asyncio.AbstractEventLoop) -> Iterator[tuple[str, Balancer]]:
-    """Run a balancer in a loop of another thread while the block runs; yield its address and it. No request has a body."""
+    """Run a balancer in the loop of another thread while the block runs; yield its address and it."""
     balancer = Balancer(ports)
     starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(balancer.relay, "127.0.0.1", 0), loop)
     server = starting.result()
