@@ -37,7 +37,8 @@ INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256, st
 SELECT uuidv7(at - now()), f.id, 1000000 + n, CASE WHEN n %% 20 = 0 THEN 'full' ELSE 'delta' END, 4000, '',
   CASE WHEN n %% 1000 = 0 THEN 'FAILED' WHEN n %% 7 = 0 THEN 'PARTIAL_FAIL' ELSE 'COMPLETED' END, 'done', at, at, at,
   40, 30, CASE WHEN n %% 7 = 0 THEN 10 ELSE 0 END, CASE WHEN n %% 1000 = 0 THEN 'body_truncated' END, 1, 0,
-  CASE WHEN n %% 10000 = 20 THEN 'held' ELSE 'none' END, 400, 1000, CASE WHEN n %% 10000 = 20 THEN 'too_many_absent' END,
+  CASE WHEN n %% 10000 = 20 THEN 'held' ELSE 'none' END, 400, 1000,
+  CASE WHEN n %% 10000 = 20 THEN 'too_many_absent' END,
   '{"candidates": 400, "active": 1000, "share": 0.4, "limit": 0.15}', '{"offset": 4000}'
 FROM generate_series(1, %(batches)s) n JOIN f ON f.place = 1 + n %% f.number,
   LATERAL (SELECT now() - make_interval(secs => 2592000.0 * (%(batches)s - n) / %(batches)s) AS at) t""",
