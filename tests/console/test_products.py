@@ -252,7 +252,7 @@ async def test_a_common_text_is_counted_and_sorted_up_to_a_limit(
 
 
 async def test_amounts_are_shown_with_all_their_digits(console: ConsoleHub, browser: Browser) -> None:
-    await console.api.load([product(7, STOCK=2.5, PRICE=0.0375)])
+    await console.api.load([product(7, QUANTITY=2.5, PRICE=0.0375)])
     page = await browser.get(_PRODUCTS)
     assert "0.0375" in page.text and " 2.5 " in page.text
 
