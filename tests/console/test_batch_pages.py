@@ -1,6 +1,5 @@
 """Pages of batches: what they say of each outcome, filters in the address, downloads, replay and cancel."""
 
-import base64
 import csv
 import io
 import json
@@ -231,21 +230,3 @@ async def test_a_viewer_sees_no_act_and_may_do_none(console: ConsoleHub, act: st
     assert f"/{act}" not in (await viewer.get(f"/console/batches/{batch}")).html
     assert (await viewer.post(f"/console/batches/{batch}/{act}")).status == 403
     assert len(await console.run("SELECT 1 FROM batches")) == 1
-
-
-async def test_a_receipt_of_a_post_is_downloaded_and_an_operation_has_none(settings: Settings) -> None:
-    key = base64.b64encode(bytes(32)).decode()
-    async with running_console(settings.model_copy(update={"receipt_key": key})) as console:
-        console.api.key = (await console.api.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
-        batch = (await console.api.load(_records(5)))["batch_id"]
-        viewer, path = await _viewer(console), f"/console/batches/{batch}"
-        assert f"{path}/receipt.json" in (await viewer.get(path, tab="file")).links
-        answer = await viewer.http.get(f"{path}/receipt.json")
-        claims = answer.json()["receipt"].split(".")[1]
-        assert batch in base64.urlsafe_b64decode(claims + "==").decode()
-        assert answer.headers["Content-Disposition"].startswith("attachment")
-        stored = await console.run("SELECT count(*) AS number FROM receipt_keys")
-        assert stored[0]["number"] == 1  # who has the receipt can verify it
-        await console.run("UPDATE batches SET kind = 'replay'")
-        assert "receipt.json" not in (await viewer.get(path, tab="file")).html
-        assert (await viewer.http.get(f"{path}/receipt.json")).status_code == 409

@@ -9,8 +9,8 @@ from integrahub.db.products.rows import ProductFilters
 from integrahub.db.products.search import SORTS, PageRequest, page_after
 from integrahub.domain.cursors import InvalidCursor
 from integrahub.domain.errors import BadRequest
-from integrahub.domain.like_patterns import match_part
 from integrahub.domain.messages.message import Message
+from integrahub.domain.untrusted_text import match_part
 
 _DEFAULT_LIMIT, _MAX_LIMIT = 40, 100
 _MAX_PAGE = 10_000_000

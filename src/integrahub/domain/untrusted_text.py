@@ -42,3 +42,18 @@ def escape_controls_in_json(document: str) -> str:
 def neutralize_formulas(text: str) -> str:
     """Insert an apostrophe before text that a spreadsheet may read as a formula; plain numbers stay unchanged."""
     return escape_controls(text if _NUMBER.fullmatch(text) else _FORMULA.sub(r"\1'", text))
+
+
+def escape_like(text: str) -> str:
+    """Return a text whose characters mean themselves in a pattern."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def match_part(text: str) -> str:
+    """Return the pattern of texts that contain this one."""
+    return f"%{escape_like(text)}%"
+
+
+def match_end(text: str) -> str:
+    """Return the pattern of texts that end with this one."""
+    return f"%{escape_like(text)}"

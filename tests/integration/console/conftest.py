@@ -41,6 +41,8 @@ _FILL = (
       FROM generate_series(0, 3) c, generate_series(0, 99) h""",
     """INSERT INTO webhook_deliveries (endpoint_id, event, state) SELECT gen_random_uuid(), 'batch.completed', 'held'
       FROM generate_series(1, 2000)""",
+    """INSERT INTO audit_log (actor, action, subject, address)
+      SELECT 'a', 'key.create', n::text, '' FROM generate_series(1, 5000) n""",
     "VACUUM ANALYZE",
 )
 

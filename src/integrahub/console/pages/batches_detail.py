@@ -42,7 +42,6 @@ class BatchPage:
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
         self._estimates = CompletionEstimates(console.reads)
-        self._has_receipts = console.hub.receipts().are_on
 
     async def show(self, request: Request, batch_id: UUID) -> Response:
         """Answer with the page of a batch."""
@@ -62,7 +61,6 @@ class BatchPage:
             excerpt=await self._excerpt(report, facts),
             tab=tab if tab in TABS else TABS[0],
             has_history=self._console.hub.settings.history,
-            has_receipt=self._has_receipts and report.kind in (BatchKind.LOAD, BatchKind.DRY_RUN),
         )
         view = await self._with_tab(request, view)
         return self._console.renderer.page(request, "batches/detail.html", view, zone=facts.time_zone)

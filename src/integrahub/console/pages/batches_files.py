@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -53,7 +52,6 @@ class Files:
 
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
-        self._receipts = console.hub.receipts()
 
     async def body(self, batch_id: UUID) -> Response:
         """Answer with the file of a batch as it was sent."""
@@ -93,15 +91,6 @@ class Files:
         await changes_report.summarise(database, head)
         pages = changes_report.to_lines(changes_report.read_all(database, head, ChangeFilter()))
         return self.csv(request, pages, CHANGE_HEADINGS, f"{batch_id}-changes.csv")
-
-    async def receipt(self, batch_id: UUID) -> Response:
-        """Answer with the signed receipt of a batch."""
-        report = await reports.show(self._console.reads, batch_id)
-        if report is None:
-            raise NotFound("batch_not_found", batch_id=batch_id)
-        signed = await self._receipts.sign_batch(self._console.reads, report)
-        content = msgspec.json.encode({"batch_id": str(batch_id), "receipt": signed})
-        return Response(content, headers=_attachment(f"{batch_id}-receipt.json"), media_type="application/json")
 
     async def _check(self, batch_id: UUID) -> None:
         """Raise NotFound for an unknown batch, Gone if its report is removed."""
@@ -148,7 +137,6 @@ def build_router(console: ConsoleContext) -> APIRouter:
         "issues.csv": files.issues,
         "rejected.json": files.rejected,
         "changes.csv": files.changes,
-        "receipt.json": files.receipt,
     }
     for path, answer in paths.items():
         router.add_api_route(

@@ -130,7 +130,6 @@ class BatchDetail:
     excerpt: MarkedText | None
     tab: str
     has_history: bool
-    has_receipt: bool
     records: RecordsTab | None = None
     changes: ChangesTab | None = None
     chunks: ChunksTab | None = None

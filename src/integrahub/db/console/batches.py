@@ -20,7 +20,7 @@ from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 from integrahub.domain.batches import BatchStatus, LoadType
-from integrahub.domain.like_patterns import match_end, match_part
+from integrahub.domain.untrusted_text import match_end, match_part
 
 _SQL = load_queries(__name__)
 MAX_RANKED = 10_000  # latest batches that are sorted by a figure

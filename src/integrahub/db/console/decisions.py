@@ -21,7 +21,7 @@ from integrahub.db.console.batch_rows import (
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
-from integrahub.domain.like_patterns import match_part
+from integrahub.domain.untrusted_text import match_part
 
 _SQL = load_queries(__name__)
 _COUNTS = _SQL["judged"] + " " + _SQL["counts"]

@@ -10,7 +10,7 @@ from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all
 from integrahub.domain.batches import BatchStatus, LoadType
-from integrahub.domain.like_patterns import match_part
+from integrahub.domain.untrusted_text import match_part
 
 _SQL = load_queries(__name__)
 MAX_HITS = 20  # of each kind

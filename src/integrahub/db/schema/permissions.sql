@@ -168,7 +168,7 @@ GRANT INSERT, UPDATE ON users, pharmacies, pharmacy_turns, batches, batch_chunks
 GRANT UPDATE ON dead_letters TO integrahub_console;
 GRANT INSERT, UPDATE ON bulk_operations TO integrahub_console;
 GRANT UPDATE (muted_until, mute_note, muted_by) ON failure_groups TO integrahub_console;
-GRANT INSERT ON bus_messages, product_changes, dry_run_changes, receipt_keys TO integrahub_console;
+GRANT INSERT ON bus_messages, product_changes, dry_run_changes TO integrahub_console;
 GRANT INSERT, UPDATE (outcome, after, ended_at) ON audit_log TO integrahub_console;
 CREATE POLICY console_read ON audit_log FOR SELECT TO integrahub_console USING (true);
 CREATE POLICY console_note ON audit_log FOR INSERT TO integrahub_console WITH CHECK (outcome IS NULL);

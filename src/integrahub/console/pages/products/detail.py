@@ -87,7 +87,6 @@ class ProductView:
     next_cursor: str | None
     is_first_page: bool
     message: Callable[[str], str]
-    has_receipts: bool
 
     @property
     def not_applied(self) -> Appearance | None:
@@ -141,7 +140,6 @@ class ProductPages:
             next_cursor=_next_cursor(found),
             is_first_page=before is None,
             message=record_messages(self._console, request),
-            has_receipts=self._console.hub.receipts().are_on,
         )
 
     async def _read_record(self, pharmacy: Pharmacy, product_id: int, origin: Origin) -> RawRecord | None:

@@ -25,8 +25,8 @@ from integrahub.db.products.rows import ProductFilters, ProductRow
 from integrahub.db.products.search import PageRequest
 from integrahub.domain.cursors import InvalidCursor
 from integrahub.domain.errors import BadRequest
-from integrahub.domain.like_patterns import match_part
 from integrahub.domain.people.roles import Role
+from integrahub.domain.untrusted_text import match_part
 
 SORTS = ("-updated", "title", "product_id", "price", "-price", "stock", "-stock")
 SINCE = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
