@@ -23,8 +23,8 @@ _MAX_CURSOR_TITLE_LENGTH = 250  # characters, escaped
 class PageRequest(msgspec.Struct, frozen=True):
     """Which page of the matching products to read. `after` is the cursor key and the product id of the last row.
 
-    `settled_until` is the value that the page before returned; None for the first page. `most`: of the matches of
-    filters, only so many are found, those with the lowest ids, and sorted.
+    `settled_until` is the value that the page before returned; None for the first page. `most`: how many matches
+    of filters are found and sorted, those with the lowest ids.
     """
 
     sort: str

@@ -75,7 +75,7 @@ WHERE p.pharmacy_id = %(pharmacy_id)s
     OR p.updated_at >= %(updated_since)s AND p.updated_at < %(settled_until)s::timestamptz)
 
 -- most --
--- Stop after so many matches, in the order of the primary key, so that a common text does not read all products.
+-- Stop after a number of matches, in the order of the primary key, so that a common text does not read all products.
 ORDER BY p.product_id LIMIT %(most)s
 
 -- -updated --
