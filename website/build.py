@@ -45,6 +45,7 @@ def build(target: Path, work: Path, diagrams: Path | None, root: Path = ROOT) ->
     if faults or any(process.returncode for process in running):
         raise BuildFailure("\n".join(faults))
     for stage in stages:
+        (target / stage.language / ".buildinfo").unlink()  # a hash of the paths of this build
         shutil.copytree(stage.plain, target / stage.language, dirs_exist_ok=True)
     (target / "index.html").write_text(_DOOR, "utf-8")
     (target / "llms.txt").write_text(llms.render(pages), "utf-8")
