@@ -25,7 +25,7 @@ _TESTS_PER_MINUTE = 10
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
-    """The endpoint that an owner wants. `events` None means every event that the owner may receive."""
+    """The endpoint that an owner wants. `events` None means every event that the owner may receive now."""
 
     url: str
     events: tuple[EventType, ...] | None

@@ -176,7 +176,7 @@ async def _refuse(request: Request, person: Person, role: Role) -> None:
 
 
 def install_access(app: FastAPI, sessions: Sessions, *, requires_second_factor: bool = False) -> None:
-    """Add sessions and the check of forms to an application that has no routers yet."""
+    """Add sessions and the check of forms to an application without routers. A route without `require` is open."""
     app.state.requires_second_factor = requires_second_factor
     app.state.audit = sessions.audit
     app.router.dependencies.append(Depends(check_same_origin))

@@ -186,7 +186,10 @@ class Database:
 
     @asynccontextmanager
     async def pipeline(self) -> AsyncIterator[Connection]:
-        """Open a transaction in pipeline mode: results and errors of statements arrive when rows are fetched."""
+        """Open a transaction in pipeline mode: results and errors of statements arrive when rows are fetched.
+
+        Its commit is durable.
+        """
         async with self._translate_errors(), self._connection() as connection:
             with self._in_use:
                 async with connection.pipeline(), connection.transaction():

@@ -1,4 +1,7 @@
-"""Rules for the deactivation of products that are absent from a FULL: apply it, or hold it for an operator."""
+"""Rules for the deactivation of products that are absent from a FULL: apply it, or hold it for an operator.
+
+A replay and a window with a failed or cancelled part are held by their own reasons, where they are finished.
+"""
 
 from dataclasses import dataclass
 from typing import Any

@@ -66,7 +66,7 @@ class Hub:
 
     settings: Settings
     database: Database
-    reads: Database  # for reads of clients, with deadlines and a separate circuit breaker
+    reads: Database  # for reads of clients and of the console, with deadlines and a separate circuit breaker
     storage: Storage
     bus: Bus
     pepper: bytes

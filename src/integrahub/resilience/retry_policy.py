@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Allow `attempts` failed attempts, and `crashes` lost workers. Delays grow from `base` to `max_delay` seconds."""
+    """Allow `attempts` failed attempts, and `crashes` lost workers. Delays grow from `base` to `max_delay` seconds.
+
+    Of chunks and of splits. `DeliveryLimit` limits the failures of a message.
+    """
 
     attempts: int = 3
     crashes: int = 5

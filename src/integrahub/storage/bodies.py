@@ -1,4 +1,4 @@
-"""Stored bodies: read them decoded, or as records."""
+"""Readers of stored bodies: decoded, or as records. The ingest step writes them."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Decisions on the number of processes, from regular samples of their load, without flapping. No I/O."""
+"""Decisions on the number of upsert workers and API processes, from samples of their load. No I/O."""
 
 from dataclasses import dataclass, field
 

@@ -99,7 +99,7 @@ async def _dead_letter_if_exhausted(hub: Hub, delivery: Delivery, error: Excepti
     else:
         _log.error("step failed with an unexpected error", action="process", topic=delivery.topic, exc_info=error)
     # A message of `messages.dead` is retried without limit: there is nowhere else to put it.
-    exhausted = unreadable or (delivery.topic != MESSAGES_DEAD and limit.is_exceeded(delivery.body))
+    exhausted = unreadable or (delivery.topic != MESSAGES_DEAD and limit.count_failure(delivery.body))
     if exhausted:
         await publish_dead_letter(hub.bus, delivery, describe_failure(error), limit.letter_id(delivery.token))
         limit.reset(delivery.body)  # only now: if the publish fails, the next failure publishes again

@@ -8,13 +8,16 @@ _MAX_TRACKED_MESSAGES = 1000  # the counts and ids of the oldest are dropped fir
 
 @dataclass(slots=True)
 class DeliveryLimit:
-    """Failures by message body, per process and topic. Equal bodies share one count."""
+    """Failures by message body, per process and topic: the fifth makes a dead letter. Equal bodies share one count.
+
+    `RetryPolicy` limits the attempts of chunks and of splits.
+    """
 
     max_failures: int = 5
     _counts: dict[bytes, int] = field(default_factory=dict)
     _letter_ids: dict[object, UUID] = field(default_factory=dict)
 
-    def is_exceeded(self, body: bytes) -> bool:
+    def count_failure(self, body: bytes) -> bool:
         """Count one more failure; return whether the message reached the limit."""
         count = self._counts.pop(body, 0) + 1
         self._counts[body] = count

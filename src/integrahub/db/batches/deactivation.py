@@ -1,4 +1,7 @@
-"""Deactivation: decide what happens to the products that a FULL does not have."""
+"""Deactivation of the products that a FULL does not have: count them, deactivate or hold.
+
+`domain.deactivation` decides whether to hold.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""The end of a batch: totals, deactivation, status and the next turn in one transaction."""
+"""The end of a batch: totals, deactivation, status and the next turn in one transaction.
+
+Small batches end on the fast path, and batches whose split failed in `split_claims`.
+"""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -37,7 +40,10 @@ class BatchResult:
 async def finish(
     database: Database, batch_id: UUID, policy: DeactivationPolicy, in_flight: InFlightLimit
 ) -> BatchResult | None:
-    """Make a batch final whose chunks are all settled. Return None for any other batch."""
+    """Make a batch final whose chunks are all settled.
+
+    Return None if the batch is unknown, has open chunks, or another worker finished or cancelled it.
+    """
     async with database.transaction() as connection:
         batch = await split_claims.find(connection, batch_id)
         if batch is None or batch.stage is not Stage.FINISHING:

@@ -1,4 +1,7 @@
-"""Rejection of a whole chunk: an issue for each record, and no product."""
+"""Rejection of a whole chunk: an issue for each record, and no product.
+
+The dialect rejects single records; the merge rejects rows that PostgreSQL refuses.
+"""
 
 from integrahub.db.database import Connection
 from integrahub.db.products import record_issues

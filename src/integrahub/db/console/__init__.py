@@ -1,1 +1,1 @@
-"""Reads of the console's pages: bounded, by index, each within the limits of the read pool."""
+"""Reads that only the console needs: bounded, by index, each within the limits of the read pool."""

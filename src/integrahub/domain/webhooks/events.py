@@ -4,7 +4,10 @@ from enum import StrEnum
 
 
 class EventType(StrEnum):
-    """What happened."""
+    """Types of events. A new one also needs the statement that stores it, and its data in the step `notify`.
+
+    Events of batches are stored by `db/webhooks/events.sql`, all others by `db/webhooks/notices.sql`.
+    """
 
     BATCH_COMPLETED = "batch.completed"  #: Every record of a batch was applied.
     BATCH_PARTIAL_FAIL = "batch.partial_fail"  #: Some records of a batch were rejected, or some chunk is dead.

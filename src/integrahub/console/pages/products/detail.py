@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
-from integrahub.console.pages.products.access import (
+from integrahub.console.pages.products.shared import (
     PATH,
     find_pharmacy,
     parse_product_id,

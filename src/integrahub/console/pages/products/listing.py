@@ -13,7 +13,7 @@ from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
 from integrahub.console.page_cursors import split_page
-from integrahub.console.pages.products.access import PATH, find_pharmacy, parse_product_id, record_messages, render
+from integrahub.console.pages.products.shared import PATH, find_pharmacy, parse_product_id, record_messages, render
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.console import provenance
 from integrahub.db.console import search as hub_search

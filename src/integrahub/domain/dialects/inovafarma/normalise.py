@@ -1,4 +1,4 @@
-"""Slow path of the decoder: checks records one by one and merges the records of each product into a row."""
+"""Slow path of the decoder: check records one by one, reject invalid ones, merge those of each product into a row."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
