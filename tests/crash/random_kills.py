@@ -22,6 +22,10 @@ _PATIENCE = 3600.0  # seconds
 _STEPS = ["split", "split", "upsert", "upsert", "upsert", "finish,sweep,failures,reconcile"]
 _START_SECONDS = 120.0
 _LOOK_SECONDS = 0.5
+#: Processes that hold work which lost workers before: the fifth loss would make a dead letter of it, as promised.
+_EXHAUSTED = """SELECT w.pid FROM workers w
+WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status = 'PROCESSING' AND c.crashes > 2)
+  OR EXISTS (SELECT FROM batches b WHERE b.worker_id = w.id AND b.stage = 'splitting' AND b.crashes > 2)"""
 _STARTED = "SELECT 1 FROM workers WHERE pid = %s"
 _HOLDING = """SELECT w.pid FROM workers w
 WHERE EXISTS (SELECT FROM batch_chunks c WHERE c.worker_id = w.id AND c.status = 'PROCESSING')
@@ -54,7 +58,12 @@ class Swarm:
     def kill_one(self, draw: random.Random) -> None:
         """Kill one process, preferably one that holds work, and start another; now and then kill it as it starts."""
         busy = self._find_busy()
-        name = draw.choice(busy if busy and draw.random() < 0.8 else self._killable())
+        spared = {row["pid"] for row in self.rows(_EXHAUSTED)}
+        candidates = busy if busy and draw.random() < 0.8 else self._killable()
+        candidates = [name for name in candidates if self.processes[name].pid not in spared]
+        if not candidates:
+            return
+        name = draw.choice(candidates)
         process = self.processes[name]
         self.kills_with_work += name in busy
         process.send_signal(signal.SIGKILL)

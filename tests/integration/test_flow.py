@@ -236,7 +236,7 @@ async def test_a_rejected_hold_leaves_everything_active_and_a_later_full_replace
 async def test_a_cancelled_batch_passes_the_turn_and_counts_what_it_did_not_apply(client: Client) -> None:
     async with client.hub.database.transaction() as connection:
         await connection.execute("LOCK TABLE products IN ACCESS EXCLUSIVE MODE")
-        first = (await client.post(catalogue(500))).json()["batch_id"]
+        first = (await client.post(catalogue(2000))).json()["batch_id"]  # of more chunks than a transaction takes
         second = (await client.post([product(1)], "delta")).json()["batch_id"]
         async with asyncio.timeout(30):
             while (await client.get(f"/v1/batches/{first}"))["stage"] != "upserting":
@@ -246,7 +246,7 @@ async def test_a_cancelled_batch_passes_the_turn_and_counts_what_it_did_not_appl
     told = await cancelling
     stopped = await client.finished(first)
     assert stopped["status"] == "CANCELLED"
-    assert stopped["cancelled"] > 0 and stopped["cancelled"] + stopped["inserted"] == 500
+    assert stopped["cancelled"] > 0 and stopped["cancelled"] + stopped["inserted"] == 2000
     assert (told["cancelled"], told["inserted"]) == (stopped["cancelled"], stopped["inserted"])
     following = await client.finished(second)
     assert (following["status"], following["inserted"] + following["unchanged"] + following["updated"]) == (
