@@ -24,6 +24,7 @@ from integrahub.domain.errors import ConfigurationError, Transient
 _SQL = load_queries(__name__)
 _BLOCK_BYTES = 1 << 20
 _PROGRESS_INTERVAL_SECONDS = 0.2
+_END_TIMEOUT_SECONDS = 10.0  # from the signal to the end of pg_basebackup
 _MAX_OUTPUT_TAIL = 1000
 _FORMAT = ("--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--no-password")
 
@@ -65,8 +66,8 @@ class BaseBackup:
                 try:
                     await self._copy(process)
                 finally:
-                    await _end(process)
                     watching.cancel()
+                    await _end(process)
                     await asyncio.wait([watching])
                 if process.returncode:
                     raise Transient(f"pg_basebackup ended with {process.returncode}: {_tail(errors)}")
@@ -109,9 +110,22 @@ def _find(programs: Path) -> Path:
 
 
 async def _end(process: Process) -> None:
+    """Terminate the program unless it has ended by itself, and kill it if it does not end in time."""
     with suppress(ProcessLookupError):
         if process.returncode is None and process.stdout and not process.stdout.at_eof():
             process.terminate()
+    try:
+        await asyncio.wait_for(_drain(process), _END_TIMEOUT_SECONDS)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await _drain(process)
+
+
+async def _drain(process: Process) -> None:
+    """Wait for the end of the program. Drop what it still writes: with a full pipe its end would not be noticed."""
+    while process.stdout and await process.stdout.read(_BLOCK_BYTES):
+        continue
     await process.wait()
 
 
