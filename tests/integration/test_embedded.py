@@ -113,6 +113,14 @@ async def test_restart_keeps_rows(engine: EmbeddedPostgres, tmp_path: Path) -> N
         await again.stop()
 
 
+async def test_a_folder_whose_restoration_did_not_end_is_refused(engine: EmbeddedPostgres, tmp_path: Path) -> None:
+    """A killed `integrahub restore` leaves half a cluster; an empty hub in its place would look like a restored one."""
+    (tmp_path / "postgres" / "cluster.restored").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=r"did not end: cluster\.restored .*restore the backup again"):
+        await engine.start()
+    assert not (tmp_path / "postgres" / "cluster").exists()
+
+
 async def test_killed_server_starts_again(engine: EmbeddedPostgres) -> None:
     """After a SIGKILL `wait` returns, and a start on the same engine recovers what was committed."""
     ask(await engine.start(), "CREATE TABLE kept AS SELECT 7 AS number")

@@ -1,4 +1,4 @@
-"""Processes and pid files that an earlier run of the embedded PostgreSQL left on its folder."""
+"""What an earlier run left on the folder of the embedded PostgreSQL: processes, pid files, half a restoration."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,20 @@ from pathlib import Path
 
 from integrahub.domain.errors import ConfigurationError
 
+RESTORED = "cluster.restored"  # the cluster until its restoration ends
 _POLL_INTERVAL_SECONDS = 0.02
 # Signals of a fast shutdown, an immediate shutdown and a kill, each with the seconds to wait for it.
 _STOP_SIGNALS = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0), (signal.SIGKILL, 15.0))
 _LINUX = sys.platform == "linux"
+
+
+def check_restoration(folder: Path, cluster: Path) -> None:
+    """Raise ConfigurationError if a restoration to this folder did not end, rather than begin with an empty hub."""
+    if (folder / RESTORED).exists() and not cluster.exists():
+        raise ConfigurationError(
+            f"The restoration to {folder.parent} did not end: {RESTORED} in {folder} is half a database. Remove the "
+            "folder and restore the backup again."
+        )
 
 
 def remove_stale_pid_file(pid_file: Path, cluster: Path) -> None:

@@ -23,7 +23,7 @@ from integrahub.db.embedded import logins
 from integrahub.db.embedded.binaries import check_version, prepare
 from integrahub.db.embedded.configuration import CONFIGURATION
 from integrahub.db.embedded.folder_lock import take_folder
-from integrahub.db.embedded.leftovers import remove_stale_pid_file, stop_leftover_servers
+from integrahub.db.embedded.leftovers import check_restoration, remove_stale_pid_file, stop_leftover_servers
 from integrahub.db.embedded.process_user import ProcessUser, change_owner, choose_user, make_private_folder, nobody_user
 from integrahub.db.embedded.run_folder import RunFolder
 from integrahub.db.sessions import ignore_libpq_variables
@@ -133,6 +133,7 @@ class EmbeddedPostgres:
 
     async def _launch(self) -> None:
         self._take_folder()
+        check_restoration(self._directory, self._cluster)
         fresh = self._directory / "cluster.new"
         for folder in (fresh, self._cluster):
             await stop_leftover_servers(folder)
