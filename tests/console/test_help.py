@@ -1,5 +1,6 @@
 """The help: the runbook of this version, open to a person who cannot sign in."""
 
+from integrahub.console.pages.help import _render
 from integrahub.domain.people.roles import Role
 from tests.console.hub import ConsoleHub
 
@@ -17,6 +18,10 @@ async def test_the_runbook_is_open_to_all_and_pages_lead_to_its_entries(console:
     assert "/console/help/access.html#console-locked" in login.html
     for unknown in ("nothing.html", "..%2F..%2Freference%2Fsettings", "alerts.pt-BR.html"):
         assert (await stranger.get(f"/console/help/{unknown}")).status in (403, 404)
+    rendered = _render.cache_info().currsize
+    for number in range(3):
+        assert (await stranger.get(f"/console/help/{number}")).status == 404
+    assert _render.cache_info().currsize == rendered, "a stranger fills the memory with names that are no page"
     portuguese = await (await console.browser(**{"Accept-Language": "pt-BR"})).get("/console/help/access.html")
     assert portuguese.text.startswith("Runbook: acesso") and 'id="console-locked"' in portuguese.html
     refused = await (await console.browser(Role.VIEWER)).get("/console/users")

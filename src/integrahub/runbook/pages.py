@@ -27,12 +27,12 @@ class Entry:
 
 
 @cache
-def read_page(name: str, language: Language) -> str | None:
-    """Return the Markdown of a page, or None if there is no such page."""
+def read_page(name: str, language: Language) -> str:
+    """Return the Markdown of a page. Raise FileNotFoundError if there is no such page; that is not cached."""
     if name == ERRORS_PAGE:
         return _find(f"{ERRORS_PAGE}.md", "reference").read_text("utf-8")
     if name not in PAGES:
-        return None
+        raise FileNotFoundError(name)
     suffix = "" if language is Language.EN else f".{language}"
     return _SWITCH.sub("", _find(f"{name}{suffix}.md", "runbook").read_text("utf-8"), count=1)
 
@@ -40,7 +40,7 @@ def read_page(name: str, language: Language) -> str | None:
 @cache
 def list_entries(language: Language) -> dict[str, Entry]:
     """Return all entries by their anchor, in the order of the pages."""
-    return {entry.anchor: entry for name in PAGES for entry in _split(name, read_page(name, language) or "")}
+    return {entry.anchor: entry for name in PAGES for entry in _split(name, read_page(name, language))}
 
 
 def _split(page: str, text: str) -> list[Entry]:

@@ -117,7 +117,7 @@ def test_every_link_between_pages_leads_to_an_entry(language: Language) -> None:
     links = [
         (name, page or name, anchor)
         for name in PAGES
-        for page, anchor in re.findall(rf"\]\((?:(\w+){suffix}\.md)?#([\w-]+)\)", read_page(name, language) or "")
+        for page, anchor in re.findall(rf"\]\((?:(\w+){suffix}\.md)?#([\w-]+)\)", read_page(name, language))
     ]
     assert len(links) > 40
     assert [link for link in links if link[2] not in entries or entries[link[2]].page != link[1]] == []
@@ -168,7 +168,7 @@ def test_templates_ask_for_the_help_of_subjects_that_exist_and_of_all_of_them() 
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("name", [*PAGES, ERRORS_PAGE])
 def test_a_page_is_rendered_with_its_anchors_and_links_to_pages_that_are_served(name: str, language: Language) -> None:
-    text = read_page(name, language) or ""
+    text = read_page(name, language)
     document = render_markdown(text, "/console/help", frozenset((*PAGES, ERRORS_PAGE)))
     assert f"# {document.title}" in text
     anchors = set(re.findall(r'id="([\w-]+)"', document.html))
@@ -180,5 +180,8 @@ def test_a_page_is_rendered_with_its_anchors_and_links_to_pages_that_are_served(
 
 
 def test_there_is_no_other_page() -> None:
-    assert read_page("../settings", Language.EN) is None
+    for unknown in ("../settings", "nothing", "alerts.pt-BR"):
+        with pytest.raises(FileNotFoundError):
+            read_page(unknown, Language.EN)
+    assert read_page.cache_info().currsize <= (len(PAGES) + 1) * len(Language)
     assert console_help.help_url("nothing.known") == "/console/help/runbook.html"

@@ -16,10 +16,9 @@ from integrahub.runbook.pages import ERRORS_PAGE, PAGES, read_page
 _PAGES = frozenset((*PAGES, ERRORS_PAGE))
 
 
-@cache
-def _render(name: str, language: Language) -> Document | None:
-    text = read_page(name, language)
-    return render_markdown(text, HELP_ROOT, _PAGES) if text is not None else None
+@cache  # called with names of pages only: a stranger can ask for others without end
+def _render(name: str, language: Language) -> Document:
+    return render_markdown(read_page(name, language), HELP_ROOT, _PAGES)
 
 
 class HelpPages:
@@ -34,10 +33,10 @@ class HelpPages:
 
     async def show(self, request: Request, page: str) -> Response:
         """Answer with a page, by its name with or without `.html`."""
-        tag = self._console.renderer.languages.of(request).tag
-        document = _render(page.removesuffix(".html"), Language.EN if tag == Language.EN else Language.PT)
-        if document is None:
+        name, tag = page.removesuffix(".html"), self._console.renderer.languages.of(request).tag
+        if name not in _PAGES:
             raise HTTPException(404)
+        document = _render(name, Language.EN if tag == Language.EN else Language.PT)
         return self._console.page(request, "help/page.html", document)
 
 
