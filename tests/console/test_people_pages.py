@@ -52,6 +52,17 @@ async def test_each_key_is_switched_off_alone(console: ConsoleHub) -> None:
     assert {name for name, checked in boxes.items() if not checked} == {"pause", "help"}
 
 
+async def test_a_key_that_only_a_later_version_has_is_kept_and_breaks_no_page(console: ConsoleHub) -> None:
+    browser = await console.browser(Role.VIEWER)
+    assert browser.user
+    await console.run("UPDATE users SET keys_off = '{z,p}' WHERE id = %s", browser.user.id)
+    page = await browser.get("/console/me")
+    assert page.status == 200 and 'data-keys-off="p"' in page.html
+    await browser.post("/console/me/profile", key_pause="on")
+    rows = await console.run("SELECT keys_off FROM users WHERE id = %s", browser.user.id)
+    assert sorted(rows[0]["keys_off"]) == ["/", "?", "g", "j", "k", "z"]
+
+
 async def test_a_new_password_needs_the_present_one_and_ends_other_sessions(console: ConsoleHub) -> None:
     browser = await _with_password(console, Role.VIEWER)
     user = browser.user

@@ -18,7 +18,7 @@ from integrahub.domain import api_keys
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import Forbidden, IntegraHubError
 from integrahub.domain.people.roles import Role, Theme
-from integrahub.domain.people.shortcut_keys import ShortcutKey
+from integrahub.domain.people.shortcut_keys import ShortcutKey, known_keys
 from integrahub.resilience.ttl_cache import TtlCache
 
 COOKIE, SECURE_COOKIE = "integrahub_session", "__Host-integrahub_session"
@@ -117,7 +117,7 @@ def _to_person(session: SignedIn, address: str) -> Person:
         role=session.role,
         language=session.language or "",
         theme=session.theme,
-        keys_off=session.keys_off,
+        keys_off=known_keys(session.keys_off),
         has_totp=session.has_totp,
         needs_password=session.needs_password,
         address=address,

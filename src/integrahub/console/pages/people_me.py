@@ -24,7 +24,7 @@ from integrahub.domain.errors import NotFound
 from integrahub.domain.languages import Language
 from integrahub.domain.people.passwords import MIN_PASSWORD_LENGTH
 from integrahub.domain.people.roles import Role, Theme
-from integrahub.domain.people.shortcut_keys import ShortcutKey
+from integrahub.domain.people.shortcut_keys import ShortcutKey, known_keys
 
 ME = f"{ROOT}/me"
 _MAX_EXPORTED_ENTRIES = 10_000
@@ -95,13 +95,15 @@ class MePages:
         form = await read_form(request)
 
         async def act() -> Done:
+            user = await self._find(person)
+            off = [key for key in ShortcutKey if form.get(key_field(key)) != "on"]
             profile = Profile(
                 email=form.get("email"),
                 language=_parse(Language, form.get("language")),
                 theme=_parse(Theme, form.get("theme")),
-                keys_off=[key for key in ShortcutKey if form.get(key_field(key)) != "on"],
+                keys_off=[*off, *(key for key in user.keys_off if key not in known_keys(user.keys_off))],
             )
-            await self._accounts.admin.set(person.caller, await self._find(person), profile)
+            await self._accounts.admin.set(person.caller, user, profile)
             self._accounts.sessions.clear_cache()
             return Done(N_("Your settings are saved."))
 

@@ -1,4 +1,7 @@
-"""Typed rows of the people of the console, their sessions and one-time links."""
+"""Typed rows of the people of the console, their sessions and one-time links.
+
+`keys_off` is text: it may hold a key that only a later version has (`domain.people.shortcut_keys.known_keys`).
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +10,6 @@ import msgspec
 
 from integrahub.domain.languages import Language
 from integrahub.domain.people.roles import Role, Theme
-from integrahub.domain.people.shortcut_keys import ShortcutKey
 
 
 class User(msgspec.Struct, frozen=True):
@@ -19,7 +21,7 @@ class User(msgspec.Struct, frozen=True):
     role: Role
     language: Language | None
     theme: Theme
-    keys_off: list[ShortcutKey]
+    keys_off: list[str]
     password_set_at: datetime | None
     totp_enabled_at: datetime | None
     created_at: datetime
@@ -50,7 +52,7 @@ class SignedIn(msgspec.Struct, frozen=True):
     role: Role
     language: Language | None
     theme: Theme
-    keys_off: list[ShortcutKey]
+    keys_off: list[str]
     has_totp: bool
     needs_password: bool
     is_touch_due: bool

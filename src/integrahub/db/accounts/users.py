@@ -15,7 +15,6 @@ from integrahub.domain.errors import InvalidData
 from integrahub.domain.languages import Language
 from integrahub.domain.people.names import anonymous_name, to_login
 from integrahub.domain.people.roles import Role, Theme
-from integrahub.domain.people.shortcut_keys import ShortcutKey
 
 _SQL = load_queries(__name__)
 _TOKEN_BYTES = 32
@@ -30,7 +29,7 @@ class Profile(msgspec.Struct, frozen=True):
     role: Role | None = None
     language: Language | None = None
     theme: Theme | None = None
-    keys_off: list[ShortcutKey] | None = None
+    keys_off: list[str] | None = None
 
 
 async def add(
