@@ -17,7 +17,7 @@ from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from integrahub.domain.webhooks.events import CLIENT_EVENTS, OPERATOR_EVENTS, EventType
 from integrahub.domain.webhooks.states import DeliveryState, EndpointOwner, EndpointState
-from integrahub.domain.webhooks.target_url import TargetUrl, hide_query
+from integrahub.domain.webhooks.target_url import TargetUrl, hide_secrets
 from integrahub.secrets.webhook_secrets import SecretSealer, generate_secret, show_secret
 
 _TESTS_PER_MINUTE = 10
@@ -130,8 +130,8 @@ class Webhooks:
 
 
 def _to_entry(endpoint: Endpoint | None) -> Endpoint | None:
-    """Return an endpoint as the audit log stores it: the query of its URL may be a secret of the receiver."""
-    return msgspec.structs.replace(endpoint, url=hide_query(endpoint.url)) if endpoint else None
+    """Return an endpoint as the audit log stores it: path and query of its URL may be secrets."""
+    return msgspec.structs.replace(endpoint, url=hide_secrets(endpoint.url)) if endpoint else None
 
 
 def _check_events(owner: WebhookOwner, events: tuple[EventType, ...] | None) -> tuple[EventType, ...]:

@@ -225,6 +225,16 @@ async def test_every_change_is_in_the_audit_log_with_its_actor_and_without_secre
         assert secret not in json.dumps(entries)
 
 
+async def test_the_audit_log_keeps_no_secret_of_the_receiver(owners: Owners) -> None:
+    secret = "https://8.8.8.8/services/T0S3CRET/B0S3CRET?key=S3CRET"
+    await owners.put("pharmacy", secret)
+    await owners.ok("pharmacy", "DELETE", "/v1/webhook")
+    entries = (await owners.client.admin("GET", f"/admin/audit?subject={CNPJ}"))["items"]
+    assert "S3CRET" not in json.dumps(entries)
+    states = [entry[side] for entry in entries for side in ("before", "after") if "url" in (entry[side] or ())]
+    assert len(states) == 2 and {state["url"] for state in states} == {"https://8.8.8.8/services/…?…"}
+
+
 @pytest.mark.parametrize("body", [{}, {"url": ""}, {"url": URL, "events": []}, {"url": URL, "secret": "mine"}, []])
 async def test_a_request_that_cannot_be_read_is_refused(owners: Owners, body: object) -> None:
     assert await owners.refused("pharmacy", "PUT", "/v1/webhook", body) == (400, "request_unreadable")

@@ -22,7 +22,7 @@ from integrahub.db.accounts.rows import AuditEntry
 from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest
 from integrahub.domain.people.roles import Role
-from integrahub.domain.webhooks.target_url import hide_query
+from integrahub.domain.webhooks.target_url import hide_secrets
 
 AUDIT = f"{ROOT}/audit"
 _PAGE_SIZE = 50
@@ -128,7 +128,7 @@ def _flatten(path: str, value: Any) -> Iterator[tuple[str, str]]:
             yield from _flatten(f"{path}.{name}" if path else str(name), member)
     elif value is not None:
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        yield path, (hide_query(text) if path.rpartition(".")[2] == "url" else text)[:_MAX_VALUE_LENGTH]
+        yield path, (hide_secrets(text) if path.rpartition(".")[2] == "url" else text)[:_MAX_VALUE_LENGTH]
 
 
 def build_router(console: ConsoleContext) -> APIRouter:

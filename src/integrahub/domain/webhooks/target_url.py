@@ -24,12 +24,23 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as a last label, it makes resolvers read the host as an IPv4 address
 _IPV4 = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _MAX_HOST_LENGTH = 253
+_MAX_SHOWN_SEGMENT = 20  # a longer one may be a token
 
 
 def hide_query(url: str) -> str:
     """Return a URL for people, without its query, whose values may be secrets of the receiver."""
     path, question_mark, _ = url.partition("?")
     return f"{path}?…" if question_mark else path
+
+
+def hide_secrets(url: str) -> str:
+    """Return a URL for the audit log: only the start of its path, since many receivers have their secret there."""
+    start, separator, rest = hide_query(url).partition("://")
+    path, question_mark, query = rest.partition("?")
+    host, slash, path = path.partition("/")
+    first, more, _ = path.partition("/")
+    shown = first if len(first) <= _MAX_SHOWN_SEGMENT else "…"
+    return f"{start}{separator}{host}{slash}{shown}{'/…' if more else ''}{question_mark}{query}"
 
 
 @dataclass(frozen=True, slots=True)
