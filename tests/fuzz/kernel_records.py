@@ -8,7 +8,7 @@ from integrahub.tools.demo.catalogue import load_sample
 
 CNPJ = "05927228000145"
 _TEXT_KEYS = ("DESCRIPTION", "BRAND", "NCM", "CATEGORY", "IMAGELINK", "COLOR", "EAN", "SHOPID", "SIZE", "MEASURE")
-_NUMBER_KEYS = ("PRICE", "WHOLESALEPRICE", "PRICEPROMO", "QUANTITY", "WHOLESALEMIN", "INDICE")
+NUMBER_KEYS = ("PRICE", "WHOLESALEPRICE", "PRICEPROMO", "QUANTITY", "WHOLESALEMIN", "INDICE")
 _DATE_KEYS = ("DATACADASTROPRODUTO", "DATAATUALIZACAOPRODUTO", "DATAATUALIZACAOESTOQUE")
 _NUMBERS = re.findall(
     r"\S+",
@@ -22,6 +22,9 @@ _NUMBERS = re.findall(
 """,
 )
 _NUMBERS += ['" 7 "', '" "', "9" * 400]
+# Longer than a number in text may be, by one character.
+LONG_NUMBERS = [f'"{"0" * 100}1"', f'"{"0" * 101}"', f'"-{"0" * 99}1"']
+_NUMBERS += LONG_NUMBERS
 _TEXTS = ["null", "7", "-7", "7.5", "7.0", "1e5", "true", "{}", "[]", "123456789012345678", "1234567890123456789", "-0"]
 _TEXTS += ['"a"', '""', '"  b\\t"', '"\u00e7\u00e3o"', '"\\u00e7"', '"\\ud83d\\ude00"', '"\\ud800"', '"\\ude00x"']
 _TEXTS += [
@@ -92,7 +95,7 @@ def record(draw: random.Random, number: int, oddity: float) -> str:
     for key in _TEXT_KEYS:
         if draw.random() < 0.8:
             pairs.append((key, pick(_TEXTS, draw.choice(['"x y"', '""', '"a\u00e7\u00e3o"', "3", '"a\\nb"']))))
-    for key in _NUMBER_KEYS:
+    for key in NUMBER_KEYS:
         if draw.random() < 0.8:
             plain = str(number) if key == "INDICE" else draw.choice(["0", "13.42", "7", "1999.9", '"12,5"'])
             pairs.append((key, pick(_NUMBERS, plain)))

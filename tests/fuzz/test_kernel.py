@@ -27,7 +27,7 @@ from integrahub.domain.parsing.kernel_reader import CutStatus, RunReader, create
 from integrahub.domain.parsing.raw_records import CutRecords
 from integrahub.domain.parsing.reader import OversizeRecord, Record, read_all
 from integrahub.domain.products import COLUMNS
-from tests.fuzz.kernel_records import CNPJ, body, mutated, real_body
+from tests.fuzz.kernel_records import CNPJ, LONG_NUMBERS, NUMBER_KEYS, body, mutated, real_body
 
 _BODIES = 400  # at least, and for an hour of each test in the long run
 _CHUNKS = 250
@@ -175,6 +175,18 @@ def _copy_binary(connection: psycopg.Connection, new: memoryview, staged: memory
     for columns, rows in ((_SENT, new), (("chunk_index", *_SENT), staged)):
         content = b"".join([BINARY_COPY_HEADER, rows, BINARY_COPY_TRAILER])
         _copy(connection, "by_kernel", columns, content, "(FORMAT binary)")
+
+
+@pytest.mark.parametrize("key", NUMBER_KEYS)
+def test_a_number_in_text_of_too_many_characters_is_left_to_the_reference(kernel: InovaFarmaKernel, key: str) -> None:
+    def is_encoded(number: str) -> bool:
+        record = f'{{"PRODUCTID":1,"TITLE":"t","{key}":{number}}}'.encode()
+        hashes, owner = array("q", [hash_record(record, 7)]), RowOwner(7, _BATCH, CNPJ, 3)
+        actions = bytes([RowAction.UPDATE_DELTA])
+        return kernel.encode_rows(record, array("q", [1]), hashes, actions, owner) is not None
+
+    assert [is_encoded(number) for number in LONG_NUMBERS] == [False, False, False]
+    assert is_encoded(f'"{"0" * 99}1"')
 
 
 def test_a_cut_says_why_it_ended(kernel: InovaFarmaKernel) -> None:

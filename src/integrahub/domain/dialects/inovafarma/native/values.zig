@@ -8,6 +8,8 @@ const Value = scanner.Value;
 const max_digits = 15;
 /// Numbers from a billion on need the reference. In ten thousandths.
 const max_scaled = 10_000_000_000_000;
+/// Bytes of a number in text, with its sign: the reference reads no longer one. values.py has the same number.
+const max_text_length = 100;
 
 pub const Number = struct {
     /// The number in ten thousandths, rounded half away from zero to its column's places.
@@ -36,6 +38,7 @@ pub inline fn number(source: []const u8, value: Value, places: u8) ?Read {
     const is_text = value.kind == .text;
     var text = value.of(source);
     if (text.len == 0) return .blank;
+    if (is_text and text.len > max_text_length) return null;
     const is_negative = text[0] == '-';
     if (is_negative) text = text[1..];
     if (is_text and !isPlainText(text)) return null;
