@@ -1,10 +1,10 @@
 """`python -m deploy.release.check [TAG]`: tag, version and changelog agree; released sections gain no entry."""
 
-import subprocess
 import sys
 from pathlib import Path
 
-from deploy.release.changelog import CHANGELOG, find_late_entries
+from deploy.release.changelog import CHANGELOG, ReleaseError, find_late_entries
+from deploy.release.commands import run_command
 from deploy.release.version import find_disagreements
 
 
@@ -24,12 +24,15 @@ def _released(root: Path) -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False).stdout
+    return run_command("git", "-C", str(root), *arguments)
 
 
 def main(arguments: list[str]) -> None:
     """Print the disagreements and exit with 1, or print that there is none."""
-    found = check(Path.cwd(), next(iter(arguments), None) or None)
+    try:
+        found = check(Path.cwd(), next(iter(arguments), None) or None)
+    except ReleaseError as error:
+        raise SystemExit(str(error)) from None
     if found:
         raise SystemExit("\n".join(found))
     print("tag, version and changelog agree" if any(arguments) else "version and changelog agree")

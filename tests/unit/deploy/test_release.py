@@ -82,6 +82,14 @@ def test_another_tag_a_file_and_a_changelog_that_disagree_are_found(repository: 
     assert found == ["deploy/kubernetes/base/kustomization.yaml", "CHANGELOG.md"]
 
 
+def test_a_tag_whose_changelog_cannot_be_read_is_an_error(repository: Path) -> None:
+    _git(repository, "rm", "--quiet", "--cached", "CHANGELOG.md")
+    _git(repository, "commit", "--quiet", "-m", "Lose the changelog")
+    _git(repository, "tag", "v0.1.5")
+    with pytest.raises(ReleaseError, match="exists on disk, but not in"):
+        check(repository)
+
+
 def test_an_entry_added_to_a_released_section_is_found() -> None:
     late = _CHANGELOG.replace("- Whistles.\n", "- Whistles.\n- Late.\n")
     assert find_late_entries(late, {"0.1.0": _CHANGELOG}) == ["0.1.0: - Late."]
