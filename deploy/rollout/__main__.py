@@ -23,6 +23,7 @@ from deploy.rollout.platform import Platform, RolloutError, parse_reference
 from deploy.rollout.processes import Processes
 from deploy.rollout.rollout import Interrupted, Limits, Outcome, Rollout
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # Option: help, default. None: required.
 _OPTIONS: dict[str, tuple[str, str | None]] = {
     "reference": ("what to run: NAME@sha256:...", None),
@@ -48,7 +49,7 @@ def main(arguments: list[str]) -> Outcome:
     """Run one rollout and return how it ended."""
     options = _parse(arguments)
     journal = Journal(Path(options.journal), uuid.uuid4().hex[:12])
-    for kind in (signal.SIGTERM, signal.SIGINT):
+    for kind in _SIGNALS:
         signal.signal(kind, _interrupt)
     try:
         target = parse_reference(options.reference)
@@ -73,6 +74,7 @@ def _build(options: argparse.Namespace, journal: Journal) -> Rollout:
         smoke,
         burning if options.prometheus_url else None,
         Limits(**{name: float(seconds) for name, seconds in times.items()}),
+        _ignore_signals,
     )
 
 
@@ -108,9 +110,13 @@ def _credentials() -> Iterator[None]:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Raise Interrupted, which rolls back. Later signals do not stop the rollback."""
-    for kind in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(kind, signal.SIG_IGN)
+    _ignore_signals()
     raise Interrupted(f"signal {number}")
+
+
+def _ignore_signals() -> None:
+    for kind in _SIGNALS:
+        signal.signal(kind, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

@@ -90,13 +90,13 @@ class Kubernetes:
             self._kubectl("create", "-f", "-", given=json.dumps({**lease, "spec": {"holderIdentity": rollout}}))
         except RolloutError as error:
             raise RolloutError(
-                f"Another rollout is running, or was killed: {error} Its journal says which. If it is gone: "
-                f"kubectl -n {self.namespace} delete lease {_LEASE}"
+                f"Another rollout is running, or was killed: {error} Its journal says which. "
+                f"If it is gone: {self._unlock}"
             ) from None
         try:
             yield
         finally:
-            self._kubectl("delete", "lease", _LEASE, "--ignore-not-found")
+            self._free()
 
     def prepare(self, target: Reference) -> list[str]:
         """Render the objects, and keep what the cluster has of those that a rollout changes."""
@@ -144,6 +144,16 @@ class Kubernetes:
         """Run `doctor` in a pod of the API."""
         options = (f"--request-timeout={timeout:.0f}s", "deployment/integrahub-api", "-c", "api")
         return self._kubectl("exec", *options, "--", "integrahub", "doctor").strip()
+
+    def _free(self) -> None:
+        try:
+            self._kubectl("delete", "lease", _LEASE, "--ignore-not-found")
+        except RolloutError as error:
+            raise RolloutError(f"{error} The next rollout is refused until: {self._unlock}") from None
+
+    @property
+    def _unlock(self) -> str:
+        return f"kubectl -n {self.namespace} delete lease {_LEASE}"
 
     @property
     def _prepare_job(self) -> Object:

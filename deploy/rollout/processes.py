@@ -24,6 +24,8 @@ _STOP_TIMEOUT_SECONDS = 60.0
 _POLL_INTERVAL_SECONDS = 0.05
 _PROBE_TIMEOUT_SECONDS = 3.0
 _START_TIME_FIELD = 19  # of /proc/PID/stat, after the name of the program
+# A rollout ignores the first two while it restores, Python the others: a process that inherits that cannot be stopped.
+_DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
 Layout = dict[str, Any]
 
 
@@ -104,7 +106,7 @@ class Processes:
 
     def _command(self, verb: str, timeout: float, *options: str, program: str | None = None) -> str:
         command = (program or str(self._target), verb, *options)
-        environment = os.environ | self.layout[verb]
+        environment = _environment(self.layout[verb])
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -133,8 +135,10 @@ class Processes:
         with (self._state / f"{process['name']}.log").open("ab") as log:
             command = (program, *process["arguments"])
             output = [(os.POSIX_SPAWN_DUP2, log.fileno(), stream) for stream in (1, 2)]
-            environment = os.environ | process["environment"]
-            pid = os.posix_spawn(program, command, environment, file_actions=output, setsid=True)
+            environment = _environment(process["environment"])
+            pid = os.posix_spawn(
+                program, command, environment, file_actions=output, setsid=True, setsigdef=_DEFAULT_SIGNALS
+            )
         return {"pid": pid, "started": _start_time(pid), "program": program}
 
     def _of(self, role: Role) -> list[Layout]:
@@ -153,6 +157,11 @@ class Processes:
         new = self._state / "processes.json.new"
         new.write_text(json.dumps(running, indent=2), "utf-8")
         new.replace(self._state / "processes.json")
+
+
+def _environment(own: dict[str, str]) -> dict[str, str]:
+    """Return the environment of this program with that of a process, without the options and the key of a rollout."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ROLLOUT_")} | own
 
 
 def _is_ready(url: str) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -44,7 +45,10 @@ class Limits:
 
 @dataclass(slots=True)
 class Rollout:
-    """One rollout. `verify` raises unless the target is signed; `find_burning` returns why the error budget burns."""
+    """One rollout. `verify` raises unless the target is signed; `find_burning` returns why the error budget burns.
+
+    `ignore_signals` is called before a step that must not stop half-way: the rollback, and the release of the lock.
+    """
 
     platform: Platform
     journal: Journal
@@ -52,6 +56,7 @@ class Rollout:
     smoke: Smoke
     find_burning: Callable[[], str | None] | None = None
     limits: Limits = field(default_factory=Limits)
+    ignore_signals: Callable[[], None] = lambda: None
     touched: list[Role] = field(default_factory=list)
 
     def deploy(self, target: Reference) -> Outcome:
@@ -64,11 +69,17 @@ class Rollout:
 
     def _run(self, target: Reference, before: Iterable[Callable[[], None]], roles: tuple[Role, ...]) -> Outcome:
         self.journal.write("start", target=str(target))
+        lock = self.platform.lock(self.journal.rollout)
         try:
-            with self.platform.lock(self.journal.rollout):
-                return self._end(self._run_locked(target, before, roles))
-        except RolloutError as error:  # another rollout holds the lock
+            lock.__enter__()
+        except (Exception, Interrupted) as error:  # another rollout holds the lock
             return self._end(Outcome.REFUSED, str(error))
+        try:
+            outcome = self._run_locked(target, before, roles)
+        finally:
+            self._hold_signals()
+            self._unlock(lock)
+        return self._end(outcome)
 
     def _run_locked(self, target: Reference, before: Iterable[Callable[[], None]], roles: tuple[Role, ...]) -> Outcome:
         try:
@@ -124,6 +135,7 @@ class Rollout:
 
     def _restore(self) -> Outcome:
         """Restore the touched roles in reverse order, and check the version before."""
+        self._hold_signals()
         try:
             for role in reversed(self.touched):
                 with self.journal.step("restore", role=role):
@@ -133,6 +145,18 @@ class Rollout:
         except (Exception, Interrupted):
             return Outcome.BROKEN
         return Outcome.ROLLED_BACK
+
+    def _hold_signals(self) -> None:
+        """Let no signal end what must not stop half-way. One that came first has been heard."""
+        with suppress(Interrupted):
+            self.ignore_signals()
+
+    def _unlock(self, lock: AbstractContextManager[None]) -> None:
+        """Free the lock. A failure changes nothing of the outcome; the reason says how to free it by hand."""
+        try:
+            lock.__exit__(None, None, None)
+        except Exception as error:
+            self.journal.write("unlock failed", reason=str(error))
 
     def _end(self, outcome: Outcome, reason: str | None = None) -> Outcome:
         self.journal.write("end", outcome=outcome.name.lower(), **({"reason": reason} if reason else {}))

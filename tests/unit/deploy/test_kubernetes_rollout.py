@@ -126,3 +126,7 @@ def test_one_lease_excludes_a_second_rollout_and_ends_with_the_first() -> None:
     with pytest.raises(RolloutError, match="Another rollout"), Kubernetes(_OVERLAY, "integrahub", held).lock("b"):
         raise AssertionError
     assert held.calls == [("create", "-f", "-")]
+    kept = Cluster(fails="delete")
+    command = "kubectl -n integrahub delete lease"
+    with pytest.raises(RolloutError, match=command), Kubernetes(_OVERLAY, "integrahub", kept).lock("c"):
+        pass

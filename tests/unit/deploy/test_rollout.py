@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -141,6 +143,23 @@ def test_a_second_rollout_at_once_is_refused(hub: Installation) -> None:
     assert hub.rollout().rollback(target) is Outcome.DONE
 
 
+class _Stuck(Processes):
+    @contextmanager
+    def lock(self, rollout: str) -> Iterator[None]:
+        with super().lock(rollout):
+            yield
+        raise RolloutError("delete the lease")
+
+
+def test_a_lock_that_cannot_be_freed_changes_nothing_of_the_outcome(hub: Installation) -> None:
+    hub.start()
+    rollout = hub.rollout()
+    rollout.platform = _Stuck(hub.layout)
+    assert rollout.deploy(hub.add_program("2")) is Outcome.DONE
+    assert hub.events()[-2:] == ["unlock failed", "end"] and hub.versions() == ["2"] * 3
+    assert "delete the lease" in (hub.folder / "journal").read_text()
+
+
 _COMMAND = [sys.executable, "-m", "deploy.rollout", "deploy"]
 
 
@@ -180,6 +199,37 @@ def test_sigterm_makes_the_command_restore_what_ran(hub: Installation) -> None:
     assert next(line["reason"] for line in lines if line["event"] == "smoke") == "signal 15"
     assert hub.versions() == ["1"] * 3
     assert Processes(hub.layout).prepare(target) == [str(hub.folder / "programs" / target.hex)]
+
+
+def test_a_signal_during_a_rollback_does_not_stop_it(hub: Installation) -> None:
+    hub.start()
+    (hub.folder / "journal").unlink()
+    environment = _environment(hub, hub.add_program("2"), URL="http://127.0.0.1:9", VERIFY="true")
+    process = subprocess.Popen(_COMMAND, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL)
+    for _ in range(3000):
+        if (hub.folder / "journal").exists() and "restore" in hub.events():
+            break
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == Outcome.BROKEN  # nothing answers at its address after the rollback either
+    assert hub.events()[-6:] == ["restore", "restore", "restore", "doctor", "smoke!", "end"]
+    assert hub.versions() == ["1"] * 3
+
+
+def test_restored_processes_heed_signals_and_know_no_key_of_the_rollout(
+    hub: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLOUT_KEY", "k")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        hub.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for process in json.loads((hub.folder / "state" / "processes.json").read_text()).values():
+        about = Path("/proc") / str(process["pid"])
+        assert b"ROLLOUT_KEY" not in (about / "environ").read_bytes()
+        ignored = next(line for line in (about / "status").read_text().splitlines() if line.startswith("SigIgn"))
+        assert not int(ignored.split()[1], 16) & 1 << signal.SIGINT - 1
 
 
 def test_a_process_that_ended_or_whose_id_is_reused_is_not_stopped(hub: Installation) -> None:
