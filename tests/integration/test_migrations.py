@@ -62,6 +62,12 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Add:
 def test_the_plan_names_every_lock_that_postgresql_takes(empty_url: str) -> None:
     with psycopg.connect(empty_url) as connection:
         for script in migrations():
+            if script.is_concurrent:  # holds no lock that readers or writers wait for; a transaction cannot show it
+                connection.set_autocommit(True)
+                for one in classify(script.text):
+                    connection.execute(one.text.encode())
+                connection.set_autocommit(False)
+                continue
             row = connection.execute("SELECT coalesce(max(oid), 0)::bigint FROM pg_class").fetchone()
             assert row
             planned: dict[str, int] = {}

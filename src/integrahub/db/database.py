@@ -13,6 +13,7 @@ from psycopg.errors import (
     DeadlockDetected,
     IdleInTransactionSessionTimeout,
     LockNotAvailable,
+    ProgramLimitExceeded,
     QueryCanceled,
     SerializationFailure,
     TransactionTimeout,
@@ -29,6 +30,8 @@ from integrahub.resilience.deadlines import WORKER_DEADLINES, Deadlines
 _SESSION_ENDED = (IdleInTransactionSessionTimeout, TransactionTimeout)
 # Transient errors of a server that works: another transaction was in the way. The circuit breaker does not count them.
 _CONFLICTS = (DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure, *_SESSION_ENDED)
+# A value that no column or index can hold. psycopg calls the last one an error of operation, but it comes again.
+VALUE_ERRORS = (DataError, IntegrityError, ProgramLimitExceeded)
 # The pool retries in the background with growing pauses. After this time the next caller tries at once.
 _RECONNECT_TIMEOUT_SECONDS = 5.0
 _CONNECTION_CHECK_TIMEOUT_SECONDS = 2.5  # shorter than the timeouts of the health checks that call it
@@ -224,12 +227,12 @@ class Database:
             raise Transient(f"PostgreSQL: no connection was free in time: {error}") from error
         except QueryCanceled as error:
             raise StatementTimeout(f"PostgreSQL cancelled a statement: {error}") from error
+        except VALUE_ERRORS as error:
+            raise InvalidData(f"PostgreSQL rejected a value: {error}") from error
         except (OperationalError, InterfaceError, *_SESSION_ENDED) as error:
             if not isinstance(error, _CONFLICTS):
                 self.breaker.record_failure(error, _ANSWER_TIMEOUT_FAILURES if isinstance(error, AnswerTimeout) else 1)
             raise Transient(f"PostgreSQL cannot be reached or did not answer: {error}") from error
-        except (DataError, IntegrityError) as error:
-            raise InvalidData(f"PostgreSQL rejected a value: {error}") from error
         finally:
             self.breaker.release()
         self.breaker.record_success()

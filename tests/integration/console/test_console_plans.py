@@ -145,5 +145,5 @@ async def test_searches_over_all_pharmacies_read_by_indexes(connection: Connecti
     params = {"first": _ID, "last": _ID, "limit": 20, "product_id": 7, "ean": "7777777777007", "codes": ["x"]}
     assert "batches_pkey" in await _indexes(connection, _SEARCH["batches"], params)
     assert "products_pkey" in await _indexes(connection, _SEARCH["products_by_id"], params)
-    assert "products_ean" in await _indexes(connection, _SEARCH["products_by_ean"], params)
+    assert "products_short_ean" in await _indexes(connection, _SEARCH["products_by_ean"], params)
     assert "batches_error" in await _indexes(connection, _SEARCH["failed"], params)

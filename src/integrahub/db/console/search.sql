@@ -27,7 +27,7 @@ ORDER BY f.name, f.cnpj LIMIT %(limit)s
 -- Products with a bar code, of all pharmacies.
 SELECT f.cnpj, f.name, p.product_id, p.title, p.ean, p.is_active FROM products p
 JOIN pharmacies f ON f.id = p.pharmacy_id
-WHERE p.ean = %(ean)s AND p.ean <> '' ORDER BY p.pharmacy_id, p.product_id LIMIT %(limit)s
+WHERE p.ean = %(ean)s AND p.ean <> '' AND octet_length(p.ean) <= 64 ORDER BY p.pharmacy_id, p.product_id LIMIT %(limit)s
 
 -- causes --
 -- Causes of failure, among the latest, whose error or latest message contains a text.

@@ -3,9 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from psycopg import DataError, IntegrityError
-
-from integrahub.db.database import Connection
+from integrahub.db.database import VALUE_ERRORS, Connection
 
 Rows = Sequence[Any]
 Write = Callable[[Rows], Awaitable[None]]
@@ -30,7 +28,7 @@ async def write_bisecting(connection: Connection, rows: Rows, write: Write) -> l
         async with connection.transaction():
             await write(rows)
         return []
-    except (DataError, IntegrityError):
+    except VALUE_ERRORS:
         if len(rows) == 1:
             return list(rows)
     half = len(rows) // 2
