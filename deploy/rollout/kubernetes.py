@@ -20,20 +20,27 @@ _PLAN = "integrahub-plan"
 _POLL_INTERVAL_SECONDS = 2.0
 _WORKLOADS = ("Deployment", "StatefulSet")
 _ROLE_OF = {"integrahub-api": Role.API, "integrahub-console": Role.CONSOLE}  # every other workload: workers
-# What a rollout changes of an object, and restores: path of its patch.
-_RESTORED = {"Deployment": "/spec/template", "StatefulSet": "/spec/template", "ConfigMap": "/data"}
+_CALL_TIMEOUT_SECONDS = 120.0  # of a call of kubectl that waits for nothing
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_OF_THE_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
 Object = dict[str, Any]
 Kubectl = Callable[..., str]
 
 
-def kubectl(*arguments: str, given: str = "") -> str:
-    """Run kubectl with `given` as its input, and return its output. Raise RolloutError if it fails."""
+def kubectl(*arguments: str, given: str = "", timeout: float = _CALL_TIMEOUT_SECONDS) -> str:
+    """Run kubectl with `given` as its input, and return its output. Raise RolloutError if it fails or hangs."""
+    shown = f"`kubectl {' '.join(arguments)}`"
     try:
-        done = subprocess.run(("kubectl", *arguments), input=given, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ("kubectl", *arguments), input=given, capture_output=True, text=True, timeout=timeout, check=False
+        )
     except FileNotFoundError:
         raise RolloutError("kubectl is not installed. Install it, then try again.") from None
+    except subprocess.TimeoutExpired:
+        raise RolloutError(f"{shown} did not end within {timeout:.0f} s.") from None
     if done.returncode:
-        raise RolloutError(f"`kubectl {' '.join(arguments)}` failed: {done.stderr.strip()}")
+        reason = "\n".join(line for line in done.stderr.splitlines() if not line.startswith("{"))  # objects: secrets
+        raise RolloutError(f"{shown} failed: {reason.strip()}")
     return done.stdout
 
 
@@ -71,6 +78,27 @@ def plan_job(prepare: Object) -> Object:
     return job
 
 
+def restorable(live: Object, target: Object) -> Object:
+    """Return what to apply so that an object is as it was before the target was applied.
+
+    It is what was applied last, so that a later apply removes no field that others set, such as the replicas of an
+    autoscaler, with the template and the data that really ran.
+    """
+    if applied := live["metadata"].get("annotations", {}).get(_LAST_APPLIED):
+        kept: Object = json.loads(applied)
+    else:
+        kept = json.loads(json.dumps({name: value for name, value in live.items() if name != "status"}))
+        for name in _OF_THE_SERVER:
+            kept["metadata"].pop(name, None)
+        if live["kind"] in _WORKLOADS and "replicas" not in target["spec"]:
+            kept["spec"].pop("replicas", None)
+    if live["kind"] in _WORKLOADS:
+        kept["spec"]["template"] = live["spec"]["template"]
+    if "data" in live:
+        kept["data"] = live["data"]
+    return kept
+
+
 @dataclass(slots=True)
 class Kubernetes:
     """The objects of an overlay in a namespace."""
@@ -79,8 +107,9 @@ class Kubernetes:
     namespace: str
     run: Kubectl = kubectl
     _objects: list[Object] = field(default_factory=list)
-    _before: dict[str, Object] = field(default_factory=dict)
+    _before: dict[str, Object] = field(default_factory=dict)  # restorable objects, by name
     _has_settings: bool = False
+    _gone: set[str] = field(default_factory=set)
 
     @contextmanager
     def lock(self, rollout: str) -> Iterator[None]:
@@ -99,14 +128,14 @@ class Kubernetes:
             self._free()
 
     def prepare(self, target: Reference) -> list[str]:
-        """Render the objects, and keep what the cluster has of those that a rollout changes."""
-        self._objects = render(self.overlay, target, self.run)
-        self._has_settings = False
+        """Render the objects, and keep what the cluster has of them."""
+        self._objects, self._before = render(self.overlay, target, self.run), {}
+        self._has_settings, self._gone = False, set()
         for found in self._objects:
-            if found["kind"] in _RESTORED:
+            if found["kind"] != "Job":
                 name = _name(found)
                 if text := self._kubectl("get", name, "-o", "json", "--ignore-not-found"):
-                    self._before[name] = json.loads(text)
+                    self._before[name] = restorable(json.loads(text), found)
         pods = [each["spec"]["template"]["spec"] for each in self._before.values() if each["kind"] in _WORKLOADS]
         return sorted({container["image"] for pod in pods for container in pod["containers"]})
 
@@ -121,29 +150,29 @@ class Kubernetes:
     def roll(self, role: Role) -> None:
         """Apply the workloads of a role; before the first role, all that is no workload."""
         if not self._has_settings:
-            self._apply([found for found in self._objects if found["kind"] != "Job" and role_of(found) is None])
             self._has_settings = True
+            self._apply(self._settings)
         self._apply(self._of(role))
 
     def wait_until_ready(self, role: Role, timeout: float) -> None:
-        """Wait until every pod of the role runs the new template and is ready."""
-        for found in self._of(role):
-            self._kubectl("rollout", "status", _name(found), f"--timeout={timeout:.0f}s")
+        """Wait until every pod of the role runs its template and is ready. All workloads share the timeout."""
+        end = time.monotonic() + timeout
+        for name in map(_name, self._of(role)):
+            if name not in self._gone:
+                left = max(end - time.monotonic(), 1.0)
+                self._kubectl("rollout", "status", name, f"--timeout={left:.0f}s", timeout=left + _CALL_TIMEOUT_SECONDS)
 
     def restore(self, role: Role) -> None:
-        """Set the settings and the templates of the role to what `prepare` found."""
-        settings = [found for found in self._objects if found["kind"] == "ConfigMap"]
-        for name in map(_name, (*settings, *self._of(role))):
-            if before := self._before.get(name):
-                path = _RESTORED[before["kind"]]
-                value = before["data"] if path == "/data" else before["spec"]["template"]
-                patch = json.dumps([{"op": "replace", "path": path, "value": value}])
-                self._kubectl("patch", name, "--type=json", "-p", patch)
+        """Make the workloads of the role, and before the first of them all else, what `prepare` found."""
+        if self._has_settings:
+            self._has_settings = False
+            self._put_back(self._settings)
+        self._put_back(self._of(role))
 
     def diagnose(self, timeout: float) -> str:
         """Run `doctor` in a pod of the API."""
         options = (f"--request-timeout={timeout:.0f}s", "deployment/integrahub-api", "-c", "api")
-        return self._kubectl("exec", *options, "--", "integrahub", "doctor").strip()
+        return self._kubectl("exec", *options, "--", "integrahub", "doctor", timeout=timeout).strip()
 
     def _free(self) -> None:
         try:
@@ -158,6 +187,19 @@ class Kubernetes:
     @property
     def _prepare_job(self) -> Object:
         return next(found for found in self._objects if _name(found) == f"job/{_PREPARE}")
+
+    @property
+    def _settings(self) -> list[Object]:
+        return [found for found in self._objects if found["kind"] != "Job" and role_of(found) is None]
+
+    def _put_back(self, objects: list[Object]) -> None:
+        """Apply what was there before, and delete what was not."""
+        names = [_name(found) for found in objects]
+        if kept := [self._before[name] for name in names if name in self._before]:
+            self._apply(kept)
+        if new := [name for name in names if name not in self._before]:
+            self._gone.update(new)
+            self._kubectl("delete", *new, "--ignore-not-found", "--wait=false")
 
     def _of(self, role: Role) -> list[Object]:
         return [found for found in self._objects if role_of(found) is role]
@@ -184,8 +226,8 @@ class Kubernetes:
     def _log(self, name: str) -> str:
         return self._kubectl("logs", name, "--all-containers", "--tail=200").strip()
 
-    def _kubectl(self, *arguments: str, given: str = "") -> str:
-        return self.run("-n", self.namespace, *arguments, given=given)
+    def _kubectl(self, *arguments: str, given: str = "", timeout: float = _CALL_TIMEOUT_SECONDS) -> str:
+        return self.run("-n", self.namespace, *arguments, given=given, timeout=timeout)
 
 
 def _name(found: Object) -> str:
