@@ -9,8 +9,7 @@ import psycopg
 import pytest
 
 from integrahub.db.connections import connect
-from integrahub.db.schema import migrate as migrating
-from integrahub.db.schema import version
+from integrahub.db.schema import pending, version
 from integrahub.db.schema.migrate import migrate
 from integrahub.db.schema.scripts import Script, migrations, repeatable_scripts
 from tests.conftest import Server
@@ -50,10 +49,10 @@ def large_url(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
     url = postgres.url_of("large")
     released = [script for script in migrations() if script.name < "0014"]
     with monkeypatch.context() as patch:
-        for module in (migrating, version):
+        for module in (pending, version):
             patch.setattr(module, "migrations", lambda: released)
         functions = [script for script in repeatable_scripts() if script.name.startswith("functions")]
-        patch.setattr(migrating, "repeatable_scripts", lambda: functions)  # the others name columns that come later
+        patch.setattr(pending, "repeatable_scripts", lambda: functions)  # the others name columns that come later
         asyncio.run(migrate(url))
     try:
         with psycopg.connect(url, autocommit=True) as connection:
@@ -77,7 +76,7 @@ async def _measure(url: str, statement: str, done: asyncio.Event) -> float:
 
 
 def test_no_statement_waits_for_a_second(large_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (migrating, version):
+    for module in (pending, version):
         monkeypatch.setattr(module, "migrations", lambda: [*migrations(), *_KINDS])
 
     async def run() -> list[float]:

@@ -14,11 +14,11 @@ from integrahub.db.connections import connect
 from integrahub.db.database import Database
 from integrahub.db.monitoring import workers
 from integrahub.db.schema import migrate as migrating
-from integrahub.db.schema import version
+from integrahub.db.schema import pending, version
 from integrahub.db.schema.migrate import migrate
 from integrahub.db.schema.plan import plan_migration
-from integrahub.db.schema.scripts import Script, latest_migration, migrations
-from integrahub.db.schema.statements import classify
+from integrahub.db.schema.scripts import Script, latest_migration, migrations, repeatable_scripts
+from integrahub.db.schema.statements import Statement, classify
 from integrahub.domain.errors import ConfigurationError, Transient
 from tests.conftest import Server
 
@@ -52,11 +52,16 @@ def add(monkeypatch: pytest.MonkeyPatch) -> Add:
     """Return a function that adds scripts to the migrations of this version."""
 
     def extended(*scripts: Script) -> None:
-        for module in (migrating, version):
+        for module in (pending, version):
             monkeypatch.setattr(module, "migrations", lambda: [*migrations(), *scripts])
 
     monkeypatch.setattr(migrating, "_LOCK_RETRY_SECONDS", 0.02)
     return extended
+
+
+def _number(one: Statement) -> int:
+    """Return how strong a lock is, as `_LOCKS` numbers those taken."""
+    return _MODES.index((one.lock or "").title().replace(" ", "") + "Lock") + 1
 
 
 def test_the_plan_names_every_lock_that_postgresql_takes(empty_url: str) -> None:
@@ -73,13 +78,21 @@ def test_the_plan_names_every_lock_that_postgresql_takes(empty_url: str) -> None
             planned: dict[str, int] = {}
             for one in classify(script.text):
                 connection.execute(sql.SQL(one.text.replace("%", "%%")), [])  # type: ignore[arg-type]
-                mode = (one.lock or "").title().replace(" ", "") + "Lock"
                 if one.table and one.lock:
-                    planned[one.table] = max(planned.get(one.table, 0), _MODES.index(mode) + 1)
+                    planned[one.table] = max(planned.get(one.table, 0), _number(one))
                 taken = dict(connection.execute(_LOCKS, [_MODES, row[0]]).fetchall())
                 strong = {table: number for table, number in taken.items() if number > _HARMLESS}
                 assert all(planned.get(table, 0) >= number for table, number in strong.items()), (one.text, strong)
             connection.commit()
+
+
+def test_the_plan_names_the_locks_of_comments(database_url: str) -> None:
+    (script,) = (script for script in repeatable_scripts() if script.name.startswith("comments"))
+    planned = {one.table: _number(one) for one in classify(script.text) if one.table}
+    with psycopg.connect(database_url) as connection:
+        connection.execute(script.text)
+        taken = dict(connection.execute(_LOCKS, [_MODES, 2**31 - 1]).fetchall())
+    assert len(taken) > 30 and {table: planned.get(table) for table in taken} == taken
 
 
 async def test_a_plan_lists_what_is_missing_and_changes_nothing(database_url: str) -> None:
@@ -90,7 +103,10 @@ async def test_a_plan_lists_what_is_missing_and_changes_nothing(database_url: st
         )
         connection.execute("ANALYZE workers")
     plan = await plan_migration(database_url)
-    (one,) = plan.statements
+    one, *others = plan.statements
+    assert {other.script for other in others} == {script.name for script in repeatable_scripts()}
+    comment = next(other for other in others if other.statement.startswith("COMMENT ON COLUMN workers.pid"))
+    assert (comment.kind, comment.table, comment.lock) == ("repeatable", "workers", "SHARE UPDATE EXCLUSIVE")
     assert (one.script, one.kind, one.table, one.lock) == (
         "0014_worker_versions.sql",
         "expand",
@@ -99,6 +115,10 @@ async def test_a_plan_lists_what_is_missing_and_changes_nothing(database_url: st
     )
     assert one.rows == 70 and one.statement.startswith("ALTER TABLE workers ADD COLUMN") and not one.rewrites
     assert await plan_migration(database_url) == plan and plan.older == []
+
+
+async def test_a_plan_is_empty_if_nothing_is_missing(database_url: str) -> None:
+    assert (await plan_migration(database_url)).statements == []
 
 
 async def test_a_plan_of_an_empty_database_begins_with_new_tables(empty_url: str) -> None:
@@ -185,6 +205,38 @@ async def test_a_migration_without_its_locks_ends_and_names_the_transaction_in_i
         with pytest.raises(Transient, match=r"0099_column\.sql did not get its locks.*a long report, idle in trans"):
             await migrate(database_url)
     assert await migrate(database_url) == ["0099_column.sql"]
+
+
+async def test_every_tenth_attempt_waits_until_postgresql_would_cancel_an_autovacuum(
+    database_url: str, add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "_LOCK_ATTEMPTS", 10)
+    monkeypatch.setattr(migrating, "_LOCK_TIMEOUT_MILLISECONDS", 20)
+    add(_script("0099_column.sql", "ALTER TABLE workers ADD COLUMN note text"))
+    waits = (
+        "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND now() - query_start > interval '320 ms'"
+    )
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = 300").format(sql.Identifier(owner.info.dbname)))
+        async with await connect(database_url) as holder:
+            await holder.execute("SELECT count(*) FROM workers")
+            migration = asyncio.create_task(migrate(database_url))
+            while owner.execute(waits).fetchone() == (0,) and not migration.done():
+                await asyncio.sleep(0.01)
+            await holder.rollback()  # as a cancelled autovacuum releases its lock
+            assert await migration == ["0099_column.sql"]
+
+
+@pytest.mark.parametrize(("code", "told"), [("53100", "disk full"), ("57014", "cancelled")])
+async def test_a_failure_that_the_server_reports_is_not_taken_for_silence(
+    database_url: str, add: Add, code: str, told: str
+) -> None:
+    raising = f"DO $$ BEGIN RAISE EXCEPTION '{told}' USING ERRCODE = '{code}'; END $$"
+    add(_script("0099_fails.sql", raising))
+    with pytest.raises(Transient, match=f"cannot be brought up to date: {told}") as raised:
+        await migrate(database_url)
+    assert "DATABASE_URL" not in str(raised.value)
 
 
 _INDEX = "CREATE INDEX CONCURRENTLY IF NOT EXISTS workers_pid ON workers (pid);"

@@ -5,24 +5,25 @@ import re
 from dataclasses import asdict
 
 import structlog
-from psycopg import Error, OperationalError
+from psycopg import Error
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_column, fetch_value
 from integrahub.db.schema.older_processes import check_no_older
-from integrahub.db.schema.scripts import Script, migrations, repeatable_scripts
+from integrahub.db.schema.pending import explain, find_pending
+from integrahub.db.schema.scripts import Script
 from integrahub.db.schema.statements import split
-from integrahub.db.schema.version import check_not_newer, check_not_prerelease, check_server_version, fetch_applied
-from integrahub.db.tenancy import DatabaseRole
-from integrahub.db.urls import first_line, shown_database
+from integrahub.db.schema.version import check_server_version
 from integrahub.domain.errors import ConfigurationError, Transient
 
 # A statement may index a large table, or wait for the migration of another process.
 _MIGRATION_TIMEOUT_SECONDS = 3600.0
 _LOCK_TIMEOUT_MILLISECONDS = 300  # all other statements on the table wait behind one that waits for its lock
 _LOCK_ATTEMPTS = 60
+_LONG_ATTEMPTS = 10  # each tenth attempt waits so long that PostgreSQL cancels an autovacuum that holds the lock
+_LONG_EXTRA_MILLISECONDS = 200
 _LOCK_RETRY_SECONDS = 1.0
 _MIGRATION_POLL_SECONDS = 0.1  # while another process migrates
 _SQL = load_queries(__name__)
@@ -38,48 +39,28 @@ async def migrate(url: str) -> list[str]:
     Each script is a transaction of its own, so no lock lasts longer than its script; an aborted run continues later.
     Raise ConfigurationError if the database belongs to another application, to a pre-release, or to a newer version
     that this one cannot work with, if the server is too old, if a contract step finds a process that needs what it
-    removes, or if PostgreSQL rejects a script; Transient if the database does not answer, or its tables stay locked.
+    removes, or if PostgreSQL rejects a script; Transient if the database does not answer, its disk is full or a
+    statement was cancelled, or its tables stay locked.
     """
-    database = shown_database(url)
     try:
         async with await connect(url, autocommit=True, answer_timeout=_MIGRATION_TIMEOUT_SECONDS) as connection:
             return await _migrate(connection)
-    except OperationalError as error:
-        message = f"The database {database} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
-        raise Transient(message) from error
     except Error as error:
-        message = f"The schema of the database {database} cannot be brought up to date: {first_line(error)}."
-        raise ConfigurationError(message) from error
+        raise explain(error, url) from error
 
 
 async def _migrate(connection: HubConnection) -> list[str]:
     check_server_version(connection)
     while not await fetch_value(connection, _SQL["lock"], {"key": _LOCK_KEY}, bool):  # noqa: ASYNC110
         await asyncio.sleep(_MIGRATION_POLL_SECONDS)
-    applied = await fetch_applied(connection) or []
-    check_not_prerelease(applied, connection.info.dbname)
-    check_not_newer(applied)
+    pending = await find_pending(connection)
     await connection.execute(_SQL["create_migrations"])
-    recorded = {script.name for script in applied}
-    missing = [script for script in migrations() if script.name not in recorded]
-    for script in missing:
+    for script in pending.scripts:
         if script.kind == "contract":
             await check_no_older(connection, script.name)
         await (_apply_concurrently if script.is_concurrent else _apply)(connection, script)
-    # New tables need permissions and comments; a restored database may have come without its roles.
-    run_all = bool(missing) or not await _has_roles(connection)
-    for script in repeatable_scripts():
-        if run_all or script.name not in recorded:
-            await _apply(connection, script)
-        if script.name not in recorded:
-            missing.append(script)
     await connection.execute(_SQL["make_change_partitions"], {"days_ahead": PARTITION_DAYS_AHEAD})
-    return [script.name for script in missing]
-
-
-async def _has_roles(connection: HubConnection) -> bool:
-    names = [str(role) for role in DatabaseRole]
-    return await fetch_value(connection, _SQL["count_roles"], {"names": names}, int) == len(names)
+    return [script.name for script in pending.missing]
 
 
 async def _apply(connection: HubConnection, script: Script) -> None:
@@ -87,7 +68,7 @@ async def _apply(connection: HubConnection, script: Script) -> None:
     for attempt in range(1, _LOCK_ATTEMPTS + 1):
         try:
             async with connection.transaction():
-                await connection.execute(_SQL["limit_lock_waits"], {"milliseconds": str(_LOCK_TIMEOUT_MILLISECONDS)})
+                await _limit_lock_waits(connection, attempt)
                 await _run(connection, script)
                 await connection.execute(_SQL["record"], asdict(script))
             return
@@ -99,6 +80,13 @@ async def _apply(connection: HubConnection, script: Script) -> None:
         f"{script.name} did not get its locks in {_LOCK_ATTEMPTS} attempts. Longest transactions: "
         f"{'; '.join(holders) or 'none now'}. End them, then migrate again."
     )
+
+
+async def _limit_lock_waits(connection: HubConnection, attempt: int) -> None:
+    if attempt % _LONG_ATTEMPTS == 0:
+        await connection.execute(_SQL["outwait_autovacuum"], {"milliseconds": _LONG_EXTRA_MILLISECONDS})
+    else:
+        await connection.execute(_SQL["limit_lock_waits"], {"milliseconds": str(_LOCK_TIMEOUT_MILLISECONDS)})
 
 
 async def _run(connection: HubConnection, script: Script) -> None:

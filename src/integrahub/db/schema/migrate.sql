@@ -16,6 +16,10 @@ SELECT pg_try_advisory_lock(%(key)s)
 -- End a statement of this transaction that waits longer for a lock.
 SELECT set_config('lock_timeout', %(milliseconds)s, true)
 
+-- outwait_autovacuum --
+-- Let a statement of this transaction wait longer than deadlock_timeout, after which PostgreSQL cancels an autovacuum in its way.
+SELECT set_config('lock_timeout', (setting::int + %(milliseconds)s)::text, true) FROM pg_settings WHERE name = 'deadlock_timeout'
+
 -- long_transactions --
 -- The longest transactions of this database, for the operator who has to end one.
 SELECT format('process %s (%s, %s) for %s s', pid, application_name, state, extract(epoch FROM now() - xact_start)::int)
@@ -26,10 +30,6 @@ ORDER BY xact_start LIMIT 3
 -- The index of this name that an aborted CREATE INDEX CONCURRENTLY left, quoted.
 SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE c.relname = %(name)s AND c.relnamespace = 'public'::regnamespace AND NOT i.indisvalid
-
--- count_roles --
--- How many of these roles exist.
-SELECT count(*) FROM pg_roles WHERE rolname = ANY(%(names)s)
 
 -- record --
 -- A script was applied.

@@ -1,17 +1,16 @@
 """Plan of a migration: what it would run, which locks that takes, and on how many rows."""
 
 import msgspec
-from psycopg import OperationalError
+from psycopg import Error
 
 from integrahub.db.connections import HubConnection, connect
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_value
 from integrahub.db.schema.older_processes import OlderProcess, find_older
-from integrahub.db.schema.scripts import Script, migrations, repeatable_scripts
+from integrahub.db.schema.pending import explain, find_pending
+from integrahub.db.schema.scripts import Script
 from integrahub.db.schema.statements import classify
-from integrahub.db.schema.version import check_not_newer, check_not_prerelease, check_server_version, fetch_applied
-from integrahub.db.urls import first_line, shown_database
-from integrahub.domain.errors import Transient
+from integrahub.db.schema.version import check_server_version
 
 _SQL = load_queries(__name__)
 
@@ -43,17 +42,12 @@ async def plan_migration(url: str) -> Plan:
     try:
         async with await connect(url, autocommit=True) as connection:
             check_server_version(connection)
-            applied = await fetch_applied(connection) or []
-            check_not_prerelease(applied, connection.info.dbname)
-            check_not_newer(applied)
-            recorded = {script.name for script in applied}
-            missing = [script for script in (*migrations(), *repeatable_scripts()) if script.name not in recorded]
-            contracts = [script.name for script in missing if script.kind == "contract"]
+            scripts = (await find_pending(connection)).scripts
+            contracts = [script.name for script in scripts if script.kind == "contract"]
             older = await find_older(connection, contracts[0]) if contracts else []
-            return Plan([one for script in missing for one in await _plan_script(connection, script)], older)
-    except OperationalError as error:
-        message = f"The database {shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL."
-        raise Transient(message) from error
+            return Plan([one for script in scripts for one in await _plan_script(connection, script)], older)
+    except Error as error:
+        raise explain(error, url) from error
 
 
 async def _plan_script(connection: HubConnection, script: Script) -> list[PlannedStatement]:

@@ -32,7 +32,8 @@ _LOCKS = [
     (rf"TRUNCATE\s+(?:TABLE\s+)?{_NAME}", _ACCESS_EXCLUSIVE),
     (rf"(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s+{_NAME}", _ROW),
     (rf"WITH\b.*?\b(?:UPDATE|DELETE\s+FROM|INSERT\s+INTO)\s+{_NAME}", _ROW),
-    (rf"COMMENT\s+ON\s+TABLE\s+{_NAME}", _SHARE_UPDATE),
+    (rf"COMMENT\s+ON\s+(?:TABLE|VIEW)\s+{_NAME}", _SHARE_UPDATE),
+    (r"COMMENT\s+ON\s+COLUMN\s+(?P<name>(?:\w+\.)?\w+)\.\w+", _SHARE_UPDATE),
 ]
 _PATTERNS = [(re.compile(pattern, re.IGNORECASE | re.DOTALL), lock) for pattern, lock in _LOCKS]
 _CREATED = re.compile(rf"CREATE\s+TABLE\s+{_NAME}", re.IGNORECASE)
