@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from integrahub.settings.model import Settings
 from integrahub.tools.backup.errors import BackupRefused
 from integrahub.tools.backup.files import BackupWriter, write_folders
 from integrahub.tools.backup.manifest import FORMAT, BackupFile, Manifest, Sealed, seal, write_manifest
+from integrahub.tools.backup.threads import Check, run_in_thread
 
 DATABASE, OBJECTS, SECRETS = "database", "objects", "secrets"
 TLS_FOLDER = "tls"
@@ -48,11 +50,12 @@ async def make_backup(settings: Settings, folder: Path, key: bytes | None, repor
     _create_folder(folder, settings.data_dir)
     sealed, backup_key = seal(key) if key else (None, None)
     started_at = datetime.now(UTC)
-    writer = BackupWriter(folder, DATABASE, backup_key)
-    database = await _copy_database(settings, writer, report)
-    files, counts = [await asyncio.to_thread(writer.close)], {}
+    with BackupWriter(folder, DATABASE, backup_key) as writer:
+        database = await _copy_database(settings, writer, report)
+        files, counts = [await asyncio.to_thread(writer.close)], {}
     for kind, root, names in list_sources(settings):
-        entry, counts[kind] = await asyncio.to_thread(_copy, BackupWriter(folder, kind, backup_key), root, names)
+        with BackupWriter(folder, kind, backup_key) as writer:
+            entry, counts[kind] = await run_in_thread(partial(_copy, writer, root, names))
         files.append(entry)
         report(kind, counts[kind], counts[kind])
     manifest = _describe(started_at, database, files, sealed)
@@ -149,11 +152,8 @@ def list_sources(settings: Settings) -> list[tuple[str, Path, tuple[str, ...]]]:
     return sources
 
 
-def _copy(writer: BackupWriter, root: Path, names: tuple[str, ...]) -> tuple[BackupFile, int]:
-    try:
-        count = write_folders(writer, root, names)
-    except OSError as error:
-        raise BackupRefused(f"{error.filename} cannot be copied: {error.strerror}. Run as the hub's account.") from None
+def _copy(writer: BackupWriter, root: Path, names: tuple[str, ...], check: Check) -> tuple[BackupFile, int]:
+    count = write_folders(writer, root, names, check)
     return writer.close(), count
 
 

@@ -4,16 +4,17 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, Self, cast
 
 import zstandard
 
 from integrahub.storage.open_files import flush_folder
-from integrahub.tools.backup.errors import BackupDamaged
+from integrahub.tools.backup.errors import BackupDamaged, reading, writing
 from integrahub.tools.backup.manifest import BackupFile
 from integrahub.tools.backup.sealing import SealedReader, SealedWriter, Sink
+from integrahub.tools.backup.threads import Check, never_stopped
 
 _COMPRESSION_LEVEL = 1  # the disk or the cipher is slower than the compression
 _ARCHIVE_BLOCK_BYTES = 1 << 20
@@ -24,19 +25,28 @@ class _HashedFile:
     """A new file that only this account can read; `close` flushes it to the disk."""
 
     def __init__(self, path: Path) -> None:
-        self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
+        self._path = path
+        with writing(path):
+            self._file = open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
         self._digest = hashlib.sha256()
         self.size = 0
 
     def write(self, data: bytes) -> int:
         self._digest.update(data)
         self.size += len(data)
-        return self._file.write(data)
+        with writing(self._path):
+            return self._file.write(data)
 
     def close(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with writing(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def release(self) -> None:
+        """Close the file as it is."""
+        with suppress(OSError):
+            self._file.close()
 
     def describe(self, name: str) -> BackupFile:
         """Return the entry of the manifest."""
@@ -44,7 +54,10 @@ class _HashedFile:
 
 
 class BackupWriter:
-    """Writes one file of a backup: compress, encrypt with `backup_key` if there is one, and hash."""
+    """Writes one file of a backup: compress, encrypt with `backup_key` if there is one, and hash.
+
+    At the end of a `with` block, the file is closed as it is; only `close` makes it whole.
+    """
 
     def __init__(self, folder: Path, kind: str, backup_key: bytes | None) -> None:
         self._name = file_name(kind, is_sealed=backup_key is not None)
@@ -52,6 +65,12 @@ class BackupWriter:
         self._target: Sink = SealedWriter(self._file, backup_key, kind) if backup_key else self._file
         compressor = zstandard.ZstdCompressor(level=_COMPRESSION_LEVEL)
         self._stream = compressor.stream_writer(cast(IO[bytes], self._target), closefd=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._file.release()
 
     def write(self, data: bytes) -> int:
         """Write plain bytes."""
@@ -72,12 +91,14 @@ def file_name(kind: str, *, is_sealed: bool) -> str:
 class _HashingReader:
     """Reads a file and hashes what was read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
         self._file = file
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
+        with reading(self._path):
+            data = self._file.read(size)
         self.digest.update(data)
         return data
 
@@ -85,8 +106,10 @@ class _HashingReader:
 @contextmanager
 def open_archive(path: Path, expected: BackupFile, kind: str, backup_key: bytes | None) -> Iterator[tarfile.TarFile]:
     """Open the archive of a backup for one pass. Raise BackupDamaged if it is not what the backup wrote."""
-    with path.open("rb") as file:
-        source = _HashingReader(file)
+    with reading(path):
+        opened = path.open("rb")
+    with opened as file:
+        source = _HashingReader(path, file)
         plain = SealedReader(cast(BinaryIO, source), backup_key, kind) if backup_key else source
         try:
             stream = zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], plain), read_size=_ARCHIVE_BLOCK_BYTES)
@@ -100,17 +123,17 @@ def open_archive(path: Path, expected: BackupFile, kind: str, backup_key: bytes 
             raise BackupDamaged(f"{path} was changed after the backup. Restore from another backup.")
 
 
-def write_folders(writer: BackupWriter, root: Path, names: tuple[str, ...]) -> int:
-    """Archive these folders below `root`, one file at a time. Return the number of files."""
+def write_folders(writer: BackupWriter, root: Path, names: tuple[str, ...], check: Check = never_stopped) -> int:
+    """Archive these folders below `root`, one file at a time, and call `check` before each. Return their number."""
     count = 0
-    with tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|", bufsize=_ARCHIVE_BLOCK_BYTES) as archive:
+    target = cast(IO[bytes], writer)
+    with reading(root), tarfile.open(fileobj=target, mode="w|", bufsize=_ARCHIVE_BLOCK_BYTES) as archive:
         for path in (path for name in names for path in _walk(root / name)):
-            try:
+            check()
+            with reading(path), suppress(FileNotFoundError):  # retention deleted it meanwhile
                 archive.add(path, path.relative_to(root).as_posix(), recursive=False)
-            except FileNotFoundError:  # retention deleted it meanwhile
-                continue
-            _forget_members(archive)
-            count += path.is_file()
+                _forget_members(archive)
+                count += path.is_file()
     return count
 
 
@@ -133,11 +156,15 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield Path(entry)
 
 
-def extract(archive: tarfile.TarFile, target: Path) -> int:
-    """Extract files and folders below `target`; owners become this account. Return the number of files."""
+def extract(archive: tarfile.TarFile, target: Path, check: Check = never_stopped) -> int:
+    """Extract files and folders below `target`, and call `check` before each. Return the number of files.
+
+    Owners become this account.
+    """
     count = 0
     archive.extraction_filter = lambda member, path: member  # _check_member is stricter, in every version of Python
     for member in archive:
+        check()
         _check_member(member)
         member.uid, member.gid, member.uname, member.gname = os.geteuid(), os.getegid(), "", ""
         archive.extract(member, target)
@@ -146,10 +173,11 @@ def extract(archive: tarfile.TarFile, target: Path) -> int:
     return count
 
 
-def flush(folder: Path) -> None:
-    """Flush a folder and all in it to the disk."""
+def flush(folder: Path, check: Check = never_stopped) -> None:
+    """Flush a folder and all in it to the disk; call `check` before each file."""
     for parent, _, names in os.walk(folder):
         for name in names:
+            check()
             with open(os.path.join(parent, name), "rb") as file:
                 os.fsync(file.fileno())
         flush_folder(Path(parent))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from integrahub.tools.backup.errors import BackupDamaged, BackupRefused
+from integrahub.tools.backup.errors import BackupDamaged, BackupRefused, reading, writing
 from integrahub.tools.backup.sealing import SALT_BYTES, derive_backup_key, derive_key
 
 MANIFEST = "backup.json"
@@ -92,21 +92,22 @@ def write_manifest(folder: Path, manifest: Manifest, backup_key: bytes | None) -
     mac = _authenticate(manifest, backup_key) if backup_key else ""
     text = msgspec.json.format(msgspec.json.encode(msgspec.structs.replace(manifest, mac=mac)))
     fresh = folder / f".{MANIFEST}"
-    with fresh.open("xb") as file:
-        file.write(text + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(folder / MANIFEST)
+    with writing(folder):
+        with fresh.open("xb") as file:
+            file.write(text + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(folder / MANIFEST)
 
 
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest. Raise BackupRefused if there is none, or one that this version cannot read."""
-    try:
+    with reading(folder):
+        if not (folder / MANIFEST).is_file():
+            raise BackupRefused(
+                f"{folder} has no {MANIFEST}, so it is no whole backup: another folder, or a backup that did not end."
+            )
         text = (folder / MANIFEST).read_bytes()
-    except FileNotFoundError:
-        raise BackupRefused(
-            f"{folder} has no {MANIFEST}, so it is no whole backup: another folder, or a backup that did not end."
-        ) from None
     try:
         head = msgspec.json.decode(text, type=_Format)
         if head.format != FORMAT:

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from integrahub import __version__
 from integrahub.db.accounts import pharmacies
 from integrahub.db.embedded.binaries import find, major_version
 from integrahub.db.embedded.folder_lock import take_folder
+from integrahub.db.embedded.leftovers import RESTORED
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.schema.migrate import migrate
@@ -24,9 +26,10 @@ from integrahub.operations.verify import Verification
 from integrahub.settings.model import Settings
 from integrahub.storage.private_folder import make_private_folder
 from integrahub.tools.backup.backup import DATABASE, OBJECTS, SECRETS, Report
-from integrahub.tools.backup.errors import BackupDamaged, BackupRefused
+from integrahub.tools.backup.errors import BackupDamaged, BackupRefused, reading, writing
 from integrahub.tools.backup.files import extract, file_name, flush, open_archive
 from integrahub.tools.backup.manifest import BackupFile, Manifest, check_sizes, read_manifest, unseal
+from integrahub.tools.backup.threads import Check, run_in_thread
 
 _CLUSTER = Path("postgres", "cluster")
 _PHARMACIES_PER_PAGE = 500
@@ -45,8 +48,8 @@ class Restoration:
 async def restore_backup(settings: Settings, wanted: Restoration, report: Report) -> Manifest:
     """Restore a backup to DATA_DIR.
 
-    Raise BackupRefused or ConfigurationError before anything is written, BackupDamaged after the removal of all that
-    was.
+    Raise BackupRefused or ConfigurationError before anything is written, BackupDamaged or BackupFailed after the
+    removal of all that was.
     """
     manifest = read_manifest(wanted.folder)
     await asyncio.to_thread(_check_version, settings, manifest)
@@ -57,7 +60,7 @@ async def restore_backup(settings: Settings, wanted: Restoration, report: Report
         for number, (kind, path, entry) in enumerate(archives):
             report(kind, number, len(archives))
             if target := targets[kind]:
-                await asyncio.to_thread(_extract, path, entry, (kind, backup_key), target)
+                await run_in_thread(partial(_extract, path, entry, (kind, backup_key), target))
         cluster.rename(settings.data_dir / _CLUSTER)
         report(DATABASE, len(archives), len(archives))
     return manifest
@@ -105,27 +108,33 @@ def _new_data_folder(settings: Settings) -> Iterator[Path]:
     is_own, lock_folder = not folder.exists(), folder / "postgres"
     if (lock_folder / "lock").exists():
         take_folder(lock_folder).close()  # a running hub is a better reason than its files
-    _check_empty(folder)
-    if objects:
-        _check_empty(objects)
-    make_private_folder(folder, settings.data_dir_mode)
-    cluster = lock_folder / "cluster.restored"
-    try:
-        with take_folder(lock_folder):
-            cluster.mkdir(mode=0o700)
+    _check_empty(folder, objects)
+    with writing(folder):
+        make_private_folder(folder, settings.data_dir_mode)
+    with take_folder(lock_folder):
+        # Another hub may have begun meanwhile; while the lock is held, all that comes is of this restoration.
+        _check_empty(folder, objects, allowed=(lock_folder, lock_folder / "lock"))
+        cluster = lock_folder / RESTORED
+        try:
+            with writing(folder):
+                cluster.mkdir(mode=0o700)
             yield cluster
-    except BaseException:
-        _remove(folder, objects, whole=is_own)
-        raise
+        except BaseException:
+            _remove(folder, objects, whole=is_own)
+            raise
 
 
-def _check_empty(folder: Path) -> None:
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    if names and names != [".gitignore"]:
-        raise BackupRefused(
-            f"{folder} is not empty ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}). A backup is restored "
-            "to a new or empty folder: name one with --data, or move this one away."
-        )
+def _check_empty(data: Path, objects: Path | None, allowed: tuple[Path, ...] = ()) -> None:
+    """Raise BackupRefused if a folder has more than a .gitignore and the allowed entries."""
+    for folder in (data, *(path for path in allowed if path.is_dir()), *([objects] if objects else [])):
+        with reading(folder):
+            entries = [path for path in folder.iterdir() if path not in allowed] if folder.is_dir() else []
+        names = sorted(path.name for path in entries if path.name != ".gitignore")
+        if names:
+            raise BackupRefused(
+                f"{folder} is not empty ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}). A backup is "
+                "restored to a new or empty folder: name one with --data, or move this one away."
+            )
 
 
 def _remove(folder: Path, objects: Path | None, *, whole: bool) -> None:
@@ -137,16 +146,14 @@ def _remove(folder: Path, objects: Path | None, *, whole: bool) -> None:
         folder.rmdir()
 
 
-def _extract(path: Path, entry: BackupFile, source: tuple[str, bytes | None], target: Path) -> None:
+def _extract(path: Path, entry: BackupFile, source: tuple[str, bytes | None], target: Path, check: Check) -> None:
     kind, backup_key = source
-    target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
+    with writing(target):
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open_archive(path, entry, kind, backup_key) as archive:
-            extract(archive, target)
-        flush(target)
-    except OSError as error:
-        raise BackupRefused(f"{error.filename or target} cannot be written: {error.strerror}.") from None
-    target.chmod(0o700)
+            extract(archive, target, check)
+        flush(target, check)
+        target.chmod(0o700)
 
 
 async def verify_restored(settings: Settings, report: Report, add: Callable[[str, Verification], None]) -> None:
