@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from deploy.rollout.checks import BURNING, SmokeTest, find_burning, verify_signature
+from deploy.rollout.checks import BURNING, PRESENT, SmokeTest, find_burning, verify_signature
 from deploy.rollout.journal import Journal
 from deploy.rollout.kubernetes import Kubernetes
 from deploy.rollout.platform import Platform, RolloutError, parse_reference
@@ -24,6 +24,7 @@ from deploy.rollout.processes import Processes
 from deploy.rollout.rollout import Interrupted, Limits, Outcome, Rollout
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_LIMITS = Limits()
 # Option: help, default. None: required.
 _OPTIONS: dict[str, tuple[str, str | None]] = {
     "reference": ("what to run: NAME@sha256:...", None),
@@ -34,14 +35,19 @@ _OPTIONS: dict[str, tuple[str, str | None]] = {
     "console_url": ("address of the console; if empty: the API's", ""),
     "prometheus_url": ("Prometheus with the hub's rules; if empty, the error budget is not watched", ""),
     "burning": ("expression that has a result while the error budget burns too fast", BURNING),
+    "present": ("expression that has a result if the error budget can be seen", PRESENT),
     "journal": ("file to which the journal is appended", "rollout.jsonl"),
     "platform": ("kubernetes, or processes on this machine", "kubernetes"),
     "overlay": ("kubernetes: folder of the kustomization", "deploy/kubernetes/keda"),
     "namespace": ("kubernetes: namespace", "integrahub"),
     "layout": ("processes: JSON file that names programs, state and processes", ""),
-    "migrate_timeout": ("seconds for the migration", "3600"),
-    "ready_timeout": ("seconds until the processes of a role are ready", "600"),
-    "watch": ("seconds to watch the error budget after the smoke test", "300"),
+    "migrate_timeout": ("seconds for the migration", str(_LIMITS.migrate)),
+    "ready_timeout": ("seconds until the processes of a role are ready", str(_LIMITS.ready)),
+    "settle": (
+        "seconds from the roll to the first look at the error budget: the window of its rate",
+        str(_LIMITS.settle),
+    ),
+    "watch": ("seconds to watch the error budget from then on", str(_LIMITS.watch)),
 }
 
 
@@ -65,8 +71,9 @@ def _build(options: argparse.Namespace, journal: Journal) -> Rollout:
     smoke = SmokeTest(
         options.url.rstrip("/"), (options.console_url or options.url).rstrip("/"), options.key, options.cnpj
     )
-    burning = partial(find_burning, options.prometheus_url.rstrip("/"), options.burning)
-    times = {"migrate": options.migrate_timeout, "ready": options.ready_timeout, "watch": options.watch}
+    burning = partial(find_burning, options.prometheus_url.rstrip("/"), options.burning, options.present)
+    times = {"migrate": options.migrate_timeout, "ready": options.ready_timeout}
+    times |= {"settle": options.settle, "watch": options.watch}
     return Rollout(
         _platform(options),
         journal,

@@ -15,18 +15,20 @@ from deploy.rollout.platform import Reference, RolloutError
 
 _HTTP_TIMEOUT_SECONDS = 15.0
 _POLL_INTERVAL_SECONDS = 0.25
-_VERIFY_TIMEOUT_SECONDS = 120.0
+VERIFY_TIMEOUT_SECONDS = 120.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PRODUCT_ID = 999999901  # of the test pharmacy alone
 # The condition of the alert IntegraHubApiErrorBudgetFast over its short window.
 BURNING = "integrahub:slo_api_errors:ratio_rate5m > 14.4 * 0.001"
+# Has a result if the hub is scraped and its service levels are recorded. The ratio of errors has none without errors.
+PRESENT = "count(integrahub_http_requests_total) and count(integrahub:slo_uptime:ratio_rate5m)"
 
 
 def verify_signature(command: str, target: Reference) -> None:
     """Run a command, in which `{reference}` stands for the target. Raise RolloutError unless it exits with 0."""
     words = [word.replace("{reference}", str(target)) for word in shlex.split(command)]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_VERIFY_TIMEOUT_SECONDS, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=VERIFY_TIMEOUT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RolloutError(f"The signature of {target} could not be checked: {error}") from None
     if done.returncode:
@@ -42,6 +44,11 @@ class SmokeTest:
     key: str
     cnpj: str
     timeout: float = 60.0
+
+    @property
+    def longest(self) -> float:
+        """How long the checks take at most: six calls, and two polls whose last call begins at their end."""
+        return 6 * _HTTP_TIMEOUT_SECONDS + 2 * (self.timeout + _HTTP_TIMEOUT_SECONDS)
 
     def run(self) -> Iterator[tuple[str, Callable[[], str]]]:
         """Yield each check under its name. A check returns what it saw, or raises RolloutError."""
@@ -101,11 +108,23 @@ class SmokeTest:
         return json.loads(answer) if answer.startswith((b"{", b"[")) else answer
 
 
-def find_burning(prometheus_url: str, expression: str = BURNING) -> str | None:
-    """Return what Prometheus answers if the error budget burns too fast, else None."""
-    answer = json.loads(_fetch(Request(f"{prometheus_url}/api/v1/query?{urlencode({'query': expression})}")))
-    found = answer["data"]["result"]
+def find_burning(prometheus_url: str, expression: str = BURNING, present: str = PRESENT) -> str | None:
+    """Return what Prometheus answers if the error budget burns too fast, else None.
+
+    Raise RolloutError if it cannot be seen: Prometheus does not answer, or `present` has no result.
+    """
+    if not _query(prometheus_url, present):
+        raise RolloutError(f"Prometheus has no result of {present}. Load the hub's rules, and let it scrape the hub.")
+    found = _query(prometheus_url, expression)
     return f"{expression}: {json.dumps(found)}" if found else None
+
+
+def _query(prometheus_url: str, expression: str) -> list[Any]:
+    answer = _fetch(Request(f"{prometheus_url}/api/v1/query?{urlencode({'query': expression})}"))
+    try:
+        return list(json.loads(answer)["data"]["result"])
+    except (ValueError, KeyError, TypeError):
+        raise RolloutError(f"{prometheus_url} does not answer as Prometheus: {answer[:300]!r}") from None
 
 
 class _NotFound(RolloutError):

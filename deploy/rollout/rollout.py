@@ -33,20 +33,30 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Timeouts of the steps, in seconds, and how long the error budget is watched after the smoke test."""
+    """Timeouts of the steps, in seconds, and how the error budget is watched after the smoke test."""
 
+    verify: float = 120.0
     plan: float = 120.0
     migrate: float = 3600.0
     ready: float = 600.0
     diagnose: float = 120.0
+    smoke: float = 240.0
+    settle: float = 330.0  #: from the last roll to the first look: the rate's five minutes, a scrape, an evaluation
     watch: float = 300.0
     watch_interval: float = 15.0
+
+    def longest(self, *, migrates: bool) -> float:
+        """Return how long a rollout takes at most, with its rollback, besides the calls that wait for nothing."""
+        change = len(Role) * self.ready + self.diagnose + self.smoke
+        expand = self.plan + self.migrate if migrates else 0.0
+        return self.verify + expand + change + self.settle + self.watch + change
 
 
 @dataclass(slots=True)
 class Rollout:
     """One rollout. `verify` raises unless the target is signed; `find_burning` returns why the error budget burns.
 
+    `find_burning` raises if the budget cannot be seen.
     `ignore_signals` is called before a step that must not stop half-way: the rollback, and the release of the lock.
     """
 
@@ -58,6 +68,7 @@ class Rollout:
     limits: Limits = field(default_factory=Limits)
     ignore_signals: Callable[[], None] = lambda: None
     touched: list[Role] = field(default_factory=list)
+    _rolled_at: float = 0.0
 
     def deploy(self, target: Reference) -> Outcome:
         """Verify, plan, expand the schema, roll the roles and check them. Roll back if that fails."""
@@ -113,6 +124,7 @@ class Rollout:
         with self.journal.step("roll", role=role):
             self.platform.roll(role)
             self.platform.wait_until_ready(role, self.limits.ready)
+        self._rolled_at = time.monotonic()
 
     def _check(self) -> None:
         with self.journal.step("doctor") as fields:
@@ -123,15 +135,30 @@ class Rollout:
 
     def _watch(self) -> None:
         if self.find_burning is None:
-            return self.journal.write("watch", result="skipped", reason="no address of Prometheus was given")
-        with self.journal.step("watch", watched=self.limits.watch):
-            end = time.monotonic() + self.limits.watch
-            while True:
-                if found := self.find_burning():
-                    raise RolloutError(f"The error budget burns too fast. {found}")
-                if time.monotonic() >= end:
-                    return None
+            self.journal.write("watch", result="skipped", reason="no address of Prometheus was given")
+            return
+        with self.journal.step("watch", watched=self.limits.watch) as fields:
+            # Before, the rate also counts the errors of the version before.
+            time.sleep(max(self._rolled_at + self.limits.settle - time.monotonic(), 0.0))
+            fields["looks"], fields["failed"] = self._look(self.find_burning, time.monotonic() + self.limits.watch)
+
+    def _look(self, find_burning: Callable[[], str | None], end: float) -> tuple[int, int]:
+        """Look at the error budget until `end`. Return the number of looks, and how many of them failed: not all."""
+        looks, failures = 0, list[str]()
+        while looks == 0 or time.monotonic() < end:
+            if looks:
                 time.sleep(min(self.limits.watch_interval, self.limits.watch))
+            looks += 1
+            try:
+                found = find_burning()
+            except RolloutError as error:
+                failures.append(str(error))
+                continue
+            if found:
+                raise RolloutError(f"The error budget burns too fast. {found}")
+        if len(failures) == looks:
+            raise RolloutError(f"The error budget could not be seen in {looks} looks. The last: {failures[-1]}")
+        return looks, len(failures)
 
     def _restore(self) -> Outcome:
         """Restore the touched roles in reverse order, and check the version before."""

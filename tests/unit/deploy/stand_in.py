@@ -99,7 +99,7 @@ class Installation:
     ) -> Rollout:
         """Return a rollout with short timeouts."""
         (self.folder / "journal").unlink(missing_ok=True)
-        limits = Limits(plan=20, migrate=0.5, ready=20, diagnose=20, watch=0)
+        limits = Limits(plan=20, migrate=0.5, ready=20, diagnose=20, settle=0, watch=0)
         journal = Journal(self.folder / "journal", "a-rollout")
         return Rollout(Processes(self.layout), journal, verify, _Checks(smoke), find_burning, limits)
 
