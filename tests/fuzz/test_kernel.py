@@ -203,13 +203,19 @@ def test_a_cut_says_why_it_ended(kernel: InovaFarmaKernel) -> None:
     assert cutter.cut(long, 0, 0, at_record=True).status is CutStatus.NOT_PLAIN  # it grows without end
 
 
-def test_a_library_of_another_layout_or_none_is_refused(
+def test_a_library_of_another_layout_or_of_other_sources_or_none_is_refused(
     kernel: InovaFarmaKernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with pytest.raises(KernelUnavailable, match="not built"):
         InovaFarmaKernel(tmp_path / "libkernel.so")
     with pytest.raises(KernelUnavailable, match="cannot be loaded"):
         InovaFarmaKernel(Path(__file__))
+    with monkeypatch.context() as changed:
+        changed.setattr(binding, "digest_sources", lambda: 7)
+        with pytest.raises(KernelUnavailable, match="other sources; run `make kernel`"):
+            InovaFarmaKernel()
+        changed.setattr(binding, "digest_sources", lambda: None)
+        InovaFarmaKernel()  # whose sources are not installed
     monkeypatch.setattr(binding, "_LAYOUT", (*binding._LAYOUT[:2], 0, binding._LAYOUT[3]))
     with pytest.raises(KernelUnavailable, match="another version"):
         InovaFarmaKernel()

@@ -6,6 +6,7 @@ from array import array
 from pathlib import Path
 
 from integrahub.domain.dialects.base import EncodedRows, KernelUnavailable, RowAction, RowOwner
+from integrahub.domain.dialects.inovafarma.native.sources import digest_sources
 from integrahub.domain.parsing.kernel_reader import CutResult, CutStatus
 from integrahub.domain.parsing.raw_records import CutRecords
 
@@ -66,20 +67,22 @@ class InovaFarmaKernel:
     version = str(_ABI_VERSION)
 
     def __init__(self, path: Path = _PATH) -> None:
-        """Load the library. Raise KernelUnavailable if there is none, or if it was built for another layout."""
+        """Load the library. Raise KernelUnavailable if there is none, or if its layout or its sources are others."""
         if not path.is_file():
             raise KernelUnavailable("the kernel is not built; `make kernel` builds it")
         try:
             library = ctypes.CDLL(str(path))
             layout = library.integrahub_kernel_layout
             layout.argtypes, layout.restype = [ctypes.c_uint32], ctypes.c_uint32
-            found = tuple(layout(index) for index in range(len(_LAYOUT)))
+            *found, built_from = (layout(index) for index in range(len(_LAYOUT) + 1))
             self._cut, self._rows = library.integrahub_kernel_cut, library.integrahub_kernel_rows
             self._fault = library.integrahub_kernel_fault
         except (OSError, AttributeError) as error:
             raise KernelUnavailable(f"the kernel cannot be loaded: {error}") from error
-        if found != _LAYOUT:
+        if tuple(found) != _LAYOUT:
             raise KernelUnavailable(f"the kernel was built for another version ({found}, expected {_LAYOUT})")
+        if digest_sources() not in (None, built_from):
+            raise KernelUnavailable("the kernel was built from other sources; run `make kernel`")
         self._cut.argtypes, self._cut.restype = [ctypes.POINTER(_CutCall)], ctypes.c_size_t
         self._rows.argtypes, self._rows.restype = [ctypes.POINTER(_RowsCall)], ctypes.c_uint8
         self._fault.argtypes, self._fault.restype = [ctypes.c_size_t], ctypes.c_uint8

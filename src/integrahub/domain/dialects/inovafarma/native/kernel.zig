@@ -7,6 +7,7 @@ const std = @import("std");
 const native = @import("native");
 const cutting = @import("cut.zig");
 const rows = @import("rows.zig");
+const built_from = @import("built_from"); // written by hatch_build.py
 
 /// Increase it with every change of the exported functions; kernel.py has the same number.
 const abi_version: u32 = 1;
@@ -47,13 +48,14 @@ pub const RowsCall = extern struct {
     chunk_index: i32,
 };
 
-/// Version and layout of the calls: the binding refuses a library that was built for another layout.
+/// Version and layout of the calls, and the digest of these sources: the binding refuses a library with others.
 export fn integrahub_kernel_layout(index: u32) callconv(.c) u32 {
     return switch (index) {
         0 => abi_version,
         1 => @sizeOf(CutCall),
         2 => @sizeOf(RowsCall),
         3 => rows.max_extra_bytes,
+        4 => built_from.digest,
         else => 0,
     };
 }
