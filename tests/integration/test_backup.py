@@ -234,6 +234,8 @@ def test_a_damaged_backup_is_refused_and_nothing_of_it_stays(
 
 def test_a_backup_that_cannot_begin_says_why(backup: Backup, tmp_path: Path) -> None:
     (tmp_path / "postgres" / "cluster").mkdir(parents=True)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "pepper.key").write_text("pepper")
     cases = [
         (Settings(data_dir=tmp_path, database_url="postgresql://db/hub"), tmp_path / "new", "DATABASE_URL is set"),
         (Settings(data_dir=tmp_path / "none"), tmp_path / "new", "There is no hub in"),

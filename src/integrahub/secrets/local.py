@@ -16,7 +16,8 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.secrets.secret_files import load_or_create_secret
 
 SECRETS_FOLDER = "secrets"
-_PEPPER, _PLAIN, _HASHED, _RECEIPTS = "pepper.key", "admin.key", "admin.hmac", "receipt.key"
+PEPPER_FILE = "pepper.key"
+_PLAIN, _HASHED, _RECEIPTS = "admin.key", "admin.hmac", "receipt.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class OperatorKey:
 
 def load_or_create_pepper(data_dir: Path) -> str:
     """Return the pepper; create it, or move it from the place of an earlier version, if missing."""
-    file = data_dir / SECRETS_FOLDER / _PEPPER
-    _move(data_dir / _PEPPER, file)
+    file = data_dir / SECRETS_FOLDER / PEPPER_FILE
+    _move(data_dir / PEPPER_FILE, file)
     return load_or_create_secret(file)
 
 

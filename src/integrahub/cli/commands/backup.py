@@ -64,6 +64,8 @@ def restore(
 
     Example: integrahub restore /backup/2026-11-28 --data ./restored --key-file /secure/backup.key
     """
+    if secrets and without_secrets:
+        raise typer.BadParameter("choose --secrets FILE or --without-secrets", param_hint="--without-secrets")
     os.umask(_PRIVATE)
     settings, key = _settings(data), read_key(key_file) if key_file else None
     manifest = read_manifest(folder)

@@ -19,9 +19,9 @@ from integrahub.db.schema.scripts import is_repeatable
 from integrahub.db.schema.version import fetch_applied
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.hub.adapters import find_objects_folder
-from integrahub.secrets.local import SECRETS_FOLDER
+from integrahub.secrets.local import PEPPER_FILE, SECRETS_FOLDER
 from integrahub.settings.model import Settings
-from integrahub.tools.backup.errors import BackupRefused
+from integrahub.tools.backup.errors import BackupRefused, reading
 from integrahub.tools.backup.files import BackupWriter, write_folders
 from integrahub.tools.backup.manifest import FORMAT, BackupFile, Manifest, Sealed, seal, write_manifest
 from integrahub.tools.backup.threads import Check, run_in_thread
@@ -105,8 +105,17 @@ def _check_source(settings: Settings) -> None:
             "DATABASE_URL is set, so this hub's database is not the embedded one. Back it up with the tools of its "
             "provider: docs/howto/backup.md has the steps."
         )
-    if not (settings.data_dir / "postgres" / "cluster").is_dir():
-        raise BackupRefused(f"There is no hub in {settings.data_dir.absolute()}. Name the hub's folder with --data.")
+    pepper = settings.data_dir / SECRETS_FOLDER / PEPPER_FILE
+    with reading(settings.data_dir):
+        if not (settings.data_dir / "postgres" / "cluster").is_dir():
+            raise BackupRefused(
+                f"There is no hub in {settings.data_dir.absolute()}. Name the hub's folder with --data."
+            )
+        if not settings.key_pepper and not pepper.is_file():
+            raise BackupRefused(
+                f"There is no {pepper}, and KEY_PEPPER is not set. Restored without the pepper, every API key and "
+                "webhook secret is invalid. Run the backup with the KEY_PEPPER of the hub, or start the hub once."
+            )
 
 
 def _create_folder(folder: Path, data_dir: Path) -> None:

@@ -19,7 +19,7 @@ from integrahub.db.schema.migrate import migrate
 from integrahub.db.schema.scripts import migrations
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.errors import NotFound
-from integrahub.hub.adapters import find_objects_folder
+from integrahub.hub.adapters import find_objects_folder, is_s3
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
 from integrahub.operations.verify import Verification
@@ -52,18 +52,37 @@ async def restore_backup(settings: Settings, wanted: Restoration, report: Report
     removal of all that was.
     """
     manifest = read_manifest(wanted.folder)
+    _check_settings(settings, manifest)
     await asyncio.to_thread(_check_version, settings, manifest)
     backup_key = await asyncio.to_thread(unseal, manifest, wanted.key)
     archives = _list_archives(manifest, wanted)
     with _new_data_folder(settings) as cluster:
+        modes = {DATABASE: 0o700, OBJECTS: settings.data_dir_mode}  # the data folder has its own already
         targets = {DATABASE: cluster, OBJECTS: find_objects_folder(settings), SECRETS: settings.data_dir}
         for number, (kind, path, entry) in enumerate(archives):
             report(kind, number, len(archives))
             if target := targets[kind]:
                 await run_in_thread(partial(_extract, path, entry, (kind, backup_key), target))
+                if kind in modes:
+                    target.chmod(modes[kind])
         cluster.rename(settings.data_dir / _CLUSTER)
         report(DATABASE, len(archives), len(archives))
     return manifest
+
+
+def _check_settings(settings: Settings, manifest: Manifest) -> None:
+    """Refuse settings with which the hub would not use what is restored."""
+    if settings.database_url:
+        raise BackupRefused(
+            "DATABASE_URL is set, so the hub would use that database and not the restored one. Unset it: a backup is "
+            "restored to the embedded database."
+        )
+    objects = file_name(OBJECTS, is_sealed=manifest.sealed is not None)
+    if is_s3(settings) and any(file.name == objects for file in manifest.files):
+        raise BackupRefused(
+            f"The backup has objects ({objects}), and the settings STORAGE_... name a bucket, from which "
+            "the hub would read instead. Unset them to restore the objects to the data folder."
+        )
 
 
 def _check_version(settings: Settings, manifest: Manifest) -> None:
@@ -153,7 +172,6 @@ def _extract(path: Path, entry: BackupFile, source: tuple[str, bytes | None], ta
         with open_archive(path, entry, kind, backup_key) as archive:
             extract(archive, target, check)
         flush(target, check)
-        target.chmod(0o700)
 
 
 async def verify_restored(settings: Settings, report: Report, add: Callable[[str, Verification], None]) -> None:

@@ -15,7 +15,7 @@ from tests.small_backups import make_files, report
 from integrahub.settings.model import Settings
 from integrahub.tools.backup import backup, files
 from integrahub.tools.backup.backup import BackupResult, make_backup
-from integrahub.tools.backup.errors import BackupFailed
+from integrahub.tools.backup.errors import BackupFailed, BackupRefused
 from integrahub.tools.backup.manifest import MANIFEST
 
 
@@ -85,3 +85,11 @@ async def test_an_object_that_cannot_be_read_is_named(
         BackupFailed, match=r"/hub/objects/00 cannot be read: Permission denied\. Run as the hub's account"
     ):
         await _back_up(settings, tmp_path / "new")
+
+
+async def test_a_backup_without_the_pepper_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (settings.data_dir / "secrets" / "pepper.key").unlink()
+    with pytest.raises(BackupRefused, match=r"There is no .*/pepper\.key, and KEY_PEPPER is not set"):
+        await _back_up(settings, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    await _back_up(settings.model_copy(update={"key_pepper": "a pepper of the settings"}), tmp_path / "new")

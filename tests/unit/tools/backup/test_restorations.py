@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from tests.small_backups import FILES, report, write_backup
+from typer.testing import CliRunner
 
+from integrahub.cli.app import app
 from integrahub.domain.errors import ConfigurationError
 from integrahub.settings.model import Settings
 from integrahub.tools.backup import restore
 from integrahub.tools.backup.errors import BackupFailed, BackupRefused
+from integrahub.tools.backup.files import BackupWriter, write_folders
 from integrahub.tools.backup.manifest import BackupFile
 from integrahub.tools.backup.restore import Restoration, restore_backup
 
@@ -109,3 +112,32 @@ def test_a_full_disk_is_named(backup: Path, tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(BackupFailed, match=r"/target/.* cannot be written: No space left on device\. Free space there"):
         _restore(tmp_path / "target", Restoration(backup))
     assert not (tmp_path / "target").exists()
+
+
+def test_settings_by_which_the_hub_would_use_other_data_are_refused(backup: Path, tmp_path: Path) -> None:
+    cases = [
+        ({"database_url": "postgresql://db/hub"}, r"^DATABASE_URL is set"),
+        ({"storage_url": "s3://bucket"}, r"^The backup has objects \(objects\.tar\.zst\), and the settings STORAGE_"),
+    ]
+    for changes, reason in cases:
+        with pytest.raises(BackupRefused, match=reason):
+            _restore(tmp_path / "target", Restoration(backup), **changes)
+    assert not (tmp_path / "target").exists()
+
+
+def test_the_restored_folders_have_the_mode_of_the_settings(tmp_path: Path) -> None:
+    (source := tmp_path / "hub" / "secrets").mkdir(parents=True)
+    (source / "pepper.key").write_text("pepper")
+    writer = BackupWriter(tmp_path, "secrets", None)
+    write_folders(writer, tmp_path / "hub", ("secrets",))
+    backup = write_backup(tmp_path / "backup", _MAJOR, writer.close())
+    target = tmp_path / "target"
+    _restore(target, Restoration(backup, secrets=tmp_path / "secrets.tar.zst"), data_dir_mode=0o750)
+    assert (target / "secrets" / "pepper.key").is_file()
+    paths = (target, target / "objects", target / "postgres" / "cluster")
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o750, 0o750, 0o700]
+
+
+def test_secrets_are_either_restored_or_not() -> None:
+    answer = CliRunner().invoke(app, ["restore", "backup", "--secrets", "file", "--without-secrets"])
+    assert answer.exit_code == 2 and "choose --secrets FILE or" in answer.output
