@@ -12,7 +12,10 @@ import pytest
 
 from integrahub.db.batches.rows import SplitClaim
 from integrahub.domain.batches import BatchKind, LoadType
+from integrahub.domain.dialects.base import KernelUnavailable, RecordKernel
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
+from integrahub.domain.dialects.inovafarma.native.kernel import InovaFarmaKernel
+from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.encodings import Inflater, create_inflater
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
 from integrahub.storage.memory import MemoryStorage
@@ -63,6 +66,40 @@ async def test_memory_does_not_grow_with_the_number_of_tiny_records() -> None:
 async def test_no_chunk_is_longer_than_its_bounds_though_one_product_fills_the_body() -> None:
     sizes, _ = await _cut(30_000, b'{"PRODUCTID":7,"X":%d}')
     assert max(sizes) <= 1100 and len(sizes) == 28 + 30  # read, and left to chunks that reject them
+
+
+async def _fail(body: bytes, kernel: RecordKernel | None) -> tuple[str, int | None, dict[str, Any]] | None:
+    """Split a body; return its error."""
+
+    async def blocks() -> AsyncIterator[bytes]:
+        yield body
+
+    claim = SplitClaim(id=uuid4(), claim_token=uuid4(), **_CLAIM)
+    chunker = Chunker(claim, SplitLimits(), MemoryStorage(), blocks, None, InovaFarma(kernel))
+    try:
+        await chunker.run()
+    except BodyError as error:
+        return error.code, error.offset, error.facts
+    finally:
+        chunker.close()
+    return None
+
+
+@pytest.mark.parametrize(("unreadable", "is_refused"), [(100, False), (400, True)])
+async def test_a_body_without_a_catalogue_is_refused_alike_with_the_kernel(
+    unreadable: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        kernel = InovaFarmaKernel()
+    except KernelUnavailable as error:
+        pytest.skip(str(error))
+    monkeypatch.setattr("integrahub.pipeline.split.chunker._MAX_UNREADABLE", 10)
+    plain = b'{"PRODUCTID":%d,"TITLE":"' + b"t" * 80 + b'"}'
+    records = [plain.replace(b"%d", b'"x"')] * unreadable + [plain % n for n in range(1, 501 - unreadable)]
+    body = b"[" + b",".join(records) + b"]"
+    failed = await _fail(body, kernel)
+    assert failed == await _fail(body, None)
+    assert (failed is not None) == is_refused
 
 
 async def _read(client: Client, batch: dict[str, Any]) -> list[tuple[Any, ...]]:

@@ -62,6 +62,7 @@ class Chunker:
         self._seen = SeenProducts()
         self._object_count = 0
         self._is_read = False
+        self._first_unreadable: int | None = None  # offset in the body of one that the current block has
         self._changed = ChunkBuilder()  # changed records, taken out of chunks whose other records are unchanged
         self._changed_keys = BitMap()
         self._changed_plans: list[ChunkPlan] = []
@@ -207,9 +208,11 @@ class Chunker:
             for start in range(0, len(block), _BODY_BLOCK_BYTES):
                 for run in reader.read(block[start : start + _BODY_BLOCK_BYTES]):
                     yield run
+                self._check_unreadable()
                 await asyncio.sleep(0)  # let small bodies be split between the blocks of large ones
         for run in reader.end():
             yield run
+        self._check_unreadable()
 
     def _list_cut(self, cut: CutRecords) -> list[tuple[int, int, bytes, int, int, int]]:
         """Return of each record what `_identify` returns."""
@@ -234,11 +237,16 @@ class Chunker:
         return records
 
     def _count_unreadable(self, run: RawRecords, ids: list[int]) -> None:
-        self.unreadable += ids.count(0)
-        if self.unreadable > max(_MAX_UNREADABLE, self.items // 2):
-            raise BodyError(
-                "body_no_catalogue", run.offsets[ids.index(0)], unreadable=self.unreadable, items=self.items
-            )
+        unreadable = ids.count(0)
+        self.unreadable += unreadable
+        if unreadable and self._first_unreadable is None:
+            self._first_unreadable = run.offsets[ids.index(0)]
+
+    def _check_unreadable(self) -> None:
+        """Raise BodyError if too many records are unreadable. After each block, because a kernel cuts it into runs."""
+        offset, self._first_unreadable = self._first_unreadable, None
+        if offset is not None and self.unreadable > max(_MAX_UNREADABLE, self.items // 2):
+            raise BodyError("body_no_catalogue", offset, unreadable=self.unreadable, items=self.items)
 
     async def _place(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         """Refer to a part of the body if that can be read alone; else store the chunk as an object."""
