@@ -19,7 +19,7 @@ from integrahub.db.database import Database
 from integrahub.db.products.bisect import write_bisecting
 from integrahub.db.products.merge import MergeRules
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
-from integrahub.domain.errors import InvalidData, Transient
+from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
 from integrahub.pipeline.upsert.later_writes import LaterWritesReader
@@ -106,7 +106,7 @@ class Upsert:
             await self._attempts.release(claims, error)
 
     async def _apply_together(self, claims: list[ChunkClaim]) -> list[ChunkClaim]:
-        """Apply chunks in one transaction. Return all of them if it failed."""
+        """Apply chunks in one transaction. Return all of them if it failed, also because it took too long."""
         if not claims:
             return []
         started = perf_counter()
@@ -116,9 +116,9 @@ class Upsert:
                     spans.enter_context(_span(claim))
                 loaded = [await self._load(claim) for claim in claims]
                 await self._publish(await apply_chunks(self._database, loaded, self._rules, self._worker.in_flight))
-        except Transient:
-            raise
         except Exception as error:
+            if isinstance(error, Transient) and not isinstance(error, StatementTimeout):
+                raise
             _log.warning(
                 "transaction of several chunks failed, applying them one by one",
                 action="apply_separately",
@@ -138,6 +138,8 @@ class Upsert:
                 with _span(claim):
                     await self._apply_one(claim)
                 self._attempts.record_success()
+            except StatementTimeout as error:  # the other chunks go on
+                await self._attempts.release([claim], error)
             except Transient:
                 raise
             except Exception as error:
