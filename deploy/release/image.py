@@ -34,7 +34,8 @@ class Image:
     pause: Callable[[float], None] = time.sleep
 
     def version(self) -> None:
-        """Write the version of this checkout."""
+        """Write the version of this checkout, and the name of the image as a registry takes it."""
+        self._write("name", self._name)
         self._write("version", read_version(Path.cwd()))
 
     def keep(self) -> None:
@@ -43,13 +44,14 @@ class Image:
         (self.folder / self._digest().removeprefix("sha256:")).touch()
 
     def index(self) -> None:
-        """Join the kept digests into one index, and write its digest."""
+        """Join the kept digests into one index, and write its digest and name."""
         parts = [f"{self._name}@sha256:{path.name}" for path in sorted(self.folder.iterdir())]
         if len(parts) != _ARCHITECTURES:
             raise ReleaseError(f"{self.folder} has {len(parts)} digests. Expected: one for each of 2 architectures.")
         tag = f"{self._name}:commit-{self._commit()}"
         self.run("docker", "buildx", "imagetools", "create", "--tag", tag, *parts)
         self._write("digest", self._inspect(tag))
+        self._write("name", self._name)
 
     def sign(self) -> None:
         """Sign the digest without a key: with the identity of the workflow."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-_REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._:/-]*)@sha256:(?P<hex>[0-9a-f]{64})")
+_REFERENCE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._:/-]*)@sha256:(?P<hex>[0-9a-f]{64})")
 
 
 class RolloutError(Exception):
@@ -36,11 +36,11 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """Return the reference in `text`. Raise RolloutError if it names no digest."""
+    """Return the reference in `text`, its name in lower case. Raise RolloutError if it names no digest."""
     found = _REFERENCE.fullmatch(text)
     if found is None:
         raise RolloutError(f"'{text}' is no reference by digest. Expected: NAME@sha256: and 64 hexadecimal digits.")
-    return Reference(found["name"], found["hex"])
+    return Reference(found["name"].lower(), found["hex"])  # GitHub's names may have capital letters, a registry's not
 
 
 class Platform(Protocol):

@@ -46,7 +46,7 @@ def test_the_index_holds_one_digest_per_architecture(tmp_path: Path) -> None:
     _image(tmp_path, run).index()
     name = "ghcr.io/owner/integrahub"
     assert run.commands[0][-2:] == (f"{name}@{_DIGEST}", f"{name}@{_OTHER}")
-    assert (tmp_path / "output").read_text() == f"digest={_OTHER}\n"
+    assert (tmp_path / "output").read_text() == f"digest={_OTHER}\nname={name}\n"
 
 
 def test_production_gets_the_digest_that_staging_ran_and_waits_for_it(tmp_path: Path) -> None:

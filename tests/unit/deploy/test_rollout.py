@@ -122,6 +122,7 @@ def test_a_digest_that_does_not_match_or_does_not_exist_is_refused(hub: Installa
     assert hub.rollout().deploy(target) is Outcome.REFUSED
     assert hub.rollout().deploy(Reference("hub", "0" * 64)) is Outcome.REFUSED
     assert hub.events() == ["start", "verify", "prepare!", "end"] and hub.versions() == ["1"] * 3
+    assert parse_reference("ghcr.io/Owner/Hub@sha256:" + "0" * 64).name == "ghcr.io/owner/hub"
     for text in ("hub:latest", "hub", "hub@sha256:abc", "hub@sha256:" + "A" * 64, "-o@sha256:" + "0" * 64):
         with pytest.raises(RolloutError, match="no reference by digest"):
             parse_reference(text)

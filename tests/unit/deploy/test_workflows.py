@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 import yaml
 from deploy.release.image import STAGING_ATTEMPTS, STAGING_RETRY_SECONDS
+from deploy.rollout.platform import Role
+from deploy.rollout.rollout import Limits
 
 ROOT = Path(__file__).parents[3]
 _FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 _PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
 _TARGET = re.compile(r"^((?:[a-z][a-z-]*[ ]?)+):(?!=)", re.MULTILINE)
-# Secrets are named in the two workflows that change an environment, in no other.
-_WITH_SECRETS = {"deploy.yml", "rollback.yml"}
+# Secrets are used in the two workflows that change an environment, and named where one of them is called.
+_WITH_SECRETS = {"deploy.yml", "rollback.yml", "image.yml", "release.yml"}
+_SETUP_SECONDS = 15 * 60  # before the rollout; with the calls of kubectl that wait for nothing
+_SECRETS = {"KUBECONFIG", "SMOKE_KEY"}
 
 
 def _workflow(path: Path) -> dict[str, Any]:
@@ -69,10 +73,41 @@ def test_no_checkout_keeps_credentials() -> None:
 def test_secrets_are_in_jobs_of_an_environment_that_run_the_rollout_alone() -> None:
     assert {path.name for path in _FILES if "secrets." in path.read_text("utf-8")} <= _WITH_SECRETS
     for name, job in _jobs():
-        if "secrets." in str(job):
+        if "secrets." in str(job) and "uses" not in job:
             assert "environment" in job, name
             commands = {step["run"] for step in job["steps"] if "run" in step}
             assert commands <= {"make rollout", "make rollback"}, name
+
+
+def test_a_caller_of_the_rollout_names_its_secrets_and_gives_no_right_to_write() -> None:
+    called = _workflow(ROOT / ".github" / "workflows" / "deploy.yml")
+    assert set(called[True]["workflow_call"]["secrets"]) == _SECRETS  # YAML reads `on` as true
+    callers = [job for _, job in _jobs() if job.get("uses", "").endswith("/deploy.yml")]
+    assert len(callers) == 2
+    for job in callers:
+        assert job["secrets"] == {name: f"${{{{ secrets.{name} }}}}" for name in _SECRETS}
+        assert set(job["permissions"].values()) == {"read"}
+
+
+@pytest.mark.parametrize(("name", "job", "migrates"), [("deploy", "rollout", True), ("rollback", "rollback", False)])
+def test_a_rollout_has_time_for_its_rollback(name: str, job: str, *, migrates: bool) -> None:
+    found = _workflow(ROOT / ".github" / "workflows" / f"{name}.yml")["jobs"][job]
+    assert found["timeout-minutes"] * 60 > Limits().longest(migrates=migrates) + _SETUP_SECONDS
+    assert Limits(ready=700).longest(migrates=migrates) == Limits().longest(migrates=migrates) + 2 * len(Role) * 100
+
+
+def test_a_rollback_runs_the_program_of_this_checkout_on_the_manifests_of_the_tag() -> None:
+    steps = _workflow(ROOT / ".github" / "workflows" / "rollback.yml")["jobs"]["rollback"]["steps"]
+    checkouts = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert [(each.get("ref"), each.get("path")) for each in checkouts] == [(None, None), ("${{ inputs.ref }}", "old")]
+    (overlay,) = [step["env"]["ROLLOUT_OVERLAY"] for step in steps if step.get("run") == "make rollback"]
+    assert overlay.startswith("old/")
+
+
+def test_the_name_of_an_image_reaches_a_registry_in_lower_case_only() -> None:
+    for name, step in _steps():  # the programs of deploy/ lower what they read from their environment
+        given = str(step.get("with", {}))
+        assert "env.IMAGE" not in given and "ghcr.io/${{ github.repository }}" not in given, name
 
 
 def test_two_rollouts_to_an_environment_wait_for_each_other() -> None:
