@@ -140,5 +140,5 @@ def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
         hashes=decode_bigints(row.hashes),
         records=chunk.records,
         is_stored=True,
-        may_use_kernel=not (claim.attempts or claim.crashes),
+        may_use_kernel=not (claim.attempts or claim.crashes or claim.batch_crashes),
     )

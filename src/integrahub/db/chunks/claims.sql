@@ -25,7 +25,7 @@ UPDATE batch_chunks c SET status = 'PROCESSING', claim_token = %(token)s, worker
 FROM free, batches b, pharmacies p
 WHERE c.batch_id = free.batch_id AND c.number = free.number AND b.id = c.batch_id AND p.id = b.pharmacy_id
 RETURNING c.batch_id, c.number, c.location, c.body_start, c.body_bytes, c.first_position, c.records, c.rejection, c.attempts,
-  c.crashes, c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products,
+  c.crashes, b.crashes AS batch_crashes, c.claim_token, b.chunks_total, b.pharmacy_id, p.has_products,
   NOT p.has_products AS fills_catalogue, b.kind, b.received_seq, b.origin_seq,
   (SELECT o.received_at FROM batches o WHERE o.id = b.parent_id) AS seen_at, b.load_type, b.media_type, b.encoding,
   p.cnpj, coalesce(b.read_zone, p.time_zone) AS time_zone, CASE WHEN c.location = 'body' THEN b.body END AS body

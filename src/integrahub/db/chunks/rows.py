@@ -54,7 +54,7 @@ class ChunkClaim(ChunkPlace, frozen=True):
     """A chunk claimed by this worker, with what it needs of its batch and pharmacy.
 
     `fills_catalogue` is True if the pharmacy had no product before the turn of the batch. `seen_at` is the receipt of
-    the batch that a replay applies again.
+    the batch that a replay applies again. `crashes` counts those of the chunk, `batch_crashes` those of its split.
     """
 
     batch_id: UUID
@@ -63,6 +63,7 @@ class ChunkClaim(ChunkPlace, frozen=True):
     rejection: str | None
     attempts: int
     crashes: int
+    batch_crashes: int
     claim_token: UUID
     chunks_total: int
     pharmacy_id: int

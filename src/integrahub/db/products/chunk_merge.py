@@ -23,8 +23,8 @@ class ChunkToApply(msgspec.Struct, frozen=True):
 
     `has_products` is False only if the pharmacy had no product before this transaction. `fills_catalogue` is True if
     the pharmacy had none before the turn of this batch, whose number is `seq`. `may_use_kernel` is False after a crash
-    or a failed attempt, which a fault of the kernel may have caused. If `is_stored`, a row of `batch_chunks` holds
-    `ids` and `hashes`.
+    of the chunk or of its batch, or a failed attempt, which a fault of the kernel may have caused. If `is_stored`, a
+    row of `batch_chunks` holds `ids` and `hashes`.
     """
 
     batch_id: UUID
