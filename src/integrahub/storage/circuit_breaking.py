@@ -96,7 +96,8 @@ class CircuitBreakingStorage:
                     raise StorageTimeout(f"no progress for {self._timeout:g} s")
                 await asyncio.wait({putting}, timeout=left)
             return putting.result()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StorageTimeout):
+            # The caller learns of it only after the put did: a disk that goes on now must not complete the object.
             putting.cancel()
             await asyncio.wait({putting}, timeout=_CLEANUP_TIMEOUT_SECONDS)
             raise
