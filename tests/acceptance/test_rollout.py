@@ -1,13 +1,11 @@
 """A rollout of the real hub on this machine: processes of each role on PostgreSQL. Only in the long tests."""
 
 import hashlib
-import json
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from deploy.rollout.rollout import Limits, Outcome, Rollout
 from integrahub.domain.steps import NOTIFY, STEPS
 from tests.acceptance.conftest import ADMIN, CNPJ
 from tests.http_servers import QuietHandler, running
+from tests.unit.deploy.stand_in import kill_recorded
 
 pytestmark = pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="long: set IHUB_LONG")
 _MIGRATION_LOCK = 0x1A7E62A  # of `integrahub migrate`
@@ -99,11 +98,7 @@ class Hub:
 
     def stop(self) -> None:
         """Kill what still runs."""
-        with suppress(FileNotFoundError):
-            for process in json.loads((self.folder / "state" / "processes.json").read_text()).values():
-                with suppress(ProcessLookupError, ChildProcessError):
-                    os.kill(process["pid"], signal.SIGKILL)
-                    os.waitpid(process["pid"], 0)
+        kill_recorded(self.folder / "state")
 
 
 def _named(settings: dict[str, object]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +77,16 @@ class Client:
         answer = await self.http.request(method, path, json=body, headers={"X-Admin-Api-Key": ADMIN})
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+@pytest.fixture
+def empty_url(postgres: Server) -> Iterator[str]:
+    """Return the URL of a database without tables."""
+    postgres.execute("CREATE DATABASE {}", "without_tables")
+    try:
+        yield postgres.url_of("without_tables")
+    finally:
+        postgres.execute("DROP DATABASE {} WITH (FORCE)", "without_tables")
 
 
 @pytest.fixture

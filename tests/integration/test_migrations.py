@@ -1,7 +1,7 @@
 """Migrations while a hub runs: locks as planned and never for long, contract steps that wait for older processes."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 from uuid import uuid4
@@ -20,7 +20,6 @@ from integrahub.db.schema.plan import plan_migration
 from integrahub.db.schema.scripts import Script, latest_migration, migrations, repeatable_scripts
 from integrahub.db.schema.statements import Statement, classify
 from integrahub.domain.errors import ConfigurationError, Transient
-from tests.conftest import Server
 
 _LOCKS = """
 SELECT c.relname, max(array_position(%s::text[], l.mode)) FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
@@ -31,16 +30,6 @@ _MODES = ["AccessShareLock", "RowShareLock", "RowExclusiveLock", "ShareUpdateExc
 _MODES += ["ShareRowExclusiveLock", "ExclusiveLock", "AccessExclusiveLock"]
 Add = Callable[..., None]
 _HARMLESS = 2  # AccessShareLock and RowShareLock stop neither readers nor writers
-
-
-@pytest.fixture
-def empty_url(postgres: Server) -> Iterator[str]:
-    """Return the URL of a database without tables."""
-    postgres.execute("CREATE DATABASE {}", "unmigrated")
-    try:
-        yield postgres.url_of("unmigrated")
-    finally:
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", "unmigrated")
 
 
 def _script(name: str, text: str, kind: str = "expand", first: str = "") -> Script:

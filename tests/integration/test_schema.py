@@ -1,6 +1,5 @@
 """A hub refuses the schema of another application, and one that a newer version contracted."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -14,19 +13,8 @@ from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
 from integrahub.supervisor import embedded_database as embedded
-from tests.conftest import Server
 
 _NEWER = "INSERT INTO schema_migrations (name, kind) VALUES ('0099_future.sql', %s)"
-
-
-@pytest.fixture
-def empty_url(postgres: Server) -> Iterator[str]:
-    """Return the URL of a database without tables."""
-    postgres.execute("CREATE DATABASE {}", "unowned")
-    try:
-        yield postgres.url_of("unowned")
-    finally:
-        postgres.execute("DROP DATABASE {} WITH (FORCE)", "unowned")
 
 
 def _execute(url: str, statement: str, *values: object) -> None:

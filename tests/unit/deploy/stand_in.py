@@ -111,11 +111,7 @@ class Installation:
 
     def stop(self) -> None:
         """Kill what still runs."""
-        with suppress(FileNotFoundError):
-            for process in json.loads((self.folder / "state" / "processes.json").read_text()).values():
-                with suppress(ProcessLookupError, ChildProcessError):
-                    os.kill(process["pid"], signal.SIGKILL)
-                    os.waitpid(process["pid"], 0)
+        kill_recorded(self.folder / "state")
 
 
 @dataclass
@@ -142,3 +138,12 @@ def refuse(version: str, port: int) -> Callable[[], str]:
         return "well"
 
     return check
+
+
+def kill_recorded(state: Path) -> None:
+    """Kill the processes that a rollout recorded in its state folder."""
+    with suppress(FileNotFoundError):
+        for process in json.loads((state / "processes.json").read_text()).values():
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(process["pid"], signal.SIGKILL)
+                os.waitpid(process["pid"], 0)
