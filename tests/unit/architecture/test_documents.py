@@ -31,7 +31,7 @@ def test_every_state_has_the_same_sentence_in_the_code_the_schema_and_the_refere
 
 def test_both_readmes_show_the_same_commands() -> None:
     english, portuguese = (re.findall(r"^```sh\n(.*?)```", _read(name), re.MULTILINE | re.DOTALL) for name in _READMES)
-    assert english == portuguese == ["make demo\n", "make up\n"]
+    assert english == portuguese == ["make demo\n", "make test\n", "make up\n"]
 
 
 _READMES = ("README.md", "README.pt-BR.md")
