@@ -100,6 +100,17 @@ async def test_a_key_reads_few_at_once_and_another_key_beside_it(reader: Client)
         await asyncio.gather(*reads)
 
 
+async def test_other_reads_of_a_key_do_not_wait_for_its_searches(reader: Client, bounded: Settings) -> None:
+    patient = bounded.model_copy(update={"read_timeout_seconds": 300.0})
+    async with running(patient, []) as client:
+        async with _locked_products(client):
+            searches = [_read(client, reader.key) for _ in range(4)]
+            await _until(client, 2)
+            batches = await _read(client, reader.key, "/v1/batches")
+            assert batches.status_code == 200 and not any(search.done() for search in searches)
+        assert {answer.status_code for answer in await asyncio.gather(*searches)} == {200}
+
+
 async def test_a_read_ends_with_its_client(reader: Client, bounded: Settings) -> None:
     patient = bounded.model_copy(update={"read_timeout_seconds": 300.0})
     async with running(patient, []) as client, listening(client.app, patient) as port, _locked_products(reader):

@@ -1,6 +1,7 @@
 """Limits on reads by clients: concurrency and rate per key, a time limit, and cancellation when the client leaves.
 
-Concurrency and rate count clients' changes too, such as that of a webhook's address.
+Concurrency and rate count clients' changes too, such as that of a webhook's address. Searches of products have slots
+of their own: each reads a whole catalogue, and a read of one product does not wait for them.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from integrahub.resilience.rate_limit import RateLimit
 
 _MAX_WAITING_READS = 20  # per key
 _WAIT_TIMEOUT_SECONDS = 5.0
+_SEARCH_PATH = "/v1/products"
 Handle = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,7 +51,7 @@ class ReadLimiter:
         """Return the answer. Raise TooManyRequests over a limit, Unavailable for a read that takes too long."""
         await self._hit(caller)
         async with AsyncExitStack() as stack:
-            await self._take_slot(caller, stack)
+            await self._take_slot(f"search:{caller.name}" if _is_search(request) else caller.name, stack)
             answer = await self.unlimited(request, handle)
             return answer if isinstance(answer, LongLivedResponse) else _SlotHoldingResponse(answer, stack.pop_all())
 
@@ -64,12 +66,12 @@ class ReadLimiter:
         """Return the answer to a change, which ends even if the client disconnects."""
         await self._hit(caller)
         async with AsyncExitStack() as stack:
-            await self._take_slot(caller, stack)
+            await self._take_slot(caller.name, stack)
             return await handle(request)
 
-    async def _take_slot(self, caller: Caller, stack: AsyncExitStack) -> None:
+    async def _take_slot(self, subject: str, stack: AsyncExitStack) -> None:
         try:
-            await stack.enter_async_context(self._bulkhead(caller.name))
+            await stack.enter_async_context(self._bulkhead(subject))
         except BulkheadFull:
             raise TooManyRequests("reads_at_once", 1.0, {}, at_once=self._limits.concurrency) from None
 
@@ -77,6 +79,10 @@ class ReadLimiter:
         rate = self._limits.rate
         if rate is not None and caller.rate_limit != "off":
             raise_if_limited("reads_limited", rate, await self._limiter.hit(f"reads:{caller.name}", rate))
+
+
+def _is_search(request: Request) -> bool:
+    return getattr(request.scope.get("route"), "path", "") == _SEARCH_PATH
 
 
 async def _cancel_on_disconnect(request: Request, handle: Handle) -> Response:
