@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,17 @@ async def test_what_is_above_five_megabytes_goes_in_parts(server: S3Server, buck
         await storage.put(name, parts(size))
     tags = {name: server.client().head_object(Bucket=bucket.bucket, Key=name)["ETag"] for name in ("small", "large")}
     assert "-" not in tags["small"] and tags["large"].endswith('-3"')
+
+
+async def test_a_reader_that_stops_leaves_no_request_behind(bucket: S3Config) -> None:
+    storage = S3Storage(bucket)
+    await storage.put("large", parts(11))
+    before = asyncio.all_tasks()
+    async with aclosing(storage.get("large")) as blocks:  # type: ignore[type-var]
+        assert await anext(blocks) == bytes(512 * 1024)
+        assert len(asyncio.all_tasks() - before) == 1  # the next range is read ahead
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_wrong_secret_or_a_store_that_is_away_is_a_fault_of_the_dependency(bucket: S3Config) -> None:

@@ -42,6 +42,16 @@ async def test_an_object_comes_back_whole_and_by_ranges(storage: Storage) -> Non
     assert await read(storage, "batches/a/1") == whole
     assert await read(storage, "batches/a/1", 1_000_000, 600_000) == whole[1_000_000:1_600_000]
     assert await read(storage, "batches/a/1", len(whole)) == b""
+    assert await read(storage, "batches/a/1", len(whole) - 2, 9) == whole[-2:]
+    assert await read(storage, "batches/a/1", -600_000) == whole[-600_000:]
+    assert await read(storage, "batches/a/1", -3_000_000, 700_000) == whole[:700_000]
+
+
+async def test_an_empty_object_is_read_as_nothing(storage: Storage) -> None:
+    await storage.put("batches/empty", stream(b""))
+    for start in (0, 1, -9):
+        assert await read(storage, "batches/empty", start) == b""
+    assert await read(storage, "batches/empty", 0, 0) == b""
 
 
 async def test_a_second_put_replaces_the_first(storage: Storage) -> None:

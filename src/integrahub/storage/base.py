@@ -13,6 +13,10 @@ class ObjectMissing(IntegraHubError):
     """There is no object with this name."""
 
 
+class ObjectDamaged(IntegraHubError):
+    """The stored object is not what was stored."""
+
+
 def check_name(name: str) -> str:
     """Return a valid object name unchanged. Raise ValueError if it could address a place outside the storage's root."""
     if not _NAME.fullmatch(name):
@@ -34,6 +38,7 @@ class Storage(Protocol):
     def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         """Stream at most `length` bytes of the object from `start` on, without loading the whole object.
 
+        A negative `start` counts from the end of the object; that of a shorter object is its beginning.
         Raise ObjectMissing if there is no such object.
         """
         ...

@@ -19,7 +19,9 @@ class MemoryStorage:
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         if name not in self._objects:
             raise ObjectMissing(f"There is no object named {name!r}.")
-        block = self._objects[name][start : None if length is None else start + length]
+        content = self._objects[name]
+        start = max(0, len(content) + start) if start < 0 else start
+        block = content[start : None if length is None else start + length]
         if block:
             yield block
 

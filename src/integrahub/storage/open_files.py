@@ -65,9 +65,9 @@ class FileReader:
         self._file: FileIO | None = None
 
     def open(self, start: int) -> None:
-        """Open the file at `start`."""
+        """Open the file at `start`, which counts from the end if it is negative."""
         self._file = FileIO(self._path, "rb")
-        self._file.seek(start)
+        self._file.seek(start if start >= 0 else max(0, os.fstat(self._file.fileno()).st_size + start))
 
     def read(self, max_bytes: int) -> bytes:
         """Return up to `max_bytes` bytes, none at the end of the file."""

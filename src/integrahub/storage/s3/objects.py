@@ -19,13 +19,14 @@ from integrahub.storage.base import ObjectMissing, check_name
 from integrahub.storage.s3.config import S3Config
 
 if TYPE_CHECKING:
-    from obstore import AsyncWritableFile
+    from obstore import AsyncWritableFile, SuffixRange
     from obstore.store import ClientConfig
 
 _T = TypeVar("_T")
 _PART_BYTES = 5 << 20  # the minimum size of a part in S3
 _UPLOAD_CONCURRENCY = 2  # parts
-_RANGE_BYTES = 8 << 20  # per request
+_RANGE_BYTES = 4 << 20  # per request; the next one runs while its reader works
+_UNSATISFIABLE = "status code: 416"  # in the message of obstore, which has no exception for it
 _OBJECT_BLOCK_BYTES = 512 * 1024  # per yielded block
 _CREDENTIALS_TTL = timedelta(minutes=5)  # botocore renews its own credentials ten minutes before they expire
 
@@ -33,7 +34,7 @@ _CREDENTIALS_TTL = timedelta(minutes=5)  # botocore renews its own credentials t
 class S3Storage:
     """Objects in a bucket, over pooled connections, with credentials that are renewed before they expire.
 
-    A read is a series of range requests, so a slow reader keeps no connection open.
+    A read is a series of range requests, one ahead of the reader, so a slow reader keeps no connection open.
     """
 
     def __init__(self, config: S3Config) -> None:
@@ -59,13 +60,20 @@ class S3Storage:
         return size
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
-        end = await self._size(name)
-        if length is not None:
-            end = min(end, start + length)
-        for at in range(start, end, _RANGE_BYTES):
-            content = await self._range(name, at, min(end, at + _RANGE_BYTES))
-            for offset in range(0, len(content), _OBJECT_BLOCK_BYTES):
-                yield content[offset : offset + _OBJECT_BLOCK_BYTES]
+        if length is not None and length <= 0:
+            return
+        content, at, size = await self._first_range(name, start, length)
+        end = size if length is None else min(size, at + length)
+        while content:
+            at += len(content)
+            ahead = asyncio.create_task(self._range(name, at, min(end, at + _RANGE_BYTES))) if at < end else None
+            try:
+                for offset in range(0, len(content), _OBJECT_BLOCK_BYTES):
+                    yield content[offset : offset + _OBJECT_BLOCK_BYTES]
+                content = await ahead if ahead else b""
+            finally:
+                if ahead:
+                    ahead.cancel()
 
     async def delete(self, name: str) -> None:
         with _translate_errors():
@@ -87,9 +95,22 @@ class S3Storage:
             await obstore.put_async(self._store, name, b"ok", use_multipart=False)
             await obstore.delete_async(self._store, name)
 
-    async def _size(self, name: str) -> int:
+    async def _first_range(self, name: str, start: int, length: int | None) -> tuple[bytes, int, int]:
+        """Return the first bytes of a read, where they begin, and the size of the object.
+
+        The size comes with the bytes, so a read needs no HEAD request. A negative `start` reads all from there on.
+        """
+        last = start + (_RANGE_BYTES if length is None else min(length, _RANGE_BYTES))
+        wanted: SuffixRange | tuple[int, int] = {"suffix": -start} if start < 0 else (start, last)
         with _translate_errors(), _translate_missing(name):
-            return (await obstore.head_async(self._store, check_name(name)))["size"]
+            try:
+                got = await obstore.get_async(self._store, check_name(name), options={"range": wanted})
+            except BaseError as error:
+                if _UNSATISFIABLE in str(error):  # the object ends before `start`
+                    return b"", 0, 0
+                raise
+            content = bytes(await got.bytes_async())
+            return content if length is None else content[:length], got.range[0], got.meta["size"]
 
     async def _range(self, name: str, start: int, end: int) -> bytes:
         with _translate_errors(), _translate_missing(name):
