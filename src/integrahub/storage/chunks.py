@@ -1,6 +1,7 @@
 """Stored chunks: slices of a body, or objects of their own."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from integrahub.domain.chunks.formats import BodySlice, Chunk, ChunkObject, deco
 from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.storage.base import ObjectMissing, Storage
 
+_MAX_GAP_BYTES = 1024  # between two slices that are read together: a comma, and white space
 BODY_LOCATION = "body"  # the location of a slice of a body that lives in the batch's row
 
 
@@ -57,6 +59,40 @@ async def read_chunk(storage: Storage, chunk: StoredRecords) -> Chunk:
     else:
         content = b"".join([block async for block in storage.get(chunk.location, start, length)])
     return BodySlice(content, chunk.media_type, start, first)
+
+
+async def read_chunks(storage: Storage, chunks: Sequence[StoredRecords]) -> list[Chunk]:
+    """Read several chunks; slices that follow each other in one body with one read."""
+    order = sorted(range(len(chunks)), key=lambda slot: (chunks[slot].location, chunks[slot].body_start or 0))
+    runs: list[list[int]] = []
+    for slot in order:
+        if runs and _follows(chunks[runs[-1][-1]], chunks[slot]):
+            runs[-1].append(slot)
+        else:
+            runs.append([slot])
+    read = await asyncio.gather(*(_read_run(storage, [chunks[slot] for slot in run]) for run in runs))
+    found = {slot: chunk for run, parts in zip(runs, read, strict=True) for slot, chunk in zip(run, parts, strict=True)}
+    return [found[slot] for slot in range(len(chunks))]
+
+
+def _follows(before: StoredRecords, chunk: StoredRecords) -> bool:
+    """Return whether a chunk is the slice behind another one of the same object."""
+    if before.body_start is None or before.body_bytes is None or chunk.body_start is None:
+        return False
+    gap = chunk.body_start - before.body_start - before.body_bytes
+    return chunk.location == before.location != BODY_LOCATION and 0 <= gap <= _MAX_GAP_BYTES
+
+
+async def _read_run(storage: Storage, run: list[StoredRecords]) -> list[Chunk]:
+    if len(run) == 1:
+        return [await read_chunk(storage, run[0])]
+    places = [(each.body_start or 0, each.body_bytes or 0, each.first_position or 0) for each in run]
+    start, end = places[0][0], places[-1][0] + places[-1][1]
+    content = b"".join([block async for block in storage.get(run[0].location, start, end - start)])
+    return [
+        BodySlice(content[at - start : at - start + size], each.media_type, at, first)
+        for each, (at, size, first) in zip(run, places, strict=True)
+    ]
 
 
 async def copy_dead(storage: Storage, chunk: FailedRecords) -> str:
