@@ -17,12 +17,13 @@ async def test_objects_that_no_row_names_are_removed_after_a_day_and_no_others(c
     first = UUID(kept["batch_id"])
 
     orphans = [f"batches/{CNPJ}/{old}", f"chunks/{CNPJ}/{first}/000077-0badcafe", f"dead/{CNPJ}/{old}/000000"]
+    orphans.append(f"batches/{CNPJ}/{uuid7(1_600_000_000_000)}.zst")
     for name in (*orphans, f"batches/{CNPJ}/{unsure}", "batches/elsewhere"):
         await client.hub.storage.put(name, _blocks())
     before = {name async for name in client.hub.storage.list("")}
     await client.hub.orphans()()
     today = {name async for name in client.hub.storage.list("")}
-    assert before - today == {orphans[0], orphans[2]}
+    assert before - today == {orphans[0], *orphans[2:]}
     await Orphans(client.hub.database, client.hub.storage, now=lambda: (first.int >> 80) / 1000 + 86_500)()
     tomorrow = {name async for name in client.hub.storage.list("")}
     assert before - tomorrow == {*orphans, f"batches/{CNPJ}/{unsure}"}

@@ -131,6 +131,7 @@ def _ingest_handler(
         BodyLimits(settings.max_payload_size, settings.max_inflation, settings.body_patience),
         Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads),
         hub.dialect,
+        frames_bodies=hub.frames_bodies,
     )
     return IngestHandler(ingest, authenticator.require(Scope.INGEST), limits, finder, reader, hub.receipts())
 

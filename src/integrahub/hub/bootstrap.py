@@ -21,6 +21,7 @@ from integrahub.resilience.deadlines import API_DEADLINES, WORKER_DEADLINES, Dea
 from integrahub.resilience.step_breaker import StepBreaker
 from integrahub.settings.model import Settings
 from integrahub.storage.circuit_breaking import CircuitBreakingStorage
+from integrahub.storage.framed import FramedStorage
 
 # Names of pools in the settings, of roles with which clients and people wait; all other roles are workers.
 _POOLS: dict[DatabaseRole | None, str] = {DatabaseRole.API: "api", DatabaseRole.CONSOLE: "console"}
@@ -98,7 +99,7 @@ def compose_hub(
         settings,
         database,
         reads,
-        CircuitBreakingStorage(storage, breakers["storage"], deadlines.storage),
+        CircuitBreakingStorage(FramedStorage(storage), breakers["storage"], deadlines.storage),
         CircuitBreakingBus(bus, breakers["bus"]),
         secrets.pepper,
         secrets.operator,

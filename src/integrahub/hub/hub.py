@@ -42,6 +42,7 @@ from integrahub.pipeline.split.attempts import SplitAttempts
 from integrahub.pipeline.split.body_splitter import BodySplitter
 from integrahub.pipeline.split.chunker import SplitLimits
 from integrahub.pipeline.split.fast_path import FastPath
+from integrahub.pipeline.split.frame_readers import FrameReaders
 from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
 from integrahub.pipeline.upsert.step import Upsert, UpsertWorker
@@ -97,6 +98,11 @@ class Hub:
         """The decoder of chunks in the hub's dialect."""
         return ChunkDecoder(self.dialect, self.settings.max_record_size)
 
+    @property
+    def frames_bodies(self) -> bool:
+        """Whether bodies are stored as frames: in a bucket, where a slice of a whole object is costly to read."""
+        return self.settings.storage_frames == "auto" and adapters.is_s3(self.settings)
+
     def ingest(self) -> Ingest:
         """Build the step that accepts posts."""
         limits = BacklogLimits(self.settings.max_backlog_per_pharmacy, self.settings.max_backlog)
@@ -113,7 +119,8 @@ class Hub:
         """Build the step that splits bodies into chunks."""
         in_flight, breaker = self._in_flight_limit(), self.step_breakers["split"]
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, in_flight)
-        splitter = BodySplitter(self.database, self.storage, self.dialect, limits)
+        frame_readers = FrameReaders(self.database) if self.frames_bodies else None
+        splitter = BodySplitter(self.database, self.storage, self.dialect, limits, frame_readers)
         fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, rules=self._merge_rules())
         attempts = SplitAttempts(self.database, self.bus, self._retry_policy(), breaker, in_flight)
         return Split(self.database, self.bus, splitter, fast_path, attempts, worker_id=worker_id)

@@ -9,6 +9,7 @@ import structlog
 from integrahub.db.batches import retention
 from integrahub.db.database import Database
 from integrahub.storage.base import Storage
+from integrahub.storage.framed import FRAMED_SUFFIX
 
 _PREFIXES = ("batches/", "chunks/", "dead/")
 _ORPHAN_QUERY_BATCH_SIZE = 500  # objects
@@ -60,7 +61,7 @@ def _parse_names(names: list[str]) -> Iterator[tuple[str, UUID, int | None]]:
         parts = rest.split("/")
         try:
             number = int(parts[2]) if kind == "dead" else None
-            yield name, UUID(parts[1]), number
+            yield name, UUID(parts[1].removesuffix(FRAMED_SUFFIX)), number
         except (IndexError, ValueError):
             continue
 

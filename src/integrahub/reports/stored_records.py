@@ -27,7 +27,7 @@ async def read_excerpt(storage: Storage, body: StoredBody, offset: int) -> Marke
     Return None if the body is no longer stored, or if too much of a compressed body would have to be decoded.
     """
     start = max(0, offset - _SURROUNDING_BYTES)
-    if body.encoding and offset > _MAX_DECODED_BYTES:
+    if body.content_encoding and offset > _MAX_DECODED_BYTES:
         return None
     try:
         content = await _read_range(storage, body, start, offset + _SURROUNDING_BYTES)
@@ -37,7 +37,7 @@ async def read_excerpt(storage: Storage, body: StoredBody, offset: int) -> Marke
 
 
 async def _read_range(storage: Storage, body: StoredBody, start: int, end: int) -> bytes:
-    if body.location is not None and body.content is None and not body.encoding:
+    if body.location is not None and body.content is None and not body.content_encoding:
         return b"".join([block async for block in storage.get(body.location, start, end - start)])
     content, position = bytearray(), 0
     try:

@@ -108,6 +108,7 @@ class Settings(SecretsSettings):
     stock_history_days: int = Field(7, ge=1, le=1000)
     feed_days: int = Field(7, ge=1, le=1000)
     cold_class: str = "GLACIER_IR"
+    storage_frames: str = Field("auto", pattern="^(auto|off)$")
     storage_quota: Size | None = Field(None, ge=1)
     data_dir: Path = Path("integrahub-data")
     data_dir_mode: Mode = 0o700

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.reader import RawRecords, create_reader
-from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.base import ObjectDamaged, ObjectMissing, Storage
+from integrahub.storage.framed import is_framed
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,11 @@ class StoredBody:
     content: bytes | None
     media_type: str
     encoding: str
+
+    @property
+    def content_encoding(self) -> str:
+        """Return the encoding of what is read: the storage gives the text of a framed body."""
+        return "" if self.content is None and is_framed(self.location) else self.encoding
 
 
 async def read_records(storage: Storage, body: StoredBody, max_record: int) -> AsyncIterator[tuple[int, RawRecords]]:
@@ -33,7 +39,7 @@ async def read_records(storage: Storage, body: StoredBody, max_record: int) -> A
 
 async def decode_body(storage: Storage, body: StoredBody) -> AsyncIterator[bytes]:
     """Yield a body decoded. Raise BodyError if it is truncated, ObjectMissing if it is no longer stored."""
-    inflater = create_inflater(body.encoding)
+    inflater = create_inflater(body.content_encoding)
     async for block in _read_blocks(storage, body):
         for piece in inflater.feed(block):
             yield piece
@@ -49,6 +55,8 @@ async def is_stored(storage: Storage, location: str | None) -> bool:
             break
     except ObjectMissing:
         return False
+    except ObjectDamaged:  # who reads it learns that
+        return True
     return True
 
 

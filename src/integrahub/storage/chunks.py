@@ -9,7 +9,7 @@ from integrahub.domain.chunks.formats import BodySlice, Chunk, ChunkObject, deco
 from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.storage.base import ObjectMissing, Storage
 
-_MAX_GAP_BYTES = 1024  # between two slices that are read together: a comma, and white space
+_MAX_READ_OVER_BYTES = 1024  # between two slices that are read together: a comma, and white space
 BODY_LOCATION = "body"  # the location of a slice of a body that lives in the batch's row
 
 
@@ -80,7 +80,7 @@ def _follows(before: StoredRecords, chunk: StoredRecords) -> bool:
     if before.body_start is None or before.body_bytes is None or chunk.body_start is None:
         return False
     gap = chunk.body_start - before.body_start - before.body_bytes
-    return chunk.location == before.location != BODY_LOCATION and 0 <= gap <= _MAX_GAP_BYTES
+    return chunk.location == before.location != BODY_LOCATION and 0 <= gap <= _MAX_READ_OVER_BYTES
 
 
 async def _read_run(storage: Storage, run: list[StoredRecords]) -> list[Chunk]:

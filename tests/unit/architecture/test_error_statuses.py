@@ -11,7 +11,15 @@ from integrahub.domain.messages.statuses import STATUSES, is_retryable, status_o
 
 # Codes of batches: in `error`, `deactivation` and the report, never those of a refused request.
 _OF_BATCHES = {
-    *("body_truncated", "body_malformed", "body_no_catalogue", "product_repeated", "body_missing", "split_failed"),
+    *(
+        "body_truncated",
+        "body_malformed",
+        "body_no_catalogue",
+        "product_repeated",
+        "body_missing",
+        "body_damaged",
+        "split_failed",
+    ),
     *("worker_crashed", "records_not_applied", "nothing_applied", "too_many_absent", "ids_unreadable", "end_not_seen"),
     *("count_differs", "replayed", "window_cancelled", "part_failed"),
 }

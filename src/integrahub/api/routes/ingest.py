@@ -48,8 +48,9 @@ class BodyLimits(NamedTuple):
 class BodyReader:
     """Open the body of a post and inspect its beginning."""
 
-    def __init__(self, limits: BodyLimits, decoding: Decoding, dialect: Dialect) -> None:
+    def __init__(self, limits: BodyLimits, decoding: Decoding, dialect: Dialect, *, frames_bodies: bool) -> None:
         self._limits = limits
+        self._frames_bodies = frames_bodies
         self._decoding = decoding
         self._read_first_record = dialect.read_first_record
 
@@ -65,6 +66,7 @@ class BodyReader:
             transcoder=headers.transcoder,
             decoding=self._decoding,
             client=caller.single_cnpj() or caller.name,
+            is_framed=self._frames_bodies,
         )
 
     async def read_first_record(self, upload: Upload, media_type: str) -> FirstRecord:

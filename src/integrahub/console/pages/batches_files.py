@@ -23,6 +23,7 @@ from integrahub.reports.encodings import Locale, Pages, encode_csv
 from integrahub.reports.issues import read_all_issues
 from integrahub.reports.rejected_records import read_as_array
 from integrahub.storage.base import ObjectMissing
+from integrahub.storage.bodies import StoredBody
 
 ISSUE_HEADINGS = {
     "position": N_("Record"),
@@ -54,13 +55,14 @@ class Files:
         self._console = console
 
     async def body(self, batch_id: UUID) -> Response:
-        """Answer with the file of a batch as it was sent."""
+        """Answer with the file of a batch as it was sent, but without the encoding of a framed body."""
         place = await batches.find_body(self._console.reads, batch_id)
         if place is None:
             raise NotFound("batch_not_found", batch_id=batch_id)
         if place.content is None and place.location is None:
             raise Gone("records_expired")
-        name = f"{batch_id}.{_EXTENSIONS.get(place.media_type, 'txt')}{_ENCODINGS.get(place.encoding, '')}"
+        body = StoredBody(place.location, place.content, place.media_type, place.encoding)
+        name = f"{batch_id}.{_EXTENSIONS.get(place.media_type, 'txt')}{_ENCODINGS.get(body.content_encoding, '')}"
         if place.content is not None:
             return Response(place.content, headers=_attachment(name), media_type="application/octet-stream")
         blocks = self._console.hub.storage.get(place.location or "")

@@ -96,7 +96,8 @@ AND b.received_at < %(until)s
 
 -- facts --
 -- What the page of a batch shows besides the batch as clients see it. Object storage holds the body, or the row does.
-SELECT b.id, b.pharmacy_id, b.received_seq, p.name, p.time_zone, k.hint AS key_hint, b.media_type, b.encoding,
+SELECT b.id, b.pharmacy_id, b.received_seq, p.name, p.time_zone, k.hint AS key_hint, b.media_type,
+  CASE WHEN b.location LIKE 'batches/%%.zst' THEN '' ELSE b.encoding END AS encoding,
   b.item_count_claimed, b.unreadable_ids, b.sha256, b.first_byte_at, b.split_at, b.idempotency_key, b.full_from_seq,
   b.location, b.body IS NOT NULL AS has_inline_body, b.body_removed_at, b.chunks_removed_at,
   (SELECT min(c.started_at) FROM batch_chunks c WHERE c.batch_id = b.id) AS upsert_at,

@@ -7,7 +7,7 @@ from integrahub import __version__
 from integrahub.db.database import Database
 from integrahub.db.monitoring.rows import Predecessor, StepWorkers, Worker
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one
+from integrahub.db.rows import fetch_all, fetch_one, fetch_value
 from integrahub.db.schema.older_processes import HEARTBEAT_TIMEOUT_SECONDS
 from integrahub.db.schema.scripts import latest_migration
 from integrahub.domain.steps import NOTIFY
@@ -56,6 +56,12 @@ async def count_restart(database: Database, step: str) -> None:
     """Count an unplanned restart of a worker of the step."""
     async with database.transaction() as connection:
         await connection.execute(_SQL["count_restart"], {"step": step})
+
+
+async def is_upgrade_recent(database: Database) -> bool:
+    """Return whether a process of a version before 0.3 ran within the last hour, or was replaced within it."""
+    async with database.transaction() as connection:
+        return bool(await fetch_value(connection, _SQL["is_upgrade_recent"], None, bool))
 
 
 async def list_all(database: Database) -> list[Worker]:

@@ -42,6 +42,15 @@ DELETE FROM workers WHERE seen_at < now() - interval '1 day'
 INSERT INTO worker_restarts (step, restarts) VALUES (%(step)s, 1)
 ON CONFLICT (step) DO UPDATE SET restarts = worker_restarts.restarts + 1
 
+-- is_upgrade_recent --
+-- Whether a process that registers no version, of a release before 0.3, had a heartbeat within the last hour, or the
+-- schema of such a release was migrated within it. The migrations of a new database are applied within a minute.
+SELECT EXISTS (SELECT FROM workers WHERE seen_at > now() - interval '1 hour' AND version_id IS DISTINCT FROM id)
+  OR EXISTS (SELECT FROM schema_migrations first JOIN schema_migrations versions
+    ON versions.applied_at > first.applied_at + interval '1 minute'
+    WHERE first.name = '0001_initial.sql' AND versions.name = '0014_worker_versions.sql'
+      AND versions.applied_at > now() - interval '1 hour')
+
 -- list_all --
 -- All registered workers, with seconds since the heartbeat and the number of chunks they hold.
 SELECT w.name, w.host, w.pid, w.steps, w.started_at, w.left_at,

@@ -103,7 +103,7 @@ COMMENT ON COLUMN batches.load_type IS 'What the batch claims to be.
 full: The whole catalogue: what is absent is deactivated.
 delta: Changes only: what is absent stays.';
 COMMENT ON COLUMN batches.media_type IS 'Media type of the body.';
-COMMENT ON COLUMN batches.encoding IS 'Content encoding of the stored body: empty, `gzip` or `zstd`.';
+COMMENT ON COLUMN batches.encoding IS 'Content encoding of the stored body: empty, `gzip` or `zstd`. A body stored as frames of zstd has `zstd`.';
 COMMENT ON COLUMN batches.idempotency_key IS 'Idempotency key of the post; null if the client sent none.';
 COMMENT ON COLUMN batches.full_from_seq IS 'Receive number of the first part, if the batch is part of a FULL.';
 COMMENT ON COLUMN batches.item_count_claimed IS 'Number of records that the client announced (X-Inova-Item-Count).';

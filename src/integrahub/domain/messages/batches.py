@@ -34,6 +34,10 @@ BATCH_MESSAGES: dict[str, Message] = {
         "O corpo guardado não existe mais. Envie o catálogo de novo.",
         "The stored body no longer exists. Post the catalogue again.",
     ),
+    "body_damaged": Message(
+        "O corpo guardado está danificado. Nada foi aplicado. Envie o catálogo de novo.",
+        "The stored body is damaged. Nothing was applied. Post the catalogue again.",
+    ),
     "split_failed": Message(
         "O hub não conseguiu dividir o corpo ({reason}). O corpo está guardado e nada foi aplicado: avise o operador, "
         "que pode reprocessar o lote; não é preciso reenviar.",

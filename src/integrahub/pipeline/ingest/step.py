@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from integrahub.pipeline.ingest.full_uploads import keep_window_open
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
 from integrahub.pipeline.ingest.upload import Upload
 from integrahub.storage.base import Storage
+from integrahub.storage.framed import FRAMED_ENCODING, FRAMED_SUFFIX
 
 _log = structlog.get_logger()
 
@@ -82,10 +83,9 @@ class Ingest:
         body = await upload.read_if_small()
         if body is not None:
             return await self._commit(_submission(request, upload, body, None), upload)
-        location = f"batches/{request.cnpj}/{request.batch_id}"
         async with self._open_window(request):
-            await self._storage.put(location, upload.stream())
-            return await self._commit(_submission(request, upload, None, location), upload)
+            stored, location = await self._store(request, upload)
+            return await self._commit(_submission(stored, upload, None, location), upload)
 
     async def close(self) -> None:
         """Wait for running commits, publications and deletions."""
@@ -93,6 +93,16 @@ class Ingest:
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
         await self._admission.close()
+
+    async def _store(self, request: IngestRequest, upload: Upload) -> tuple[IngestRequest, str]:
+        """Store a body; return the request with the encoding of the stored form, and the name of the object."""
+        location = f"batches/{request.cnpj}/{request.batch_id}"
+        if upload.is_framed:
+            request, location = replace(request, encoding=FRAMED_ENCODING), location + FRAMED_SUFFIX
+            await self._storage.put(location, upload.stream_text())
+        else:
+            await self._storage.put(location, upload.stream())
+        return request, location
 
     def _open_window(self, request: IngestRequest) -> AbstractAsyncContextManager[None]:
         if request.load_type != LoadType.FULL or request.kind is BatchKind.DRY_RUN:

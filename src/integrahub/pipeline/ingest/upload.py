@@ -34,6 +34,7 @@ class Upload:
     `inflation` is the largest allowed ratio of decoded to received bytes. `idle_timeout` is how many seconds the client
     may send nothing. A body with an encoding takes a slot and turns of `decoding` once it is not small; `client` says
     whose slot. With a `transcoder` the body is stored decoded and in UTF-8, and that form is counted and hashed.
+    `is_framed` says that a body which is not small is stored as frames of its text.
     """
 
     blocks: AsyncIterator[bytes]
@@ -50,6 +51,7 @@ class Upload:
     transcoder: Transcoder | None = None
     decoding: Decoding | None = None
     client: str = ""
+    is_framed: bool = False
 
     def __post_init__(self) -> None:
         if self.transcoder and self.encoding:
@@ -86,21 +88,30 @@ class Upload:
         while not self.ended:
             yield await self._next()
 
+    async def stream_text(self) -> AsyncIterator[bytes]:
+        """Yield the whole body decoded and in UTF-8, the form that is counted and hashed."""
+        held, self.held = self.held, []
+        inflater = create_inflater("" if self.transcoder else self.encoding)
+        for block in held:  # decoded before, but not kept
+            for piece in inflater.feed(block):
+                yield piece
+                await asyncio.sleep(0)  # other requests go on: the pieces may be large
+        while not self.ended:
+            async for piece in self._decode_block(await self._receive()):
+                yield piece
+
     @property
     def sha256(self) -> bytes:
         """Return the digest of the bytes decoded so far."""
         return self._sha256.digest()
 
     async def _next(self) -> bytes:
-        block = await self._receive()
-        try:
-            if block is None:
-                self.ended = True
-                self._inflater.close()
-                return self._finish_transcoding()
-            return await self._inflate(block)
-        except BodyError as error:
-            raise BadRequest(error.code, **error.facts) from error
+        """Return the next block as it will be stored, b"" at the end."""
+        block, texts = await self._receive(), list[bytes]()
+        async for text in self._decode_block(block):
+            if self.transcoder:
+                texts.append(text)
+        return b"".join(texts) if self.transcoder else block or b""
 
     async def _receive(self) -> bytes | None:
         """Return the next block. Raise RequestTimeout if the client sends nothing for too long, or too slowly."""
@@ -119,31 +130,46 @@ class Upload:
             raise too_large(self.limit)
         return block
 
-    async def _inflate(self, block: bytes) -> bytes:
-        if not self.encoding and not self.transcoder:
-            self._count(block)
-            return block
-        pieces, transcoded = self._inflater.feed(block), list[bytes]()
-        while await self._inflate_slice(pieces, transcoded):
-            if self._inflate_seconds > _MAX_INFLATE_SECONDS:
-                raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
-        return b"".join(transcoded) if self.transcoder else block
+    async def _decode_block(self, block: bytes | None) -> AsyncIterator[bytes]:
+        """Yield the text of a received block in parts, each decoded within a few milliseconds; None ends the body."""
+        try:
+            if block is None:
+                self.ended = True
+                self._inflater.close()
+                yield self._finish_transcoding()
+            elif not self.encoding and not self.transcoder:
+                self._count(block)
+                yield block
+            else:
+                async for text in self._inflate(block):
+                    yield text
+        except BodyError as error:
+            raise BadRequest(error.code, **error.facts) from error
 
-    async def _inflate_slice(self, pieces: Iterator[bytes], transcoded: list[bytes]) -> bool:
+    async def _inflate(self, block: bytes) -> AsyncIterator[bytes]:
+        pieces, texts, has_more = self._inflater.feed(block), list[bytes](), True
+        while has_more:
+            has_more = await self._inflate_slice(pieces, texts)
+            if has_more and self._inflate_seconds > _MAX_INFLATE_SECONDS:
+                raise PayloadTooLarge("body_inflates", encoding=self.encoding, received=self.received)
+            yield b"".join(texts)
+            texts.clear()
+
+    async def _inflate_slice(self, pieces: Iterator[bytes], texts: list[bytes]) -> bool:
         """Decode for a few milliseconds. Return False when the block is done."""
         if self.decoding is None or self.decoded <= _FREE_INFLATION_BYTES:
-            return self._decode(pieces, transcoded)
+            return self._decode(pieces, texts)
         if self._slot is None:
             self._slot = await self.decoding.acquire_slot(self.client)
         async with self.decoding.turn():
-            return self._decode(pieces, transcoded)
+            return self._decode(pieces, texts)
 
-    def _decode(self, pieces: Iterator[bytes], transcoded: list[bytes]) -> bool:
+    def _decode(self, pieces: Iterator[bytes], texts: list[bytes]) -> bool:
         started = monotonic()
         for piece in pieces:
             if self.transcoder:
                 piece = self.transcoder.feed(piece)
-                transcoded.append(piece)
+            texts.append(piece)
             self._count(piece)
             if monotonic() - started > _INFLATE_SLICE_SECONDS:
                 break

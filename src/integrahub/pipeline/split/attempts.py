@@ -13,6 +13,7 @@ from integrahub.domain.errors import BodyError, Transient
 from integrahub.domain.failures import classify_error, describe_failure
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.resilience.step_breaker import StepBreaker
+from integrahub.storage.base import ObjectDamaged
 from integrahub.telemetry.metrics.pipeline import ERRORS
 
 _TRANSIENT_DELAY_SECONDS = 2.0  # until a split is retried whose dependency was unavailable
@@ -61,7 +62,8 @@ class SplitAttempts:
         ERRORS.add("split", classify_error(error))
         delay = self._retries.decide(claim.attempts + 1) if is_own_fault else _TRANSIENT_DELAY_SECONDS
         if delay is None:
-            await self.fail(claim, BodyError("split_failed", 0, reason=type(error).__name__))
+            code = "body_damaged" if isinstance(error, ObjectDamaged) else "split_failed"
+            await self.fail(claim, BodyError(code, 0, reason=type(error).__name__))
             return
         _log.warning("split failed, retrying later", action="retry_split", exc_info=error)
         await split_claims.retry_split(self._database, claim, delay, used=int(is_own_fault))

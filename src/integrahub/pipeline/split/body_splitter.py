@@ -5,15 +5,19 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
+
 from integrahub.db.batches.rows import SplitClaim
 from integrahub.db.database import Database
 from integrahub.domain.batches import BatchKind, LoadType
 from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.pipeline.split.chunker import Chunker, SplitLimits
+from integrahub.pipeline.split.frame_readers import FrameReaders
 from integrahub.pipeline.split.staged_chunks import ChunkPlan
 from integrahub.pipeline.split.unchanged_filter import UnchangedFilter
 from integrahub.storage.base import Storage
 from integrahub.storage.bodies import StoredBody, decode_body
+from integrahub.storage.framed import is_framed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class BodySplitter:
     storage: Storage
     dialect: RecordIdentifier
     limits: SplitLimits
+    frame_readers: FrameReaders | None = None  # None: chunks of framed bodies are objects
 
     @asynccontextmanager
     async def split(self, claim: SplitClaim) -> AsyncIterator[Chunker]:
@@ -31,6 +36,8 @@ class BodySplitter:
 
         Raise BodyError if the body cannot be read, ObjectMissing if it is no longer stored.
         """
+        if is_framed(claim.location) and self.frame_readers and await self.frame_readers.are_all_current():
+            claim = msgspec.structs.replace(claim, encoding="")  # any part of its text can be read alone
         body = StoredBody(claim.location, claim.body, claim.media_type, claim.encoding)
         read_blocks = partial(decode_body, self.storage, body)
         async with AsyncExitStack() as resources:

@@ -109,5 +109,13 @@ def test_the_byte_that_is_no_utf_8_is_named() -> None:
 def test_every_code_has_a_case() -> None:
     tried = {code for _, _, code in LOOKS.values()} | {"body_compressed_twice"}
     own = {code for code in MESSAGES if code.startswith(("body_", "ndjson_", "not_array"))}
-    later = {"body_truncated", "body_malformed", "body_no_catalogue", "body_missing", "body_empty", "body_too_large"}
+    later = {
+        "body_truncated",
+        "body_malformed",
+        "body_no_catalogue",
+        "body_missing",
+        "body_damaged",
+        "body_empty",
+        "body_too_large",
+    }
     assert own - tried - later - {"body_inflates", "body_timeout"} == set()
