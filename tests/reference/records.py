@@ -4,22 +4,24 @@ from collections.abc import Iterator
 
 from integrahub.domain.dialects.inovafarma import keys, values
 from integrahub.domain.dialects.inovafarma import normalise as records
-from tests.reference.parts import Part, code, to_table
+from tests.reference.parts import code, to_table
+from tests.reference.translations import Translate
 
 _PLACES = {"price": 4, "number": 3}
 
 
-def render() -> str:
+def render(text: Translate) -> str:
     """Return a row for each key that the dialect knows, and the limits of a record."""
     limits = (
-        ("digits of a number", str(values.DIGITS)),
-        ("characters of a number written as text", str(values.MAX_NUMBER_LENGTH)),
-        ("levels of nested values", str(records.MAX_DEPTH)),
+        (text("digits of a number"), str(values.DIGITS)),
+        (text("characters of a number written as text"), str(values.MAX_NUMBER_LENGTH)),
+        (text("levels of nested values"), str(records.MAX_DEPTH)),
     )
-    return "\n\n".join([to_table(("key", "column", "kind"), _rows()), to_table(("limit", "value"), limits)])
+    keys_table = to_table(map(text, ("key", "column", "kind")), _rows(text))
+    return "\n\n".join([keys_table, to_table(map(text, ("limit", "value")), limits)])
 
 
-def _rows() -> Iterator[tuple[str, str, str]]:
+def _rows(text: Translate) -> Iterator[tuple[str, str, str]]:
     kinds = (
         ({"PRODUCTID": "product_id"}, "positive integer, also as text; required"),
         ({"TITLE": "title"}, "text; required in a FULL and for a new product"),
@@ -31,7 +33,4 @@ def _rows() -> Iterator[tuple[str, str, str]]:
         (keys.DATE_KEYS, "local time"),
     )
     for columns, kind in kinds:
-        yield from ((code(key), code(column), kind) for key, column in columns.items())
-
-
-PARTS = (Part("reference/records.md", "records", render),)
+        yield from ((code(key), code(column), text(kind)) for key, column in columns.items())

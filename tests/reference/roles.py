@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from tests.reference.parts import code, list_codes, to_table
+from tests.reference.translations import Translate
 
-PAGE = "reference/roles.md"
+PAGE = "roles"
 ROLES = ("integrahub_api", "integrahub_worker", "integrahub_notify", "integrahub_console")
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 _GRANTS = """
@@ -32,23 +34,35 @@ GROUP BY p.oid, p.proname ORDER BY p.proname
 _LETTERS = dict(zip(_VERBS, ("read", "insert", "update", "delete"), strict=True))
 
 
-def render(connection: psycopg.Connection[Any]) -> str:
-    """Return for each table what each role may do, and the functions that not every role may call."""
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What each role may do: verbs with the columns they are bound to, by table and role; and callers of functions."""
+
+    tables: dict[str, dict[str, list[tuple[str, list[str]]]]]
+    functions: list[tuple[str, list[str]]]
+
+    def render(self, text: Translate) -> str:
+        """Return for each table what each role may do, and the functions that not every role may call."""
+        head = (text("table"), *(role.removeprefix("integrahub_") for role in ROLES))
+        callers = ((code(name), list_codes(roles)) for name, roles in self.functions)
+        functions = to_table(map(text, ("function", "may be called by")), callers)
+        return "\n\n".join([to_table(head, self._rows(text)), functions])
+
+    def _rows(self, text: Translate) -> Iterator[tuple[str, ...]]:
+        for table, roles in sorted(self.tables.items()):
+            yield (code(table), *(", ".join(_to_words(*grant, text) for grant in roles[role]) for role in ROLES))
+
+
+def read(connection: psycopg.Connection[Any]) -> Grants:
+    """Read the grants of a migrated database."""
     parameters = {"roles": list(ROLES), "verbs": list(_VERBS)}
-    grants: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    tables: dict[str, dict[str, list[tuple[str, list[str]]]]] = defaultdict(lambda: defaultdict(list))
     for table, role, verb, is_whole, columns in connection.execute(_GRANTS, parameters):
         if is_whole or columns:
-            grants[table][role].append(_to_words(verb, [] if is_whole else columns))
-    head = ("table", *(role.removeprefix("integrahub_") for role in ROLES))
-    functions = connection.execute(_FUNCTIONS, parameters).fetchall()
-    rows = ((code(name), list_codes(roles)) for name, roles in functions)
-    return "\n\n".join([to_table(head, _rows(grants)), to_table(("function", "may be called by"), rows)])
+            tables[table][role].append((verb, [] if is_whole else columns))
+    return Grants(tables, connection.execute(_FUNCTIONS, parameters).fetchall())
 
 
-def _rows(grants: dict[str, dict[str, list[str]]]) -> Iterator[tuple[str, ...]]:
-    for table in sorted(grants):
-        yield (code(table), *(", ".join(grants[table][role]) for role in ROLES))
-
-
-def _to_words(verb: str, columns: list[str]) -> str:
-    return f"{_LETTERS[verb]} ({list_codes(columns)})" if columns else _LETTERS[verb]
+def _to_words(verb: str, columns: list[str], text: Translate) -> str:
+    word = text(_LETTERS[verb])
+    return f"{word} ({list_codes(columns)})" if columns else word

@@ -7,10 +7,11 @@ from typing import Any
 from integrahub.api.app import build_openapi, create_app
 from integrahub.hub.bootstrap import compose_hub
 from integrahub.settings.model import Settings
-from tests.reference.parts import Part, code, list_codes, to_table
+from tests.reference.parts import code, list_codes, to_table
+from tests.reference.translations import Translate
 
 _PROBLEM = "application/problem+json"
-_CALLERS = {"admin": "an operator's key", "none": "anyone", "key": "a key"}
+_CALLERS = {"admin": "For an operator's key.", "none": "For anyone.", "key": "For a key."}
 
 
 @cache
@@ -29,18 +30,19 @@ def list_operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield from sorted(every, key=lambda found: tags.index(found[2]["tags"][0]))
 
 
-def render() -> str:
+def render(text: Translate) -> str:
     """Return a section for each operation."""
-    return "\n\n".join(_section(*operation) for operation in list_operations())
+    return "\n\n".join(_section(*operation, text) for operation in list_operations())
 
 
-def _section(verb: str, path: str, operation: dict[str, Any]) -> str:
-    parts = [f"### {verb} {path}", f"{operation['summary']}. For {_caller(operation)}."]
+def _section(verb: str, path: str, operation: dict[str, Any], text: Translate) -> str:
+    parts = [f"### {verb} {path}", f"{text(operation['summary'])}. {text(_caller(operation))}"]
     if parameters := operation.get("parameters"):
-        parts.append(to_table(("parameter", "in", "required", "meaning"), map(_parameter, parameters)))
+        head = map(text, ("parameter", "in", "required", "meaning"))
+        parts.append(to_table(head, (_parameter(parameter, text) for parameter in parameters)))
     if body := operation.get("requestBody"):
-        parts.append(f"Body: {list_codes(body['content'])}.")
-    parts.append(to_table(("status", "meaning", "codes"), _answers(operation["responses"])))
+        parts.append(text("Body: {types}.").format(types=list_codes(body["content"])))
+    parts.append(to_table(map(text, ("status", "meaning", "codes")), _answers(operation["responses"], text)))
     return "\n\n".join(parts)
 
 
@@ -50,18 +52,15 @@ def _caller(operation: dict[str, Any]) -> str:
     return _CALLERS["admin" if "admin" in operation["tags"] else "key"]
 
 
-def _parameter(parameter: dict[str, Any]) -> tuple[str, str, str, str]:
+def _parameter(parameter: dict[str, Any], text: Translate) -> tuple[str, str, str, str]:
     schema = parameter.get("schema", {})
     values = schema.get("enum") or next((one["enum"] for one in schema.get("anyOf", ()) if "enum" in one), ())
-    meaning = "; ".join(filter(None, [parameter.get("description", ""), list_codes(values)]))
-    return code(parameter["name"]), parameter["in"], "yes" if parameter.get("required") else "", meaning
+    meaning = "; ".join(filter(None, [text(parameter.get("description", "")), list_codes(values)]))
+    return code(parameter["name"]), text(parameter["in"]), text("yes") if parameter.get("required") else "", meaning
 
 
-def _answers(responses: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _answers(responses: dict[str, Any], text: Translate) -> Iterator[tuple[str, str, str]]:
     for status, response in sorted(responses.items()):
         examples = response.get("content", {}).get(_PROBLEM, {}).get("examples", {})
-        links = ", ".join(f"[`{name}`](errors.md#{name})" for name in examples)
-        yield str(status), response["description"].replace("Successful Response", "the answer"), links
-
-
-PARTS = (Part("reference/routes.md", "routes", render),)
+        links = ", ".join(f"[`{name}`]({text('errors.md')}#{name})" for name in examples)
+        yield str(status), text(response["description"].replace("Successful Response", "the answer")), links

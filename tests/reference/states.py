@@ -9,7 +9,8 @@ from integrahub.domain import batches
 from integrahub.domain.batches import BATCH_MOVES, CHUNK_MOVES, DEACTIVATION_MOVES, Move
 from integrahub.domain.webhooks import states
 from integrahub.domain.webhooks.states import DELIVERY_MOVES
-from tests.reference.parts import ROOT, Part, code, to_table
+from tests.reference.parts import ROOT, code, to_table
+from tests.reference.translations import Translate
 
 # Title of the section, the states, and the moves between them.
 SECTIONS: tuple[tuple[str, type[StrEnum], Sequence[Move]], ...] = (
@@ -34,33 +35,33 @@ def describe(kind: type[StrEnum]) -> dict[str, str]:
     return dict(_MEANING.findall("\n".join(source.splitlines()[node.lineno : node.end_lineno])))
 
 
-def render() -> str:
+def render(text: Translate) -> str:
     """Return a section for each machine: its states, its moves in words, and the diagram."""
-    return "\n\n".join(_section(*section) for section in SECTIONS)
+    return "\n\n".join(_section(*section, text) for section in SECTIONS)
 
 
-def _section(title: str, kind: type[StrEnum], moves: Sequence[Move]) -> str:
+def _section(title: str, kind: type[StrEnum], moves: Sequence[Move], text: Translate) -> str:
     meanings = describe(kind)
-    parts = [f"## {title}", to_table(("value", "meaning"), ((code(v), meanings[v]) for v in kind))]
-    return "\n\n".join([*parts, *([_sentence(moves), _table(moves), _diagram(moves)] if moves else [])])
+    rows = ((code(value), text(meanings[value])) for value in kind)
+    parts = [f"## {text(title)}", to_table(map(text, ("value", "meaning")), rows)]
+    return "\n\n".join([*parts, *([_sentence(moves, text), _table(moves, text), _diagram(moves)] if moves else [])])
 
 
-def _sentence(moves: Sequence[Move]) -> str:
+def _sentence(moves: Sequence[Move], text: Translate) -> str:
     starts = [code(move.after) for move in moves if move.before is None]
     befores = {move.before for move in moves}
     ends = [code(state) for state in dict.fromkeys(move.after for move in moves) if state not in befores]
-    last = f"ends in {' or '.join(ends)}" if ends else "has no last state"
-    return f"It begins as {' or '.join(starts)} and {last}; no other moves exist."
+    either = text(" or ")
+    begin = text("It begins as {starts}.").format(starts=either.join(starts))
+    end = text("It ends in {ends}.").format(ends=either.join(ends)) if ends else text("It has no last state.")
+    return f"{begin} {end} {text('No other moves exist.')}"
 
 
-def _table(moves: Sequence[Move]) -> str:
-    rows = ((code(move.before or ""), code(move.after), move.cause) for move in moves)
-    return to_table(("from", "to", "when"), rows)
+def _table(moves: Sequence[Move], text: Translate) -> str:
+    rows = ((code(move.before or ""), code(move.after), text(move.cause)) for move in moves)
+    return to_table(map(text, ("from", "to", "when")), rows)
 
 
 def _diagram(moves: Sequence[Move]) -> str:
     lines = [f"  {move.before or '[*]'} --> {move.after}" for move in moves]
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
-
-
-PARTS = (Part("reference/states.md", "states", render),)

@@ -8,7 +8,8 @@ import msgspec
 from integrahub.bus.kafka.config import KafkaOptions
 from integrahub.domain import events
 from integrahub.domain.steps import GROUPS, STEP_OF_TOPIC
-from tests.reference.parts import ROOT, Part, code, list_codes, to_table
+from tests.reference.parts import ROOT, code, list_codes, to_table
+from tests.reference.translations import Translate
 
 _SOURCE = ROOT / "src" / "integrahub"
 EVENTS: dict[str, type[msgspec.Struct]] = {
@@ -27,23 +28,23 @@ def list_topics() -> list[str]:
     return [value for name, value in vars(events).items() if name.isupper() and isinstance(value, str)]
 
 
-def render() -> str:
+def render(text: Translate) -> str:
     """Return a table of topics, and for each the members of its event."""
-    head = ("topic", "event", "consumed by", "consumer group", "partitions")
-    sections = (_section(topic, event) for topic, event in EVENTS.items())
-    return "\n\n".join([to_table(head, map(_to_row, EVENTS)), *sections])
+    head = map(text, ("topic", "event", "consumed by", "consumer group", "partitions"))
+    sections = (_section(topic, event, text) for topic, event in EVENTS.items())
+    return "\n\n".join([to_table(head, (_to_row(topic, text) for topic in EVENTS)), *sections])
 
 
-def _to_row(topic: str) -> tuple[str, ...]:
+def _to_row(topic: str, text: Translate) -> tuple[str, ...]:
     partitions = code(_PARTITIONS[topic]) if topic in _PARTITIONS else "1"
     event = " ".join((EVENTS[topic].__doc__ or "").split())
-    return code(topic), event, code(STEP_OF_TOPIC[topic]), code(GROUPS[topic]), partitions
+    return code(topic), text(event), code(STEP_OF_TOPIC[topic]), code(GROUPS[topic]), partitions
 
 
-def _section(topic: str, event: type[msgspec.Struct]) -> str:
-    rows = ((code(field.encode_name), _kind(field.type)) for field in msgspec.structs.fields(event))
-    publishers = f"Published by {list_codes(_publishers(topic))}."
-    return "\n\n".join([f"### {topic}", publishers, to_table(("member", "type"), rows)])
+def _section(topic: str, event: type[msgspec.Struct], text: Translate) -> str:
+    rows = ((code(field.encode_name), text(_kind(field.type))) for field in msgspec.structs.fields(event))
+    publishers = text("Published by {modules}.").format(modules=list_codes(_publishers(topic)))
+    return "\n\n".join([f"### {topic}", publishers, to_table(map(text, ("member", "type")), rows)])
 
 
 def _kind(kind: type) -> str:
@@ -60,29 +61,22 @@ def _publishers(topic: str) -> Iterator[str]:
             yield path.relative_to(_SOURCE).as_posix()
 
 
-def render_clients() -> str:
+def render_clients(text: Translate) -> str:
     """Return the librdkafka configuration of consumers and producers with the default settings."""
     options = KafkaOptions("BUS_URL")
     clients = (("consumer", options.consumer(events.CHUNKS_READY)), ("producer", options.producer()))
     rows = (
-        (client, code(name), code(value))
+        (text(client), code(name), code(value))
         for client, configuration in clients
         for name, value in sorted(configuration.items())
         if name not in ("bootstrap.servers", "logger")
     )
-    return to_table(("client", "option", "value"), rows)
+    return to_table(map(text, ("client", "option", "value")), rows)
 
 
-def render_poll() -> str:
+def render_poll(text: Translate) -> str:
     """Return how many messages a consumer takes at once, which the code fixes."""
     source = (_SOURCE / "bus" / "kafka" / "consumer.py").read_text("utf-8")
     found = re.search(r"^_POLL_BATCH_SIZE = (\d+)$", source, re.MULTILINE)
     assert found
-    return f"A consumer takes up to {found[1]} messages from its local queue at once."
-
-
-PARTS = (
-    Part("reference/topics.md", "topics", render),
-    Part("reference/topics.md", "poll", render_poll),
-    Part("reference/topics.md", "clients", render_clients),
-)
+    return text("A consumer takes up to {count} messages from its local queue at once.").format(count=found[1])

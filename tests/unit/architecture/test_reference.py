@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.reference import PARTS, alerts, command_line, routes, states, topics
+from tests.reference import PARTS, TRANSLATED, alerts, command_line, routes, states, topics, translations
 from tests.reference.parts import Part
 
 from integrahub.domain.webhooks.events import EventType
@@ -14,6 +14,24 @@ from integrahub.telemetry.metrics.registry import ALL_METRICS
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.page}-{part.name}")
 def test_each_generated_part_is_that_of_the_code(part: Part) -> None:
     assert part.read() == part.expected(), "run `make reference`"
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_each_text_of_the_reference_is_translated_and_no_translation_is_left_over(page: str) -> None:
+    texts = translations.list_texts(TRANSLATED[page].values())
+    translated = {text for text, translation in translations.load_texts(page).items() if translation}
+    assert translated == texts, f"run `make reference` and edit tests/reference/locales/pt_BR/{page}.po"
+
+
+@pytest.mark.parametrize("page", [*TRANSLATED, "roles"])
+def test_a_translation_keeps_the_names_and_places_of_its_text(page: str) -> None:
+    texts = translations.load_texts(page).items()
+    assert [text for text, translation in texts if sorted(_names(text)) != sorted(_names(translation))] == []
+
+
+def _names(text: str) -> list[str]:
+    """Return what is the same in each language: code, placeholders, settings, options."""
+    return re.findall(r"`[^`]+`|\{\w+\}|\b[A-Z]+_[A-Z_]+\b|--\w[\w-]+|/health|\b[45]xx\b", text)
 
 
 def _read(page: str) -> str:

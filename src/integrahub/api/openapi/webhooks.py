@@ -28,15 +28,15 @@ _ANSWERS = {
 class WebhookEvent(Answer):
     """An event. It contains no products; `links` lead to details."""
 
-    type: EventType
+    type: EventType = Field(description="type of the event")
     timestamp: Timestamp = Field(description="time of the event")
     batch_id: UUID | None = Field(description="null unless the event is about a batch")
-    status: str | None
-    items_processed: int | None
+    status: str | None = Field(description="status of the batch; null unless the event is about a batch")
+    items_processed: int | None = Field(description="records applied; null unless the event is about a batch")
     data: BatchAnswer | dict[str, Any] = Field(
         description="what GET /v1/batches/{id} answered at the time of the event, or the facts of another event"
     )
-    links: dict[str, str]
+    links: dict[str, str] = Field(description="addresses of the batch and its reports")
 
 
 def describe_webhooks(schemas: dict[str, Any]) -> dict[str, Any]:
