@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout rollback sbom audit lock clean
+.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -144,11 +144,8 @@ publish: $(VENV)/.made # only uv of the lock file is installed: nothing else can
 	$(PIP) install --quiet --no-deps --only-binary :all: --require-hashes -r $(VENV)/uv.txt
 	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/integrahub-*[0-9].tar.gz
 
-rollout: ## roll an image to an environment: python3 -m deploy.rollout deploy --help
-	$(PYTHON) -m deploy.rollout deploy
-
-rollback: ## run an earlier image again: python3 -m deploy.rollout rollback --help
-	$(PYTHON) -m deploy.rollout rollback
+rollout: ## roll an image to an environment; ROLLOUT_COMMAND=rollback: an earlier one again. python3 -m deploy.rollout --help
+	$(PYTHON) -m deploy.rollout "$${ROLLOUT_COMMAND:-deploy}"
 
 sbom: $(VENV)/.development ## list dependencies with licences in dist/sbom.json (CycloneDX)
 	$(PYTHON) -m venv --clear $(VENV)-runtime && mkdir -p dist

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 _FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 _PINNED = re.compile(r"^ *(?:- )?uses: (\$/\S+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+)$")
 _TARGET = re.compile(r"^((?:[a-z][a-z-]*[ ]?)+):(?!=)", re.MULTILINE)
-# Secrets are used in the two workflows that change an environment, and named where one of them is called.
+# Secrets are used in the workflow that changes an environment, and named where it is called.
 _WITH_SECRETS = {"deploy.yml", "rollback.yml", "image.yml", "release.yml"}
 _SETUP_SECONDS = 15 * 60  # before the rollout; with the calls of kubectl that wait for nothing
 _SECRETS = {"KUBECONFIG", "SMOKE_KEY"}
@@ -24,6 +24,9 @@ _SECRETS = {"KUBECONFIG", "SMOKE_KEY"}
 def _workflow(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     return found
+
+
+_ROLLOUT = _workflow(ROOT / ".github" / "workflows" / "deploy.yml")["jobs"]["rollout"]
 
 
 def _jobs() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -76,32 +79,32 @@ def test_secrets_are_in_jobs_of_an_environment_that_run_the_rollout_alone() -> N
         if "secrets." in str(job) and "uses" not in job:
             assert "environment" in job, name
             commands = {step["run"] for step in job["steps"] if "run" in step}
-            assert commands <= {"make rollout", "make rollback"}, name
+            assert commands == {"make rollout"}, name
 
 
 def test_a_caller_of_the_rollout_names_its_secrets_and_gives_no_right_to_write() -> None:
     called = _workflow(ROOT / ".github" / "workflows" / "deploy.yml")
     assert set(called[True]["workflow_call"]["secrets"]) == _SECRETS  # YAML reads `on` as true
     callers = [job for _, job in _jobs() if job.get("uses", "").endswith("/deploy.yml")]
-    assert len(callers) == 2
+    assert len(callers) == 3  # staging, production, rollback
     for job in callers:
         assert job["secrets"] == {name: f"${{{{ secrets.{name} }}}}" for name in _SECRETS}
         assert set(job["permissions"].values()) == {"read"}
 
 
-@pytest.mark.parametrize(("name", "job", "migrates"), [("deploy", "rollout", True), ("rollback", "rollback", False)])
-def test_a_rollout_has_time_for_its_rollback(name: str, job: str, *, migrates: bool) -> None:
-    found = _workflow(ROOT / ".github" / "workflows" / f"{name}.yml")["jobs"][job]
-    assert found["timeout-minutes"] * 60 > Limits().longest(migrates=migrates) + _SETUP_SECONDS
-    assert Limits(ready=700).longest(migrates=migrates) == Limits().longest(migrates=migrates) + 2 * len(Role) * 100
+def test_a_rollout_has_time_for_its_rollback() -> None:
+    longest = Limits().longest(migrates=True)
+    assert _ROLLOUT["timeout-minutes"] * 60 > longest + _SETUP_SECONDS and longest > Limits().longest(migrates=False)
+    assert Limits(ready=700).longest(migrates=True) == longest + 2 * len(Role) * 100
 
 
 def test_a_rollback_runs_the_program_of_this_checkout_on_the_manifests_of_the_tag() -> None:
-    steps = _workflow(ROOT / ".github" / "workflows" / "rollback.yml")["jobs"]["rollback"]["steps"]
-    checkouts = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout@")]
-    assert [(each.get("ref"), each.get("path")) for each in checkouts] == [(None, None), ("${{ inputs.ref }}", "old")]
-    (overlay,) = [step["env"]["ROLLOUT_OVERLAY"] for step in steps if step.get("run") == "make rollback"]
-    assert overlay.startswith("old/")
+    checkouts = [step for step in _ROLLOUT["steps"] if step.get("uses", "").startswith("actions/checkout@")]
+    found = [(each.get("if"), each["with"].get("ref"), each["with"].get("path")) for each in checkouts]
+    assert found == [(None, None, None), ("inputs.ref", "${{ inputs.ref }}", "old")]
+    (given,) = [step["env"] for step in _ROLLOUT["steps"] if step.get("run") == "make rollout"]
+    assert given["ROLLOUT_COMMAND"] == "${{ inputs.ref && 'rollback' || 'deploy' }}"
+    assert "inputs.ref && format('old/{0}', vars.OVERLAY || 'deploy/kubernetes/keda')" in given["ROLLOUT_OVERLAY"]
 
 
 def test_the_name_of_an_image_reaches_a_registry_in_lower_case_only() -> None:
