@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.people.roles import Role
+from integrahub.settings.model import Settings
+from integrahub.supervisor.state_file import publish_state
 from tests.integration.command_line import CommandLine, verb
 
 __all__ = ["verb"]
@@ -75,6 +79,15 @@ async def test_acts_of_the_command_line_are_in_the_audit_log_without_the_link(
         query = "SELECT actor, audit_log::text AS entry FROM audit_log WHERE action = 'user.add'"
         row = await (await connection.execute(query)).fetchone()
     assert row and row["actor"] == "command line" and token not in row["entry"]
+
+
+async def test_a_link_leads_to_the_port_of_the_hub_that_runs_on_the_folder(verb: CommandLine, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, port=8123)
+    with socket.create_server(("127.0.0.1", 0)) as probe, publish_state(settings, probe):
+        added = await verb("user", "add", "Ana", "--role", "admin", "--data", str(tmp_path))
+    assert "http://127.0.0.1:8123/console/welcome?token=" in added.out
+    stopped = await verb("user", "reset", "Ana", "--data", str(tmp_path))
+    assert f"{Settings().own_url}/console/welcome?token=" in stopped.out and ":8123" not in stopped.out
 
 
 async def test_the_login_of_a_worker_changes_no_people(

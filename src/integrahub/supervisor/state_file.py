@@ -1,4 +1,4 @@
-"""State file of a running supervisor: its pid and port, in the data folder, for the verbs that find it there."""
+"""State file of a running supervisor: its pid, its port, and the API's address, for the verbs that find it there."""
 
 import json
 import os
@@ -24,7 +24,8 @@ def publish_state(settings: Settings, probe: socket.socket) -> Iterator[None]:
     """Keep the state file in the data folder while the block runs."""
     path = settings.data_dir / _FILE
     temporary = path.with_name(f".{_FILE}.{os.getpid()}")
-    temporary.write_text(json.dumps({"pid": os.getpid(), "port": probe.getsockname()[1]}))
+    state = {"pid": os.getpid(), "port": probe.getsockname()[1], "url": settings.own_url}
+    temporary.write_text(json.dumps(state))
     temporary.replace(path)
     try:
         yield
@@ -42,6 +43,16 @@ def read_live_pid(folder: Path) -> int | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return pid
+
+
+def read_api_url(folder: Path) -> str | None:
+    """Return the address of the API of the supervisor that runs on the folder; None if none runs."""
+    if read_live_pid(folder) is None:
+        return None
+    try:
+        return str(json.loads((folder / _FILE).read_text())["url"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def remove_state(settings: Settings) -> None:

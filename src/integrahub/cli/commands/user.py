@@ -21,13 +21,15 @@ from integrahub.domain.api_keys import Caller
 from integrahub.domain.errors import ConfigurationError
 from integrahub.domain.people.roles import Role
 from integrahub.settings.model import Settings
+from integrahub.supervisor.state_file import read_api_url
 from integrahub.tools.terminal.output import show_facts, show_rows
 
 app = typer.Typer(help="People who use the console: add, list, set, reset, remove.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="name under which the person signs in, or #NUMBER")]
 Data = Annotated[Path | None, typer.Option(help="data folder of the hub")]
 Url = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="address of the console in links; if omitted: PUBLIC_URL")
+    str | None,
+    typer.Option("--url", metavar="URL", help="address in links; if omitted: PUBLIC_URL, or the running hub"),
 ]
 Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="e-mail address of the person")]
 _COLUMNS = ("id", "name", "role", "signed_in_at", "password_set_at", "totp_enabled_at", "email", "removed_at")
@@ -166,7 +168,8 @@ async def _run_in_database(settings: Settings, work: Callable[[UserAdmin], Await
 
 
 def _link(settings: Settings, url: str | None, token: str) -> str:
-    base = (url or settings.public_url or settings.own_url).rstrip("/").removesuffix("/console")
+    running = read_api_url(settings.data_dir) or settings.own_url
+    base = (url or settings.public_url or running).rstrip("/").removesuffix("/console")
     return f"{base}{WELCOME_PATH}?token={token}"
 
 
