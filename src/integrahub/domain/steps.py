@@ -32,6 +32,7 @@ STEP_TABLE = (
     Step("statistics"),
 )
 STEPS = tuple(step.name for step in STEP_TABLE)
+HEARTBEAT_TIMEOUT_SECONDS = 20.0  #: A worker of a step without a heartbeat for this time counts as lost.
 NOTIFY = "notify"  #: Runs in separate processes: it reaches out, and reads what signs webhooks.
 CONSUMING_STEPS = tuple(step.name for step in STEP_TABLE if step.groups)
 #: Consumer group by topic.

@@ -18,9 +18,9 @@ from integrahub.db.console import system
 from integrahub.db.console.system import MigrationRow, ServerRow
 from integrahub.db.monitoring import workers
 from integrahub.db.monitoring.rows import Worker
-from integrahub.db.schema.older_processes import HEARTBEAT_TIMEOUT_SECONDS
 from integrahub.db.schema.scripts import migrations
 from integrahub.domain.people.roles import Role
+from integrahub.domain.steps import HEARTBEAT_TIMEOUT_SECONDS
 from integrahub.monitoring.dependencies import Checks
 from integrahub.settings.shown import ShownSetting, list_settings
 

@@ -8,9 +8,8 @@ from integrahub.db.database import Database
 from integrahub.db.monitoring.rows import Predecessor, StepWorkers, Worker
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
-from integrahub.db.schema.older_processes import HEARTBEAT_TIMEOUT_SECONDS
 from integrahub.db.schema.scripts import latest_migration
-from integrahub.domain.steps import NOTIFY
+from integrahub.domain.steps import HEARTBEAT_TIMEOUT_SECONDS, NOTIFY
 
 _SQL = load_queries(__name__)
 

@@ -6,9 +6,9 @@ from integrahub.db.connections import HubConnection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_value
 from integrahub.domain.errors import ConfigurationError
+from integrahub.domain.steps import HEARTBEAT_TIMEOUT_SECONDS
 
 _SQL = load_queries(__name__)
-HEARTBEAT_TIMEOUT_SECONDS = 20.0  # a worker without a heartbeat for so long counts as lost
 _MAX_NAMED_PROCESSES = 3
 
 
