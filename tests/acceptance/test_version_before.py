@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx2
+import msgspec
 import psycopg
 import pytest
 
@@ -20,6 +21,7 @@ from integrahub.client import Client
 from integrahub.tools.loadtest.accounting import count_products
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
 from integrahub.tools.soak.ledger import Ledger, compare
+from integrahub.tools.soak.rows import ListedBatch
 from tests.acceptance.conftest import ADMIN, PATH, Installation, Parts, installed
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
@@ -181,7 +183,7 @@ def test_the_version_before_is_rolled_to_this_one_and_back_under_load(parts: Par
         assert ledger.refusals == [] and len(ledger.batches) > 100
         with Client(f"http://127.0.0.1:{hub.port}", hub.key) as client:
             hub.wait_until(lambda: not any(_list_unfinished(client)))
-            listed = list(client.list_all("/v1/batches", limit=500))
+            listed = msgspec.convert(list(client.list_all("/v1/batches", limit=500)), list[ListedBatch])
             products = {cnpj: count_products(client, cnpj) for cnpj in cnpjs}
         account = compare(ledger, listed, products)
         assert account.adds_up, account

@@ -3,8 +3,9 @@
 import asyncio
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import msgspec
 import typer
 
 from integrahub.cli.connect import load_trusted, open_client
@@ -21,6 +22,7 @@ from integrahub.tools.loadtest.runner import Scenario, Target, open_target, run_
 from integrahub.tools.loadtest.socket_limits import max_connections
 from integrahub.tools.soak.hub import run_hub
 from integrahub.tools.soak.report import MAX_GROWTH, find_growth, render, summarise
+from integrahub.tools.soak.rows import SoakReport
 from integrahub.tools.soak.runner import SoakOrder, run_soak
 from integrahub.tools.terminal.output import OUT, complain, notify, say, show_json
 
@@ -130,20 +132,20 @@ def soak(
     if report:
         report.write_text(render(result), "utf-8")
     if as_json:
-        show_json(result)
+        show_json(msgspec.to_builtins(result))
     else:
         for line in summarise(result):
             say(line)
     if grown := find_growth(result):
         complain(f"Memory grew by more than {MAX_GROWTH:.0%} in the second half: {', '.join(grown)}.")
-    if grown or not result["is_passed"]:
+    if grown or not result.is_passed:
         raise typer.Exit(1)
     notify("Nothing lost, doubled or unaccounted.")
 
 
-def _run_soak(order: SoakOrder) -> dict[str, Any]:
+def _run_soak(order: SoakOrder) -> SoakReport:
     with run_hub(is_distributed=order.is_distributed) as (client, data_dir, services):
-        return asyncio.run(run_soak(client, data_dir, order, services)).to_row()
+        return asyncio.run(run_soak(client, data_dir, order, services)).report()
 
 
 def _open_hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:

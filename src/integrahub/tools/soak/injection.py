@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.supervisor.state_file import fetch_status, request_restart
-from integrahub.tools.soak.observation import name_of
 from integrahub.tools.soak.plan import Fault, FaultKind
-
-Row = dict[str, Any]
+from integrahub.tools.soak.rows import HubProcess
 
 
 @dataclass(slots=True)
@@ -54,21 +53,22 @@ class FaultInjector:
         except (ConfigurationError, OSError, ValueError, IndexError) as error:
             return f"not possible at that moment: {type(error).__name__}"
 
-    async def _processes(self, *, is_api: bool) -> list[Row]:
+    async def _processes(self, *, is_api: bool) -> list[tuple[int, HubProcess]]:
         status = await asyncio.to_thread(fetch_status, self._data_dir)
-        return [one for one in status["workers"] if one["pid"] and (one["step"] == "api") == is_api]
+        processes = msgspec.convert(status["workers"], list[HubProcess])
+        return [(one.pid, one) for one in processes if one.pid and (one.step == "api") == is_api]
 
     async def _kill_process(self, fault: Fault, *, is_api: bool) -> str:
         processes = await self._processes(is_api=is_api)
-        chosen = processes[int(fault.pick * len(processes))]
-        os.kill(chosen["pid"], signal.SIGKILL)
-        return name_of(chosen)
+        pid, chosen = processes[int(fault.pick * len(processes))]
+        os.kill(pid, signal.SIGKILL)
+        return chosen.short_name
 
     async def _freeze_worker(self, fault: Fault) -> str:
         processes = await self._processes(is_api=False)
-        chosen = processes[int(fault.pick * len(processes))]
-        await self._freeze([chosen["pid"]], fault.seconds)
-        return name_of(chosen)
+        pid, chosen = processes[int(fault.pick * len(processes))]
+        await self._freeze([pid], fault.seconds)
+        return chosen.short_name
 
     async def _restart(self) -> str:
         await asyncio.to_thread(request_restart, self._data_dir)

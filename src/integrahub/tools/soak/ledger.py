@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-Row = dict[str, Any]
+from integrahub.tools.soak.rows import AccountCounts, ListedBatch
+
 _MAX_NAMED_FAULTS = 10
 
 
@@ -42,27 +42,22 @@ class Account:
         """Whether nothing was lost, doubled or left unaccounted."""
         return not (self.lost or self.doubled or self.incomplete or self.unaccounted)
 
-    def to_row(self) -> Row:
-        """Return the figures, with the first names of each."""
-        names = {"lost": self.lost, "doubled": self.doubled, "incomplete": self.incomplete}
-        counts = {name: len(found) for name, found in names.items()}
-        return counts | {
-            "unaccounted": self.unaccounted,
-            "first": [one for found in names.values() for one in found][:_MAX_NAMED_FAULTS],
-        }
+    def count(self) -> AccountCounts:
+        """Return the counts, with the first names of each."""
+        first = [*self.lost, *self.doubled, *self.incomplete][:_MAX_NAMED_FAULTS]
+        return AccountCounts(len(self.lost), len(self.doubled), len(self.incomplete), self.unaccounted, first)
 
 
-def compare(ledger: Ledger, listed: Iterable[Row], products: dict[str, int]) -> Account:
+def compare(ledger: Ledger, listed: Iterable[ListedBatch], products: dict[str, int]) -> Account:
     """Compare the ledger with the batches that the hub lists and the products that it holds by pharmacy."""
     account, found = Account(doubled=[f"batch {one} answered two posts" for one in ledger.repeated]), set()
     for batch in listed:
-        batch_id = batch["batch_id"]
-        expected = ledger.batches.get(batch_id)
-        if expected is None or batch_id in found:
-            account.doubled.append(f"batch {batch_id} of {batch['cnpj']} is listed and was not acknowledged")
-        elif batch["status"] != "COMPLETED" or not expected == batch["items_total"] == batch["items_processed"]:
-            account.incomplete.append(f"batch {batch_id} of {batch['cnpj']} is {batch['status']}")
-        found.add(batch_id)
+        expected = ledger.batches.get(batch.batch_id)
+        if expected is None or batch.batch_id in found:
+            account.doubled.append(f"batch {batch.batch_id} of {batch.cnpj} is listed and was not acknowledged")
+        elif batch.status != "COMPLETED" or not expected == batch.items_total == batch.items_processed:
+            account.incomplete.append(f"batch {batch.batch_id} of {batch.cnpj} is {batch.status}")
+        found.add(batch.batch_id)
     account.lost += [f"batch {one} of {ledger.pharmacies[one]}" for one in ledger.batches.keys() - found]
     for cnpj, expected in ledger.products.items():
         held = products.get(cnpj, 0)

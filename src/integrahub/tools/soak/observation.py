@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx2
+import msgspec
 
 from integrahub.domain.errors import ConfigurationError
 from integrahub.supervisor.state_file import fetch_status, read_live_pid
 from integrahub.tools.loadtest.process_memory import resident_megabytes
+from integrahub.tools.soak.rows import HubProcess, ProcessMemory
 
-Row = dict[str, Any]
 _MEMORY_INTERVAL_SECONDS = 2.0
 _HEALTH_INTERVAL_SECONDS = 1.0
 _WINDOW = 0.1  # share of the run over which a size is measured
@@ -34,16 +34,16 @@ class Observation:
             if size:
                 self.sizes.setdefault(name, []).append((share, size))
 
-    def memory(self) -> list[Row]:
+    def memory(self) -> list[ProcessMemory]:
         """Return for each process its size at the start, half and end, and its growth in the second half."""
-        return [{"process": name} | _summarise(samples) for name, samples in sorted(self.sizes.items())]
+        return [_summarise(name, samples) for name, samples in sorted(self.sizes.items())]
 
 
-def _summarise(samples: list[tuple[float, float]]) -> Row:
+def _summarise(name: str, samples: list[tuple[float, float]]) -> ProcessMemory:
     start = _around(samples, _WARM)
     half, end = _around(samples, 0.5), _around(samples, 1 - _WINDOW / 2)
     growth = round(end / half - 1, 3) if half and end else None
-    return {"start_mb": start, "half_mb": half, "end_mb": end, "growth": growth}
+    return ProcessMemory(name, start, half, end, growth)
 
 
 def _around(samples: list[tuple[float, float]], share: float) -> float | None:
@@ -62,15 +62,10 @@ async def observe_memory(data_dir: Path, observation: Observation, share: Callab
 def _measure(data_dir: Path) -> dict[str, float]:
     sizes = {"supervisor": resident_megabytes(read_live_pid(data_dir))}
     try:
-        workers = fetch_status(data_dir)["workers"]
+        processes = msgspec.convert(fetch_status(data_dir)["workers"], list[HubProcess])
     except ConfigurationError:  # a busy supervisor does not answer
         return sizes
-    return sizes | {name_of(worker): resident_megabytes(worker["pid"]) for worker in workers if worker["pid"]}
-
-
-def name_of(worker: Row) -> str:
-    """Return the name of a process without that of its machine."""
-    return str(worker["name"]).partition(" ")[2]
+    return sizes | {one.short_name: resident_megabytes(one.pid) for one in processes if one.pid}
 
 
 async def observe_health(http: httpx2.AsyncClient, observation: Observation) -> None:

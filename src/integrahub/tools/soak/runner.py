@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import httpx2
+import msgspec
 
 from integrahub import __version__
 from integrahub.client import ApiError, Client
@@ -29,9 +29,9 @@ from integrahub.tools.soak.ledger import Account, Ledger, compare
 from integrahub.tools.soak.observation import Observation, observe_health, observe_memory
 from integrahub.tools.soak.plan import DISTRIBUTED, EMBEDDED, Fault, plan_faults
 from integrahub.tools.soak.receiver import Receiver, receive_webhooks
+from integrahub.tools.soak.rows import InjectedFault, ListedBatch, SoakReport, WebhookCounts
 from integrahub.tools.soak.traffic import Traffic
 
-Row = dict[str, Any]
 SETTINGS = {"WEBHOOK_ALLOW": "127.0.0.1", "READ_RATE_LIMIT": "off", "PUBLIC_URL": "http://127.0.0.1"}
 _DELTA_PHARMACIES, _FULL_PHARMACIES, _READERS, _CONSOLES = 4, 1, 2, 2
 _SOAK_FINISH_TIMEOUT_SECONDS = 600.0
@@ -71,29 +71,27 @@ class SoakResult:
         """Whether all accounts add up, and no post was refused for good."""
         return self.account.adds_up and not self.ledger.refusals and not self.missing_webhooks
 
-    def to_row(self) -> Row:
-        """Return the report as JSON."""
+    def report(self) -> SoakReport:
+        """Return the report."""
         order = self.order
-        return {
-            "version": __version__,
-            "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            "started_at": self.started_at.isoformat(timespec="seconds"),
-            "hours": round(order.seconds / 3600, 4),
-            "seed": order.seed,
-            "hub": "distributed" if order.is_distributed else "embedded",
-            "is_passed": self.is_passed,
-            "batches": len(self.ledger.batches),
-            "records": sum(self.ledger.batches.values()),
-            "accounts": self.account.to_row(),
-            "refusals": self.ledger.refusals[:10],
-            "answers": dict(sorted(self.ledger.answers.items())),
-            "webhooks": {"events": self.receiver.events, "missing": self.missing_webhooks},
-            "faults": [
-                {"at": one.at, "fault": str(one.kind), "seconds": one.seconds, "hit": hit} for one, hit in self.faults
-            ],
-            "health": dict(sorted(self.observation.troubles.items())),
-            "memory": self.observation.memory(),
-        }
+        return SoakReport(
+            version=__version__,
+            machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            started_at=self.started_at.isoformat(timespec="seconds"),
+            hours=round(order.seconds / 3600, 4),
+            seed=order.seed,
+            hub="distributed" if order.is_distributed else "embedded",
+            is_passed=self.is_passed,
+            batches=len(self.ledger.batches),
+            records=sum(self.ledger.batches.values()),
+            accounts=self.account.count(),
+            refusals=self.ledger.refusals[:10],
+            answers=dict(sorted(self.ledger.answers.items())),
+            webhooks=WebhookCounts(self.receiver.events, self.missing_webhooks),
+            faults=[InjectedFault(one.at, str(one.kind), one.seconds, hit) for one, hit in self.faults],
+            health=dict(sorted(self.observation.troubles.items())),
+            memory=self.observation.memory(),
+        )
 
 
 async def run_soak(client: Client, data_dir: Path, order: SoakOrder, services: Services) -> SoakResult:
@@ -188,7 +186,8 @@ def _account(reader: Client, operator: Client, result: SoakResult, traffic: Traf
     """Compare what was acknowledged with what the hub lists and holds."""
     ledger = result.ledger
     products = {cnpj: count_products(reader, cnpj) for cnpj in ledger.products}
-    result.account = compare(ledger, reader.list_all("/v1/batches", limit=500), products)
+    listed = msgspec.convert(list(reader.list_all("/v1/batches", limit=500)), list[ListedBatch])
+    result.account = compare(ledger, listed, products)
     for cnpj, price in traffic.prices.items():
         items = reader.get("/v1/products", cnpj=cnpj, limit=100)["items"]
         if wrong := sum(float(item["price"]) != price for item in items):
