@@ -4,35 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 import pytest
 import pytest_asyncio
 from psycopg.errors import InsufficientPrivilege
-from psycopg.rows import dict_row
 
 from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
-from integrahub.db.schema.migrate import migrate
 from integrahub.db.tenancy import ALL_TENANTS, DatabaseRole, TenantContext
 from tests.integration.conftest import CNPJ, SHARED, Client
+from tests.integration.tenant_tables import OF_PHARMACIES, OF_THE_CONSOLE, OF_THE_OPERATOR, OF_WORKERS, PUBLIC
 
 OTHER = "33000167000101"
-OF_PHARMACIES = (
-    *("pharmacies", "pharmacy_turns", "products", "product_changes", "batches", "batch_chunks", "record_issues"),
-    *("full_uploads", "dry_runs", "dry_run_changes"),
-    *("webhook_endpoints", "webhook_deliveries", "webhook_attempts"),
-)
-OF_THE_OPERATOR = (
-    *("api_keys", "audit_log", "dead_letters", "failure_groups", "workers", "worker_restarts", "reconciliations"),
-    *("statistics", "refusals", "bulk_operations"),
-)
-OF_WORKERS = (
-    *("history", "batch_estimates", "figure_minutes", "figure_hours", "pharmacy_days", "pharmacy_rhythms"),
-    *("failure_hours", "unknown_fields"),
-)
-OF_THE_CONSOLE = ("users", "user_links", "user_sessions")
-PUBLIC = ("receipt_keys",)  # public keys: the API reads them for anyone
-NOBODYS = ("bus_messages", "rate_windows", "schema_migrations")
 RECORDS = [{"PRODUCTID": 1, "TITLE": "A"}, {"PRODUCTID": 2, "TITLE": "B", "PRICE": -1}]
 
 
@@ -264,36 +246,6 @@ async def test_a_key_and_a_pharmacy_see_their_own_webhook_endpoint_and_not_each_
         assert [row["url"] for row in await (await connection.execute(query)).fetchall()] == ["", ""]
 
 
-async def test_neither_role_owns_a_table_or_may_become_another(api: Database, database_url: str) -> None:
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        rows = connection.execute(
-            "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,"
-            " EXISTS (SELECT FROM pg_class WHERE relowner = r.oid) AS owns,"
-            " EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS member"
-            " FROM pg_roles r WHERE rolname = ANY(%s) ORDER BY rolname",
-            [[str(role) for role in DatabaseRole]],
-        ).fetchall()
-    assert [row["rolname"] for row in rows] == [
-        *("integrahub_api", "integrahub_console", "integrahub_notify", "integrahub_worker")
-    ]
-    assert [sum(value for value in row.values() if isinstance(value, bool)) for row in rows] == [0, 0, 1, 1]
-    assert rows[2]["rolbypassrls"] and rows[3]["rolbypassrls"]
-
-
-def test_every_table_is_in_one_of_these_lists_and_forces_row_security_unless_it_is_nobodys(database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        rows = connection.execute(
-            "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
-            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-        ).fetchall()
-        partitions = connection.execute("SELECT relname FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')")
-        parts = {name for (name,) in partitions}
-    assert all(is_forced for table, is_forced in rows if table in parts)
-    forced = {table: is_forced for table, is_forced in rows if table not in parts}
-    assert set(forced) == {*OF_PHARMACIES, *OF_THE_OPERATOR, *OF_THE_CONSOLE, *OF_WORKERS, *PUBLIC, *NOBODYS}
-    assert {table for table, is_forced in forced.items() if not is_forced} == set(NOBODYS)
-
-
 async def test_a_search_under_row_security_walks_the_pharmacys_index(api: Database) -> None:
     async with api.for_tenants(TenantContext(cnpjs=(CNPJ,))).transaction() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
@@ -302,7 +254,3 @@ async def test_a_search_under_row_security_walks_the_pharmacys_index(api: Databa
         )
         plan = "\n".join(row["QUERY PLAN"] for row in await cursor.fetchall())
     assert "Index Cond: (pharmacy_id = '1'::bigint)" in plan or "Index Cond: (pharmacy_id = 1)" in plan, plan
-
-
-async def test_migrating_again_changes_nothing(database_url: str) -> None:
-    assert await migrate(database_url) == []
