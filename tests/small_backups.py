@@ -23,12 +23,14 @@ def make_files(folder: Path, name: str) -> Path:
     return folder
 
 
-def write_backup(folder: Path, postgresql: int, *more: BackupFile) -> Path:
+def write_backup(
+    folder: Path, postgresql: int, *more: BackupFile, kinds: tuple[str, ...] = ("database", "objects")
+) -> Path:
     """Write a backup, not encrypted, whose database and objects are a folder of small files each."""
     source = make_files(folder.with_name("source"), "base")
     folder.mkdir()
     files = list(more)
-    for kind in ("database", "objects"):
+    for kind in kinds:
         writer = BackupWriter(folder, kind, None)
         write_folders(writer, source, ("",))
         files.append(writer.close())

@@ -30,9 +30,16 @@ from integrahub.tools.backup.errors import BackupDamaged, BackupRefused, reading
 from integrahub.tools.backup.files import extract, file_name, flush, open_archive
 from integrahub.tools.backup.manifest import BackupFile, Manifest, check_sizes, read_manifest, unseal
 from integrahub.tools.backup.threads import Check, run_in_thread
+from integrahub.tools.terminal.language import select_text
 
 _CLUSTER = Path("postgres", "cluster")
 _PHARMACIES_PER_PAGE = 500
+_OBJECTS_IN_BUCKET = (
+    "Os objetos do hub deste backup estavam em um bucket, e por isso o backup não os tem. Sem eles, o hub restaurado "
+    "não acharia nenhum corpo. Defina STORAGE_URL (s3://...) com esse bucket ou uma cópia dele, e restaure de novo.",
+    "The objects of this backup's hub were in a bucket, so the backup has none. Without them, the restored hub would "
+    "find no body. Set STORAGE_URL (s3://...) to that bucket or a copy of it, and restore again.",
+)
 VERIFY = "verify"
 
 
@@ -78,7 +85,10 @@ def _check_settings(settings: Settings, manifest: Manifest) -> None:
             "restored to the embedded database."
         )
     objects = file_name(OBJECTS, is_sealed=manifest.sealed is not None)
-    if is_s3(settings) and any(file.name == objects for file in manifest.files):
+    has_objects = any(file.name == objects for file in manifest.files)
+    if not has_objects and not is_s3(settings):
+        raise BackupRefused(select_text(*_OBJECTS_IN_BUCKET))
+    if has_objects and is_s3(settings):
         raise BackupRefused(
             f"The backup has objects ({objects}), and the settings STORAGE_... name a bucket, from which "
             "the hub would read instead. Unset them to restore the objects to the data folder."

@@ -125,6 +125,19 @@ def test_settings_by_which_the_hub_would_use_other_data_are_refused(backup: Path
     assert not (tmp_path / "target").exists()
 
 
+@pytest.mark.parametrize(("language", "reason"), [("en_US", "were in a bucket"), ("pt_BR", "estavam em um bucket")])
+def test_a_backup_whose_objects_were_in_a_bucket_is_not_restored_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, reason: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", language)
+    backup = write_backup(tmp_path / "backup", _MAJOR, kinds=("database",))
+    with pytest.raises(BackupRefused, match=rf"{reason}.* STORAGE_URL \(s3://"):
+        _restore(tmp_path / "target", Restoration(backup))
+    assert not (tmp_path / "target").exists()
+    _restore(tmp_path / "target", Restoration(backup), storage_url="s3://bucket")
+    assert (tmp_path / "target" / "postgres" / "cluster").is_dir()
+
+
 def test_the_restored_folders_have_the_mode_of_the_settings(tmp_path: Path) -> None:
     (source := tmp_path / "hub" / "secrets").mkdir(parents=True)
     (source / "pepper.key").write_text("pepper")
