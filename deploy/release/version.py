@@ -6,10 +6,24 @@ from pathlib import Path
 from deploy.release.changelog import CHANGELOG, ReleaseError, latest_version
 
 SOURCE = "src/integrahub/__init__.py"
+_NUMBER = r"\d+\.\d+\.\d+"
+_IN_PAGES = "|".join(
+    (
+        rf"(?<=integrahub-){_NUMBER}(?=-py3-)",
+        rf"(?<=git checkout v){_NUMBER}",
+        rf"(?<=gh release verify v){_NUMBER}",
+        rf"(?<=^`){_NUMBER}(?=`, `OWNER/REPOSITORY`)",
+    )
+)
+# Pages whose commands name the version to install.
+PAGES = tuple(
+    f"docs/howto/{name}{suffix}" for name in ("install", "upgrade", "verify-release") for suffix in (".md", ".pt-BR.md")
+)
 # Every file that holds the version, with the pattern around it. The package's metadata come from the first.
 _PLACES = {
     SOURCE: r'(?<=^__version__ = ")[^"]+(?="$)',
     "deploy/kubernetes/base/kustomization.yaml": r"(?<=newTag: )[^}\s]+",
+    **dict.fromkeys(PAGES, _IN_PAGES),
 }
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
@@ -40,10 +54,10 @@ def find_disagreements(root: Path, tag: str | None = None) -> list[str]:
 
 
 def _read(root: Path, place: str) -> str:
-    found = re.search(_PLACES[place], (root / place).read_text("utf-8"), re.MULTILINE)
-    if found is None:
+    found = sorted(set(re.findall(_PLACES[place], (root / place).read_text("utf-8"), re.MULTILINE)))
+    if not found:
         raise ReleaseError(f"{place} holds no version. Expected: {_PLACES[place]}")
-    return found[0]
+    return " and ".join(found)
 
 
 def _parse(version: str) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ import pytest
 from deploy.release.changelog import ReleaseError, date_section, find_late_entries, read_section
 from deploy.release.check import check
 from deploy.release.prepare import prepare
-from deploy.release.version import read_version
+from deploy.release.version import PAGES, read_version
 
 _DAY = date(2026, 11, 28)
 _CHANGELOG = "# Changelog\n\n## Unreleased\n\n### Added\n\n- Bells.\n\n## 0.1.0 - 2026-01-02\n\n- Whistles.\n"
@@ -32,6 +32,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     package.parent.mkdir(parents=True)
     package.write_text('"""Hub."""\n\n__version__ = "0.1.0"\n')
     (tmp_path / "CHANGELOG.md").write_text(_CHANGELOG)
+    for page in PAGES:
+        (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / page).write_text("git checkout v0.1.0\npip install ./integrahub-0.1.0-py3-none-any.whl\n")
     _git(tmp_path, "init", "--quiet")
     _git(tmp_path, "add", ".")
     _git(tmp_path, "commit", "--quiet", "-m", "Begin")
@@ -43,6 +46,7 @@ def test_a_release_is_a_tagged_commit_in_which_all_agree(repository: Path) -> No
     assert check(repository, "v0.2.0") == [] == check(repository)
     assert (read_version(repository), _git(repository, "status", "--porcelain")) == ("0.2.0", "")
     assert "newTag: 0.2.0}" in _git(repository, "show", "v0.2.0:deploy/kubernetes/base/kustomization.yaml")
+    assert _git(repository, "show", f"v0.2.0:{PAGES[0]}").count("0.2.0") == 2
     changelog = _git(repository, "show", "v0.2.0:CHANGELOG.md")
     assert "## Unreleased\n\n## 0.2.0 - 2026-11-28\n" in changelog
     assert "Bells" in read_section(changelog, "0.2.0") and read_section(changelog, "Unreleased") == ""
@@ -79,7 +83,7 @@ def test_another_tag_a_file_and_a_changelog_that_disagree_are_found(repository: 
     assert [each.partition(":")[0] for each in check(repository, "v0.3.0")] == ["the tag"]
     (repository / "src/integrahub/__init__.py").write_text('__version__ = "0.2.0"\n')
     found = [each.partition(":")[0] for each in check(repository)]
-    assert found == ["deploy/kubernetes/base/kustomization.yaml", "CHANGELOG.md"]
+    assert found == ["deploy/kubernetes/base/kustomization.yaml", *PAGES, "CHANGELOG.md"]
 
 
 def test_a_tag_whose_changelog_cannot_be_read_is_an_error(repository: Path) -> None:
