@@ -1,0 +1,146 @@
+"""Entries of the runbook are followed as written on a hub with that fault, until it is over."""
+
+import asyncio
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from integrahub.domain.languages import Language
+from integrahub.runbook.pages import list_entries
+from integrahub.settings.model import Settings
+from tests.integration.command_line import CommandLine, Shown, verb
+from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.test_flow import catalogue, product
+from tests.integration.test_replays import killing
+
+__all__ = ["verb"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A person who follows an entry. The commands must stand in it; `words` are what the person fills in."""
+
+    verb: CommandLine
+    entry: str
+
+    async def run(self, command: str, typed: str = "", code: int = 0, **words: str) -> Shown:
+        """Run a command of the entry."""
+        assert f"`integrahub {command}`" in list_entries(Language.EN)[self.entry].text
+        given = {"CNPJ": CNPJ} | words
+        shown = await self.verb(*(given.get(word, word) for word in shlex.split(command)), typed=typed)
+        assert shown.code == code, shown.out + shown.err
+        return shown
+
+
+@pytest.fixture
+def database_of_commands(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    """Let commands that open the database find that of the test."""
+    monkeypatch.setenv("INTEGRAHUB_DATABASE_URL", str(settings.database_url))
+    monkeypatch.setenv("INTEGRAHUB_DATA_DIR", str(settings.data_dir))
+
+
+async def _until(holds: Any) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():
+            await asyncio.sleep(0.02)
+
+
+async def test_an_emptied_catalogue_is_kept_then_given_up(client: Client, verb: CommandLine) -> None:
+    operator = Operator(verb, "emptied-catalogue")
+    await client.load(catalogue(20))
+    held = (await client.load(catalogue(5)))["batch_id"]
+    assert held in (await operator.run("batch list --held")).out
+    await operator.run("batch reject ID", ID=held)
+    assert len(await client.products()) == 20
+    again = (await client.load([*catalogue(4), product(30)]))["batch_id"]
+    await operator.run("batch approve ID", typed="y\n", ID=again)
+
+    async def deactivated() -> bool:
+        return len(await client.products()) == 5
+
+    await _until(deactivated)
+    assert again not in (await operator.run("batch list --held")).out
+    await operator.run("pharmacy set CNPJ --deactivation-limit 30%")
+    assert (await client.load([product(30), *catalogue(3)]))["deactivation"]["state"] == "applied"
+
+
+@pytest.mark.usefixtures("database_of_commands")
+async def test_dead_chunks_are_replayed_by_cause_and_a_batch_as_a_whole(
+    client: Client, verb: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await client.load(catalogue(3))
+    dead = await killing(client, monkeypatch, [product(1, BRAND="B")], "delta")
+    operator = Operator(verb, "dead-chunks")
+    assert "Poison" in (await operator.run("dead groups")).out
+    (letter,) = (await client.admin("GET", "/v1/dead-letters"))["items"]
+    assert "a fault of this chunk's own" in (await operator.run("dead show ID", ID=str(letter["id"]))).out
+    await operator.run("dead replay --error CLASS", typed="y\n", CLASS=letter["error"]["class"])
+
+    async def settled() -> bool:
+        return not (await client.admin("GET", "/v1/dead-letters?settled=false"))["items"]
+
+    await _until(settled)
+    assert (await operator.run("dead replays")).lines
+    operator = Operator(verb, "replay-batch")
+    await operator.run("batch show ID", ID=dead["batch_id"])
+    queued = (await operator.run("batch replay ID", ID=dead["batch_id"])).out.split()[2].rstrip(".")
+    assert (await client.finished(queued))["status"] == "COMPLETED"
+    assert queued in (await operator.run("batch list --cnpj CNPJ --limit 3")).out
+    await operator.run("verify CNPJ")
+    assert (await client.products())[1]["brand"] == "B"
+
+
+@pytest.mark.usefixtures("database_of_commands")
+async def test_a_table_that_differs_is_found_and_corrected_by_the_latest_full(
+    client: Client, verb: CommandLine
+) -> None:
+    full = (await client.load(catalogue(3)))["batch_id"]
+    async with client.hub.database.transaction() as connection:
+        await connection.execute("UPDATE products SET price = 999 WHERE product_id = 2")
+    operator = Operator(verb, "table-differs")
+    await operator.run("verify CNPJ", code=1)
+    await operator.run("batch replay ID", ID=full)
+
+    async def corrected() -> bool:
+        return bool((await client.products())[2]["price"] == 2.5)
+
+    await _until(corrected)
+    await operator.run("verify CNPJ")
+
+
+async def test_a_batch_that_does_not_finish_is_cancelled(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(settings, []) as client:  # no worker runs
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        batch = (await client.post([product(1)], "delta")).json()["batch_id"]
+        operator = Operator(CommandLine(client, monkeypatch), "batch-does-not-finish")
+        assert batch in (await operator.run("batch list --cnpj CNPJ")).out
+        await operator.run("batch cancel ID", ID=batch)
+        assert "CANCELLED" in (await operator.run("batch show ID", ID=batch)).out
+
+
+async def test_a_pharmacy_that_sends_too_much_is_limited(client: Client, verb: CommandLine) -> None:
+    operator = Operator(verb, "sends-too-much")
+    await operator.run("pharmacy set CNPJ --rate-limit 10/minute")
+
+    async def refused() -> bool:
+        return (await client.post([product(1)], "delta")).status_code == 429
+
+    await _until(refused)
+    assert (await operator.run("batch list --cnpj CNPJ --since 1h --limit 100")).lines
+
+
+async def test_keys_are_created_rotated_and_revoked(client: Client, verb: CommandLine) -> None:
+    operator = Operator(verb, "api-keys")
+    await operator.run("key create --cnpj CNPJ")
+    old = (await client.admin("GET", "/admin/keys"))["items"][-1]["id"]  # that of the fixture
+    await operator.run("key rotate ID --old-ends-in-hours 72", ID=old)
+    assert (await client.post([product(1)], "delta")).status_code == 202
+    await operator.run("key revoke ID", ID=old)
+
+    async def refused() -> bool:
+        return (await client.post([product(2)], "delta")).status_code == 401
+
+    await _until(refused)
+    assert "key.revoke" in (await operator.run("audit --subject ID", ID=old)).out
