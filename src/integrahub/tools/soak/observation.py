@@ -1,4 +1,4 @@
-"""Observation of a hub during a soak test: memory of its processes, and states of its dependencies in /health."""
+"""Observation of a hub during a soak test: memory of its processes, states in /health, and what asks for attention."""
 
 import asyncio
 import statistics
@@ -10,23 +10,31 @@ from pathlib import Path
 import httpx2
 import msgspec
 
-from integrahub.domain.errors import ConfigurationError
+from integrahub.db.console import overview
+from integrahub.db.database import Database
+from integrahub.domain.errors import ConfigurationError, IntegraHubError
+from integrahub.monitoring.attention import list_attention
 from integrahub.supervisor.state_file import fetch_status, read_live_pid
 from integrahub.tools.loadtest.process_memory import resident_megabytes
 from integrahub.tools.soak.rows import HubProcess, ProcessMemory
 
 _MEMORY_INTERVAL_SECONDS = 2.0
 _HEALTH_INTERVAL_SECONDS = 1.0
+_ATTENTION_INTERVAL_SECONDS = 5
 _WINDOW = 0.1  # share of the run over which a size is measured
 _WARM = 0.1  # share of the run after which the start is measured
 
 
 @dataclass(slots=True)
 class Observation:
-    """Sizes in megabytes by process and share of the run, and seconds of each state that was not `ok`."""
+    """Sizes in megabytes by process and share of the run, and seconds of each state that was not `ok`.
+
+    `attention`: seconds by what the console asked attention for.
+    """
 
     sizes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     troubles: Counter[str] = field(default_factory=Counter)
+    attention: Counter[str] = field(default_factory=Counter)
 
     def add_sizes(self, share: float, sizes: dict[str, float]) -> None:
         """Record the sizes at a share of the run."""
@@ -80,3 +88,14 @@ async def observe_health(http: httpx2.AsyncClient, observation: Observation) -> 
         for name, check in checks.items():
             if check["status"] != "ok":
                 observation.troubles[f"{name} {check['status']}"] += 1
+
+
+async def observe_attention(database: Database, observation: Observation) -> None:
+    """Count the seconds of each thing that the console asks attention for until cancelled. /health has dependencies."""
+    while True:
+        await asyncio.sleep(_ATTENTION_INTERVAL_SECONDS)
+        try:
+            items = list_attention(await overview.find_overview(database), {})
+        except IntegraHubError:  # PostgreSQL is down by the plan
+            continue
+        observation.attention.update(dict.fromkeys({str(item.kind) for item in items}, _ATTENTION_INTERVAL_SECONDS))

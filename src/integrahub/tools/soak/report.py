@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from integrahub.tools.soak.rows import AnswerCount, HealthSeconds, SoakReport
+from integrahub.tools.soak.rows import AnswerCount, SoakReport, StateSeconds
 
 MAX_GROWTH = 0.1  # of a process's memory in the second half of an hour
 _INTRODUCTION = "Written by `integrahub load soak --report FILE`. The same seed gives the same plan of faults."
 _MEMORY = "Megabytes of each process: shortly after the start, in the middle, at the end; growth in the second half."
 _HEALTH = "Seconds in which `/health` did not answer, or named a check that was not `ok`."
+_ATTENTION = "Seconds in which the console asked for attention, by what."
 _FAULTS = "Second of the run, what failed, for how long, and what was hit."
 _MIN_HOURS_OF_GROWTH = 0.5  # in a shorter run, processes are still warming up
 
@@ -36,12 +37,16 @@ def render(report: SoakReport) -> str:
     """Return the report as a page of the documentation."""
     summary = "; ".join(summarise(report))
     answers = [AnswerCount(name, count) for name, count in report.answers.items()]
-    health = [HealthSeconds(name, seconds) for name, seconds in report.health.items()]
+    health, attention = (
+        [StateSeconds(name, seconds) for name, seconds in states.items()]
+        for states in (report.health, report.attention)
+    )
     head = f"Version {report.version}, {report.machine}, {report.started_at}: {summary}."
     parts = [f"# Soak test\n\n{_INTRODUCTION}\n\n{head}\n"]
     parts += [_section("Memory", _MEMORY, ("process", "start_mb", "half_mb", "end_mb", "growth"), report.memory)]
     parts += [_section("Answers", "Of every attempt. Clients repeat what fails.", ("answer", "count"), answers)]
     parts += [_section("Health", _HEALTH, ("state", "seconds"), health)]
+    parts += [_section("Attention", _ATTENTION, ("state", "seconds"), attention)]
     parts += [_section("Faults", _FAULTS, ("at", "fault", "seconds", "hit"), report.faults)]
     return "\n".join(parts)
 

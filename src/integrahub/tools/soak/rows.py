@@ -69,15 +69,15 @@ class AnswerCount(msgspec.Struct, frozen=True):
     count: int
 
 
-class HealthSeconds(msgspec.Struct, frozen=True):
-    """Seconds in which `/health` showed a state."""
+class StateSeconds(msgspec.Struct, frozen=True):
+    """Seconds in which `/health` showed a state, or the console asked attention for something."""
 
     state: str
     seconds: int
 
 
 class SoakReport(msgspec.Struct, frozen=True):
-    """Report of a run. `answers` and `health`: counts by name."""
+    """Report of a run. `answers`, `health` and `attention`: counts by name."""
 
     version: str
     machine: str
@@ -94,4 +94,5 @@ class SoakReport(msgspec.Struct, frozen=True):
     webhooks: WebhookCounts
     faults: list[InjectedFault]
     health: dict[str, int]
+    attention: dict[str, int]
     memory: list[ProcessMemory]

@@ -4,7 +4,8 @@ import asyncio
 import platform
 import re
 import threading
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from integrahub import __version__
 from integrahub.client import ApiError, Client
 from integrahub.console.access import COOKIE
 from integrahub.db.accounts import user_sessions, users
+from integrahub.db.database import Database
 from integrahub.db.embedded.server import EmbeddedPostgres
 from integrahub.db.tenancy import DatabaseRole
 from integrahub.domain.people.roles import Role
@@ -26,7 +28,7 @@ from integrahub.tools.loadtest.accounting import count_products
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
 from integrahub.tools.soak.injection import FaultInjector, Services
 from integrahub.tools.soak.ledger import Account, Ledger, compare
-from integrahub.tools.soak.observation import Observation, observe_health, observe_memory
+from integrahub.tools.soak.observation import Observation, observe_attention, observe_health, observe_memory
 from integrahub.tools.soak.plan import DISTRIBUTED, EMBEDDED, Fault, plan_faults
 from integrahub.tools.soak.receiver import Receiver, receive_webhooks
 from integrahub.tools.soak.rows import InjectedFault, ListedBatch, SoakReport, WebhookCounts
@@ -90,6 +92,7 @@ class SoakResult:
             webhooks=WebhookCounts(self.receiver.events, self.missing_webhooks),
             faults=[InjectedFault(one.at, str(one.kind), one.seconds, hit) for one, hit in self.faults],
             health=dict(sorted(self.observation.troubles.items())),
+            attention=dict(sorted(self.observation.attention.items())),
             memory=self.observation.memory(),
         )
 
@@ -104,10 +107,10 @@ async def run_soak(client: Client, data_dir: Path, order: SoakOrder, services: S
     async with receive_webhooks() as receiver, _open_http(client.url) as http:
         result.receiver = receiver
         client.call("PUT", "/admin/webhook", json={"url": receiver.url, "events": _EVENTS})
-        cookie = await _sign_in(data_dir)
         injector = FaultInjector(data_dir, services)
         traffic = Traffic(http, created["api_key"], result.ledger, asyncio.Event(), injector.cut.is_set)
-        await _run_clients(traffic, cnpjs, cookie, _Run(result, injector, data_dir))
+        async with _open_console(data_dir) as console:
+            await _run_clients(traffic, cnpjs, _Run(result, injector, data_dir, console))
         await asyncio.to_thread(_wait_until_final, client)
         with client.with_key(created["api_key"]) as reader:
             await asyncio.to_thread(_account, reader, client, result, traffic)
@@ -120,34 +123,43 @@ class _Run:
     result: SoakResult
     injector: FaultInjector
     data_dir: Path
+    console: Database
 
 
 def _open_http(url: str) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=url, timeout=_ANSWER_TIMEOUT_SECONDS, trust_env=False)
 
 
-async def _sign_in(data_dir: Path) -> dict[str, str]:
-    """Return the cookie of a person who looks at the console."""
+@asynccontextmanager
+async def _open_console(data_dir: Path) -> AsyncIterator[Database]:
+    """Yield the database as the console sees it."""
     postgres = EmbeddedPostgres(data_dir / "postgres")
     url = await postgres.url_of_running(DatabaseRole.CONSOLE)
     settings = Settings(data_dir=data_dir, database_url=url, bus_url="local")
     async with open_hub(settings, "integrahub soak", DatabaseRole.CONSOLE) as hub:
-        user = await users.add(hub.all_tenants, "soak", Role.VIEWER)
-        if user is None:
-            raise ApiError("The console has a user `soak` already. A soak test needs a hub of its own.")
-        return {COOKIE: await user_sessions.start(hub.all_tenants, user.id, "127.0.0.1", "soak")}
+        yield hub.all_tenants
 
 
-async def _run_clients(traffic: Traffic, cnpjs: list[str], cookie: dict[str, str], run: _Run) -> None:
+async def _sign_in(console: Database) -> dict[str, str]:
+    """Return the cookie of a person who looks at the console."""
+    user = await users.add(console, "soak", Role.VIEWER)
+    if user is None:
+        raise ApiError("The console has a user `soak` already. A soak test needs a hub of its own.")
+    return {COOKIE: await user_sessions.start(console, user.id, "127.0.0.1", "soak")}
+
+
+async def _run_clients(traffic: Traffic, cnpjs: list[str], run: _Run) -> None:
     """Run all clients and faults for the time of the order; then let each client end its post."""
+    cookie = await _sign_in(run.console)
     started, seconds = monotonic(), run.result.order.seconds
     deltas, fulls = cnpjs[:_DELTA_PHARMACIES], cnpjs[_DELTA_PHARMACIES:]
-    watching = [
-        asyncio.create_task(
-            observe_memory(run.data_dir, run.result.observation, lambda: (monotonic() - started) / seconds)
-        ),
-        asyncio.create_task(observe_health(traffic.http, run.result.observation)),
-    ]
+    observation = run.result.observation
+    observations = (
+        observe_memory(run.data_dir, observation, lambda: (monotonic() - started) / seconds),
+        observe_health(traffic.http, observation),
+        observe_attention(run.console, observation),
+    )
+    watching = [asyncio.create_task(each) for each in observations]
     try:
         async with asyncio.TaskGroup() as group:
             for work in (*map(traffic.post_deltas, deltas), *map(traffic.post_fulls, fulls)):

@@ -39,6 +39,7 @@ def _report(hours: float, memory: list[ProcessMemory]) -> SoakReport:
         webhooks=WebhookCounts(2, 0),
         faults=[InjectedFault(5.0, "kill a worker", 1.0, "upsert 0")],
         health={"database down": 3},
+        attention={"cause": 5},
         memory=memory,
     )
 
@@ -85,6 +86,11 @@ def test_growth_counts_in_runs_that_are_long_enough(hours: float, grown: list[st
 
 def test_a_report_is_a_page_with_all_tables() -> None:
     page = render(_report(0.02, [ProcessMemory("api 0", 1.0, None, 2.0, None)]))
-    for line in ("| post 202 | 2 |", "| 5.0 | kill a worker | 1.0 | upsert 0 |", "| api 0 | 1.0 |  | 2.0 |  |"):
+    for line in (
+        "| post 202 | 2 |",
+        "| 5.0 | kill a worker | 1.0 | upsert 0 |",
+        "| api 0 | 1.0 |  | 2.0 |  |",
+        "| cause | 5 |",
+    ):
         assert line in page
     assert "0 lost, 0 doubled, 0 incomplete, 0 unaccounted" in page
