@@ -26,11 +26,15 @@ from integrahub.domain.replays import LaterWrites
 
 
 class LoadedChunk(msgspec.Struct, frozen=True):
-    """A claimed chunk with its records. `later` is what later batches wrote, for a chunk of a replay."""
+    """A claimed chunk with its records. `later` is what later batches wrote, for a chunk of a replay.
+
+    If not `is_probed`, nearly all of its products are expected to exist and to have changed.
+    """
 
     claim: ChunkClaim
     records: Chunk
     later: LaterWrites | None = None
+    is_probed: bool = True
 
 
 class AppliedChunk(msgspec.Struct, frozen=True):
@@ -140,5 +144,6 @@ def _to_apply(chunk: LoadedChunk, row: LockedChunk) -> ChunkToApply:
         hashes=decode_bigints(row.hashes),
         records=chunk.records,
         is_stored=True,
+        is_probed=chunk.is_probed,
         may_use_kernel=not (claim.attempts or claim.crashes or claim.batch_crashes),
     )

@@ -24,7 +24,8 @@ class ChunkToApply(msgspec.Struct, frozen=True):
     `has_products` is False only if the pharmacy had no product before this transaction. `fills_catalogue` is True if
     the pharmacy had none before the turn of this batch, whose number is `seq`. `may_use_kernel` is False after a crash
     of the chunk or of its batch, or a failed attempt, which a fault of the kernel may have caused. If `is_stored`, a
-    row of `batch_chunks` holds `ids` and `hashes`.
+    row of `batch_chunks` holds `ids` and `hashes`. If not `is_probed`, nearly all of its products are expected to exist
+    and to have changed.
     """
 
     batch_id: UUID
@@ -41,6 +42,23 @@ class ChunkToApply(msgspec.Struct, frozen=True):
     records: Chunk
     may_use_kernel: bool = False
     is_stored: bool = False
+    is_probed: bool = True
+
+
+def assume_existing(chunk: ChunkToApply) -> ProbeResult:
+    """Return a result as if every product of the chunk existed and differed."""
+    own = _list_own(chunk)
+    return ProbeResult(own, own)
+
+
+def assume_new(chunk: ChunkToApply) -> ProbeResult:
+    """Return a result as if no product of the chunk existed."""
+    return ProbeResult(_list_own(chunk), [])
+
+
+def _list_own(chunk: ChunkToApply) -> list[int]:
+    """Return the slots of the records that the chunk applies."""
+    return [slot for slot, product_id in enumerate(chunk.ids) if product_id >= 0]
 
 
 def encode_rows(chunk: ChunkToApply, probe: ProbeResult, decoder: ChunkDecoder, index: int) -> EncodedRows | None:
@@ -62,31 +80,36 @@ def encode_rows(chunk: ChunkToApply, probe: ProbeResult, decoder: ChunkDecoder, 
 class ChunkMerge:
     """Rows to write of one chunk, and what becomes of its records. Without `rows` of the kernel, Python decodes them.
 
-    `new_ids` are the ids of the products to insert.
+    `new_ids` are the ids of the products to insert. If the probe is only assumed (not `is_probed`), products that are
+    staged may be missing from the table.
     """
 
     def __init__(
-        self, chunk: ChunkToApply, probe: ProbeResult, decoder: ChunkDecoder, rows: EncodedRows | None = None
+        self,
+        chunk: ChunkToApply,
+        probe: ProbeResult,
+        decoder: ChunkDecoder,
+        rows: EncodedRows | None = None,
+        *,
+        is_probed: bool = True,
     ) -> None:
         self.load_type = chunk.load_type
         self.chunk = chunk
         self.rows = rows
+        self.is_probed = is_probed
         self._decoder = decoder
         self._differing = probe.differing
-        self._inactive = {chunk.ids[slot] for slot in probe.inactive}
         self._encoded_existing = len(probe.existing) if rows else 0
         self.new_lines: list[Line] = []
         self.existing_lines: list[Line] = []
         self._issues: list[RecordIssue] = []
         self.unknown = Counter[str]()
-        self._merged = self._rejected = self.updated = self._compared = self._reactivated = 0
-        existing = {chunk.ids[slot] for slot in probe.existing}
+        self._merged = self._rejected = self.updated = self._compared = self.reactivated = 0
         if rows is None:
-            self._decode(existing)
+            self._decode({chunk.ids[slot] for slot in probe.existing})
             self.new_ids = [line[0] for line in self.new_lines]
         else:
-            slots = sorted({*probe.differing} - {*probe.existing}) if existing else probe.differing
-            self.new_ids = [chunk.ids[slot] for slot in slots]
+            self.new_ids = [chunk.ids[slot] for slot in _list_new(probe)]
         self.inserted = len(self.new_ids)
 
     def _decode(self, existing: set[int]) -> None:
@@ -112,14 +135,20 @@ class ChunkMerge:
             self._rejected += 1
 
     def finish_existing(self, refused: Sequence[Line]) -> None:
-        """Report refused lines of existing products; count the products that were compared or became active again."""
+        """Report refused lines of existing products, and count the products that were compared."""
         self.reject(refused)
-        if self.rows is not None:
-            self._reactivated, self._compared = len(self._inactive), self._encoded_existing
-            return
-        reactivated = self._inactive - {line[0] for line in refused}
-        self._reactivated = sum(1 for line in self.existing_lines if line[0] in reactivated)
-        self._compared = len(self.existing_lines) - len(refused)
+        self._compared = self._encoded_existing or len(self.existing_lines) - len(refused)
+
+    @property
+    def may_miss_products(self) -> bool:
+        """Return whether products may be missing that were staged without a probe. Each updated product exists."""
+        return not self.is_probed and self.updated < self._compared
+
+    def add_missing(self, ids: list[int]) -> None:
+        """Count products as inserted that were staged but did not exist."""
+        self.new_ids = ids
+        self.inserted += len(ids)
+        self._compared -= len(ids)
 
     async def finish(self, connection: Connection) -> ChunkCounters:
         """Insert the issues and return the counters. Raise ArithmeticError unless every record has a result."""
@@ -133,7 +162,7 @@ class ChunkMerge:
             unchanged=self._compared - self.updated + skipped,
             merged=self._merged + repeats,
             rejected=self._rejected,
-            reactivated=self._reactivated,
+            reactivated=self.reactivated,
             warnings=sum(issue.severity == "warning" for issue in self._issues),
         )
         if counters.settled != len(ids):
@@ -147,6 +176,13 @@ class ChunkMerge:
         differing = {self.chunk.ids[slot] for slot in self._differing} - {0}
         skipped = len({*ids} - {0}) - len(differing)
         return skipped, len(ids) - len(self._differing) - skipped
+
+
+def _list_new(probe: ProbeResult) -> list[int]:
+    """Return the slots of new products."""
+    if len(probe.existing) == len(probe.differing):
+        return []
+    return sorted({*probe.differing} - {*probe.existing}) if probe.existing else probe.differing
 
 
 def _refuse_repeats(lines: Sequence[Line]) -> None:

@@ -1,6 +1,6 @@
 """Merge of chunks into `products`: probe, decode what differs, COPY new rows, update existing ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -8,11 +8,12 @@ from integrahub.db.arrays import BINARY_COPY_HEADER, BINARY_COPY_TRAILER, as_tex
 from integrahub.db.database import Connection
 from integrahub.db.products import unknown_fields
 from integrahub.db.products.bisect import WriteRows, write_all
-from integrahub.db.products.chunk_merge import ChunkMerge, ChunkToApply, encode_rows
-from integrahub.db.products.rows import MergeCount, ProbeResult
+from integrahub.db.products.chunk_merge import ChunkMerge, ChunkToApply, assume_existing, assume_new, encode_rows
+from integrahub.db.products.rows import InsertedProducts, MergeCount, ProbeResult
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.domain.batches import LoadType
+from integrahub.domain.dialects.base import EncodedRows
 from integrahub.domain.dialects.decode import ChunkDecoder, Line
 from integrahub.domain.products import ChunkCounters
 
@@ -45,12 +46,7 @@ async def write_chunks(
 ) -> list[ChunkMerge]:
     """Write the products of chunks as `merge_chunks` does, without the issues of their records."""
     await connection.execute(_SQL["force_index_plan"])
-    probes = await _probe(connection, chunks)
-    merges = []
-    for index, (chunk, probe) in enumerate(zip(chunks, probes, strict=True)):
-        # Rows that are bisected are lines of text.
-        rows = encode_rows(chunk, probe, rules.decoder, index) if write_rows is write_all else None
-        merges.append(ChunkMerge(chunk, probe, rules.decoder, rows))
+    merges = await _read_chunks(connection, chunks, rules, write_rows)
     await _insert(connection, merges, write_rows)
     await _record_inserted(connection, merges, rules)
     for load_type in LoadType:
@@ -58,11 +54,46 @@ async def write_chunks(
     return merges
 
 
+async def _read_chunks(
+    connection: Connection, chunks: Sequence[ChunkToApply], rules: MergeRules, write_rows: WriteRows
+) -> list[ChunkMerge]:
+    """Read the records of chunks that differ from the table, or all records of chunks without a probe."""
+    is_encoded = write_rows is write_all  # rows that are bisected are lines of text
+    assumed = _encode_unprobed(chunks, rules.decoder) if is_encoded else {}
+    probes = iter(await _probe(connection, [chunk for index, chunk in enumerate(chunks) if index not in assumed]))
+    merges = []
+    for index, chunk in enumerate(chunks):
+        if index in assumed:
+            probe, rows = assume_existing(chunk), assumed[index]
+            merges.append(ChunkMerge(chunk, probe, rules.decoder, rows, is_probed=False))
+            continue
+        probe = next(probes)
+        encoded = encode_rows(chunk, probe, rules.decoder, index) if is_encoded else None
+        merges.append(ChunkMerge(chunk, probe, rules.decoder, encoded))
+    return merges
+
+
+def _encode_unprobed(chunks: Sequence[ChunkToApply], decoder: ChunkDecoder) -> dict[int, EncodedRows]:
+    """Return, by index, the rows of chunks that need no probe: FULLs whose every record the kernel reads.
+
+    A row of a FULL may be inserted as it was staged. One of a DELTA may not, since it leaves columns as they are.
+    """
+    unprobed = {}
+    for index, chunk in enumerate(chunks):
+        if chunk.is_probed or not chunk.has_products or chunk.load_type is not LoadType.FULL:
+            continue
+        if rows := encode_rows(chunk, assume_existing(chunk), decoder, index):
+            unprobed[index] = rows
+    return unprobed
+
+
 async def _probe(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:
     may_exist = await _may_exist(connection, chunks)
     probed = [chunk for chunk, is_probed in zip(chunks, may_exist, strict=True) if is_probed]
     results = iter(await _probe_records(connection, probed) if probed else [])
-    return [next(results) if is_probed else _all_new(chunk) for chunk, is_probed in zip(chunks, may_exist, strict=True)]
+    return [
+        next(results) if is_probed else assume_new(chunk) for chunk, is_probed in zip(chunks, may_exist, strict=True)
+    ]
 
 
 async def _probe_records(connection: Connection, chunks: Sequence[ChunkToApply]) -> list[ProbeResult]:
@@ -87,10 +118,6 @@ async def _may_exist(connection: Connection, chunks: Sequence[ChunkToApply]) -> 
         "most": [max(map(abs, chunk.ids)) for chunk in chunks],
     }
     return await fetch_column(connection, _SQL["any_between"], params, bool)
-
-
-def _all_new(chunk: ChunkToApply) -> ProbeResult:
-    return ProbeResult([slot for slot, product_id in enumerate(chunk.ids) if product_id >= 0], [], [])
 
 
 async def _insert(connection: Connection, merges: Sequence[ChunkMerge], write_rows: WriteRows) -> None:
@@ -147,6 +174,7 @@ async def _merge(
             await _copy(connection, "copy_stage", [f"{index}\t{line[1]}" for index, line in lines])
         for count in await fetch_all(connection, _SQL[f"merge_{load_type}"], params, MergeCount):
             merges[count.chunk_index].updated += count.updated
+            merges[count.chunk_index].reactivated += count.reactivated
 
     encoded = [merge.rows.staged for merge in parts.values() if merge.rows and merge.rows.staged]
     staged = [(index, line) for index, merge in parts.items() for line in merge.existing_lines]
@@ -155,11 +183,27 @@ async def _merge(
     refused = [] if encoded else await write_rows(connection, staged, write)
     for index, merge in parts.items():
         merge.finish_existing([line for refused_index, line in refused if refused_index == index])
+    await _insert_missing(
+        connection, {index: merge for index, merge in parts.items() if merge.may_miss_products}, rules
+    )
+
+
+async def _insert_missing(connection: Connection, merges: Mapping[int, ChunkMerge], rules: MergeRules) -> None:
+    """Insert the products that chunks without a probe staged, and that do not exist."""
+    if not merges:
+        return
+    inserted = await fetch_all(connection, _SQL["insert_missing"], {"chunks": list(merges)}, InsertedProducts)
+    for chunk in inserted:
+        merges[chunk.chunk_index].add_missing(chunk.ids)
+    await _record_inserted(connection, [merges[chunk.chunk_index] for chunk in inserted], rules)
 
 
 async def _copy_binary(connection: Connection, statement: str, rows: Sequence[memoryview]) -> None:
     async with connection.cursor().copy(_SQL[statement]) as copy:
-        await copy.write(b"".join([BINARY_COPY_HEADER, *rows, BINARY_COPY_TRAILER]))
+        await copy.write(BINARY_COPY_HEADER)
+        for part in rows:
+            await copy.write(part)
+        await copy.write(BINARY_COPY_TRAILER)
 
 
 async def _copy(connection: Connection, statement: str, lines: list[str]) -> None:

@@ -16,13 +16,13 @@ FROM unnest(%(pharmacies)s::bigint[], %(least)s::bigint[], %(most)s::bigint[])
 ORDER BY k.chunk_index
 
 -- probe --
--- Find for each chunk the slots whose product is new, inactive or has another hash, or whose id is unreadable.
+-- Find for each chunk the slots whose product is new, inactive or has another hash, or whose id is unreadable, and
+-- those of them whose product exists.
 SELECT f.* FROM unnest(%(ids)s::text[], %(hashes)s::text[], %(pharmacies)s::bigint[])
   WITH ORDINALITY AS k (ids, hashes, pharmacy_id, chunk_index)
 CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
-    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing,
-    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing
   FROM unnest(k.ids::bigint[], k.hashes::bigint[]) WITH ORDINALITY AS s (product_id, hash, slot)
   LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
@@ -35,8 +35,7 @@ SELECT f.* FROM unnest(%(batches)s::uuid[], %(numbers)s::int[], %(pharmacies)s::
 JOIN batch_chunks c ON c.batch_id = k.batch_id AND c.number = k.number
 CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(s.slot::int - 1), '{}') AS differing,
-    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing,
-    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE NOT p.is_active), '{}') AS inactive
+    coalesce(array_agg(s.slot::int - 1) FILTER (WHERE p.product_id IS NOT NULL), '{}') AS existing
   FROM unnest(c.ids, c.hashes) WITH ORDINALITY AS s (product_id, hash, slot)
   LEFT JOIN products p ON p.pharmacy_id = k.pharmacy_id AND p.product_id = s.product_id
   WHERE s.product_id >= 0 AND (p.product_id IS NULL OR NOT p.is_active OR p.record_hash IS DISTINCT FROM s.hash)) f
@@ -111,7 +110,8 @@ RETURNING s.chunk_index, new.pharmacy_id, new.product_id, new.batch_id, product_
 recorded AS (
 INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields)
 SELECT pharmacy_id, (%(seqs)s::bigint[])[chunk_index + 1], product_id, batch_id, kind, stock_only, fields FROM merged)
-SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index
+SELECT chunk_index, count(*) AS updated, count(*) FILTER (WHERE kind = 'reactivated') AS reactivated
+FROM merged GROUP BY chunk_index
 
 -- merge_delta --
 -- Update products of DELTAs. NULL in the stage leaves a column as it is.
@@ -149,4 +149,19 @@ RETURNING s.chunk_index, new.pharmacy_id, new.product_id, new.batch_id, product_
 recorded AS (
 INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, stock_only, fields)
 SELECT pharmacy_id, (%(seqs)s::bigint[])[chunk_index + 1], product_id, batch_id, kind, stock_only, fields FROM merged)
-SELECT chunk_index, count(*) AS updated FROM merged GROUP BY chunk_index
+SELECT chunk_index, count(*) AS updated, count(*) FILTER (WHERE kind = 'reactivated') AS reactivated
+FROM merged GROUP BY chunk_index
+
+-- insert_missing --
+-- Insert staged products of FULLs that are not in the table, and return their ids by chunk.
+WITH missing AS MATERIALIZED (
+  SELECT * FROM products_stage s WHERE s.chunk_index = ANY(%(chunks)s::int[]) AND NOT EXISTS (
+    SELECT FROM products p WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id)),
+inserted AS (
+INSERT INTO products (pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category,
+  image_link, color, ean, shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice,
+  source_created_at, source_updated_at, stock_updated_at, extra)
+SELECT pharmacy_id, batch_id, record_hash, product_id, title, description, brand, ncm, category, image_link, color, ean,
+  shop_id, size, price, wholesale_price, price_promos, stock, wholesale_min, measure, indice, source_created_at,
+  source_updated_at, stock_updated_at, extra FROM missing ORDER BY pharmacy_id, product_id)
+SELECT chunk_index, array_agg(product_id) AS ids FROM missing GROUP BY chunk_index

@@ -11,21 +11,31 @@ from integrahub.domain.batches import LoadType
 
 
 class ProbeResult(msgspec.Struct, frozen=True):
-    """Slots of a chunk whose records must be decoded (`differing`), and which of their products exist or are inactive.
+    """Slots of a chunk whose records must be decoded (`differing`), and which of their products exist.
 
     A slot is the position of a record within its chunk.
     """
 
     differing: list[int]
     existing: list[int]
-    inactive: list[int]
 
 
 class MergeCount(msgspec.Struct, frozen=True):
-    """Number of products that one chunk of a merge updated. `chunk_index` is its index within the merge."""
+    """Numbers of products that one chunk of a merge updated, and of those that became active again.
+
+    `chunk_index` is the index of the chunk within the merge.
+    """
 
     chunk_index: int
     updated: int
+    reactivated: int
+
+
+class InsertedProducts(msgspec.Struct, frozen=True):
+    """Products that one chunk of a merge staged and then inserted, because they did not exist."""
+
+    chunk_index: int
+    ids: list[int]
 
 
 class CurrentProduct(msgspec.Struct, frozen=True):

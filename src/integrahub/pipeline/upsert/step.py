@@ -18,16 +18,16 @@ from integrahub.db.chunks.rows import ChunkClaim
 from integrahub.db.database import Database
 from integrahub.db.products.bisect import write_bisecting
 from integrahub.db.products.merge import MergeRules
-from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
+from integrahub.pipeline.upsert.change_forecast import ChangeForecast
 from integrahub.pipeline.upsert.later_writes import LaterWritesReader
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.storage.base import Storage
-from integrahub.storage.chunks import read_chunk, read_chunks
+from integrahub.storage.chunks import read_chunk
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, CHUNK_RETRIES, count_completed
 
@@ -61,6 +61,7 @@ class Upsert:
         self._attempts = attempts
         self._worker = worker
         self._later_writes = LaterWritesReader(database, storage, rules.decoder)
+        self._forecast = ChangeForecast()
         self._crashed_chunks = asyncio.Lock()
         self._batcher = MicroBatcher[ChunkReady, None](
             self._handle, BatchLimits(CHUNKS_PER_TRANSACTION), UPSERT_CONCURRENCY
@@ -115,8 +116,7 @@ class Upsert:
             with ExitStack() as spans:
                 for claim in claims:
                     spans.enter_context(_span(claim))
-                chunks = await read_chunks(self._storage, claims)
-                loaded = [await self._load(claim, chunk) for claim, chunk in zip(claims, chunks, strict=True)]
+                loaded = [await self._load(claim) for claim in claims]
                 await self._publish(await apply_chunks(self._database, loaded, self._rules, self._worker.in_flight))
         except Exception as error:
             if isinstance(error, Transient) and not isinstance(error, StatementTimeout):
@@ -149,7 +149,7 @@ class Upsert:
 
     async def _apply_one(self, claim: ChunkClaim) -> None:
         started = perf_counter()
-        chunk = await self._load(claim, await read_chunk(self._storage, claim))
+        chunk = await self._load(claim)
         try:
             result = await apply_chunks(self._database, [chunk], self._rules, self._worker.in_flight)
         except InvalidData as error:
@@ -163,13 +163,16 @@ class Upsert:
         await self._publish(result)
         CHUNK_DURATION.observe(perf_counter() - started)
 
-    async def _load(self, claim: ChunkClaim, records: Chunk) -> LoadedChunk:
-        """Add to the records of a chunk, for a replay, what later batches wrote."""
+    async def _load(self, claim: ChunkClaim) -> LoadedChunk:
+        """Read the records of a chunk, and for a replay what later batches wrote."""
+        records = await read_chunk(self._storage, claim)
         is_merged = claim.is_replay and not claim.rejection
-        return LoadedChunk(claim, records, await self._later_writes.read(claim) if is_merged else None)
+        later = await self._later_writes.read(claim) if is_merged else None
+        return LoadedChunk(claim, records, later, is_probed=not self._forecast.expects_updates(claim.batch_id))
 
     async def _publish(self, result: ApplyResult) -> None:
         """Count applied chunks; publish the chunks that are ready now and the batches without open chunks."""
+        self._forecast.record(result.applied)
         for chunk in result.applied:
             count_completed(chunk.counters, chunk.claim.kind)
             if chunk.claim.attempts:
