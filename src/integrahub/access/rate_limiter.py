@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from time import monotonic
+from typing import NamedTuple
 
 import structlog
 
@@ -41,6 +42,10 @@ class RateLimiter:
     async def hit(self, subject: str, limit: RateLimit) -> HitResult:
         """Count one request of a subject."""
         return await self._batcher((subject, limit))
+
+    def submit(self, subject: str, limit: RateLimit) -> "asyncio.Future[HitResult]":
+        """Count one request of a subject; the future has the result."""
+        return self._batcher.submit((subject, limit))
 
     async def _count_or_allow(self, hits: list[_Hit]) -> list[HitResult]:
         try:
@@ -89,7 +94,7 @@ class RateLimits:
         failed_keys: RateLimit | None,
         all_pharmacy_keys: RateLimit | None,
     ) -> None:
-        self._limiter = limiter
+        self.limiter = limiter
         self._posts = posts
         self._failed_keys = failed_keys
         self._all_pharmacy_keys = all_pharmacy_keys
@@ -102,25 +107,31 @@ class RateLimits:
         A post counts for its key if the key has a rate, else for its pharmacy. With a key of all pharmacies the
         client chooses the CNPJ, so the post also counts for the key, against the limit of such keys.
         """
-        if caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN):
+        if self.counts_twice(caller):
             await self._hit(f"key:{caller.name}", self._all_pharmacy_keys)
+        subject, limit = self._find_post_limit(caller, cnpj, pharmacy_rate)
+        return _post_headers(limit, await self._hit(subject, limit))
+
+    def hit_post_once(self, caller: Caller, cnpj: str, pharmacy_rate: str | None) -> "PostHit":
+        """Count a post that counts once as `hit_post` does, without waiting."""
+        subject, limit = self._find_post_limit(caller, cnpj, pharmacy_rate)
+        return PostHit(limit, self.limiter.submit(subject, limit) if limit else None)
+
+    def counts_twice(self, caller: Caller) -> bool:
+        """Return whether a post of this key also counts against the limit of keys of all pharmacies."""
+        is_limited = caller.cnpjs is None and not caller.rate_limit and not caller.can(Scope.ADMIN)
+        return is_limited and self._all_pharmacy_keys is not None
+
+    def _find_post_limit(self, caller: Caller, cnpj: str, pharmacy_rate: str | None) -> tuple[str, RateLimit | None]:
         subject, rate = f"cnpj:{cnpj}", pharmacy_rate
         if caller.rate_limit:
             subject, rate = f"key:{caller.name}", caller.rate_limit
-        limit = parse_rate(rate) if rate else self._posts
-        usage = await self._hit(subject, limit)
-        if limit is None or usage is None:
-            return {}
-        return _headers("posts", limit, usage.remaining(limit), limit.seconds * (1 - usage.elapsed))
+        return subject, parse_rate(rate) if rate else self._posts
 
     async def _hit(self, subject: str, limit: RateLimit | None) -> WindowUsage | None:
         if limit is None:
             return None
-        result = await self._limiter.hit(subject, limit)
-        if isinstance(result, float):
-            headers = _headers("posts", limit, 0, result)
-            raise TooManyRequests("rate_limited", result, headers, quota=limit.quota, seconds=limit.seconds)
-        return result
+        return _raise_if_over(limit, await self.limiter.hit(subject, limit))
 
     def is_blocked(self, address: str) -> bool:
         """Return whether the client's network is blocked for too many wrong keys."""
@@ -152,12 +163,38 @@ class RateLimits:
         if self._failed_keys is None:
             return
         network = client_network(address)
-        result = await self._limiter.hit(f"address:{network}", self._failed_keys)
+        result = await self.limiter.hit(f"address:{network}", self._failed_keys)
         if isinstance(result, float):
             if len(self._blocked_until) > _MAX_BLOCKED_NETWORKS:
                 self._blocked_until.clear()
             self._blocked_until[network] = monotonic() + result
             raise _failed_keys_error(self._failed_keys, result)
+
+
+class PostHit(NamedTuple):
+    """A counted post: its limit, None for none, and the future of the result."""
+
+    limit: RateLimit | None
+    result: "asyncio.Future[HitResult] | None"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of the answer, once `result` is there. Raise TooManyRequests if the hit was refused."""
+        if self.limit is None or self.result is None:
+            return {}
+        return _post_headers(self.limit, _raise_if_over(self.limit, self.result.result()))
+
+
+def _raise_if_over(limit: RateLimit, result: HitResult) -> WindowUsage | None:
+    if isinstance(result, float):
+        headers = _headers("posts", limit, 0, result)
+        raise TooManyRequests("rate_limited", result, headers, quota=limit.quota, seconds=limit.seconds)
+    return result
+
+
+def _post_headers(limit: RateLimit | None, usage: WindowUsage | None) -> dict[str, str]:
+    if limit is None or usage is None:
+        return {}
+    return _headers("posts", limit, usage.remaining(limit), limit.seconds * (1 - usage.elapsed))
 
 
 def raise_if_limited(code: str, limit: RateLimit, result: HitResult) -> None:

@@ -34,6 +34,7 @@ from integrahub.api.openapi.webhooks import describe_webhooks
 from integrahub.api.pharmacy_access import PharmacyAccess
 from integrahub.api.pharmacy_cache import PharmacyCache, PharmacyCreation
 from integrahub.api.pharmacy_finder import PharmacyFinder
+from integrahub.api.posts.plain import PlainPosts
 from integrahub.api.routes import (
     api_keys,
     audit_log,
@@ -86,7 +87,7 @@ def create_app(hub: Hub, ingest: Ingest) -> FastAPI:
     limits = _rate_limits(limiter, settings)
     authenticator = _authenticator(hub, limits)
     problems.install_handlers(app)
-    endpoint = IngestEndpoint(_ingest_handler(hub, ingest, authenticator, limits, limiter))
+    endpoint = _install_ingest(app, hub, ingest, authenticator, limits)
     app.state.guard = RequestGuard(settings.body_patience, ReadLimiter(limiter, _read_limits(settings)))
     app.router.routes[:0] = [Route(OPENAPI_PATH, _openapi), Route(PATH, endpoint, methods=["POST"])]
     app.state.watch = _batch_watch(hub)
@@ -117,23 +118,35 @@ def _read_limits(settings: Settings) -> ReadLimits:
     return ReadLimits(parse_rate(settings.read_rate_limit), settings.reads_per_key, settings.read_timeout_seconds)
 
 
-def _ingest_handler(
-    hub: Hub, ingest: Ingest, authenticator: ApiKeyAuthenticator, limits: RateLimits, limiter: RateLimiter
-) -> IngestHandler:
+def _install_ingest(
+    app: FastAPI, hub: Hub, ingest: Ingest, authenticator: ApiKeyAuthenticator, limits: RateLimits
+) -> "IngestEndpoint":
+    """Return the endpoint of posts, and add to the app the shorter path of plain posts, which shares its parts."""
+    finder, check, settings = _pharmacy_finder(hub, limits.limiter), authenticator.require(Scope.INGEST), hub.settings
+    app.state.plain_posts = PlainPosts(
+        check, finder, limits, ingest.small_posts, hub.dialect.read_first_record, settings.max_payload_size
+    )
+    return IngestEndpoint(IngestHandler(ingest, check, limits, finder, _body_reader(hub), hub.receipts()))
+
+
+def _pharmacy_finder(hub: Hub, limiter: RateLimiter) -> PharmacyFinder:
     settings = hub.settings
     creation = PharmacyCreation(settings.auto_create_pharmacies, parse_rate(settings.new_pharmacy_limit))
-    finder = PharmacyFinder(
+    return PharmacyFinder(
         hub.database,
         PharmacyCache(hub.database, limiter, creation),
         partial(parse_cnpj, verify=settings.verify_cnpj),
     )
-    reader = BodyReader(
+
+
+def _body_reader(hub: Hub) -> BodyReader:
+    settings = hub.settings
+    return BodyReader(
         BodyLimits(settings.max_payload_size, settings.max_inflation, settings.body_patience),
         Decoding(settings.max_encoded_uploads_per_pharmacy, settings.max_encoded_uploads),
         hub.dialect,
         frames_bodies=hub.frames_bodies,
     )
-    return IngestHandler(ingest, authenticator.require(Scope.INGEST), limits, finder, reader, hub.receipts())
 
 
 def _routers(hub: Hub, authenticator: ApiKeyAuthenticator, watch: BatchWatch) -> list[APIRouter]:
@@ -223,6 +236,8 @@ class IngestEndpoint:
         """Answer one post."""
         request = Request(scope, receive, send)
         try:
+            if "error" in scope:  # of a plain post
+                raise scope["error"]
             response = await self._handler(request)
         except Exception as error:
             response = await problems.render_exception(request, error)

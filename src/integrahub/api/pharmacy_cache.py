@@ -55,6 +55,10 @@ class PharmacyCache:
             pharmacy = await self._creating((caller.name, cnpj), lambda: self._create(caller, cnpj, first_record))
         return pharmacy
 
+    def find_cached(self, cnpj: str) -> Pharmacy | None:
+        """Return the pharmacy if it is cached."""
+        return self._cache.get(cnpj)
+
     async def _find_all(self, cnpjs: list[str]) -> list[Pharmacy | None]:
         """Return the pharmacies of these CNPJs in order, and cache those that exist."""
         database = self._database.for_tenants(TenantContext(cnpjs=tuple(set(cnpjs))))

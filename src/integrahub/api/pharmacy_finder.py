@@ -27,17 +27,34 @@ class PharmacyFinder:
             raise Forbidden("other_pharmacy", cnpj=cnpj)
         return await self._cache(caller, cnpj, first_record)
 
+    def find_cached(self, caller: Caller, first_record: FirstRecord, query_cnpj: str) -> Pharmacy | None:
+        """Return the pharmacy if it is cached and the key covers it; None where calling this would wait or raise."""
+        try:
+            cnpj = self._read_cnpj(caller, first_record, query_cnpj)
+        except (InvalidCnpj, BadRequest):
+            return None
+        return self._cache.find_cached(cnpj) if caller.can_see(cnpj) else None
+
     async def _find_cnpj(self, caller: Caller, first_record: FirstRecord, query_cnpj: str) -> str:
+        try:
+            return self._read_cnpj(caller, first_record, query_cnpj)
+        except InvalidCnpj as error:
+            raise await self._suggest(caller, query_cnpj or first_record.cnpj, error) from error
+
+    def _read_cnpj(self, caller: Caller, first_record: FirstRecord, query_cnpj: str) -> str:
+        """Return the CNPJ of a post. Raise InvalidCnpj if it names a wrong one, BadRequest if it names none."""
         key_cnpj = None if query_cnpj else caller.single_cnpj()
         posted = query_cnpj or first_record.cnpj
-        if not posted and not key_cnpj:
-            raise BadRequest("cnpj_missing")
+        if not posted:
+            if not key_cnpj:
+                raise BadRequest("cnpj_missing")
+            return key_cnpj
         try:
-            return self._parse(posted) if posted or not key_cnpj else key_cnpj
-        except InvalidCnpj as error:
-            if key_cnpj:
-                return key_cnpj  # only the first record is wrong, and is rejected alone
-            raise await self._suggest(caller, posted, error) from error
+            return self._parse(posted)
+        except InvalidCnpj:
+            if not key_cnpj:
+                raise
+            return key_cnpj  # only the first record is wrong, and is rejected alone
 
     async def _suggest(self, caller: Caller, posted: str, error: InvalidCnpj) -> BadRequest:
         """Return the error, with a suggestion if exactly one pharmacy of the caller differs by one typo."""

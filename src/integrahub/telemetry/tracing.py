@@ -61,8 +61,12 @@ def current_trace_id() -> str:
 
 def format_traceparent(trace: UUID) -> str:
     """Return the W3C `traceparent` header of a trace, with the span of the post as parent."""
-    sampled = _exporter is not None and _exporter.is_sampled(trace)
-    return f"00-{trace.hex}-{trace.hex[16:]}-{'01' if sampled else '00'}"
+    return f"00-{trace.hex}-{trace.hex[16:]}-{'01' if is_sampled(trace) else '00'}"
+
+
+def is_sampled(trace: UUID) -> bool:
+    """Return whether spans of the trace are sent."""
+    return _exporter is not None and _exporter.is_sampled(trace)
 
 
 def parse_traceparent(traceparent: str) -> UUID | None:

@@ -40,6 +40,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _reads = 0  # how often the client has read so much of its responses that writing resumed
     _held = b""  # received after a request without a response
+    _rest = b""  # received after the head that is being parsed
     _is_in_body = False
 
     def __init__(
@@ -168,6 +169,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
                 return
             end = 0 if self._is_in_body else data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
             part, data = (data[:end], data[end:]) if end >= len(_END_OF_HEAD) else (data, b"")
+            self._rest = data
             try:
                 self.parser.feed_data(part)
             except HttpParserUpgrade as upgrade:

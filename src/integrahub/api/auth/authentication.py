@@ -28,12 +28,15 @@ _MAX_CACHED_KEYS = 10_000
 def presented_key(request: Request) -> str:
     """Return the first non-empty key in the headers, or ''."""
     for name in KEY_HEADERS:
-        value = request.headers.get(name, "").strip()
-        if value[:7].lower() == "bearer ":
-            value = value[7:].strip()
-        if value:
-            return value
+        if key := strip_scheme(request.headers.get(name, "")):
+            return key
     return ""
+
+
+def strip_scheme(value: str) -> str:
+    """Return the key in a header: its value without blanks and without the scheme `Bearer`."""
+    value = value.strip()
+    return value[7:].strip() if value[:7].lower() == "bearer " else value
 
 
 class ApiKeyAuthenticator:
@@ -80,11 +83,8 @@ class ApiKeyAuthenticator:
         if not key:
             raise Unauthorized("key_missing")
         digest = hash_key(key, self._pepper)
-        configured = [caller for known, caller in self._configured if hmac.compare_digest(digest, known)]
-        if configured:
-            return configured[0]
-        if cached := self._cache.get(digest):
-            return cached
+        if known := self._find_known(digest):
+            return known
         if digest in self._cache:  # expired, but the key was valid: no block of the network applies
             return await self._check(key, digest, address, is_blocked=False)
         if not self._limits.is_blocked(address):
@@ -95,6 +95,16 @@ class ApiKeyAuthenticator:
                 if not self._limits.is_blocked(address):
                     return await self._check(key, digest, address, is_blocked=False)
         return await self._check(key, digest, address, is_blocked=True)
+
+    def find_cached(self, key: str) -> Caller | None:
+        """Return the caller of a key of the settings, or of one whose cached row has not expired; None for others."""
+        return self._find_known(hash_key(key, self._pepper)) if key else None
+
+    def _find_known(self, digest: bytes) -> Caller | None:
+        for known, caller in self._configured:
+            if hmac.compare_digest(digest, known):
+                return caller
+        return self._cache.get(digest)
 
     async def _check(self, key: str, digest: bytes, address: str, *, is_blocked: bool) -> Caller:
         """Return the caller of an uncached key. Count and log a wrong key, and raise its error."""
@@ -147,6 +157,11 @@ class ScopeCheck:
             scope = self._scopes[0]
             raise Forbidden("operator_only" if scope in OPERATORS else "scope_missing", scope=scope)
         return replace(caller, address=_address(request)) if self._with_address else caller
+
+    def find_cached(self, key: str) -> Caller | None:
+        """Return the caller if the key is cached and has a scope, so that calling this would not wait or raise."""
+        caller = self._authenticator.find_cached(key)
+        return caller if caller and not self._with_address and any(map(caller.can, self._scopes)) else None
 
 
 def _caller_of(row: UnrevokedApiKey) -> Caller:

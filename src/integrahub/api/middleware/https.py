@@ -32,16 +32,16 @@ class SecurityHeaders:
 
     def __init__(self, app: Any, *, tls: bool) -> None:
         self._app = app
-        self._headers = [(b"x-content-type-options", b"nosniff")]
+        self.headers = [(b"x-content-type-options", b"nosniff")]
         if tls:
-            self._headers.append((b"strict-transport-security", b"max-age=31536000"))
+            self.headers.append((b"strict-transport-security", b"max-age=31536000"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add the headers to its answer."""
 
         async def send_with_headers(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._headers]
+                message["headers"] = [*message["headers"], *self.headers]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -32,8 +32,9 @@ class TelemetryMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started_at, status, trace = perf_counter(), "500", uuid7()
-        scope["trace"] = trace
+        # A post that left the shorter path of plain posts has both already.
+        started_at, trace = scope.setdefault("started_at", perf_counter()), scope.setdefault("trace", uuid7())
+        status = "500"
 
         async def send_recorded(message: Any) -> None:
             nonlocal status

@@ -4,7 +4,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from integrahub.access.rate_limiter import RateLimits
 from integrahub.api.auth.authentication import Authenticate
@@ -17,6 +17,7 @@ from integrahub.api.ingest_headers import (
     read_post_headers,
 )
 from integrahub.api.pharmacy_finder import PharmacyFinder
+from integrahub.api.posts.answer import MEDIA_TYPE, build_headers, count_accepted, render_body
 from integrahub.api.unknown_names import add_ignored_notice, add_notice
 from integrahub.db.accounts.rows import Pharmacy
 from integrahub.db.batches.accept import Receipt
@@ -31,8 +32,7 @@ from integrahub.pipeline.ingest.decoding import Decoding
 from integrahub.pipeline.ingest.step import Ingest, IngestRequest
 from integrahub.pipeline.ingest.upload import Upload, too_large
 from integrahub.reports.receipts import Receipts
-from integrahub.telemetry.metrics.http import POST_ROUTE, UPLOAD_BYTES, UPLOAD_DURATION, UPLOAD_LAST_BYTES
-from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED
+from integrahub.telemetry.metrics.http import POST_ROUTE
 
 PATH = POST_ROUTE
 
@@ -104,20 +104,21 @@ class IngestHandler:
         """Return the answer to one post."""
         started_at = monotonic()
         caller = await self._authenticate(request)
-        headers = read_post_headers(request)
-        upload = self._reader.open(request, headers, caller)
+        post_headers = read_post_headers(request)
+        upload = self._reader.open(request, post_headers, caller)
         try:
-            first_record = await self._reader.read_first_record(upload, headers.media_type)
+            first_record = await self._reader.read_first_record(upload, post_headers.media_type)
             pharmacy = await self._find(request, caller, first_record)
-            ingest_request = _read_request(request, headers, upload, pharmacy, caller, started_at)
+            ingest_request = _read_request(request, post_headers, upload, pharmacy, caller, started_at)
             limit_headers = await self._limits.hit_post(caller, pharmacy.cnpj, pharmacy.rate_limit)
             receipt = await self._ingest(ingest_request, upload)
         finally:
             await upload.close()
-        _count(receipt, ingest_request, upload)
+        count_accepted(receipt, ingest_request, upload.decoded)
         wants_receipt = prefers_receipt(request)
         signed = await self._sign(receipt, ingest_request, upload) if wants_receipt else None
-        answer = _to_answer(receipt, ingest_request.kind, limit_headers, signed)
+        headers = build_headers(receipt, limit_headers, signed)
+        answer = Response(render_body(receipt, ingest_request.kind, signed), 202, headers, MEDIA_TYPE)
         if wants_receipt and not signed:
             add_notice(answer, "no receipt: this hub signs none, its operator must set RECEIPT_KEY")
         return _with_notices(answer, request, pharmacy)
@@ -167,15 +168,6 @@ def _read_request(
     )
 
 
-def _count(receipt: Receipt, request: IngestRequest, upload: Upload) -> None:
-    if not receipt.replayed:
-        if request.kind is BatchKind.LOAD:
-            BATCHES_CREATED.add(request.load_type)
-        UPLOAD_BYTES.observe(upload.decoded)
-        UPLOAD_LAST_BYTES.set(upload.decoded)
-        UPLOAD_DURATION.observe(monotonic() - request.started)
-
-
 def _with_notices(response: Response, request: Request, pharmacy: Pharmacy) -> Response:
     """Name the query parameters that the route does not know, and say that the pharmacy's webhook is disabled."""
     if request.scope["query_string"]:
@@ -184,22 +176,3 @@ def _with_notices(response: Response, request: Request, pharmacy: Pharmacy) -> R
         since = format_time(pharmacy.webhook_disabled_at)
         add_notice(response, f"webhook disabled since {since}, events are held: see GET /v1/webhook")
     return response
-
-
-def _to_answer(receipt: Receipt, kind: BatchKind, limit_headers: dict[str, str], signed: str | None) -> Response:
-    body: dict[str, object] = {
-        "batch_id": str(receipt.batch_id),
-        "trace_id": receipt.batch_id.hex,
-        "status": receipt.status,
-        "received_at": format_time(receipt.received_at),
-    }
-    if kind is BatchKind.DRY_RUN:
-        body["dry_run"] = True
-    headers = {"Location": f"/v1/batches/{receipt.batch_id}"} | limit_headers
-    if receipt.replayed:
-        body["message"] = "Batch already received (idempotent)"
-        headers["Idempotent-Replayed"] = "true"
-    if signed:
-        body["receipt"] = signed
-        headers["Preference-Applied"] = "receipt"
-    return JSONResponse(body, 202, headers)

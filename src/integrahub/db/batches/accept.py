@@ -1,11 +1,12 @@
 """Accept posts: one transaction for many, numbering each pharmacy's batches under its turn."""
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from integrahub.db.batches import turns
 from integrahub.db.batches.rows import KnownSubmission, ReceivedSeqs
@@ -19,8 +20,7 @@ from integrahub.domain.errors import Problem, Unprocessable
 _SQL = load_queries(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """A post whose body is in memory (`body`) or stored (`location`).
 
     `bytes` and `sha256` describe the decoded body. `started` is when its first byte came, in monotonic seconds of this
@@ -44,8 +44,7 @@ class Submission:
     kind: BatchKind = BatchKind.LOAD
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """The answer to a post: its own batch, or the earlier batch that it repeats."""
 
     batch_id: UUID
@@ -172,7 +171,7 @@ async def _insert(connection: Connection, new: list[Submission]) -> datetime | N
     for post in new:
         received_seqs.append(next_seq[post.pharmacy_id])
         next_seq[post.pharmacy_id] += 1
-    columns: dict[str, Any] = {name: [getattr(post, name) for post in new] for name in Submission.__slots__}
+    columns: dict[str, Any] = {name: [getattr(post, name) for post in new] for name in Submission.__struct_fields__}
     columns |= {"body": [post.body or b"" for post in new], "received_seq": received_seqs}
     columns |= {"received_at": received_at, "streamed": [monotonic() - post.started for post in new]}
     await connection.execute(_SQL["insert"], columns)

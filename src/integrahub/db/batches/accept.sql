@@ -40,9 +40,9 @@ INSERT INTO batches (id, pharmacy_id, received_seq, kind, load_type, media_type,
 SELECT k.id, k.pharmacy_id, k.received_seq, k.kind, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
   CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256, k.api_key_id,
   %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()
-FROM unnest(%(id)s::uuid[], %(pharmacy_id)s::bigint[], %(received_seq)s::bigint[], %(kind)s::text[], %(load_type)s::text[],
-  %(media_type)s::text[], %(encoding)s::text[], %(idempotency_key)s::text[], %(item_count)s::bigint[],
-  %(body)b::bytea[], %(location)s::text[], %(bytes)s::bigint[], %(sha256)b::bytea[], %(api_key_id)s::uuid[],
-  %(streamed)s::float8[])
+FROM unnest(%(id)b::uuid[], %(pharmacy_id)b::bigint[], %(received_seq)b::bigint[], %(kind)b::text[], %(load_type)b::text[],
+  %(media_type)b::text[], %(encoding)b::text[], %(idempotency_key)b::text[], %(item_count)b::bigint[],
+  %(body)b::bytea[], %(location)b::text[], %(bytes)b::bigint[], %(sha256)b::bytea[], %(api_key_id)b::uuid[],
+  %(streamed)b::float8[])
   AS k (id, pharmacy_id, received_seq, kind, load_type, media_type, encoding, idempotency_key, item_count, body, location,
     bytes, sha256, api_key_id, streamed)

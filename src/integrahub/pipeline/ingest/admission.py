@@ -34,14 +34,18 @@ class AdmissionControl:
 
     async def check(self, pharmacy_id: int) -> None:
         """Raise Unavailable, with the seconds to wait, if the pharmacy's backlog or the total exceeds its limit."""
-        age = monotonic() - self._counted_at
-        if self._is_limited and age > self._pause:
-            counting = self._count_flight.start(None, self._count)
-            if age > max(_MAX_COUNT_AGE_SECONDS, 2 * self._pause):
-                await asyncio.wait({counting}, timeout=_COUNT_WAIT_SECONDS)
+        counting = self._start_count()
+        if counting and self._is_count_old():
+            await asyncio.wait({counting}, timeout=_COUNT_WAIT_SECONDS)
         overload = self._backlog.find_overload(pharmacy_id)
         if overload:
             raise Unavailable("backlog_long", overload.retry_after, waiting=overload.waiting, bound=overload.bound)
+
+    def admits_at_once(self, pharmacy_id: int) -> bool:
+        """Return whether `check` would neither wait nor raise."""
+        if self._start_count() and self._is_count_old():
+            return False
+        return self._backlog.find_overload(pharmacy_id) is None
 
     def record(self, pharmacy_id: int, size: int) -> None:
         """Add an accepted body of `size` decoded bytes to the backlog."""
@@ -50,6 +54,15 @@ class AdmissionControl:
     async def close(self) -> None:
         """Wait for a running count."""
         await self._count_flight.close()
+
+    def _start_count(self) -> "asyncio.Task[None] | None":
+        """Return the running count, started if one is due; None if none is due."""
+        if not self._is_limited or monotonic() - self._counted_at <= self._pause:
+            return None
+        return self._count_flight.start(None, self._count)
+
+    def _is_count_old(self) -> bool:
+        return monotonic() - self._counted_at > max(_MAX_COUNT_AGE_SECONDS, 2 * self._pause)
 
     async def _count(self) -> None:
         started = monotonic()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
-from dataclasses import dataclass, field, replace
 from time import monotonic
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from integrahub.domain.ids import uuid7
 from integrahub.pipeline.ingest.admission import AdmissionControl
 from integrahub.pipeline.ingest.full_uploads import keep_window_open
 from integrahub.pipeline.ingest.group_commit import GroupCommit, QueueLimits
+from integrahub.pipeline.ingest.small_posts import SmallPosts
 from integrahub.pipeline.ingest.upload import Upload
 from integrahub.storage.base import Storage
 from integrahub.storage.framed import FRAMED_ENCODING, FRAMED_SUFFIX
@@ -34,8 +34,7 @@ from integrahub.storage.framed import FRAMED_ENCODING, FRAMED_SUFFIX
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class IngestRequest:
+class IngestRequest(msgspec.Struct, frozen=True):
     """One upload: its pharmacy, and what its headers say."""
 
     pharmacy_id: int
@@ -46,7 +45,7 @@ class IngestRequest:
     idempotency_key: str | None
     item_count: int | None
     started: float  # monotonic seconds at the first byte
-    batch_id: UUID = field(default_factory=uuid7)  # also the trace id
+    batch_id: UUID = msgspec.field(default_factory=uuid7)  # also the trace id
     api_key_id: UUID | None = None  # of the key that posted; None for a key from the settings
     kind: BatchKind = BatchKind.LOAD  # or a dry run
 
@@ -71,6 +70,7 @@ class Ingest:
         self._bus = bus
         self._admission = admission
         self._accept = GroupCommit(database, self._publish_accepted, QueueLimits())
+        self.small_posts = SmallPosts(self._accept, admission, commit_timeout)
         self._background: set[asyncio.Task[None]] = set()
 
     async def __call__(self, request: IngestRequest, upload: Upload) -> Receipt:
@@ -82,10 +82,11 @@ class Ingest:
         self._accept.check(request.pharmacy_id)
         body = await upload.read_if_small()
         if body is not None:
-            return await self._commit(_submission(request, upload, body, None), upload)
+            return await self._commit(build_submission(request, body, None, upload.decoded, upload.sha256), upload)
         async with self._open_window(request):
             stored, location = await self._store(request, upload)
-            return await self._commit(_submission(stored, upload, None, location), upload)
+            post = build_submission(stored, None, location, upload.decoded, upload.sha256)
+            return await self._commit(post, upload)
 
     async def close(self) -> None:
         """Wait for running commits, publications and deletions."""
@@ -98,7 +99,7 @@ class Ingest:
         """Store a body; return the request with the encoding of the stored form, and the name of the object."""
         location = f"batches/{request.cnpj}/{request.batch_id}"
         if upload.is_framed:
-            request, location = replace(request, encoding=FRAMED_ENCODING), location + FRAMED_SUFFIX
+            request, location = msgspec.structs.replace(request, encoding=FRAMED_ENCODING), location + FRAMED_SUFFIX
             await self._storage.put(location, upload.stream_text())
         else:
             await self._storage.put(location, upload.stream())
@@ -174,8 +175,24 @@ class Ingest:
         task.add_done_callback(self._background.discard)
 
 
-def _submission(request: IngestRequest, upload: Upload, body: bytes | None, location: str | None) -> Submission:
-    fields = {name: getattr(request, name) for name in IngestRequest.__slots__ if name != "batch_id"}
+def build_submission(
+    request: IngestRequest, body: bytes | None, location: str | None, size: int, sha256: bytes
+) -> Submission:
+    """Return the post as it is committed. `size` and `sha256` are those of the decoded body."""
     return Submission(
-        id=request.batch_id, body=body, location=location, bytes=upload.decoded, sha256=upload.sha256, **fields
+        id=request.batch_id,
+        pharmacy_id=request.pharmacy_id,
+        cnpj=request.cnpj,
+        load_type=request.load_type,
+        media_type=request.media_type,
+        encoding=request.encoding,
+        idempotency_key=request.idempotency_key,
+        item_count=request.item_count,
+        body=body,
+        location=location,
+        sha256=sha256,
+        started=request.started,
+        bytes=size,
+        api_key_id=request.api_key_id,
+        kind=request.kind,
     )

@@ -1,0 +1,372 @@
+"""Plain posts take a shorter path: both ways answer the same bytes, store the same rows, count and log the same."""
+
+import asyncio
+import gzip
+import hashlib
+import itertools
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
+
+from integrahub.api import pharmacy_cache
+from integrahub.api.auth import authentication
+from integrahub.api.posts.plain import PlainPosts
+from integrahub.domain.ids import uuid7
+from integrahub.pipeline.ingest import admission
+from integrahub.settings.model import Settings
+from integrahub.telemetry import tracing
+from integrahub.telemetry.instruments import Metric
+from integrahub.telemetry.metrics.http import HTTP_DURATION, HTTP_REQUESTS, UPLOAD_BYTES, UPLOAD_DURATION
+from integrahub.telemetry.metrics.pipeline import BATCHES_CREATED, ERRORS
+from tests.conftest import Server
+from tests.integration.conftest import ADMIN, CNPJ, PATH, SHARED, Client, running
+from tests.integration.listening import Wire, listening
+from tests.integration.test_group_commit import holding_turn
+
+_OTHER = "33000167000101"
+_METRICS: tuple[Metric, ...] = (HTTP_REQUESTS, HTTP_DURATION, UPLOAD_BYTES, UPLOAD_DURATION, BATCHES_CREATED, ERRORS)
+_COLUMNS = "load_type, media_type, encoding, item_count_claimed, location, bytes, api_key_id, kind, pharmacy_id"
+_NUMBERS = itertools.count(1)
+_VARYING = (
+    (rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", b"<uuid>"),
+    (rb"[0-9a-f]{32}", b"<trace>"),
+    (rb"20[0-9-]{8}T[0-9:.]+Z", b"<time>"),
+    (rb"(?i)\r\ndate: [^\r]+", b"\r\ndate: <date>"),
+    (rb"(?i)(reset: |;t=)[0-9]+", rb"\1<seconds>"),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request. `KEY` in a header stands for the client's key, `NUMBER` for a number that no other body has."""
+
+    headers: dict[str, str | None] = field(default_factory=dict)  # on top of the usual ones; None leaves one out
+    body: bytes = b'[{"PRODUCTID":NUMBER,"TITLE":"Dipirona"}]'
+    target: str = PATH
+    line: str = "POST {} HTTP/1.1"
+    encode: Callable[[bytes], bytes] = bytes
+
+    def build(self, key: str) -> bytes:
+        """Return the request, each time with another number."""
+        number = b"%09d" % next(_NUMBERS)
+        body = self.encode(self.body.replace(b"NUMBER", number))
+        usual = {"Host": "hub", "X-Api-Key": "KEY", "X-Inova-Load-Type": "delta", "Content-Type": "application/json"}
+        given = usual | {"Content-Length": str(len(body))} | self.headers
+        fields = (f"{name}: {value}" for name, value in given.items() if value is not None)
+        head = "\r\n".join([self.line.format(self.target), *fields, "", ""])
+        return head.replace("KEY", key).replace("NUMBER", number.decode()).encode("latin-1") + body
+
+
+_BEARER: dict[str, str | None] = {"X-Api-Key": None, "Authorization": "Bearer KEY"}
+_PLAIN = {
+    "the usual headers": Case(),
+    "a bearer key and the CNPJ in the query": Case(_BEARER, target=f"{PATH}?cnpj={CNPJ}"),
+    "the key in a header of older clients": Case({"X-Api-Key": None, "X-Inova-Api-Key": "KEY"}),
+    "a FULL": Case({"X-Inova-Load-Type": "FULL"}),
+    "a charset that is UTF-8": Case({"Content-Type": "application/json; charset=utf-8"}),
+    "no content type": Case({"Content-Type": None}),
+    "a count of records": Case({"X-Inova-Item-Count": "1"}),
+    "an idempotency key": Case({"Idempotency-Key": " one-NUMBER"}),
+    "headers of a proxy": Case({"X-Forwarded-For": "10.0.0.1", "Via": "1.1 p", "User-Agent": "erp/1", "Accept": "*/*"}),
+    "blanks": Case(body=b'\r\n [ {"PRODUCTID":NUMBER,"TITLE":"x"} ]\n'),
+    "accents": Case(body='[{"PRODUCTID":NUMBER,"TITLE":"Ácido acetilsalicílico"}]'.encode()),
+    "a wrong CNPJ in the record": Case(body=b'[{"PRODUCTID":NUMBER,"TITLE":"x","CNPJ":"1"}]'),
+    "a body that ends early": Case(body=b'[{"PRODUCTID":NUMBER,"TITLE":"x"'),
+}
+_UNUSUAL = {
+    "an unknown header": Case({"X-Trace": "1"}),
+    "two keys": Case({"Authorization": "Bearer KEY"}),
+    "a wrong key": Case({"X-Api-Key": "ihub_live_wrong"}),
+    "no key": Case({"X-Api-Key": None}),
+    "a blank key": Case({"X-Api-Key": " "}),
+    "no load type": Case({"X-Inova-Load-Type": None}),
+    "an unknown load type": Case({"X-Inova-Load-Type": "partial"}),
+    "a load type in mixed case": Case({"X-Inova-Load-Type": "Delta"}),
+    "a dry run": Case({"X-Inova-Dry-Run": "true"}),
+    "a preferred receipt": Case({"Prefer": "receipt"}),
+    "another content type": Case({"Content-Type": "text/csv"}),
+    "Windows-1252": Case({"Content-Type": "application/json; charset=windows-1252"}),
+    "an unknown charset": Case({"Content-Type": "application/json; charset=nonsense"}),
+    "lines": Case({"Content-Type": "application/x-ndjson"}, b'{"PRODUCTID":NUMBER}\n'),
+    "gzip": Case({"Content-Encoding": "gzip"}, encode=partial(gzip.compress, mtime=0)),
+    "an encoding that changes nothing": Case({"Content-Encoding": "identity"}),
+    "an object": Case(body=b'{"PRODUCTID":NUMBER}'),
+    "an empty array": Case(body=b"[]"),
+    "an empty array for a CNPJ": Case(body=b"[ ]", target=f"{PATH}?cnpj={CNPJ}"),
+    "no body": Case(body=b""),
+    "bytes that are no UTF-8": Case(body=b'[{"PRODUCTID":NUMBER,"TITLE":"\xc1cido acetilsalic\xedlico"}]'),
+    "UTF-16": Case(body="[{}]".encode("utf-16")),
+    "more than fits the row": Case(body=b'[{"PRODUCTID":NUMBER,"TITLE":"x"' + b" " * 65536 + b"}]"),
+    "a connection to close": Case({"Connection": "close"}),
+    "HTTP/1.0": Case(line="POST {} HTTP/1.0"),
+    "an upgrade": Case({"Connection": "upgrade", "Upgrade": "h2c"}),
+    "an invalid CNPJ": Case(target=f"{PATH}?cnpj=11111111111111"),
+    "another pharmacy": Case(target=f"{PATH}?cnpj={_OTHER}"),
+    "an unknown parameter": Case(target=f"{PATH}?cnpj={CNPJ}&x=1"),
+    "an encoded parameter": Case(target=f"{PATH}?cnpj=05.927.228%2F0001-45"),
+    "an empty parameter": Case(target=f"{PATH}?cnpj="),
+    "an encoded path": Case(target="/v1/inovafarma/product%73"),
+    "another path": Case(target=f"{PATH}/"),
+    "another method": Case(line="PUT {} HTTP/1.1"),
+    "a long idempotency key": Case({"Idempotency-Key": "k" * 256}),
+    "an unreadable count": Case({"X-Inova-Item-Count": "one"}),
+    "a count with a sign": Case({"X-Inova-Item-Count": "-1"}),
+    "a length twice": Case({"content-length": "1"}),
+}
+
+
+@dataclass
+class Ways:
+    """One hub on two ports: `plain` with the shorter path, `whole` without. `taken` counts posts on that path."""
+
+    client: Client
+    plain: int
+    whole: int
+    taken: list[object]
+
+    async def send(self, port: int, case: Case, key: str = "", times: int = 1) -> list[bytes]:
+        """Send the same request `times` on a new connection; return the answers without what always differs."""
+        async with Wire(port) as wire:
+            request, answers = case.build(key or self.client.key), []
+            for _ in range(times):
+                await wire.send(request)
+                answers.append(_steady(b"".join(await wire.raw_answer())))
+        return answers
+
+    async def warm_up(self, key: str = "") -> None:
+        """Post through the application, so that key, pharmacy and backlog are cached."""
+        await self.send(self.whole, Case(), key)
+
+
+def _steady(answer: bytes) -> bytes:
+    for pattern, name in _VARYING:
+        answer = re.sub(pattern, name, answer)
+    return answer
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ways(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ways]:
+    """Yield a hub without workers on two ports, and the client of one pharmacy."""
+    url, folder = postgres.create_database("plain_posts"), tmp_path_factory.mktemp("plain")
+    settings = Settings(database_url=url, data_dir=folder, admin_api_key=ADMIN, rate_limit="off")
+    taken: list[object] = []
+    with pytest.MonkeyPatch.context() as patched:
+        accept = PlainPosts.accept
+        patched.setattr(PlainPosts, "accept", lambda *given: (taken.append(given[1]), accept(*given))[1])
+        # Nothing expires between a warm-up and the post after it, also on a busy machine.
+        patched.setattr(authentication, "_KEY_CACHE_TTL_SECONDS", 600.0)
+        patched.setattr(pharmacy_cache, "_PHARMACY_CACHE_TTL_SECONDS", 600.0)
+        patched.setattr(admission, "_MAX_COUNT_AGE_SECONDS", 600.0)
+        try:
+            async with (
+                running(settings, []) as client,
+                listening(client.app, settings) as plain,
+                listening(client.app, settings, plain_posts=False) as whole,
+            ):
+                client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+                await client.admin("POST", f"/admin/pharmacies/{_OTHER}/api-key")
+                ways = Ways(client, plain, whole, taken)
+                while client.app.state.plain_posts._small_posts._admission._counted_at < 0:
+                    await ways.warm_up()
+                yield ways
+        finally:
+            postgres.drop_database("plain_posts")
+
+
+def _counts() -> dict[tuple[str, ...], float]:
+    """Return how often each label of the metrics was counted."""
+    return {
+        (metric.name, *labels): sum(vector[:-1]) if len(vector) > 1 else vector[0]
+        for metric in _METRICS
+        for labels, vector in metric.values.items()
+    }
+
+
+async def _observe(ways: Ways, port: int, case: Case) -> dict[str, Any]:
+    """Return all that one post leaves behind: its answer, the batch, counts, log lines."""
+    before = _counts()
+    with capture_logs() as logs:
+        (answer,) = await ways.send(port, case)
+        await asyncio.sleep(0)
+    counted = {name: count - before.get(name, 0) for name, count in _counts().items() if count != before.get(name, 0)}
+    async with ways.client.hub.database.transaction() as connection:
+        query = f"SELECT {_COLUMNS}, body, sha256, idempotency_key FROM batches ORDER BY received_seq DESC LIMIT 1"
+        row = dict((await (await connection.execute(query)).fetchone()) or {})
+    body, sha256 = row.pop("body") or b"", row.pop("sha256")
+    decoded = gzip.decompress(body) if row["encoding"] == "gzip" else body
+    assert not body or hashlib.sha256(decoded).digest() == sha256
+    row["location"] = bool(row["location"])
+    row["idempotency_key"] = re.sub("[0-9]{9}", "NUMBER", row["idempotency_key"] or "")
+    # Lines of refusals are sampled.
+    lines = [line | {"batch": "", "trace_id": ""} for line in logs if not line["action"].startswith("refuse")]
+    return {"answer": answer, "counted": counted, "row": row, "body": re.sub(rb"[0-9]{9}", b"", decoded), "logs": lines}
+
+
+@SHARED
+@pytest.mark.parametrize("name", [*_PLAIN, *_UNUSUAL])
+async def test_a_post_leaves_the_same_behind_both_ways(ways: Ways, name: str) -> None:
+    case = (_PLAIN | _UNUSUAL)[name]
+    await ways.warm_up()
+    ways.taken.clear()
+    plain = await _observe(ways, ways.plain, case)
+    assert len(ways.taken) == (name in _PLAIN)
+    whole = await _observe(ways, ways.whole, case)
+    assert plain == whole
+    assert len(ways.taken) == (name in _PLAIN)
+
+
+@SHARED
+async def test_a_body_after_its_head_and_posts_in_one_packet_are_answered_both_ways(ways: Ways) -> None:
+    answers = []
+    for port in (ways.plain, ways.whole):
+        await ways.warm_up()
+        async with Wire(port) as wire:
+            first, second, third = (Case().build(ways.client.key) for _ in range(3))
+            await wire.send(first[:-10], first[-10:])
+            answers.append([await wire.raw_answer()])
+            await wire.send(second + third)
+            answers[-1] += [await wire.raw_answer(), await wire.raw_answer()]
+    plain, whole = ([_steady(b"".join(answer)) for answer in way] for way in answers)
+    assert plain == whole
+    assert all(answer.startswith(b"HTTP/1.1 202") for answer in plain)
+
+
+@SHARED
+async def test_a_repeated_post_and_a_reused_idempotency_key_are_answered_the_same(ways: Ways) -> None:
+    plain, whole = [], []
+    for port, answers in ((ways.plain, plain), (ways.whole, whole)):
+        await ways.warm_up()
+        answers += await ways.send(port, Case(), times=2)
+        key = f"reused-{uuid7()}"
+        for _ in range(2):
+            answers += await ways.send(port, Case({"Idempotency-Key": key}))
+    assert plain == whole
+    assert [answer.split()[1] for answer in plain] == [b"202", b"202", b"202", b"422"]
+    assert b"Idempotent-Replayed".lower() in plain[1].lower() and b"idempotency_key_reused" in plain[3]
+
+
+@SHARED
+async def test_a_rate_limit_counts_each_post_once_and_its_headers_are_the_same(ways: Ways) -> None:
+    seen = []
+    for port in (ways.plain, ways.whole):
+        made = await ways.client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ], "rate_limit": "4/hour"})
+        await ways.warm_up(made["api_key"])
+        ways.taken.clear()
+        seen.append([(await ways.send(port, Case(), made["api_key"]))[0] for _ in range(4)])
+        assert len(ways.taken) == (4 if port == ways.plain else 0)
+    assert seen[0] == seen[1]
+    assert [re.findall(rb"(?i)x-ratelimit-remaining: (\d)", answer) for answer in seen[0]] == [
+        [b"2"],
+        [b"1"],
+        [b"0"],
+        [b"0"],
+    ]
+    assert [answer.split()[1] for answer in seen[0]] == [b"202", b"202", b"202", b"429"]
+
+
+@SHARED
+async def test_a_revoked_key_is_refused_at_once(ways: Ways) -> None:
+    made = await ways.client.admin("POST", "/admin/keys", {"cnpjs": [CNPJ]})
+    await ways.warm_up(made["api_key"])
+    assert (await ways.send(ways.plain, Case(), made["api_key"]))[0].startswith(b"HTTP/1.1 202")
+    await ways.client.admin("DELETE", f"/admin/keys/{made['id']}")
+    assert (await ways.send(ways.plain, Case(), made["api_key"]))[0].startswith(b"HTTP/1.1 401")
+
+
+@SHARED
+async def test_a_key_of_all_pharmacies_that_counts_twice_goes_through_the_application(ways: Ways) -> None:
+    made = await ways.client.admin("POST", "/admin/keys", {"cnpjs": "all"})
+    case = Case(target=f"{PATH}?cnpj={CNPJ}")
+    await ways.send(ways.whole, case, made["api_key"])
+    ways.taken.clear()
+    assert (await ways.send(ways.plain, case, made["api_key"]))[0].startswith(b"HTTP/1.1 202")
+    assert not ways.taken
+
+
+@SHARED
+async def test_a_plain_post_that_is_not_committed_in_time_gets_503_and_its_batch_later(ways: Ways) -> None:
+    small_posts = ways.client.app.state.plain_posts._small_posts
+    await ways.warm_up()
+    ways.taken.clear()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(small_posts, "_commit_timeout", 0.1)
+        async with holding_turn(ways.client):
+            (answer,) = await ways.send(ways.plain, Case())
+    assert len(ways.taken) == 1
+    assert (
+        answer.startswith(b"HTTP/1.1 503") and b"dependency_unavailable" in answer and b"\r\nretry-after: 5" in answer
+    )
+    assert await _is_committed(ways, ways.taken[0])
+
+
+@SHARED
+async def test_a_batch_is_committed_whose_client_left_before_the_answer(ways: Ways) -> None:
+    await ways.warm_up()
+    ways.taken.clear()
+    async with holding_turn(ways.client), Wire(ways.plain) as wire:
+        await wire.send(Case().build(ways.client.key))
+        async with asyncio.timeout(5):
+            while not ways.taken:
+                await asyncio.sleep(0.01)
+    assert await _is_committed(ways, ways.taken[0])
+    assert (await ways.send(ways.plain, Case()))[0].startswith(b"HTTP/1.1 202")
+
+
+async def _is_committed(ways: Ways, post: Any) -> bool:
+    async with asyncio.timeout(5):
+        while True:
+            async with ways.client.hub.database.transaction() as connection:
+                found = await connection.execute("SELECT FROM batches WHERE id = %s", [post.request.batch_id])
+            if found.rowcount:
+                return True
+            await asyncio.sleep(0.01)
+
+
+@SHARED
+async def test_a_stopping_server_answers_its_last_plain_post_and_closes(ways: Ways) -> None:
+    settings = Settings(admin_api_key=ADMIN)
+    await ways.warm_up()
+    ways.taken.clear()
+    async with holding_turn(ways.client):
+        stack = listening(ways.client.app, settings)
+        port = await stack.__aenter__()
+        wire = await Wire(port).__aenter__()
+        await wire.send(Case().build(ways.client.key))
+        stopping = asyncio.create_task(stack.__aexit__(None, None, None))
+        await asyncio.sleep(0.8)  # longer than the grace for requests of the last connections
+    head, _ = await wire.raw_answer()
+    assert head.startswith(b"HTTP/1.1 202") and head.endswith(b"\r\nconnection: close\r\n\r\n")
+    assert await wire.ended() == b""
+    await wire.__aexit__()
+    await stopping
+    assert len(ways.taken) == 1
+
+
+@SHARED
+async def test_sampled_posts_go_through_the_application_with_the_same_trace(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    class Exporter:
+        def is_sampled(self, trace: Any) -> bool:
+            return True
+
+        def root(self, name: str, trace: Any, facts: dict[str, str]) -> Any:
+            seen.append(trace)
+            return tracing._NO_SPAN
+
+    await ways.warm_up()
+    ways.taken.clear()
+    monkeypatch.setattr(tracing, "_exporter", Exporter())
+    async with Wire(ways.plain) as wire:
+        await wire.send(Case().build(ways.client.key))
+        _, body = await wire.raw_answer()
+    assert not ways.taken
+    assert seen and seen[0].hex.encode() in body
