@@ -70,8 +70,7 @@ WHERE l.hash = %(hash)s AND l.expires_at > now() AND u.removed_at IS NULL
 
 -- delete_live_link --
 -- End a link that is not expired. Of two uses at the same time, one finds it.
-DELETE FROM user_links l USING users u
-WHERE l.hash = %(hash)s AND l.expires_at > now() AND u.id = l.user_id AND u.removed_at IS NULL RETURNING l.user_id
+DELETE FROM user_links WHERE hash = %(hash)s AND expires_at > now() RETURNING user_id
 
 -- reset_credentials --
 -- Set the password of a person and delete the second factor.
