@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
@@ -47,12 +47,15 @@ async def encode_csv(
     The headings are the names of the columns by default.
     """
     form = _CSV_FORMATS[locale]
-    yield (form.byte_order_mark + form.delimiter.join(headings or columns) + "\r\n").encode()
+    yield (form.byte_order_mark + _to_lines([headings or columns], form)).encode()
     async for rows in pages:
-        text = io.StringIO()
-        writer = csv.writer(text, delimiter=form.delimiter)
-        writer.writerows([_to_cell(row[column], row, form) for column in columns] for row in rows)
-        yield text.getvalue().encode()
+        yield _to_lines(([_to_cell(row[column], row, form) for column in columns] for row in rows), form).encode()
+
+
+def _to_lines(rows: Iterable[Sequence[object]], form: CsvFormat) -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=form.delimiter).writerows(rows)
+    return text.getvalue()
 
 
 def _to_cell(value: Any, row: dict[str, object], form: CsvFormat) -> Any:
