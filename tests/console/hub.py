@@ -55,6 +55,12 @@ class Page:
     def links(self) -> list[str]:
         return [html.unescape(link) for link in re.findall(r'href="([^"#]+)"', self.answer.text)]
 
+    def poll_address(self, block: str) -> str:
+        """Return the address that the page polls for a live block."""
+        found = re.search(rf'id="live-{block}"[^>]* hx-get="([^"]+)"', self.answer.text)
+        assert found, f"the page has no live block {block}"
+        return html.unescape(found[1])
+
 
 @dataclass
 class Browser:

@@ -91,7 +91,7 @@ async def test_new_batches_are_announced_and_move_no_line(console: ConsoleHub) -
     old = (await console.api.load(_records(5)))["batch_id"]
     viewer = await _viewer(console)
     page = await viewer.get("/console/batches")
-    poll = page.html.partition('hx-get="')[2].partition('"')[0].replace("&amp;", "&")
+    poll = page.poll_address("rows")
     new = (await console.api.load(_records(6)))["batch_id"]
     update = await viewer.poll(poll, "rows")
     assert update.status == 200 and "1 new batch: show" in update.html
@@ -171,6 +171,7 @@ async def test_what_a_batch_sent_is_downloaded_and_never_shown_as_a_page(console
     assert {record["PRODUCTID"] for record in answers["rejected.json"].json()} == {4, 111}
     rows = list(csv.DictReader(io.StringIO(answers["issues.csv"].text)))
     assert [(row["Field"], row["Sent"]) for row in rows] == [("TITLE", ""), ("PRICE", "caro")]
+    assert all(row["Why, in English"] and None not in row for row in rows)  # a comma in a heading is quoted
     assert "Product,What happened,Field" in answers["changes.csv"].text
     assert (await viewer.get("/console/batches/019ca8a2-0000-7000-8000-000000000001/body")).status == 404
 

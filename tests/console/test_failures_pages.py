@@ -8,7 +8,7 @@ from typing import Any
 from integrahub.domain.people.roles import Role
 from integrahub.settings.model import Settings
 from tests.console.hub import ConsoleHub, Page, running_console
-from tests.console.troubles import CAUSE, add_letter, add_messages
+from tests.console.troubles import CAUSE, add_causes, add_letter, add_messages
 from tests.integration.conftest import CNPJ
 from tests.integration.test_replays import catalogue
 
@@ -62,11 +62,7 @@ async def test_filters_are_in_the_address(console: ConsoleHub) -> None:
 
 
 async def test_a_page_has_fifty_causes_and_a_link_to_the_next(console: ConsoleHub) -> None:
-    await console.run(
-        "INSERT INTO dead_letters (records, error_class, error_code, culprit, message, stack, attempts, fingerprint)"
-        " SELECT 0, 'E' || n, '', '', '', '', '[]', 'f' || n FROM generate_series(1, 60) n"
-    )
-    await add_messages(console, 1)
+    await add_causes(console, 60)
     viewer = await console.browser(Role.VIEWER)
     first = await viewer.get("/console/failures")
     (following,) = [link for link in first.links if "cursor=" in link]
@@ -92,20 +88,23 @@ async def test_an_operator_replays_a_cause_and_sees_the_result(console: ConsoleH
     (replay,) = {link for link in (await operator.get(_CAUSE)).links if "/console/failures/replay?" in link}
     confirm = await operator.get(replay)
     assert "Replay 1 dead letter" in confirm.text and await _operations(console) == []
+    assert "Cause StatementTimeout (57014) products/merge.py:merge_chunks" in confirm.text
     page = await operator.post("/console/failures/replay", error=CAUSE.fingerprint)
     assert page.status == 200 and "/console/failures/replays/" in str(page.answer.url)
     page = await _until_done(console, operator, page)
-    assert "done : 1 of 1 replayed, failed again: 0" in page.text
+    assert "done 1 of 1 replayed, failed again: 0" in page.text
     (entry,) = await _audit(console, "dead_letters.replay")
     assert operator.user and (entry["actor"], entry["address"]) == (operator.user.name, "127.0.0.1")
     assert (entry["before"], entry["outcome"]) == ({"error": CAUSE.fingerprint}, "done")
-    assert "done" in (await operator.get("/console/failures/replays")).text
+    assert "Cause StatementTimeout (57014)" in page.text
+    listed = (await operator.get("/console/failures/replays")).text
+    assert "done" in listed and "StatementTimeout (57014)" in listed
     assert "resolved: no dead letter is open" in (await operator.get(_CAUSE)).text
 
 
 async def _until_done(console: ConsoleHub, browser: Any, page: Page) -> Page:
     async with asyncio.timeout(60):
-        while "applied." in page.text or "done :" not in page.text:
+        while "applied." in page.text or "done 1 of" not in page.text:
             await asyncio.sleep(0.1)
             page = await browser.get(str(page.answer.url).removeprefix("http://console"))
     return page

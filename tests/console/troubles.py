@@ -18,7 +18,7 @@ CAUSE = Failure(
 _ENDPOINT = (
     "INSERT INTO webhook_endpoints (owner, pharmacy_id, url, host, events, description, sealed_secret, state,"
     " disabled_at, disabled_reason) SELECT 'pharmacy', id, %s, %s, ARRAY['batch.completed'], %s, '\\x00', %s,"
-    " CASE WHEN %s = 'disabled' THEN now() END, CASE WHEN %s = 'disabled' THEN 'five days without success' END"
+    " CASE WHEN %s = 'disabled' THEN now() END, CASE WHEN %s = 'disabled' THEN 'failing' END"
     " FROM pharmacies WHERE cnpj = %s RETURNING id"
 )
 _DELIVERY = (
@@ -26,9 +26,13 @@ _DELIVERY = (
     " SELECT id, %s, pharmacy_id, %s, 1, %s, CASE WHEN %s IN ('failed', 'delivered') THEN now() END"
     " FROM webhook_endpoints WHERE id = %s RETURNING id"
 )
+_CAUSES = (
+    "INSERT INTO dead_letters (records, error_class, error_code, culprit, message, stack, attempts, fingerprint)"
+    " SELECT 0, 'E' || n, '', '', '', '', '[]', 'f' || n FROM generate_series(1, %s) n"
+)
 _ATTEMPT = (
     "INSERT INTO webhook_attempts (delivery_id, number, at, milliseconds, status, error, excerpt)"
-    " VALUES (%s, 1, now(), 120, 503, 'status', %s)"
+    " VALUES (%s, 1, now(), 120, 503, 'status_refused', %s)"
 )
 
 
@@ -49,6 +53,12 @@ async def add_messages(console: ConsoleHub, count: int, cause: Failure = CAUSE) 
     for _ in range(count):
         dead = DeadMessage(uuid4(), CHUNKS_READY, b"not json", "", datetime.now(UTC), *facts)
         await dead_letters.add_message(console.api.hub.all_tenants, dead)
+    await dead_letters.group_new(console.api.hub.all_tenants)
+
+
+async def add_causes(console: ConsoleHub, count: int) -> None:
+    """Insert dead letters of as many causes, with the fingerprints `f1`, `f2` and so on."""
+    await console.run(_CAUSES, count)
     await dead_letters.group_new(console.api.hub.all_tenants)
 
 

@@ -15,6 +15,8 @@ from integrahub.console.help.subjects import error_url, help_url
 from integrahub.console.navigation import NAVIGATION
 from integrahub.domain.people.roles import Role
 
+_PLACES = ("cursor", "top", "shown")
+
 
 def _shape(kind: str) -> Markup:
     """Return one of the sprite's shapes: ok, look, failed, decision, running, ended."""
@@ -47,10 +49,14 @@ def _live(context: Context, name: str, address: str = "", *, caller: Callable[[]
 
 @pass_context
 def _link(context: Context, path: str | None = None, /, **changes: object) -> str:
-    """Return this page's address with changed parameters of the query; None removes one, and each change the cursor."""
+    """Return this page's address with changed parameters of the query; None removes one.
+
+    The cursor, and the lines that a live update holds, are never kept.
+    """
     url = context["request"].url
     query: dict[str, str] = dict(parse_qsl(url.query)) if path is None else {}
-    query.pop("cursor", None)
+    for name in _PLACES:
+        query.pop(name, None)
     query |= {name: str(value) for name, value in changes.items() if value not in (None, "")}
     kept = {name: value for name, value in query.items() if changes.get(name, value) not in (None, "")}
     base = path or url.path

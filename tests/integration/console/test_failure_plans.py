@@ -1,13 +1,13 @@
 """Plans of the reads of failures and webhooks: each finds its rows by an index."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from integrahub.db.console import webhooks
+from integrahub.db.console import failures, webhooks
 from integrahub.db.console.webhooks_rows import DeliveryFilters
 from integrahub.db.queries import load_queries
 from integrahub.domain.webhooks.events import EventType
@@ -15,9 +15,12 @@ from integrahub.domain.webhooks.states import DeliveryState
 from tests.integration.console.plans import Plans
 
 _FAILURES = load_queries("integrahub.db.console.failures")
+_WEBHOOKS = load_queries("integrahub.db.console.webhooks")
 _BULK = load_queries("integrahub.db.chunks.bulk_operations")
 _ID, _NOW = UUID(int=7), datetime(2026, 11, 27, tzinfo=UTC)
 _CAUSE = {"fingerprint": "cause 1", "counted": 10_000, "cnpj": None, "since": None, "limit": 50}
+_SHOWN = _CAUSE | {"fingerprints": ["cause 1", "cause 2"], "opened": _NOW, "cause": None, "state": "open"}
+_TOP = {"top": datetime.now(UTC) + timedelta(hours=1), "top_id": _ID}  # few rows are newer, if any
 _MORE = (
     """INSERT INTO failure_groups (fingerprint, error_class, error_code, culprit, count, first_seen, last_seen, sample)
       SELECT 'cause ' || n, 'E', '', '', 1, now(), now() - make_interval(mins => n), n
@@ -45,8 +48,10 @@ def more(plans: Plans, filled: str) -> Plans:
 
 async def test_causes_and_their_letters_are_found_by_indexes(more: Plans) -> None:
     listed = _CAUSE | {"cause": None, "before": None, "before_fingerprint": None, "state": "open"}
-    assert await more.whole(_FAILURES["causes"], listed) == set()
-    assert await more.whole(_FAILURES["cause"], _CAUSE) == set()
+    assert await more.whole(failures.causes_statement(), listed) == set()
+    assert await more.whole(_FAILURES["shown"], _SHOWN) == set()
+    assert await more.whole(_FAILURES["cause_names"], _SHOWN) == set()
+    assert await more.whole(failures.later_statement(), _SHOWN | {"opened": datetime.now(UTC)}) == set()
     for settled in (None, False):
         params = _CAUSE | {"after": None, "settled": settled}
         assert await more.whole(_FAILURES["letters_of_cause"], params) <= _SMALL
@@ -55,7 +60,10 @@ async def test_causes_and_their_letters_are_found_by_indexes(more: Plans) -> Non
 
 async def test_operations_are_found_by_indexes(more: Plans) -> None:
     assert await more.whole(_FAILURES["operations_of_cause"], _CAUSE) == set()
-    assert await more.whole(_BULK["page"], {"before": None, "before_id": None, "limit": 50}) == set()
+    page: dict[str, Any] = {"before": None, "before_id": None, "limit": 50}
+    for top in (_TOP, dict.fromkeys(_TOP)):
+        assert await more.whole(_BULK["page"], page | top) == set()
+    assert await more.whole(_BULK["newer"], _TOP) == set()
     assert await more.whole(_BULK["letters"], {"id": _ID, "limit": 20}) == set()
     assert await more.whole(_BULK["claim_due"], {"seconds": 1, "limit": 20}) == set()
     assert "batches" not in await more.whole(_BULK["find"], {"id": _ID})
@@ -74,8 +82,19 @@ async def test_operations_are_found_by_indexes(more: Plans) -> None:
 async def test_deliveries_are_found_by_indexes(more: Plans, filters: dict[str, Any]) -> None:
     chosen = DeliveryFilters(**filters)
     params = {name: getattr(chosen, name) for name in DeliveryFilters.__struct_fields__}
-    params |= {"limit": 50, "after_at": None, "after_id": None}
-    assert await more.whole(webhooks.deliveries_statement(chosen), params) <= _SMALL
+    params |= {"limit": 50, "after_at": None, "after_id": None} | _TOP
+    for has_top in (False, True):
+        assert await more.whole(webhooks.deliveries_statement(chosen, has_top=has_top), params) <= _SMALL
+    assert await more.whole(webhooks.newer_statement(chosen), params) <= _SMALL
+
+
+async def test_endpoints_one_delivery_and_counts_are_found_by_indexes(more: Plans) -> None:
+    params: dict[str, Any] = {"id": None, "cnpj": None, "state": "all", "after_rank": None, "after_id": None}
+    params |= {"limit": 50, "counted": 1000}
+    assert await more.whole(_WEBHOOKS["endpoints"], params) <= _SMALL
+    counted = {"id": _ID, "endpoint": _ID, "state": "failed", "since": _NOW, "counted": 1000}
+    for block in ("find_delivery", "count_in_state"):
+        assert await more.whole(_WEBHOOKS[block], counted) <= _SMALL, block
 
 
 async def test_failed_deliveries_are_found_by_their_own_index(more: Plans) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
-from integrahub.console.page_cursors import decode_cursor, read_time, split_page
+from integrahub.console.page_cursors import decode_cursor, decode_top, hold_top, read_time, split_page
 from integrahub.console.search_terms import SearchTerms
 from integrahub.console.time_ranges import parse_time
 from integrahub.db.batches import reports
@@ -103,16 +103,16 @@ class BatchPages:
         query = request.query_params
         filters = parse_filters(query, self._console.clock())
         sort: Any = query.get("sort") if query.get("sort") in get_args(Sort) else "-received"
-        page = ListPage(sort, PAGE_SIZE + 1, _decode_after(query), _decode_top(query, sort))
+        top = decode_top(query) if sort == "-received" else None
+        page = ListPage(sort, PAGE_SIZE + 1, _decode_after(query), top)
         listed, last = split_page(await batches.list_page(self._console.reads, filters, page), PAGE_SIZE)
         newer = await batches.count_newer(self._console.reads, filters, page.top) if page.top else 0
-        totals = await batches.count_by_status(self._console.reads, filters)
         view = BatchListView(
             lines=await self._read_lines(listed),
-            totals=totals,
+            totals=await batches.count_by_status(self._console.reads, filters),
             newer=newer,
             next_cursor=_next_cursor(last),
-            poll=_poll_parameters(query, sort, listed, page.top),
+            poll=self._poll_parameters(query, listed, page),
             q=query.get("q", "")[:_MAX_TEXT],
             status=query.get("status", "") if query.get("status") in _STATUS_GROUPS else "",
             load_type=query.get("load_type", "") if query.get("load_type") in _LOAD_TYPES else "",
@@ -125,6 +125,12 @@ class BatchPages:
             sort=sort,
         )
         return self._console.page(request, "batches/list.html", view)
+
+    def _poll_parameters(self, query: QueryParams, listed: list[ListedBatch], page: ListPage) -> dict[str, str]:
+        if page.sort != "-received":
+            return dict(query)
+        first = (listed[0].received_at, listed[0].id) if listed else None
+        return hold_top(query, page.top, first, self._console.clock())
 
     async def _read_lines(self, listed: list[ListedBatch]) -> list[BatchLine]:
         database = self._console.reads
@@ -170,24 +176,8 @@ def _decode_after(query: QueryParams) -> tuple[datetime, float, UUID] | None:
     return (values[0], values[1], values[2]) if values else None
 
 
-def _decode_top(query: QueryParams, sort: str) -> tuple[datetime, UUID] | None:
-    values = decode_cursor(query.get("top"), read_time, UUID) if sort == "-received" else None
-    return (values[0], values[1]) if values else None
-
-
 def _next_cursor(last: ListedBatch | None) -> str | None:
     return cursors.encode(last.received_at.isoformat(), str(last.sort_key), str(last.id)) if last else None
-
-
-def _poll_parameters(
-    query: QueryParams, sort: str, listed: list[ListedBatch], top: tuple[datetime, UUID] | None
-) -> dict[str, str]:
-    """Return the query of live updates: of the same lines, so that new batches are announced and move none."""
-    kept = dict(query)
-    if sort == "-received" and listed and "cursor" not in query:
-        first, first_id = top or (listed[0].received_at, listed[0].id)
-        kept["top"] = cursors.encode(first.isoformat(), str(first_id))
-    return kept
 
 
 def build_router(console: ConsoleContext) -> APIRouter:

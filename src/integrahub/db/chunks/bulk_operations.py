@@ -97,12 +97,21 @@ async def find(database: Database, operation_id: UUID) -> BulkProgress | None:
         return await fetch_one(connection, _SQL["find"], {"id": operation_id}, BulkProgress)
 
 
-async def list_page(database: Database, after: BulkOperationPosition | None, limit: int) -> list[BulkOperation]:
-    """Return operations, newest first."""
+async def list_page(
+    database: Database, after: BulkOperationPosition | None, limit: int, top: tuple[datetime, UUID] | None = None
+) -> list[BulkOperation]:
+    """Return operations, newest first, from the line `top` on."""
     before: datetime | None = after.created_at if after else None
     params = {"before": before, "before_id": after.id if after else None, "limit": limit}
+    params |= {"top": top and top[0], "top_id": top and top[1]}
     async with database.transaction() as connection:
         return await fetch_all(connection, _SQL["page"], params, BulkOperation)
+
+
+async def count_newer(database: Database, top: tuple[datetime, UUID]) -> int:
+    """Count operations that are newer than the first line that a reader sees, up to 100."""
+    async with database.transaction() as connection:
+        return await fetch_value(connection, _SQL["newer"], {"top": top[0], "top_id": top[1]}, int) or 0
 
 
 async def delete_old(database: Database, days: int, limit: int) -> int:

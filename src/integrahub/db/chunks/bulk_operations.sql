@@ -89,11 +89,17 @@ FROM bulk_operations o CROSS JOIN LATERAL (
 WHERE o.id = %(id)s
 
 -- page --
--- List operations, newest first, after the cursor.
+-- List operations, newest first, after the cursor and from the line `top` on.
 SELECT id, state, actor, filters, letters, replayed, refusals, created_at, run_at, ended_at, stopped_by
 FROM bulk_operations
-WHERE %(before)s::timestamptz IS NULL OR (created_at, id) < (%(before)s, %(before_id)s::uuid)
+WHERE (%(before)s::timestamptz IS NULL OR (created_at, id) < (%(before)s, %(before_id)s::uuid))
+  AND (%(top)s::timestamptz IS NULL OR (created_at, id) <= (%(top)s, %(top_id)s::uuid))
 ORDER BY created_at DESC, id DESC LIMIT %(limit)s
+
+-- newer --
+-- Count operations that are newer than the first line of a list.
+SELECT count(*) FROM (SELECT FROM bulk_operations WHERE (created_at, id) > (%(top)s::timestamptz, %(top_id)s::uuid)
+  LIMIT 100) n
 
 -- due_for_deletion --
 -- Operations that ended long ago.

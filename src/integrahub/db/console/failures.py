@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
+from typing import LiteralString
 from uuid import UUID
 
 from msgspec.structs import asdict
@@ -13,6 +14,7 @@ from integrahub.db.console.failures_rows import (
     Cause,
     CauseFilters,
     CauseLetter,
+    CauseName,
     CausePosition,
     HourCount,
     LetterFilters,
@@ -20,7 +22,7 @@ from integrahub.db.console.failures_rows import (
 )
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
+from integrahub.db.rows import fetch_all, fetch_column, fetch_value
 
 _SQL = load_queries(__name__)
 
@@ -32,14 +34,45 @@ async def list_causes(
     params = asdict(filters) | {"counted": MAX_COUNTED_LETTERS, "limit": limit}
     params |= {"before": after and after.last_seen, "before_fingerprint": after and after.fingerprint}
     async with database.transaction() as connection:
-        return await fetch_all(connection, _SQL["causes"], params, Cause)
+        return await fetch_all(connection, causes_statement(), params, Cause)
+
+
+def causes_statement() -> LiteralString:
+    """Return the listing of causes."""
+    return " ".join([_SQL["causes"], _SQL["latest_first"]])
+
+
+def later_statement() -> LiteralString:
+    """Return the count of the causes that failed after a list was opened and that it does not show."""
+    return " ".join([_SQL["later"], _SQL["causes"], _SQL["later_end"]])
+
+
+async def list_shown(database: Database, filters: CauseFilters, fingerprints: Sequence[str]) -> list[Cause]:
+    """Return the causes that a list shows, in its order, in whatever state they are now."""
+    params = {"fingerprints": list(fingerprints), "counted": MAX_COUNTED_LETTERS}
+    params |= {"cnpj": filters.cnpj, "since": filters.since}
+    async with database.transaction() as connection:
+        return await fetch_all(connection, _SQL["shown"], params, Cause)
+
+
+async def count_later(database: Database, filters: CauseFilters, opened: datetime, fingerprints: Sequence[str]) -> int:
+    """Count causes that match, failed after a list was opened, and are not those that it shows, up to 100."""
+    params = asdict(filters) | {"counted": MAX_COUNTED_LETTERS, "opened": opened, "fingerprints": list(fingerprints)}
+    async with database.transaction() as connection:
+        return await fetch_value(connection, later_statement(), params, int) or 0
 
 
 async def find_cause(database: Database, fingerprint: str) -> Cause | None:
     """Return one cause."""
-    params = {"fingerprint": fingerprint, "counted": MAX_COUNTED_LETTERS}
+    found = await list_shown(database, CauseFilters(), [fingerprint])
+    return found[0] if found else None
+
+
+async def find_names(database: Database, filters: Sequence[DeadLetterFilters]) -> dict[str, CauseName]:
+    """Return what the causes of some filters are called, by fingerprint. A filter may name a class or code instead."""
+    params = {"fingerprints": [each.error for each in filters if each.error]}
     async with database.transaction() as connection:
-        return await fetch_one(connection, _SQL["cause"], params, Cause)
+        return {row.fingerprint: row for row in await fetch_all(connection, _SQL["cause_names"], params, CauseName)}
 
 
 async def list_letters(

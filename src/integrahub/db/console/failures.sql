@@ -1,5 +1,5 @@
 -- causes --
--- Causes of failure that match all filters, the latest first, after the cursor. Open letters are counted up to a limit.
+-- Causes of failure that match all filters. An order or a condition follows. Open letters are counted up to a limit.
 SELECT g.fingerprint, g.error_class, g.error_code, g.culprit, g.count AS total, g.first_seen, g.last_seen,
   g.muted_until, g.mute_note, g.muted_by, o.open, o.pharmacies, o.first_open, g.sample, left(s.message, 300) AS message
 FROM failure_groups g
@@ -12,25 +12,43 @@ CROSS JOIN LATERAL (
 LEFT JOIN dead_letters s ON s.id = g.sample
 WHERE (%(cause)s::text IS NULL OR %(cause)s IN (g.error_class, g.error_code, g.fingerprint, g.culprit))
   AND g.last_seen >= coalesce(%(since)s::timestamptz, '-infinity')
-  AND (%(before)s::timestamptz IS NULL OR (g.last_seen, g.fingerprint) < (%(before)s, %(before_fingerprint)s))
   AND CASE %(state)s
     WHEN 'open' THEN o.open > 0 AND coalesce(g.muted_until, '-infinity') <= now()
     WHEN 'muted' THEN g.muted_until > now()
     WHEN 'settled' THEN o.open = 0
     ELSE o.open > 0 OR %(cnpj)s::text IS NULL END
+
+-- latest_first --
+-- The latest first, after the cursor.
+  AND (%(before)s::timestamptz IS NULL OR (g.last_seen, g.fingerprint) < (%(before)s, %(before_fingerprint)s))
 ORDER BY g.last_seen DESC, g.fingerprint DESC LIMIT %(limit)s
 
--- cause --
--- One cause, with its open letters counted up to a limit.
+-- later --
+-- Begin the count of causes that failed after a list was opened and that it does not show. The causes follow.
+SELECT count(*) FROM (
+
+-- later_end --
+-- End it.
+  AND g.last_seen > %(opened)s::timestamptz AND g.fingerprint <> ALL (%(fingerprints)s::text[]) LIMIT 100) n
+
+-- shown --
+-- Causes in the order in which a list shows them, with their open letters counted up to a limit.
 SELECT g.fingerprint, g.error_class, g.error_code, g.culprit, g.count AS total, g.first_seen, g.last_seen,
   g.muted_until, g.mute_note, g.muted_by, o.open, o.pharmacies, o.first_open, g.sample, left(s.message, 300) AS message
 FROM failure_groups g
 CROSS JOIN LATERAL (
   SELECT count(*) AS open, count(DISTINCT l.cnpj) AS pharmacies, min(l.created_at) AS first_open
   FROM (SELECT d.cnpj, d.created_at FROM dead_letters d
-    WHERE d.fingerprint = g.fingerprint AND d.settled_at IS NULL LIMIT %(counted)s + 1) l) o
+    WHERE d.fingerprint = g.fingerprint AND d.settled_at IS NULL AND (%(cnpj)s::text IS NULL OR d.cnpj = %(cnpj)s)
+      AND d.created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+    LIMIT %(counted)s + 1) l) o
 LEFT JOIN dead_letters s ON s.id = g.sample
-WHERE g.fingerprint = %(fingerprint)s
+WHERE g.fingerprint = ANY (%(fingerprints)s::text[])
+ORDER BY array_position(%(fingerprints)s::text[], g.fingerprint)
+
+-- cause_names --
+-- What some causes are called.
+SELECT fingerprint, error_class, error_code, culprit FROM failure_groups WHERE fingerprint = ANY (%(fingerprints)s::text[])
 
 -- letters_of_cause --
 -- Dead letters of one cause, newest first, after the cursor.

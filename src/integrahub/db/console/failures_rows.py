@@ -34,16 +34,26 @@ class CausePosition(msgspec.Struct, frozen=True):
     fingerprint: str
 
 
-class Cause(msgspec.Struct, frozen=True):
-    """A cause of failure. `open` and `pharmacies` count at most `MAX_COUNTED_LETTERS` + 1 open letters.
-
-    `sample` is the latest letter; `message` is None if retention deleted it.
-    """
+class CauseName(msgspec.Struct, frozen=True):
+    """What a cause of failure is called."""
 
     fingerprint: str
     error_class: str
     error_code: str
     culprit: str
+
+    @property
+    def name(self) -> str:
+        """The cause in words of the code: class and error code."""
+        return f"{self.error_class} ({self.error_code})" if self.error_code else self.error_class
+
+
+class Cause(CauseName, frozen=True):
+    """A cause of failure. `open` and `pharmacies` count at most `MAX_COUNTED_LETTERS` + 1 open letters.
+
+    `sample` is the latest letter; `message` is None if retention deleted it.
+    """
+
     total: int
     first_seen: datetime
     last_seen: datetime
@@ -56,10 +66,9 @@ class Cause(msgspec.Struct, frozen=True):
     sample: int
     message: str | None
 
-    @property
-    def name(self) -> str:
-        """The cause in words of the code: class and error code."""
-        return f"{self.error_class} ({self.error_code})" if self.error_code else self.error_class
+    def is_muted(self, now: datetime) -> bool:
+        """Return whether the cause asks for no attention now."""
+        return self.muted_until is not None and self.muted_until > now
 
 
 class LetterFilters(msgspec.Struct, frozen=True):

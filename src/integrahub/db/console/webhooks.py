@@ -41,9 +41,19 @@ async def find_endpoint(database: Database, endpoint_id: UUID) -> EndpointRow | 
     return rows[0] if rows else None
 
 
-def deliveries_statement(filters: DeliveryFilters) -> LiteralString:
+def deliveries_statement(filters: DeliveryFilters, *, has_top: bool = False) -> LiteralString:
     """Return the listing of deliveries with a condition per filter, so that each is found by its own index."""
-    parts = [_SQL["deliveries"]]
+    top = [_SQL["up_to_top"]] if has_top else []
+    return "\n".join([_SQL["deliveries"], *_conditions(filters), *top, _SQL["newest_first"]])
+
+
+def newer_statement(filters: DeliveryFilters) -> LiteralString:
+    """Return the count of the deliveries that are newer than the first line of a list."""
+    return "\n".join([_SQL["newer"], *_conditions(filters), _SQL["newer_end"]])
+
+
+def _conditions(filters: DeliveryFilters) -> list[LiteralString]:
+    parts: list[LiteralString] = []
     if filters.state:
         parts.append(_SQL["in_troubled_state"] if filters.state in _TROUBLED else _SQL["in_state"])
     if filters.event:
@@ -52,17 +62,29 @@ def deliveries_statement(filters: DeliveryFilters) -> LiteralString:
         parts.append(_SQL["of_pharmacy"])
     if filters.endpoint:
         parts.append(_SQL["of_endpoint"])
-    return "\n".join([*parts, _SQL["newest_first"]])
+    return parts
 
 
 async def list_deliveries(
-    database: Database, filters: DeliveryFilters, after: DeliveryPosition | None, limit: int
+    database: Database,
+    filters: DeliveryFilters,
+    after: DeliveryPosition | None,
+    limit: int,
+    top: tuple[datetime, UUID] | None = None,
 ) -> list[DeliveryRow]:
-    """Return up to `limit` deliveries, newest first."""
+    """Return up to `limit` deliveries, newest first, from the line `top` on."""
     params = asdict(filters) | {"limit": limit}
     params |= {"after_at": after and after.created_at, "after_id": after and after.id}
+    params |= {"top": top and top[0], "top_id": top and top[1]}
     async with database.transaction() as connection:
-        return await fetch_all(connection, deliveries_statement(filters), params, DeliveryRow)
+        return await fetch_all(connection, deliveries_statement(filters, has_top=top is not None), params, DeliveryRow)
+
+
+async def count_newer(database: Database, filters: DeliveryFilters, top: tuple[datetime, UUID]) -> int:
+    """Count deliveries that match and are newer than the first line that a reader sees, up to 100."""
+    params = asdict(filters) | {"top": top[0], "top_id": top[1]}
+    async with database.transaction() as connection:
+        return await fetch_value(connection, newer_statement(filters), params, int) or 0
 
 
 async def find_delivery(database: Database, delivery_id: UUID) -> WholeDelivery | None:

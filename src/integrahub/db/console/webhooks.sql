@@ -55,9 +55,23 @@ AND d.pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s)
 -- Only those of one endpoint.
 AND d.endpoint_id = %(endpoint)s
 
+-- up_to_top --
+-- Only the first line of a list that is shown, and what follows it.
+AND (d.created_at, d.id) <= (%(top)s::timestamptz, %(top_id)s::uuid)
+
 -- newest_first --
 -- Newest first.
 ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
+
+-- newer --
+-- Begin the count of deliveries that are newer than the first line of a list. Filters follow.
+SELECT count(*) FROM (SELECT FROM webhook_deliveries d
+  WHERE (d.created_at, d.id) > (%(top)s::timestamptz, %(top_id)s::uuid)
+    AND d.created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+
+-- newer_end --
+-- End it.
+  LIMIT 100) n
 
 -- find_delivery --
 -- One delivery, with its body.

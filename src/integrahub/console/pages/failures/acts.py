@@ -20,7 +20,7 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.formats import DEFAULT_ZONE
 from integrahub.console.forms import read_form
 from integrahub.console.navigation import ROOT
-from integrahub.console.page_cursors import read_time, split_page
+from integrahub.console.page_cursors import decode_top, hold_top, read_time, split_page
 from integrahub.console.pages.failures.parameters import (
     read_cnpj,
     read_id,
@@ -32,10 +32,10 @@ from integrahub.console.pages.failures.parameters import (
 from integrahub.console.pages.failures.views import FailureReads
 from integrahub.console.translations import N_
 from integrahub.db.chunks import bulk_operations, dead_letters
-from integrahub.db.chunks.bulk_rows import BulkOperation, BulkOperationPosition
+from integrahub.db.chunks.bulk_rows import BulkOperation, BulkOperationPosition, BulkProgress
 from integrahub.db.chunks.rows import DeadLetterFilters
 from integrahub.db.console import failures
-from integrahub.db.console.failures_rows import MAX_COUNTED_LETTERS, LettersOfPharmacy
+from integrahub.db.console.failures_rows import MAX_COUNTED_LETTERS, CauseName, LettersOfPharmacy
 from integrahub.domain import cursors
 from integrahub.domain.errors import BadRequest, NotFound, Problem
 from integrahub.domain.people.roles import Role
@@ -58,6 +58,7 @@ class ReplayView:
     pharmacies: list[LettersOfPharmacy]
     refusals: dict[str, int]
     checked: int
+    names: dict[str, CauseName]
     max_letters: int = MAX_COUNTED_LETTERS
 
     @property
@@ -73,10 +74,21 @@ class ReplayView:
 
 @dataclass(frozen=True, slots=True)
 class OperationList:
-    """The page of operations."""
+    """The page of operations; `newer` counts those started since it was opened, `poll` is the query of its updates."""
 
     rows: list[BulkOperation]
+    names: dict[str, CauseName]
     next_cursor: str | None
+    newer: int
+    poll: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """The page of one operation."""
+
+    operation: BulkProgress
+    names: dict[str, CauseName]
 
 
 class FailureActs:
@@ -107,18 +119,27 @@ class FailureActs:
 
     async def list_operations(self, request: Request, person: Viewer) -> Response:
         """Answer with the replays, newest first."""
-        position = read_position(request.query_params, read_time, UUID)
+        query, reads = request.query_params, self._console.reads
+        position, top = read_position(query, read_time, UUID), decode_top(query)
         after = BulkOperationPosition(*position) if position else None
-        rows, last = split_page(await bulk_operations.list_page(self._console.reads, after, _ROWS + 1), _ROWS)
-        next_cursor = cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None
-        return self._console.page(request, "failures/operations.html", OperationList(rows, next_cursor))
+        rows, last = split_page(await bulk_operations.list_page(reads, after, _ROWS + 1, top), _ROWS)
+        first = (rows[0].created_at, rows[0].id) if rows else None
+        view = OperationList(
+            rows,
+            await failures.find_names(reads, [row.filters for row in rows]),
+            cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None,
+            await bulk_operations.count_newer(reads, top) if top else 0,
+            hold_top(query, top, first, self._console.clock()),
+        )
+        return self._console.page(request, "failures/operations.html", view)
 
     async def show_operation(self, request: Request, operation_id: UUID, person: Viewer) -> Response:
         """Answer with the progress and result of one replay."""
         operation = await bulk_operations.find(self._console.reads, operation_id)
         if operation is None:
             raise NotFound("bulk_operation_not_found", operation_id=operation_id)
-        return self._console.page(request, "failures/operation.html", operation)
+        view = OperationView(operation, await failures.find_names(self._console.reads, [operation.filters]))
+        return self._console.page(request, "failures/operation.html", view)
 
     async def stop(self, request: Request, operation_id: UUID, person: Operator) -> Response:
         """Stop a replay, and show it."""
@@ -175,7 +196,9 @@ class FailureActs:
         refusals = {code: len(ids) for code, ids in checked.refused_ids.items()}
         pharmacies = await failures.list_pharmacies(self._console.reads, filters)
         count = len(checked.accepted) + sum(refusals.values())
-        return self._console.page(request, "failures/replay.html", ReplayView(filters, pharmacies, refusals, count))
+        names = await failures.find_names(self._console.reads, [filters])
+        view = ReplayView(filters, pharmacies, refusals, count, names)
+        return self._console.page(request, "failures/replay.html", view)
 
 
 def _to_query(filters: DeadLetterFilters) -> str:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from integrahub.console.context import ConsoleContext
 from integrahub.console.page_cursors import read_time, split_page
+from integrahub.console.pages.failures.held_causes import HeldCauses, hold_causes, read_held
 from integrahub.console.pages.failures.parameters import (
     MAX_BIGINT,
     read_choice,
@@ -44,13 +45,19 @@ _HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class CauseList:
-    """The page of causes."""
+    """The page of causes. `newer` counts those that failed since it was opened and that it does not show.
+
+    `count` is the number of causes of the heading, `poll` the query of its updates.
+    """
 
     rows: list[Cause]
     filters: CauseFilters
     replay: DeadLetterFilters  # what a replay of all that the filter finds would take
     next_cursor: str | None
     hours: dict[str, list[HourCount]]
+    newer: int
+    count: int
+    poll: dict[str, str]
     max_counted: int = MAX_COUNTED_LETTERS
 
 
@@ -122,14 +129,33 @@ class FailureReads:
         query, now = request.query_params, self._console.clock()
         state = read_choice(query, "state", CauseState.OPEN)
         filters = CauseFilters(state, read_text(query, "cause"), read_cnpj(query), read_since(query, now))
+        held = read_held(query)
+        found = await self._list_causes(query, filters, held)
+        newer = 0
+        if held and "cursor" not in query:
+            newer = await failures.count_later(self._console.reads, filters, held.opened, held.fingerprints)
+        rows, last = split_page(found, ROWS)
+        view = CauseList(
+            rows=rows,
+            filters=filters,
+            replay=DeadLetterFilters(cnpj=filters.cnpj, error=filters.cause, since=filters.since),
+            next_cursor=cursors.encode(last.last_seen.isoformat(), last.fingerprint) if last else None,
+            hours=await self._read_hours([row.fingerprint for row in rows]),
+            newer=newer,
+            count=newer + sum(_is_counted(row, state, now) for row in rows),
+            poll=dict(query) | hold_causes(held or HeldCauses.of(found, now)),
+        )
+        return self._console.page(request, "failures/list.html", view)
+
+    async def _list_causes(
+        self, query: Mapping[str, str], filters: CauseFilters, held: HeldCauses | None
+    ) -> list[Cause]:
+        """Return a page of causes and the one after it; those of a live update are the same in the same order."""
+        if held:
+            return await failures.list_shown(self._console.reads, filters, held.fingerprints)
         position = read_position(query, read_time, str)
         after = CausePosition(*position) if position else None
-        rows, last = split_page(await failures.list_causes(self._console.reads, filters, after, ROWS + 1), ROWS)
-        next_cursor = cursors.encode(last.last_seen.isoformat(), last.fingerprint) if last else None
-        replay = DeadLetterFilters(cnpj=filters.cnpj, error=filters.cause, since=filters.since)
-        spark = await self._read_hours([row.fingerprint for row in rows])
-        view = CauseList(rows, filters, replay, next_cursor, spark)
-        return self._console.page(request, "failures/list.html", view)
+        return await failures.list_causes(self._console.reads, filters, after, ROWS + 1)
 
     async def show_cause(self, request: Request, fingerprint: str) -> Response:
         """Answer with one cause, a sample, and its letters."""
@@ -186,6 +212,11 @@ class FailureReads:
         now = self._console.clock()
         found = await failures.list_hours(self._console.reads, fingerprints, now)
         return {fingerprint: fill_hours(rows, now) for fingerprint, rows in found.items()}
+
+
+def _is_counted(cause: Cause, state: CauseState, now: datetime) -> bool:
+    """Return whether the heading counts a cause: one of the open ones may be resolved or muted since."""
+    return state != CauseState.OPEN or (cause.open > 0 and not cause.is_muted(now))
 
 
 def _read_settled(query: Mapping[str, str]) -> bool | None:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.console.context import ConsoleContext
-from integrahub.console.page_cursors import read_time, split_page
+from integrahub.console.page_cursors import decode_top, hold_top, read_time, split_page
 from integrahub.console.pages.failures.parameters import (
     find_choice,
     read_choice,
@@ -67,14 +67,23 @@ class EndpointList:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryPage:
+    """A page of deliveries; `newer` counts those that came since it was opened, `poll` is the query of its updates."""
+
+    rows: list[DeliveryRow]
+    next_cursor: str | None
+    newer: int
+    poll: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointView:
     """The page of one endpoint, with its newest deliveries. `failed` counts those that a replay would send."""
 
     endpoint: EndpointRow
-    rows: list[DeliveryRow]
+    page: DeliveryPage
     filters: DeliveryFilters
     failed: int
-    next_cursor: str | None
     max_counted: int = MAX_COUNTED_DELIVERIES
 
 
@@ -82,9 +91,8 @@ class EndpointView:
 class DeliveryList:
     """The page of deliveries of all endpoints."""
 
-    rows: list[DeliveryRow]
+    page: DeliveryPage
     filters: DeliveryFilters
-    next_cursor: str | None
     events: tuple[EventType, ...] = tuple(EventType)
     states: tuple[DeliveryState, ...] = tuple(DeliveryState)
 
@@ -118,10 +126,10 @@ class WebhookReads:
         reads, endpoint = self._console.reads, await self.find_endpoint(endpoint_id)
         state = find_choice(request.query_params, "state", DeliveryState)
         filters = DeliveryFilters(state, endpoint=endpoint_id)
-        rows, next_cursor = await self._list_deliveries(request, filters)
+        page = await self._list_deliveries(request, filters)
         since = self._console.clock() - timedelta(days=REPLAY_DAYS)
         failed = await webhooks.count_deliveries(reads, endpoint_id, DeliveryState.FAILED, since)
-        view = EndpointView(endpoint, rows, filters, failed, next_cursor)
+        view = EndpointView(endpoint, page, filters, failed)
         return self._console.page(request, "webhooks/endpoint.html", view)
 
     async def show_deliveries(self, request: Request) -> Response:
@@ -134,8 +142,8 @@ class WebhookReads:
             read_id(query, "endpoint"),
             read_since(query, self._console.clock()),
         )
-        rows, next_cursor = await self._list_deliveries(request, filters)
-        return self._console.page(request, "webhooks/deliveries.html", DeliveryList(rows, filters, next_cursor))
+        page = await self._list_deliveries(request, filters)
+        return self._console.page(request, "webhooks/deliveries.html", DeliveryList(page, filters))
 
     async def show_delivery(self, request: Request, delivery_id: UUID) -> Response:
         """Answer with one delivery, its body and its attempts."""
@@ -158,13 +166,18 @@ class WebhookReads:
             raise NotFound("delivery_not_found", delivery_id=delivery_id)
         return delivery
 
-    async def _list_deliveries(
-        self, request: Request, filters: DeliveryFilters
-    ) -> tuple[list[DeliveryRow], str | None]:
-        position = read_position(request.query_params, read_time, UUID)
+    async def _list_deliveries(self, request: Request, filters: DeliveryFilters) -> DeliveryPage:
+        query, reads = request.query_params, self._console.reads
+        position, top = read_position(query, read_time, UUID), decode_top(query)
         after = DeliveryPosition(*position) if position else None
-        rows, last = split_page(await webhooks.list_deliveries(self._console.reads, filters, after, ROWS + 1), ROWS)
-        return rows, cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None
+        rows, last = split_page(await webhooks.list_deliveries(reads, filters, after, ROWS + 1, top), ROWS)
+        first = (rows[0].created_at, rows[0].id) if rows else None
+        return DeliveryPage(
+            rows,
+            cursors.encode(last.created_at.isoformat(), str(last.id)) if last else None,
+            await webhooks.count_newer(reads, filters, top) if top else 0,
+            hold_top(query, top, first, self._console.clock()),
+        )
 
 
 def _read_endpoint_position(cursor: str) -> EndpointPosition | None:
