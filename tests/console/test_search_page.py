@@ -26,6 +26,8 @@ async def test_a_text_finds_pharmacies_and_failures(console: ConsoleHub) -> None
     assert "Farmácia Sol <b>" in (await viewer.get("/console/search", q="farmacia sol")).text
     by_message = await viewer.get("/console/search", q="antes de fechar o array")
     assert "/console/batches?error=body_truncated&since=all" in by_message.links
+    by_title = await viewer.get("/console/search", q="dipirona")
+    assert "Nothing found" in by_title.text and "/console/products?q=dipirona" in by_title.links
     nothing = await viewer.get("/console/search", q="<script>alert(1)</script>")
     assert "Nothing found" in nothing.text and "<script>alert" not in nothing.html
     assert (await viewer.get("/console/search")).status == 200

@@ -4,7 +4,16 @@ import pytest
 
 from integrahub.console.assets import asset_url, read_asset
 from integrahub.domain.people.roles import Role
-from tests.console.hub import ConsoleHub
+from integrahub.settings.model import Settings
+from tests.console.hub import ConsoleHub, running_console
+from tests.console.troubles import add_causes
+from tests.integration.conftest import CNPJ
+
+_HELD = (
+    "INSERT INTO batches (id, pharmacy_id, received_seq, load_type, bytes, sha256, status, deactivation_state,"
+    " finished_at) SELECT gen_random_uuid(), id, n, 'full', 1, '', 'COMPLETED', s.decision, now() FROM pharmacies,"
+    " (VALUES (1, 'held'), (2, 'none'), (3, 'approved')) s (n, decision)"
+)
 
 
 async def test_a_page_is_in_the_language_of_the_browser(console: ConsoleHub) -> None:
@@ -19,6 +28,21 @@ async def test_the_navigation_has_no_area_that_the_role_may_not_see(console: Con
     viewer = await (await console.browser(Role.VIEWER)).get("/console")
     admin = await (await console.browser(Role.ADMIN)).get("/console")
     assert "/console/users" not in viewer.links and "/console/users" in admin.links
+
+
+async def test_the_navigation_says_how_much_waits_for_a_person(settings: Settings) -> None:
+    async with running_console(settings, []) as console:
+        viewer = await console.browser(Role.VIEWER)
+        assert 'class="badge' not in (await viewer.get("/console/system")).html
+        await console.api.admin("PUT", f"/admin/pharmacies/{CNPJ}", {"name": "Farmácia Sol"})
+        await console.run(_HELD)
+        await add_causes(console, 100)
+        page = await viewer.get("/console/system")
+        assert 'Decisions <span class="badge decisions">1</span>' in page.html
+        assert 'Failures <span class="badge failures">99+</span>' in page.html
+        await console.run("UPDATE failure_groups SET muted_until = now() + interval '1 day' WHERE fingerprint <> 'f7'")
+        assert 'Failures <span class="badge failures">1</span>' in (await viewer.get("/console")).html
+        assert 'class="badge' not in (await (await console.browser()).get("/console")).html
 
 
 async def test_an_unknown_page_is_a_page(console: ConsoleHub) -> None:

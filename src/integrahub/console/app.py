@@ -3,7 +3,7 @@
 import pkgutil
 from importlib import import_module
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.routing import Route
 
 from integrahub.console import pages
@@ -13,6 +13,7 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.errors import ErrorPages
 from integrahub.console.middleware.page_telemetry import PageTelemetry
 from integrahub.console.middleware.security_headers import PageSecurityHeaders
+from integrahub.console.middleware.waiting_counts import WaitingCounts
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.people_sign_in import install_sign_in
 
@@ -22,6 +23,7 @@ def build_console(console: ConsoleContext) -> FastAPI:
     app = FastAPI(title="IntegraHub console", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     requires_second_factor = console.hub.settings.console_totp == "required"
     install_access(app, console.accounts.sessions, requires_second_factor=requires_second_factor)
+    app.router.dependencies.append(Depends(WaitingCounts(console.reads)))
     app.router.routes.append(Route(f"{ROOT}/static/{{digest}}/{{name}}", serve_asset, methods=["GET"]))
     for router in build_routers(console):
         app.include_router(router)

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 480, 180
 _LABEL_HEIGHT = 16
+_SCALE_HEIGHT, _STROKE_HEIGHT = 16, 4  # above the highest value: what it is, or half a line
 _SPARK_WIDTH, _SPARK_HEIGHT = 96, 24
 _GAP = 0.2  # share of a bar's slot that stays empty
 
@@ -32,7 +33,7 @@ def line_chart(title: str, series: Sequence[Series], labels: Sequence[str], scal
         )
         for one in series
     )
-    return _frame(title, lines + _axis(labels) + _scale(scale))
+    return _frame(title, lines + _axis(labels) + _scale(scale), has_scale=bool(scale))
 
 
 def bar_chart(title: str, series: Sequence[Series], labels: Sequence[str], scale: str = "") -> Markup:
@@ -49,7 +50,7 @@ def bar_chart(title: str, series: Sequence[Series], labels: Sequence[str], scale
             bottom -= length
             if part:
                 bars.append(_rect(one.style, index * slot + slot * _GAP / 2, bottom, slot * (1 - _GAP), length))
-    return _frame(title, Markup("").join(bars) + _axis(labels) + _scale(scale))
+    return _frame(title, Markup("").join(bars) + _axis(labels) + _scale(scale), has_scale=bool(scale))
 
 
 def sparkline(title: str, values: Sequence[float | None], style: str = "accent") -> Markup:
@@ -75,9 +76,10 @@ def stacked_bar(title: str, parts: Sequence[tuple[str, float]]) -> Markup:
     ).format(_WIDTH, title, Markup("").join(rects))
 
 
-def _frame(title: str, content: Markup) -> Markup:
-    return Markup('<svg class="chart" viewBox="0 -4 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        _WIDTH, _HEIGHT + 4, title, content
+def _frame(title: str, content: Markup, *, has_scale: bool) -> Markup:
+    above = _SCALE_HEIGHT if has_scale else _STROKE_HEIGHT
+    return Markup('<svg class="chart" viewBox="0 -{} {} {}" role="img" aria-label="{}">{}</svg>').format(
+        above, _WIDTH, _HEIGHT + above, title, content
     )
 
 
@@ -95,7 +97,7 @@ def _scale(text: str) -> Markup:
     """Return the highest value of the y axis with a line, or nothing."""
     if not text:
         return Markup("")
-    return Markup('<path class="axis" d="M0 0H{}"></path><text class="label" x="0" y="11">{}</text>').format(
+    return Markup('<path class="axis" d="M0 0H{}"></path><text class="label" x="0" y="-4">{}</text>').format(
         _WIDTH, text
     )
 

@@ -82,6 +82,10 @@ class Formats:
         template = self._catalog.gettext("%(age)s ago") if seconds >= 0 else self._catalog.gettext("in %(age)s")
         return self._time(time, template % {"age": _coarse(abs(seconds))})
 
+    def is_recent(self, time: datetime) -> bool:
+        """Return whether `age` shows how long ago a time was, and not the time itself."""
+        return abs((self._now - time).total_seconds()) < _DAY_SECONDS
+
     def since(self, time: datetime | None) -> str:
         """Return how long ago a time was: `3 d 4 h`."""
         return "–" if time is None else _coarse(max(0, int((self._now - time).total_seconds())))

@@ -1,5 +1,6 @@
 """Rendering of pages and of their live blocks from the same templates."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -7,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -28,10 +29,11 @@ LIVE_HEADER = "live-block"  # of a poll: the block to render
 VERSION_HEADER = "live-version"  # of a poll: the version that the browser shows
 _SHARED_TTL_SECONDS = 1.0
 _MAX_SHARED = 100  # blocks
+_CODE = re.compile("`([^`]+)`")
 _MACROS = "shell/macros.html"
 _FORMATS = (
     *("number", "exact", "percent", "size", "duration"),
-    *("age", "since", "when", "plain_time", "clock", "day", "on_day"),
+    *("age", "since", "is_recent", "when", "plain_time", "clock", "day", "on_day"),
 )
 
 
@@ -111,6 +113,7 @@ class Renderer:
             "language": catalog.tag,
             "fmt": Formats(catalog, now, *([zone] if zone else [])),
             "now": now,
+            "waiting": getattr(request.state, "waiting", {}),
             "path": request.url.path,
             "versions": {},
         }
@@ -151,7 +154,7 @@ def _build_environment() -> Environment:
     environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["ngettext"] = _with_number(cast("Callable[..., str]", environment.globals["ngettext"]))
     environment.filters |= {name: _format_filter(name) for name in _FORMATS}
-    environment.filters["said"] = _in_language
+    environment.filters |= {"said": _in_language, "code": _mark_code}
     environment.filters |= {"cnpj": formats.mask_cnpj, "short_id": formats.short_id}
     environment.globals |= TEMPLATE_GLOBALS
     return environment
@@ -165,6 +168,11 @@ def _escape_marks(value: object) -> object:
     if escaped is value:
         return value
     return Markup(escaped) if isinstance(value, Markup) else escaped
+
+
+def _mark_code(text: str) -> Markup:
+    """Return a sentence of the hub, in which what stands between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(escape_controls_in_lines(text)))))
 
 
 def _format_filter(name: str) -> Callable[..., object]:

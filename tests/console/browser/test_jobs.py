@@ -1,11 +1,12 @@
 """Jobs of an operator, counted in clicks from the overview, and by keyboard alone. Job 5 is in test_product_job."""
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from integrahub.domain.people.roles import Role
-from tests.console.browser.visit import visiting
+from tests.console.browser.visit import tab_to, visiting
 from tests.console.live_hub import LiveHub
 
 MAX_CLICKS = 3
@@ -66,6 +67,10 @@ def test_a_decision_and_a_failed_batch_are_found_by_keyboard_alone(chromium: Bro
         for key in ("j", "Enter"):
             press(key)
         page.wait_for_url("**/console/decisions/**")
+        tab_to(page, re.compile(r"Deactivate the \d+ products…"))
+        press("Enter")
+        tab_to(page, re.compile(r"Type \d+ to confirm"))
+        press("Escape")
         for key in ("g", "l"):
             press(key)
         page.wait_for_url("**/console/batches")
@@ -73,3 +78,7 @@ def test_a_decision_and_a_failed_batch_are_found_by_keyboard_alone(chromium: Bro
         page.keyboard.type(filled.names["failed"])
         press("Enter")
         page.wait_for_url(f"**/console/batches/{filled.names['failed']}*")
+        tab_to(page, re.compile(r"Replay…"))
+        press("Enter")
+        page.wait_for_url("**/replay")
+        tab_to(page, re.compile(r"Replay the batch"))

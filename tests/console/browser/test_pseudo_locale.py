@@ -1,14 +1,20 @@
 """A pseudo-language marks each translated text: no page shows a text of the catalogue without its mark."""
 
+import csv
+import html
+import io
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser
 
 from integrahub.console.languages import Languages
 from integrahub.console.translations import Catalog, load_catalogs
+from integrahub.domain.people.roles import Role
 from tests import messages
 from tests.console.browser.visit import Person, Windows
 from tests.console.live_hub import LiveHub, in_languages
@@ -75,6 +81,54 @@ def test_a_page_has_no_text_that_is_not_translated(windows: Windows, page: Matri
         texts = visitor.page.evaluate(_TEXTS)
     assert len(texts) > 10
     assert _untranslated(texts) == []
+
+
+def _open(pseudo: LiveHub, method: str, path: str, role: Role | None, **form: str) -> httpx2.Response:
+    return httpx2.request(
+        method,
+        pseudo.url + path.format(**pseudo.names),
+        cookies=pseudo.cookie(role, "en") if role else None,
+        headers={"Accept-Language": "en", "Sec-Fetch-Site": "same-origin"},
+        data=form or None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "role", "status"),
+    [
+        ("GET", "/console/login", None, 200),
+        ("POST", "/console/login", None, 403),
+        ("GET", "/console/welcome", None, 403),
+        ("GET", "/console", None, 403),
+        ("GET", "/console/users", Role.VIEWER, 403),
+        ("GET", "/console/failures/replay", Role.OPERATOR, 400),
+        ("GET", "/console/batches/00000000-0000-7000-8000-000000000000", Role.VIEWER, 404),
+        ("POST", "/console/batches/{failed}/cancel", Role.OPERATOR, 303),
+        ("PUT", "/console/batches", Role.VIEWER, 405),
+    ],
+)
+def test_a_form_before_the_sign_in_and_an_error_have_no_text_that_is_not_translated(
+    pseudo: LiveHub, method: str, path: str, role: Role | None, status: int
+) -> None:
+    answer = _open(pseudo, method, path, role)
+    assert answer.status_code == status
+    texts = [html.unescape(text) for text in re.split(r"<[^>]*>", answer.text)]
+    assert _untranslated(texts) == [] and (status == 303 or any(_OPEN in text for text in texts))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/console/batches/{partial}/issues.csv",
+        "/console/batches/{batch}/changes.csv",
+        "/console/decisions/{held}/products.csv",
+    ],
+)
+def test_a_csv_file_has_no_heading_that_is_not_translated(pseudo: LiveHub, path: str) -> None:
+    answer = _open(pseudo, "GET", path, Role.VIEWER)
+    headings, *rows = csv.reader(io.StringIO(answer.text))
+    assert answer.status_code == 200 and rows and {len(row) for row in rows} == {len(headings)}
+    assert [heading for heading in headings if _OPEN not in heading and heading not in _SAME] == []
 
 
 def test_the_check_finds_a_text_without_marks() -> None:

@@ -1,5 +1,6 @@
 """Visits of pages: a context with a person, and what must never happen on any page."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,19 @@ from tests.console.live_hub import LiveHub
 
 _WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _LOAD_ERROR = "Failed to load resource"  # Chromium's line for a status such as 404, which pages of errors have
+
+
+_MAX_TABS = 80  # presses of Tab to anything on a page
+_FOCUSED = "(document.activeElement.labels?.[0] ?? document.activeElement).innerText ?? ''"
+
+
+def tab_to(page: Page, text: re.Pattern[str]) -> None:
+    """Press Tab until what is focused, or its label, begins with a text."""
+    for _ in range(_MAX_TABS):
+        page.keyboard.press("Tab")
+        if text.match(page.evaluate(_FOCUSED).strip()):
+            return
+    raise AssertionError(f"Tab does not lead to {text.pattern!r}")
 
 
 @dataclass

@@ -10,6 +10,7 @@ PAGES = [
     MatrixPage("/console/batches/{batch}", "completed"),
     MatrixPage("/console/batches/{batch}?tab=changes", "updated"),
     MatrixPage("/console/batches/{batch}?tab=file", "SHA-256"),
+    MatrixPage("/console/batches/{partial}?tab=blocks", "Attempts"),
     MatrixPage("/console/batches/{partial}", "as it was sent"),
     MatrixPage("/console/batches/{failed}", "the file ends here"),
     MatrixPage("/console/batches/{held}", "Decide"),

@@ -75,7 +75,10 @@ async def _indexes(connection: Connection, statement: LiteralString, params: dic
 
 def _list_params(filters: ListFilter, page: ListPage) -> dict[str, Any]:
     after, after_key, after_id = page.after or (None, None, None)
+    top, top_id = page.top or (None, None)
     return filters.params() | {
+        "top": top,
+        "top_id": top_id,
         "limit": 51,
         "sort": page.sort,
         "latest": 100,
@@ -99,7 +102,12 @@ def _list_params(filters: ListFilter, page: ListPage) -> dict[str, Any]:
 async def test_the_list_of_batches_finds_a_page_by_an_index(
     connection: Connection, filters: ListFilter, index: str
 ) -> None:
-    for page in (ListPage(), ListPage(after=(_START, 0.0, _ID)), ListPage("received")):
+    for page in (
+        ListPage(),
+        ListPage(top=(_START, _ID)),
+        ListPage(after=(_START, 0.0, _ID)),
+        ListPage("received"),
+    ):
         statement = batches.list_statement(filters, page)
         indexes = await _indexes(connection, statement, _list_params(filters, page))
         assert index in indexes or (index != "batches_received" and "batches_received" in indexes)
@@ -107,6 +115,14 @@ async def test_the_list_of_batches_finds_a_page_by_an_index(
     assert index in first
     ranked = ListPage("duration")
     assert await _indexes(connection, batches.list_statement(filters, ranked), _list_params(filters, ranked))
+
+
+@pytest.mark.parametrize("filters", [ListFilter(), ListFilter(cnpj="00000000000007", error="body_truncated")])
+async def test_counts_of_the_list_read_by_indexes(connection: Connection, filters: ListFilter) -> None:
+    params = filters.params() | {"latest": 100, "top": _START, "top_id": _ID}
+    for begin, end in (("totals", "totals_end"), ("newer", "newer_end")):
+        statement = " ".join([_BATCHES[begin], *filters.blocks(), _BATCHES[end]])
+        assert await _indexes(connection, statement, params), begin
 
 
 async def test_the_page_of_a_batch_reads_by_indexes(connection: Connection) -> None:
@@ -139,6 +155,17 @@ async def test_decisions_read_by_indexes(connection: Connection) -> None:
     await connection.execute(load_queries("integrahub.db.batches.deactivation")["force_hash_antijoin"])
     counts = f"{_DECISIONS['judged']} {_DECISIONS['counts']}"
     assert {"products_pkey", "batch_chunks_pkey"} <= await _indexes(connection, counts, params)
+    params |= {
+        "sort": "stock",
+        "in_stock": True,
+        "pattern": "%x%",
+        "q": "x",
+        "after_key": 0.0,
+        "after_id": 7,
+        "limit": 51,
+    }
+    for block in ("categories", "products"):
+        assert "products_pkey" in await _indexes(connection, f"{_DECISIONS['judged']} {_DECISIONS[block]}", params)
 
 
 async def test_searches_over_all_pharmacies_read_by_indexes(connection: Connection) -> None:
@@ -147,3 +174,7 @@ async def test_searches_over_all_pharmacies_read_by_indexes(connection: Connecti
     assert "products_pkey" in await _indexes(connection, _SEARCH["products_by_id"], params)
     assert "products_short_ean" in await _indexes(connection, _SEARCH["products_by_ean"], params)
     assert "batches_error" in await _indexes(connection, _SEARCH["failed"], params)
+    params |= {"latest": 100, "pattern": "%x%", "text": "x", "prefix": "0000%"}
+    assert "batches_received" in await _indexes(connection, _SEARCH["batches_by_suffix"], params)
+    for block in ("causes", "pharmacies"):  # a row per cause, and one per pharmacy
+        await _indexes(connection, _SEARCH[block], params)

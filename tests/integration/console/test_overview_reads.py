@@ -151,6 +151,6 @@ async def test_a_hub_without_batches_is_new_and_asks_for_nothing(database: Datab
 
 
 async def test_no_read_of_the_overview_reads_a_large_table_whole(plans: Plans) -> None:
-    assert len(_SQL) == 9
+    assert len(_SQL) == 10
     for name, statement in _SQL.items():
         assert await plans.whole(statement, _PARAMS) <= _SMALL, name

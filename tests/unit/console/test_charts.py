@@ -20,3 +20,8 @@ def test_bars_stand_on_each_other() -> None:
 
 def test_texts_are_escaped_and_nothing_is_drawn_of_no_values() -> None:
     assert "<b>" not in sparkline("<b>", []) + line_chart("<b>", [], ["<b>"]) + bar_chart("<b>", [], [])
+
+
+def test_the_scale_stands_above_the_highest_value() -> None:
+    for chart in (line_chart("t", [Series("n", [1, 9])], [], "9"), bar_chart("t", [Series("n", [1, 9])], [], "9")):
+        assert 'viewBox="0 -16 480 196"' in chart and 'y="-4">9</text>' in chart

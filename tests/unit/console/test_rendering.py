@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from starlette.requests import Request
 
 from integrahub.console.pages.overview import RANGES, BatchHour, Bucket, OverviewView
-from integrahub.console.rendering import Renderer
+from integrahub.console.rendering import Renderer, _mark_code
 from integrahub.db.console.figures_rows import FigureRange
 from integrahub.db.console.overview_rows import HubState, OpenCause
 from integrahub.monitoring.attention import AttentionItem, AttentionKind, Urgency
@@ -62,3 +62,8 @@ def test_counts_that_stopped_at_a_limit_are_said_to_be_more() -> None:
     items = [AttentionItem(AttentionKind.CAUSE, Urgency.ACT, NOW, cause)] * 20
     html = bytes(Renderer(clock=lambda: NOW).page(_poll("Ana", "en"), "overview/overview.html", _view(items)).body)
     assert b"At least 20 things ask for attention" in html and b"More than 1,000 chunks are stopped" in html
+
+
+def test_code_in_a_sentence_is_marked_and_what_a_client_wrote_is_escaped() -> None:
+    assert _mark_code("up to its `]` <b>`") == "up to its <code>]</code> &lt;b&gt;`"
+    assert "\u202e" not in _mark_code("`\u202etxet`")

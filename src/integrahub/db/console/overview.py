@@ -4,6 +4,7 @@ import msgspec
 
 from integrahub.db.console.overview_rows import (
     MAX_COUNTED,
+    MAX_COUNTED_AREAS,
     ExpiringKey,
     FailedLoad,
     HeldDecision,
@@ -13,6 +14,7 @@ from integrahub.db.console.overview_rows import (
     RunningBatch,
     SilentPharmacy,
     SuspendedWebhook,
+    Waiting,
 )
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
@@ -52,6 +54,14 @@ async def find_overview(database: Database) -> OverviewRows:
             await fetch_all(connection, _SQL["expiring"], params, ExpiringKey),
             await fetch_all(connection, _SQL["running"], params, RunningBatch),
         )
+
+
+async def count_waiting(database: Database) -> Waiting:
+    """Count what waits for a person."""
+    async with database.transaction() as connection:
+        counted = await fetch_one(connection, _SQL["waiting"], {"counted": MAX_COUNTED_AREAS}, Waiting)
+    assert counted is not None
+    return counted
 
 
 async def find_last_problem(database: Database) -> LastProblem | None:

@@ -76,6 +76,19 @@ SELECT b.id AS batch_id, p.cnpj, p.name, b.kind, b.load_type, b.status, b.stage,
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.status = 'PROCESSING' ORDER BY b.received_at LIMIT %(limit)s
 
+-- waiting --
+-- Held deactivations, and causes with open dead letters that are not muted, each counted up to a limit.
+WITH RECURSIVE causes AS (
+  (SELECT fingerprint FROM dead_letters WHERE settled_at IS NULL ORDER BY fingerprint LIMIT 1)
+  UNION ALL
+  SELECT (SELECT d.fingerprint FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint > c.fingerprint
+    ORDER BY d.fingerprint LIMIT 1)
+  FROM causes c WHERE c.fingerprint IS NOT NULL)
+SELECT (SELECT count(*) FROM (SELECT FROM batches WHERE deactivation_state = 'held' LIMIT %(counted)s + 1) h) AS decisions,
+  (SELECT count(*) FROM (SELECT FROM causes c WHERE c.fingerprint IS NOT NULL AND NOT EXISTS (
+    SELECT FROM failure_groups g WHERE g.fingerprint = c.fingerprint AND g.muted_until > now())
+    LIMIT %(counted)s + 1) f) AS failures
+
 -- last_problem --
 -- Of the latest dead letter, failed load and decision, the one that began last, if it is resolved. One step in an index each.
 SELECT kind, subject, began_at, ended_at FROM (

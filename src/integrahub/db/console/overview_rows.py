@@ -8,6 +8,7 @@ import msgspec
 
 from integrahub.domain.batches import BatchKind, BatchStatus, LoadType, Stage
 
+MAX_COUNTED_AREAS = 99  #: Of the navigation's counts.
 MAX_COUNTED = 1000  #: Counts stop here: a higher count is MAX_COUNTED + 1, shown as "more than".
 
 
@@ -129,6 +130,13 @@ class LastProblem(msgspec.Struct, frozen=True):
     def length(self) -> timedelta:
         """Return how long it lasted."""
         return self.ended_at - self.began_at
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What waits for a person: held deactivations, and causes of failure. Each is counted up to MAX_COUNTED_AREAS."""
+
+    decisions: int
+    failures: int
 
 
 class HubState(msgspec.Struct, frozen=True):
