@@ -1,7 +1,10 @@
-"""A chunk that PostgreSQL takes too long to apply holds back no other chunk."""
+"""Chunks that take PostgreSQL too long, or memory, do not share a transaction with others."""
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +12,7 @@ import pytest
 
 from integrahub.db.chunks.apply import ApplyResult, LoadedChunk, apply_chunks
 from integrahub.domain.errors import StatementTimeout
+from integrahub.pipeline.upsert import step
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import catalogue
@@ -46,3 +50,28 @@ async def test_chunks_whose_transaction_takes_too_long_are_applied_apart(
     first = "RETRYING" if is_slow_alone else "COMPLETED"
     assert [chunk["status"] for chunk in chunks] == [first, "COMPLETED", "COMPLETED"]
     assert [chunk["attempts"] for chunk in chunks] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+async def test_chunks_of_many_bytes_do_not_share_one_transaction(
+    idle: Client, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """Chunks of an encoded body are objects."""
+    body = json.dumps(catalogue(150)).encode()
+    posted = (await idle.post(gzip.compress(body) if encoding else body, **{"Content-Encoding": encoding})).json()
+    posted = posted["batch_id"]
+    await _split(idle, posted)
+    sizes = []
+
+    async def counted(database: Any, chunks: Sequence[LoadedChunk], *given: Any, **named: Any) -> ApplyResult:
+        sizes.append([chunk.claim.number for chunk in chunks])
+        return await apply_chunks(database, chunks, *given, **named)
+
+    monkeypatch.setattr("integrahub.pipeline.upsert.step.apply_chunks", counted)
+    memory = replace(step._MEMORY, max_bytes=10_000)  # a chunk has some 4600
+    monkeypatch.setattr(step, "_MEMORY", memory)
+    upsert = idle.hub.upsert(uuid4())
+    await asyncio.gather(*(upsert(_ready(posted, number)) for number in range(3)))
+    assert sizes == [[0, 1], [2]]
+    chunks = await _run(idle, "SELECT status FROM batch_chunks")
+    assert [chunk["status"] for chunk in chunks] == ["COMPLETED"] * 3

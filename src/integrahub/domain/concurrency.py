@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 UPSERT_CONCURRENCY = 2  # concurrent transactions of one upsert worker
 CHUNKS_PER_TRANSACTION = 8
+BYTES_PER_TRANSACTION = 8 << 20  # of records
 SMALL_BATCHES_PER_TRANSACTION = 100
 
 

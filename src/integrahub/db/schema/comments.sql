@@ -236,7 +236,7 @@ COMMENT ON COLUMN batch_chunks.started_at IS 'Time at which a worker first claim
 COMMENT ON COLUMN batch_chunks.finished_at IS 'Time at which the chunk was settled; null until then.';
 COMMENT ON COLUMN batch_chunks.superseded IS 'Records of a replay that later batches had overwritten.';
 COMMENT ON COLUMN batch_chunks.body_start IS 'Position of the slice in the decoded body; null if the chunk is an object of its own.';
-COMMENT ON COLUMN batch_chunks.body_bytes IS 'Size of the slice.';
+COMMENT ON COLUMN batch_chunks.body_bytes IS 'Bytes of the slice, or of the records in an object.';
 COMMENT ON COLUMN batch_chunks.first_position IS 'Position of the first record in the body, from 0; null if the records are not consecutive.';
 COMMENT ON COLUMN batch_chunks.positions IS 'Position of each record in the body, for records that are not consecutive.';
 COMMENT ON COLUMN batch_chunks.rejection IS 'Code for which all records of the chunk are rejected; null: they are applied.';

@@ -271,5 +271,6 @@ class Chunker:
         claim = self._claim
         token = claim.claim_token.hex[:8]  # another worker's split of the same batch writes other objects
         plan.location = f"chunks/{claim.cnpj}/{claim.id}/{self._object_count:06d}-{token}"
+        plan.length = chunk.size
         self._object_count += 1
         await store_chunk(self._storage, plan.location, chunk.to_object())

@@ -18,7 +18,7 @@ _BIGINT_BYTES = 8
 
 @dataclass(slots=True)
 class ChunkPlan:
-    """A chunk, and where its records are: an object, or `length` bytes of the body from `start` on.
+    """A chunk, and where its records are: an object, or a part of the body from `start` on; `length` is in bytes.
 
     `first` is the position of its first record, if they are consecutive. If `is_settled`, the table already holds all
     its records; they have no location, as no step reads them, but `start` where they can be read alone. `rejection` is

@@ -18,7 +18,13 @@ from integrahub.db.chunks.rows import ChunkClaim
 from integrahub.db.database import Database
 from integrahub.db.products.bisect import write_bisecting
 from integrahub.db.products.merge import MergeRules
-from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
+from integrahub.domain.chunks.formats import Chunk
+from integrahub.domain.concurrency import (
+    BYTES_PER_TRANSACTION,
+    CHUNKS_PER_TRANSACTION,
+    UPSERT_CONCURRENCY,
+    InFlightLimit,
+)
 from integrahub.domain.errors import InvalidData, StatementTimeout, Transient
 from integrahub.domain.events import ChunkReady
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
@@ -27,10 +33,14 @@ from integrahub.pipeline.upsert.later_writes import LaterWritesReader
 from integrahub.resilience.lease import Lease
 from integrahub.resilience.micro_batcher import BatchLimits, MicroBatcher
 from integrahub.storage.base import Storage
-from integrahub.storage.chunks import read_chunk
+from integrahub.storage.chunks import read_chunk, read_chunks
 from integrahub.telemetry import tracing
 from integrahub.telemetry.metrics.pipeline import CHUNK_DURATION, CHUNK_RETRIES, count_completed
 
+_OLD_OBJECT_BYTES = 1 << 20  # assumed of an object whose row does not hold its size
+_MEMORY = BatchLimits[ChunkClaim](
+    CHUNKS_PER_TRANSACTION, BYTES_PER_TRANSACTION, lambda claim: claim.body_bytes or _OLD_OBJECT_BYTES
+)
 _log = structlog.get_logger()
 
 
@@ -108,15 +118,22 @@ class Upsert:
             await self._attempts.release(claims, error)
 
     async def _apply_together(self, claims: list[ChunkClaim]) -> list[ChunkClaim]:
+        """Apply chunks in as few transactions as memory allows. Return those whose transaction failed."""
+        waiting, failed = claims, list[ChunkClaim]()
+        while waiting:
+            group, waiting = _MEMORY.split(waiting)
+            failed += await self._apply_group(group)
+        return failed
+
+    async def _apply_group(self, claims: list[ChunkClaim]) -> list[ChunkClaim]:
         """Apply chunks in one transaction. Return all of them if it failed, also because it took too long."""
-        if not claims:
-            return []
         started = perf_counter()
         try:
             with ExitStack() as spans:
                 for claim in claims:
                     spans.enter_context(_span(claim))
-                loaded = [await self._load(claim) for claim in claims]
+                chunks = await read_chunks(self._storage, claims)
+                loaded = [await self._load(claim, chunk) for claim, chunk in zip(claims, chunks, strict=True)]
                 await self._publish(await apply_chunks(self._database, loaded, self._rules, self._worker.in_flight))
         except Exception as error:
             if isinstance(error, Transient) and not isinstance(error, StatementTimeout):
@@ -149,7 +166,7 @@ class Upsert:
 
     async def _apply_one(self, claim: ChunkClaim) -> None:
         started = perf_counter()
-        chunk = await self._load(claim)
+        chunk = await self._load(claim, await read_chunk(self._storage, claim))
         try:
             result = await apply_chunks(self._database, [chunk], self._rules, self._worker.in_flight)
         except InvalidData as error:
@@ -163,9 +180,8 @@ class Upsert:
         await self._publish(result)
         CHUNK_DURATION.observe(perf_counter() - started)
 
-    async def _load(self, claim: ChunkClaim) -> LoadedChunk:
-        """Read the records of a chunk, and for a replay what later batches wrote."""
-        records = await read_chunk(self._storage, claim)
+    async def _load(self, claim: ChunkClaim, records: Chunk) -> LoadedChunk:
+        """Add to the records of a chunk, for a replay, what later batches wrote."""
         is_merged = claim.is_replay and not claim.rejection
         later = await self._later_writes.read(claim) if is_merged else None
         return LoadedChunk(claim, records, later, is_probed=not self._forecast.expects_updates(claim.batch_id))
