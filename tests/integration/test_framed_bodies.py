@@ -91,6 +91,8 @@ async def test_chunks_are_slices_of_a_framed_body_whatever_the_client_sent(
             assert whole == text.encode()
             stored = b"".join([block async for block in S3Storage(bucket).get(location)])
             assert len(stored) < len(whole) * 0.7 and read_table(stored).text[-1] == len(whole)
+            size = "SELECT stored_bytes FROM batches WHERE id = %s"
+            assert await _rows(client, size, batch["batch_id"]) == [(len(stored),)]
             report = await client.get(f"/v1/batches/{batch['batch_id']}/errors")
             at = next(issue["byte_offset"] for issue in report["items"] if issue["position"] == 333)
             assert json.loads(text.encode()[at:].split(b"}", 1)[0] + b"}") == records[333]

@@ -23,8 +23,8 @@ _SQL = load_queries(__name__)
 class Submission(msgspec.Struct, frozen=True):
     """A post whose body is in memory (`body`) or stored (`location`).
 
-    `bytes` and `sha256` describe the decoded body. `started` is when its first byte came, in monotonic seconds of this
-    process: only the clock of PostgreSQL dates a batch.
+    `bytes` and `sha256` describe the decoded body, `stored_bytes` is the size of its object. `started` is when its
+    first byte came, in monotonic seconds of this process: only the clock of PostgreSQL dates a batch.
     """
 
     id: UUID
@@ -42,6 +42,7 @@ class Submission(msgspec.Struct, frozen=True):
     bytes: int
     api_key_id: UUID | None = None
     kind: BatchKind = BatchKind.LOAD
+    stored_bytes: int | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):

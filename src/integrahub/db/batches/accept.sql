@@ -36,13 +36,13 @@ RETURNING t.pharmacy_id, t.last_seq, date_trunc('milliseconds', clock_timestamp(
 -- insert --
 -- Insert accepted batches with one statement, so that row security is evaluated once.
 INSERT INTO batches (id, pharmacy_id, received_seq, kind, load_type, media_type, encoding, idempotency_key, item_count_claimed,
-  body, location, bytes, sha256, api_key_id, first_byte_at, received_at, dispatched_at)
+  body, location, bytes, stored_bytes, sha256, api_key_id, first_byte_at, received_at, dispatched_at)
 SELECT k.id, k.pharmacy_id, k.received_seq, k.kind, k.load_type, k.media_type, k.encoding, k.idempotency_key, k.item_count,
-  CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.sha256, k.api_key_id,
+  CASE WHEN k.location IS NULL THEN k.body END, k.location, k.bytes, k.stored_bytes, k.sha256, k.api_key_id,
   %(received_at)s - make_interval(secs => k.streamed), %(received_at)s, clock_timestamp()
 FROM unnest(%(id)b::uuid[], %(pharmacy_id)b::bigint[], %(received_seq)b::bigint[], %(kind)b::text[], %(load_type)b::text[],
   %(media_type)b::text[], %(encoding)b::text[], %(idempotency_key)b::text[], %(item_count)b::bigint[],
-  %(body)b::bytea[], %(location)b::text[], %(bytes)b::bigint[], %(sha256)b::bytea[], %(api_key_id)b::uuid[],
+  %(body)b::bytea[], %(location)b::text[], %(bytes)b::bigint[], %(stored_bytes)b::bigint[], %(sha256)b::bytea[], %(api_key_id)b::uuid[],
   %(streamed)b::float8[])
   AS k (id, pharmacy_id, received_seq, kind, load_type, media_type, encoding, idempotency_key, item_count, body, location,
-    bytes, sha256, api_key_id, streamed)
+    bytes, stored_bytes, sha256, api_key_id, streamed)

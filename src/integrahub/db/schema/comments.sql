@@ -110,6 +110,7 @@ COMMENT ON COLUMN batches.item_count_claimed IS 'Number of records that the clie
 COMMENT ON COLUMN batches.body IS 'The stored body, if it is small.';
 COMMENT ON COLUMN batches.location IS 'Storage name of the body, if it is large.';
 COMMENT ON COLUMN batches.bytes IS 'Size of the decoded body.';
+COMMENT ON COLUMN batches.stored_bytes IS 'Size of the object of the body; null for a body in the row, and for one of a version before 0.3.';
 COMMENT ON COLUMN batches.sha256 IS 'SHA-256 of the decoded body.';
 COMMENT ON COLUMN batches.status IS 'State of the batch as clients see it.
 RECEIVED: The body is durable; nothing has been read yet.

@@ -84,9 +84,9 @@ class Ingest:
         if body is not None:
             return await self._commit(build_submission(request, body, None, upload.decoded, upload.sha256), upload)
         async with self._open_window(request):
-            stored, location = await self._store(request, upload)
+            stored, location, size = await self._store(request, upload)
             post = build_submission(stored, None, location, upload.decoded, upload.sha256)
-            return await self._commit(post, upload)
+            return await self._commit(msgspec.structs.replace(post, stored_bytes=size), upload)
 
     async def close(self) -> None:
         """Wait for running commits, publications and deletions."""
@@ -95,15 +95,14 @@ class Ingest:
             await asyncio.gather(*self._background, return_exceptions=True)
         await self._admission.close()
 
-    async def _store(self, request: IngestRequest, upload: Upload) -> tuple[IngestRequest, str]:
-        """Store a body; return the request with the encoding of the stored form, and the name of the object."""
+    async def _store(self, request: IngestRequest, upload: Upload) -> tuple[IngestRequest, str, int]:
+        """Store a body; return the request with the encoding of the stored form, name and size of the object."""
         location = f"batches/{request.cnpj}/{request.batch_id}"
-        if upload.is_framed:
-            request, location = msgspec.structs.replace(request, encoding=FRAMED_ENCODING), location + FRAMED_SUFFIX
-            await self._storage.put(location, upload.stream_text())
-        else:
-            await self._storage.put(location, upload.stream())
-        return request, location
+        if not upload.is_framed:
+            return request, location, await self._storage.put(location, upload.stream())
+        location += FRAMED_SUFFIX
+        size = await self._storage.put(location, upload.stream_text())
+        return msgspec.structs.replace(request, encoding=FRAMED_ENCODING), location, size
 
     def _open_window(self, request: IngestRequest) -> AbstractAsyncContextManager[None]:
         if request.load_type != LoadType.FULL or request.kind is BatchKind.DRY_RUN:
