@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -55,21 +56,22 @@ def compile_kernel(target: str, folder: Path) -> Path | None:
     if find_spec("ziglang") is None:
         return None
     suffix = "dll" if "windows" in target else "dylib" if "macos" in target else "so"
-    output, unfinished = folder / f"libkernel.{suffix}", folder / f"unfinished-{os.getpid()}"
+    name = f"libkernel.{suffix}"  # also in a library for Windows, as the name of what exports its functions
     folder.mkdir(parents=True, exist_ok=True)
-    built_from = unfinished.with_name(f"{unfinished.name}.zig")
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder))
+    built_from = unfinished / "built_from.zig"
     built_from.write_text(f"pub const digest: u32 = {digest_sources()};\n", "utf-8")
     options = ["-dynamic", "-O", "ReleaseSafe", "-fstrip", "-fno-emit-implib", "-target", target, "-mcpu", "baseline"]
+    if "macos" in target:
+        options += ["-install_name", f"@rpath/{name}"]  # else the path of this build
     modules = ["--dep", "native", "--dep", "built_from", f"-Mroot={FOLDER / 'kernel.zig'}"]
     modules += [f"-Mnative={DOMAIN / 'native/native.zig'}", f"-Mbuilt_from={built_from}"]
-    command = [sys.executable, "-m", "ziglang", "build-lib", *options, *modules, f"-femit-bin={unfinished}"]
+    command = [sys.executable, "-m", "ziglang", "build-lib", *options, *modules, f"-femit-bin={unfinished / name}"]
     try:
         subprocess.run([*command, "--name", "kernel"], cwd=ROOT, check=True)
-        unfinished.replace(output)
+        return (unfinished / name).replace(folder / name)
     finally:
-        for left in folder.glob(f"{unfinished.name}*"):
-            left.unlink()
-    return output
+        shutil.rmtree(unfinished)
 
 
 class KernelBuildHook(BuildHookInterface):  # type: ignore[type-arg]

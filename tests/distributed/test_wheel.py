@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +18,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from deploy.release.package import build_twice
+from hatch_build import TARGETS
 
 from integrahub.tools.devservices.program import find_free_ports
 from tests.monitoring.proxying import ThreadedProxy
@@ -42,8 +44,9 @@ pytestmark = pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="long: s
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    packages = build_twice(ROOT, tmp_path_factory.mktemp("builds"), ["none"])
-    return next(path for path in packages if path.suffix == ".whl")
+    targets = ["none", *(TARGETS if find_spec("ziglang") else ())]  # PYTHONPATH may name the compiler
+    packages = build_twice(ROOT, tmp_path_factory.mktemp("builds"), targets)
+    return next(path for path in packages if path.name.endswith("-none-any.whl"))
 
 
 @pytest.fixture

@@ -160,3 +160,20 @@ def test_an_unknown_platform_is_refused_before_anything_is_compiled(monkeypatch:
 
 def test_the_image_is_built_without_the_library_of_this_machine() -> None:
     assert "**/libkernel.*" in (ROOT / ".dockerignore").read_text("utf-8").split()
+
+
+@pytest.mark.parametrize("target", hatch_build.TARGETS)
+def test_no_library_has_the_folder_of_its_build(target: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Libraries for Windows hold the name of the emitted file, those for macOS its path unless they are named."""
+    emitted: list[Path] = []
+
+    def run(command: list[str], **_: object) -> None:
+        emitted.append(Path(next(each for each in command if each.startswith("-femit-bin=")).partition("=")[2]))
+        emitted[-1].touch()
+        assert ("-install_name" in command) == ("macos" in target)
+
+    monkeypatch.setattr(hatch_build, "find_spec", lambda _: object())
+    monkeypatch.setattr("subprocess.run", run)
+    libraries = [hatch_build.compile_kernel(target, tmp_path / name) for name in ("one", "another")]
+    assert len({path.name for path in emitted}) == 1 and all(path and path.is_file() for path in libraries)
+    assert [len(list((tmp_path / name).iterdir())) for name in ("one", "another")] == [1, 1]
