@@ -53,11 +53,12 @@ async def test_every_batch_that_brought_a_product_is_listed_with_what_it_did(cli
     await client.load([product(1, TITLE="X"), product(7, PRICE=9)], "delta")
     await client.load([product(n) for n in range(1, 201) if n != 7])
     await client.load([product(7)], "delta")
+    await client.load(catalogue(200), **{"X-Inova-Dry-Run": "true"})
     await client.load([product(3), product(7, PRICE="x")], "delta")
     await client.load([product(7, PRICE=8)], "delta", **{"X-Inova-Dry-Run": "true"})
     found = await search(client, 7)
     assert outcomes(found) == [
-        (6, Outcome.REJECTED, 1),
+        (7, Outcome.REJECTED, 1),
         (5, Outcome.REACTIVATED, 0),
         (3, Outcome.UNCHANGED, 1),
         (2, Outcome.UPDATED, 0),
@@ -244,7 +245,8 @@ async def test_a_refusal_is_found_after_the_ids_of_its_batch_are_deleted(client:
 
 
 async def test_records_without_a_readable_id_are_found_by_their_ean(client: Client) -> None:
-    await client.load([product(1), product(2, PRODUCTID="A-7", EAN="7896004703398"), product(3)], "delta")
+    unreadable = [product(2, PRODUCTID="A-7", EAN="7896004703398"), product(3, PRODUCTID="A-8", EAN="")]
+    await client.load([product(1), *unreadable], "delta")
     window, refusals = await provenance.find_refusals(client.hub.reads, _PHARMACY, "7896004703398", _LIMITS)
     assert [(each.code, each.position) for each in refusals] == [("product_id_invalid", 1)]
     assert window.batches == 1

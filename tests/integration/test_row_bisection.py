@@ -26,6 +26,9 @@ async def test_a_new_product_the_table_refuses_is_rejected_alone(client: Client,
     (fault,) = (await client.get(f"/v1/batches/{batch['batch_id']}/errors"))["items"]
     assert (fault["position"], fault["product_id"], fault["code"]) == (6, "7", "record_refused")
     assert 7 not in await client.products()
+    async with client.hub.database.transaction() as connection:
+        rows = await (await connection.execute("SELECT attempts FROM batch_chunks ORDER BY number")).fetchall()
+    assert [row["attempts"] for row in rows] == [0, 0]  # the same attempt writes the others
 
 
 async def test_changes_the_table_refuses_leave_their_products_as_they_were(client: Client) -> None:

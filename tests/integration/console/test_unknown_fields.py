@@ -49,8 +49,9 @@ async def test_fields_of_a_pharmacy_are_bounded_and_known_ones_still_count(clien
     await client.load(_with([product(1)], LOTE_VAL="1"), "delta")
     made_up = [product(number) | {f"KEY_{number:04}": "x", "LOTE_VAL": "2"} for number in range(1, 300)]
     await client.load(made_up)
+    await client.load(_with([product(1, TITLE="OUTRO")], LOTE_VAL="3", ZZ_NEW="3"), "delta")
     found = await _found(client)
-    assert len(found) == MAX_FIELDS_PER_PHARMACY and found["LOTE_VAL"] == 300
+    assert len(found) == MAX_FIELDS_PER_PHARMACY and found["LOTE_VAL"] == 301
 
 
 async def test_a_hostile_field_is_kept_as_text_and_shortened(client: Client) -> None:
