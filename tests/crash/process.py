@@ -13,6 +13,7 @@ from integrahub.api.app import create_app
 from integrahub.db.monitoring import workers
 from integrahub.hub.bootstrap import open_hub
 from integrahub.hub.hub import Hub
+from integrahub.pipeline.split import fast_path
 from integrahub.settings.model import Settings
 from integrahub.telemetry import logs
 from integrahub.worker.process import build_loops
@@ -33,6 +34,7 @@ async def _serve(hub: Hub, stop: asyncio.Event) -> None:
 async def main(steps: list[str]) -> None:
     """Run the steps until SIGTERM, or until a point kills this process."""
     settings = Settings()
+    fast_path.MIN_FULLS_PER_TRANSACTION = 1  # type: ignore[attr-defined]
     logs.configure("INFO", "json")
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

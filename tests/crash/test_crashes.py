@@ -34,7 +34,7 @@ _PATIENCE = 90.0  # seconds
 
 
 def loads() -> list[Load]:
-    """Return large and small bodies, straddling repeats, an invalid record, removals, a return, and dry runs."""
+    """Return large and small bodies, straddling repeats, an invalid record, removals, a return, dry runs, and holds."""
     wide = [{"PRODUCTID": n % 30 + 1, "TITLE": f"P {n % 30}", "PRICE": n + 1, "PRICEPROMO": n + 1} for n in range(40)]
     padded = [record | {"FOO": "x" * 8000} if n % 3 == 0 else record for n, record in enumerate(wide)]
     padded.insert(5, {"PRODUCTID": 99, "TITLE": "bad", "PRICE": "x"})
@@ -42,7 +42,8 @@ def loads() -> list[Load]:
     rest = [{"PRODUCTID": n, "TITLE": f"P {n}", "PRICE": 7} for n in range(1, 28)]
     back = [{"PRODUCTID": 29, "QUANTITY": 3}, {"PRODUCTID": 1, "TITLE": "again"}]
     dry = [Load("full", rest, is_dry=True), Load("delta", back, is_dry=True)]
-    return [Load("full", padded), Load("delta", delta), *dry, Load("full", rest), Load("delta", back)]
+    small = [Load("full", rest[:3]), Load("full", rest[1:4])]  # they take the fast path, and are held
+    return [Load("full", padded), Load("delta", delta), *dry, Load("full", rest), Load("delta", back), *small]
 
 
 @dataclass

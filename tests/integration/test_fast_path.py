@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
-from integrahub.db.products.merge import MergeRules
+from integrahub.domain.batches import LoadType
 from integrahub.domain.dialects.inovafarma.dialect import InovaFarma
 from integrahub.domain.errors import InvalidData
 from integrahub.domain.steps import STEPS
@@ -35,8 +35,7 @@ async def _rows(client: Client, statement: str) -> list[tuple[Any, ...]]:
 
 
 def _fast_path(client: Client) -> FastPath:
-    hub = client.hub
-    return FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=SplitLimits(), rules=MergeRules(hub.decoder))
+    return client.hub.fast_path(uuid4(), LoadType.DELTA, SplitLimits())
 
 
 async def test_a_small_delta_needs_no_step_but_split(splitting: Client) -> None:
@@ -150,7 +149,7 @@ async def test_a_group_that_fails_keeps_no_claims(settings: Settings, monkeypatc
     def failing(*_: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("integrahub.pipeline.split.fast_path._exclude_unreadable", failing)
+    monkeypatch.setattr("integrahub.pipeline.split.small_bodies.SmallBodies.read_all", failing)
     async with running(settings, []) as client:
         client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
         batch = (await client.post([product(1)], "delta")).json()["batch_id"]

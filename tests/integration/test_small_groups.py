@@ -8,10 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from integrahub.db.batches import fast_path
-from integrahub.db.products.merge import MergeRules
+from integrahub.domain.batches import LoadType
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.split.chunker import SplitLimits
-from integrahub.pipeline.split.fast_path import FastPath
 from integrahub.settings.model import Settings
 from tests.integration.conftest import CNPJ, Client, running
 from tests.integration.test_flow import product
@@ -37,7 +36,7 @@ async def _settled(client: Client, wanted: list[UUID], chunk_size: int = 1000) -
     """Return which of these batches the fast path makes final as one group."""
     limits = SplitLimits(chunk_size=chunk_size)
     hub = client.hub
-    small = FastPath(hub.database, hub.bus, worker_id=uuid4(), limits=limits, rules=MergeRules(hub.decoder))
+    small = hub.fast_path(uuid4(), LoadType.DELTA, limits)
     return list(await asyncio.gather(*map(small, wanted)))
 
 

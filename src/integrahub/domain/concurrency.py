@@ -6,6 +6,9 @@ UPSERT_CONCURRENCY = 2  # concurrent transactions of one upsert worker
 CHUNKS_PER_TRANSACTION = 8
 BYTES_PER_TRANSACTION = 8 << 20  # of records
 SMALL_BATCHES_PER_TRANSACTION = 100
+MIN_FULLS_PER_TRANSACTION = 2  # fewer take the normal path
+FULLS_PER_TRANSACTION = 16
+FULL_CONCURRENCY = 2  # concurrent transactions of small FULLs of one split worker
 
 
 @dataclass(frozen=True, slots=True)

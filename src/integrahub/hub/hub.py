@@ -10,6 +10,7 @@ from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.database import Database
 from integrahub.db.products.merge import MergeRules
 from integrahub.db.tenancy import ALL_TENANTS
+from integrahub.domain.batches import LoadType
 from integrahub.domain.concurrency import CHUNKS_PER_TRANSACTION, UPSERT_CONCURRENCY, InFlightLimit
 from integrahub.domain.dialects.base import Dialect
 from integrahub.domain.dialects.decode import ChunkDecoder
@@ -41,8 +42,9 @@ from integrahub.pipeline.notify.target_address import TargetAddresses
 from integrahub.pipeline.split.attempts import SplitAttempts
 from integrahub.pipeline.split.body_splitter import BodySplitter
 from integrahub.pipeline.split.chunker import SplitLimits
-from integrahub.pipeline.split.fast_path import FastPath
+from integrahub.pipeline.split.fast_path import FastPath, FastPathWorker
 from integrahub.pipeline.split.frame_readers import FrameReaders
+from integrahub.pipeline.split.small_bodies import SmallBodies
 from integrahub.pipeline.split.step import Split
 from integrahub.pipeline.upsert.attempts import ChunkAttempts
 from integrahub.pipeline.upsert.step import Upsert, UpsertWorker
@@ -121,9 +123,16 @@ class Hub:
         limits = SplitLimits(self.settings.chunk_size, self.settings.max_record_size, in_flight)
         frame_readers = FrameReaders(self.database) if self.frames_bodies else None
         splitter = BodySplitter(self.database, self.storage, self.dialect, limits, frame_readers)
-        fast_path = FastPath(self.database, self.bus, worker_id=worker_id, limits=limits, rules=self._merge_rules())
         attempts = SplitAttempts(self.database, self.bus, self._retry_policy(), breaker, in_flight)
-        return Split(self.database, self.bus, splitter, fast_path, attempts, worker_id=worker_id)
+        fast_paths = {str(load_type): self.fast_path(worker_id, load_type, limits) for load_type in LoadType}
+        return Split(self.database, self.bus, splitter, fast_paths, attempts, worker_id=worker_id)
+
+    def fast_path(self, worker_id: UUID, load_type: LoadType, limits: SplitLimits) -> FastPath:
+        """Build the path of small batches of one load type."""
+        bodies = SmallBodies(self.storage, self.dialect, limits)
+        worker, rules = FastPathWorker(worker_id, limits), self._merge_rules()
+        policy = self._deactivation_policy() if load_type is LoadType.FULL else None
+        return FastPath(self.database, self.bus, bodies, worker=worker, rules=rules, policy=policy)
 
     def upsert(self, worker_id: UUID) -> Upsert:
         """Build the step that applies chunks to the products."""

@@ -7,9 +7,9 @@ from uuid import UUID
 import structlog
 
 from integrahub.db.batches.accept import Submission
-from integrahub.db.batches.fast_path import FastPathResult, SmallBatch
 from integrahub.db.batches.report_rows import FinalBatch
 from integrahub.db.batches.rows import SplitClaim
+from integrahub.db.batches.small_batch import FastPathResult, SmallBatch
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.errors import BodyError
 from integrahub.domain.products import SETTLED
@@ -39,7 +39,8 @@ def log_final(batch: FinalBatch) -> None:
     counts = {"items": batch.items or 0} | {name: getattr(batch, name) for name in _COUNTERS if getattr(batch, name)}
     _log_end(batch.id, batch.status, batch.error_code, fields | counts, batch.seconds)
     if batch.deactivation is DeactivationState.HELD:
-        _log_held(batch)
+        full_id = batch.parent_id if batch.kind is BatchKind.WINDOW and batch.parent_id else batch.id
+        _log_held(full_id, batch.cnpj, candidates=batch.candidates, active=batch.active, reason=batch.reason)
 
 
 def log_fast_path(batches: Sequence[SmallBatch], results: Sequence[FastPathResult], seconds: float) -> None:
@@ -47,10 +48,15 @@ def log_fast_path(batches: Sequence[SmallBatch], results: Sequence[FastPathResul
     for batch, result in zip(batches, results, strict=True):
         claim = batch.claim
         fields: dict[str, object] = {"cnpj": claim.cnpj, "load_type": str(claim.load_type), "kind": str(claim.kind)}
-        counts = {"items": len(batch.records.ids)}
+        decision = result.decision
+        counts = {"items": len(batch.index.ids)}
         counts |= {name: count for name in SETTLED if (count := getattr(result.counters, name))}
+        counts |= {"deactivated": decision.deactivated} if decision.deactivated else {}
         code = "nothing_applied" if result.status is BatchStatus.FAILED else None
         _log_end(claim.id, result.status, code, fields | counts, claim.waited + seconds)
+        if decision.state is DeactivationState.HELD:
+            reason = decision.reason.code if decision.reason else None
+            _log_held(claim.id, claim.cnpj, candidates=decision.candidates, active=decision.active, reason=reason)
 
 
 def log_failed(claim: SplitClaim, error: BodyError) -> None:
@@ -69,16 +75,13 @@ def log_decision(batch_id: UUID, decision: str) -> None:
     _log.info(f"deactivation {decision}", action="decide_deactivation", **_ids(batch_id), decision=decision)
 
 
-def _log_held(batch: FinalBatch) -> None:
-    full_id = batch.parent_id if batch.kind is BatchKind.WINDOW and batch.parent_id else batch.id
+def _log_held(full_id: UUID, cnpj: str, **facts: object) -> None:
     _log.info(
         "deactivation held: an operator must decide, see `integrahub batch list --held`",
         action="hold_deactivation",
         **_ids(full_id),
-        cnpj=batch.cnpj,
-        candidates=batch.candidates,
-        active=batch.active,
-        reason=batch.reason,
+        cnpj=cnpj,
+        **facts,
     )
 
 

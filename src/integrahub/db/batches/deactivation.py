@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from integrahub.db.batches.rows import Batch, CandidateCounts, DeactivationDecision, FullPart, LoadCounts
+from integrahub.db.batches.rows import Batch, CandidateCounts, DeactivationDecision, FullCounts, FullPart, LoadCounts
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one, fetch_value
@@ -30,11 +30,11 @@ class DeactivationPolicy:
     limit: float
     window_minutes: int
 
-    def limit_of(self, batch: Batch) -> float:
+    def limit_of(self, batch: Batch | FullCounts) -> float:
         """Return the limit of the batch's pharmacy."""
         return self.limit if batch.deactivation_limit is None else float(batch.deactivation_limit)
 
-    def window_of(self, batch: Batch) -> int:
+    def window_of(self, batch: Batch | FullCounts) -> int:
         """Return the window of the batch's pharmacy, in minutes."""
         return self.window_minutes if batch.full_window_minutes is None else batch.full_window_minutes
 
@@ -124,6 +124,11 @@ async def apply_or_hold(
         if decision.candidates:
             deactivated = await deactivate_absent(connection, present)
         await mark_full_seen(connection, present.pharmacy_id, seq)
+    return complete_decision(decision, deactivated)
+
+
+def complete_decision(decision: DeactivationDecision, deactivated: int) -> DeactivationDecision:
+    """Return a decision that was carried out: its state, and how many products it deactivated."""
     state = DeactivationState.HELD if decision.reason else DeactivationState.APPLIED
     return DeactivationDecision(
         state=state if decision.candidates else DeactivationState.NONE,

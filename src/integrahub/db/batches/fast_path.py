@@ -1,16 +1,17 @@
-"""Fast path: claim small DELTAs with one statement, apply and finish them in one transaction."""
+"""Fast path: claim small batches with one statement, apply and finish them in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-from uuid import UUID
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 from msgspec.structs import asdict
 
 from integrahub.db.arrays import as_text
-from integrahub.db.batches import turns
+from integrahub.db.batches import fast_fulls, turns
+from integrahub.db.batches.deactivation import DeactivationPolicy
 from integrahub.db.batches.finish import error_code_of
 from integrahub.db.batches.rows import BatchTotals, FirstLoad, SmallBatchClaim
+from integrahub.db.batches.small_batch import FastPathResult, SmallBatch
 from integrahub.db.batches.split_claims import set_has_products
 from integrahub.db.chunks import claims as chunk_claims
 from integrahub.db.database import Connection, Database
@@ -20,9 +21,8 @@ from integrahub.db.products.merge import MergeRules, merge_chunks
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column
 from integrahub.db.webhooks.events import with_deliveries_returned
-from integrahub.domain.batches import BatchKind, BatchStatus
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.changes import ALL_PRODUCTS
-from integrahub.domain.chunks.builder import ChunkBuilder
 from integrahub.domain.concurrency import InFlightLimit
 from integrahub.domain.conflicts import conflict_free_groups
 from integrahub.domain.errors import Transient
@@ -31,24 +31,7 @@ from integrahub.domain.products import COUNTERS, ChunkCounters
 
 _SQL = load_queries(__name__)
 _FINISH = with_deliveries_returned(_SQL["finish"])
-
-
-@dataclass(frozen=True, slots=True)
-class SmallBatch:
-    """A claimed batch with its records, which fit one chunk."""
-
-    claim: SmallBatchClaim
-    records: ChunkBuilder
-
-
-@dataclass(frozen=True, slots=True)
-class FastPathResult:
-    """The final status of a batch, the counters of its chunk, and whether webhooks about it are due."""
-
-    batch_id: UUID
-    status: BatchStatus
-    counters: ChunkCounters
-    has_deliveries: bool = False
+_BODY_IN_ROW = "body"  # the location of a chunk whose records are in the batch's row
 
 
 async def claim(
@@ -64,21 +47,45 @@ async def claim(
     return sorted(claims, key=lambda claim: (claim.pharmacy_id, claim.received_seq))
 
 
+async def claim_fulls(
+    database: Database, ids: list[UUID], worker: UUID, max_bytes: int, window_minutes: int
+) -> list[SmallBatchClaim]:
+    """Claim the FULLs among these batches of up to `max_bytes` decoded bytes that are next in their pharmacy.
+
+    `window_minutes` is the hub's window of FULLs that come in parts; those take the normal path.
+    """
+    params = {"ids": ids, "token": uuid4(), "worker": worker, "lease": chunk_claims.LEASE_SECONDS, "most": max_bytes}
+    async with database.transaction() as connection:
+        given = params | {"window": window_minutes}
+        claims = await fetch_all(connection, _SQL["claim_fulls_if_free"], given, SmallBatchClaim, binary=True)
+    return sorted(claims, key=lambda claim: claim.pharmacy_id)
+
+
 async def apply_and_finish(
-    database: Database, batches: Sequence[SmallBatch], worker: UUID, rules: MergeRules, in_flight: InFlightLimit
+    database: Database,
+    batches: Sequence[SmallBatch],
+    worker: UUID,
+    rules: MergeRules,
+    in_flight: InFlightLimit,
+    policy: DeactivationPolicy | None = None,
 ) -> tuple[list[FastPathResult], list[NextWork]]:
     """Apply loads, or dry runs, in their order and make them final. Return their results and the work to publish next.
 
-    Raise Transient if a claim is lost or a batch is not next in its pharmacy, InvalidData if PostgreSQL rejects a row.
-    Then none of the batches has changed.
+    With a `policy` they are FULLs, at most one of a pharmacy. Raise Transient if a claim is lost or a batch is not next
+    in its pharmacy, InvalidData if PostgreSQL rejects a row. Then none of the batches has changed.
     """
     async with database.transaction() as connection:
         is_dry = batches[0].claim.kind is BatchKind.DRY_RUN
         results, first_loads = await (_rehearse if is_dry else _apply)(connection, batches, rules)
+        if policy:
+            results = await fast_fulls.decide(connection, batches, results, policy)
         # Posts of these pharmacies wait while their turns are locked, so lock them last.
         await turns.lock_all(connection, {batch.claim.pharmacy_id for batch in batches})
         await _check_claims(connection, batches)
-        results = await _finish(connection, batches, results, worker)
+        await _insert_chunks(connection, batches, results, worker)
+        if policy:
+            results = await fast_fulls.apply_or_hold(connection, batches, results)
+        results = await _finish(connection, batches, results)
         await _end_first_loads(connection, first_loads)
         pharmacies = {batch.claim.pharmacy_id for batch in batches}
         return results, await turns.grant_next_turns(connection, sorted(pharmacies), in_flight)
@@ -88,7 +95,7 @@ async def _apply(
     connection: Connection, batches: Sequence[SmallBatch], rules: MergeRules
 ) -> tuple[list[FastPathResult], list[FirstLoad]]:
     """Apply the batches of a pharmacy that share a product one after the other, and all others together."""
-    groups = conflict_free_groups([(batch.claim.pharmacy_id, batch.records.ids) for batch in batches])
+    groups = conflict_free_groups([(batch.claim.pharmacy_id, batch.index.ids) for batch in batches])
     counters: dict[UUID, ChunkCounters] = {}
     empty = await _find_empty(connection, batches)
     first_loads: dict[int, FirstLoad] = {}
@@ -133,7 +140,7 @@ async def _find_empty(connection: Connection, batches: Sequence[SmallBatch]) -> 
 
 
 def _chunk_of(batch: SmallBatch, group: int, empty: set[int]) -> ChunkToApply:
-    claim, records = batch.claim, batch.records
+    claim, index = batch.claim, batch.index
     return ChunkToApply(
         batch_id=claim.id,
         number=0,
@@ -144,9 +151,9 @@ def _chunk_of(batch: SmallBatch, group: int, empty: set[int]) -> ChunkToApply:
         load_type=claim.load_type,
         time_zone=claim.time_zone,
         has_products=claim.has_products or group > 0,  # an earlier group may have inserted products
-        ids=records.ids,
-        hashes=records.hashes,
-        records=records.to_object(),
+        ids=index.ids,
+        hashes=index.hashes,
+        records=batch.records,
         may_use_kernel=True,  # a batch that crashed a worker is not claimed here
     )
 
@@ -158,31 +165,40 @@ async def _check_claims(connection: Connection, batches: Sequence[SmallBatch]) -
         raise Transient("a claim of a small batch is lost, or the batch is not next in its pharmacy")
 
 
-async def _finish(
-    connection: Connection, batches: Sequence[SmallBatch], results: list[FastPathResult], worker: UUID
-) -> list[FastPathResult]:
-    chunk_records = [batch.records for batch in batches]
-    extents = [records.extent() for records in chunk_records]
-    params: dict[str, Any] = {name: [getattr(result.counters, name) for result in results] for name in COUNTERS}
-    params |= {
-        "batches": [result.batch_id for result in results],
-        "items": [len(records.ids) for records in chunk_records],
-    }
-    chunk_columns = {
+async def _insert_chunks(
+    connection: Connection, batches: Sequence[SmallBatch], results: Sequence[FastPathResult], worker: UUID
+) -> None:
+    params = _to_params(batches, results) | {
         "worker": worker,
-        "starts": [start for start, _ in extents],
-        "lengths": [length for _, length in extents],
-        "ids": [as_text(records.ids) for records in chunk_records],
-        "hashes": [as_text(records.hashes) for records in chunk_records],
+        "locations": [batch.claim.location or _BODY_IN_ROW for batch in batches],
+        "starts": [batch.extent[0] for batch in batches],
+        "lengths": [batch.extent[1] for batch in batches],
+        "ids": [as_text(batch.index.ids) for batch in batches],
     }
-    await connection.execute(_SQL["insert_chunks"], params | chunk_columns)
-    batch_columns = {
+    await connection.execute(_SQL["insert_chunks"], params)
+
+
+async def _finish(
+    connection: Connection, batches: Sequence[SmallBatch], results: Sequence[FastPathResult]
+) -> list[FastPathResult]:
+    decisions = [result.decision.to_params() for result in results]
+    params = _to_params(batches, results) | {name: [one[name] for one in decisions] for name in decisions[0]}
+    params |= {
         "statuses": [str(result.status) for result in results],
         "error_codes": [error_code_of(result.status) for result in results],
-        "unreadable": [records.ids.count(0) for records in chunk_records],
+        "unreadable": [batch.index.ids.count(0) for batch in batches],
     }
-    due = set(await fetch_column(connection, _FINISH, params | batch_columns, UUID))
+    due = set(await fetch_column(connection, _FINISH, params, UUID))
     return [replace(result, has_deliveries=True) if result.batch_id in due else result for result in results]
+
+
+def _to_params(batches: Sequence[SmallBatch], results: Sequence[FastPathResult]) -> dict[str, object]:
+    """Return the columns that a batch and its one chunk have in common."""
+    params: dict[str, object] = {name: [getattr(result.counters, name) for result in results] for name in COUNTERS}
+    return params | {
+        "batches": [result.batch_id for result in results],
+        "items": [len(batch.index.ids) for batch in batches],
+    }
 
 
 async def _end_first_loads(connection: Connection, first_loads: Sequence[FirstLoad]) -> None:

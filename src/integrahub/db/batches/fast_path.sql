@@ -17,7 +17,28 @@ UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %
 FROM next n, pharmacies p WHERE b.id = n.id AND p.id = b.pharmacy_id
 RETURNING b.id, b.kind, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products,
   NOT p.has_products AS fills_catalogue, b.load_type,
-  b.media_type, b.encoding, b.body, b.claim_token,
+  b.media_type, b.encoding, b.bytes AS size, b.body, b.location, b.claim_token,
+  extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
+
+-- claim_fulls_if_free --
+-- Claim FULLs for the fast path that are next in their pharmacy, so at most one of each pharmacy. A FULL that comes in
+-- parts takes the normal path, and so does an encoded body in the storage, whose part cannot be read alone.
+WITH small AS MATERIALIZED (
+  SELECT b.id FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
+  WHERE b.id = ANY(%(ids)s::uuid[]) AND b.kind = 'load' AND b.load_type = 'full' AND b.stage = 'received'
+    AND b.finished_at IS NULL AND b.bytes <= %(most)s AND (b.body IS NOT NULL OR b.encoding = '')
+    AND b.next_attempt_at IS NULL AND b.crashes = 0 AND coalesce(p.full_window_minutes, %(window)s) = 0
+    AND NOT EXISTS (
+      SELECT FROM batches e WHERE e.pharmacy_id = b.pharmacy_id AND e.received_seq < b.received_seq
+        AND e.finished_at IS NULL)
+  ORDER BY b.pharmacy_id FOR UPDATE OF b SKIP LOCKED)
+UPDATE batches b SET stage = 'splitting', status = 'PROCESSING', claim_token = %(token)s, worker_id = %(worker)s,
+  lease_until = now() + make_interval(secs => %(lease)s), started_at = coalesce(started_at, now()),
+  read_zone = p.time_zone
+FROM small s, pharmacies p WHERE b.id = s.id AND p.id = b.pharmacy_id
+RETURNING b.id, b.kind, b.pharmacy_id, b.received_seq, p.cnpj, p.time_zone, p.has_products,
+  NOT p.has_products AS fills_catalogue, b.load_type,
+  b.media_type, b.encoding, b.bytes AS size, b.body, b.location, b.claim_token,
   extract(epoch FROM clock_timestamp() - b.received_at)::float8 AS waited
 
 -- find_empty --
@@ -34,16 +55,16 @@ WHERE b.id = ANY(%(ids)s::uuid[]) AND b.claim_token = %(token)s AND b.stage = 's
 ORDER BY b.id FOR UPDATE OF b
 
 -- insert_chunks --
--- Insert the one chunk of each batch with its counters.
+-- Insert the one chunk of each batch with its counters. It is never compared again, so it has no hashes.
 INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, first_position, records, ids, hashes,
   inserted, updated, unchanged, merged, rejected, reactivated, warnings, status, worker_id, started_at, finished_at)
-SELECT k.id, 0, 'body', k.body_start, k.body_bytes, 0, k.items, k.ids::bigint[], k.hashes::bigint[],
+SELECT k.id, 0, k.location, k.body_start, k.body_bytes, 0, k.items, k.ids::bigint[], '{}',
   k.inserted, k.updated, k.unchanged, k.merged, k.rejected, k.reactivated, k.warnings, 'COMPLETED', %(worker)s,
   now(), now()
-FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(items)s::int[], %(ids)s::text[],
-    %(hashes)s::text[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[], %(merged)s::int[],
+FROM unnest(%(batches)s::uuid[], %(locations)s::text[], %(starts)s::bigint[], %(lengths)s::int[], %(items)s::int[],
+    %(ids)s::text[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[], %(merged)s::int[],
     %(rejected)s::int[], %(reactivated)s::int[], %(warnings)s::int[])
-  AS k (id, body_start, body_bytes, items, ids, hashes, inserted, updated, unchanged, merged, rejected, reactivated,
+  AS k (id, location, body_start, body_bytes, items, ids, inserted, updated, unchanged, merged, rejected, reactivated,
     warnings)
 
 -- finish --
@@ -52,13 +73,20 @@ FROM unnest(%(batches)s::uuid[], %(starts)s::bigint[], %(lengths)s::int[], %(ite
 UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
   lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,
-  reactivated = k.reactivated, warnings = k.warnings, error_code = k.error_code
+  reactivated = k.reactivated, warnings = k.warnings, error_code = k.error_code, deactivated = k.deactivated,
+  deactivation_state = k.state, deactivation_candidates = k.candidates, deactivation_active = k.active,
+  deactivation_reason = k.reason, deactivation_facts = k.facts, absence_proven = k.proven
 FROM (SELECT %(batches)s::uuid[] AS ids, %(statuses)s::text[] AS statuses, %(error_codes)s::text[] AS error_codes,
     %(items)s::bigint[] AS items, %(unreadable)s::bigint[] AS unreadable, %(inserted)s::bigint[] AS inserted,
     %(updated)s::bigint[] AS updated, %(unchanged)s::bigint[] AS unchanged, %(merged)s::bigint[] AS merged,
-    %(rejected)s::bigint[] AS rejected, %(reactivated)s::bigint[] AS reactivated, %(warnings)s::bigint[] AS warnings
+    %(rejected)s::bigint[] AS rejected, %(reactivated)s::bigint[] AS reactivated, %(warnings)s::bigint[] AS warnings,
+    %(deactivated)s::bigint[] AS deactivated, %(state)s::text[] AS states, %(candidates)s::bigint[] AS candidates,
+    %(active)s::bigint[] AS active, %(reason)s::text[] AS reasons, %(facts)s::jsonb[] AS facts,
+    %(proven)s::boolean[] AS proven
   OFFSET 0) a
 CROSS JOIN LATERAL unnest(a.ids, a.statuses, a.error_codes, a.items, a.unreadable, a.inserted, a.updated, a.unchanged,
-    a.merged, a.rejected, a.reactivated, a.warnings)
-  AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated, warnings)
+    a.merged, a.rejected, a.reactivated, a.warnings, a.deactivated, a.states, a.candidates, a.active, a.reasons,
+    a.facts, a.proven)
+  AS k (id, status, error_code, items, unreadable, inserted, updated, unchanged, merged, rejected, reactivated, warnings,
+    deactivated, state, candidates, active, reason, facts, proven)
 WHERE b.id = k.id

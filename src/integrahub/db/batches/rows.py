@@ -116,7 +116,10 @@ class SplitClaim(msgspec.Struct, frozen=True):
 
 
 class SmallBatchClaim(msgspec.Struct, frozen=True):
-    """A small DELTA claimed by this worker for the fast path. `waited` is in seconds since its receipt."""
+    """A small batch claimed by this worker for the fast path. The body is in the row or at `location`.
+
+    `size` is that of the decoded body in bytes. `waited` is in seconds since its receipt.
+    """
 
     id: UUID
     kind: BatchKind
@@ -129,9 +132,20 @@ class SmallBatchClaim(msgspec.Struct, frozen=True):
     load_type: LoadType
     media_type: str
     encoding: str
-    body: bytes
+    size: int
+    body: bytes | None
+    location: str | None
     claim_token: UUID
     waited: float
+
+
+class FullCounts(msgspec.Struct, frozen=True):
+    """The pharmacy's active products after a FULL, its settings, and the number of records in the FULL's header."""
+
+    active: int
+    deactivation_limit: Decimal | None
+    full_window_minutes: int | None
+    item_count_claimed: int | None
 
 
 class FirstLoad(msgspec.Struct, frozen=True):

@@ -208,7 +208,7 @@ COMMENT ON COLUMN batch_chunks.number IS 'Number of the chunk within its batch, 
 COMMENT ON COLUMN batch_chunks.location IS 'Storage name of the records, or `body` if they are a slice of the body of the batch.';
 COMMENT ON COLUMN batch_chunks.records IS 'Number of records that the chunk applies or rejects.';
 COMMENT ON COLUMN batch_chunks.ids IS 'Product id of each record: 0 unreadable, negative if a later chunk applies the product.';
-COMMENT ON COLUMN batch_chunks.hashes IS 'Hash of each record''s product, over all its records.';
+COMMENT ON COLUMN batch_chunks.hashes IS 'Hash of each record''s product, over all its records; empty if no step compares the chunk again.';
 COMMENT ON COLUMN batch_chunks.status IS 'State of the chunk.
 PENDING: Not taken yet.
 PROCESSING: A worker holds its lease.

@@ -1,7 +1,7 @@
 """Split step: read a body once as a stream, cut it into chunks, and commit all of them together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from integrahub.db.batches import split_claims
 from integrahub.db.batches.rows import SplitClaim
 from integrahub.db.batches.split_claims import SplitResult
 from integrahub.db.database import Database
-from integrahub.domain.batches import BatchKind, LoadType
+from integrahub.domain.batches import BatchKind
 from integrahub.domain.errors import BodyError
 from integrahub.domain.events import BatchReceived
 from integrahub.domain.products import ChunkCounters
@@ -39,7 +39,7 @@ class Split:
         database: Database,
         bus: Bus,
         splitter: BodySplitter,
-        fast_path: FastPath,
+        fast_paths: Mapping[str, FastPath],
         attempts: SplitAttempts,
         *,
         worker_id: UUID,
@@ -47,7 +47,7 @@ class Split:
         self._database = database
         self._bus = bus
         self._splitter = splitter
-        self._fast_path = fast_path
+        self._fast_paths = fast_paths  # by load type
         self._attempts = attempts
         self._worker_id = worker_id
         self._slots = asyncio.Semaphore(_MAX_SPLITS)
@@ -56,7 +56,8 @@ class Split:
     async def __call__(self, message: bytes) -> None:
         """Split the batch of a `batches.received` event, unless it is split already or another worker holds it."""
         event = msgspec.json.decode(message, type=BatchReceived)
-        if event.load_type == LoadType.DELTA and await self._fast_path(event.batch_id):
+        fast_path = self._fast_paths.get(event.load_type)
+        if fast_path and await fast_path(event.batch_id):
             self._attempts.record_success()
             return
         async with self._slots:
