@@ -23,8 +23,9 @@ _AT_ONCE = 8  # pharmacies
 
 
 @pytest.fixture
-async def hub(database_url: str, tmp_path: Path, kernel: str) -> AsyncIterator[Client]:
-    """Yield a hub with chunks of the default size, two split and two upsert workers."""
+async def hub(database_url: str, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """Yield a hub with chunks of the default size, two split and two upsert workers. Small FULLs take the fast path."""
+    monkeypatch.setattr("integrahub.pipeline.split.fast_path.MIN_FULLS_PER_TRANSACTION", 1)
     settings = Settings(
         database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off", kernel=kernel
     )

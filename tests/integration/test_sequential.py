@@ -68,6 +68,7 @@ schedule = st.lists(st.lists(load, min_size=1, max_size=5), min_size=1, max_size
 @pytest.fixture
 async def busy(database_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """Yield a hub with 2 split and 3 upsert workers, chunks of 4 records, and parts of 3 records or 150 bytes."""
+    monkeypatch.setattr("integrahub.pipeline.split.fast_path.MIN_FULLS_PER_TRANSACTION", 1)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_RECORDS", 3)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_BYTES", 150)
     kernel = random.choice(("auto", "off"))
