@@ -7,9 +7,11 @@ import itertools
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
@@ -117,6 +119,7 @@ _UNUSUAL = {
     "a long idempotency key": Case({"Idempotency-Key": "k" * 256}),
     "an unreadable count": Case({"X-Inova-Item-Count": "one"}),
     "a count with a sign": Case({"X-Inova-Item-Count": "-1"}),
+    "a key twice": Case({"x-api-key": "KEY"}),
     "a length twice": Case({"content-length": "1"}),
 }
 
@@ -287,6 +290,19 @@ async def test_a_key_of_all_pharmacies_that_counts_twice_goes_through_the_applic
     ways.taken.clear()
     assert (await ways.send(ways.plain, case, made["api_key"]))[0].startswith(b"HTTP/1.1 202")
     assert not ways.taken
+
+
+@SHARED
+async def test_a_post_of_a_pharmacy_whose_webhook_is_disabled_has_its_notice_both_ways(ways: Ways) -> None:
+    await ways.warm_up()
+    cache = ways.client.app.state.plain_posts._find_pharmacy._cache._cache
+    known = cache.get(CNPJ)
+    cache.put(CNPJ, msgspec.structs.replace(known, webhook_disabled_at=datetime(2026, 1, 2, tzinfo=UTC)))
+    try:
+        (plain,), (whole,) = [await ways.send(port, Case()) for port in (ways.plain, ways.whole)]
+    finally:
+        cache.put(CNPJ, known)
+    assert plain == whole and b"x-inova-notice: webhook disabled since" in plain
 
 
 @SHARED

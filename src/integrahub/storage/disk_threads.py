@@ -18,6 +18,11 @@ class OpenFile(Protocol):
         """Prevent further effects. Called from any thread."""
         ...
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether `clean_up` has nothing to do."""
+        ...
+
     def clean_up(self) -> None:
         """Close the file and remove an unfinished one. Runs once, in a thread."""
         ...
@@ -53,7 +58,8 @@ class DiskThreads:
             file.abandon()
             self._clean_up_after(last, file)
             raise
-        self._submit(file.clean_up)
+        if not file.is_clean:
+            self._submit(file.clean_up)
 
     def _clean_up_after(self, last: "Future[Any] | None", file: OpenFile) -> None:
         if last is not None:

@@ -6,12 +6,13 @@ from uuid import uuid4
 
 from integrahub.storage.base import ObjectMissing, check_name
 from integrahub.storage.disk_threads import DiskThreads
-from integrahub.storage.open_files import FileReader, FileWriter, flush_folder
+from integrahub.storage.folders import DurableFolders
+from integrahub.storage.open_files import FileReader, FileWriter
 
 _READ_BYTES = 512 * 1024  # per read
-_MIN_WRITE_BYTES = 256 * 1024  # per write
+_MIN_WRITE_BYTES, _MAX_WRITE_BYTES = 256 * 1024, 1 << 20  # per write
+_MAX_GATHERED_BYTES = 8 << 20  # by all puts together, as far as their number allows
 _UNFINISHED = ".unfinished"  # folder of unfinished puts; no object name begins with a dot
-_MAX_DURABLE_FOLDERS = 20_000
 
 
 class FileStorage:
@@ -24,22 +25,28 @@ class FileStorage:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unfinished = root / _UNFINISHED
+        self._folders = DurableFolders(root, self._unfinished)
         self._threads = DiskThreads()
-        self._durable: set[Path] = set()  # folders whose directory entry this process flushed
+        self._puts = 0  # running
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> int:
-        """Flush the file, then its folder, before returning."""
+        """Flush the file, then its folder, before returning. A small object takes one operation in a thread."""
         target = self._path(name)
-        writer = FileWriter(self._unfinished / uuid4().hex, target)
-        async with self._threads.operate_on(writer) as run:
-            await run(self._create_folders, target)
-            await run(writer.open)
-            size = 0
-            async for part in _join_blocks(blocks):
-                size += sum(map(len, part))
-                await run(writer.write, part)
-            await run(writer.finish)
-        return size
+        writer = FileWriter(self._unfinished / uuid4().hex, target, self._folders)
+        self._puts += 1
+        try:
+            async with self._threads.operate_on(writer) as run:
+                part, size, pending = list[bytes](), 0, 0
+                async for block in blocks:
+                    part.append(block)
+                    pending += len(block)
+                    if pending >= self._write_bytes():
+                        await run(writer.write, part)
+                        part, size, pending = [], size + pending, 0
+                await run(writer.finish, part)
+        finally:
+            self._puts -= 1
+        return size + pending
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
         reader = FileReader(self._path(name))
@@ -76,35 +83,12 @@ class FileStorage:
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
 
-    def _create_folders(self, target: Path) -> None:
-        """Create the folders and flush the entry of each: another process may have created one without a flush yet."""
-        self._unfinished.mkdir(parents=True, exist_ok=True)
-        below = [folder for folder in target.parents if folder.is_relative_to(self._root)]
-        above = [folder for folder in self._root.parents if not folder.exists()]
-        not_durable = [folder for folder in below if folder not in self._durable or not folder.exists()]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for folder in [*not_durable, *above]:
-            flush_folder(folder.parent)
-        if len(self._durable) > _MAX_DURABLE_FOLDERS:
-            self._durable.clear()
-        self._durable.update(below)
+    def _write_bytes(self) -> int:
+        """Return how many bytes of each running put are gathered for one write: fewer, the more puts run."""
+        return max(_MIN_WRITE_BYTES, min(_MAX_WRITE_BYTES, _MAX_GATHERED_BYTES // self._puts))
 
     def _names(self, folder: Path) -> Sequence[str]:
         if not folder.is_dir():
             return []
         files = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
         return [path.as_posix() for path in files if path.parts[0] != _UNFINISHED]
-
-
-async def _join_blocks(blocks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """Yield blocks in groups large enough for one operation in a thread."""
-    part: list[bytes] = []
-    size = 0
-    async for block in blocks:
-        part.append(block)
-        size += len(block)
-        if size >= _MIN_WRITE_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part

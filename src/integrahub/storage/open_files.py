@@ -7,6 +7,8 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
+from integrahub.storage.folders import DurableFolders
+
 
 class Abandoned(OSError):
     """The caller stopped waiting for this file."""
@@ -15,33 +17,44 @@ class Abandoned(OSError):
 class FileWriter:
     """Write a file aside, and rename it into place once it is complete."""
 
-    def __init__(self, aside: Path, target: Path) -> None:
+    def __init__(self, aside: Path, target: Path, folders: DurableFolders) -> None:
         self._aside = aside
         self._target = target
+        self._folders = folders
         self._file: BinaryIO | None = None
         self._is_abandoned = False
         self._is_finished = False
 
-    def open(self) -> None:
-        """Create the file aside."""
-        self._file = self._aside.open("xb")
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left to clean up."""
+        return self._is_finished
 
     def write(self, part: Sequence[bytes]) -> None:
-        """Append blocks."""
-        assert self._file is not None
+        """Append blocks. The first call creates the file aside."""
+        if self._file is None:
+            self._file = self._open()
         self._file.writelines(part)
 
-    def finish(self) -> None:
-        """Flush the file, rename it into place and flush the folder. Raise Abandoned instead if it was abandoned."""
+    def finish(self, part: Sequence[bytes]) -> None:
+        """Append the last blocks, flush the file, rename it into place and flush the folder.
+
+        Raise Abandoned instead of the rename if the file was abandoned.
+        """
+        self.write(part)
         assert self._file is not None
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         if self._is_abandoned:
             raise Abandoned(f"{self._target.name} was finished too late")
-        self._aside.replace(self._target)
+        try:
+            self._aside.replace(self._target)
+        except FileNotFoundError:  # the folder was removed since it was prepared
+            self._folders.create(self._target.parent)
+            self._aside.replace(self._target)
         self._is_finished = True
-        flush_folder(self._target.parent)
+        self._folders.flush(self._target.parent)
 
     def abandon(self) -> None:
         """Prevent the rename."""
@@ -56,9 +69,19 @@ class FileWriter:
                 self._file.close()
         self._aside.unlink(missing_ok=True)
 
+    def _open(self) -> BinaryIO:
+        self._folders.prepare(self._target.parent)
+        try:
+            return self._aside.open("xb")
+        except FileNotFoundError:
+            self._folders.create(self._target.parent)
+            return self._aside.open("xb")
+
 
 class FileReader:
     """Read a file in blocks."""
+
+    is_clean = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -81,12 +104,3 @@ class FileReader:
         """Close the file."""
         if self._file:
             self._file.close()
-
-
-def flush_folder(folder: Path) -> None:
-    """Flush the directory entries of a folder to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

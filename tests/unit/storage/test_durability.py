@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import shutil
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 
@@ -10,6 +14,7 @@ import pytest
 
 from integrahub.domain.errors import Transient
 from integrahub.resilience.circuit_breaker import CircuitBreaker, CircuitState
+from integrahub.storage import folders
 from integrahub.storage.circuit_breaking import CircuitBreakingStorage
 from integrahub.storage.files import FileStorage
 
@@ -49,6 +54,65 @@ async def test_an_object_gets_its_name_once_its_bytes_are_on_the_disk_and_then_i
     await storage.put("batches/second", _blocks(b"one", b"two"))
     assert [step[:2] for step in done] == [("flush", ".unfinished"), ("rename", "second"), ("flush", "batches")]
     assert done[0][2] == done[1][2] == 6
+
+
+async def test_a_small_object_takes_one_operation_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, submitted = FileStorage(tmp_path), list[object]()
+    await storage.put("batches/first", _blocks(b"x"))
+    submit = storage._threads._executor.submit
+
+    def record(call: Callable[..., object], *values: object) -> object:
+        submitted.append(call)
+        return submit(call, *values)
+
+    monkeypatch.setattr(storage._threads._executor, "submit", record)
+    await storage.put("batches/second", _blocks(*[b"n" * 65_536] * 8))
+    assert len(submitted) == 1
+    await storage.put("batches/third", _blocks(*[b"n" * 65_536] * 40))
+    assert len(submitted) == 1 + 3  # two full megabytes, then the rest
+
+
+async def test_an_object_of_a_folder_that_was_removed_meanwhile_is_stored_and_its_folder_is_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage, flushed = FileStorage(tmp_path), list[Path]()
+    await storage.put("batches/a/first", _blocks(b"x"))
+    shutil.rmtree(tmp_path / "batches")
+    shutil.rmtree(tmp_path / ".unfinished")
+    flush = folders.flush_folder
+    monkeypatch.setattr(folders, "flush_folder", lambda folder: (flushed.append(folder), flush(folder)))
+    await storage.put("batches/a/second", _blocks(b"y"))
+    assert await _read(storage, "batches/a/second") == b"y"
+    assert {tmp_path, tmp_path / "batches"} <= set(flushed)
+
+
+def test_threads_that_wait_for_a_flush_share_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, released, flushes = threading.Event(), threading.Event(), list[int]()
+    flush = folders.SharedFlush(tmp_path)
+
+    def slow(_: Path) -> None:
+        flushes.append(flush._requested)
+        begun.set()
+        assert released.wait(10)
+
+    monkeypatch.setattr(folders, "flush_folder", slow)
+    with ThreadPoolExecutor(5) as threads:
+        calls = [threads.submit(flush)]
+        assert begun.wait(10)
+        calls += [threads.submit(flush) for _ in range(4)]  # what these renamed, the running flush may have missed
+        while flush._requested < 5:
+            time.sleep(0.001)
+        released.set()
+        for call in calls:
+            call.result()
+    assert flushes == [1, 5]
+
+
+def test_a_flush_that_failed_is_not_shared(tmp_path: Path) -> None:
+    flush = folders.SharedFlush(tmp_path / "absent")
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            flush()
 
 
 async def test_a_put_that_is_cut_off_leaves_the_older_object_as_it_was(tmp_path: Path) -> None:

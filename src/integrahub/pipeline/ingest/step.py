@@ -97,7 +97,7 @@ class Ingest:
 
     async def _store(self, request: IngestRequest, upload: Upload) -> tuple[IngestRequest, str, int]:
         """Store a body; return the request with the encoding of the stored form, name and size of the object."""
-        location = f"batches/{request.cnpj}/{request.batch_id}"
+        location = f"batches/{request.batch_id.hex[-1]}/{request.batch_id}"  # few folders: each new one costs flushes
         if not upload.is_framed:
             return request, location, await self._storage.put(location, upload.stream())
         location += FRAMED_SUFFIX

@@ -10,7 +10,7 @@ from typing import IO, BinaryIO, Self, cast
 
 import zstandard
 
-from integrahub.storage.open_files import flush_folder
+from integrahub.storage.folders import flush_folder
 from integrahub.tools.backup.errors import BackupDamaged, reading, writing
 from integrahub.tools.backup.manifest import BackupFile
 from integrahub.tools.backup.sealing import SealedReader, SealedWriter, Sink
