@@ -17,7 +17,7 @@ from website.staging import ANCHORS, Stage, stage_all
 ROOT = Path(__file__).parents[1]
 _HERE = Path(__file__).parent
 _EPOCH = "315532800"  # 1980-01-01: nothing on the site depends on the day it is built
-_TIMEOUT_SECONDS = 240.0
+_TIMEOUT_SECONDS = 900.0  # a busy machine takes minutes
 _DOOR = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>IntegraHub</title>
 <script>location.replace((/^pt/i.test(navigator.language) ? "pt-BR" : "en") + "/index.html")</script></head>
@@ -40,7 +40,12 @@ def build(target: Path, work: Path, diagrams: Path | None, root: Path = ROOT) ->
     _write_locale(work / "locale")
     _write_assets(work / "assets", diagrams)
     running = [_start(stage, pages, target / stage.language, work) for stage in stages]
-    outputs = [process.communicate(timeout=_TIMEOUT_SECONDS)[0] for process in running]
+    try:
+        outputs = [process.communicate(timeout=_TIMEOUT_SECONDS)[0] for process in running]
+    finally:
+        for process in running:
+            with process:
+                process.kill()  # does nothing to one that ended
     faults = list(dict.fromkeys(line for output in outputs for line in output.splitlines()))
     if faults or any(process.returncode for process in running):
         raise BuildFailure("\n".join(faults))
