@@ -1,10 +1,12 @@
 """Plain posts take a shorter path: both ways answer the same bytes, store the same rows, count and log the same."""
 
 import asyncio
+import gc
 import gzip
 import hashlib
 import itertools
 import re
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +18,14 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
+from integrahub.access import rate_limiter
 from integrahub.api import pharmacy_cache
 from integrahub.api.auth import authentication
 from integrahub.api.posts.plain import PlainPosts
+from integrahub.domain.errors import Unavailable
 from integrahub.domain.ids import uuid7
 from integrahub.pipeline.ingest import admission
+from integrahub.pipeline.ingest.small_posts import SmallPosts
 from integrahub.settings.model import Settings
 from integrahub.telemetry import tracing
 from integrahub.telemetry.instruments import Metric
@@ -166,6 +171,7 @@ async def ways(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> As
         patched.setattr(authentication, "_KEY_CACHE_TTL_SECONDS", 600.0)
         patched.setattr(pharmacy_cache, "_PHARMACY_CACHE_TTL_SECONDS", 600.0)
         patched.setattr(admission, "_MAX_COUNT_AGE_SECONDS", 600.0)
+        patched.setattr(rate_limiter, "_HIT_TIMEOUT_SECONDS", 60.0)  # after it posts pass uncounted
         try:
             async with (
                 running(settings, []) as client,
@@ -238,6 +244,64 @@ async def test_a_body_after_its_head_and_posts_in_one_packet_are_answered_both_w
     plain, whole = ([_steady(b"".join(answer)) for answer in way] for way in answers)
     assert plain == whole
     assert all(answer.startswith(b"HTTP/1.1 202") for answer in plain)
+
+
+@SHARED
+@pytest.mark.parametrize("missing", [1, 2, 3, 4, 5, 20])
+async def test_a_post_keeps_its_body_when_the_end_of_its_head_comes_with_the_next_post(
+    ways: Ways, missing: int
+) -> None:
+    for port in (ways.plain, ways.whole):
+        await ways.warm_up()
+        first, second = (Case().build(ways.client.key) for _ in range(2))
+        cut = first.index(b"\r\n\r\n") + 4 - missing
+        async with Wire(port) as wire:
+            await wire.send(first[:cut], first[cut:] + second)
+            answers = [await wire.raw_answer() for _ in range(2)]
+        ids = [msgspec.json.decode(body)["batch_id"] for _, body in answers]
+        async with ways.client.hub.database.transaction() as connection:
+            query = "SELECT body FROM batches WHERE id = ANY(%s::uuid[]) ORDER BY received_seq"
+            rows = await (await connection.execute(query, [ids])).fetchall()
+        assert [row["body"] for row in rows] == [each.partition(b"\r\n\r\n")[2] for each in (first, second)]
+
+
+@SHARED
+async def test_a_post_that_raises_when_it_is_looked_at_goes_through_the_application(
+    ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError
+
+    await ways.warm_up()
+    ways.taken.clear()
+    monkeypatch.setattr(PlainPosts, "_build", fail)
+    assert (await ways.send(ways.plain, Case()))[0].startswith(b"HTTP/1.1 202")
+    assert not ways.taken
+
+
+@SHARED
+async def test_a_refused_post_is_freed_with_its_body(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[weakref.ref[object]] = []
+    accept = PlainPosts.accept
+
+    def refuse(self: PlainPosts, post: Any, answered: Any, give: Any) -> None:
+        refused.append(weakref.ref(post))
+        accept(self, post, answered, give)
+
+    def commit(*given: object) -> None:
+        raise Unavailable("commit_queue_full", 1.0)
+
+    await ways.warm_up()
+    monkeypatch.setattr(PlainPosts, "accept", refuse)
+    monkeypatch.setattr(SmallPosts, "commit", commit)
+    gc.disable()
+    try:
+        assert (await ways.send(ways.plain, Case()))[0].startswith(b"HTTP/1.1 503")
+        await asyncio.sleep(0)
+        ways.taken.clear()
+        assert [post() for post in refused] == [None]
+    finally:
+        gc.enable()
 
 
 @SHARED

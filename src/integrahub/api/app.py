@@ -236,8 +236,8 @@ class IngestEndpoint:
         """Answer one post."""
         request = Request(scope, receive, send)
         try:
-            if "error" in scope:  # of a plain post
-                raise scope["error"]
+            if "error" in scope:  # of a plain post; a scope that held it would hold its frames
+                raise scope.pop("error")
             response = await self._handler(request)
         except Exception as error:
             response = await problems.render_exception(request, error)

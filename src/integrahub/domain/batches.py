@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-INLINE_BODY_LIMIT = (
-    64 * 1024
-)  # bytes; smaller bodies are stored in the batch's row, and such DELTAs may take the fast path
+# Bytes. Smaller bodies are stored in the batch's row, and such DELTAs may take the fast path.
+INLINE_BODY_LIMIT = 64 * 1024
 SMALL_FULL_LIMIT = 1 << 20  # decoded bytes; smaller FULLs may take the fast path
 
 

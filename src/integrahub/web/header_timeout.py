@@ -40,7 +40,8 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _reads = 0  # how often the client has read so much of its responses that writing resumed
     _held = b""  # received after a request without a response
-    _rest = b""  # received after the head that is being parsed
+    _rest = b""  # received with a whole head, after it
+    _is_in_message = False
     _is_in_body = False
 
     def __init__(
@@ -123,6 +124,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
             CONNECTIONS_CLOSED.add("pipelined")
             raise HttpParserError("too many requests wait for a response")
+        self._is_in_message = True
         super().on_message_begin()
         if self._deadline is None:
             self._start_head_timeout()
@@ -157,7 +159,7 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """End the request, unless the parser skipped its body because of an upgrade: then the body follows."""
         if not self.parser.should_upgrade():
-            self._is_in_body = False
+            self._is_in_message = self._is_in_body = False
             super().on_message_complete()
 
     def _parse(self, data: bytes) -> None:
@@ -169,7 +171,8 @@ class HeaderTimeoutProtocol(HttpToolsProtocol):
                 return
             end = 0 if self._is_in_body else data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
             part, data = (data[:end], data[end:]) if end >= len(_END_OF_HEAD) else (data, b"")
-            self._rest = data
+            # A head that began in an earlier read may end before `part` does: then a body, or a part of one, is in it.
+            self._rest = b"" if self._is_in_message else data
             try:
                 self.parser.feed_data(part)
             except HttpParserUpgrade as upgrade:

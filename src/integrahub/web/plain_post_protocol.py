@@ -4,11 +4,14 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from integrahub.api.posts.plain import Headers, PlainPost, PlainPosts, Posted
 from integrahub.telemetry.metrics.http import POST_ROUTE
 from integrahub.web.header_timeout import HeaderTimeoutProtocol
+
+_log = structlog.get_logger()
 
 
 class _NoWaiter:
@@ -73,7 +76,11 @@ class PlainPostProtocol(HeaderTimeoutProtocol):
         is_simple = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
         if not is_first or not is_simple or self.parser.should_upgrade():
             return None
-        return self._plain_posts.read(Posted(self.scope, self.url, self._rest))  # type: ignore[arg-type]
+        try:
+            return self._plain_posts.read(Posted(self.scope, self.url, self._rest))  # type: ignore[arg-type]
+        except Exception:  # in the parser's callback it would be a request that cannot be read
+            _log.exception("cannot tell whether a post is plain, leaving it to the application", action="read_plain")
+            return None
 
     def _answer(self, cycle: _PlainCycle, headers: Headers, body: bytes) -> None:
         cycle.response_complete, cycle.post = True, None

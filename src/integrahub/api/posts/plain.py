@@ -20,6 +20,7 @@ from integrahub.db.batches.accept import Receipt
 from integrahub.domain.api_keys import Caller
 from integrahub.domain.batches import INLINE_BODY_LIMIT, LoadType
 from integrahub.domain.dialects.base import FirstRecord
+from integrahub.domain.errors import Transient
 from integrahub.domain.ids import uuid7
 from integrahub.domain.parsing.body_inspection import inspect_head
 from integrahub.pipeline.ingest.small_posts import SmallPosts
@@ -48,7 +49,7 @@ Answered = Callable[[Headers, bytes], None]  # headers and body of the 202
 Refused = Callable[[dict[str, Any]], None]  # entries for the scope with which the application renders the error
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class PlainPost:
     """A post that was checked, and is not counted or committed yet."""
 
@@ -61,6 +62,7 @@ class PlainPost:
     def scope_entries(self, error: BaseException) -> dict[str, Any]:
         """Return what the application needs to render the error as if it had checked the post."""
         known = {"trace": self.request.batch_id, "started_at": self.started_at, "cnpj": self.pharmacy.cnpj}
+        error = error.with_traceback(None)  # its frames hold the body
         return known | {"caller": self.caller, "caller_name": self.caller.name, "error": error}
 
 
@@ -176,6 +178,8 @@ class PlainPosts:
     def _commit(self, post: PlainPost, hit: PostHit, finish: Callable[[dict[str, str], Any], None]) -> None:
         limit_headers: dict[str, str] = {}
         try:
+            if hit.result is not None and hit.result.cancelled():
+                raise Transient("the post was not counted")
             limit_headers = hit.headers()
             digest = hashlib.sha256(post.body).digest()
             submission = build_submission(post.request, post.body, None, len(post.body), digest)

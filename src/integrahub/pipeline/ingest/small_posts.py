@@ -64,7 +64,9 @@ class _PendingPost:
 
     def _finish(self, future: "asyncio.Future[Outcome]") -> None:
         self._timer.cancel()
-        if not future.cancelled():
+        if future.cancelled():
+            self._give(Transient("the commit was cancelled"))
+        else:
             self._give(future.exception() or future.result())
 
     def _give(self, outcome: Receipt | BaseException) -> None:
