@@ -10,7 +10,7 @@ from integrahub.domain.parsing.encodings import create_inflater
 from integrahub.domain.parsing.seekable_zstd import FRAME_BYTES
 from integrahub.storage.base import ObjectDamaged, ObjectMissing, Storage
 from integrahub.storage.files import FileStorage
-from integrahub.storage.framed import FramedStorage
+from integrahub.storage.framed import FramedStorage, slice_location
 from integrahub.storage.memory import MemoryStorage
 from integrahub.storage.s3.objects import S3Storage
 from tests.conftest import new_bucket
@@ -58,6 +58,17 @@ async def test_a_reader_that_knows_no_frames_decodes_the_object_as_one_stream(in
     await FramedStorage(inner).put(_NAME, stream(_TEXT))
     inflater = create_inflater("zstd")
     assert b"".join([piece async for block in inner.get(_NAME) for piece in inflater.feed(block)]) == _TEXT
+
+
+async def test_a_slice_is_no_object_for_a_reader_that_would_count_its_offsets_in_the_frames(inner: Storage) -> None:
+    storage, part = FramedStorage(inner), slice_location(_NAME)
+    await storage.put(_NAME, stream(_TEXT))
+    assert await read(storage, part, 1_000_000, 600) == _TEXT[1_000_000:1_000_600]
+    with pytest.raises(ObjectMissing):
+        await read(inner, part, 1_000_000, 600)
+    with pytest.raises(ObjectMissing, match=r"none\.zst"):
+        await read(storage, slice_location("batches/none.zst"), 0, 1)
+    assert [slice_location(plain) for plain in ("batches/a/1", "body")] == ["batches/a/1", "body"]
 
 
 async def test_a_slice_costs_one_read_of_a_few_frames_once_the_seek_table_is_known(inner: Storage) -> None:

@@ -19,6 +19,7 @@ from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split import frame_readers
 from integrahub.reports.raw_records import WhyUnread, read_raw_records
 from integrahub.settings.model import Settings
+from integrahub.storage.framed import slice_location
 from integrahub.storage.s3.config import S3Config
 from integrahub.storage.s3.objects import S3Storage
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
@@ -87,6 +88,8 @@ async def test_chunks_are_slices_of_a_framed_body_whatever_the_client_sent(
                 1,
             ), batch
             assert (stored_as, places) == ("zstd", {"batches"}) and location.endswith(".zst")
+            chunks = await _rows(client, "SELECT location FROM batch_chunks WHERE batch_id = %s", batch["batch_id"])
+            assert {place for (place,) in chunks} == {slice_location(location)}
             whole = b"".join([block async for block in client.hub.storage.get(location)])
             assert whole == text.encode()
             stored = b"".join([block async for block in S3Storage(bucket).get(location)])
@@ -111,6 +114,9 @@ async def test_the_record_of_a_settled_chunk_is_read_from_its_frames(settings: S
         await client.load(gzip.compress(_write(_RECORDS).encode()), **{"Content-Encoding": "gzip"})
         batch = await client.load(_write(_RECORDS[::-1]).encode())
         assert batch["unchanged"] == 400
+        location, _, _ = await _locations(client, batch)
+        chunks = await _rows(client, "SELECT location FROM batch_chunks WHERE batch_id = %s", batch["batch_id"])
+        assert {place for (place,) in chunks} == {slice_location(location)}
         (place,) = await provenance.find_records(client.hub.reads, 1, 77, UUID(batch["batch_id"]))
         found = await read_raw_records(client.hub.storage, place)
         assert not isinstance(found, WhyUnread) and json.loads(found[0].content) == _RECORDS[76]

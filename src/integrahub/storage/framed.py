@@ -8,6 +8,7 @@ from integrahub.domain.parsing.seekable_zstd import FrameError, SeekableWriter, 
 from integrahub.storage.base import ObjectDamaged, Storage
 
 FRAMED_SUFFIX = ".zst"  # of the names of framed objects; no object of an older version has it
+_SLICE_SUFFIX = ".slice"  # behind the name of a framed object: a part of its text
 FRAMED_ENCODING = "zstd"  # the encoding of a framed body in its row: older versions decode it as one stream
 _TAIL_BYTES = 128 * 1024  # read to find the seek table; a body of up to about 900 kB comes with it
 _MAX_TABLES = 256  # in memory; that of a body of 1 GB takes 160 kB
@@ -18,9 +19,19 @@ def is_framed(location: str | None) -> bool:
     return location is not None and location.endswith(FRAMED_SUFFIX)
 
 
+def slice_location(location: str) -> str:
+    """Return the location of chunks that are slices of a body.
+
+    Offsets of a framed body count in its text. Versions before 0.3 would count them in the object, and read nothing
+    behind its end. So slices have a location that is not the name of an object: those versions raise ObjectMissing.
+    """
+    return f"{location}{_SLICE_SUFFIX}" if is_framed(location) else location
+
+
 class FramedStorage:
     """Encode and decode the objects whose names end in FRAMED_SUFFIX. All others pass unchanged.
 
+    `get` also takes the location of a slice, and reads the text of its body.
     `get` raises ObjectDamaged if frames or their seek table are not what `put` stored.
     """
 
@@ -33,6 +44,8 @@ class FramedStorage:
         return await self._inner.put(name, _encode(blocks) if is_framed(name) else blocks)
 
     async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        if is_framed(body := name.removesuffix(_SLICE_SUFFIX)):
+            name = body
         blocks = self._read_text(name, start, length) if is_framed(name) else self._inner.get(name, start, length)
         async with _closing(blocks):
             async for block in blocks:

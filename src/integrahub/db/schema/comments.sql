@@ -205,7 +205,7 @@ COMMENT ON COLUMN dry_run_changes.fields IS 'As product_changes.fields.';
 COMMENT ON TABLE batch_chunks IS 'Chunks of a batch: groups of records that workers claim and apply.';
 COMMENT ON COLUMN batch_chunks.batch_id IS 'The batch.';
 COMMENT ON COLUMN batch_chunks.number IS 'Number of the chunk within its batch, from 0.';
-COMMENT ON COLUMN batch_chunks.location IS 'Storage name of the records, or `body` if they are a slice of the body of the batch.';
+COMMENT ON COLUMN batch_chunks.location IS 'Storage name of the records, or `body` if they are a slice of the body of the batch. That of a slice of a framed body ends in `.slice`.';
 COMMENT ON COLUMN batch_chunks.records IS 'Number of records that the chunk applies or rejects.';
 COMMENT ON COLUMN batch_chunks.ids IS 'Product id of each record: 0 unreadable, negative if a later chunk applies the product.';
 COMMENT ON COLUMN batch_chunks.hashes IS 'Hash of each record''s product, over all its records; empty if no step compares the chunk again.';

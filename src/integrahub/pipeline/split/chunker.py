@@ -20,6 +20,7 @@ from integrahub.pipeline.split.staged_chunks import ChunkPlan, StagedChunks
 from integrahub.pipeline.split.unchanged_filter import DiffResult, UnchangedFilter
 from integrahub.storage.base import Storage
 from integrahub.storage.chunks import BODY_LOCATION, store_chunk
+from integrahub.storage.framed import is_framed, slice_location
 from integrahub.storage.spill import SpillPartitions
 
 _BODY_BLOCK_BYTES = 128 * 1024  # fed to the record reader at a time
@@ -157,6 +158,8 @@ class Chunker:
                 continue
             plan.is_settled = True
             self._set_extent(plan, chunk)
+            if plan.start is not None and is_framed(self._claim.location):
+                plan.location = slice_location(self._claim.location or "")
             for slot in result.differing:
                 self._changed.add(*chunk.record(slot))
                 chunk.ids[slot] *= -1
@@ -254,7 +257,7 @@ class Chunker:
         if plan.start is None:
             await self._store(plan, chunk)
         else:
-            plan.location = self._claim.location or BODY_LOCATION
+            plan.location = slice_location(self._claim.location or BODY_LOCATION)
 
     def _set_extent(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:
         """Note where consecutive records are in the body; `start` stays None if they cannot be read alone."""

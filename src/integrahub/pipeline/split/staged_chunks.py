@@ -21,8 +21,8 @@ class ChunkPlan:
     """A chunk, and where its records are: an object, or a part of the body from `start` on; `length` is in bytes.
 
     `first` is the position of its first record, if they are consecutive. If `is_settled`, the table already holds all
-    its records; they have no location, as no step reads them, but `start` where they can be read alone. `rejection` is
-    the code with which all its records are rejected.
+    its records. No step reads those, so only slices of a framed body have a location, which keeps older versions from
+    reading them; `start` is set where they can be read alone. `rejection` is the code with which all are rejected.
     """
 
     location: str = _NO_LOCATION
