@@ -13,12 +13,16 @@ import msgspec
 import pytest
 import zstandard
 
+from integrahub.console.pages.batches_files import _stream
 from integrahub.db.console import provenance
+from integrahub.domain.errors import Gone
 from integrahub.domain.parsing.seekable_zstd import read_table
 from integrahub.domain.steps import STEPS
 from integrahub.pipeline.split import frame_readers
 from integrahub.reports.raw_records import WhyUnread, read_raw_records
+from integrahub.reports.stored_records import read_excerpt, read_record
 from integrahub.settings.model import Settings
+from integrahub.storage.bodies import StoredBody
 from integrahub.storage.framed import slice_location
 from integrahub.storage.s3.config import S3Config
 from integrahub.storage.s3.objects import S3Storage
@@ -184,6 +188,24 @@ async def test_a_damaged_body_fails_its_batch_and_a_damaged_frame_its_chunks(
             else:
                 errors = await _rows(client, "SELECT DISTINCT last_error FROM batch_chunks WHERE status = 'FAILED'")
                 assert "is damaged: frame 0 cannot be decoded" in errors[0][0] and 0 < ended["inserted"] < 400
+
+
+async def test_a_damaged_record_is_refused_by_name_and_not_shown(settings: Settings, bucket: S3Config) -> None:
+    async with _hub(_in_bucket(settings, bucket)) as client:
+        records = [record | {"PRICE": "much" if record["PRODUCTID"] == 3 else 5} for record in _RECORDS]
+        batch = await client.load(_write(records).encode())
+        location, _, _ = await _locations(client, batch)
+        await _damage(S3Storage(bucket), location)
+        storage, batch_id = client.hub.storage, UUID(batch["batch_id"])
+        refused = await client.http.get(f"/v1/batches/{batch_id}/rejected", headers={"X-Api-Key": client.key})
+        assert (refused.status_code, refused.json()["code"]) == (410, "records_damaged")
+        (place,) = await provenance.find_records(client.hub.reads, 1, 5, batch_id)
+        assert await read_raw_records(storage, place) is WhyUnread.DAMAGED
+        assert await read_record(storage, place, 4) is None
+        assert await read_excerpt(storage, StoredBody(location, None, "application/json", "zstd"), 100) is None
+        blocks = storage.get(location)
+        with pytest.raises(Gone, match="damaged"):
+            await _stream(blocks, "body.json", Gone("records_expired"))
 
 
 async def _damage(storage: S3Storage, location: str) -> None:

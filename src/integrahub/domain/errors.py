@@ -116,7 +116,7 @@ class Conflict(Problem):
 
 
 class Gone(Problem):
-    """The retention period of the resource has ended."""
+    """The retention period of the resource has ended, or its stored object is damaged."""
 
     status = 410
     error = "Gone"

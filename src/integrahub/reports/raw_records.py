@@ -9,7 +9,7 @@ from integrahub.db.console.provenance_rows import RecordPlace
 from integrahub.domain.chunks.formats import ChunkObject
 from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.reader import OversizeRecord
-from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.base import ObjectDamaged, ObjectMissing, Storage
 from integrahub.storage.bodies import StoredBody, read_records
 from integrahub.storage.chunks import BODY_LOCATION, read_chunk
 
@@ -22,6 +22,7 @@ class WhyUnread(StrEnum):
     """Why a record cannot be shown."""
 
     EXPIRED = "expired"  #: Retention deleted the body and the chunk.
+    DAMAGED = "damaged"  #: The stored body is damaged where the record is.
     UNKNOWN_POSITION = "unknown_position"  #: The hub did not record where the record is.
     TOO_FAR = "too_far"  #: The body is compressed, and the record is too far from its start.
 
@@ -39,18 +40,23 @@ async def read_raw_records(storage: Storage, place: RecordPlace) -> list[RawReco
     """Return the first records of a product in one chunk, or why they cannot be read."""
     if not place.positions:
         return WhyUnread.UNKNOWN_POSITION
-    place = msgspec.structs.replace(place, positions=place.positions[:_MAX_RECORDS])
+    try:
+        return await _read_records(storage, msgspec.structs.replace(place, positions=place.positions[:_MAX_RECORDS]))
+    except ObjectMissing:
+        return WhyUnread.EXPIRED
+    except ObjectDamaged:
+        return WhyUnread.DAMAGED
+
+
+async def _read_records(storage: Storage, place: RecordPlace) -> list[RawRecord] | WhyUnread:
     chunk = _readable_chunk(place)
     if chunk is not None:
         try:
             return _pick((await read_chunk(storage, chunk)).to_object(), place.positions)
         except ObjectMissing:
             if chunk.body_start is not None:
-                return WhyUnread.EXPIRED
-    try:
-        return await _read_from_start(storage, place)
-    except ObjectMissing:
-        return WhyUnread.EXPIRED
+                raise
+    return await _read_from_start(storage, place)
 
 
 def _readable_chunk(place: RecordPlace) -> RecordPlace | None:

@@ -39,7 +39,7 @@ BY_PATTERN: tuple[tuple[str, str], ...] = (
     (r".* /v1/batches/\{batch_id\}", "batch_not_found"),
     ("get /v1/batches$", "other_pharmacy"),
     ("get .*/errors$", "report_expired"),
-    ("get .*/rejected$", "report_expired records_expired"),
+    ("get .*/rejected$", "report_expired records_expired records_damaged"),
     ("get /v1/batches/.*/changes$", f"{_CHANGES} history_off"),
     ("get .*/deactivation/products$", _CHANGES),
     ("get .*/events$", "streams_limited"),

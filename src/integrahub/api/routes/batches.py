@@ -34,7 +34,7 @@ from integrahub.reports.encodings import Locale, encode_json
 from integrahub.reports.estimates import CompletionEstimates
 from integrahub.reports.issues import ISSUE_COLUMNS, read_all_issues, to_issue
 from integrahub.reports.rejected_records import read_as_array
-from integrahub.storage.base import ObjectMissing, Storage
+from integrahub.storage.base import ObjectDamaged, ObjectMissing, Storage
 
 _ISSUE_LINE = (
     "4811,1204311,rejected,4812,{key},price_invalid,caro,O preço não é um número.,The price is not a number.,"
@@ -219,6 +219,8 @@ def _add_rejected_records(routes: APIRouter, batch_reports: BatchReports, authen
             first = await anext(body)
         except ObjectMissing:
             raise Gone("records_expired") from None
+        except ObjectDamaged:
+            raise Gone("records_damaged") from None
         return StreamingResponse(_chain(first, body), media_type="application/json")
 
 

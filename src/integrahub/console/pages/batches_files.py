@@ -22,7 +22,7 @@ from integrahub.reports import batch_changes as changes_report
 from integrahub.reports.encodings import Locale, Pages, encode_csv
 from integrahub.reports.issues import read_all_issues
 from integrahub.reports.rejected_records import read_as_array
-from integrahub.storage.base import ObjectMissing
+from integrahub.storage.base import ObjectDamaged, ObjectMissing
 from integrahub.storage.bodies import StoredBody
 
 ISSUE_HEADINGS = {
@@ -116,11 +116,13 @@ def _attachment(name: str) -> dict[str, str]:
 
 
 async def _stream(blocks: AsyncIterator[bytes], name: str, gone: Gone) -> Response:
-    """Return a stream as an attachment. Raise `gone` if what it reads first is no longer stored."""
+    """Return a stream as an attachment. Raise `gone` if what it reads first is no longer stored, Gone if damaged."""
     try:
         first = await anext(blocks, b"")
     except ObjectMissing:
         raise gone from None
+    except ObjectDamaged:
+        raise Gone("records_damaged") from None
 
     async def chain() -> AsyncIterator[bytes]:
         yield first

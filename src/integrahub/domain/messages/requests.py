@@ -148,6 +148,12 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "Não há falha definitiva {letter_id}. Veja as existentes com `integrahub dead list`.",
         "There is no dead letter {letter_id}. List the dead letters with `integrahub dead list`.",
     ),
+    "records_damaged": Message(
+        "O armazenamento do hub danificou os registros deste lote; eles não podem ser lidos. Envie-os de novo a partir "
+        "do seu sistema e avise o operador.",
+        "The hub's storage damaged the records of this batch, so they cannot be read. Post them again from your "
+        "system, and notify the operator.",
+    ),
     "records_expired": Message(
         "Os registros deste lote passaram do prazo de retenção e foram removidos.",
         "The records of this batch are past their retention and were removed.",

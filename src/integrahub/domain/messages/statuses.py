@@ -44,7 +44,7 @@ _BY_STATUS: dict[int, tuple[str, ...]] = {
         *("second_factor_off", "user_last_admin", "user_not_removed", "user_taken"),
         *("replay_nothing_open", "replay_records_expired", "webhook_closed", "webhook_key_unstored", "webhooks_off"),
     ),
-    410: ("changes_expired", "cursor_expired", "records_expired", "report_expired"),
+    410: ("changes_expired", "cursor_expired", "records_damaged", "records_expired", "report_expired"),
     413: ("body_inflates", "body_too_large", "request_too_large"),
     415: (
         *("body_archive", "body_compressed", "body_compressed_twice", "body_not_utf8", "body_utf16"),

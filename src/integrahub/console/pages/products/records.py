@@ -76,9 +76,9 @@ class RecordPages:
     async def download(self, cnpj: str, product_id: str, batch_id: str) -> Response:
         """Answer with the records as they were sent, each on one line."""
         pharmacy, number, batch = await self._find(cnpj, product_id, batch_id)
-        raw, _ = await self._read(pharmacy, number, batch)
+        raw, unread = await self._read(pharmacy, number, batch)
         if not raw:
-            raise Gone("records_expired")
+            raise Gone("records_damaged" if unread is WhyUnread.DAMAGED else "records_expired")
         name = f"{pharmacy.cnpj}-{number}-{str(batch)[-8:]}.ndjson"
         content = b"".join(each.content.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n" for each in raw)
         disposition = f'attachment; filename="{name}"'
