@@ -123,6 +123,17 @@ async def test_a_read_that_ends_early_is_named(inner: Storage) -> None:
         await read(storage, _NAME)
 
 
+async def test_an_object_that_was_replaced_is_read_again_after_the_first_failure() -> None:
+    inner = MemoryStorage()
+    storage = FramedStorage(inner)
+    await storage.put(_NAME, stream(_TEXT))
+    assert await read(storage, _NAME, 0, 1) == _TEXT[:1]
+    await FramedStorage(inner).put(_NAME, stream(_TEXT[9:]))
+    with pytest.raises(ObjectDamaged):
+        await read(storage, _NAME)
+    assert await read(storage, _NAME) == _TEXT[9:]
+
+
 async def test_a_damaged_frame_costs_only_the_slices_that_touch_it() -> None:
     inner = MemoryStorage()
     await FramedStorage(inner).put(_NAME, stream(_TEXT))

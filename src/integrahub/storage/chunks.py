@@ -1,7 +1,7 @@
 """Stored chunks: slices of a body, or objects of their own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -70,9 +70,21 @@ async def read_chunks(storage: Storage, chunks: Sequence[StoredRecords]) -> list
             runs[-1].append(slot)
         else:
             runs.append([slot])
-    read = await asyncio.gather(*(_read_run(storage, [chunks[slot] for slot in run]) for run in runs))
+    read = await _gather([_read_run(storage, [chunks[slot] for slot in run]) for run in runs])
     found = {slot: chunk for run, parts in zip(runs, read, strict=True) for slot, chunk in zip(run, parts, strict=True)}
     return [found[slot] for slot in range(len(chunks))]
+
+
+async def _gather(reads: Sequence[Coroutine[None, None, list[Chunk]]]) -> list[list[Chunk]]:
+    """Return all results; after a failed read, end the others and raise its error."""
+    tasks = [asyncio.ensure_future(each) for each in reads]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _follows(before: StoredRecords, chunk: StoredRecords) -> bool:

@@ -79,6 +79,7 @@ class FramedStorage:
             if number < len(frames):
                 raise FrameError(f"frame {frames[number]} ends early")
         except FrameError as error:
+            self._tables.pop(name, None)  # the next read looks at the object again
             raise ObjectDamaged(f"The stored object {name!r} is damaged: {error}.") from error
 
     async def _read_frames(self, name: str, table: SeekTable, frames: range, tail: bytes) -> AsyncIterator[bytes]:

@@ -1,5 +1,6 @@
 """Reading several chunks: slices that follow each other come with one read, each chunk with its own records."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -73,3 +74,17 @@ async def test_slices_that_overlap_are_read_apart(storage: _Counting) -> None:
 async def test_a_chunk_that_is_no_longer_stored_fails_the_read(storage: _Counting) -> None:
     with pytest.raises(ObjectMissing, match="batches/gone"):
         await read_chunks(storage, [_slice(0, 10), _slice(0, 10, "batches/gone")])
+
+
+async def test_after_a_failed_read_no_other_read_goes_on(storage: _Counting) -> None:
+    class Slow(_Counting):
+        async def get(self, name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+            if name == "batches/slow":
+                await asyncio.sleep(60)
+            async for block in super().get(name, start, length):
+                yield block
+
+    before = asyncio.all_tasks()
+    with pytest.raises(ObjectMissing, match="batches/gone"):
+        await read_chunks(Slow(), [_slice(0, 10, "batches/slow"), _slice(0, 10, "batches/gone")])
+    assert asyncio.all_tasks() == before
