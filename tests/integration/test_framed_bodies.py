@@ -15,6 +15,7 @@ import zstandard
 
 from integrahub.console.pages.batches_files import _stream
 from integrahub.db.console import provenance
+from integrahub.db.monitoring import statistics
 from integrahub.domain.errors import Gone
 from integrahub.domain.parsing.seekable_zstd import read_table
 from integrahub.domain.steps import STEPS
@@ -124,6 +125,17 @@ async def test_the_record_of_a_settled_chunk_is_read_from_its_frames(settings: S
         (place,) = await provenance.find_records(client.hub.reads, 1, 77, UUID(batch["batch_id"]))
         found = await read_raw_records(client.hub.storage, place)
         assert not isinstance(found, WhyUnread) and json.loads(found[0].content) == _RECORDS[76]
+
+
+async def test_a_replay_takes_no_room_in_the_bucket(settings: Settings, bucket: S3Config) -> None:
+    async with _hub(_in_bucket(settings, bucket)) as client:
+        batch = await client.load(_write(_RECORDS).encode())
+        size = await statistics.stored_bytes(client.hub.database)
+        answer = await client.http.post(f"/v1/batches/{batch['batch_id']}/replay", headers={"X-Admin-Api-Key": ADMIN})
+        await client.finished(answer.json()["batch_id"])
+        assert 0 < await statistics.stored_bytes(client.hub.database) == size < batch["bytes"]
+        rows = await _rows(client, "SELECT stored_bytes::float8 FROM batches WHERE location IS NOT NULL")
+        assert rows == [(size,), (size,)]
 
 
 async def test_while_an_older_process_may_come_back_chunks_are_objects(

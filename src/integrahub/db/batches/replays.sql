@@ -1,9 +1,9 @@
 -- insert_batch --
 -- Insert a batch that splits and applies the body of another batch again, in its place.
 INSERT INTO batches (id, pharmacy_id, received_seq, origin_seq, kind, parent_id, load_type, media_type, encoding,
-  item_count_claimed, body, location, bytes, sha256, first_byte_at, dispatched_at)
+  item_count_claimed, body, location, bytes, stored_bytes, sha256, first_byte_at, dispatched_at)
 SELECT %(id)s, pharmacy_id, %(received_seq)s, received_seq, 'replay', id, load_type, media_type, encoding,
-  item_count_claimed, body, location, bytes, sha256, now(), now()
+  item_count_claimed, body, location, bytes, stored_bytes, sha256, now(), now()
 FROM batches WHERE id = %(parent_id)s
 
 -- insert_chunk_replay --

@@ -51,8 +51,10 @@ SELECT (SELECT count(*) FROM pg_stat_activity WHERE datid IS NOT NULL AND usesys
   current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS limit
 
 -- stored_bytes --
--- Size of all bodies that are stored as objects. Versions before 0.3 recorded only the decoded size.
-SELECT coalesce(sum(coalesce(stored_bytes, bytes)), 0)::float8 AS bytes FROM batches WHERE location IS NOT NULL AND body_removed_at IS NULL
+-- Size of all bodies that are stored as objects. Versions before 0.3 recorded only the decoded size. A replay names the
+-- object of the batch that it replays.
+SELECT coalesce(sum(coalesce(stored_bytes, bytes)), 0)::float8 AS bytes FROM batches
+WHERE location IS NOT NULL AND body_removed_at IS NULL AND kind <> 'replay'
 
 -- latest_hour --
 -- The totals of the latest closed hour.
