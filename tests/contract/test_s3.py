@@ -1,9 +1,11 @@
 """Guarantees of the S3 adapter: no leftovers, verified signatures, lifecycle rules."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -73,6 +75,49 @@ async def test_a_wrong_secret_or_a_store_that_is_away_is_a_fault_of_the_dependen
     for wrong in ({"secret_key": "wrong"}, {"endpoint": "http://127.0.0.1:1"}, {"bucket": "not-there"}):
         with pytest.raises((Transient, OSError)):
             await S3Storage(replace(bucket, **wrong)).check()
+
+
+class _WithoutRanges(BaseHTTPRequestHandler):
+    """A server that answers any range with the whole object, as it may if the range is not in the object."""
+
+    protocol_version = "HTTP/1.1"
+    content = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Sat, 28 Nov 2026 00:00:00 GMT")
+        self.end_headers()
+        self.wfile.write(self.content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def without_ranges() -> Iterator[S3Storage]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _WithoutRanges) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield S3Storage(S3Config("bucket", f"http://127.0.0.1:{server.server_port}", "here", True, "key", "secret"))
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_range_that_is_answered_with_the_object_is_cut_from_it(
+    without_ranges: S3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content, start, length in (
+        (b"abc", 9, 5),
+        (b"abc", -100, None),
+        (b"abc", -2, None),
+        (b"", 0, 4),
+        (b"", -5, None),
+    ):
+        monkeypatch.setattr(_WithoutRanges, "content", content)
+        found = b"".join([block async for block in without_ranges.get("a", start, length)])
+        assert found == content[start:][:length], (content, start, length)
 
 
 def test_the_bucket_gets_rules_and_chunks_expire_where_there_is_no_cold_class(

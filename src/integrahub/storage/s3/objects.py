@@ -27,6 +27,7 @@ _PART_BYTES = 5 << 20  # the minimum size of a part in S3
 _UPLOAD_CONCURRENCY = 2  # parts
 _RANGE_BYTES = 4 << 20  # per request; the next one runs while its reader works
 _UNSATISFIABLE = "status code: 416"  # in the message of obstore, which has no exception for it
+_WHOLE = "non-partial response"  # in the message of obstore, if a server answers a range with the object
 _OBJECT_BLOCK_BYTES = 512 * 1024  # per yielded block
 _CREDENTIALS_TTL = timedelta(minutes=5)  # botocore renews its own credentials ten minutes before they expire
 
@@ -108,9 +109,25 @@ class S3Storage:
             except BaseError as error:
                 if _UNSATISFIABLE in str(error):  # the object ends before `start`
                     return b"", 0, 0
+                if _WHOLE in str(error):  # as servers may for a range that is not in the object
+                    return await self._cut_whole(name, start, length)
                 raise
             content = bytes(await got.bytes_async())
             return content if length is None else content[:length], got.range[0], got.meta["size"]
+
+    async def _cut_whole(self, name: str, start: int, length: int | None) -> tuple[bytes, int, int]:
+        """Return what `_first_range` returns, from a request without a range."""
+        got = await obstore.get_async(self._store, name)
+        size, content, at = got.meta["size"], bytearray(), 0
+        start = max(0, size + start) if start < 0 else start
+        end = min(size, start + (_RANGE_BYTES if length is None else min(length, _RANGE_BYTES)))
+        if start < end:
+            async for block in got.stream():
+                content += bytes(block)[max(0, start - at) : max(0, end - at)]
+                at += len(block)
+                if at >= end:
+                    break
+        return bytes(content), start, size
 
     async def _range(self, name: str, start: int, end: int) -> bytes:
         with _translate_errors(), _translate_missing(name):
