@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -15,7 +15,8 @@ import zstandard
 
 from integrahub.console.pages.batches_files import _stream
 from integrahub.db.console import provenance
-from integrahub.db.monitoring import statistics
+from integrahub.db.database import Database
+from integrahub.db.monitoring import statistics, workers
 from integrahub.domain.errors import Gone
 from integrahub.domain.parsing.seekable_zstd import read_table
 from integrahub.domain.steps import STEPS
@@ -162,6 +163,24 @@ async def test_while_an_older_process_may_come_back_chunks_are_objects(
             await connection.execute("UPDATE workers SET seen_at = now() - interval '61 minutes' WHERE name = 'old'")
         second = await client.load(body.replace(b'"PRICE": 1', b'"PRICE": 2'))
         assert (second["updated"], (await _locations(client, second))[1:]) == (400, ("zstd", {"batches"}))
+
+
+async def test_a_process_of_0_2_that_was_replaced_under_its_name_is_remembered(database: Database) -> None:
+    older = (
+        "INSERT INTO workers (name, id, steps, pid, seen_at)"
+        " VALUES ('upsert', uuidv7(), '{upsert}', 2, now() - interval '%s')"
+    )
+    for silent, expected in (("61 minutes", False), ("59 minutes", True), ("61 minutes", True)):
+        async with database.transaction() as connection:
+            await connection.execute("DELETE FROM workers WHERE name = 'upsert'")
+            await connection.execute(older % silent)
+        for _ in range(2):  # the second one replaces a process of this version
+            await workers.register(database, "upsert", uuid4(), ["upsert"], 3)
+        assert await workers.is_upgrade_recent(database) is expected
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM workers WHERE name = 'before 0.3'")
+    await workers.register(database, "upsert", uuid4(), ["upsert"], 3)
+    assert not await workers.is_upgrade_recent(database)
 
 
 async def test_bodies_stored_without_frames_are_read_as_before(settings: Settings, bucket: S3Config) -> None:

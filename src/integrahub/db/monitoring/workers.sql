@@ -1,6 +1,11 @@
 -- register --
--- Register a worker; return the previous worker of that name, and whether it was lost.
-WITH before AS (SELECT id, left_at FROM workers WHERE name = %(name)s),
+-- Register a worker; return the previous worker of that name, and whether it was lost. One of a release before 0.3 is
+-- remembered under a name of its own, since it may come back; only the last of them.
+WITH before AS (SELECT id, left_at, version_id, seen_at FROM workers WHERE name = %(name)s),
+  older AS (
+    INSERT INTO workers (name, id, steps, pid, seen_at, left_at)
+    SELECT 'before 0.3', id, '{}', 0, seen_at, seen_at FROM before WHERE version_id IS DISTINCT FROM id
+    ON CONFLICT (name) DO UPDATE SET seen_at = greatest(workers.seen_at, excluded.seen_at)),
   taken AS (
     INSERT INTO workers (name, id, steps, pid, host, version, knows, version_id)
     VALUES (%(name)s, %(id)s, %(steps)s, %(pid)s, %(host)s, %(version)s, %(knows)s, %(id)s)
