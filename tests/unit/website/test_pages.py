@@ -43,9 +43,8 @@ def _is_broken(page: Page, link: str) -> bool:
 
 
 def _anchors(page: Page) -> set[str]:
-    """Return the anchors that the site gives to a page: its own, and those of its English page."""
-    english = PAGES.by_name.get(("en", page.name), page)
-    return markdown.list_anchors(_read(page)) | set(markdown.list_slugs(_read(english)))
+    """Return the anchors of a page, to which its links lead in the site too; not those of its English page."""
+    return markdown.list_anchors(_read(page))
 
 
 def test_every_page_has_one_title_and_skips_no_level() -> None:
