@@ -148,6 +148,7 @@ RECORDED = [
         {'integrahub_history_products{window="24h", result="updated"}': "7x30"}, 7.0),
     ("integrahub:batches:24h", 'status="FAILED"',
         {'integrahub_history_batches{window="24h", status="FAILED"}': "3x30"}, 3.0),
+    ("integrahub:evaluated", "", {}, 1.0),
     ("integrahub:available", "", {'up{job="integrahub"}': "1x30"}, 1.0),
     *((f"integrahub:slo_{name}:ratio_rate{window}", "", series(20), 0.02)
       for name, series in (("api_errors", _requests), ("posts_slow", _posts), ("batches_late", _batches),
@@ -217,6 +218,13 @@ def test_a_hub_that_is_gone_is_down_and_a_probe_from_outside_counts_before_scrap
     probed = {'up{job="integrahub"}': "1x30", 'probe_success{job="integrahub-probe"}': "0x30"}
     seen = _asked("integrahub:available", 25, [{"labels": "integrahub:available", "value": 0}], probed)
     _run(tools, tmp_path, [gone, seen])
+
+
+def test_rules_before_the_first_scrape_count_no_healthy_hub_as_down(tools: Path, tmp_path: Path) -> None:
+    """Check a Prometheus without history whose rules run before it has scraped anything."""
+    alerts = 'count(ALERTS{alertname=~"IntegraHubUptimeBudget.*"})'
+    scraped_late = {'up{job="integrahub"}': "_x2 1x90"}
+    _run(tools, tmp_path, [_asked(alerts, at, [], scraped_late) for at in (1, 3, 10, 90)])
 
 
 def test_every_record_has_its_value(tools: Path, tmp_path: Path) -> None:
