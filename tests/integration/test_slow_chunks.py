@@ -75,3 +75,22 @@ async def test_chunks_of_many_bytes_do_not_share_one_transaction(
     assert sizes == [[0, 1], [2]]
     chunks = await _run(idle, "SELECT status FROM batch_chunks")
     assert [chunk["status"] for chunk in chunks] == ["COMPLETED"] * 3
+
+
+async def test_chunks_of_a_transaction_that_follow_each_other_are_read_at_once(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [record | {"DESCRIPTION": "x" * 800} for record in catalogue(150)]
+    posted = (await idle.post(records)).json()["batch_id"]
+    await _split(idle, posted)
+    reads: list[int | None] = []
+    stored = idle.hub.storage.get
+
+    def get(name: str, start: int = 0, length: int | None = None) -> AsyncIterator[bytes]:
+        reads.append(length)
+        return stored(name, start, length)
+
+    monkeypatch.setattr(idle.hub.storage, "get", get)
+    upsert = idle.hub.upsert(uuid4())
+    await asyncio.gather(*(upsert(_ready(posted, number)) for number in range(3)))
+    assert len(reads) == 1 and (reads[0] or 0) > 120_000
