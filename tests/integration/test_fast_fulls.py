@@ -38,6 +38,8 @@ _STATE = (
       SELECT received_seq FROM batches b WHERE b.pharmacy_id = p.id AND b.received_at = full_seen_at) AS seen
     FROM pharmacies p WHERE id = %s""",
 )
+_SEEN = """SELECT b.received_seq FROM pharmacies p
+JOIN batches b ON b.pharmacy_id = p.id AND b.received_at = p.full_seen_at WHERE p.id = %s"""
 _FAST = """SELECT b.received_seq FROM batch_chunks c JOIN batches b ON b.id = c.batch_id
 WHERE b.pharmacy_id = %s AND c.worker_id IS NOT NULL AND c.dispatched_at IS NULL ORDER BY 1"""
 
@@ -165,12 +167,13 @@ async def test_fulls_of_many_pharmacies_share_a_transaction(idle: Client) -> Non
     assert (groups, inserted) == (1, 200)
 
 
-async def test_a_full_closes_no_hold_of_another_pharmacy(idle: Client) -> None:
+async def test_a_held_full_is_not_seen_and_stays_held_when_another_pharmacys_full_ends(idle: Client) -> None:
     (one, first), (other, _) = [await _new_pharmacy(idle, number) for number in (1, 2)]
     for client, body in ((one, _without()), (one, _without(*range(1, 30))), (other, _without())):
         assert await _settled(client, await _posted(client, body)) == [True]
     states = await _rows(idle, "SELECT deactivation_state FROM batches WHERE pharmacy_id = %s ORDER BY 1", first)
     assert states == [("held",), ("none",)]
+    assert await _rows(idle, _SEEN, first) == [(1,)]  # not by the FULL that is held
 
 
 async def test_a_full_waits_for_the_earlier_batches_of_its_pharmacy(idle: Client) -> None:
@@ -186,7 +189,9 @@ async def test_a_full_in_parts_or_of_several_chunks_goes_the_normal_way(idle: Cl
     assert (stage, token) == ("received", None)
     one, _ = await _new_pharmacy(idle, 7)
     await idle.admin("PUT", f"/admin/pharmacies/{cnpj_of(7)}", {"full_window_minutes": 5})
-    assert await _settled(one, await _posted(one, _without())) == [False]
+    other, _ = await _new_pharmacy(idle, 8)
+    ids = [*await _posted(one, _without()), *await _posted(other, _without())]
+    assert await _settled(one, ids) == [False, True]
     assert await one.products() == {}
 
 
