@@ -117,8 +117,8 @@ BATCH_MESSAGES: dict[str, Message] = {
         "The body of the batch {batch_id} is past its retention. Post the catalogue again.",
     ),
     "receipts_off": Message(
-        "Este hub não assina recibos: falta a configuração RECEIPT_KEY. Peça ao operador que a defina.",
-        "This hub signs no receipts: the setting RECEIPT_KEY is missing. The operator can set it.",
+        "Este hub não assina recibos: falta a configuração INTEGRAHUB_RECEIPT_KEY. Peça ao operador que a defina.",
+        "This hub signs no receipts: the setting INTEGRAHUB_RECEIPT_KEY is missing. The operator can set it.",
     ),
     "receipt_not_a_post": Message(
         "O lote {batch_id} é uma operação do hub, não um envio, e não tem recibo. Peça o recibo do lote de origem "

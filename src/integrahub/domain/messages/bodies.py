@@ -5,9 +5,9 @@ from integrahub.domain.messages.message import Message
 BODY_MESSAGES: dict[str, Message] = {
     "body_too_large": Message(
         "O corpo passa do limite de {limit} bytes (descomprimido). Envie o catálogo em vários DELTA ou peça ao "
-        "operador um MAX_PAYLOAD_SIZE maior.",
+        "operador um INTEGRAHUB_MAX_PAYLOAD_SIZE maior.",
         "The body exceeds the limit of {limit} bytes (decoded). Send the catalogue in several DELTA posts, or have the "
-        "operator raise MAX_PAYLOAD_SIZE.",
+        "operator raise INTEGRAHUB_MAX_PAYLOAD_SIZE.",
     ),
     "body_empty": Message(
         "O corpo não tem nenhum registro; espera-se ao menos um produto.",

@@ -60,8 +60,8 @@ CONSOLE_MESSAGES: dict[str, Message] = {
         "This hub requires a second factor: enable it on the page My account first.",
     ),
     "second_factor_off": Message(
-        "Este hub não usa segundo fator (CONSOLE_TOTP=off).",
-        "This hub uses no second factor (CONSOLE_TOTP=off).",
+        "Este hub não usa segundo fator (INTEGRAHUB_CONSOLE_TOTP=off).",
+        "This hub uses no second factor (INTEGRAHUB_CONSOLE_TOTP=off).",
     ),
     "user_not_found": Message(
         "Não há pessoa com este nome ou número. `integrahub user list` mostra todas.",

@@ -114,9 +114,9 @@ SECURITY_MESSAGES: dict[str, Message] = {
     ),
     "key_weak": Message(
         "Esta chave é fácil de adivinhar: esperam-se ao menos {least} caracteres, variados e sem repetição. Omita "
-        "`key` para o hub gerar uma. Para manter chaves antigas, o operador pode ligar ALLOW_WEAK_KEYS.",
+        "`key` para o hub gerar uma. Para manter chaves antigas, o operador pode ligar INTEGRAHUB_ALLOW_WEAK_KEYS.",
         "This key is easy to guess: at least {least} characters, varied and without repetition, are expected. Omit "
-        "`key` to have one generated. To keep older keys, the operator can set ALLOW_WEAK_KEYS.",
+        "`key` to have one generated. To keep older keys, the operator can set INTEGRAHUB_ALLOW_WEAK_KEYS.",
     ),
     "key_expiry_past": Message(
         "A validade informada, {expires_at}, já passou. Informe um horário futuro ou nenhum.",

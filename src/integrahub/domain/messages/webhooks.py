@@ -26,9 +26,9 @@ _ADDRESS_KINDS = {
 _ADDRESS_MESSAGES = {
     f"webhook_address_{kind}": Message(
         f"O destino {{host}} tem um endereço que {what.pt}. Use um destino público; para um destino "
-        "interno, o operador pode liberá-lo em WEBHOOK_ALLOW.",
+        "interno, o operador pode liberá-lo em INTEGRAHUB_WEBHOOK_ALLOW.",
         f"The target {{host}} has an address that {what.en}. Use a public target; for an internal one, "
-        "the operator can list it in WEBHOOK_ALLOW.",
+        "the operator can list it in INTEGRAHUB_WEBHOOK_ALLOW.",
     )
     for kind, what in _ADDRESS_KINDS.items()
 }
@@ -36,9 +36,9 @@ _ADDRESS_MESSAGES = {
 WEBHOOK_MESSAGES: dict[str, Message] = {
     "webhooks_off": Message(
         "Este hub não sabe em que endereço os clientes o alcançam, e os webhooks trazem links para ele. O operador "
-        "deve definir PUBLIC_URL.",
+        "deve definir INTEGRAHUB_PUBLIC_URL.",
         "This hub does not know at which address clients reach it, and webhooks contain links to it. The operator has "
-        "to set PUBLIC_URL.",
+        "to set INTEGRAHUB_PUBLIC_URL.",
     ),
     "webhook_not_found": Message(
         "Não há endereço de webhook cadastrado para esta chave ou farmácia. Cadastre-o com `PUT` na mesma rota.",
@@ -51,10 +51,10 @@ WEBHOOK_MESSAGES: dict[str, Message] = {
         "`POST /v1/webhook/enable`, or set another one.",
     ),
     "webhook_key_unstored": Message(
-        "Esta chave vem da configuração do hub (VALID_API_KEYS), e um endereço de webhook precisa de uma chave "
-        "gravada. Peça ao operador uma chave criada com `integrahub key create`.",
-        "This key comes from the settings of the hub (VALID_API_KEYS), and a webhook address needs a stored key. "
-        "Request a key made with `integrahub key create` from the operator.",
+        "Esta chave vem da configuração do hub (INTEGRAHUB_VALID_API_KEYS), e um endereço de webhook precisa de uma "
+        "chave gravada. Peça ao operador uma chave criada com `integrahub key create`.",
+        "This key comes from the settings of the hub (INTEGRAHUB_VALID_API_KEYS), and a webhook address needs a stored "
+        "key. Request a key made with `integrahub key create` from the operator.",
     ),
     "webhook_events_unfit": Message(
         "Este endereço não recebe: {events}. Os eventos possíveis são: {permitted}.",
@@ -92,9 +92,9 @@ WEBHOOK_MESSAGES: dict[str, Message] = {
     ),
     "webhook_url_plain_http": Message(
         "O destino {host} só pode receber webhooks por https. Use uma URL `https://`; http sem TLS é só para destinos "
-        "que o operador libera em WEBHOOK_ALLOW.",
+        "que o operador libera em INTEGRAHUB_WEBHOOK_ALLOW.",
         "The target {host} can receive webhooks by https only. Use an `https://` URL; plain http is only for targets "
-        "that the operator lists in WEBHOOK_ALLOW.",
+        "that the operator lists in INTEGRAHUB_WEBHOOK_ALLOW.",
     ),
     "webhook_port_invalid": Message(
         "`{port}` não é uma porta: espera-se um número de 1 a 65535, ou nenhum.",
@@ -102,9 +102,9 @@ WEBHOOK_MESSAGES: dict[str, Message] = {
     ),
     "webhook_port_closed": Message(
         "Webhooks vão só para a porta 443, e a URL indica a porta {port}. Retire-a; outras portas são só para destinos "
-        "que o operador libera em WEBHOOK_ALLOW.",
+        "que o operador libera em INTEGRAHUB_WEBHOOK_ALLOW.",
         "Webhooks go to port 443 only, and the URL names port {port}. Remove it; other ports are only for targets that "
-        "the operator lists in WEBHOOK_ALLOW.",
+        "the operator lists in INTEGRAHUB_WEBHOOK_ALLOW.",
     ),
     "webhook_host_invalid": Message(
         "`{host}` não é um nome de servidor válido. Espera-se um nome como `erp.example.com`.",

@@ -9,6 +9,7 @@ from tests.error_codes import REFERENCES, render
 import integrahub
 from integrahub.domain.messages.catalog import MESSAGES
 from integrahub.domain.webhooks.public_addresses import ADDRESS_KINDS
+from integrahub.settings.model import Settings
 
 _SOURCE = Path(integrahub.__file__).parent
 _USES = re.compile(
@@ -36,6 +37,12 @@ def test_every_sentence_is_used() -> None:
     by_policy = {"reads_limited"}  # `<policy>_limited`
     by_policy |= {f"webhook_address_{kind}" for kind in ADDRESS_KINDS}
     assert {code for code in MESSAGES if f'"{code}"' not in source} - by_policy == set()
+
+
+def test_settings_are_named_as_in_the_environment() -> None:
+    names = "|".join(name.upper() for name in Settings.model_fields if "_" in name)
+    bare = re.compile(rf"(?<!INTEGRAHUB_)\b(?:{names})\b")
+    assert {code for code, told in MESSAGES.items() if bare.search(told.pt + told.en)} == set()
 
 
 def test_every_code_is_described_in_the_reference() -> None:
