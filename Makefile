@@ -176,6 +176,7 @@ $(VENV)/.made:
 VERSION_SOURCE := src/integrahub/__init__.py
 
 $(VENV)/.runtime: $(VENV)/.made requirements.txt pyproject.toml $(VERSION_SOURCE) $(ZIG_SOURCES)
+	@echo 'Installing the dependencies into $(VENV); this takes about a minute, once.'
 	$(PIP) install --quiet --require-hashes -r requirements.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@$(MAKE) --no-print-directory kernel

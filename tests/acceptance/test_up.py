@@ -99,6 +99,8 @@ def test_a_second_hub_on_the_same_folder_is_refused_with_what_to_do(installation
     refused = installation.command("up", "--port", "1025")
     assert refused.returncode == 1
     assert "Another IntegraHub is running" in refused.stderr
+    same_port = installation.command("up", "--port", str(installation.port))
+    assert "running on this folder: use it, or stop it" in same_port.stderr and "--port" not in same_port.stderr
 
 
 def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_up(

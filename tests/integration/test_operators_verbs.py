@@ -31,6 +31,7 @@ async def test_a_held_deactivation_is_found_asked_about_and_approved(client: Cli
     assert [row["batch_id"] for row in json.loads((await verb("batch", "list", "--held", "--json")).out)] == [held]
     asked = await verb("batch", "approve", held, typed="n\n")
     assert asked.code == 1 and "90 of 100 active products of" in asked.err
+    assert "Nothing was changed." in asked.err
     assert (await client.get(f"/v1/batches/{held}"))["deactivation"]["state"] == "held"
     assert (await verb("batch", "approve", held, "--yes")).code == 0
 
@@ -40,6 +41,15 @@ async def test_a_held_deactivation_is_found_asked_about_and_approved(client: Cli
     await _until(approved)
     again = await verb("batch", "approve", held, "--yes")
     assert again.code == 1 and "nothing to decide" in again.err
+
+
+async def test_a_replay_of_a_body_at_fault_is_confirmed_first(client: Client, verb: CommandLine) -> None:
+    failed = (await client.load(b'[{"PRODUCTID": 1, "TITLE": "A"'))["batch_id"]
+    asked = await verb("batch", "replay", failed, typed="n\n")
+    assert asked.code == 1 and "Replay it anyway?" in asked.err and "Nothing was changed." in asked.err
+    assert "fails in the same way" in asked.out
+    assert len((await client.get("/v1/batches"))["items"]) == 1
+    assert (await verb("batch", "replay", failed, "--yes")).code == 0
 
 
 async def test_a_batch_is_named_by_how_its_id_begins(client: Client, verb: CommandLine) -> None:

@@ -56,9 +56,8 @@ class Audit:
             outcome = problem.code
             raise
         finally:
-            _log.info(
-                "operator action", action="audit", act=action, subject=subject, actor=caller.name, outcome=outcome
-            )
+            about = {"subject": subject} if subject else {}
+            _log.info("operator action", action="audit", act=action, **about, actor=caller.name, outcome=outcome)
             await audit_log.complete(self._database, entry_id, outcome, context.after)
 
     @asynccontextmanager

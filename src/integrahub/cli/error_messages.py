@@ -10,7 +10,8 @@ _HINTS = {
     "file of its certificate authority.",
     "redirected": "Set INTEGRAHUB_URL.",
     "answer_unreadable": "Set INTEGRAHUB_URL.",
-    "key_missing": "Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start.",
+    "key_missing": "Set INTEGRAHUB_KEY; the operator's key was shown at the hub's first start. If the hub keeps it, "
+    "run the command in the folder that holds integrahub-data, or set INTEGRAHUB_DATA_DIR to the hub's data folder.",
 }
 
 

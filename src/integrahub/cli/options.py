@@ -91,5 +91,6 @@ def _with_options(verb: Callable[..., T], options: dict[str, Any]) -> Callable[.
 
 def confirm(question: str, *, yes: bool) -> None:
     """Ask for confirmation, unless `--yes` was given. Raise Abort if the operator does not confirm."""
-    if not yes:
-        typer.confirm(question, abort=True, err=True)
+    if not yes and not typer.confirm(question, err=True):
+        typer.echo("Nothing was changed.", err=True)
+        raise typer.Abort

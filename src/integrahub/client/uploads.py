@@ -182,6 +182,11 @@ def _inspect(path: Path, name: str) -> CatalogueFile:
     except (OSError, EOFError, zstandard.ZstdError) as error:
         raise InvalidCatalogue(f"{name} cannot be read: {error}") from error
     if head[:1] not in (b"[", b"{"):
+        if (line := head.partition(b"\n")[0])[:1] != b"<" and any(mark in line for mark in b";,\t"):
+            raise InvalidCatalogue(
+                f"{name} looks like CSV. Send a JSON array of products: [{{...}}, ...]; docs/howto/posting.md "
+                "converts CSV"
+            )
         raise InvalidCatalogue(f"{name} holds neither a JSON array of products nor one product per line (NDJSON)")
     media_type = "application/json" if head[:1] == b"[" else "application/x-ndjson"
     return CatalogueFile(path, media_type, encoding, path.stat().st_size)

@@ -6,6 +6,8 @@ from enum import StrEnum
 # Bytes. Smaller bodies are stored in the batch's row, and such DELTAs may take the fast path.
 INLINE_BODY_LIMIT = 64 * 1024
 SMALL_FULL_LIMIT = 1 << 20  # decoded bytes; smaller FULLs may take the fast path
+# Codes of errors of the body itself: a replay reads the same body and fails again.
+BODY_ERRORS = frozenset({"body_truncated", "body_malformed", "encoding_invalid", "body_no_catalogue"})
 
 
 class LoadType(StrEnum):

@@ -22,10 +22,11 @@ _PLAIN, _HASHED, _RECEIPTS = "admin.key", "admin.hmac", "receipt.key"
 
 @dataclass(frozen=True, slots=True)
 class OperatorKey:
-    """Hash of the operator's key. `text` is the key itself, if this process has just created it."""
+    """Hash of the operator's key. `text` is the key itself, if this process has just created it, `file` its copy."""
 
     digest: bytes = b""
     text: str | None = field(default=None, repr=False)
+    file: Path | None = None
 
 
 def load_or_create_pepper(data_dir: Path) -> str:
@@ -52,9 +53,11 @@ def load_or_create_operator_key(data_dir: Path, pepper: bytes, *, keep: bool) ->
     digest = hash_key(text, pepper)
     stored = _load_or_create_digest(folder / _HASHED, digest)
     earlier.unlink(missing_ok=True)
-    if stored == digest and keep:
+    if stored != digest:
+        return OperatorKey(stored)
+    if keep:
         load_or_create_secret(folder / _PLAIN, lambda: text)
-    return OperatorKey(stored, text if stored == digest else None)
+    return OperatorKey(stored, text, folder / _PLAIN if keep else None)
 
 
 def create_receipt_key(data_dir: Path) -> None:
@@ -79,13 +82,15 @@ def read_receipt_key(data_dir: Path) -> bytes | None:
 
 
 def print_new_key(key: OperatorKey) -> None:
-    """Print a key that has just been created; nothing prints it again."""
+    """Print a key that has just been created, and where its copy is; nothing prints it again."""
     if key.text:
-        print(
-            "The operator's key, shown only once. Store it in a password manager. / A chave do operador, mostrada só "
-            f"desta vez. Guarde-a em um gerenciador de senhas.\n  {key.text}\n  export INTEGRAHUB_KEY=...",
-            flush=True,
+        where = (
+            f"The operator's key, also kept in {key.file}. / A chave do operador, guardada também em {key.file}."
+            if key.file
+            else "The operator's key, shown only once. Store it in a password manager. / A chave do operador, mostrada "
+            "só desta vez. Guarde-a em um gerenciador de senhas."
         )
+        print(f"{where}\n  {key.text}\n  export INTEGRAHUB_KEY=...", flush=True)
 
 
 def read_operator_key(data_dir: Path) -> str:

@@ -34,6 +34,7 @@ from integrahub.telemetry.setup import telemetry_for
 
 _PORT_RETRY_INTERVAL_SECONDS = 0.3
 _LISTEN_BACKLOG = 2048
+_PORT_OPTIONS = "--port or INTEGRAHUB_PORT"
 
 
 def run_up(settings: Settings) -> int:
@@ -168,16 +169,22 @@ def _port_unavailable(settings: Settings, error: OSError, holder: Listener | Non
     address = f"{settings.host}:{settings.port}"
     if error.errno != errno.EADDRINUSE:
         reason = (error.strerror or "").partition(" (while")[0]
-        return ConfigurationError(f"The API cannot listen on {address}: {reason}. Choose another HOST, or --port.")
+        return ConfigurationError(
+            f"The API cannot listen on {address}: {reason}. Choose another INTEGRAHUB_HOST, or {_PORT_OPTIONS}."
+        )
     if holder and holder.is_hub:
         is_same = holder.folder is not None and holder.folder.resolve() == settings.data_dir.resolve()
-        same = " Another IntegraHub is running on this folder." if is_same else ""
+        if is_same:
+            return ConfigurationError(
+                f"{holder} already listens on {address}. Another IntegraHub is running on this folder: use it, or "
+                "stop it."
+            )
         return ConfigurationError(
-            f"{holder} already listens on {address}.{same} Stop it, or choose another port with --port."
+            f"{holder} already listens on {address}. Stop it, or choose another port with {_PORT_OPTIONS}."
         )
     return ConfigurationError(
         f"Something else listens on {address}: {holder or 'a process of another account'}. Stop it, or choose another "
-        "port with --port."
+        f"port with {_PORT_OPTIONS}."
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from integrahub.domain.api_keys import hash_key
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.local_secrets import load_pepper, load_secrets
-from integrahub.secrets.local import OperatorKey, read_operator_key
+from integrahub.secrets.local import OperatorKey, print_new_key, read_operator_key
 from integrahub.secrets.secret_files import load_or_create_secret
 from integrahub.settings.model import Settings
 
@@ -56,10 +56,15 @@ def test_a_lost_operators_key_is_replaced_by_removing_its_hash(tmp_path: Path) -
     assert second.text and second.digest != first.digest
 
 
-def test_a_key_kept_for_development_is_found_and_goes_when_it_is_not_to_be_kept(tmp_path: Path) -> None:
+def test_a_key_kept_for_development_is_found_and_goes_when_it_is_not_to_be_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     keeping = Settings(data_dir=tmp_path, keep_admin_key=True)
     made = load_secrets(keeping)[1]
     assert read_operator_key(tmp_path) == made.text
+    print_new_key(made)
+    shown = capsys.readouterr().out
+    assert f"also kept in {tmp_path / 'secrets' / 'admin.key'}" in shown and "shown only once" not in shown
     assert (tmp_path / "secrets" / "admin.key").stat().st_mode & 0o777 == 0o600
     assert load_secrets(keeping)[1] == OperatorKey(made.digest)
     assert load_secrets(Settings(data_dir=tmp_path))[1] == OperatorKey(made.digest)

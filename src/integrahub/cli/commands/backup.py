@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from integrahub.operations.verify import Verification
+from integrahub.secrets.local import SECRETS_FOLDER, read_operator_key
 from integrahub.settings.model import Settings
 from integrahub.tools.backup.backup import SECRETS, BackupResult, Report, list_secrets_in_settings, make_backup
 from integrahub.tools.backup.files import file_name
@@ -146,6 +147,7 @@ def _show_restoration(
         show_json(_facts(manifest) | {"is_verified": found is not None, "pharmacies": rows})
         return
     say(f"Restored in {settings.data_dir.absolute()}: all that was acknowledged before {_moment(manifest)}.")
+    _say_operator_key(settings)
     if found is None:
         notify("The catalogues were not verified. Run `integrahub verify CNPJ` for some of them.")
         return
@@ -154,3 +156,13 @@ def _show_restoration(
         say("Some catalogues differ from their bodies. Post a FULL to correct them, and report this.", "red")
     else:
         say(f"Every catalogue equals its bodies: {len(rows)} pharmacies.", "green")
+
+
+def _say_operator_key(settings: Settings) -> None:
+    """Say what becomes of the operator's key, if only its hash was restored."""
+    hashed = settings.data_dir / SECRETS_FOLDER / "admin.hmac"
+    if hashed.exists() and not read_operator_key(settings.data_dir) and not settings.admin_api_key:
+        notify(
+            "Of the operator's key the backup has only the hash: the key that you have stays valid. If it is lost, "
+            f"remove {hashed}, and the next start prints a new one."
+        )

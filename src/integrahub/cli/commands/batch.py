@@ -8,7 +8,7 @@ from integrahub.cli.connect import open_client
 from integrahub.cli.options import AsJson, Limit, OfCnpj, Wide, Yes, client_verb, confirm, parse_id
 from integrahub.cli.relative_times import parse_time
 from integrahub.client import ApiError, Client
-from integrahub.domain.batches import BatchStatus, DeactivationState, LoadType
+from integrahub.domain.batches import BODY_ERRORS, BatchStatus, DeactivationState, LoadType
 from integrahub.tools.terminal.language import select_text
 from integrahub.tools.terminal.output import say, show_facts, show_rows
 
@@ -89,13 +89,19 @@ def errors(batch_id: BatchId, as_json: AsJson = False, wide: Wide = False) -> No
 
 @app.command()
 @client_verb
-def replay(batch_id: BatchId) -> None:
+def replay(batch_id: BatchId, yes: Yes = False) -> None:
     """Apply a batch again at its original position; changes made by later batches are kept.
 
     Example: integrahub batch replay 01a21cf8
     """
     with open_client() as client:
-        queued = client.call("POST", f"/v1/batches/{find_batch_id(client, batch_id)}/replay")
+        batch = client.get(f"/v1/batches/{find_batch_id(client, batch_id)}")
+        error = batch.get("error") or {}
+        if error.get("code") in BODY_ERRORS:
+            say(f"The body is at fault: {select_text(error['message_pt'], error['message_en'])}")
+            say("A replay reads the same body and fails in the same way; the pharmacy must send it again.")
+            confirm("Replay it anyway?", yes=yes)
+        queued = client.call("POST", f"/v1/batches/{batch['batch_id']}/replay")
     say(f"Queued as {queued['batch_id']}. Follow it: integrahub batch show {queued['batch_id']}")
 
 

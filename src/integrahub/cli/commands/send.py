@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress, TaskID
@@ -34,6 +34,8 @@ def send(
 ) -> int:
     """Post a catalogue; with --watch, follow its batch. Exit code 1 if the batch failed.
 
+    Rejected records of a batch that was applied do not change the exit code.
+
     Example: integrahub send catalogue.json.gz --type full --watch
 
     Example: zcat catalogue.gz | integrahub send - --type full
@@ -54,6 +56,7 @@ def send(
     show_facts(batch.data, as_json=as_json)
     if not as_json:
         _say_next(batch.id, dry_run=dry_run, watch=watch)
+        _say_rejections(batch.data)
     return 0 if not watch or batch.status in _SUCCESSFUL else 1
 
 
@@ -62,6 +65,14 @@ def _say_next(batch_id: str, *, dry_run: bool, watch: bool) -> None:
         say(f"Follow it: integrahub batch show {batch_id}")
     if dry_run:
         say(f"It is a dry run: no product is changed. What would change: GET /v1/batches/{batch_id}/changes")
+
+
+def _say_rejections(data: dict[str, Any]) -> None:
+    """Say how many records were rejected or have warnings, and which command lists them."""
+    counts = {"rejected": data.get("items_failed") or 0, "warnings": data.get("warnings") or 0}
+    if any(counts.values()):
+        shown = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+        say(f"{shown}: integrahub batch errors {data['batch_id']}", "yellow")
 
 
 class _Bar(UploadListener):

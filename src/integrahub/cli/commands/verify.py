@@ -9,6 +9,7 @@ import typer
 
 from integrahub.cli.offline_database import open_offline_database
 from integrahub.db.tenancy import DatabaseRole
+from integrahub.db.urls import shown_database
 from integrahub.domain.pharmacies import parse_cnpj
 from integrahub.hub.bootstrap import open_hub
 from integrahub.operations.verify import Verification
@@ -38,6 +39,7 @@ def verify(
     if as_json:
         show_json(msgspec.to_builtins(verification))
     else:
+        say(f"Read {shown_database(settings.database_url) if settings.database_url else settings.data_dir.absolute()}.")
         _show(verification)
     return 1 if verification.found else 0
 

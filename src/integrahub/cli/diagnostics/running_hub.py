@@ -39,7 +39,8 @@ def check_hub(settings: Settings) -> str:
         raise CheckFailed(add_hint(unreachable(url, error), "unreachable")) from error
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CheckFailed(
-            f"{_listener_name(url)} answers at {url}, and is not IntegraHub. Choose another port with --port."
+            f"{_listener_name(url)} answers at {url}, and is not IntegraHub. Choose another port with --port or "
+            "INTEGRAHUB_PORT."
         ) from None
     if status != "ok":
         raise CheckFailed(f"The hub runs at {url}, but {_failed_checks(checks) or f'reports {status}'}. See its log.")
@@ -87,6 +88,6 @@ def _check_port(settings: Settings, url: str) -> str:
             by = f" (in use by {listener})" if listener else ""
             raise CheckFailed(
                 f"No hub runs at {url}, and port {settings.port} cannot be used: {error.strerror}{by}. Choose another "
-                "with --port."
+                "with --port or INTEGRAHUB_PORT."
             ) from error
     return f"does not run at {url} (start it with `integrahub up`); port {settings.port} is free"

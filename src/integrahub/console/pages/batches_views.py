@@ -7,7 +7,7 @@ from itertools import pairwise
 from integrahub.console.translations import N_
 from integrahub.db.changes.rows import BatchChange
 from integrahub.db.console.batch_rows import BatchFacts, ChunkLine, IssueCount, IssueLine, RelatedBatch
-from integrahub.domain.batches import FINAL, BatchKind, BatchStatus, DeactivationState
+from integrahub.domain.batches import BODY_ERRORS, FINAL, BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.views.batch import BatchReport, BatchView
 from integrahub.domain.views.raw_record import MarkedText
 from integrahub.reports.batch_changes import ChangeSummary
@@ -22,8 +22,6 @@ _COUNTERS = (
     ("dead", N_("failed for good")),
     ("cancelled", N_("left out")),
 )
-# Errors of the body itself: a replay reads the same body and fails again.
-_BODY_ERRORS = frozenset({"body_truncated", "body_malformed", "encoding_invalid", "body_no_catalogue"})
 _NO_LOADS = frozenset({BatchKind.APPROVAL, BatchKind.WINDOW, BatchKind.DRY_RUN})
 
 
@@ -168,7 +166,7 @@ class BatchDetail:
     @property
     def is_body_at_fault(self) -> bool:
         """Return whether the batch failed because of its body, so that a replay would fail again."""
-        return self.batch.error is not None and self.batch.error.code in _BODY_ERRORS
+        return self.batch.error is not None and self.batch.error.code in BODY_ERRORS
 
     @property
     def replay_obstacle(self) -> str:

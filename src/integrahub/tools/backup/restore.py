@@ -66,14 +66,14 @@ async def restore_backup(settings: Settings, wanted: Restoration, report: Report
     with _new_data_folder(settings) as cluster:
         modes = {DATABASE: 0o700, OBJECTS: settings.data_dir_mode}  # the data folder has its own already
         targets = {DATABASE: cluster, OBJECTS: find_objects_folder(settings), SECRETS: settings.data_dir}
-        for number, (kind, path, entry) in enumerate(archives):
-            report(kind, number, len(archives))
+        for kind, path, entry in archives:
+            report(kind, 0, 1)
             if target := targets[kind]:
                 await run_in_thread(partial(_extract, path, entry, (kind, backup_key), target))
                 if kind in modes:
                     target.chmod(modes[kind])
+            report(kind, 1, 1)
         cluster.rename(settings.data_dir / _CLUSTER)
-        report(DATABASE, len(archives), len(archives))
     return manifest
 
 
@@ -207,3 +207,5 @@ async def _verify_all(hub: Hub, report: Report, add: Callable[[str, Verification
             done += 1
             report(VERIFY, done, None)
         after = page[-1].cnpj
+    if done:
+        report(VERIFY, done, done)

@@ -95,6 +95,14 @@ def test_a_key_that_is_refused_does_not_cost_the_upload(
     assert hub.bodies == [] and "The hub answered 401: No such key." in capsys.readouterr().err
 
 
+def test_a_csv_file_is_refused_as_such_and_nothing_is_sent(
+    hub: _Busy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("catalogue.json").write_bytes("PRODUCTID;TITLE;PRICE\n1;LOÇÃO;12,50\n".encode("cp1252"))
+    assert _send(monkeypatch) == 2
+    assert hub.bodies == [] and "looks like CSV" in capsys.readouterr().err
+
+
 def test_a_repeated_content_is_told(
     hub: _Busy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

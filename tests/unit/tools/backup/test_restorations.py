@@ -40,6 +40,16 @@ def _restore(target: Path, wanted: Restoration, **changes: Any) -> None:
     asyncio.run(restore_backup(Settings(data_dir=target, **changes), wanted, report))
 
 
+def test_the_progress_of_each_archive_ends_at_its_total(backup: Path, tmp_path: Path) -> None:
+    reported = dict[str, tuple[int, int | None]]()
+
+    def note(kind: str, done: int, total: int | None) -> None:
+        reported[kind] = done, total
+
+    asyncio.run(restore_backup(Settings(data_dir=tmp_path / "target"), Restoration(backup), note))
+    assert reported == {"database": (1, 1), "objects": (1, 1)}
+
+
 async def test_a_cancelled_restoration_waits_for_its_thread_and_removes_all(
     backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
