@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,15 @@ async def test_a_replay_of_a_body_at_fault_is_confirmed_first(client: Client, ve
     assert "fails in the same way" in asked.out
     assert len((await client.get("/v1/batches"))["items"]) == 1
     assert (await verb("batch", "replay", failed, "--yes")).code == 0
+
+
+async def test_a_watched_post_ends_with_its_rejections_and_where_they_are(
+    client: Client, verb: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "catalogue.json").write_text(json.dumps([product(1), product(2) | {"PRICE": "x"}]))
+    sent = await verb("send", str(tmp_path / "catalogue.json"), "--type", "full", "--watch", "--cnpj", CNPJ)
+    assert sent.code == 0, sent.err
+    assert sent.lines[-1].startswith("1 rejected: integrahub batch errors "), sent.out
 
 
 async def test_a_batch_is_named_by_how_its_id_begins(client: Client, verb: CommandLine) -> None:

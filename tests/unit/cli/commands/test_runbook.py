@@ -1,6 +1,7 @@
 """`integrahub runbook` prints entries without a hub."""
 
 import json
+from contextvars import copy_context
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -9,7 +10,9 @@ from integrahub.cli.app import app
 
 
 def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["runbook", *arguments], env={"LANG": "C", "LC_ALL": "C"})
+    # In a context of its own: `--lang` chooses a language for the rest of it.
+    run = copy_context().run
+    return run(CliRunner().invoke, app, ["runbook", *arguments], env={"LANG": "C", "LC_ALL": "C"})
 
 
 def test_all_entries_are_listed_in_the_language_of_the_option() -> None:
