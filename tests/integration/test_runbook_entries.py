@@ -88,7 +88,7 @@ async def test_dead_chunks_are_replayed_by_cause_and_a_batch_as_a_whole(
     queued = (await operator.run("batch replay ID", ID=dead["batch_id"])).out.split()[2].rstrip(".")
     assert (await client.finished(queued))["status"] == "COMPLETED"
     assert queued in (await operator.run("batch list --cnpj CNPJ --limit 3")).out
-    await operator.run("verify CNPJ")
+    assert (await operator.run("verify CNPJ")).lines[0].startswith("Read postgresql://")
     assert (await client.products())[1]["brand"] == "B"
 
 
