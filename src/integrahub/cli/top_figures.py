@@ -92,7 +92,7 @@ class Rates:
 
 
 def compute_figures(rates: Rates) -> dict[str, Any]:
-    """Return the rates over the window and the newest gauges; `as_of` is the time of the last statistics."""
+    """Return the rates over the window and the newest gauges; `as_of` is the time of the last count of pharmacies."""
     newest = rates.samples[-1]
     age = newest.sum(STATISTICS_AGE) if STATISTICS_AGE.name in newest.values else None
     settled = sum(newest.sum(HISTORY_PRODUCTS, window="24h", result=name) for name in _SETTLED)

@@ -1,5 +1,6 @@
 """`top` shows steady rates from stepwise counters, and `fleet status` explains exit codes."""
 
+import re
 from typing import Any
 
 import pytest
@@ -43,6 +44,11 @@ def _look(**more: Any) -> dict[str, Any]:
     rates = Rates()
     rates.add(MetricsSample(0.0, {}))
     return compute_figures(rates) | {"batches": [], "down": {}, "silent": []} | more
+
+
+def test_the_age_of_a_count_is_that_of_the_pharmacies() -> None:
+    totals = next(iter(frame(_look(as_of="2026-03-01T10:00:00+00:00")).renderables))  # type: ignore[attr-defined]
+    assert re.search(r", pharmacies as of \d\d:\d\d:\d\d$", str(totals.title))
 
 
 def test_what_does_not_answer_is_named() -> None:

@@ -1,9 +1,11 @@
 """Live blocks are rendered once a second for all readers of a language."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
+from msgspec import structs
 from starlette.requests import Request
 
 from integrahub.console.pages.overview import RANGES, BatchHour, Bucket, OverviewView
@@ -62,6 +64,14 @@ def test_counts_that_stopped_at_a_limit_are_said_to_be_more() -> None:
     items = [AttentionItem(AttentionKind.CAUSE, Urgency.ACT, NOW, cause)] * 20
     html = bytes(Renderer(clock=lambda: NOW).page(_poll("Ana", "en"), "overview/overview.html", _view(items)).body)
     assert b"At least 20 things ask for attention" in html and b"More than 1,000 chunks are stopped" in html
+
+
+def test_the_use_of_a_whole_disk_is_not_called_that_of_the_storage() -> None:
+    renderer, template, view = Renderer(clock=lambda: NOW), "overview/overview.html", _view()
+    state = structs.replace(view.snapshot.state, storage_used=5.0, storage_capacity=10.0)
+    on_disk = replace(view, snapshot=structs.replace(view.snapshot, state=state))
+    for seen, label in ((on_disk, b"Disk used"), (replace(on_disk, has_quota=True), b"Storage used")):
+        assert label in bytes(renderer.page(_poll("Ana", "en"), template, seen).body)
 
 
 def test_code_in_a_sentence_is_marked_and_what_a_client_wrote_is_escaped() -> None:

@@ -88,7 +88,7 @@ def frame(snapshot: Mapping[str, Any]) -> RenderableType:
 
 def _totals(snapshot: Mapping[str, Any]) -> Table:
     rates, as_of = snapshot["per_second"], snapshot["as_of"]
-    counted = f", 24 h as of {datetime.fromisoformat(as_of).astimezone():%H:%M:%S}" if as_of else ""
+    counted = f", pharmacies as of {datetime.fromisoformat(as_of).astimezone():%H:%M:%S}" if as_of else ""
     title = f"IntegraHub at {datetime.now().astimezone():%H:%M:%S}{counted}"
     table = Table(box=None, header_style="bold", pad_edge=False, title=title, title_justify="left")
     for column in ("products/s", "posts/s", "requests/s", "5xx/s", "chunks/s", "products 24 h", "pharmacies 24 h"):

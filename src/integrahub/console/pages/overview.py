@@ -48,7 +48,10 @@ class BatchHour:
 
 @dataclass(frozen=True, slots=True)
 class OverviewView:
-    """What the overview shows. `limit` is the hub's share of products that a FULL may deactivate."""
+    """What the overview shows. `limit` is the hub's share of products that a FULL may deactivate.
+
+    `has_quota`: the use of the storage is that of the stored bodies, not of the whole disk.
+    """
 
     snapshot: OverviewSnapshot
     range: FigureRange
@@ -57,6 +60,7 @@ class OverviewView:
     hours: Sequence[BatchHour]
     url: str
     limit: float
+    has_quota: bool = False
 
     @property
     def top(self) -> float:
@@ -90,6 +94,7 @@ class OverviewPages:
             list(_by_hour(day, end)),
             url,
             settings.deactivation_limit,
+            settings.storage_quota is not None,
         )
         return self._console.renderer.page(request, "overview/overview.html", view, is_shared=True)
 
