@@ -93,7 +93,7 @@ async def test_a_body_without_a_catalogue_is_refused_alike_with_the_kernel(
         kernel = InovaFarmaKernel()
     except KernelUnavailable as error:
         pytest.skip(str(error))
-    monkeypatch.setattr("integrahub.pipeline.split.chunker._MAX_UNREADABLE", 10)
+    monkeypatch.setattr("integrahub.pipeline.split.chunker.MAX_UNREADABLE", 10)
     plain = b'{"PRODUCTID":%d,"TITLE":"' + b"t" * 80 + b'"}'
     records = [plain.replace(b"%d", b'"x"')] * unreadable + [plain % n for n in range(1, 501 - unreadable)]
     body = b"[" + b",".join(records) + b"]"

@@ -167,6 +167,26 @@ async def test_fulls_of_many_pharmacies_share_a_transaction(idle: Client) -> Non
     assert (groups, inserted) == (1, 200)
 
 
+async def test_fulls_end_after_their_changes(idle: Client) -> None:
+    clients = [await _new_pharmacy(idle, number) for number in range(1, 6)]
+    for body in (_without(), [record | {"PRICE": 99} for record in _without()]):
+        assert await _settled(idle, [(await _posted(client, body))[0] for client, _ in clients]) == [True] * 5
+    ended = (
+        "SELECT FROM products p JOIN batches b ON b.id = p.batch_id WHERE p.updated_at > b.finished_at AND p.price < %s"
+    )
+    assert await _rows(idle, ended, 100) == []
+
+
+async def test_a_body_that_is_perhaps_no_catalogue_goes_the_normal_way(
+    idle: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrahub.pipeline.split.small_bodies.MAX_UNREADABLE", 10)
+    (one, _), (other, _) = [await _new_pharmacy(idle, number) for number in (1, 2)]
+    unreadable = [{"TITLE": "no id"}]
+    ids = [*await _posted(one, unreadable * 11), *await _posted(other, [*unreadable * 10, *_without(count=20)])]
+    assert await _settled(idle, ids) == [False, True]
+
+
 async def test_a_held_full_is_not_seen_and_stays_held_when_another_pharmacys_full_ends(idle: Client) -> None:
     (one, first), (other, _) = [await _new_pharmacy(idle, number) for number in (1, 2)]
     for client, body in ((one, _without()), (one, _without(*range(1, 30))), (other, _without())):

@@ -62,6 +62,27 @@ async def test_a_pharmacy_that_falls_silent_and_posts_again_is_reported_once_eac
     )
 
 
+@pytest.mark.parametrize("has_listener", [True, False])
+async def test_notices_do_not_wait_for_a_pharmacy_that_a_load_locks(webhooks: Webhooks, has_listener: bool) -> None:
+    _post(webhooks, [30, 28, 26, 24, 22, 20])
+    endpoint = webhooks.endpoint("http://receiver/")
+    events = []
+    for step in ("silent", "heard"):
+        if step == "heard":
+            _post(webhooks, [0])
+            if not has_listener:
+                webhooks.rows("UPDATE webhook_endpoints SET events = '{batch.completed}' WHERE id = %s", [endpoint])
+        async with webhooks.database.transaction() as connection:
+            await connection.execute("UPDATE pharmacies SET silent_since = silent_since")
+            async with asyncio.timeout(10):
+                await _notices(webhooks)
+        events.append(len(webhooks.deliveries()))
+        await _notices(webhooks)
+        events.append(len(webhooks.deliveries()))
+    assert events == ([0, 1, 1, 2] if has_listener else [0, 1, 1, 1])
+    assert webhooks.rows("SELECT FROM pharmacies WHERE silent_since IS NOT NULL") == []
+
+
 async def test_a_silence_that_began_without_a_listener_is_reported_to_the_first_one(webhooks: Webhooks) -> None:
     _post(webhooks, [30, 28, 26, 24, 22, 20])
     await _notices(webhooks)

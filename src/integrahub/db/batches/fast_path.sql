@@ -60,7 +60,7 @@ INSERT INTO batch_chunks (batch_id, number, location, body_start, body_bytes, fi
   inserted, updated, unchanged, merged, rejected, reactivated, warnings, status, worker_id, started_at, finished_at)
 SELECT k.id, 0, k.location, k.body_start, k.body_bytes, 0, k.items, k.ids::bigint[], '{}',
   k.inserted, k.updated, k.unchanged, k.merged, k.rejected, k.reactivated, k.warnings, 'COMPLETED', %(worker)s,
-  now(), now()
+  now(), (SELECT clock_timestamp())
 FROM unnest(%(batches)s::uuid[], %(locations)s::text[], %(starts)s::bigint[], %(lengths)s::int[], %(items)s::int[],
     %(ids)s::text[], %(inserted)s::int[], %(updated)s::int[], %(unchanged)s::int[], %(merged)s::int[],
     %(rejected)s::int[], %(reactivated)s::int[], %(warnings)s::int[])
@@ -68,9 +68,11 @@ FROM unnest(%(batches)s::uuid[], %(locations)s::text[], %(starts)s::bigint[], %(
     warnings)
 
 -- finish --
--- Make the batches final. The counters of a batch are those of its one chunk. The arrays are hidden from the planner, so
--- that a plan for one length costs no less than the plan for any: PostgreSQL plans the statement once per connection.
-UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = now(), claim_token = NULL,
+-- Make the batches final, all at one time, which is after their changes. The counters of a batch are those of its one
+-- chunk. The arrays are hidden from the planner, so that a plan for one length costs no less than the plan for any:
+-- PostgreSQL plans the statement once per connection.
+UPDATE batches b SET status = k.status, stage = 'done', split_at = now(), finished_at = (SELECT clock_timestamp()),
+  claim_token = NULL,
   lease_until = NULL, chunks_total = 1, chunks_left = 0, items_total = k.items, unreadable_ids = k.unreadable,
   inserted = k.inserted, updated = k.updated, unchanged = k.unchanged, merged = k.merged, rejected = k.rejected,
   reactivated = k.reactivated, warnings = k.warnings, error_code = k.error_code, deactivated = k.deactivated,

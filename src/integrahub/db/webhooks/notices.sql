@@ -17,14 +17,18 @@ SELECT pg_advisory_xact_lock(hashtextextended('integrahub webhook notices', 0))
 SELECT EXISTS (SELECT FROM webhook_endpoints WHERE deleted_at IS NULL AND events && %(events)s::text[])
 
 -- forget_silences --
--- Forget which pharmacies are silent, as no endpoint hears of it.
-UPDATE pharmacies SET silent_since = NULL WHERE silent_since IS NOT NULL
+-- Forget which pharmacies are silent, as no endpoint hears of it. All statements here skip pharmacies that another
+-- transaction locks: one that applies several FULLs locks as many, in an order of its own. The next run finds them.
+UPDATE pharmacies p SET silent_since = NULL
+FROM (SELECT id FROM pharmacies WHERE silent_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED) m WHERE p.id = m.id
 
 -- insert_silent --
 -- Mark the pharmacies that have fallen silent, and insert the deliveries that say so.
 WITH changed AS (
-  UPDATE pharmacies p SET silent_since = s.last_at FROM silent_pharmacies s
-  WHERE s.cnpj = p.cnpj AND p.silent_since IS NULL
+  UPDATE pharmacies p SET silent_since = s.last_at
+  FROM (SELECT f.id, i.last_at, i.longest_gap, i.silent_for FROM silent_pharmacies i
+    JOIN pharmacies f ON f.cnpj = i.cnpj WHERE f.silent_since IS NULL FOR NO KEY UPDATE OF f SKIP LOCKED) s
+  WHERE p.id = s.id
   RETURNING p.id AS pharmacy_id, p.cnpj, p.name, s.last_at, extract(epoch FROM s.longest_gap)::float8 AS longest_gap,
     extract(epoch FROM s.silent_for)::float8 AS silent_for),
 events AS (SELECT f.*, 'pharmacy.silent' AS event, to_jsonb(f) AS facts FROM changed f)
@@ -33,7 +37,7 @@ events AS (SELECT f.*, 'pharmacy.silent' AS event, to_jsonb(f) AS facts FROM cha
 -- Unmark the pharmacies that have posted again, and insert the deliveries that say so.
 WITH changed AS (
   UPDATE pharmacies p SET silent_since = NULL
-  FROM (SELECT id FROM pharmacies WHERE silent_since IS NOT NULL FOR UPDATE) m
+  FROM (SELECT id FROM pharmacies WHERE silent_since IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED) m
   CROSS JOIN LATERAL (SELECT received_at FROM batches b WHERE b.pharmacy_id = m.id AND b.kind = 'load'
     ORDER BY b.received_seq DESC LIMIT 1) l
   WHERE p.id = m.id AND l.received_at > p.silent_since

@@ -24,7 +24,7 @@ from integrahub.storage.framed import is_framed, slice_location
 from integrahub.storage.spill import SpillPartitions
 
 _BODY_BLOCK_BYTES = 128 * 1024  # fed to the record reader at a time
-_MAX_UNREADABLE = 10_000  # records without a readable product id; more are accepted if they are the smaller half
+MAX_UNREADABLE = 10_000  # records without a readable product id; more are accepted if they are the smaller half
 Blocks = Callable[[], AsyncIterator[bytes]]
 
 
@@ -248,7 +248,7 @@ class Chunker:
     def _check_unreadable(self) -> None:
         """Raise BodyError if too many records are unreadable. After each block, because a kernel cuts it into runs."""
         offset, self._first_unreadable = self._first_unreadable, None
-        if offset is not None and self.unreadable > max(_MAX_UNREADABLE, self.items // 2):
+        if offset is not None and self.unreadable > max(MAX_UNREADABLE, self.items // 2):
             raise BodyError("body_no_catalogue", offset, unreadable=self.unreadable, items=self.items)
 
     async def _place(self, plan: ChunkPlan, chunk: ChunkBuilder) -> None:

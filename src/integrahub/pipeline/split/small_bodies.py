@@ -14,7 +14,7 @@ from integrahub.domain.dialects.base import RecordIdentifier
 from integrahub.domain.errors import BodyError
 from integrahub.domain.parsing.kernel_reader import create_run_reader
 from integrahub.domain.parsing.raw_records import CutRecords, OversizeRecord, RawRecords
-from integrahub.pipeline.split.chunker import SplitLimits
+from integrahub.pipeline.split.chunker import MAX_UNREADABLE, SplitLimits
 from integrahub.storage.base import ObjectMissing, Storage
 from integrahub.storage.bodies import StoredBody, decode_body
 
@@ -66,7 +66,7 @@ class SmallBodies:
                 is_cut = is_cut and (isinstance(run, CutRecords) or not run.records)
                 if not self._add(chunk, run, seed) or len(chunk.ids) > self._limits.chunk_size:
                     return None
-        if not chunk.ids:
+        if not chunk.ids or chunk.ids.count(0) > MAX_UNREADABLE:  # perhaps no catalogue; the normal path decides that
             return None
         index, (start, length) = SeenProducts().add_chunk(chunk), chunk.extent()
         # A part of the body saves putting records together.
