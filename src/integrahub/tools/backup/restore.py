@@ -59,8 +59,8 @@ async def restore_backup(settings: Settings, wanted: Restoration, report: Report
     removal of all that was.
     """
     manifest = read_manifest(wanted.folder)
-    _check_settings(settings, manifest)
     await asyncio.to_thread(_check_version, settings, manifest)
+    _check_settings(settings, manifest)
     backup_key = await asyncio.to_thread(unseal, manifest, wanted.key)
     archives = _list_archives(manifest, wanted)
     with _new_data_folder(settings) as cluster:
