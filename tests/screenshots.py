@@ -7,8 +7,10 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from integrahub.db.database import Database
 from integrahub.db.schema.migrate import migrate
 from integrahub.domain.people.roles import Role, Theme
+from integrahub.monitoring.statistics import StatisticsCollector
 from tests.conftest import Server, embedded_postgres
 from tests.console.browser.chromium import find_chromium
 from tests.console.browser.conftest import settings_of
@@ -25,6 +27,16 @@ SHOWN = (
 )
 
 
+async def _count_figures(url: str, folder: Path) -> None:
+    """Count what the overview shows, as a worker does each minute."""
+    database = Database(url, size=1)
+    await database.open()
+    try:
+        await StatisticsCollector(database, folder, None)()
+    finally:
+        await database.close()
+
+
 def main(folder: Path | None) -> None:
     """Write the screenshots of the READMEs; with a folder, every page in both themes and widths into it instead."""
     with embedded_postgres("ihub-screenshots-") as (_, url), tempfile.TemporaryDirectory() as data:
@@ -33,6 +45,7 @@ def main(folder: Path | None) -> None:
             rename = "UPDATE pharmacies SET name = 'Farmácia Sol' WHERE cnpj = %s"  # of hostile text
             assert hub.console is not None
             hub.run(hub.console.run(rename, hub.names["cnpj"]))
+            hub.run(_count_figures(Server(url).url, Path(data)))
             browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=["--no-sandbox"])
             shots = (
                 SHOWN
