@@ -144,7 +144,7 @@ async def test_a_product_that_was_always_rejected_says_why(console: ConsoleHub, 
     ("status", "says"),
     [
         ("PENDING", "came in a batch that is not applied yet"),
-        ("FAILED", "came in a block that failed"),
+        ("FAILED", "came in a chunk that failed"),
         ("CANCELLED", "came in a batch that was cancelled"),
     ],
 )
