@@ -1,4 +1,4 @@
-"""A chunk that is merged without a probe has the same result as with one, whatever the table holds."""
+"""A chunk that is merged without a probe has the same result as with one, for every state of the table."""
 
 from array import array
 from typing import Any

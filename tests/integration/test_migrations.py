@@ -217,13 +217,13 @@ async def test_every_tenth_attempt_waits_until_postgresql_would_cancel_an_autova
             assert await migration == ["0099_column.sql"]
 
 
-@pytest.mark.parametrize(("code", "told"), [("53100", "disk full"), ("57014", "cancelled")])
+@pytest.mark.parametrize(("code", "reason"), [("53100", "disk full"), ("57014", "cancelled")])
 async def test_a_failure_that_the_server_reports_is_not_taken_for_silence(
-    database_url: str, add: Add, code: str, told: str
+    database_url: str, add: Add, code: str, reason: str
 ) -> None:
-    raising = f"DO $$ BEGIN RAISE EXCEPTION '{told}' USING ERRCODE = '{code}'; END $$"
+    raising = f"DO $$ BEGIN RAISE EXCEPTION '{reason}' USING ERRCODE = '{code}'; END $$"
     add(_script("0099_fails.sql", raising))
-    with pytest.raises(Transient, match=f"cannot be brought up to date: {told}") as raised:
+    with pytest.raises(Transient, match=f"cannot be brought up to date: {reason}") as raised:
         await migrate(database_url)
     assert "DATABASE_URL" not in str(raised.value)
 

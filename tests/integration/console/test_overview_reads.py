@@ -151,6 +151,8 @@ async def test_a_hub_without_batches_is_new_and_asks_for_nothing(database: Datab
 
 
 async def test_no_read_of_the_overview_reads_a_large_table_whole(plans: Plans) -> None:
-    assert len(_SQL) == 10
-    for name, statement in _SQL.items():
+    statements = _SQL | {"causes": overview._CAUSES, "waiting": overview._WAITING}
+    del statements["open_causes"]  # the beginning of both
+    assert len(statements) == 10
+    for name, statement in statements.items():
         assert await plans.whole(statement, _PARAMS) <= _SMALL, name

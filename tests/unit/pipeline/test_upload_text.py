@@ -1,4 +1,4 @@
-"""Upload of a body that is framed: its text is yielded as it is counted and hashed, whatever its encoding."""
+"""Upload of a body that is framed: its text is yielded as it is counted and hashed, in every encoding."""
 
 import gzip
 import hashlib

@@ -8,8 +8,8 @@ from msgspec.structs import asdict
 from integrahub.db.arrays import as_text
 from integrahub.db.batches import deactivation
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts
-from integrahub.db.batches.rows import BatchTotals, DeactivationDecision, FullCounts
-from integrahub.db.batches.small_batch import UNDECIDED, FastPathResult, SmallBatch
+from integrahub.db.batches.rows import UNDECIDED, BatchTotals, DeactivationDecision, FullCounts
+from integrahub.db.batches.small_batch import FastPathResult, SmallBatch
 from integrahub.db.database import Connection
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_column

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from integrahub.db.batches import deactivation, decisions, replays, split_claims, turns
 from integrahub.db.batches.deactivation import DeactivationPolicy, PresentProducts, evidence_of
 from integrahub.db.batches.report_rows import FinalBatch
-from integrahub.db.batches.rows import Batch, BatchTotals, CandidateCounts, DeactivationDecision, FirstLoad
+from integrahub.db.batches.rows import UNDECIDED, Batch, BatchTotals, CandidateCounts, DeactivationDecision, FirstLoad
 from integrahub.db.database import Connection, Database
 from integrahub.db.products.dry_run import DryRun, roll_back_products
 from integrahub.db.queries import load_queries
@@ -25,7 +25,6 @@ from integrahub.domain.replays import KINDS
 
 _SQL = load_queries(__name__)
 _FINISH = with_deliveries(_SQL["finish"])
-_UNDECIDED = DeactivationDecision()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ async def _close(
     batch: Batch,
     totals: BatchTotals,
     status: BatchStatus,
-    decision: DeactivationDecision = _UNDECIDED,
+    decision: DeactivationDecision = UNDECIDED,
 ) -> None:
     counters = {name: getattr(totals, name) for name in BatchTotals.__struct_fields__}
     params = {"id": batch.id, "status": status} | counters | decision.to_params() | _error_of(totals, status)
@@ -172,7 +171,7 @@ async def _decide(
         return await _deactivate(connection, batch, totals, counts, policy)
     if _is_applied_full(batch, totals):
         return DeactivationDecision(state=DeactivationState.WAITING)
-    return _UNDECIDED
+    return UNDECIDED
 
 
 async def _finish_dry_run(
@@ -209,7 +208,7 @@ async def _deactivate(
 
 
 async def _finish_replay(connection: Connection, batch: Batch, totals: BatchTotals, policy: DeactivationPolicy) -> None:
-    decision = _UNDECIDED
+    decision = UNDECIDED
     if batch.kind is BatchKind.REPLAY and _is_applied_full(batch, totals):
         decision = await _deactivate_replayed(connection, batch, totals, policy)
     await _close(connection, batch, totals, totals.status, decision)

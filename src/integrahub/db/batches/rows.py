@@ -217,6 +217,9 @@ class DeactivationDecision(msgspec.Struct, frozen=True):
         }
 
 
+UNDECIDED = DeactivationDecision()
+
+
 class QueuedReplay(msgspec.Struct, frozen=True):
     """A batch that applies another batch again."""
 

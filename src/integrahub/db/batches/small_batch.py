@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from integrahub.db.batches.rows import DeactivationDecision, SmallBatchClaim
+from integrahub.db.batches.rows import UNDECIDED, DeactivationDecision, SmallBatchClaim
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.chunks.formats import Chunk
 from integrahub.domain.chunks.index import ChunkIndex
 from integrahub.domain.products import ChunkCounters
-
-UNDECIDED = DeactivationDecision()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ def later_statement() -> LiteralString:
 
 
 async def list_shown(database: Database, filters: CauseFilters, fingerprints: Sequence[str]) -> list[Cause]:
-    """Return the causes that a list shows, in its order, in whatever state they are now."""
+    """Return the causes that a list shows, in its order, open or not."""
     params = {"fingerprints": list(fingerprints), "counted": MAX_COUNTED_LETTERS}
     params |= {"cnpj": filters.cnpj, "since": filters.since}
     async with database.transaction() as connection:

@@ -22,6 +22,8 @@ from integrahub.db.rows import fetch_all, fetch_one
 from integrahub.db.webhooks.notices import KEY_WARNING_DAYS
 
 _SQL = load_queries(__name__)
+_CAUSES = _SQL["open_causes"] + " " + _SQL["causes"]
+_WAITING = _SQL["open_causes"] + " " + _SQL["waiting"]
 MAX_ROWS = 20  #: Of each kind.
 
 
@@ -47,7 +49,7 @@ async def find_overview(database: Database) -> OverviewRows:
         return OverviewRows(
             state,
             await fetch_all(connection, _SQL["held"], params, HeldDecision),
-            await fetch_all(connection, _SQL["causes"], params, OpenCause),
+            await fetch_all(connection, _CAUSES, params, OpenCause),
             await fetch_all(connection, _SQL["failed"], params, FailedLoad),
             await fetch_all(connection, _SQL["silent"], params, SilentPharmacy),
             await fetch_all(connection, _SQL["suspended"], params, SuspendedWebhook),
@@ -59,7 +61,7 @@ async def find_overview(database: Database) -> OverviewRows:
 async def count_waiting(database: Database) -> Waiting:
     """Count what waits for a person."""
     async with database.transaction() as connection:
-        counted = await fetch_one(connection, _SQL["waiting"], {"counted": MAX_COUNTED_AREAS}, Waiting)
+        counted = await fetch_one(connection, _WAITING, {"counted": MAX_COUNTED_AREAS}, Waiting)
     assert counted is not None
     return counted
 

@@ -5,15 +5,19 @@ SELECT b.id AS batch_id, p.cnpj, p.name, b.received_at, b.finished_at AS held_at
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.deactivation_state = 'held' ORDER BY b.received_at LIMIT %(limit)s
 
--- causes --
--- Causes with open dead letters that are not muted, the oldest first. The next cause is found by one step in the index, so that letters of
--- one cause are read only up to the limit of counts.
+-- open_causes --
+-- Begin a statement with the causes of open dead letters. The next cause is found by one step in the index, so that
+-- letters of one cause are not read.
 WITH RECURSIVE causes AS (
   (SELECT fingerprint FROM dead_letters WHERE settled_at IS NULL ORDER BY fingerprint LIMIT 1)
   UNION ALL
   SELECT (SELECT d.fingerprint FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint > c.fingerprint
     ORDER BY d.fingerprint LIMIT 1)
   FROM causes c WHERE c.fingerprint IS NOT NULL)
+
+-- causes --
+-- Causes with open dead letters that are not muted, the oldest first. Letters of a cause are read only up to the limit
+-- of counts.
 SELECT c.fingerprint, s.error_class, s.error_code, s.culprit, left(s.message, 300) AS message, o.open, o.pharmacies, o.first_at,
   (SELECT max(created_at) FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint = c.fingerprint) AS last_at
 FROM (SELECT c.fingerprint FROM causes c WHERE c.fingerprint IS NOT NULL AND NOT EXISTS (
@@ -78,12 +82,6 @@ WHERE b.status = 'PROCESSING' ORDER BY b.received_at LIMIT %(limit)s
 
 -- waiting --
 -- Held deactivations, and causes with open dead letters that are not muted, each counted up to a limit.
-WITH RECURSIVE causes AS (
-  (SELECT fingerprint FROM dead_letters WHERE settled_at IS NULL ORDER BY fingerprint LIMIT 1)
-  UNION ALL
-  SELECT (SELECT d.fingerprint FROM dead_letters d WHERE d.settled_at IS NULL AND d.fingerprint > c.fingerprint
-    ORDER BY d.fingerprint LIMIT 1)
-  FROM causes c WHERE c.fingerprint IS NOT NULL)
 SELECT (SELECT count(*) FROM (SELECT FROM batches WHERE deactivation_state = 'held' LIMIT %(counted)s + 1) h) AS decisions,
   (SELECT count(*) FROM (SELECT FROM causes c WHERE c.fingerprint IS NOT NULL AND NOT EXISTS (
     SELECT FROM failure_groups g WHERE g.fingerprint = c.fingerprint AND g.muted_until > now())
