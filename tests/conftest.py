@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 import pytest
@@ -270,6 +270,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("left out on this machine")
         for report in left_out:
             terminalreporter.line(f"{report.nodeid}: {report.longrepr[2]}")
+    if missing := _missing_in_ci(left_out):
+        terminalreporter.line(f"CI fails: {len(missing)} of these tests need a part that CI must have", red=True)
 
 
 #: End of the reason of a skip that is no failure in CI: no file of this project installs the program.
@@ -279,6 +281,14 @@ OPTIONAL = "(optional)"
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail the session in CI if a program is missing that is not optional."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
-    if os.environ.get("CI") == "true" and any(not report.longrepr[2].endswith(OPTIONAL) for report in skipped):
+    if _missing_in_ci(reporter.stats.get("skipped", []) if reporter else []):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _missing_in_ci(skipped: list[pytest.TestReport]) -> list[str]:
+    """Return the ids of tests that were skipped in CI although a file of this project installs what they need."""
+    if os.environ.get("CI") != "true":
+        return []
+    return [
+        report.nodeid for report in skipped if not cast("tuple[str, int, str]", report.longrepr)[2].endswith(OPTIONAL)
+    ]

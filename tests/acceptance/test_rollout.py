@@ -1,7 +1,6 @@
 """A rollout of the real hub on this machine: processes of each role on PostgreSQL. Only in the long tests."""
 
 import hashlib
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from tests.acceptance.conftest import ADMIN, CNPJ
 from tests.http_servers import QuietHandler, running
 from tests.unit.deploy.stand_in import kill_recorded
 
-pytestmark = pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="long: set IHUB_LONG")
+pytestmark = pytest.mark.long
 _MIGRATION_LOCK = 0x1A7E62A  # of `integrahub migrate`
 
 

@@ -23,9 +23,9 @@ from integrahub.tools.loadtest.payloads import load_real_cnpjs
 from integrahub.tools.soak.ledger import Ledger, compare
 from integrahub.tools.soak.rows import ListedBatch
 from tests.acceptance.conftest import ADMIN, PATH, Installation, Parts, installed
+from tests.version_before import extract_source
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
-BEFORE = "v0.2.0"
 _ROOT = Path(__file__).parents[2]
 _PASSWORD = "a-password-of-the-owner-for-tests"
 _PAUSE_SECONDS = 0.02
@@ -44,16 +44,9 @@ def _make_environment(folder: Path, source: Path) -> Path:
 @pytest.fixture
 def versions(tmp_path: Path) -> dict[str, Path]:
     """Return the environments of the version before and of this one."""
-    known = subprocess.run(["git", "-C", str(_ROOT), "rev-parse", "--verify", "--quiet", BEFORE], capture_output=True)
-    if known.returncode:
-        pytest.skip(f"the tag {BEFORE} is not in this clone; fetch it with `git fetch --tags` (optional)")
-    (source := tmp_path / "source").mkdir()
-    archive = subprocess.run(
-        ["git", "-C", str(_ROOT), "archive", BEFORE, "src"], check=True, capture_output=True
-    ).stdout
-    subprocess.run(["tar", "-x", "-C", str(source)], input=archive, check=True)
+    source = extract_source(tmp_path / "source")
     return {
-        "before": _make_environment(tmp_path / "before", source / "src"),
+        "before": _make_environment(tmp_path / "before", source),
         "this": _make_environment(tmp_path / "this", _ROOT / "src"),
     }
 

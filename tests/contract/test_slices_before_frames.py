@@ -7,14 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from integrahub.storage.files import FileStorage
 from integrahub.storage.framed import FramedStorage, slice_location
 from tests.contract.test_storage import stream
+from tests.version_before import extract_source
 
-_ROOT = Path(__file__).parents[2]
-_BEFORE = "v0.2.0"
 _BODY = "batches/05927228000145/1.zst"
 _RECORD = b'{"PRODUCTID":%04d,"PRICE":2}'
 _TEXT = b"[" + b",".join(_RECORD % n for n in range(1, 4001)) + b"]"
@@ -52,19 +49,8 @@ print(json.dumps(asyncio.run(read())))
 """
 
 
-@pytest.fixture
-def source_before(tmp_path: Path) -> Path:
-    """Return the source of the version before."""
-    known = subprocess.run(["git", "-C", str(_ROOT), "rev-parse", "--verify", "--quiet", _BEFORE], capture_output=True)
-    if known.returncode:
-        pytest.skip(f"the tag {_BEFORE} is not in this clone; fetch it with `git fetch --tags` (optional)")
-    archive = ["git", "-C", str(_ROOT), "archive", _BEFORE, "src/integrahub"]
-    packed = subprocess.run(archive, check=True, capture_output=True).stdout
-    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=packed, check=True)
-    return tmp_path / "src"
-
-
-def test_the_version_before_finds_no_slice_and_reads_the_whole_body(source_before: Path, tmp_path: Path) -> None:
+def test_the_version_before_finds_no_slice_and_reads_the_whole_body(tmp_path: Path) -> None:
+    source_before = extract_source(tmp_path / "before")
     objects = tmp_path / "objects"
     asyncio.run(FramedStorage(FileStorage(objects)).put(_BODY, stream(_TEXT)))
     assert _TEXT[_START : _START + _BYTES] == _RECORD % 3001

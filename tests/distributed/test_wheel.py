@@ -39,7 +39,7 @@ cd /mnt/data
 exec setpriv --reuid "$USER_ID" --regid "$USER_ID" --clear-groups --no-new-privs --bounding-set=-all \
   /mnt/python/bin/python3 -m integrahub "$@"
 """
-pytestmark = pytest.mark.skipif(not os.environ.get("IHUB_LONG"), reason="long: set IHUB_LONG")
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
