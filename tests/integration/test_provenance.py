@@ -12,14 +12,7 @@ import pytest
 from integrahub.db.console import provenance
 from integrahub.db.console.provenance import SearchLimits
 from integrahub.domain.steps import STEPS
-from integrahub.reports.provenance import (
-    Absence,
-    Outcome,
-    Provenance,
-    explain_absence,
-    find_provenance,
-    read_story,
-)
+from integrahub.reports.provenance import Absence, Outcome, Provenance, explain_absence, find_provenance, read_story
 from integrahub.reports.raw_records import RawRecord, WhyUnread, read_raw_records
 from integrahub.settings.model import Settings
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
