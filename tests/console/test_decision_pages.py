@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from integrahub.db.console import decisions
+from integrahub.db.console.decisions import AbsentEvidence
 from integrahub.domain.people.roles import Role
 from tests.console.hub import Browser, ConsoleHub
 
@@ -47,6 +49,26 @@ async def test_the_list_leads_to_the_evidence(console: ConsoleHub, held: str) ->
     found = await viewer.get(f"/console/decisions/{held}", q="Product 45")
     assert "Product 45" in found.text and "Product 46" not in found.text
     assert (await viewer.get(f"/console/decisions/{held}/products.csv")).html.count("\r\n") == 31
+
+
+async def test_the_evidence_is_counted_again_only_after_the_catalogue_changed(
+    console: ConsoleHub, held: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, count = 0, decisions.find_evidence
+
+    async def counted(*arguments: Any) -> AbsentEvidence:
+        nonlocal counts
+        counts += 1
+        return await count(*arguments)
+
+    monkeypatch.setattr(decisions, "find_evidence", counted)
+    viewer = await console.browser(Role.VIEWER)
+    for sort in ("product_id", "stock", "price"):
+        assert "With stock 20 of 30" in (await viewer.get(f"/console/decisions/{held}", sort=sort)).text
+    assert counts == 1
+    await console.api.load(_records(40, 40), "delta")
+    assert "With stock 19 of 29" in (await viewer.get(f"/console/decisions/{held}")).text
+    assert counts == 2
 
 
 async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub, held: str) -> None:

@@ -1,9 +1,16 @@
 """The overview: the verdict first, then what asks for an act, each with its link."""
 
 import asyncio
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import httpx2
+
+from integrahub.console.app import build_console
+from integrahub.console.context import ConsoleContext
 from integrahub.domain.people.roles import Role
-from tests.console.hub import ConsoleHub, Page
+from tests.console.hub import OWN_SITE, ConsoleHub, Page
 from tests.integration.test_flow import catalogue
 
 RIGHT_TO_LEFT = "\u202e"
@@ -43,6 +50,30 @@ async def _fresh(console: ConsoleHub, verdict: str) -> Page:
         while not (page := await browser.get("/console")).text.startswith(verdict):
             await asyncio.sleep(0.2)
     return page
+
+
+async def test_an_act_shows_at_once_in_every_process(console: ConsoleHub) -> None:
+    await console.api.load(catalogue(100))
+    held = await console.api.load(catalogue(50))
+    browser = await console.browser(Role.OPERATOR)
+    other = httpx2.ASGITransport(build_console(ConsoleContext(console.context.hub, console.context.renderer)))
+    async with httpx2.AsyncClient(transport=other, base_url="http://console", headers=OWN_SITE) as second:
+        second.cookies = browser.http.cookies
+        for http in (browser.http, second):
+            assert "1 thing asks for attention" in (await http.get("/console")).text
+        await browser.post(f"/console/decisions/{held['batch_id']}/keep")
+        for http in (browser.http, second):
+            http.cookies = browser.http.cookies
+            assert "All is well" in (await http.get("/console")).text
+
+
+async def test_a_snapshot_that_is_older_than_usual_says_of_when_it_is(console: ConsoleHub) -> None:
+    browser = await console.browser(Role.VIEWER)
+    assert "As of" not in (await browser.get("/console")).text
+    late = replace(console.context, clock=lambda: datetime.now(UTC) + timedelta(seconds=3))
+    console.app = build_console(late)
+    page = await (await console.browser(Role.VIEWER)).get("/console")
+    assert re.search(r"As of [\d:]+ : the hub is read more slowly than usual", page.text)
 
 
 async def test_direction_marks_of_a_name_are_shown_not_obeyed(console: ConsoleHub) -> None:

@@ -176,7 +176,20 @@ async def test_a_search_ignores_accents_and_its_filters_are_in_the_address(
     rest = await browser.get(following)
     assert f"{_PRODUCTS}/60" in rest.links and f"{_PRODUCTS}/50" not in rest.links
     assert "59 products" in (await browser.get(_PRODUCTS, q="agua", active="yes")).text
+    assert "59 products" in (await browser.get(_PRODUCTS, active="yes")).text
+    assert "60 products" in (await browser.get(_PRODUCTS)).text
     assert "No product matches" in (await browser.get(_PRODUCTS, q="100%")).text
+
+
+async def test_a_large_catalogue_is_counted_up_to_a_limit_and_sorted_whole(
+    console: ConsoleHub, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_LISTED", 59)
+    await console.api.load([product(number, TITLE=f"P {number}") for number in range(1, 61)])
+    for query in ({}, {"active": "yes"}):
+        page = await browser.get(_PRODUCTS, sort="-price", **query)
+        assert "More than 59 products" in page.text and "with the lowest ids" not in page.text
+        assert page.html.index(f'{_PRODUCTS}/60"') < page.html.index(f'{_PRODUCTS}/59"')
 
 
 async def test_an_ean_of_a_rejected_record_without_an_id_is_found(console: ConsoleHub, browser: Browser) -> None:

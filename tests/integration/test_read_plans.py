@@ -1,5 +1,6 @@
 """Plans of the reads of products, in the API's role: each finds its rows by an index."""
 
+import itertools
 import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, LiteralString
@@ -70,17 +71,14 @@ def _indexes(nodes: list[dict[str, Any]]) -> set[str]:
 
 def _search_params(filters: ProductFilters, sort: str) -> dict[str, Any]:
     named = {name: getattr(filters, name) for name in ProductFilters.__struct_fields__}
-    return (
-        named
-        | {"limit": 40, "offset": 0, "after": None, "after_id": 0, "by_title": sort == "title"}
-        | {"settled_until": None}
-    )
+    page = {"limit": 40, "offset": 0, "after": None, "after_id": 0, "by_title": sort == "title", "most": 50}
+    return named | page | {"settled_until": None}
 
 
 async def test_a_search_reads_the_rows_of_its_pharmacy_by_the_primary_key(connection: Connection) -> None:
     for filters in (ProductFilters(), ProductFilters(q="%agua%"), ProductFilters(category="x", in_stock=True)):
-        for sort in SORTS:
-            statement = search._page_statement(filters, PageRequest(sort, 40))
+        for sort, most in itertools.product(SORTS, (None, 50)):
+            statement = search._page_statement(filters, PageRequest(sort, 40, most=most))
             nodes = await _explain(connection, statement, _search_params(filters, sort))
             assert "products_pkey" in _indexes(nodes), (filters, sort)
 
@@ -100,6 +98,8 @@ async def test_all_products_are_counted_by_indexes_alone(connection: Connection)
     nodes = await _explain(connection, _SEARCH["count_all"], {"include_inactive": False})
     assert {node["Node Type"] for node in nodes if "Relation Name" in node} == {"Index Only Scan"}
     assert _indexes(nodes) == {"products_pkey", "products_inactive"}
+    bounded = await _explain(connection, _SEARCH["count_up_to"], {"include_inactive": False, "most": 50})
+    assert "Limit" in {node["Node Type"] for node in bounded} and _indexes(bounded) == {"products_pkey"}
 
 
 async def test_a_product_is_found_by_the_primary_key(connection: Connection) -> None:

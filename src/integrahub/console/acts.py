@@ -10,7 +10,8 @@ A page does what it should do inside the audit entry of the person, and returns 
 
         return await perform(request, f"{ROOT}/batches/{batch_id}", act)
 
-The result travels in a cookie that the next page shows once and deletes.
+The result travels in a cookie that the next page shows once and deletes. Another cookie makes every process of the
+console read pages again for the person who acted, which otherwise may be some seconds old.
 """
 
 import base64
@@ -23,10 +24,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from integrahub.domain.errors import Problem
+from integrahub.monitoring.overview import MAX_SNAPSHOT_AGE_SECONDS
 
 NOTICE_COOKIE = "integrahub_notice"
+_ACTED_COOKIE = "integrahub_acted"
 COOKIE_PATH = "/console"
 _NOTICE_SECONDS = 60
+_ACTED_SECONDS = int(MAX_SNAPSHOT_AGE_SECONDS) + 1
 _MAX_FACT_LENGTH, _SHORT_FACT_LENGTH = 200, 20
 _MAX_COOKIE_LENGTH = 3_500
 _Fact = str | int
@@ -76,15 +80,16 @@ def _set_notice(request: Request, response: Response, notice: Notice) -> Respons
     value = _encode(notice)
     if len(value) > _MAX_COOKIE_LENGTH:
         value = _encode(msgspec.structs.replace(notice, values=_shorten(notice.values, _SHORT_FACT_LENGTH)))
-    response.set_cookie(
-        NOTICE_COOKIE,
-        value,
-        max_age=_NOTICE_SECONDS,
-        path=COOKIE_PATH,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    for name, content, seconds in ((NOTICE_COOKIE, value, _NOTICE_SECONDS), (_ACTED_COOKIE, "1", _ACTED_SECONDS)):
+        response.set_cookie(
+            name,
+            content,
+            max_age=seconds,
+            path=COOKIE_PATH,
+            secure=request.url.scheme == "https",
+            httponly=True,
+            samesite="lax",
+        )
     return response
 
 
@@ -101,6 +106,11 @@ def read_notice(request: Request) -> Notice | None:
         return msgspec.json.decode(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)), type=Notice)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         return None
+
+
+def has_acted(request: Request) -> bool:
+    """Return whether the person has just acted, so that a page must be read after this request began."""
+    return _ACTED_COOKIE in request.cookies
 
 
 def delete_notice(response: Response) -> None:

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from integrahub.console.accounts import Accounts
+from integrahub.console.acts import has_acted
 from integrahub.console.rendering import Renderer
 from integrahub.db.database import Database
 from integrahub.db.tenancy import ALL_TENANTS
-from integrahub.monitoring.overview import Overview
+from integrahub.monitoring.overview import MAX_SNAPSHOT_AGE_SECONDS, Overview, OverviewSnapshot
 
 if TYPE_CHECKING:
     from integrahub.hub.hub import Hub
@@ -50,6 +51,10 @@ class ConsoleContext:
     def overview(self) -> Overview:
         """Snapshots of the hub, one a second for all pages of this process."""
         return self.hub.overview()
+
+    async def snapshot(self, request: Request) -> OverviewSnapshot:
+        """Return the hub as it was some seconds ago at most; for a person who has just acted, as it is now."""
+        return await self.overview.snapshot(0 if has_acted(request) else MAX_SNAPSHOT_AGE_SECONDS)
 
     def page(self, request: Request, template: str, view: object = None, *, status: int = 200) -> Response:
         """Return the page of a template, in which `view` has this name, or its live block if htmx polls for it."""

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from integrahub.console import formats
-from integrahub.console.acts import NOTICE_COOKIE, delete_notice, read_notice
+from integrahub.console.acts import NOTICE_COOKIE, delete_notice, has_acted, read_notice
 from integrahub.console.formats import Formats
 from integrahub.console.languages import Languages, default_languages, theme_of, viewer_of
 from integrahub.console.template_globals import TEMPLATE_GLOBALS
@@ -82,7 +82,7 @@ class Renderer:
         block = request.headers.get(LIVE_HEADER)
         if status == 200 and block and block in loaded.blocks:
             key = (template, block, language, str(request.url)) if is_shared else None
-            rendered = self._shared.get(key) if key else None
+            rendered = self._shared.get(key) if key and not has_acted(request) else None
             if rendered is None:
                 rendered = _render_block(loaded, block, dict(self._values(request, view, zone)))
                 if key:

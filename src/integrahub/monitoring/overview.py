@@ -1,7 +1,9 @@
 """Snapshot of the hub for the console: one read a second at most, which all readers of the process share."""
 
+import asyncio
 from collections import Counter
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -16,9 +18,12 @@ from integrahub.db.monitoring import workers
 from integrahub.domain.views.estimate import Estimate, estimate_completion
 from integrahub.monitoring.attention import AttentionItem, list_attention
 from integrahub.monitoring.dependencies import Checks, DependencyChecks
+from integrahub.resilience.revalidated_result import RevalidatedResult
 from integrahub.resilience.shared_results import SharedResults
 
+MAX_SNAPSHOT_AGE_SECONDS = 5.0
 _SNAPSHOT_TTL_SECONDS = 1.0
+_SNAPSHOT_WAIT_SECONDS = 0.05  # for a new snapshot, while the last one may still be shown
 _CHARTS_TTL_SECONDS = 5.0  # workers count every ten seconds
 _MAX_CHARTS = 32
 _FLEET_RATE_TTL_SECONDS = _LAST_PROBLEM_TTL_SECONDS = 10.0
@@ -36,10 +41,11 @@ class Throughput(msgspec.Struct, frozen=True):
 class OverviewSnapshot(msgspec.Struct, frozen=True):
     """The hub at one moment. `live` counts processes with a recent heartbeat by step; `api` is one of the steps.
 
-    `estimates` are those of running batches, as far as they can be made. `last_problem` is read if nothing asks for
-    attention.
+    `read_at` is the time of this process when the read began. `estimates` are those of running batches, as far as they
+    can be made. `last_problem` is read if nothing asks for attention.
     """
 
+    read_at: datetime
     state: HubState
     attention: list[AttentionItem]
     running: list[RunningBatch]
@@ -55,38 +61,51 @@ class OverviewSnapshot(msgspec.Struct, frozen=True):
         return any(count >= MAX_ROWS for count in Counter(item.kind for item in self.attention).values())
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Overview:
     """Reads snapshots and charts for the console's pages. `database` sees all pharmacies."""
 
-    def __init__(self, database: Database, dependencies: DependencyChecks) -> None:
+    def __init__(
+        self, database: Database, dependencies: DependencyChecks, clock: Callable[[], datetime] = _now
+    ) -> None:
         self._database = database
         self._dependencies = dependencies
-        self._snapshots = SharedResults[None, OverviewSnapshot](_SNAPSHOT_TTL_SECONDS)
+        self._clock = clock
+        self._snapshots = RevalidatedResult(self._read, _SNAPSHOT_TTL_SECONDS, _SNAPSHOT_WAIT_SECONDS)
         self._charts = SharedResults[tuple[FigureRange, datetime | None], list[FigurePoint]](
             _CHARTS_TTL_SECONDS, _MAX_CHARTS
         )
         self._last_problems = SharedResults[None, tuple[LastProblem | None]](_LAST_PROBLEM_TTL_SECONDS)
         self._fleet_rates = SharedResults[None, tuple[float | None]](_FLEET_RATE_TTL_SECONDS)
 
-    async def snapshot(self) -> OverviewSnapshot:
-        """Return the hub as it was within the last second."""
-        return await self._snapshots(None, self._read)
+    async def snapshot(self, max_age_seconds: float = MAX_SNAPSHOT_AGE_SECONDS) -> OverviewSnapshot:
+        """Return the hub as it was within the last second, or up to `max_age_seconds` ago if a new read takes long.
+
+        With 0 the read begins now, so that it shows an act that was just done.
+        """
+        return await self._snapshots(max_age_seconds)
 
     async def points(self, range_: FigureRange, until: datetime | None = None) -> list[FigurePoint]:
         """Return the buckets of a chart that ends at `until` or now, oldest first."""
         return await self._charts((range_, until), lambda: figures.find_points(self._database, range_, until))
 
     async def _read(self) -> OverviewSnapshot:
-        checks = await self._dependencies()
-        rows = await overview.find_overview(self._database)
-        live = {row.step: row.live for row in await workers.count_by_step(self._database)}
+        read_at = self._clock()
+        # A check waits for the disk, which is slow while bodies and WAL are written. So the reads run at the same time.
+        checks, rows, live = await asyncio.gather(
+            self._dependencies(), overview.find_overview(self._database), workers.count_by_step(self._database)
+        )
         attention = list_attention(rows, checks)
         return OverviewSnapshot(
+            read_at=read_at,
             state=rows.state,
             attention=attention,
             running=rows.running,
             estimates=await self._estimate(rows.running),
-            live=live,
+            live={row.step: row.live for row in live},
             throughput=_throughput_of(await self.points(FigureRange.HOUR)),
             dependencies=checks,
             last_problem=None if attention else (await self._last_problems(None, self._find_last_problem))[0],

@@ -3,14 +3,15 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, get_args
 from uuid import UUID
 
 import psycopg
 import pytest
 
-from integrahub.db.console import batches
+from integrahub.db.console import batches, decisions
 from integrahub.db.console.batches import ListFilter, ListPage
+from integrahub.db.console.decisions import ProductSort
 from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus
@@ -62,12 +63,16 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(inner)
 
 
-async def _indexes(connection: Connection, statement: LiteralString, params: dict[str, Any]) -> set[str]:
-    """Return the indexes of a plan that reads no large table as a whole."""
+async def _explain(connection: Connection, statement: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:
     cursor = await connection.execute(f"EXPLAIN (FORMAT JSON) {statement}", params)
     row: Any = await cursor.fetchone()
     plan = row[0] if isinstance(row, tuple) else next(iter(row.values()))
-    nodes = list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+    return list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+
+
+async def _indexes(connection: Connection, statement: LiteralString, params: dict[str, Any]) -> set[str]:
+    """Return the indexes of a plan that reads no large table as a whole."""
+    nodes = await _explain(connection, statement, params)
     whole = {node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan"}
     assert whole <= {"pharmacies", "api_keys", "dead_letters", "failure_groups"}, whole
     return {node["Index Name"] for node in nodes if "Index Name" in node}
@@ -152,20 +157,36 @@ async def test_decisions_read_by_indexes(connection: Connection) -> None:
     for block in ("former_fulls", "replaced_by"):
         assert "batches_pharmacy_id_received_seq_key" in await _indexes(connection, _DECISIONS[block], params)
     assert "audit_log_subject" in await _indexes(connection, _DECISIONS["entries"], params)
+
+
+_PRESENT = {"batches_pharmacy_id_received_seq_key", "batch_chunks_pkey"}  # find the products that the loads have
+_JUDGED: dict[str, Any] = {"batch_id": _ID, "pharmacy_id": 7, "first": 100, "received_at": _START, "in_stock": True}
+_JUDGED |= {"pattern": "%x%", "q": "x", "after_key": 0.0, "after_id": 7, "limit": 51}
+
+
+async def test_the_evidence_is_counted_in_one_pass_over_the_products(connection: Connection) -> None:
     await connection.execute(load_queries("integrahub.db.batches.deactivation")["force_hash_antijoin"])
-    counts = f"{_DECISIONS['judged']} {_DECISIONS['counts']}"
-    assert {"products_pkey", "batch_chunks_pkey"} <= await _indexes(connection, counts, params)
-    params |= {
-        "sort": "stock",
-        "in_stock": True,
-        "pattern": "%x%",
-        "q": "x",
-        "after_key": 0.0,
-        "after_id": 7,
-        "limit": 51,
-    }
-    for block in ("categories", "products"):
-        assert "products_pkey" in await _indexes(connection, f"{_DECISIONS['judged']} {_DECISIONS[block]}", params)
+    evidence = f"{_DECISIONS['judged']} {_DECISIONS['evidence']}"
+    assert _PRESENT | {"products_pkey"} <= await _indexes(connection, evidence, _JUDGED)
+    nodes = await _explain(connection, evidence, _JUDGED)
+    for table in ("products", "batches", "batch_chunks"):
+        assert sum(node.get("Relation Name") == table for node in nodes) == 1, table
+    chunks = next(node for node in nodes if node.get("Relation Name") == "batch_chunks")
+    assert "batch_id" in chunks["Index Cond"]  # not the chunks of all batches
+
+
+@pytest.mark.parametrize("sort", get_args(ProductSort))
+async def test_a_page_of_products_that_would_go_reads_by_indexes(connection: Connection, sort: ProductSort) -> None:
+    await connection.execute(decisions.plan_statement(sort))
+    statement, params = decisions.page_statement(sort), _JUDGED | {"sort": sort}
+    assert _PRESENT | {"products_pkey", "batches_pkey"} <= await _indexes(connection, statement, params)
+    nodes = await _explain(connection, statement, params)
+    products = next(node for node in nodes if node.get("Relation Name") == "products")
+    page = next(node for node in nodes if node["Node Type"] == "Limit")
+    if sort == "product_id":  # reads the primary key from the cursor to the end of the page
+        assert "product_id" in products["Index Cond"] and page["Plans"][0]["Node Type"] == "Merge Join"
+    else:
+        assert sum(node["Node Type"] == "Hash Join" for node in nodes) == 1  # of what is present, and no other table
 
 
 async def test_searches_over_all_pharmacies_read_by_indexes(connection: Connection) -> None:

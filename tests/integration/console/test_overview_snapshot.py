@@ -29,6 +29,31 @@ async def test_a_snapshot_joins_rows_dependencies_workers_and_rates(filled: str,
     assert snapshot.dependencies["postgresql"].is_ok and not snapshot.dependencies["storage"].is_ok
 
 
+class _SlowStorage(MemoryStorage):
+    """Storage whose check ends when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def check(self) -> None:
+        await self.may_end.wait()
+
+
+async def test_a_slow_dependency_delays_no_page_while_the_last_snapshot_is_young(settings: Settings) -> None:
+    async with open_hub(settings, role=DatabaseRole.CONSOLE) as hub:
+        storage = _SlowStorage()
+        reader = replace(hub, storage=storage).overview()
+        first = await reader.snapshot()
+        storage.may_end.clear()
+        await asyncio.sleep(1)  # the check and the snapshot are kept for a second
+        assert await reader.snapshot() is first
+        now = asyncio.create_task(reader.snapshot(0))
+        storage.may_end.set()
+        assert (await now).read_at > first.read_at
+
+
 async def test_all_readers_of_a_process_share_one_read_a_second(filled: str, settings: Settings, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     reads = 0
     find = overview.find_overview

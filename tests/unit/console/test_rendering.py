@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
 def _view(attention: Sequence[AttentionItem] = ()) -> OverviewView:
     state = HubState(NOW, False, 0, NOW, 1.0, 10.0, 0.0, 1.0, NOW, 0, 1, 1, 0, None, 0, 0)
-    snapshot = OverviewSnapshot(state, list(attention), [], {}, {}, Throughput(0.0, 0.0, 0.0), {})
+    snapshot = OverviewSnapshot(NOW, state, list(attention), [], {}, {}, Throughput(0.0, 0.0, 0.0), {})
     return OverviewView(
         snapshot, FigureRange.HOUR, RANGES, [Bucket(NOW, 1.0, None)], [BatchHour(NOW, 1, 0, 0, 0)], "http://hub", 0.15
     )

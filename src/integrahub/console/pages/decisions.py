@@ -23,6 +23,8 @@ from integrahub.db.console.batch_rows import (
     RelatedBatch,
 )
 from integrahub.db.console.decisions import AbsentEvidence, ProductPage, ProductSort
+from integrahub.db.products import search
+from integrahub.db.products.rows import CatalogueVersion
 from integrahub.domain import cursors
 from integrahub.domain.batches import DeactivationState
 from integrahub.domain.errors import NotFound
@@ -30,11 +32,12 @@ from integrahub.domain.languages import Language
 from integrahub.domain.people.roles import Role
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.views.batch import BatchView, view_batch
-from integrahub.resilience.ttl_cache import TtlCache
+from integrahub.resilience.shared_results import SharedResults
 
 PAGE_SIZE = 50
 _MAX_TEXT = 200
-_EVIDENCE_TTL_SECONDS = 5.0  # each reader of a page shares the count of a large catalogue
+_EVIDENCE_TTL_SECONDS = 5.0  # while a batch is applied: each reader of a page shares the count of a large catalogue
+_SETTLED_TTL_SECONDS = 600.0  # as long as the catalogue stays the same
 _MAX_EVIDENCE = 100
 
 
@@ -88,7 +91,10 @@ class DecisionPages:
 
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
-        self._evidence = TtlCache[UUID, AbsentEvidence](_EVIDENCE_TTL_SECONDS, _MAX_EVIDENCE)
+        self._evidence = SharedResults[UUID, AbsentEvidence](_EVIDENCE_TTL_SECONDS, _MAX_EVIDENCE)
+        self._settled = SharedResults[tuple[UUID, CatalogueVersion], AbsentEvidence](
+            _SETTLED_TTL_SECONDS, _MAX_EVIDENCE
+        )
 
     async def show_list(self, request: Request) -> Response:
         """Answer with the held deactivations."""
@@ -132,12 +138,12 @@ class DecisionPages:
         return self._console.renderer.page(request, "decisions/decision.html", view, zone=facts.time_zone)
 
     async def find_evidence(self, decision: Decision) -> AbsentEvidence:
-        """Return the evidence for a decision, at most some seconds old."""
-        cached = self._evidence.get(decision.batch_id)
-        if cached is None:
-            cached = await decisions.find_evidence(self._console.reads, decision)
-            self._evidence.put(decision.batch_id, cached)
-        return cached
+        """Return the evidence for a decision: of the catalogue as it is, or some seconds old while it changes."""
+        reads = self._console.reads
+        version = await search.catalogue_version(reads, decision.pharmacy_id)
+        if version is None or version.turn is not None:
+            return await self._evidence(decision.batch_id, lambda: decisions.find_evidence(reads, decision))
+        return await self._settled((decision.batch_id, version), lambda: decisions.find_evidence(reads, decision))
 
     def _limit_of(self, decision: Decision) -> float:
         limit = decision.deactivation_limit

@@ -19,6 +19,7 @@ from integrahub.monitoring.overview import OverviewSnapshot
 
 RANGES = (FigureRange.HOUR, FigureRange.DAY, FigureRange.WEEK)
 _HOUR, _HOURS = 3600, 24
+_LATE = timedelta(seconds=2)  # age of a snapshot that is named; an update is as old as that anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class BatchHour:
 class OverviewView:
     """What the overview shows. `limit` is the hub's share of products that a FULL may deactivate.
 
-    `has_quota`: the use of the storage is that of the stored bodies, not of the whole disk.
+    `has_quota`: the use of the storage is that of the stored bodies, not of the whole disk. `is_late`: the snapshot is
+    older than usual, because the database or a dependency is slow.
     """
 
     snapshot: OverviewSnapshot
@@ -61,6 +63,7 @@ class OverviewView:
     url: str
     limit: float
     has_quota: bool = False
+    is_late: bool = False
 
     @property
     def top(self) -> float:
@@ -80,7 +83,7 @@ class OverviewPages:
         chosen = request.query_params.get("range", "")
         range_ = FigureRange(chosen) if chosen in RANGES else FigureRange.HOUR
         until = parse_time(request.query_params.get("until"), self._console.clock())
-        snapshot = await self._overview.snapshot()
+        snapshot = await self._console.snapshot(request)
         points = await self._overview.points(range_, until)
         day = await self._overview.points(FigureRange.DAY, until)
         end = until or snapshot.state.now
@@ -95,6 +98,7 @@ class OverviewPages:
             url,
             settings.deactivation_limit,
             settings.storage_quota is not None,
+            is_late=self._console.clock() - snapshot.read_at > _LATE,
         )
         return self._console.renderer.page(request, "overview/overview.html", view, is_shared=True)
 

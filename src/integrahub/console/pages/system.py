@@ -60,12 +60,11 @@ class SystemPages:
 
     def __init__(self, console: ConsoleContext) -> None:
         self._console = console
-        self._overview = console.overview
 
     async def show(self, request: Request) -> Response:
         """Answer with the page. `settings=all` also lists settings that have their default."""
         reads = self._console.reads
-        checks = (await self._overview.snapshot()).dependencies
+        checks = (await self._console.snapshot(request)).dependencies
         processes = [self._to_row(worker) for worker in (await workers.list_all(reads))[:_MAX_PROCESSES]]
         applied = await system.find_migrations(reads)
         settings = list_settings(self._console.hub.settings)

@@ -16,6 +16,7 @@ from integrahub.domain.batches import DeactivationState
 from integrahub.domain.deactivation import DeactivationEvidence
 
 _SQL = load_queries(__name__)
+HASH_PLAN = _SQL["force_hash_antijoin"]  #: Forces the plan of queries that compare products with ids of chunks.
 _SUPERSEDE_HELD = with_deliveries(_SQL["supersede_held"])
 
 
@@ -59,7 +60,7 @@ class PresentProducts:
 
 async def force_plan(connection: Connection) -> None:
     """Force the query plan of the queries below until the transaction ends."""
-    await connection.execute(_SQL["force_hash_antijoin"])
+    await connection.execute(HASH_PLAN)
 
 
 async def count_candidates(connection: Connection, present: PresentProducts) -> CandidateCounts:

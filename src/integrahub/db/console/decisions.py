@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, LiteralString
 from uuid import UUID
 
 from msgspec.structs import asdict
@@ -18,17 +18,23 @@ from integrahub.db.console.batch_rows import (
     HeldBatch,
     RelatedBatch,
 )
-from integrahub.db.database import Database
+from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.db.rows import fetch_all, fetch_one
 from integrahub.domain.untrusted_text import match_part
 
 _SQL = load_queries(__name__)
-_COUNTS = _SQL["judged"] + " " + _SQL["counts"]
-_CATEGORIES = _SQL["judged"] + " " + _SQL["categories"]
+_EVIDENCE = _SQL["judged"] + " " + _SQL["evidence"]
 _PRODUCTS = _SQL["judged"] + " " + _SQL["products"]
+_MERGE_PLAN = _SQL["force_merge_antijoin"]
 _FIRST_CURSOR = (datetime.min, UUID(int=0))
 ProductSort = Literal["product_id", "stock", "price", "updated"]
+
+
+class _Evidence(AbsentCounts, frozen=True):
+    """The counts, and the categories of which every active product is absent."""
+
+    categories: list[AbsentCategory]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +77,32 @@ async def find(database: Database, batch_id: UUID) -> Decision | None:
 async def count_absent(database: Database, decision: Decision) -> AbsentCounts:
     """Count the products that an approval would deactivate now."""
     async with database.transaction() as connection:
-        await deactivation.force_plan(connection)
-        counts = await fetch_one(connection, _COUNTS, asdict(decision), AbsentCounts)
-    assert counts is not None
-    return counts
+        return await _read_evidence(connection, decision)
 
 
 async def find_evidence(database: Database, decision: Decision) -> AbsentEvidence:
     """Return the evidence for a decision on a held deactivation."""
-    params = asdict(decision)
     async with database.transaction() as connection:
-        former = await fetch_all(connection, _SQL["former_fulls"], params, FormerFull)
-        await deactivation.force_plan(connection)
-        counts = await fetch_one(connection, _COUNTS, params, AbsentCounts)
-        categories = await fetch_all(connection, _CATEGORIES, params, AbsentCategory)
-    assert counts is not None
-    return AbsentEvidence(counts, categories, former)
+        former = await fetch_all(connection, _SQL["former_fulls"], asdict(decision), FormerFull)
+        evidence = await _read_evidence(connection, decision)
+    return AbsentEvidence(evidence, evidence.categories, former)
+
+
+async def _read_evidence(connection: Connection, decision: Decision) -> _Evidence:
+    await connection.execute(deactivation.HASH_PLAN)
+    evidence = await fetch_one(connection, _EVIDENCE, asdict(decision), _Evidence)
+    assert evidence is not None
+    return evidence
+
+
+def plan_statement(sort: ProductSort) -> LiteralString:
+    """Return the statement that forces the plan of `page_statement` until the transaction ends."""
+    return _MERGE_PLAN if sort == "product_id" else deactivation.HASH_PLAN
+
+
+def page_statement(sort: ProductSort) -> LiteralString:
+    """Return the statement that lists one page of the products in an order."""
+    return _PRODUCTS + " " + (_SQL["page_by_id"] if sort == "product_id" else _SQL["sorted_page"])
 
 
 async def list_absent(database: Database, decision: Decision, page: ProductPage) -> list[AbsentLine]:
@@ -96,8 +112,8 @@ async def list_absent(database: Database, decision: Decision, page: ProductPage)
     params = asdict(decision) | {"q": page.q, "pattern": pattern, "in_stock": page.in_stock, "sort": page.sort}
     params |= {"after_key": after_key, "after_id": after_id, "limit": page.limit}
     async with database.transaction() as connection:
-        await deactivation.force_plan(connection)
-        return await fetch_all(connection, _PRODUCTS, params, AbsentLine)
+        await connection.execute(plan_statement(page.sort))
+        return await fetch_all(connection, page_statement(page.sort), params, AbsentLine)
 
 
 async def find_outcome(database: Database, decision: Decision) -> tuple[DecisionEntry | None, RelatedBatch | None]:

@@ -19,20 +19,24 @@ SELECT b.id AS batch_id, b.pharmacy_id, b.received_seq, b.received_at, b.media_t
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
 WHERE b.id = %(batch_id)s AND (b.deactivation_state = 'held' OR b.deactivation_reason IS NOT NULL)
 
--- counts --
--- Count the products that an approval would deactivate now.
-SELECT count(*) AS active, count(*) FILTER (WHERE is_absent) AS absent,
-  count(*) FILTER (WHERE is_absent AND stock > 0) AS in_stock,
-  count(*) FILTER (WHERE is_absent AND updated_at > %(received_at)s - interval '7 days') AS recent
-FROM judged
-
--- categories --
--- The largest categories of which every active product is absent.
-SELECT category, count(*) AS count FROM judged WHERE category <> ''
-GROUP BY category HAVING bool_and(is_absent) ORDER BY count(*) DESC, category LIMIT 5
+-- evidence --
+-- Count the products that an approval would deactivate now, and list the largest categories of which every active
+-- product is absent. One pass over the products.
+, by_category AS (
+  SELECT category, count(*) AS active, count(*) FILTER (WHERE is_absent) AS absent,
+    count(*) FILTER (WHERE is_absent AND stock > 0) AS in_stock,
+    count(*) FILTER (WHERE is_absent AND updated_at > %(received_at)s - interval '7 days') AS recent
+  FROM judged GROUP BY category)
+SELECT coalesce(sum(active), 0)::bigint AS active, coalesce(sum(absent), 0)::bigint AS absent,
+  coalesce(sum(in_stock), 0)::bigint AS in_stock, coalesce(sum(recent), 0)::bigint AS recent,
+  (SELECT coalesce(json_agg(json_build_object('category', c.category, 'count', c.absent)
+      ORDER BY c.absent DESC, c.category), '[]')
+    FROM (SELECT category, absent FROM by_category WHERE category <> '' AND absent = active
+      ORDER BY absent DESC, category LIMIT 5) c) AS categories
+FROM by_category
 
 -- products --
--- One page of the products that an approval would deactivate now, after the cursor.
+-- The products that an approval would deactivate now, each with the load type of the batch that last changed it.
 , absent AS (
   SELECT product_id, title, ean, price::float8 AS price, stock::float8 AS stock, updated_at, batch_id,
     CASE %(sort)s WHEN 'stock' THEN -coalesce(stock, 0)::float8 WHEN 'price' THEN -coalesce(price, 0)::float8
@@ -41,24 +45,36 @@ GROUP BY category HAVING bool_and(is_absent) ORDER BY count(*) DESC, category LI
   WHERE is_absent AND (NOT %(in_stock)s::boolean OR stock > 0)
     AND (%(pattern)s::text IS NULL OR search_text LIKE fold_text(%(pattern)s) OR ean = %(q)s
       OR product_id::text = %(q)s))
-SELECT a.product_id, a.title, a.ean, a.price, a.stock, a.updated_at, a.batch_id, b.load_type AS batch_type, a.sort_key
-FROM (SELECT * FROM absent
-  WHERE %(after_id)s::bigint IS NULL OR (sort_key, product_id) > (%(after_key)s, %(after_id)s)
-  ORDER BY sort_key, product_id LIMIT %(limit)s) a
-LEFT JOIN batches b ON b.id = a.batch_id
-ORDER BY a.sort_key, a.product_id
+SELECT a.*, (SELECT b.load_type FROM batches b WHERE b.id = a.batch_id) AS batch_type FROM (SELECT * FROM absent
+
+-- sorted_page --
+-- End with one page by the sort key, after the cursor.
+WHERE %(after_id)s::bigint IS NULL OR (sort_key, product_id) > (%(after_key)s, %(after_id)s)
+ORDER BY sort_key, product_id LIMIT %(limit)s) a
+
+-- page_by_id --
+-- End with one page in the order of ids, after the cursor. It reads the primary key no further than the page.
+WHERE product_id > coalesce(%(after_id)s::bigint, 0)
+ORDER BY product_id LIMIT %(limit)s) a
 
 -- judged --
--- The active products of a pharmacy, and whether each is absent: in no chunk of the FULL or of a load since.
+-- Begin with the active products of a pharmacy, and whether each is absent: in no chunk of the FULL or of a load since.
+-- A replay counts by its origin, which was received before it.
 WITH judged AS (
   SELECT p.*, s.product_id IS NULL AS is_absent
   FROM products p LEFT JOIN (
     SELECT DISTINCT abs(i) AS product_id
-    FROM batches l JOIN batch_chunks c ON c.batch_id = l.id CROSS JOIN LATERAL unnest(c.ids) AS i
-    WHERE l.pharmacy_id = %(pharmacy_id)s AND (l.id = %(batch_id)s
-      OR l.kind IN ('load', 'replay', 'chunk_replay') AND coalesce(l.origin_seq, l.received_seq) >= %(first)s)) s
+    FROM batch_chunks c CROSS JOIN LATERAL unnest(c.ids) AS i
+    WHERE c.batch_id = ANY (ARRAY(SELECT l.id FROM batches l
+      WHERE l.pharmacy_id = %(pharmacy_id)s AND l.received_seq >= %(first)s AND (l.id = %(batch_id)s
+        OR l.kind IN ('load', 'replay', 'chunk_replay') AND coalesce(l.origin_seq, l.received_seq) >= %(first)s)))) s
     ON s.product_id = p.product_id
   WHERE p.pharmacy_id = %(pharmacy_id)s AND p.is_active)
+
+-- force_merge_antijoin --
+-- Force the plan of a page in the order of ids: products by their primary key, joined with the sorted ids.
+SELECT set_config('jit', 'off', true), set_config('enable_nestloop', 'off', true),
+  set_config('enable_hashjoin', 'off', true), set_config('enable_seqscan', 'off', true)
 
 -- former_fulls --
 -- The sizes of the latest FULLs of the pharmacy up to this one, among its latest batches.

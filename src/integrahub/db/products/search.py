@@ -24,7 +24,7 @@ class PageRequest(msgspec.Struct, frozen=True):
     """Which page of the matching products to read. `after` is the cursor key and the product id of the last row.
 
     `settled_until` is the value that the page before returned; None for the first page. `most`: how many matches
-    of filters are found and sorted, those with the lowest ids.
+    of filters are found and sorted, those with the lowest ids; without filters: up to how many products are counted.
     """
 
     sort: str
@@ -100,16 +100,18 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
 def _page_statement(filters: ProductFilters, page: PageRequest) -> LiteralString:
     page_end = (_SQL[page.sort], _SQL["page_end"])
     if _is_unfiltered(filters):
-        return " ".join((_SQL["select"], ", (", _SQL["count_all"], ")", _SQL["page_of_all"], *page_end))
+        return " ".join((_SQL["select"], ", (", _count_all(page), ")", _SQL["page_of_all"], *page_end))
     matching = _matching(page)
     count = (", (", _SQL["count"], "FROM matching)")
     return " ".join((*matching, _SQL["select"], *count, _SQL["page_of_matching"], *page_end))
 
 
 def _count_statement(filters: ProductFilters, page: PageRequest) -> LiteralString:
-    return (
-        _SQL["count_all"] if _is_unfiltered(filters) else " ".join((*_matching(page), _SQL["count"], "FROM matching"))
-    )
+    return _count_all(page) if _is_unfiltered(filters) else " ".join((*_matching(page), _SQL["count"], "FROM matching"))
+
+
+def _count_all(page: PageRequest) -> LiteralString:
+    return _SQL["count_all"] if page.most is None else _SQL["count_up_to"]
 
 
 def _matching(page: PageRequest) -> tuple[LiteralString, ...]:

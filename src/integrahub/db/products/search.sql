@@ -30,6 +30,11 @@ SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
   - CASE WHEN %(include_inactive)s::boolean THEN 0
     ELSE (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) END AS matching
 
+-- count_up_to --
+-- Count all products, or the active ones, up to a number.
+SELECT (SELECT count(*) FROM (SELECT FROM products
+  WHERE pharmacy_id = %(pharmacy_id)s AND (is_active OR %(include_inactive)s::boolean) LIMIT %(most)s) c) AS matching
+
 -- page_of_all --
 -- Begin the list of the ids of a page of all products. The block of a sort ends it.
 FROM unnest(ARRAY(SELECT p.product_id FROM products p

@@ -51,7 +51,17 @@ class ProductQuery:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing is searched for."""
-        return not (self.q or self.ean or self.active or self.since)
+        return not (self.active or self.is_search)
+
+    @property
+    def is_search(self) -> bool:
+        """Return whether only some products match: not all, nor all that are active."""
+        return bool(self.q or self.ean or self.since)
+
+    @property
+    def most(self) -> int:
+        """Return up to how many products are counted: of the whole catalogue, or of the matches of a search."""
+        return MAX_MATCHES if self.is_search else MAX_LISTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +86,6 @@ class ProductListView:
     typed_id: int | None
     absent_ean: AbsentEan | None
     message: Callable[[str], str]
-
-    @property
-    def counted(self) -> int:
-        """Return up to how many products are counted: the whole catalogue, or the matches of a search."""
-        return MAX_LISTED if self.query.is_empty else MAX_MATCHES
 
     @property
     def shown(self) -> Sequence[ProductRow]:
@@ -188,9 +193,9 @@ def _read_query(request: Request) -> ProductQuery:
 
 def _page_request(query: ProductQuery) -> PageRequest:
     if not query.cursor:
-        return PageRequest(query.sort, _PAGE_ROWS + 1, most=MAX_MATCHES + 1)
+        return PageRequest(query.sort, _PAGE_ROWS + 1, most=query.most + 1)
     try:
-        return search.page_after(query.cursor, query.sort, _PAGE_ROWS + 1, MAX_MATCHES + 1)
+        return search.page_after(query.cursor, query.sort, _PAGE_ROWS + 1, query.most + 1)
     except InvalidCursor:
         raise BadRequest("cursor_invalid") from None
 
