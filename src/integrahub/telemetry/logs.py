@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -24,7 +24,9 @@ _ROW = re.compile(r"\n?(?:DETAIL|CONTEXT):.*?(?=\n(?:  |\n|The above|During|Trac
 _SUSPICIOUS_BYTES = [b"\x7f", b"\\u00", b"ihub_", b"DETAIL:", b"CONTEXT:"]
 _FIRST_FIELDS = ("timestamp", "level", "event")
 _MIN_SECRET_LENGTH = 4  # masking shorter secrets would make logs unreadable
+_MAX_PIECE_BYTES = 4096  # processes may share a pipe, which takes no more than this in one piece
 _secrets: re.Pattern[str] | None = None
+_log = structlog.get_logger()
 
 
 def conceal(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -108,6 +110,58 @@ class _JsonRenderer:
             return None
 
 
+class _GroupWriter:
+    """Writes the lines of one event in few pieces: each line as the logger writes it, all with one time."""
+
+    def __init__(
+        self, common: Sequence[structlog.typing.Processor], own: Sequence[structlog.typing.Processor], output: BinaryIO
+    ) -> None:
+        self._common = common
+        self._own = own
+        self._logger = structlog.BytesLogger(output)
+
+    def is_replaced(self) -> bool:
+        """Return whether the log has other processors now, as in a test that captures it."""
+        return bool(structlog.get_config()["processors"][-1:] != list(self._own[-1:]))
+
+    def write(self, event: str, entries: Iterable[Mapping[str, object]]) -> None:
+        piece: list[bytes] = []
+        size = 0
+        for line in self._render(event, entries):
+            if piece and size + len(line) >= _MAX_PIECE_BYTES:
+                self._logger.msg(b"\n".join(piece))
+                piece, size = [], 0
+            piece.append(line)
+            size += len(line) + 1
+        if piece:
+            self._logger.msg(b"\n".join(piece))
+
+    def _render(self, event: str, entries: Iterable[Mapping[str, object]]) -> Iterator[bytes]:
+        shared: Any = {"event": event}
+        for process in self._common:
+            shared = process(None, "info", shared)
+        context = structlog.contextvars.get_contextvars()
+        for entry in entries:
+            line: Any = {**shared, **entry}
+            for name, value in context.items():
+                line.setdefault(name, value)
+            for process in self._own:
+                line = process(None, "info", line)
+            yield line
+
+
+_group_writer: _GroupWriter | None = None
+
+
+def info_all(event: str, entries: Iterable[Mapping[str, object]]) -> None:
+    """Log an event at level INFO once for each of these fields. Many lines cost less than one by one."""
+    if _group_writer is None or _group_writer.is_replaced():
+        for entry in entries:
+            _log.info(event, **entry)
+    else:
+        _group_writer.write(event, entries)
+
+
 def is_text(form: str) -> bool:
     """Return whether this log format is text: `text`, or `auto` on a terminal."""
     return form == "text" or (form == "auto" and sys.stderr.isatty())
@@ -120,22 +174,24 @@ def configure(level: str, form: str, secrets: Iterable[str] = (), process: dict[
     JSON line, with host and process id; a process that passes it must not configure its logs again. Tracebacks never
     contain local variables, because these may hold keys and prices.
     """
-    global _secrets
+    global _secrets, _group_writer
     secrets = list(secrets)
     _secrets = _compile_secrets(secrets)
-    as_text = is_text(form)
+    as_text, least = is_text(form), logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    common: list[structlog.typing.Processor] = [
+        _add_fields({} if as_text or process is None else {**process, **_host_and_pid()}),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    own = _text_processors() if as_text else _json_processors(secrets)
+    output = cast(BinaryIO, LastingOutput(sys.stderr.buffer))
+    _group_writer = None if as_text or least > logging.INFO else _GroupWriter(common, own, output)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            _add_fields({} if as_text or process is None else {**process, **_host_and_pid()}),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *(_text_processors() if as_text else _json_processors(secrets)),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping().get(level.upper(), 20)),
+        processors=[structlog.contextvars.merge_contextvars, *common, *own],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, LastingOutput(sys.stderr)))
         if as_text
-        else structlog.BytesLoggerFactory(cast(BinaryIO, LastingOutput(sys.stderr.buffer))),
+        else structlog.BytesLoggerFactory(output),
         cache_logger_on_first_use=process is not None,
     )
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from integrahub.domain.api_keys import CLIENT, Scope, generate_key
 from integrahub.settings.model import Settings
@@ -117,6 +120,50 @@ def test_what_a_client_wrote_commands_no_terminal_and_colours_are_for_terminals_
     text = capsys.readouterr().err
     assert not set(text) & set("\x1b\x07\x9b\u202e") and r"\x1b" in text
     assert not [line for line in text.splitlines() if line.startswith("2026-01-01")]
+
+
+_ENTRIES = [{"action": "look", "number": number, "text": "ação" * number} for number in range(40)]
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_group_of_lines_is_written_as_its_lines_one_by_one(
+    capsys: pytest.CaptureFixture[str], make_log: Callable[..., Logger], form: str
+) -> None:
+    log = make_log(form, "secret-of-the-operator")
+    entries = [*_ENTRIES, {"action": "look", "value": "\x1b]0;secret-of-the-operator"}]
+    with tracing.bind_trace(_TRACE, step="split"):
+        logs.info_all("a sentence", entries)
+        together = capsys.readouterr().err
+        for entry in entries:
+            log.info("a sentence", **entry)
+    apart = capsys.readouterr().err
+    without_time = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+    assert without_time.sub("", together) == without_time.sub("", apart)
+    assert together.count("\n") == len(entries) and "secret-of" not in together and "\x1b" not in together
+    logs.configure("WARNING", form)
+    logs.info_all("a sentence", entries)
+    assert not capsys.readouterr().err
+
+
+def test_pieces_of_a_group_hold_whole_lines_and_fit_a_pipe(
+    make_log: Callable[..., Logger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    output = SimpleNamespace(write=written.append, flush=lambda: None)
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(buffer=output))
+    make_log()
+    logs.info_all("a sentence", [*_ENTRIES, {"text": "x" * 5000}])
+    assert [json.loads(line).get("number") for line in b"".join(written).splitlines()] == [*range(40), None]
+    assert all(piece.endswith(b"}\n") for piece in written)
+    *pieces, last = written
+    assert 1 < len(pieces) < 10 and max(map(len, pieces)) <= 4096 < len(last)
+
+
+def test_a_group_of_lines_is_captured_as_single_lines_are(make_log: Callable[..., Logger]) -> None:
+    make_log()
+    with capture_logs() as found:
+        logs.info_all("a sentence", _ENTRIES)
+    assert found == [{**entry, "event": "a sentence", "log_level": "info"} for entry in _ENTRIES]
 
 
 def test_lines_of_several_processes_can_be_told_apart(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """Log lines of a batch: accepted, final or failed, and the decision on its deactivation."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -13,22 +12,26 @@ from integrahub.db.batches.small_batch import FastPathResult, SmallBatch
 from integrahub.domain.batches import BatchKind, BatchStatus, DeactivationState
 from integrahub.domain.errors import BodyError
 from integrahub.domain.products import SETTLED
+from integrahub.telemetry.logs import info_all
 
 _log = structlog.get_logger()
 _COUNTERS = (*SETTLED, "dead", "cancelled", "deactivated")
 
 
-def log_accepted(post: Submission) -> None:
-    """Log a batch whose body and row are durable."""
-    _log.info(
-        "batch accepted",
-        action="accept_batch",
-        **_ids(post.id),
-        cnpj=post.cnpj,
-        load_type=str(post.load_type),
-        kind=str(post.kind),
-        bytes=post.bytes,
+def log_accepted(posts: Iterable[Submission]) -> None:
+    """Log batches whose bodies and rows are durable."""
+    entries = (
+        {
+            "action": "accept_batch",
+            **_ids(post.id),
+            "cnpj": post.cnpj,
+            "load_type": str(post.load_type),
+            "kind": str(post.kind),
+            "bytes": post.bytes,
+        }
+        for post in posts
     )
+    info_all("batch accepted", entries)
 
 
 def log_final(batch: FinalBatch) -> None:
@@ -45,18 +48,22 @@ def log_final(batch: FinalBatch) -> None:
 
 def log_fast_path(batches: Sequence[SmallBatch], results: Sequence[FastPathResult], seconds: float) -> None:
     """Log small batches that one transaction made final. `seconds` is how long that took."""
+    applied = []
     for batch, result in zip(batches, results, strict=True):
-        claim = batch.claim
+        claim, decision = batch.claim, result.decision
         fields: dict[str, object] = {"cnpj": claim.cnpj, "load_type": str(claim.load_type), "kind": str(claim.kind)}
-        decision = result.decision
-        counts = {"items": len(batch.index.ids)}
-        counts |= {name: count for name in SETTLED if (count := getattr(result.counters, name))}
-        counts |= {"deactivated": decision.deactivated} if decision.deactivated else {}
-        code = "nothing_applied" if result.status is BatchStatus.FAILED else None
-        _log_end(claim.id, result.status, code, fields | counts, claim.waited + seconds)
+        fields["items"] = len(batch.index.ids)
+        fields |= {name: count for name in SETTLED if (count := getattr(result.counters, name))}
+        if decision.deactivated:
+            fields["deactivated"] = decision.deactivated
+        if result.status is BatchStatus.FAILED:
+            _log_end(claim.id, result.status, "nothing_applied", fields, claim.waited + seconds)
+        else:
+            applied.append(_end_fields(claim.id, result.status, fields, claim.waited + seconds))
         if decision.state is DeactivationState.HELD:
             reason = decision.reason.code if decision.reason else None
             _log_held(claim.id, claim.cnpj, candidates=decision.candidates, active=decision.active, reason=reason)
+    info_all("batch final", applied)
 
 
 def log_failed(claim: SplitClaim, error: BodyError) -> None:
@@ -88,13 +95,20 @@ def _log_held(full_id: UUID, cnpj: str, **facts: object) -> None:
 def _log_end(
     batch_id: UUID, status: BatchStatus, code: str | None, fields: Mapping[str, object], seconds: float | None
 ) -> None:
-    all_fields: dict[str, Any] = {**fields, "status": str(status), "action": "finish_batch", **_ids(batch_id)}
-    if seconds is not None:
-        all_fields["seconds"] = round(seconds, 3)
+    all_fields = _end_fields(batch_id, status, fields, seconds)
     if status is BatchStatus.FAILED:
         _log.warning("batch failed", code=code, **all_fields)
     else:
         _log.info("batch final", **all_fields)
+
+
+def _end_fields(
+    batch_id: UUID, status: BatchStatus, fields: Mapping[str, object], seconds: float | None
+) -> dict[str, object]:
+    all_fields: dict[str, object] = {**fields, "status": str(status), "action": "finish_batch", **_ids(batch_id)}
+    if seconds is not None:
+        all_fields["seconds"] = round(seconds, 3)
+    return all_fields
 
 
 def _ids(batch_id: UUID) -> dict[str, str]:

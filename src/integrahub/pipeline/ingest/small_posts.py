@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-from integrahub.db.batches import batch_log
 from integrahub.db.batches.accept import Outcome, Receipt, Submission
 from integrahub.domain.errors import Transient
 from integrahub.pipeline.ingest.admission import AdmissionControl
@@ -36,7 +35,6 @@ class SmallPosts:
         def record(outcome: Receipt | BaseException) -> None:
             if isinstance(outcome, Receipt) and outcome.batch_id == post.id:
                 self._admission.record(post.pharmacy_id, post.bytes)
-                batch_log.log_accepted(post)
             done(outcome)
 
         return record

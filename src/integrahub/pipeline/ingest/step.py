@@ -124,7 +124,6 @@ class Ingest:
             raise
         if isinstance(outcome, Receipt) and outcome.batch_id == post.id:
             self._admission.record(post.pharmacy_id, upload.decoded)
-            batch_log.log_accepted(post)
         else:
             self._discard(post.location)
         if isinstance(outcome, Problem):
@@ -143,6 +142,7 @@ class Ingest:
         return outcome.result()
 
     def _publish_accepted(self, accepted: list[tuple[Submission, Receipt]]) -> None:
+        batch_log.log_accepted([post for post, _ in accepted])
         events = [BatchReceived(post.id, post.cnpj, post.load_type, receipt.received_at) for post, receipt in accepted]
         self._start(self._publish(events))
 
