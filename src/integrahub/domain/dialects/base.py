@@ -106,7 +106,7 @@ class RecordKernel(Protocol):
     version: str
 
     def create_cutter(self, seed: int, max_record: int) -> RecordCutter:
-        """Create the cutter for one body; `seed` is that of the hashes, `max_record` in bytes."""
+        """Create a cutter for bodies, read one after the other; `seed` is that of the hashes, `max_record` in bytes."""
         ...
 
     def encode_rows(

@@ -36,7 +36,7 @@ class CutResult:
 
 
 class RecordCutter(Protocol):
-    """Cuts the plain records of one body."""
+    """Cuts plain records. A cut keeps nothing of the one before."""
 
     def cut(self, buffer: bytes, base: int, start: int, *, at_record: bool) -> CutResult:
         """Cut from index `start` on; without `at_record` a comma or the end of the array must come first."""

@@ -88,7 +88,7 @@ class InovaFarmaKernel:
         self._fault.argtypes, self._fault.restype = [ctypes.c_size_t], ctypes.c_uint8
 
     def create_cutter(self, seed: int, max_record: int) -> "_Cutter":
-        """Create a cutter of records for one body."""
+        """Create a cutter of records."""
         return _Cutter(self, seed, max_record)
 
     def cut(self, call: _CutCall) -> int:
@@ -132,7 +132,7 @@ class InovaFarmaKernel:
 
 
 class _Cutter:
-    """Cuts plain records out of the buffers of one body, and keeps the arrays that the kernel fills."""
+    """Cuts plain records out of buffers, and keeps the arrays that the kernel fills."""
 
     def __init__(self, kernel: InovaFarmaKernel, seed: int, max_record: int) -> None:
         self._kernel = kernel
