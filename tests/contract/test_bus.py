@@ -65,6 +65,24 @@ async def test_lag_counts_messages_that_wait_and_at_most_those_being_worked_on_t
     assert await bus.lag("a") == 1
 
 
+async def test_messages_published_together_are_received_and_settled_one_by_one(bus: Bus) -> None:
+    bodies = [str(number).encode() for number in range(150)]
+    await bus.publish("a", bodies, together=True)
+    assert await bus.lag("a") == 150
+    received = await bus.receive("a", 1, 15)
+    assert len(received) == 1
+    while len(received) < 150:
+        received += await bus.receive("a", 99, 15)
+    assert sorted(delivery.body for delivery in received) == sorted(bodies)
+    await bus.ack([delivery for delivery in received if delivery.body not in (b"7", b"120")])
+    await bus.ack(received[:3])
+    left: list[bytes] = []
+    async with asyncio.timeout(30):
+        while len(left) < 2:
+            left += [delivery.body for delivery in await bus.receive("a", 200, 5)]
+    assert sorted(left) == [b"120", b"7"]
+
+
 async def test_a_waiting_receiver_is_woken_long_before_its_timeout(bus: Bus) -> None:
     waiting = asyncio.create_task(bus.receive("a", 1, 30))
     await asyncio.sleep(0.5)

@@ -137,9 +137,9 @@ class WatchedStorage(_Watched):
 class WatchedBus(_Watched):
     """Bus whose published, received and acknowledged messages are points."""
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+    async def publish(self, topic: str, bodies: list[bytes], **how: bool) -> None:
         self._points.reach(f"before publish to {topic}")
-        await self._inner.publish(topic, bodies)
+        await self._inner.publish(topic, bodies, **how)
         self._points.reach(f"after publish to {topic}")
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Any]:

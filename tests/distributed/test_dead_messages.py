@@ -93,10 +93,10 @@ async def test_what_cannot_be_read_goes_to_the_topic_of_the_dead_and_to_a_letter
 class SlowToBury(KafkaBus):
     """Publishes dead letters so slowly that their messages are delivered again meanwhile, as on a busy machine."""
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+    async def publish(self, topic: str, bodies: list[bytes], *, together: bool = False) -> None:
         if topic == MESSAGES_DEAD:
             await asyncio.sleep(0.7)
-        await super().publish(topic, bodies)
+        await super().publish(topic, bodies, together=together)
 
 
 async def test_a_message_that_fails_again_and_again_goes_aside_and_its_replay_is_worked_on(

@@ -21,8 +21,11 @@ class Delivery:
 class Bus(Protocol):
     """Messages by topic. They may be repeated, reordered, delayed or lost; the sweep publishes lost ones again."""
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
-        """Send messages. A request handler must not wait for this."""
+    async def publish(self, topic: str, bodies: list[bytes], *, together: bool = False) -> None:
+        """Send messages. A request handler must not wait for this.
+
+        With `together` one consumer may receive all of them, also if others wait: for messages that start little work.
+        """
         ...
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:

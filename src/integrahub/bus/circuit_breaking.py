@@ -17,9 +17,9 @@ class CircuitBreakingBus:
         self._inner = inner
         self._breaker = breaker
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+    async def publish(self, topic: str, bodies: list[bytes], *, together: bool = False) -> None:
         self._breaker.check()
-        await self._observe(self._inner.publish(topic, bodies))
+        await self._observe(self._inner.publish(topic, bodies, together=together))
 
     async def receive(self, topic: str, limit: int, timeout: float) -> list[Delivery]:
         self._breaker.check()

@@ -17,7 +17,7 @@ class MemoryBus:
         self._last_id = 0
         self._is_stopping = False
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+    async def publish(self, topic: str, bodies: list[bytes], *, together: bool = False) -> None:
         for body in bodies:
             self._last_id += 1
             self._messages.setdefault(topic, {})[self._last_id] = (body, 0.0)

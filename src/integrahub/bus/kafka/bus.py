@@ -40,7 +40,7 @@ class KafkaBus:
         self._admin_client: AdminClient | None = None
         self._creating = asyncio.Lock()
 
-    async def publish(self, topic: str, bodies: list[bytes]) -> None:
+    async def publish(self, topic: str, bodies: list[bytes], *, together: bool = False) -> None:
         if not bodies:
             return
         async with self._rechecking(topic, _PUBLISH_TIMEOUT_SECONDS):

@@ -549,8 +549,8 @@ COMMENT ON COLUMN rate_windows.touched_at IS 'Time of the last use.';
 
 COMMENT ON TABLE bus_messages IS 'Messages of the embedded bus. Unlogged: after a crash of PostgreSQL, sweep dispatches the work again.';
 COMMENT ON COLUMN bus_messages.id IS 'Number of the message; messages of a topic are received in this order.';
-COMMENT ON COLUMN bus_messages.topic IS 'Topic.';
-COMMENT ON COLUMN bus_messages.body IS 'Body of the message, an event as JSON.';
+COMMENT ON COLUMN bus_messages.topic IS 'Topic; with `+` at its end if the row holds a list of messages.';
+COMMENT ON COLUMN bus_messages.body IS 'Body of the message, an event as JSON; of a list, the number of its messages in two bytes and their bodies as MessagePack.';
 COMMENT ON COLUMN bus_messages.due_at IS 'Earliest time at which the message may be received.';
 
 COMMENT ON TABLE schema_migrations IS 'Scripts of the schema that were applied.';

@@ -143,12 +143,19 @@ class Ingest:
 
     def _publish_accepted(self, accepted: list[tuple[Submission, Receipt]]) -> None:
         batch_log.log_accepted([post for post, _ in accepted])
-        events = [BatchReceived(post.id, post.cnpj, post.load_type, receipt.received_at) for post, receipt in accepted]
-        self._start(self._publish(events))
+        small, large = list[bytes](), list[bytes]()
+        for post, receipt in accepted:
+            event = BatchReceived(post.id, post.cnpj, post.load_type, receipt.received_at)
+            (small if post.location is None else large).append(msgspec.json.encode(event))
+        self._start(self._publish(small, large))
 
-    async def _publish(self, events: list[BatchReceived]) -> None:
+    async def _publish(self, small: list[bytes], large: list[bytes]) -> None:
+        """Publish events: those of small bodies together, those of large ones for any number of workers."""
         try:
-            await self._bus.publish(BATCHES_RECEIVED, [msgspec.json.encode(event) for event in events])
+            if large:
+                await self._bus.publish(BATCHES_RECEIVED, large)
+            if small:
+                await self._bus.publish(BATCHES_RECEIVED, small, together=True)
         except IntegraHubError as error:
             _log.warning(
                 "batches accepted but not published, the sweep will publish them", action="publish", error=str(error)
