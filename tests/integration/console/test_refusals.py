@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from integrahub.access.refusals import MAX_KINDS_PER_HOUR, RefusalCounts
 from integrahub.db.accounts import refusals
@@ -52,6 +53,17 @@ async def test_an_expired_or_revoked_key_of_one_pharmacy_says_which_one_is_refus
     found = {refusal.code: (refusal.count, refusal.key_name) for refusal in await _refused(client)}
     name = f"key {client.key.split('_')[2]}"
     assert found == {"key_expired": (1, name), "key_invalid": (1, name)}
+
+
+async def test_a_client_that_gives_up_before_its_post_is_counted(client: Client) -> None:
+    """The client looks the batch up first, and posts nothing once its key is refused."""
+    await _execute(client.hub.database, "UPDATE api_keys SET expires_at = now() - interval '1 day'")
+    headers = {"X-Api-Key": client.key}
+    assert (await client.http.get(f"/v1/batches/{uuid4()}", headers=headers)).json()["code"] == "key_expired"
+    assert (await client.http.get("/v1/products", headers=headers)).json()["code"] == "key_expired"
+    assert [(row.code, row.count) for row in await _refused(client, CNPJ, f"key {client.key.split('_')[2]}")] == [
+        ("key_expired", 1)
+    ]
 
 
 async def test_a_post_for_another_pharmacy_is_counted_for_the_one_that_it_names(client: Client) -> None:

@@ -1,4 +1,8 @@
-"""What is counted of a refused post: its pharmacy and key as far as they are known, its code and address."""
+"""What is counted of a refused post: its pharmacy and key as far as they are known, its code and address.
+
+The client looks a batch up before it posts. With a key that ended, this look-up is refused and no post follows, so it
+counts as one.
+"""
 
 from typing import Any
 
@@ -7,6 +11,16 @@ from starlette.requests import Request
 from integrahub.access.refusals import RefusalCounts
 from integrahub.api.auth.authentication import presented_key
 from integrahub.domain.api_keys import Caller, parse_key_id
+
+_LOOK_UP = "/v1/batches/"
+_ENDED_KEYS = frozenset({"key_expired", "key_invalid"})
+
+
+def is_refused_look_up(scope: Any) -> bool:
+    """Return whether a look-up of a batch was refused because the key, which the hub may have issued, is not valid."""
+    if scope["refusal"] not in _ENDED_KEYS or not scope["path"].startswith(_LOOK_UP):
+        return False
+    return parse_key_id(presented_key(Request(scope))) is not None
 
 
 def count_refused_post(counts: RefusalCounts, scope: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from integrahub.access.refusals import RefusalCounts
 from integrahub.api.middleware.refusal_log import RefusalLog
-from integrahub.api.middleware.refused_posts import count_refused_post
+from integrahub.api.middleware.refused_posts import count_refused_post, is_refused_look_up
 from integrahub.api.middleware.unauthenticated_limit import UnauthenticatedLimit
 from integrahub.domain.ids import uuid7
 from integrahub.telemetry import tracing
@@ -54,7 +54,7 @@ class TelemetryMiddleware:
 
     def _record_refusal(self, scope: Any, status: str) -> None:
         self._refusals.add(scope, _labels(scope)[1], status)
-        if scope.get("endpoint") is self._ingest:
+        if scope.get("endpoint") is self._ingest or is_refused_look_up(scope):
             count_refused_post(self._refused_posts, scope)
 
     def _endpoint(self, scope: Any) -> Any:
