@@ -21,7 +21,7 @@ msgstr ""
 "Plural-Forms: nplurals=2; plural=(n != 1);\\n"
 """
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None}
-_OPTIONS = {"trimmed": "true", "newstyle_gettext": "true"}
+_OPTIONS = {"trimmed": "true", "newstyle_gettext": "true", "silent": "false"}  # a template in error drops no text
 
 
 def areas() -> dict[str, Catalog]:

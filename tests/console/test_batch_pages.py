@@ -120,7 +120,9 @@ async def test_a_truncated_file_shows_where_it_ends_and_that_a_replay_does_not_h
     batch = (await console.api.load(json.dumps(_records(9)).encode()[:-20]))["batch_id"]
     page = await (await console.browser(Role.OPERATOR)).get(f"/console/batches/{batch}")
     assert "← the file ends here" in page.text and "Nothing was applied" in page.text
-    assert "does not help: the file itself is at fault" in page.text
+    assert "does not help: the file itself is at fault" in page.text and " split " not in page.text
+    confirm = await (await console.browser(Role.OPERATOR)).get(f"/console/batches/{batch}/replay")
+    assert "the replay will fail in the same way" in confirm.text and "The file has" not in confirm.text
     update = await page_of_update(console, batch)
     assert f"/console/batches/{batch}/replay" in update.html  # acts follow the state of the batch
 
@@ -189,7 +191,7 @@ async def test_an_operator_replays_a_batch_after_a_page_that_says_what_happens(c
     assert f"/console/batches/{batch}/replay" in (await operator.get(f"/console/batches/{batch}")).links
     assert "What later batches wrote stays." in (await operator.get(f"/console/batches/{batch}/replay")).text
     page = await operator.post(f"/console/batches/{batch}/replay")
-    assert page.status == 200 and "is queued." in page.text and "Operations on this batch" in page.text
+    assert page.status == 200 and "is queued as batch" in page.text and "Operations on this batch" in page.text
     again = await operator.post(f"/console/batches/{batch}/replay")
     entries = await console.run("SELECT action, outcome FROM audit_log WHERE subject = %s ORDER BY id", batch)
     outcomes = [tuple(entry.values()) if isinstance(entry, dict) else tuple(entry) for entry in entries]
@@ -228,6 +230,7 @@ async def test_an_operator_cancels_a_batch_that_runs(settings: Settings) -> None
 async def test_a_viewer_sees_no_act_and_may_do_none(console: ConsoleHub, act: str) -> None:
     batch = await _partial(console)
     viewer = await _viewer(console)
-    assert f"/{act}" not in (await viewer.get(f"/console/batches/{batch}")).html
+    page = await viewer.get(f"/console/batches/{batch}")
+    assert f"/{act}" not in page.html and "only an operator may act on it" in page.text
     assert (await viewer.post(f"/console/batches/{batch}/{act}")).status == 403
     assert len(await console.run("SELECT 1 FROM batches")) == 1

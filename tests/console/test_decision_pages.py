@@ -45,6 +45,7 @@ async def test_the_list_leads_to_the_evidence(console: ConsoleHub, held: str) ->
     assert "With stock 20 of 30" in decision.text and "PERFUMARIA (30)" in decision.text
     assert "60 → 30" in decision.text and "30 products that would be deactivated" in decision.text
     assert "/approve" not in decision.html and "/keep" not in decision.html
+    assert "only an operator may act on it" in decision.text
     assert (await viewer.post(f"/console/decisions/{held}/approve", count="30")).status == 403
     found = await viewer.get(f"/console/decisions/{held}", q="Product 45")
     assert "Product 45" in found.text and "Product 46" not in found.text
@@ -77,6 +78,7 @@ async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub
     for typed in ("30", "", "all"):
         page = await operator.post(f"/console/decisions/{held}/approve", count=typed)
         assert "29 products would be deactivated now" in page.text and "Decide:" in page.text
+        assert '<details class="confirm" open>' in page.html  # the form is as the person left it
     assert await console.run("SELECT 1 FROM products WHERE NOT is_active") == []
     page = await operator.post(f"/console/decisions/{held}/approve", count="29", note="checked with the pharmacy")
     assert "29 products are being deactivated." in page.text
@@ -91,8 +93,12 @@ async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub
 
 async def test_all_products_can_be_kept(console: ConsoleHub, held: str) -> None:
     operator = await console.browser(Role.OPERATOR)
-    page = await operator.post(f"/console/decisions/{held}/keep")
+    effect = "No product is deactivated, and the decision ends."
+    assert effect in (await operator.get(f"/console/decisions/{held}")).text
+    page = await operator.post(f"/console/decisions/{held}/keep", note="half a file")
     assert "All products stay active." in page.text and "All products were kept active." in page.text
+    assert "Only a new FULL" in page.text and "To undo a deactivation" not in page.text
+    assert len(await console.run("SELECT 1 FROM audit_log WHERE after::text LIKE '%half a file%'")) == 1
     assert "Nothing awaits a decision" in (await operator.get("/console/decisions")).text
     assert await console.run("SELECT 1 FROM products WHERE NOT is_active") == []
 

@@ -185,7 +185,7 @@ async def test_each_tab_shows_its_part(console: ConsoleHub) -> None:
         "keys": "ihub_live_",
         "webhook": "This pharmacy has no webhook",
         "settings": "America/Sao_Paulo",
-        "audit": "key.create",
+        "audit": "Key created",
     }
     assert set(said) == set(TABS)
     for tab, text in said.items():

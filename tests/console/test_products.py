@@ -42,6 +42,7 @@ async def test_a_price_says_since_when_from_which_record_and_what_it_was_before(
     assert f"it came in DELTA {end(batch)} , record 1, byte {offset}, key" in page.text
     assert "Price 11.90 since" in page.text and "Before: 7.50." in page.text
     assert f"/console/batches/{batch['batch_id']}" in page.links
+    assert 'href="/console/products" aria-current="page"' in page.html
 
 
 async def test_every_value_names_its_own_origin(console: ConsoleHub, browser: Browser) -> None:

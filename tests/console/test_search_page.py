@@ -33,6 +33,18 @@ async def test_a_text_finds_pharmacies_and_failures(console: ConsoleHub) -> None
     assert (await viewer.get("/console/search")).status == 200
 
 
+async def test_a_product_id_that_no_catalogue_has_leads_to_what_became_of_it(console: ConsoleHub) -> None:
+    await console.api.load([{"PRODUCTID": 4711, "TITLE": ""}, {"PRODUCTID": 4712, "TITLE": "x"}], "delta")
+    viewer = await console.browser(Role.VIEWER)
+    found = await viewer.get("/console/search", q="4711")
+    assert "No catalogue has this product id" in found.text and "/console/products?id=4711" in found.links
+    choice = await viewer.get("/console/products", id="4711")
+    assert "Product 4711 of which pharmacy?" in choice.text
+    assert f"/console/pharmacies/{CNPJ}/products/4711" in choice.links
+    only = await viewer.get("/console/products", id="4711", pharmacy=CNPJ)
+    assert "Product 4711 came in 1 batch and was rejected" in only.text
+
+
 def test_what_a_text_may_be() -> None:
     assert SearchTerms.parse(" 05.927.228/0001-45 ").cnpj == CNPJ
     assert SearchTerms.parse("0592").cnpj_prefix == "0592"

@@ -53,12 +53,14 @@ class Notice(msgspec.Struct, frozen=True):
     is_code: bool = False
 
 
-async def perform(request: Request, back: str, act: Callable[[], Awaitable[Done]]) -> Response:
+async def perform(
+    request: Request, back: str, act: Callable[[], Awaitable[Done]], *, back_if_refused: str | None = None
+) -> Response:
     """Run an act and redirect to the page where it was requested, which shows the result or the refusal."""
     try:
         done = await act()
     except Problem as problem:
-        return refuse(request, back, problem)
+        return refuse(request, back_if_refused or back, problem)
     return _redirect(request, back, Notice(done.kind, done.text, _shorten(done.values)))
 
 

@@ -95,23 +95,27 @@ class Renderer:
             delete_notice(response)
         return response
 
+    def language_of(self, request: Request) -> Language:
+        """Return the language of the hub's own sentences on a page."""
+        return _language_of(self.languages.of(request))
+
     def sentence(self, request: Request, problem: Problem) -> str:
         """Return the hub's sentence about a problem in the language of the page."""
-        message = render_message(problem.code, problem.facts)
-        return message.in_language(_language_of(self.languages.of(request)))
+        return render_message(problem.code, problem.facts).in_language(self.language_of(request))
 
     def _values(self, request: Request, view: object, zone: str | None) -> Mapping[str, Any]:
         catalog = self.languages.of(request)
         now = self._clock()
+        fmt = Formats(catalog, now, *([zone] if zone else []))
         values: dict[str, Any] = {
             "view": view,
             "request": request,
             "person": viewer_of(request),
-            "notice": _render_notice(request, catalog),
+            "notice": _render_notice(request, catalog, fmt),
             "theme": theme_of(request),
             "catalog": catalog,
             "language": catalog.tag,
-            "fmt": Formats(catalog, now, *([zone] if zone else [])),
+            "fmt": fmt,
             "now": now,
             "waiting": getattr(request.state, "waiting", {}),
             "path": request.url.path,
@@ -124,7 +128,7 @@ def _language_of(catalog: Catalog) -> Language:
     return Language.EN if catalog.tag == Language.EN else Language.PT
 
 
-def _render_notice(request: Request, catalog: Catalog) -> tuple[str, str] | None:
+def _render_notice(request: Request, catalog: Catalog, fmt: Formats) -> tuple[str, str] | None:
     """Return the kind and the text of the result of an act that the page shows once; None without one."""
     notice = read_notice(request)
     if notice is None:
@@ -133,7 +137,8 @@ def _render_notice(request: Request, catalog: Catalog) -> tuple[str, str] | None
         if notice.is_code:
             message = render_message(notice.text, notice.values)
             return notice.kind, message.in_language(_language_of(catalog))
-        return notice.kind, catalog.gettext(notice.text) % notice.values
+        values = {name: fmt.number(fact) if isinstance(fact, int) else fact for name, fact in notice.values.items()}
+        return notice.kind, catalog.gettext(notice.text) % values
     except (KeyError, ValueError, TypeError):  # a cookie of another version
         return None
 

@@ -45,7 +45,7 @@ def test_what_a_held_full_would_deactivate_is_one_click_away_and_the_form_a_seco
     def job(page: Page, click: _Clicks) -> None:
         click(page.get_by_role("link", name="Decide").first)
         expect(page.get_by_role("main")).to_contain_text("This FULL does not have")
-        click(page.locator("details.confirm summary").first)
+        click(page.locator("details.confirm summary", has_text="Deactivate"))
         expect(page.get_by_label("Type", exact=False).first).to_be_visible()
 
     _on_overview(chromium, filled, job)

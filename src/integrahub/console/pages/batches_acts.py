@@ -16,8 +16,8 @@ from integrahub.console.navigation import ROOT
 from integrahub.console.translations import N_
 from integrahub.db.batches import reports
 from integrahub.db.console import batches
+from integrahub.domain.batches import BODY_ERRORS
 from integrahub.domain.errors import Conflict, NotFound, Problem
-from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import render_message
 from integrahub.domain.messages.message import Message
 from integrahub.domain.people.roles import Role
@@ -32,6 +32,11 @@ class ReplayView(msgspec.Struct, frozen=True):
     batch: BatchView
     name: str
     refusal: Message | None
+
+    @property
+    def is_body_at_fault(self) -> bool:
+        """Return whether the body itself cannot be read, so that a replay fails as well."""
+        return self.batch.error is not None and self.batch.error.code in BODY_ERRORS
 
 
 class BatchActs:
@@ -54,7 +59,7 @@ class BatchActs:
             refusal = None
         except Problem as problem:
             refusal = render_message(problem.code, problem.facts)
-        view = ReplayView(view_batch(report, Language.EN), facts.name, refusal)
+        view = ReplayView(view_batch(report, self._console.renderer.language_of(request)), facts.name, refusal)
         return self._console.renderer.page(request, "batches/replay.html", view, zone=facts.time_zone)
 
     async def replay(self, request: Request, batch_id: UUID, person: Operator) -> Response:
@@ -64,7 +69,9 @@ class BatchActs:
             async with self._audit.on_batch(person.caller, "batch.replay", batch_id) as context:
                 queued = await self._replay.replay_batch(batch_id)
                 context.after = msgspec.to_builtins(queued)
-            return Done(N_("The replay %(batch)s is queued."), {"batch": str(queued.id)})
+            return Done(
+                N_("The replay is queued as batch `%(batch)s`; its state is below."), {"batch": str(queued.id)[-8:]}
+            )
 
         return await perform(request, f"{ROOT}/batches/{batch_id}", act)
 

@@ -21,7 +21,6 @@ from integrahub.domain import cursors
 from integrahub.domain.batches import BatchKind
 from integrahub.domain.changes import ChangeKind
 from integrahub.domain.errors import NotFound, Problem
-from integrahub.domain.languages import Language
 from integrahub.domain.messages.catalog import record_message, render_message
 from integrahub.domain.people.roles import Role
 from integrahub.domain.views.batch import BatchReport, view_batch
@@ -45,7 +44,7 @@ class BatchPage:
 
     async def show(self, request: Request, batch_id: UUID) -> Response:
         """Answer with the page of a batch."""
-        database, language = self._console.reads, self.language_of(request)
+        database, language = self._console.reads, self._console.renderer.language_of(request)
         report, facts = await reports.show(database, batch_id), await batches.find_facts(database, batch_id)
         if report is None or facts is None:
             raise NotFound("batch_not_found", batch_id=batch_id)
@@ -64,10 +63,6 @@ class BatchPage:
         )
         view = await self._with_tab(request, view)
         return self._console.renderer.page(request, "batches/detail.html", view, zone=facts.time_zone)
-
-    def language_of(self, request: Request) -> Language:
-        """Return the language of the hub's own sentences on a page."""
-        return Language.EN if self._console.renderer.languages.of(request).tag == Language.EN else Language.PT
 
     async def _with_tab(self, request: Request, view: BatchDetail) -> BatchDetail:
         if view.tab == "records":
@@ -95,7 +90,7 @@ class BatchPage:
         after = decode_cursor(query.get("cursor"), int, str, str)
         severity, code = (query.get(name, "").replace("\0", "") or None for name in ("severity", "code"))
         page = IssuePage(severity, code, tuple(after) if after else None, PAGE_SIZE + 1)
-        language = self.language_of(request)
+        language = self._console.renderer.language_of(request)
         issues, last = split_page(await batches.list_issues(database, batch_id, page), PAGE_SIZE)
         chosen = _choose(issues, query.get("record"))
         return RecordsTab(
@@ -132,7 +127,7 @@ class BatchPage:
         return ChangesTab(summary, rows, str(filters.kind or ""), filters.field or "", next_cursor)
 
     def _sentence(self, request: Request, code: str, **facts: object) -> str:
-        return render_message(code, facts).in_language(self.language_of(request))
+        return render_message(code, facts).in_language(self._console.renderer.language_of(request))
 
     async def _chunks(self, request: Request, batch_id: UUID) -> ChunksTab:
         query = request.query_params

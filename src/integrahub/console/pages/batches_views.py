@@ -48,7 +48,7 @@ class Timeline:
             (N_("upload began"), began if began < report.received_at else None),
             (N_("received"), report.received_at),
             (N_("splitting"), report.started_at if facts.split_at or not report.finished_at else None),
-            (N_("split"), facts.split_at),
+            (N_("split"), facts.split_at if report.chunks_total or report.status is not BatchStatus.FAILED else None),
             (N_("applying"), facts.upsert_at),
             (N_("applied"), facts.applied_at if report.finished_at or not report.chunks_total else None),
             (_end_of(report.status), report.finished_at),

@@ -28,7 +28,6 @@ from integrahub.db.products.rows import CatalogueVersion
 from integrahub.domain import cursors
 from integrahub.domain.batches import DeactivationState
 from integrahub.domain.errors import NotFound
-from integrahub.domain.languages import Language
 from integrahub.domain.people.roles import Role
 from integrahub.domain.pharmacies import unmask
 from integrahub.domain.views.batch import BatchView, view_batch
@@ -121,7 +120,7 @@ class DecisionPages:
         products, last = split_page(await decisions.list_absent(database, decision, page) if is_held else [], PAGE_SIZE)
         entry, replaced_by = await decisions.find_outcome(database, decision)
         view = DecisionView(
-            batch=view_batch(report, self._language_of(request)),
+            batch=view_batch(report, self._console.renderer.language_of(request)),
             facts=facts,
             decision=decision,
             limit=self._limit_of(decision),
@@ -149,14 +148,11 @@ class DecisionPages:
         limit = decision.deactivation_limit
         return self._console.hub.settings.deactivation_limit if limit is None else limit
 
-    def _language_of(self, request: Request) -> Language:
-        return Language.EN if self._console.renderer.languages.of(request).tag == Language.EN else Language.PT
-
     async def _find_approval(self, request: Request, decision: Decision) -> BatchView | None:
         if decision.pending_id is None:
             return None
         report = await reports.show(self._console.reads, decision.pending_id)
-        return view_batch(report, self._language_of(request)) if report else None
+        return view_batch(report, self._console.renderer.language_of(request)) if report else None
 
 
 def _product_page(request: Request) -> ProductPage:

@@ -58,7 +58,8 @@ class DecisionActs:
                     raise Conflict("nothing_held")
             return Done(N_("%(count)s products are being deactivated."), {"count": count})
 
-        return await perform(request, f"{ROOT}/decisions/{batch_id}", act)
+        page = f"{ROOT}/decisions/{batch_id}"
+        return await perform(request, page, act, back_if_refused=f"{page}?confirm=1")
 
     async def reject(self, request: Request, batch_id: UUID, person: Operator) -> Response:
         """Keep all products active."""

@@ -36,7 +36,7 @@ RECORD_MESSAGES: dict[str, Message] = {
         "The product id is not a positive integer. Send the product's id in the ERP.",
     ),
     "title_missing": Message(
-        "Falta o nome, exigido em carga full e em produto novo. Informe o nome do produto.",
+        "Falta o nome, exigido em FULL e em produto novo. Informe o nome do produto.",
         "The name is missing; a full load and a new product require it. Send the product's name.",
     ),
     "price_invalid": Message(

@@ -95,8 +95,12 @@ class ProductListView:
 
 @dataclass(frozen=True, slots=True)
 class PharmacyChoice:
-    """Pharmacies among which a person chooses before the search of products."""
+    """Pharmacies among which a person chooses before the search of products.
 
+    With `product_id` each leads to this product, which no catalogue may have.
+    """
+
+    product_id: int | None
     q: str
     pharmacy: str
     pharmacies: Sequence[PharmacyHit]
@@ -112,12 +116,15 @@ class ProductLists:
     async def choose(self, request: Request) -> Response:
         """Answer with the pharmacies that match; with the products of one that matches alone."""
         text, q = (request.query_params.get(name, "").strip()[:_MAX_TEXT_CHARACTERS] for name in ("pharmacy", "q"))
+        product_id = parse_product_id(request.query_params.get("id", ""))
         found = await hub_search.find_pharmacies(self._console.reads, text, _cnpj_prefix(text))
         is_cut = len(found) == hub_search.MAX_HITS
         if text and len(found) == 1:
             address = PATH.format(cnpj=found[0].cnpj)
+            if product_id is not None:
+                return RedirectResponse(f"{address}/{product_id}", 303)
             return RedirectResponse(f"{address}?{urlencode({'q': q})}" if q else address, 303)
-        return self._console.page(request, "products/choose.html", PharmacyChoice(q, text, found, is_cut))
+        return self._console.page(request, "products/choose.html", PharmacyChoice(product_id, q, text, found, is_cut))
 
     async def find(self, request: Request, cnpj: str) -> Response:
         """Answer with one page of the products that match."""
