@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.debian_packages import CACHE
+from integrahub.tools.devservices.debian_packages import CACHE
 
 _TIMEOUT_SECONDS = 120.0
 _LOCK_FILES = ("package.json", "package-lock.json")

@@ -35,5 +35,10 @@ def test_a_short_soak_accounts_for_every_batch(hub: str, tmp_path: Path) -> None
     assert report["is_passed"] and report["batches"] > 50 and len(report["faults"]) >= 7
     assert report["webhooks"]["events"] >= report["batches"]
     assert {name.split()[0] for name in report["answers"]} == {"post", "read", "console"}
-    assert not any(name in report["answers"] for name in ("read 400", "read 403", "console 302", "console 403"))
+    assert not any(
+        name in report["answers"] for name in ("read 400", "read 403", "read 404", "console 302", "console 403")
+    )
+    watched = report["alerts"]
+    assert watched["is_watched"] or watched["note"].startswith("Alerts were not watched. ")
+    assert {one["process"].split()[0] for one in report["memory"]["processes"]} >= {"supervisor", "api", "split"}
     assert "0 lost, 0 doubled, 0 incomplete, 0 unaccounted" in page.read_text()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.debian_packages import unpack
+from integrahub.tools.devservices.debian_packages import unpack
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 _COMPILE_TIMEOUT_SECONDS = 120.0

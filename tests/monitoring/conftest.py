@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from integrahub.tools.devservices.program import ServiceMissing
+from integrahub.tools.devservices.prometheus import find_prometheus
 from tests.acceptance.conftest import installation, parts
-from tests.monitoring import fetching
 
 __all__ = ["installation", "parts", "tools"]
 
@@ -13,7 +14,7 @@ __all__ = ["installation", "parts", "tools"]
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """Return the folder with `prometheus` and `promtool`."""
-    folder = fetching.tools()
-    if folder is None:
-        pytest.skip(fetching.MISSING)
-    return folder
+    try:
+        return find_prometheus()
+    except ServiceMissing as missing:
+        pytest.skip(str(missing))

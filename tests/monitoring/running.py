@@ -2,11 +2,10 @@
 
 import json
 import re
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
@@ -14,10 +13,10 @@ from typing import Any
 
 import httpx2
 
+from integrahub.tools.devservices.prometheus import run_prometheus
 from tests.acceptance.conftest import ADMIN, PATH, Installation
 from tests.http_servers import QuietHandler, running
 
-SHIPPED = Path(__file__).parents[2] / "deploy" / "prometheus"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PATIENCE = 90.0  # seconds
 _PHARMACIES = ("05927228000145", "33000167000101", "60746948000112", "00000000000191")
@@ -40,8 +39,8 @@ def scaled(rules: str, by: int) -> str:
 class Prometheus:
     """Client of Prometheus's HTTP API."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self._http = httpx2.Client(base_url=f"{self.url}/api/v1", timeout=30)
 
     def close(self) -> None:
@@ -88,30 +87,15 @@ def _told(metric: dict[str, str]) -> str:
 
 
 @contextmanager
-def prometheus(tools: Path, folder: Path, hub_port: int, by: int) -> Iterator[Prometheus]:
+def prometheus(folder: Path, hub_port: int, by: int) -> Iterator[Prometheus]:
     """Run a Prometheus that scrapes the hub every second, with windows `by` times shorter."""
-    (folder / "rules").mkdir(parents=True)
-    for shipped in (SHIPPED / "rules").glob("*.yml"):
-        (folder / "rules" / shipped.name).write_text(scaled(shipped.read_text("utf-8"), by))
-    settings = (SHIPPED / "prometheus.yml").read_text("utf-8")
-    (folder / "prometheus.yml").write_text(
-        settings.replace("15s", "1s").replace("127.0.0.1:8000", f"127.0.0.1:{hub_port}")
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    where = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/kept"]
-    with (folder / "prometheus.log").open("wb") as log:
-        command = [tools / "prometheus", *where, f"--web.listen-address=127.0.0.1:{port}"]
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    running = Prometheus(port)
-    try:
-        running.wait(running.ready, lambda: (folder / "prometheus.log").read_text()[-2000:])
-        yield running
-    finally:
-        running.close()
-        process.terminate()
-        process.wait(20)
+    with run_prometheus(folder / "prometheus", f"127.0.0.1:{hub_port}", 1, partial(scaled, by=by)) as url:
+        running = Prometheus(url)
+        try:
+            running.wait(running.ready, lambda: (folder / "prometheus" / "prometheus.log").read_text()[-2000:])
+            yield running
+        finally:
+            running.close()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Shipped rules and dashboards in a real Prometheus: every query has a result, and outages fire their alerts."""
 
+import asyncio
 import json
 import re
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx2
 import pytest
 import yaml
 from deploy.grafana import generate
@@ -17,9 +19,11 @@ from deploy.rollout.checks import find_burning
 
 from integrahub.tools.devservices.kafka import run_kafka
 from integrahub.tools.devservices.program import find_free_ports
+from integrahub.tools.devservices.prometheus import SHIPPED
+from integrahub.tools.soak.alerts import ActiveAlert, fetch_alerts
 from tests.acceptance.conftest import ADMIN, Installation
 from tests.monitoring.proxying import ThreadedProxy
-from tests.monitoring.running import SHIPPED, Prometheus, load, prometheus, webhook_receiver
+from tests.monitoring.running import Prometheus, load, prometheus, webhook_receiver
 
 _SCALE = 20
 # Nothing of it happens in a healthy hub: no retry is used up, nothing is counted.
@@ -103,7 +107,7 @@ def test_every_query_of_every_rule_and_panel_has_an_answer_under_load(
     with (
         webhook_receiver() as url,
         load(installation, 0.2) as statuses,
-        prometheus(tools, tmp_path, installation.port, 1) as asked,
+        prometheus(tmp_path, installation.port, 1) as asked,
     ):
         answer = installation.http.put("/admin/webhook", json={"url": url}, headers={"X-Admin-Api-Key": ADMIN})
         assert answer.status_code == 200, answer.text
@@ -133,13 +137,14 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
     installation.start()
     objects = installation.folder / "kept" / "objects"
     refused = {"ApiErrors", "ApiErrorBudgetFast"}
-    with load(installation, 0.25), prometheus(tools, tmp_path, installation.port, _SCALE) as asked:
+    with load(installation, 0.25), prometheus(tmp_path, installation.port, _SCALE) as asked:
         asked.wait(lambda: bool(asked.query("integrahub:http_errors:ratio5m")), asked.rules)
         asked.wait(lambda: not asked.firing(), asked.firing)
 
         reached.cut()
         _fire(asked, {"BreakerOpen postgresql", "BreakerOpen bus", *refused})
         assert find_burning(asked.url)
+        assert "IntegraHubBreakerOpen" in {alert.key[0] for alert in asyncio.run(_fetch_alerts(asked.url))}
         reached.mend()
         asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
 
@@ -149,6 +154,12 @@ def test_an_outage_fires_exactly_its_alerts_and_they_end_with_it(
         objects.unlink()
         objects.with_name("away").rename(objects)
         asked.wait(lambda: not asked.firing(), lambda: _problems(installation, asked))
+
+
+async def _fetch_alerts(url: str) -> list[ActiveAlert]:
+    """Return the active alerts as a soak test reads them."""
+    async with httpx2.AsyncClient(base_url=url) as http:
+        return await fetch_alerts(http)
 
 
 @pytest.fixture
@@ -171,7 +182,7 @@ def test_kafka_that_is_away_fires_its_breaker_alone_and_posts_go_on(
     tools: Path, installation: Installation, broker: Broker, tmp_path: Path
 ) -> None:
     installation.start()
-    with load(installation, 1.0) as statuses, prometheus(tools, tmp_path, installation.port, _SCALE) as asked:
+    with load(installation, 1.0) as statuses, prometheus(tmp_path, installation.port, _SCALE) as asked:
         asked.wait(lambda: bool(asked.query("integrahub_lag")), asked.rules)
         asked.wait(lambda: not asked.firing(), asked.firing)
         broker.stop()

@@ -20,6 +20,7 @@ from integrahub.tools.loadtest.report import (
 )
 from integrahub.tools.loadtest.runner import Scenario, Target, open_target, run_scenario, run_temporary_hub
 from integrahub.tools.loadtest.socket_limits import max_connections
+from integrahub.tools.soak.alerts import watch_alerts
 from integrahub.tools.soak.hub import run_hub
 from integrahub.tools.soak.report import MAX_GROWTH, find_growth, render, summarise
 from integrahub.tools.soak.rows import SoakReport
@@ -137,15 +138,20 @@ def soak(
         for line in summarise(result):
             say(line)
     if grown := find_growth(result):
-        complain(f"Memory grew by more than {MAX_GROWTH:.0%} in the second half: {', '.join(grown)}.")
+        complain(
+            f"Memory grew by more than {MAX_GROWTH:.0%} in the second half of a process's life: {', '.join(grown)}."
+        )
     if grown or not result.is_passed:
         raise typer.Exit(1)
     notify("Nothing lost, doubled or unaccounted.")
 
 
 def _run_soak(order: SoakOrder) -> SoakReport:
-    with run_hub(is_distributed=order.is_distributed) as (client, data_dir, services):
-        return asyncio.run(run_soak(client, data_dir, order, services)).report()
+    with (
+        run_hub(is_distributed=order.is_distributed) as (client, data_dir, services),
+        watch_alerts(data_dir.parent / "prometheus", client.url) as alerts,
+    ):
+        return asyncio.run(run_soak(client, data_dir, order, services, alerts)).report()
 
 
 def _open_hub(url: str | None, key: str | None, workers: int) -> AbstractContextManager[Target]:

@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from integrahub.tools.soak.rows import AccountCounts, ListedBatch
+from integrahub.tools.soak.rows import AccountCounts, ListedBatch, UnexpectedAnswer
 
 _MAX_NAMED_FAULTS = 10
+_MAX_UNEXPECTED = 100
+# Statuses of a hub that works or sheds load, and connections that broke because a process was killed or the client cut.
+_EXPECTED = {"200", "202", "503", "Cut", "ConnectError", "ReadError", "RemoteProtocolError", "WriteError"}
 
 
 @dataclass(slots=True)
@@ -19,6 +22,13 @@ class Ledger:
     answers: Counter[str] = field(default_factory=Counter)  # of every attempt: status, or the kind of error
     refusals: list[str] = field(default_factory=list)  # answers that no retry can change
     repeated: list[str] = field(default_factory=list)
+    unexpected: list[UnexpectedAnswer] = field(default_factory=list)  # the first ones
+
+    def count(self, request: str, answer: str, at: float, waited: float) -> None:
+        """Count an answer or the kind of an error to a request, such as `read /health`, at a second of the run."""
+        self.answers[f"{request.partition(' ')[0]} {answer}"] += 1
+        if answer not in _EXPECTED and len(self.unexpected) < _MAX_UNEXPECTED:
+            self.unexpected.append(UnexpectedAnswer(round(at, 1), request, answer, round(waited, 1)))
 
     def acknowledge(self, batch_id: str, cnpj: str, records: int) -> None:
         """Record the 202 of a post."""

@@ -9,6 +9,8 @@ _FAULTS_PER_RUN = 12  # in a short run, at least
 _SPREAD = 0.5  # of the mean pause, to either side
 _MAX_SECONDS = 10.0  # of a fault that lasts
 _QUIET_START, _QUIET_END = 0.08, 0.9  # shares of the run without faults before and after
+# After the last fault of a long run, every process lives long enough for its memory to be judged.
+_LONG_SECONDS, _LONG_QUIET_END = 1800.0, 0.75
 
 
 class FaultKind(StrEnum):
@@ -56,7 +58,7 @@ def plan_faults(seed: int, seconds: float, kinds: tuple[FaultKind, ...]) -> list
     faults: list[Fault] = []
     bag: list[FaultKind] = []
     at = seconds * _QUIET_START
-    while at < seconds * _QUIET_END:
+    while at < seconds * (_QUIET_END if seconds < _LONG_SECONDS else _LONG_QUIET_END):
         if not bag:
             bag = draw.sample(kinds, len(kinds))
         lasting = round(draw.uniform(1.0, min(_MAX_SECONDS, mean * _SPREAD)), 2)

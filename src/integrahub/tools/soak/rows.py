@@ -27,13 +27,52 @@ class HubProcess(msgspec.Struct, frozen=True):
 
 
 class ProcessMemory(msgspec.Struct, frozen=True):
-    """Megabytes of a process at the start, half and end of a run. `growth`: in the second half, as a share."""
+    """Megabytes of one process, from its start to its end in seconds of the run.
+
+    `warm_mb`, `half_mb` and `growth` are of a process that lived long enough: after its warm-up, in the middle of what
+    followed, and from there to the end, as a share.
+    """
 
     process: str
-    start_mb: float | None
+    pid: int
+    start: int
+    end: int
+    start_mb: float
+    warm_mb: float | None
     half_mb: float | None
     end_mb: float | None
     growth: float | None
+
+
+class ProcessStarts(msgspec.Struct, frozen=True):
+    """How often a process was started again, and at which seconds of the run."""
+
+    process: str
+    restarts: int
+    seconds: str
+
+
+class AlertSpan(msgspec.Struct, frozen=True):
+    """An alert that was pending or firing between two seconds of the run. `end`: None if it was still active.
+
+    `after`: the last fault that began before.
+    """
+
+    alert: str
+    labels: str
+    state: str
+    start: float
+    end: float | None
+    after: str = ""
+
+
+class UnexpectedAnswer(msgspec.Struct, frozen=True):
+    """An answer that no fault explains, the second at which it came, and how long the client had waited."""
+
+    at: float
+    request: str
+    answer: str
+    waited: float
 
 
 class AccountCounts(msgspec.Struct, frozen=True):
@@ -76,8 +115,8 @@ class StateSeconds(msgspec.Struct, frozen=True):
     seconds: int
 
 
-class SoakReport(msgspec.Struct, frozen=True):
-    """Report of a run. `answers`, `health` and `attention`: counts by name."""
+class RunFacts(msgspec.Struct, frozen=True):
+    """What ran, where and when. `hub`: embedded or distributed."""
 
     version: str
     machine: str
@@ -85,14 +124,37 @@ class SoakReport(msgspec.Struct, frozen=True):
     hours: float
     seed: int
     hub: str
+
+
+class MemoryReport(msgspec.Struct, frozen=True):
+    """Memory of the processes, and how often each was started again."""
+
+    processes: list[ProcessMemory]
+    restarts: list[ProcessStarts]
+
+
+class AlertReport(msgspec.Struct, frozen=True):
+    """Alerts that were pending or firing. `note`: how they were watched, or why not."""
+
+    is_watched: bool
+    note: str
+    spans: list[AlertSpan]
+
+
+class SoakReport(msgspec.Struct, frozen=True):
+    """Report of a run. `answers`, `health` and `attention`: counts by name."""
+
+    run: RunFacts
     is_passed: bool
     batches: int
     records: int
     accounts: AccountCounts
     refusals: list[str]
     answers: dict[str, int]
+    unexpected: list[UnexpectedAnswer]
     webhooks: WebhookCounts
     faults: list[InjectedFault]
     health: dict[str, int]
     attention: dict[str, int]
-    memory: list[ProcessMemory]
+    memory: MemoryReport
+    alerts: AlertReport

@@ -1,6 +1,7 @@
 """Run of a soak test on a temporary hub: load, faults by plan, then the accounts."""
 
 import asyncio
+import logging
 import platform
 import re
 import threading
@@ -26,12 +27,13 @@ from integrahub.hub.bootstrap import open_hub
 from integrahub.settings.model import Settings
 from integrahub.tools.loadtest.accounting import count_products
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
+from integrahub.tools.soak.alerts import AlertLog, observe_alerts
 from integrahub.tools.soak.injection import FaultInjector, Services
 from integrahub.tools.soak.ledger import Account, Ledger, compare
 from integrahub.tools.soak.observation import Observation, observe_attention, observe_health, observe_memory
 from integrahub.tools.soak.plan import DISTRIBUTED, EMBEDDED, Fault, plan_faults
 from integrahub.tools.soak.receiver import Receiver, receive_webhooks
-from integrahub.tools.soak.rows import InjectedFault, ListedBatch, SoakReport, WebhookCounts
+from integrahub.tools.soak.rows import InjectedFault, ListedBatch, RunFacts, SoakReport, WebhookCounts
 from integrahub.tools.soak.traffic import Traffic
 
 SETTINGS = {"WEBHOOK_ALLOW": "127.0.0.1", "READ_RATE_LIMIT": "off", "PUBLIC_URL": "http://127.0.0.1"}
@@ -65,6 +67,7 @@ class SoakResult:
     account: Account = field(default_factory=Account)
     observation: Observation = field(default_factory=Observation)
     receiver: Receiver = field(default_factory=Receiver)
+    alerts: AlertLog = field(default_factory=AlertLog)
     missing_webhooks: int = 0
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -75,31 +78,41 @@ class SoakResult:
 
     def report(self) -> SoakReport:
         """Return the report."""
-        order = self.order
+        ledger, watched = self.ledger, self.observation
+        faults = [InjectedFault(one.at, str(one.kind), one.seconds, hit) for one, hit in self.faults]
         return SoakReport(
+            run=self._describe_run(),
+            is_passed=self.is_passed,
+            batches=len(ledger.batches),
+            records=sum(ledger.batches.values()),
+            accounts=self.account.count(),
+            refusals=ledger.refusals[:10],
+            answers=dict(sorted(ledger.answers.items())),
+            unexpected=ledger.unexpected,
+            webhooks=WebhookCounts(self.receiver.events, self.missing_webhooks),
+            faults=faults,
+            health=dict(sorted(watched.troubles.items())),
+            attention=dict(sorted(watched.attention.items())),
+            memory=watched.memory.report(),
+            alerts=self.alerts.report(faults),
+        )
+
+    def _describe_run(self) -> RunFacts:
+        return RunFacts(
             version=__version__,
             machine=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
             started_at=self.started_at.isoformat(timespec="seconds"),
-            hours=round(order.seconds / 3600, 4),
-            seed=order.seed,
-            hub="distributed" if order.is_distributed else "embedded",
-            is_passed=self.is_passed,
-            batches=len(self.ledger.batches),
-            records=sum(self.ledger.batches.values()),
-            accounts=self.account.count(),
-            refusals=self.ledger.refusals[:10],
-            answers=dict(sorted(self.ledger.answers.items())),
-            webhooks=WebhookCounts(self.receiver.events, self.missing_webhooks),
-            faults=[InjectedFault(one.at, str(one.kind), one.seconds, hit) for one, hit in self.faults],
-            health=dict(sorted(self.observation.troubles.items())),
-            attention=dict(sorted(self.observation.attention.items())),
-            memory=self.observation.memory(),
+            hours=round(self.order.seconds / 3600, 4),
+            seed=self.order.seed,
+            hub="distributed" if self.order.is_distributed else "embedded",
         )
 
 
-async def run_soak(client: Client, data_dir: Path, order: SoakOrder, services: Services) -> SoakResult:
+async def run_soak(
+    client: Client, data_dir: Path, order: SoakOrder, services: Services, alerts: AlertLog
+) -> SoakResult:
     """Run a soak test on the hub of a data folder. `client` has the operator's key."""
-    result = SoakResult(order)
+    result = SoakResult(order, alerts=alerts)
     cnpjs = load_real_cnpjs(_DELTA_PHARMACIES + _FULL_PHARMACIES)
     created = client.call(
         "POST", "/admin/keys", json={"cnpjs": cnpjs, "scopes": ["ingest", "read"], "rate_limit": "off"}
@@ -133,6 +146,7 @@ def _open_http(url: str) -> httpx2.AsyncClient:
 @asynccontextmanager
 async def _open_console(data_dir: Path) -> AsyncIterator[Database]:
     """Yield the database as the console sees it."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # its warnings are about outages of the plan
     postgres = EmbeddedPostgres(data_dir / "postgres")
     url = await postgres.url_of_running(DatabaseRole.CONSOLE)
     settings = Settings(data_dir=data_dir, database_url=url, bus_url="local")
@@ -151,30 +165,40 @@ async def _sign_in(console: Database) -> dict[str, str]:
 async def _run_clients(traffic: Traffic, cnpjs: list[str], run: _Run) -> None:
     """Run all clients and faults for the time of the order; then let each client end its post."""
     cookie = await _sign_in(run.console)
-    started, seconds = monotonic(), run.result.order.seconds
+    started = traffic.started = monotonic()
     deltas, fulls = cnpjs[:_DELTA_PHARMACIES], cnpjs[_DELTA_PHARMACIES:]
+    async with _observe(traffic, run), asyncio.TaskGroup() as group:
+        for work in (*map(traffic.post_deltas, deltas), *map(traffic.post_fulls, fulls)):
+            group.create_task(work)
+        for cnpj in cnpjs[:_READERS]:
+            group.create_task(traffic.read(cnpj))
+        for _ in range(_CONSOLES):
+            group.create_task(traffic.look_at_console(cookie))
+        await _inject_all(run, started)
+        await asyncio.sleep(max(0.0, started + run.result.order.seconds - monotonic()))
+        traffic.stop.set()
+
+
+@asynccontextmanager
+async def _observe(traffic: Traffic, run: _Run) -> AsyncIterator[None]:
+    """Observe the hub while the block runs. An observer that fails, fails the run."""
     observation = run.result.observation
-    observations = (
-        observe_memory(run.data_dir, observation, lambda: (monotonic() - started) / seconds),
+    observers = (
+        observe_memory(run.data_dir, observation, traffic.second),
         observe_health(traffic.http, observation),
         observe_attention(run.console, observation),
+        observe_alerts(run.result.alerts, traffic.second),
     )
-    watching = [asyncio.create_task(each) for each in observations]
+    tasks = [asyncio.create_task(each) for each in observers]
     try:
-        async with asyncio.TaskGroup() as group:
-            for work in (*map(traffic.post_deltas, deltas), *map(traffic.post_fulls, fulls)):
-                group.create_task(work)
-            for cnpj in cnpjs[:_READERS]:
-                group.create_task(traffic.read(cnpj))
-            for _ in range(_CONSOLES):
-                group.create_task(traffic.look_at_console(cookie))
-            await _inject_all(run, started)
-            await asyncio.sleep(max(0.0, started + seconds - monotonic()))
-            traffic.stop.set()
+        yield
     finally:
-        for task in watching:
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(watching)
+        await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
 
 
 async def _inject_all(run: _Run, started: float) -> None:

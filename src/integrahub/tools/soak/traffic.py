@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 import httpx2
 
@@ -35,6 +36,11 @@ class Traffic:
     stop: asyncio.Event
     is_cut: Callable[[], bool]
     prices: dict[str, float] = field(default_factory=dict)  # of the last FULL by pharmacy
+    started: float = field(default_factory=monotonic)
+
+    def second(self) -> float:
+        """Return the second of the run."""
+        return monotonic() - self.started
 
     async def post_deltas(self, cnpj: str) -> None:
         """Post DELTAs of new products until the stop, each until it is acknowledged."""
@@ -63,7 +69,9 @@ class Traffic:
             await self._pause(4 * _POST_PAUSE_SECONDS)
 
     async def read(self, cnpj: str) -> None:
-        """Read products and batches of a pharmacy, and the state of the hub, until the stop."""
+        """Read products and batches of a pharmacy, once the hub knows it, and the state of the hub, until the stop."""
+        while not (self.ledger.products[cnpj] or self.stop.is_set()):
+            await self._pause(_READ_PAUSE_SECONDS)
         for path in itertools.cycle(_READS):
             if self.stop.is_set():
                 return
@@ -84,13 +92,13 @@ class Traffic:
         headers = {"X-Api-Key": self.key, "X-Inova-Load-Type": load_type, "Idempotency-Key": key}
         headers["Content-Type"] = "application/json"
         for attempt in itertools.count():
-            content = self._cut(body) if self.is_cut() else body
+            content, sent = self._cut(body) if self.is_cut() else body, monotonic()
             try:
                 answer = await self.http.post(PATH, params={"cnpj": cnpj}, content=content, headers=headers)
             except (httpx2.HTTPError, _Cut) as error:
-                self.ledger.answers[f"post {type(error).__name__.strip('_')}"] += 1
+                self._count("post", error, sent)
             else:
-                self.ledger.answers[f"post {answer.status_code}"] += 1
+                self._count("post", answer, sent)
                 if answer.status_code == 202:
                     self.ledger.acknowledge(answer.json()["batch_id"], cnpj, records)
                     return
@@ -106,11 +114,16 @@ class Traffic:
         raise _Cut
 
     async def _get(self, kind: str, path: str, headers: dict[str, str]) -> None:
+        sent = monotonic()
         try:
             answer = await self.http.get(path, headers=headers)
-            self.ledger.answers[f"{kind} {answer.status_code}"] += 1
+            self._count(f"{kind} {path}", answer, sent)
         except httpx2.HTTPError as error:
-            self.ledger.answers[f"{kind} {type(error).__name__}"] += 1
+            self._count(f"{kind} {path}", error, sent)
+
+    def _count(self, request: str, answer: httpx2.Response | Exception, sent: float) -> None:
+        name = type(answer).__name__.strip("_") if isinstance(answer, Exception) else str(answer.status_code)
+        self.ledger.count(request, name, self.second(), monotonic() - sent)
 
     async def _pause(self, seconds: float) -> None:
         try:

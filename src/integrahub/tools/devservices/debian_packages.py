@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "integrahub"
-_TIMEOUT_SECONDS = 300.0
+_PACKAGES_TIMEOUT_SECONDS = 300.0
 
 
 def unpack(name: str, packages: tuple[str, ...]) -> Path | None:
@@ -15,7 +15,7 @@ def unpack(name: str, packages: tuple[str, ...]) -> Path | None:
     folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several test processes ask at once
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may fetch at once
         if not (folder / "usr").exists() and not _fetch(folder, packages):
             return None
     return folder
@@ -26,12 +26,12 @@ def _fetch(folder: Path, packages: tuple[str, ...]) -> bool:
         return False
     download = ["apt-get", "download", *packages]
     for step in (download, ["apt-get", "update"], download):
-        subprocess.run(step, cwd=folder, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+        subprocess.run(step, cwd=folder, capture_output=True, timeout=_PACKAGES_TIMEOUT_SECONDS, check=False)
         files = list(folder.glob("*.deb"))
         if len(files) == len(packages):
             fresh = folder / "unpacked"
             for file in files:
-                subprocess.run(["dpkg", "-x", file, fresh], check=True, timeout=_TIMEOUT_SECONDS)
+                subprocess.run(["dpkg", "-x", file, fresh], check=True, timeout=_PACKAGES_TIMEOUT_SECONDS)
                 file.unlink()
             for part in sorted(fresh.iterdir(), key=lambda part: part.name == "usr"):
                 part.rename(folder / part.name)  # usr last: it marks a complete folder
