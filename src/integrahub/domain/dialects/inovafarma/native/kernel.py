@@ -161,4 +161,4 @@ class _Cutter:
 
 
 def _address(room: bytearray) -> int:
-    return ctypes.addressof((ctypes.c_char * len(room)).from_buffer(room))
+    return ctypes.addressof(ctypes.c_char.from_buffer(room))  # an array type of each length would cost more than a call
