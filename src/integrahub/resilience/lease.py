@@ -39,6 +39,9 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._task.cancel()
+        # The error of a cancelled task refers to its frame, and so to this lease: a cycle that would keep the claimed
+        # work, bodies included, in memory until the cycle collector runs.
+        del self._task
         if self._was_prevented():
             with suppress(Transient):
                 await self._on_prevented()

@@ -1,11 +1,13 @@
 """Lease: work stops when the lease is lost, and continues while that is unknown."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from time import monotonic
 
 import pytest
@@ -32,6 +34,31 @@ async def test_work_whose_lease_is_lost_stops() -> None:
             await asyncio.sleep(10)
             pytest.fail("the work went on")
     assert (task := asyncio.current_task()) and not task.cancelling()
+
+
+class _Work:
+    """Claimed work."""
+
+
+async def _do_work() -> weakref.ref[_Work]:
+    work = _Work()
+
+    async def renew() -> bool:
+        return work is not None
+
+    async with Lease(renew, never):
+        await asyncio.sleep(0.01)
+    return weakref.ref(work)
+
+
+async def test_work_that_is_done_is_freed_without_the_cycle_collector() -> None:
+    gc.disable()
+    try:
+        work = await _do_work()
+        await asyncio.sleep(0.01)
+        assert work() is None
+    finally:
+        gc.enable()
 
 
 async def test_work_goes_on_while_nobody_can_say_whose_it_is() -> None:
