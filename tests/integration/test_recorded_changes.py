@@ -13,6 +13,7 @@ from integrahub.db.database import Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.products.merge import merge_chunks
 from integrahub.db.tenancy import ALL_TENANTS, DatabaseRole
+from integrahub.domain.changes import COMPARED_COLUMNS
 from integrahub.domain.steps import STEPS
 from integrahub.resilience.retry_policy import RetryPolicy
 from integrahub.settings.model import Settings
@@ -83,6 +84,54 @@ async def test_without_history_rows_are_recorded_but_no_values(valueless: Client
         (2, 2, "updated", False, None),
         (2, 3, "inserted", False, None),
     ]
+
+
+async def test_without_history_every_kind_of_change_is_recorded(valueless: Client) -> None:
+    await valueless.load([product(n, QUANTITY=1) for n in range(1, 120)])
+    changed = {1: {"PRICE": 99}, 2: {"QUANTITY": 5}, 3: {"INDICE": 7}, 4: {"DATAATUALIZACAOPRODUTO": "2026-01-02"}}
+    kept = [product(n, **{"QUANTITY": 1} | changed.get(n, {})) for n in range(1, 119)]
+    await valueless.load(kept)
+    batch = await valueless.load([*kept[:-1], *(product(n, PRICE=50) for n in [118, 119, *range(200, 300)])])
+    assert (batch["inserted"], batch["updated"]) == (100, 2)
+    assert await _changes(valueless) == [
+        (1, 0, "reset", False, None),
+        (2, 1, "updated", False, None),
+        (2, 2, "updated", True, None),
+        (2, 4, "updated", True, None),
+        (2, 119, "deactivated", False, None),
+        (3, 118, "updated", False, None),
+        (3, 119, "reactivated", False, None),
+        *((3, n, "inserted", False, None) for n in range(200, 300)),
+    ]
+    async with valueless.hub.database.transaction() as connection:
+        found = await connection.execute("SELECT sum(reactivated)::int AS count FROM batches")
+        assert await found.fetchall() == [{"count": 1}]
+
+
+async def test_without_history_a_refused_row_is_not_recorded(valueless: Client) -> None:
+    await valueless.load([product(1)])
+    async with valueless.hub.database.transaction() as connection:
+        await connection.execute("ALTER TABLE products ADD CHECK (title <> 'P 7')")
+    batch = await valueless.load([product(n) for n in range(1, 60)])
+    assert (batch["inserted"], batch["rejected"]) == (57, 1)
+    assert [row[1] for row in (await _changes(valueless))[1:]] == [n for n in range(2, 60) if n != 7]
+
+
+async def test_an_inserted_product_is_recorded_with_every_column_whatever_its_text(client: Client) -> None:
+    await client.load([product(1)])
+    hostile = "\"a\\\b\f\n\u0001\u2028{}[],:'%$$ çã😀"
+    texts = "TITLE DESCRIPTION BRAND NCM CATEGORY IMAGELINK COLOR EAN SIZE MEASURE"
+    numbers = {"PRICE": -0.0, "WHOLESALEPRICE": 1.1, "PRICEPROMO": 99.9999, "QUANTITY": -2.5, "WHOLESALEMIN": 0.125}
+    record = dict.fromkeys(texts.split(), f"x{hostile}x") | numbers | {"SHOPID": 9, "FOO": {"BAR": hostile}}
+    await client.load([product(2, **record), {"PRODUCTID": 3, "TITLE": "P"}], "delta")
+    async with client.hub.database.transaction() as connection:
+        cursor = await connection.execute("SELECT product_id, to_jsonb(p) AS row FROM products p WHERE product_id > 1")
+        products = {row["product_id"]: row["row"] for row in await cursor.fetchall()}
+    recorded = {row[1]: row[4] for row in (await _changes(client))[1:]}
+    for product_id, columns in products.items():
+        named = {name: columns[name] for name in COMPARED_COLUMNS if columns[name] not in ("", None, [])}
+        assert recorded[product_id] == {name: [None, value] for name, value in named.items()}
+    assert len(recorded[2]) == len(COMPARED_COLUMNS) and recorded[3] == {"title": [None, "P"]}
 
 
 async def test_of_small_deltas_applied_together_only_the_first_that_inserts_is_a_reset(

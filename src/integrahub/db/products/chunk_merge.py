@@ -134,6 +134,13 @@ class ChunkMerge:
             self._issues.append(RecordIssue(position, offset, "rejected", str(product_id), "", "record_refused", ""))
             self._rejected += 1
 
+    def reject_new(self, refused: Sequence[Line]) -> None:
+        """Report refused lines of new products, which are not inserted."""
+        self.reject(refused)
+        ids = {line[0] for line in refused}
+        self.new_ids = [product_id for product_id in self.new_ids if product_id not in ids]
+        self.inserted = len(self.new_ids)
+
     def finish_existing(self, refused: Sequence[Line]) -> None:
         """Report refused lines of existing products, and count the products that were compared."""
         self.reject(refused)

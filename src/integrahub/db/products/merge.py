@@ -127,8 +127,7 @@ async def _insert(connection: Connection, merges: Sequence[ChunkMerge], write_ro
     if rows := [merge.rows.new for merge in merges if merge.rows and merge.rows.new]:
         await _copy_binary(connection, "copy_new_binary", rows)
     refused = await write_rows(connection, [line for merge in merges for line in merge.new_lines], write)
-    merges[0].reject(refused)  # rows are refused one by one only if there is a single chunk
-    merges[0].inserted -= len(refused)
+    merges[0].reject_new(refused)  # rows are refused one by one only if there is a single chunk
 
 
 async def _record_inserted(connection: Connection, merges: Sequence[ChunkMerge], rules: MergeRules) -> None:
@@ -148,10 +147,11 @@ async def _record_inserted(connection: Connection, merges: Sequence[ChunkMerge],
         params = {
             "pharmacies": [merge.chunk.pharmacy_id for merge in recorded],
             "seqs": [merge.chunk.seq for merge in recorded],
+            "batches": [merge.chunk.batch_id for merge in recorded],
             "ids": [as_text(merge.new_ids) for merge in recorded],
-            "history": rules.history,
         }
-        await connection.execute(_SQL["record_inserted"], params)
+        statement = _SQL["record_inserted"] if rules.history else _SQL["record_inserted_ids"]
+        await connection.execute(statement, params)
 
 
 async def _merge(

@@ -54,15 +54,23 @@ COPY products (pharmacy_id, batch_id, record_hash, product_id, title, descriptio
   source_updated_at, stock_updated_at, extra) FROM STDIN (FORMAT binary)
 
 -- record_inserted --
--- Record the products that chunks inserted. A row that PostgreSQL refused has no product. LIMIT forces one search of the
--- primary key per product: with the statistics of a small pharmacy, a join compares each product with each id.
+-- Record the products that chunks inserted, with their values. LIMIT forces one search of the primary key per product:
+-- with the statistics of a small pharmacy, a join compares each product with each id.
 INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind, fields)
 SELECT p.pharmacy_id, k.seq, p.product_id, p.batch_id, 'inserted', p.fields
 FROM unnest(%(pharmacies)s::bigint[], %(seqs)s::bigint[], %(ids)s::text[]) AS k (pharmacy_id, seq, ids)
 CROSS JOIN LATERAL unnest(k.ids::bigint[]) AS i
 CROSS JOIN LATERAL (
-  SELECT p.pharmacy_id, p.product_id, p.batch_id, CASE WHEN %(history)s::boolean THEN product_fields(p) END AS fields
+  SELECT p.pharmacy_id, p.product_id, p.batch_id, product_fields(p) AS fields
   FROM products p WHERE p.pharmacy_id = k.pharmacy_id AND p.product_id = i LIMIT 1) p
+
+-- record_inserted_ids --
+-- Record the products that chunks inserted, without values, so that no product is read. PostgreSQL refused none of them.
+INSERT INTO product_changes (pharmacy_id, seq, product_id, batch_id, kind)
+SELECT k.pharmacy_id, k.seq, i, k.batch_id, 'inserted'
+FROM unnest(%(pharmacies)s::bigint[], %(seqs)s::bigint[], %(batches)s::uuid[], %(ids)s::text[])
+  AS k (pharmacy_id, seq, batch_id, ids)
+CROSS JOIN LATERAL unnest(k.ids::bigint[]) AS i
 
 -- create_stage --
 -- Create the stage of the merge.
@@ -87,7 +95,7 @@ COPY products_stage FROM STDIN (FORMAT binary)
 
 -- merge_full --
 -- Update products from staged records of FULLs, which have every column. Active products with equal columns are not
--- written; INDICE alone is no change.
+-- written; INDICE alone is no change. The price comes first: it decides most cases.
 WITH merged AS (
 UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, updated_at = clock_timestamp(),
   is_active = true, deactivated_at = NULL, last_seen_at = NULL, title = s.title, description = s.description,
@@ -98,11 +106,11 @@ UPDATE products p SET record_hash = s.record_hash, batch_id = s.batch_id, update
   stock_updated_at = s.stock_updated_at, extra = s.extra
 FROM (SELECT * FROM products_stage ORDER BY pharmacy_id, product_id) s
 WHERE p.pharmacy_id = s.pharmacy_id AND p.product_id = s.product_id
-  AND (NOT p.is_active OR (p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color, p.ean, p.shop_id,
-      p.size, p.price, p.wholesale_price, p.price_promos, p.stock, p.wholesale_min, p.measure, p.source_created_at,
+  AND (NOT p.is_active OR (p.price, p.stock, p.title, p.description, p.brand, p.ncm, p.category, p.image_link, p.color,
+      p.ean, p.shop_id, p.size, p.wholesale_price, p.price_promos, p.wholesale_min, p.measure, p.source_created_at,
       p.source_updated_at, p.stock_updated_at, p.extra)
-    IS DISTINCT FROM (s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color, s.ean, s.shop_id,
-      s.size, s.price, s.wholesale_price, s.price_promos, s.stock, s.wholesale_min, s.measure, s.source_created_at,
+    IS DISTINCT FROM (s.price, s.stock, s.title, s.description, s.brand, s.ncm, s.category, s.image_link, s.color,
+      s.ean, s.shop_id, s.size, s.wholesale_price, s.price_promos, s.wholesale_min, s.measure, s.source_created_at,
       s.source_updated_at, s.stock_updated_at, s.extra))
 RETURNING s.chunk_index, new.pharmacy_id, new.product_id, new.batch_id, product_change_kind(old, new) AS kind,
   is_stock_only_change(old, new) AS stock_only,
