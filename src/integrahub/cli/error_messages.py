@@ -31,5 +31,5 @@ def explain_error(error: Exception) -> tuple[int, list[str]] | None:
     from integrahub.db.urls import first_line
 
     if isinstance(error, psycopg.Error):
-        return 1, [f"PostgreSQL reports an error: {first_line(error)}. Check DATABASE_URL."]
+        return 1, [f"PostgreSQL reports an error: {first_line(error)}. Check INTEGRAHUB_DATABASE_URL."]
     return None

@@ -32,7 +32,8 @@ async def open_offline_database(
     folder = settings.data_dir / "postgres"
     if not (folder / "cluster").is_dir():
         raise ConfigurationError(
-            f"There is no hub in {settings.data_dir}, and DATABASE_URL is not set. Name the hub's folder with --data."
+            f"There is no hub in {settings.data_dir}, and INTEGRAHUB_DATABASE_URL is not set. Name the hub's folder "
+            "with --data."
         )
     postgres = EmbeddedPostgres(folder, settings.postgres_bin, settings.postgres_password)
     if running := await postgres.url_of_running(role):
@@ -51,6 +52,6 @@ async def _check_connection(url: str) -> None:
         await (await connect(url)).close()
     except OperationalError as error:
         raise Transient(
-            f"The database {shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that the "
-            "server runs."
+            f"The database {shown_database(url)} does not answer: {first_line(error)}. Check INTEGRAHUB_DATABASE_URL "
+            "and that the server runs."
         ) from error

@@ -64,7 +64,7 @@ def load_kernel() -> RecordKernel | None:
 def describe_kernel(settings: Settings) -> str:
     """Return what reads records: the kernel, or Python with the reason."""
     if settings.kernel == "off":
-        return "pure Python: KERNEL is off"
+        return "pure Python: INTEGRAHUB_KERNEL is off"
     try:
         return f"kernel {InovaFarmaKernel().version}"
     except KernelUnavailable as error:
@@ -80,7 +80,8 @@ def open_storage(settings: Settings) -> Storage:
         return S3Storage(_s3_config(settings))
     if not url.startswith("file:///"):
         raise ConfigurationError(
-            f"STORAGE_URL is {url!r}; expected file:///an/absolute/folder or s3://bucket?endpoint=http://host:9000."
+            f"INTEGRAHUB_STORAGE_URL is {url!r}; expected file:///an/absolute/folder or "
+            "s3://bucket?endpoint=http://host:9000."
         )
     return FileStorage(Path(url.removeprefix("file://")))
 
@@ -143,7 +144,9 @@ def open_bus(settings: Settings, database: Database) -> Bus:
 def _kafka_options(settings: Settings) -> KafkaOptions:
     brokers = settings.bus_url.removeprefix("kafka://").strip("/")
     if not settings.bus_url.startswith("kafka://") or not brokers:
-        raise ConfigurationError(f"BUS_URL is {settings.bus_url!r}; expected `local` or kafka://host:9092,host:9092.")
+        raise ConfigurationError(
+            f"INTEGRAHUB_BUS_URL is {settings.bus_url!r}; expected `local` or kafka://host:9092,host:9092."
+        )
     partitions = {BATCHES_RECEIVED: settings.kafka_batches_partitions, CHUNKS_READY: settings.kafka_chunks_partitions}
     return KafkaOptions(
         brokers,

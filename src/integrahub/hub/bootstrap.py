@@ -71,8 +71,8 @@ def _secrets_of(settings: Settings, role: DatabaseRole | None) -> HubSecrets:
 def _require_database_url(settings: Settings) -> None:
     if not settings.database_url:
         raise ConfigurationError(
-            "DATABASE_URL is not set. Set it, for example to postgresql://user:password@host/integrahub, or run "
-            "`integrahub up`, which starts a PostgreSQL of its own."
+            "INTEGRAHUB_DATABASE_URL is not set. Set it, for example to postgresql://user:password@host/integrahub, or "
+            "run `integrahub up`, which starts a PostgreSQL of its own."
         )
 
 
@@ -132,5 +132,6 @@ def check_settings(settings: Settings) -> None:
         for name in settings.weak_keys:
             raise ConfigurationError(
                 f"{name} is easy to guess: at least {MIN_KEY_LENGTH} characters, varied and without repetition, are "
-                "expected. Choose another key (`openssl rand -hex 20` makes one), or keep it with ALLOW_WEAK_KEYS=true."
+                "expected. Choose another key (`openssl rand -hex 20` makes one), or keep it with "
+                "INTEGRAHUB_ALLOW_WEAK_KEYS=true."
             )

@@ -27,7 +27,10 @@ def resolve_login(settings: Settings) -> Settings:
         return settings
     store = open_secret_store(settings)
     if store is None or not settings.database_url:
-        raise ConfigurationError("DATABASE_LOGIN is set; it needs DATABASE_URL, and SECRETS to be `aws` or `vault`.")
+        raise ConfigurationError(
+            "INTEGRAHUB_DATABASE_LOGIN is set; it needs INTEGRAHUB_DATABASE_URL, and INTEGRAHUB_SECRETS to be `aws` or "
+            "`vault`."
+        )
     login = store.credentials(settings.database_login)
     return settings.model_copy(update={"database_url": login.apply_to(settings.database_url)})
 

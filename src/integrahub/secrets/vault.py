@@ -124,8 +124,8 @@ class Vault:
             path, body = "auth/kubernetes/login", {"role": config.role, "jwt": token}
         else:
             raise SecretUnavailable(
-                "Vault needs authentication. Set VAULT_TOKEN, or VAULT_ROLE_ID and VAULT_SECRET_ID, or in Kubernetes "
-                "VAULT_ROLE."
+                "Vault needs authentication. Set INTEGRAHUB_VAULT_TOKEN, or INTEGRAHUB_VAULT_ROLE_ID and "
+                "INTEGRAHUB_VAULT_SECRET_ID, or in Kubernetes INTEGRAHUB_VAULT_ROLE."
             )
         auth = self._parse(path, self._request("POST", path, None, body)).auth
         if auth is None:
@@ -147,7 +147,7 @@ class Vault:
             raise SecretUnavailable(f"Vault at {config.address} does not answer: {error}") from error
         except OSError as error:
             raise SecretUnavailable(
-                f"VAULT_CACERT is {config.authority}, which holds no certificate: {error}"
+                f"INTEGRAHUB_VAULT_CACERT is {config.authority}, which holds no certificate: {error}"
             ) from error
 
     def _parse(self, path: str, answer: httpx2.Response) -> _Response:

@@ -60,7 +60,7 @@ class SecretSealer:
             return self._cipher.decrypt(nonce, text, version)
         except (InvalidTag, ValueError):
             raise ConfigurationError(
-                "A stored secret cannot be decrypted: KEY_PEPPER is not the one under which it was stored. Set the "
-                "earlier KEY_PEPPER. Otherwise rotate the secret of a webhook (POST /v1/webhook/rotate with "
+                "A stored secret cannot be decrypted: INTEGRAHUB_KEY_PEPPER is not the one under which it was stored. "
+                "Set the earlier pepper. Otherwise rotate the secret of a webhook (POST /v1/webhook/rotate with "
                 "old_ends_in_hours 0), or give a person with a second factor a new link (`integrahub user reset NAME`)."
             ) from None

@@ -231,7 +231,7 @@ class Settings(SecretsSettings):
         given += [pair for pair in _FEED_BOUNDS if {*pair} & self.model_fields_set]
         pairs = [(low, getattr(self, low), high, getattr(self, high)) for low, high in given]
         return [
-            _build_error(f"INTEGRAHUB_{low.upper()}", minimum, f"{high.upper()} is {maximum}, which is less")
+            _build_error(f"INTEGRAHUB_{low.upper()}", minimum, f"INTEGRAHUB_{high.upper()} is {maximum}, which is less")
             for low, minimum, high, maximum in pairs
             if minimum > maximum
         ]
@@ -244,7 +244,7 @@ class Settings(SecretsSettings):
     @property
     def weak_keys(self) -> list[str]:
         """Names of the settings whose keys are easy to guess."""
-        chosen = {"ADMIN_API_KEY": (self.admin_api_key,), "VALID_API_KEYS": self.valid_api_keys}
+        chosen = {"INTEGRAHUB_ADMIN_API_KEY": (self.admin_api_key,), "INTEGRAHUB_VALID_API_KEYS": self.valid_api_keys}
         return [name for name, keys in chosen.items() if any(key and is_weak(key) for key in keys)]
 
     @property

@@ -107,7 +107,9 @@ def read_secret_files(folder: Path) -> dict[str, str]:
             if path.name.upper().startswith(PREFIX) and path.is_file():
                 values[path.name.upper()] = _read_file(path)
     except OSError as error:
-        raise ConfigurationError(f"SECRETS_DIR is {str(folder)!r}, which cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"INTEGRAHUB_SECRETS_DIR is {str(folder)!r}, which cannot be read: {error.strerror}."
+        ) from error
     return values
 
 
@@ -128,12 +130,14 @@ def _open_secret_store_once(kind: str, name: str | None, **vault: str | Path | N
         try:
             from integrahub.secrets.aws import AwsSecrets
         except ImportError as error:
-            raise missing_extra(f"SECRETS is `aws`, but {error.name}", "aws") from error
+            raise missing_extra(f"INTEGRAHUB_SECRETS is `aws`, but {error.name}", "aws") from error
         return AwsSecrets(name or "integrahub")
     from integrahub.secrets.vault import Vault, VaultConfig
 
     if not vault.get("address"):
-        raise ConfigurationError("SECRETS is `vault`, and VAULT_ADDR is not set, for example https://vault:8200.")
+        raise ConfigurationError(
+            "INTEGRAHUB_SECRETS is `vault`, and INTEGRAHUB_VAULT_ADDR is not set, for example https://vault:8200."
+        )
     return Vault(VaultConfig(path=name or "secret/integrahub", **vault))  # type: ignore[arg-type]
 
 

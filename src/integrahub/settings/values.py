@@ -80,7 +80,9 @@ def parse_host(value: str) -> str:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         if not _HOST.fullmatch(host):
-            raise ValueError("expected an address or a name, such as 127.0.0.1; set the port with PORT") from None
+            raise ValueError(
+                "expected an address or a name, such as 127.0.0.1; set the port with INTEGRAHUB_PORT"
+            ) from None
     return host
 
 

@@ -49,8 +49,8 @@ def run_fleet(settings: Settings) -> int:
     """Run the supervisor on an existing database to its end and return the exit code."""
     if not settings.database_url:
         raise ConfigurationError(
-            "DATABASE_URL is not set. Set it, for example to postgresql://user:password@host/integrahub, or run "
-            "`integrahub up`, which starts a PostgreSQL of its own."
+            "INTEGRAHUB_DATABASE_URL is not set. Set it, for example to postgresql://user:password@host/integrahub, or "
+            "run `integrahub up`, which starts a PostgreSQL of its own."
         )
     os.umask(settings.umask)
     with telemetry_for(settings, "fleet"):
@@ -205,7 +205,8 @@ async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n{console}  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
         f"  database   {shown_database(settings.database_url or '')}\n  records    {describe_kernel(settings)}\n"
-        f"  admin key  {'ADMIN_API_KEY' if settings.admin_api_key else stored}\nCtrl-C stops it / Ctrl-C encerra."
+        f"  admin key  {'INTEGRAHUB_ADMIN_API_KEY' if settings.admin_api_key else stored}\n"
+        "Ctrl-C stops it / Ctrl-C encerra."
     )
     await stop.wait()
     remove_state(settings)

@@ -15,7 +15,7 @@ try:
     from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 except ImportError as missing:
-    raise missing_extra("TRACES_URL is set, but the OpenTelemetry client", "traces") from missing
+    raise missing_extra("INTEGRAHUB_TRACES_URL is set, but the OpenTelemetry client", "traces") from missing
 
 _SPAN_ID_MASK = (1 << 64) - 1
 _root: ContextVar[UUID | None] = ContextVar("root", default=None)

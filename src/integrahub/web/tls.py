@@ -32,8 +32,8 @@ class Certificate:
         except (OSError, ssl.SSLError) as error:
             names = " and ".join(map(str, self._files))
             raise ConfigurationError(
-                f"TLS_CERT and TLS_KEY ({names}) are not usable: {error}. Expected a PEM certificate, with its chain, "
-                "and its key without a password."
+                f"INTEGRAHUB_TLS_CERT and INTEGRAHUB_TLS_KEY ({names}) are not usable: {error}. Expected a PEM "
+                "certificate, with its chain, and its key without a password."
             ) from error
         return context
 

@@ -16,11 +16,11 @@ _STRONG = "9f3c1a77e0b24d58a6c2"
 )
 def test_a_weak_key_of_the_settings_ends_the_start_unless_it_is_allowed(setting: str, given: dict[str, object]) -> None:
     weak = Settings().model_copy(update=given)
-    with pytest.raises(ConfigurationError, match=f"{setting} is easy to guess: at least 20 characters"):
+    with pytest.raises(ConfigurationError, match=f"INTEGRAHUB_{setting} is easy to guess: at least 20 characters"):
         check_settings(weak)
     allowed = weak.model_copy(update={"allow_weak_keys": True})
     check_settings(allowed)
-    with pytest.raises(Exception, match=f"{setting}: easy to guess, kept by ALLOW_WEAK_KEYS"):
+    with pytest.raises(Exception, match=f"INTEGRAHUB_{setting}: easy to guess, kept by INTEGRAHUB_ALLOW_WEAK_KEYS"):
         hub_check.check_keys(allowed)
 
 

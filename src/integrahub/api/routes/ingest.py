@@ -120,7 +120,7 @@ class IngestHandler:
         headers = build_headers(receipt, limit_headers, signed)
         answer = Response(render_body(receipt, ingest_request.kind, signed), 202, headers, MEDIA_TYPE)
         if wants_receipt and not signed:
-            add_notice(answer, "no receipt: this hub signs none, its operator must set RECEIPT_KEY")
+            add_notice(answer, "no receipt: this hub signs none, its operator must set INTEGRAHUB_RECEIPT_KEY")
         return _with_notices(answer, request, pharmacy)
 
     async def _find(self, request: Request, caller: Caller, first_record: FirstRecord) -> Pharmacy:

@@ -86,5 +86,7 @@ def client_options(text: str) -> dict[str, str]:
     """Parse comma-separated `name=value` pairs. Raise ConfigurationError for other texts."""
     pairs = [pair.partition("=") for pair in text.split(",") if pair.strip()]
     if any(not equals for _, equals, _ in pairs):
-        raise ConfigurationError("KAFKA_OPTIONS is not name=value,name=value, such as security.protocol=SASL_SSL.")
+        raise ConfigurationError(
+            "INTEGRAHUB_KAFKA_OPTIONS is not name=value,name=value, such as security.protocol=SASL_SSL."
+        )
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -16,7 +16,7 @@ app = typer.Typer(help="Dead letters: list, groups, show, replay, replays, stop.
 OfError = Annotated[
     str | None, typer.Option(metavar="ERROR", help="only of this error class, error code or fingerprint")
 ]
-_COLUMNS = ("id", "batch_id", "chunk", "records", "error", "cnpj", "created_at", "settled_at", "fingerprint")
+_COLUMNS = ("id", "batch_id", "topic", "chunk", "records", "error", "cnpj", "created_at", "settled_at", "fingerprint")
 _GROUP_COLUMNS = ("fingerprint", "count", "error_class", "error_code", "sample", "culprit", "last_seen", "first_seen")
 _REPLAY_COLUMNS = ("id", "state", "letters", "replayed", "refusals", "actor", "created_at", "ended_at")
 _MAX_PER_PAGE = 500
@@ -79,7 +79,7 @@ def replay(
     limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="maximum number of letters")] = 1000,
     yes: Yes = False,
 ) -> int:
-    """Apply dead chunks again and publish dead messages again, at REPLAY_RATE. Changes of later batches are kept.
+    """Apply dead chunks and publish dead messages again, at INTEGRAHUB_REPLAY_RATE. Changes of later batches are kept.
 
     Example: integrahub dead replay --error ZeroDivisionError
     """

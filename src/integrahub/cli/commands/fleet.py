@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 @app.callback(invoke_without_command=True)
 def fleet(context: typer.Context) -> int:
-    """Run API and workers on DATABASE_URL, scaled to the work, until Ctrl-C."""
+    """Run API and workers on INTEGRAHUB_DATABASE_URL, scaled to the work, until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return 0
     from integrahub.supervisor.main import run_fleet  # `status` and `restart` need no supervisor

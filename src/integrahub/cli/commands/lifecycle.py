@@ -6,7 +6,7 @@ from integrahub.tools.terminal.output import say
 
 
 def lifecycle() -> int:
-    """Set the lifecycle rules of the bucket of STORAGE_URL. Local files need none: the worker deletes old ones.
+    """Set the lifecycle rules of the bucket of INTEGRAHUB_STORAGE_URL. Local files need none: workers delete old ones.
 
     Example: INTEGRAHUB_STORAGE_URL=s3://bucket integrahub lifecycle
     """

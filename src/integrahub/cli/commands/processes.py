@@ -104,7 +104,7 @@ def migrate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print the plan as JSON")] = False,
 ) -> int:
-    """Migrate the schema of DATABASE_URL to this version.
+    """Migrate the schema of INTEGRAHUB_DATABASE_URL to this version.
 
     Example: INTEGRAHUB_DATABASE_URL=postgresql://hub@db/integrahub integrahub migrate
     """
@@ -113,7 +113,9 @@ def migrate(
 
     url = resolve_login(Settings()).database_url
     if not url:
-        raise ConfigurationError("DATABASE_URL is not set. (`integrahub up` migrates its embedded database itself.)")
+        raise ConfigurationError(
+            "INTEGRAHUB_DATABASE_URL is not set. (`integrahub up` migrates its embedded database itself.)"
+        )
     if plan:
         return _show_plan(url, as_json=as_json)
     applied = asyncio.run(migrations.migrate(url))
@@ -140,7 +142,7 @@ def _show_plan(url: str, *, as_json: bool) -> int:
 
 
 def topics() -> int:
-    """Create the missing topics of BUS_URL.
+    """Create the missing topics of INTEGRAHUB_BUS_URL.
 
     Example: INTEGRAHUB_BUS_URL=kafka://broker:9092 integrahub topics
     """

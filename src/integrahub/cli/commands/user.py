@@ -29,7 +29,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="name under which the 
 Data = Annotated[Path | None, typer.Option(help="data folder of the hub")]
 Url = Annotated[
     str | None,
-    typer.Option("--url", metavar="URL", help="address in links; if omitted: PUBLIC_URL, or the running hub"),
+    typer.Option("--url", metavar="URL", help="address in links; if omitted: INTEGRAHUB_PUBLIC_URL or the running hub"),
 ]
 Email = Annotated[str | None, typer.Option(metavar="ADDRESS", help="e-mail address of the person")]
 _COLUMNS = ("id", "name", "role", "signed_in_at", "password_set_at", "totp_enabled_at", "email", "removed_at")
@@ -160,8 +160,8 @@ async def _run_in_database(settings: Settings, work: Callable[[UserAdmin], Await
             return await work(UserAdmin(database, Audit(database)))
         except InsufficientPrivilege as error:
             raise ConfigurationError(
-                "The login of DATABASE_URL may not write people. Use that of integrahub_console, as a console process "
-                "does, or that of the owner of the tables."
+                "The login of INTEGRAHUB_DATABASE_URL may not write people. Use that of integrahub_console, as a "
+                "console process does, or that of the owner of the tables."
             ) from error
         finally:
             await database.close()

@@ -56,7 +56,8 @@ def check_choices(settings: Settings) -> str:
     """Check that bus, storage and address exist in this version and may be used."""
     check_settings(settings)
     check_bind_address(settings.host, settings.tls_cert, settings.tls_key, plain_http=settings.plain_http)
-    off = "" if settings.public_url or settings.database_url is None else ", no webhooks (set PUBLIC_URL to send them)"
+    is_off = settings.public_url is None and settings.database_url is not None
+    off = ", no webhooks (set INTEGRAHUB_PUBLIC_URL to send them)" if is_off else ""
     return f"bus {settings.bus_url}, storage {settings.storage_url or 'local files'}{off}"
 
 
@@ -123,7 +124,8 @@ async def _check_postgresql(settings: Settings) -> str:
         connection = await connect(url)
     except OperationalError as error:
         raise CheckFailed(
-            f"{shown_database(url)} does not answer: {first_line(error)}. Check DATABASE_URL and that the server runs."
+            f"{shown_database(url)} does not answer: {first_line(error)}. Check INTEGRAHUB_DATABASE_URL and that the "
+            "server runs."
         ) from error
     async with connection:
         await check_schema(connection)
@@ -140,7 +142,7 @@ def check_bus(settings: Settings) -> str:
 def check_storage(settings: Settings) -> str:
     """Write and delete an object."""
     folder = adapters.find_objects_folder(settings)
-    if folder and not folder.is_dir():
+    if folder and not folder.exists():
         return f"{folder}, created at the first start"
     try:
         asyncio.run(adapters.open_storage(settings).check())

@@ -50,7 +50,8 @@ def check_hub(settings: Settings) -> str:
 def check_keys(settings: Settings) -> str:
     """Search for keys that are easy to guess: in the settings, and in the hub if it runs."""
     if weak := settings.weak_keys:
-        raise CheckFailed(f"{' and '.join(weak)}: easy to guess, kept by ALLOW_WEAK_KEYS. Choose longer ones.")
+        names = " and ".join(weak)
+        raise CheckFailed(f"{names}: easy to guess, kept by INTEGRAHUB_ALLOW_WEAK_KEYS. Choose longer ones.")
     try:
         with open_client(hub_url(settings), timeout=_HUB_CHECK_TIMEOUT_SECONDS) as client:
             rows = [row for row in client.get("/admin/keys")["items"] if row.get("weak") and not row["revoked_at"]]

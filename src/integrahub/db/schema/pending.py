@@ -49,5 +49,5 @@ def explain(error: Error, url: str) -> Transient | ConfigurationError:
         kind = Transient if isinstance(error, OperationalError) else ConfigurationError
         return kind(f"The schema of the database {database} cannot be brought up to date: {first_line(error)}.")
     return Transient(
-        f"The database {database} does not answer: {first_line(error)}. Check DATABASE_URL and that it runs."
+        f"The database {database} does not answer: {first_line(error)}. Check INTEGRAHUB_DATABASE_URL and that it runs."
     )

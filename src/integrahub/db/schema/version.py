@@ -44,7 +44,7 @@ async def fetch_applied(connection: AsyncConnection[Any]) -> list[AppliedScript]
         raise ConfigurationError(
             f"The database {connection.info.dbname} holds tables of something else ({', '.join(tables[:3])}"
             f"{', ...' if len(tables) > 3 else ''}) and none of IntegraHub. Give the hub a database of its own "
-            "(CREATE DATABASE integrahub) and name it in DATABASE_URL."
+            "(CREATE DATABASE integrahub) and name it in INTEGRAHUB_DATABASE_URL."
         )
     return None
 
@@ -55,7 +55,7 @@ def check_server_version(connection: AsyncConnection[Any]) -> None:
     if major < MIN_POSTGRESQL_VERSION:
         raise ConfigurationError(
             f"The database {connection.info.dbname} is on PostgreSQL {major}. IntegraHub needs PostgreSQL "
-            f"{MIN_POSTGRESQL_VERSION} or newer: upgrade the server, or name another in DATABASE_URL."
+            f"{MIN_POSTGRESQL_VERSION} or newer: upgrade the server, or name another in INTEGRAHUB_DATABASE_URL."
         )
 
 

@@ -163,10 +163,10 @@ REQUEST_MESSAGES: dict[str, Message] = {
         "Batch {batch_id} is not final yet. Wait for finished_at in GET /v1/batches/{batch_id}, then try again.",
     ),
     "history_off": Message(
-        "Este hub não guarda os valores anteriores (HISTORY=off), por isso não pode mostrar o que mudou. Peça ao "
-        "operador HISTORY=on.",
-        "This hub does not record former values (HISTORY=off), so it cannot show what changed. Ask the operator to set "
-        "HISTORY=on.",
+        "Este hub não guarda os valores anteriores (INTEGRAHUB_HISTORY=off), por isso não pode mostrar o que mudou. "
+        "Peça ao operador INTEGRAHUB_HISTORY=on.",
+        "This hub does not record former values (INTEGRAHUB_HISTORY=off), so it cannot show what changed. Ask the "
+        "operator to set INTEGRAHUB_HISTORY=on.",
     ),
     "changes_expired": Message(
         "As mudanças do lote {batch_id} passaram do prazo de guarda e foram apagadas. Os contadores continuam em GET "

@@ -52,7 +52,7 @@ class Notify:
         self._worker_id = worker_id
         self._public_url = public_url
         if public_url is None:
-            _log.warning("no webhook is sent: PUBLIC_URL is not set", action="notify")
+            _log.warning("no webhook is sent: INTEGRAHUB_PUBLIC_URL is not set", action="notify")
         self._running: set[asyncio.Task[None]] = set()
         # Attempts that end together share a transaction.
         self._successes = MicroBatcher[tuple[ClaimedDelivery, Outcome], bool](

@@ -33,10 +33,13 @@ def s3_config(url: str, access_key: str | None, secret_key: str | None, authorit
     params = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     if not parts.hostname or parts.path not in ("", "/") or params.keys() - _PARAMETERS:
         raise ConfigurationError(
-            f"STORAGE_URL is {url!r}; expected a bucket and optionally {', '.join(sorted(_PARAMETERS))}: {_EXAMPLE}"
+            f"INTEGRAHUB_STORAGE_URL is {url!r}; expected a bucket and optionally {', '.join(sorted(_PARAMETERS))}: "
+            f"{_EXAMPLE}"
         )
     if (access_key is None) != (secret_key is None):
-        raise ConfigurationError("STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY belong together; only one of them is set.")
+        raise ConfigurationError(
+            "INTEGRAHUB_STORAGE_ACCESS_KEY and INTEGRAHUB_STORAGE_SECRET_KEY belong together; only one of them is set."
+        )
     endpoint = params.get("endpoint") or None
     style = params.get("path_style", "true" if endpoint else "false").lower()
     region = params.get("region") or "us-east-1"

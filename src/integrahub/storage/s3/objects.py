@@ -175,8 +175,8 @@ def create_session(config: S3Config) -> boto3.Session:
     session = boto3.Session(config.access_key, config.secret_key, region_name=config.region)
     if session.get_credentials() is None:
         raise ConfigurationError(
-            f"No credentials for bucket {config.bucket}. Set STORAGE_ACCESS_KEY and STORAGE_SECRET_KEY, "
-            "or give the process an AWS role or profile."
+            f"No credentials for bucket {config.bucket}. Set INTEGRAHUB_STORAGE_ACCESS_KEY and "
+            "INTEGRAHUB_STORAGE_SECRET_KEY, or give the process an AWS role or profile."
         )
     return session
 

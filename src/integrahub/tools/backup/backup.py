@@ -102,8 +102,8 @@ def _describe(started_at: datetime, database: _Database, files: list[BackupFile]
 def _check_source(settings: Settings) -> None:
     if settings.database_url:
         raise BackupRefused(
-            "DATABASE_URL is set, so this hub's database is not the embedded one. Back it up with the tools of its "
-            "provider: docs/howto/backup.md has the steps."
+            "INTEGRAHUB_DATABASE_URL (or its name without the prefix) is set, so this hub's database is not the "
+            "embedded one. Back it up with the tools of its provider: docs/howto/backup.md has the steps."
         )
     pepper = settings.data_dir / SECRETS_FOLDER / PEPPER_FILE
     with reading(settings.data_dir):
@@ -113,8 +113,8 @@ def _check_source(settings: Settings) -> None:
             )
         if not settings.key_pepper and not pepper.is_file():
             raise BackupRefused(
-                f"There is no {pepper}, and KEY_PEPPER is not set. Restored without the pepper, every API key and "
-                "webhook secret is invalid. Run the backup with the KEY_PEPPER of the hub, or start the hub once."
+                f"There is no {pepper}, and INTEGRAHUB_KEY_PEPPER is not set. Restored without the pepper, every API "
+                "key and webhook secret is invalid. Run the backup with the pepper of the hub, or start the hub once."
             )
 
 

@@ -36,9 +36,10 @@ _CLUSTER = Path("postgres", "cluster")
 _PHARMACIES_PER_PAGE = 500
 _OBJECTS_IN_BUCKET = (
     "Os objetos do hub deste backup estavam em um bucket, e por isso o backup não os tem. Sem eles, o hub restaurado "
-    "não acharia nenhum corpo. Defina STORAGE_URL (s3://...) com esse bucket ou uma cópia dele, e restaure de novo.",
+    "não acharia nenhum corpo. Defina INTEGRAHUB_STORAGE_URL (s3://...) com esse bucket ou uma cópia dele, e restaure "
+    "de novo.",
     "The objects of this backup's hub were in a bucket, so the backup has none. Without them, the restored hub would "
-    "find no body. Set STORAGE_URL (s3://...) to that bucket or a copy of it, and restore again.",
+    "find no body. Set INTEGRAHUB_STORAGE_URL (s3://...) to that bucket or a copy of it, and restore again.",
 )
 VERIFY = "verify"
 
@@ -81,8 +82,8 @@ def _check_settings(settings: Settings, manifest: Manifest) -> None:
     """Refuse settings with which the hub would not use what is restored."""
     if settings.database_url:
         raise BackupRefused(
-            "DATABASE_URL is set, so the hub would use that database and not the restored one. Unset it: a backup is "
-            "restored to the embedded database."
+            "INTEGRAHUB_DATABASE_URL (or its name without the prefix) is set, so the hub would use that database and "
+            "not the restored one. Unset it: a backup is restored to the embedded database."
         )
     objects = file_name(OBJECTS, is_sealed=manifest.sealed is not None)
     has_objects = any(file.name == objects for file in manifest.files)

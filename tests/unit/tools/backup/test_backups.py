@@ -89,7 +89,7 @@ async def test_an_object_that_cannot_be_read_is_named(
 
 async def test_a_backup_without_the_pepper_is_refused(settings: Settings, tmp_path: Path) -> None:
     (settings.data_dir / "secrets" / "pepper.key").unlink()
-    with pytest.raises(BackupRefused, match=r"There is no .*/pepper\.key, and KEY_PEPPER is not set"):
+    with pytest.raises(BackupRefused, match=r"There is no .*/pepper\.key, and INTEGRAHUB_KEY_PEPPER is not set"):
         await _back_up(settings, tmp_path / "new")
     assert not (tmp_path / "new").exists()
     await _back_up(settings.model_copy(update={"key_pepper": "a pepper of the settings"}), tmp_path / "new")

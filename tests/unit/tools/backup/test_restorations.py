@@ -126,7 +126,7 @@ def test_a_full_disk_is_named(backup: Path, tmp_path: Path, monkeypatch: pytest.
 
 def test_settings_by_which_the_hub_would_use_other_data_are_refused(backup: Path, tmp_path: Path) -> None:
     cases = [
-        ({"database_url": "postgresql://db/hub"}, r"^DATABASE_URL is set"),
+        ({"database_url": "postgresql://db/hub"}, r"^INTEGRAHUB_DATABASE_URL .* is set"),
         ({"storage_url": "s3://bucket"}, r"^The backup has objects \(objects\.tar\.zst\), and the settings STORAGE_"),
     ]
     for changes, reason in cases:
@@ -141,7 +141,7 @@ def test_a_backup_whose_objects_were_in_a_bucket_is_not_restored_without_it(
 ) -> None:
     monkeypatch.setenv("LC_ALL", language)
     backup = write_backup(tmp_path / "backup", _MAJOR, kinds=("database",))
-    with pytest.raises(BackupRefused, match=rf"{reason}.* STORAGE_URL \(s3://"):
+    with pytest.raises(BackupRefused, match=rf"{reason}.* INTEGRAHUB_STORAGE_URL \(s3://"):
         _restore(tmp_path / "target", Restoration(backup))
     assert not (tmp_path / "target").exists()
     _restore(tmp_path / "target", Restoration(backup), storage_url="s3://bucket")
