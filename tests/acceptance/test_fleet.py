@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from integrahub.supervisor import state_file
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.conftest import ADMIN, OTHER, PATH, Installation
+from tests.runbook_entry import FollowedEntry
 
 _COPIES = 6  # of the sample, for each pharmacy
 CNPJS = ("05927228000145", OTHER, "60746948000112", "00000000000191")
@@ -57,6 +59,11 @@ def test_a_backlog_made_by_posts_grows_the_fleet_to_its_most_and_it_shrinks_back
     ids = [_post(installation, cnpj, body) for cnpj in CNPJS]
     installation.wait_until(lambda: len(_upserts(installation)) == 4)
     installation.wait_until(lambda: all(place["state"] == "ready" for place in _upserts(installation)))
+    entry = FollowedEntry("backlog-grows")
+    assert installation.command(*entry.command("top --once")).returncode == 0
+    status = installation.command(*entry.command("fleet status")).stdout
+    entry.expect("`integrahub fleet status` shows the waiting records, the workers and their maximum")
+    assert re.search(r"upsert \d \(2 to 4\)", status) and "records waiting: " in status, status
     batches = [installation.finished(batch_id) for batch_id in ids]
     assert [(batch["status"], batch["inserted"]) for batch in batches] == [("COMPLETED", _COPIES * 16349)] * 4
     installation.wait_until(lambda: len(_upserts(installation)) == 2)
@@ -83,10 +90,14 @@ def test_a_worker_that_always_falls_is_told_and_no_longer_started_until_someone_
     place = next(place for place in _status(installation)["workers"] if place["step"] == "split")
     assert place["pid"] is None and place["restarts"] == 6 and place["last_exit"] == -signal.SIGKILL
     assert '"action":"crash_loop"' in (installation.folder / "hub.log").read_text()
+    entry = FollowedEntry("process-crashes")
+    status = installation.command(*entry.command("fleet status --wide")).stdout
+    assert re.search(r"split.*crash-loop.*-9 \(SIGKILL", status), status
     assert _metric(installation, 'integrahub_worker_restarts_total{step="split"}') == 6
     waiting = installation.post(b'[{"PRODUCTID": 1, "TITLE": "P"}]').json()["batch_id"]
-    assert installation.command("fleet", "restart", "--data", str(installation.folder / "kept")).returncode == 0
+    assert installation.command(*entry.command("fleet restart")).returncode == 0
     assert installation.finished(waiting)["inserted"] == 1
+    assert "crash-loop" not in installation.command(*entry.command("fleet status --wide")).stdout
 
 
 @pytest.mark.timeout(240)
@@ -115,11 +126,15 @@ def test_restarting_every_process_under_load_refuses_no_post_and_doubles_nothing
 
     posting = threading.Thread(target=post)
     posting.start()
-    assert installation.command("fleet", "restart", "--data", str(installation.folder / "kept")).returncode == 0
+    entry = FollowedEntry("restart-workers")
+    assert installation.command(*entry.command("fleet restart")).returncode == 0
     log = installation.folder / "hub.log"
     installation.wait_until(lambda: '"action":"rolled"' in log.read_text())
     done.set()
     posting.join()
+    status = installation.command(*entry.command("fleet status")).stdout
+    assert len(re.findall(r"\bready\b", status)) == len(before), status
+    assert installation.command(*entry.command("top --once")).returncode == 0
     places = _status(installation)["workers"]
     assert all(place["pid"] != before[place["name"]] and not place["restarts"] for place in places)
     assert {status for status, _ in posted} == {202}

@@ -1,5 +1,6 @@
 """TLS as clients and openssl see it; slow and endless requests are ended."""
 
+import re
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from integrahub.secrets.development_certificate import ensure_development_certificate
 from integrahub.secrets.secret_files import CA_FILE
 from tests.acceptance.conftest import ADMIN, Installation
+from tests.runbook_entry import FollowedEntry
 
 
 def _port() -> int:
@@ -82,11 +84,18 @@ def test_a_renewed_certificate_is_used_without_dropping_who_is_there(secured: In
         (folder / "certificate.pem").write_text("half a certifi")
         secured.wait_until(lambda: "new certificate is not usable" in secured.log())
         assert _serial(secured) == serial
+        entry = FollowedEntry("certificates")
+        found = secured.command(*entry.command("doctor"))
+        assert found.returncode == 1 and re.search(r"problem +certificates", found.stdout), found.stdout
+        entry.expect("replace the files of `TLS_CERT` and `TLS_KEY`", "`openssl s_client -connect HOST:PORT`")
         (folder / "certificate.pem").unlink()
         ensure_development_certificate(folder)
         secured.wait_until(lambda: _serial(secured) != serial)
         open_.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert open_.recv(100).startswith(b"HTTP/1.1 200")
+    (secured.folder / "kept").chmod(0o700)  # this test made the folder
+    found = secured.command(*entry.command("doctor"))
+    assert found.returncode == 0, found.stdout
     fresh = httpx2.get(
         f"https://127.0.0.1:{secured.port}/livez", verify=ssl.create_default_context(cafile=folder / CA_FILE)
     )

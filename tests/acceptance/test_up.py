@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from integrahub.tools.demo.catalogue import load_sample
 from tests.acceptance.conftest import Installation
+from tests.runbook_entry import FollowedEntry
 
 _COPIES = 31 if os.environ.get("IHUB_LONG") else 4  # of the sample: half a million records in the long form
 _STRANGE = {
@@ -47,9 +49,13 @@ def test_a_stop_drains_and_the_next_start_goes_on_where_it_was(
     assert installation.members() == []
     log = (installation.folder / "hub.log").read_text()
     assert "Traceback" not in log and "Exception in callback" not in log
+    entry = FollowedEntry("scale-by-hand")
+    entry.expect("set `MIN_UPSERT_WORKERS` and `MAX_UPSERT_WORKERS` to the same number and start the hub again")
+    installation.settings |= {"MIN_UPSERT_WORKERS": "2", "MAX_UPSERT_WORKERS": "2"}
     installation.start()
     batch = installation.finished(batch_id)
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 2 * 16349)
+    assert "upsert 2 (2 to 2)" in installation.command(*entry.command("fleet status")).stdout
 
 
 @pytest.mark.timeout(600)
@@ -63,6 +69,12 @@ def test_sigkill_of_every_process_during_a_large_full_loses_nothing(installation
     assert answer.status_code == 202, answer.text
     batch_id = answer.json()["batch_id"]
     installation.kill()  # before or while it is split
+    entry = FollowedEntry("power-failure")
+    found = json.loads(installation.command(*entry.command("doctor"), "--json").stdout)
+    entry.expect("`hub` is `stopped` and nothing is `problem`")
+    assert {one["check"]: one["status"] for one in found}["hub"] == "stopped"
+    assert [one for one in found if one["status"] == "problem"] == []
+    entry.command("up")
     installation.start()
     for share in (0.0, 0.3):
         installation.wait_until(lambda share=share: _progress(installation, batch_id) > share)
@@ -73,6 +85,8 @@ def test_sigkill_of_every_process_during_a_large_full_loses_nothing(installation
     assert counters == {"inserted": count, "updated": 0, "unchanged": 0, "rejected": 0, "dead": 0, "merged": 0}
     assert batch["status"] == "COMPLETED"
     assert installation.get("/v1/products", limit=1)["pagination"]["count"] == count
+    assert installation.http.get("/readyz").status_code == 200
+    assert installation.command(*entry.command("top --once")).returncode == 0
 
 
 def _progress(installation: Installation, batch_id: str) -> float:
@@ -94,11 +108,22 @@ def test_a_child_that_is_killed_is_started_again(installation: Installation) -> 
     assert (batch["status"], batch["inserted"]) == ("COMPLETED", 10)
 
 
-def test_a_second_hub_on_the_same_folder_is_refused_with_what_to_do(installation: Installation) -> None:
+def test_a_hub_that_does_not_start_says_why_and_starts_once_the_cause_is_gone(installation: Installation) -> None:
+    entry = FollowedEntry("hub-does-not-start")
+    with socket.create_server(("127.0.0.1", installation.port)):
+        refused = installation.command(*entry.command("up"))
+        assert refused.returncode == 1
+        assert f"listens on 127.0.0.1:{installation.port}: process {os.getpid()}" in refused.stderr
+        assert f"process {os.getpid()}" in installation.command(*entry.command("doctor")).stdout
+        entry.expect("`... listens on ...`", "`--port`")
     installation.start()
+    assert installation.http.get("/readyz").status_code == 200
+    found = installation.command(*entry.command("doctor"))
+    assert found.returncode == 0, found.stdout
     refused = installation.command("up", "--port", "1025")
     assert refused.returncode == 1
     assert "Another IntegraHub is running" in refused.stderr
+    entry.expect("`Another IntegraHub is running on ...`")
     same_port = installation.command("up", "--port", str(installation.port))
     assert "running on this folder: use it, or stop it" in same_port.stderr and "--port" not in same_port.stderr
 
@@ -159,6 +184,11 @@ def test_postgresql_that_dies_under_load_is_started_again_and_nothing_is_lost(
     installation.wait_until(lambda: _settled_share(installation, batch_id) == 1.0)
     batch = installation.finished(batch_id)
     assert (batch["status"], batch["inserted"], batch["dead"]) == ("COMPLETED", 3 * 16349, 0)
+    entry = FollowedEntry("postgresql-unavailable")
+    entry.expect("embedded: the supervisor starts it again", "`/health` answers 200")
+    assert re.search(r"ok +postgresql .*answers", installation.command(*entry.command("doctor")).stdout)
+    installation.wait_until(lambda: installation.http.get("/health").status_code == 200)
+    assert installation.command(*entry.command("top --once")).returncode == 0
 
 
 def _settled_share(installation: Installation, batch_id: str) -> float:

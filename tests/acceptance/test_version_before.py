@@ -23,6 +23,7 @@ from integrahub.tools.loadtest.payloads import load_real_cnpjs
 from integrahub.tools.soak.ledger import Ledger, compare
 from integrahub.tools.soak.rows import ListedBatch
 from tests.acceptance.conftest import ADMIN, PATH, Installation, Parts, installed
+from tests.runbook_entry import FollowedEntry
 from tests.version_before import extract_source
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
@@ -30,6 +31,7 @@ _ROOT = Path(__file__).parents[2]
 _PASSWORD = "a-password-of-the-owner-for-tests"
 _PAUSE_SECONDS = 0.02
 _RECORDS = 10
+_TEST_PHARMACY = "11222333000181"
 _LIVE = "SELECT count(*) FILTER (WHERE version_id = id), count(*) FROM workers WHERE left_at IS NULL"
 
 
@@ -144,6 +146,15 @@ def _posting(hub: Installation, key: str, cnpjs: list[str]) -> Iterator[Ledger]:
         thread.join()
 
 
+def _post_one(hub: Installation) -> str:
+    """Post a DELTA of one product to a test pharmacy, wait for its end, and return the CNPJ."""
+    key, hub.key = hub.key, hub.make_key(_TEST_PHARMACY)
+    batch = hub.post('[{"PRODUCTID": 1, "TITLE": "P"}]', "delta").json()["batch_id"]
+    assert hub.finished(batch)["inserted"] == 1
+    hub.key = key
+    return _TEST_PHARMACY
+
+
 def _list_unfinished(client: Client) -> Iterator[list[dict[str, Any]]]:
     for status in ("RECEIVED", "PROCESSING"):
         yield client.get("/v1/batches", status=status, limit=1)["items"]
@@ -163,14 +174,26 @@ def test_the_version_before_is_rolled_to_this_one_and_back_under_load(parts: Par
         )
         hub.key = made.json()["api_key"]
         with _posting(hub, hub.key, cnpjs) as ledger:
+            older = rolling.run("--version")
             rolling.use("this")
+            schema = FollowedEntry("roll-back-schema")
+            assert "0014_worker_versions.sql" in rolling.run(*schema.command("migrate --plan"))
             assert "0014_worker_versions.sql" in rolling.run("migrate")
             rolling.roll()
             new, live = rolling.count_new()
             assert new == live > 4
+            entry = FollowedEntry("roll-back-code")
+            newest = "psql -c 'SELECT name, kind FROM schema_migrations ORDER BY applied_at DESC LIMIT 5'"
+            assert "contract" not in rolling.run(*entry.command(newest))
             rolling.use("before")
             rolling.roll()
             assert rolling.count_new()[0] == 0
+            assert rolling.run(*entry.command("--version")) == older
+            for followed in (entry, schema):  # the schema stays as it is, and the older version works on it
+                rolling.run(*followed.command("doctor"))
+            entry.expect("a DELTA of one product to a test pharmacy becomes COMPLETED")
+            listed = rolling.run(*entry.command("batch list --cnpj CNPJ --limit 1", CNPJ=_post_one(hub)))
+            assert "COMPLETED" in listed
             rolling.use("this")
             rolling.roll()
         assert ledger.refusals == [] and len(ledger.batches) > 100
@@ -180,3 +203,4 @@ def test_the_version_before_is_rolled_to_this_one_and_back_under_load(parts: Par
             products = {cnpj: count_products(client, cnpj) for cnpj in cnpjs}
         account = compare(ledger, listed, products)
         assert account.adds_up, account
+        rolling.run(*schema.command("verify CNPJ", CNPJ=cnpjs[0]))

@@ -1,6 +1,7 @@
 """Steps on a real Kafka: each message takes effect once, despite failing brokers and rebalances."""
 
 import asyncio
+import re
 import secrets
 import tempfile
 from collections import Counter
@@ -15,7 +16,9 @@ from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
 from integrahub.tools.devservices.kafka import run_kafka
 from integrahub.tools.devservices.program import find_free_ports
+from tests.integration.command_line import CommandLine
 from tests.integration.conftest import ADMIN, CNPJ, running
+from tests.integration.operator import Operator
 
 RECORDS = [{"PRODUCTID": n, "TITLE": f"P {n}"} for n in range(1, 500)]
 
@@ -42,7 +45,9 @@ async def test_batches_are_applied_over_kafka_as_over_the_table(
 
 
 @pytest.mark.timeout(300)
-async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_back(settings: Settings) -> None:
+async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     port = find_free_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="ihub-kafka-") as folder, ExitStack() as broker:
         address = await asyncio.to_thread(broker.enter_context, run_kafka(Path(folder), port))
@@ -55,9 +60,19 @@ async def test_while_kafka_is_away_posts_are_taken_and_all_complete_when_it_is_b
             assert [answer.status_code for answer in posted] == [202] * 5
             health = await client.http.get("/health")
             assert health.status_code == 503 and health.json()["checks"]["bus"]["status"] == "down"
+            monkeypatch.setenv("INTEGRAHUB_DATABASE_URL", str(settings.database_url))
+            monkeypatch.setenv("INTEGRAHUB_BUS_URL", str(chosen.bus_url))
+            operator = Operator(CommandLine(client, monkeypatch), "kafka-unavailable")
+            assert (await operator.diagnose(code=1))["bus"].startswith("problem: ")
+            operator.expect("`/health` is `degraded`", "start the brokers")
+            assert health.json()["status"] == "degraded"
             await asyncio.to_thread(broker.enter_context, run_kafka(Path(folder), port))
             for answer in posted:
                 assert (await client.finished(answer.json()["batch_id"]))["updated"] == 1
+            await operator.run("topics")
+            assert re.match(r"ok: .*1 broker", (await operator.diagnose(code=0))["bus"])
+            assert (await operator.run("top --once")).lines
+            assert (await client.http.get("/health")).json()["checks"]["bus"]["status"] == "ok"
 
 
 @pytest.mark.parametrize("protocol", ["classic", "consumer"])

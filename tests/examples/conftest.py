@@ -6,10 +6,12 @@ import pytest
 
 from tests.acceptance.conftest import Installation, installed
 
+OWNER_PASSWORD = "practice-for-dead-letters"
+
 
 @pytest.fixture(scope="session")
 def hub() -> Iterator[Installation]:
-    """Yield a running hub that may send webhooks to this machine."""
-    with installed({"WEBHOOK_ALLOW": "127.0.0.1"}) as made:
+    """Yield a running hub that may send webhooks to this machine, and whose database has a known password."""
+    with installed({"WEBHOOK_ALLOW": "127.0.0.1", "POSTGRES_PASSWORD": OWNER_PASSWORD}) as made:
         made.start()
         yield made

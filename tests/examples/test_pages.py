@@ -11,6 +11,7 @@ from stdnum.br import cnpj as cnpj_numbers
 from integrahub.domain.languages import Language
 from integrahub.runbook.pages import list_entries
 from tests.acceptance.conftest import ADMIN, CNPJ, Installation
+from tests.examples.conftest import OWNER_PASSWORD
 from tests.examples.pages import ROOT, read_blocks, read_prose, run_blocks, shown_answers
 
 _DOCS = ROOT / "docs"
@@ -43,6 +44,8 @@ def test_the_commands_of_a_page_run_as_written_and_print_what_it_shows(
         port = free.getsockname()[1]
     environment = hub.environment | {"HUB_URL": str(hub.http.base_url), "HUB_KEY": key, "ADMIN_KEY": ADMIN}
     environment |= {"PORT": str(port)}  # of the receiver of webhooks
+    worker_url = (hub.folder / "kept/postgres/worker.url").read_text()
+    environment |= {"OWNER_URL": re.sub("//[^@]*@", f"//integrahub:{OWNER_PASSWORD}@", worker_url)}
     blocks = read_blocks(page)
     done = run_blocks(blocks, tmp_path, environment | {"INTEGRAHUB_KEY": ADMIN})
     assert done.code == 0, "".join(done.outputs)[-3000:] + done.errors[-3000:]

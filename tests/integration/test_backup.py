@@ -27,6 +27,7 @@ from integrahub.tools.backup.manifest import MANIFEST, read_manifest
 from integrahub.tools.backup.restore import Restoration, restore_backup, verify_restored
 from tests.integration.conftest import ADMIN, CNPJ, Client, running
 from tests.integration.test_replays import catalogue
+from tests.runbook_entry import FollowedEntry
 
 OTHER = "33000167000101"
 KEY = b"the key of the backup, long enough"
@@ -104,6 +105,7 @@ def backup(tmp_path_factory: pytest.TempPathFactory) -> Backup:
             for cnpj in (OTHER, CNPJ):
                 client.key = (await client.admin("POST", f"/admin/pharmacies/{cnpj}/api-key"))["api_key"]
                 await client.load(catalogue(_PRODUCTS))
+            (folder / "secrets" / "admin.hmac").write_text("the hash of the operator's key")
             return Backup(target, await _back_up_under_load(client, folder, target), client.key)
 
     return asyncio.run(make())
@@ -149,7 +151,9 @@ async def _finish_and_read(folder: Path, key: str) -> set[int]:
         return set(await client.products())
 
 
-def test_secrets_of_the_hub_are_in_a_file_of_their_own(backup: Backup, tmp_path: Path) -> None:
+def test_secrets_of_the_hub_are_in_a_file_of_their_own(
+    backup: Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = backup.folder
     names = {path.name for path in folder.iterdir()}
     assert names == {MANIFEST, "database.tar.zst.sealed", "objects.tar.zst.sealed", "secrets.tar.zst.sealed"}
@@ -167,8 +171,16 @@ def test_secrets_of_the_hub_are_in_a_file_of_their_own(backup: Backup, tmp_path:
         asyncio.run(
             restore_backup(Settings(data_dir=tmp_path / "b"), Restoration(folder, KEY, Path("elsewhere")), _report)
         )
-    asyncio.run(restore_backup(Settings(data_dir=tmp_path / "b"), _wanted(folder), _report))
-    assert (tmp_path / "b" / "secrets" / "pepper.key").stat().st_mode & 0o777 == 0o600
+    monkeypatch.chdir(tmp_path)
+    entry = FollowedEntry("restore")
+    command = "restore DIR --data restored --key-file FILE --secrets FILE"
+    arguments = entry.command(command, DIR=str(folder), FILE=str(key))
+    restored = CliRunner().invoke(app, [*arguments[:-1], str(folder / "secrets.tar.zst.sealed")])
+    assert restored.exit_code == 0, restored.output
+    shown = " ".join(restored.output.split())
+    assert "Every catalogue equals its bodies: 2 pharmacies." in shown
+    assert "has only the hash: the key that you have stays valid. If it is lost, remove" in shown
+    assert (tmp_path / "restored" / "secrets" / "pepper.key").stat().st_mode & 0o777 == 0o600
 
 
 def _copy(folder: Path, target: Path, **changes: Any) -> Path:
@@ -237,7 +249,7 @@ def test_a_backup_that_cannot_begin_says_why(backup: Backup, tmp_path: Path) -> 
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "pepper.key").write_text("pepper")
     cases = [
-        (Settings(data_dir=tmp_path, database_url="postgresql://db/hub"), tmp_path / "new", "DATABASE_URL is set"),
+        (Settings(data_dir=tmp_path, database_url="postgresql://db/hub"), tmp_path / "new", "DATABASE_URL .* is set"),
         (Settings(data_dir=tmp_path / "none"), tmp_path / "new", "There is no hub in"),
         (Settings(data_dir=tmp_path), tmp_path / "inside", "is inside the hub's own folder"),
         (Settings(data_dir=tmp_path), backup.folder, "is not empty. Each backup needs a new"),

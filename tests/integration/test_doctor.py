@@ -20,6 +20,7 @@ from integrahub.cli import main
 from integrahub.cli.commands import doctor as verb
 from integrahub.cli.diagnostics import running_hub as hub_check
 from integrahub.secrets.development_certificate import ensure_development_certificate
+from tests.runbook_entry import FollowedEntry
 
 Findings = dict[str, tuple[str, str]]
 
@@ -34,7 +35,10 @@ class _Doctor:
 
     def __call__(self, **settings: object) -> Findings:
         for name, value in settings.items():
-            self._monkeypatch.setenv(f"INTEGRAHUB_{name}", str(value))
+            if value is None:
+                self._monkeypatch.delenv(f"INTEGRAHUB_{name}")
+            else:
+                self._monkeypatch.setenv(f"INTEGRAHUB_{name}", str(value))
         self._monkeypatch.setattr(sys, "argv", ["integrahub", "doctor", "--json"])
         self.code = main()
         self.all = json.loads(self._capsys.readouterr().out)
@@ -113,6 +117,12 @@ def test_every_wrong_setting_is_told_and_the_other_checks_go_on(doctor: _Doctor)
     for name in ("LOG_LEVEL", "CHUNKSIZE", "TLS_CERT"):
         assert any(f"INTEGRAHUB_{name}" in sentence for sentence in told), name
     assert any("HOST" in f["message"] for f in doctor(HOST="0.0.0.0").values() for f in [{"message": f[1]}])
+    entry = FollowedEntry("settings")
+    assert entry.command("doctor --json") == ["doctor", "--json"]  # what the fixture runs
+    entry.expect("`doctor` names the nearest name of an unknown one")
+    assert any("INTEGRAHUB_CHUNK_SIZE is meant" in sentence for sentence in told)
+    doctor(LOG_LEVEL=None, CHUNKSIZE=None, MIN_UPSERT_WORKERS=None, MAX_UPSERT_WORKERS=None, TLS_CERT=None, HOST=None)
+    assert doctor.code == 0, doctor.all
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,21 @@
 """Entries of the runbook are followed as written on a hub with that fault, until it is over."""
 
 import asyncio
-import shlex
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrahub.domain.languages import Language
-from integrahub.runbook.pages import list_entries
+from integrahub.domain.events import CHUNKS_READY
+from integrahub.domain.steps import STEPS
 from integrahub.settings.model import Settings
-from tests.integration.command_line import CommandLine, Shown, verb
+from tests.integration.command_line import CommandLine, verb
 from tests.integration.conftest import CNPJ, Client, running
+from tests.integration.operator import Operator
 from tests.integration.test_flow import catalogue, product
 from tests.integration.test_replays import killing
 
 __all__ = ["verb"]
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """A person who follows an entry. The commands must stand in it; `words` are what the person fills in."""
-
-    verb: CommandLine
-    entry: str
-
-    async def run(self, command: str, typed: str = "", code: int = 0, **words: str) -> Shown:
-        """Run a command of the entry."""
-        assert f"`integrahub {command}`" in list_entries(Language.EN)[self.entry].text
-        given = {"CNPJ": CNPJ} | words
-        shown = await self.verb(*(given.get(word, word) for word in shlex.split(command)), typed=typed)
-        assert shown.code == code, shown.out + shown.err
-        return shown
 
 
 @pytest.fixture
@@ -144,3 +128,71 @@ async def test_keys_are_created_rotated_and_revoked(client: Client, verb: Comman
 
     await _until(refused)
     assert "key.revoke" in (await operator.run("audit --subject ID", ID=old)).out
+
+
+async def test_posts_that_get_503_are_accepted_once_workers_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings.model_copy(update={"max_backlog_per_pharmacy": 1000})
+    body = b'[{"PRODUCTID":1,"TITLE":"t"}' + b" " * 600_000 + b"]"
+    async with running(settings, []) as client:
+        client.key = (await client.admin("POST", f"/admin/pharmacies/{CNPJ}/api-key"))["api_key"]
+        assert (await client.post(body, "delta")).status_code == 202
+        refused = await client.post([product(1)], "delta")
+        assert (refused.status_code, refused.json()["code"]) == (503, "backlog_long")
+        operator = Operator(CommandLine(client, monkeypatch), "posts-refused")
+        operator.expect('`curl -s "$INTEGRAHUB_URL/health"`', "`backlog_long`", "(#backlog-grows)")
+        assert (await client.http.get("/health")).json()["status"] == "ok"
+    async with running(settings, list(STEPS)) as again:
+        again.key = client.key
+
+        async def accepted() -> bool:
+            return (await again.post([product(2)], "delta")).status_code == 202
+
+        await _until(accepted)
+        operator = Operator(CommandLine(again, monkeypatch), "posts-refused")
+        assert len((await operator.run("batch list --since 5m")).lines) >= 3
+
+
+async def test_a_dead_message_is_shown_and_sent_again(client: Client, verb: CommandLine) -> None:
+    operator = Operator(verb, "dead-messages")
+    assert "chunks.ready" not in (await operator.run("dead list")).out
+    await client.hub.bus.publish(CHUNKS_READY, [b"not json"])
+
+    async def dies() -> bool:
+        return "chunks.ready" in (await operator.run("dead list")).out
+
+    await _until(dies)
+    (letter,) = (await client.admin("GET", "/v1/dead-letters"))["items"]
+    assert "not json" in (await operator.run("dead show ID", ID=str(letter["id"]))).out
+    await operator.run("dead replay ID", typed="y\n", ID=str(letter["id"]))
+    operator.expect("An unreadable message becomes a new letter; leave that one.")
+
+    async def is_replaced() -> bool:
+        return [item["id"] for item in (await client.admin("GET", "/v1/dead-letters?settled=false"))["items"]] not in (
+            [],
+            [letter["id"]],
+        )
+
+    await _until(is_replaced)
+
+
+@pytest.mark.usefixtures("database_of_commands")
+async def test_storage_that_is_unavailable_is_named_and_posts_are_accepted_after_it_is_back(
+    client: Client, verb: CommandLine, tmp_path: Path
+) -> None:
+    operator, objects, large = Operator(verb, "storage-unavailable"), tmp_path / "objects", catalogue(3000)
+    objects.rename(tmp_path / "away") if objects.exists() else None
+    objects.write_text("a file where the disk should be")
+    assert (await client.post(large)).status_code == 503
+    assert (await operator.diagnose(code=1))["storage"].startswith("problem: ")
+    objects.unlink()
+    (tmp_path / "away").rename(objects) if (tmp_path / "away").exists() else None
+    operator.expect("`/health` shows `storage` as `ok`")
+
+    async def is_ok() -> bool:
+        return bool((await client.http.get("/health")).json()["checks"]["storage"]["status"] == "ok")
+
+    await _until(is_ok)
+    await client.load(large)
+    assert "wrote and deleted an object" in (await operator.diagnose(code=0))["storage"]

@@ -7,8 +7,12 @@ import pytest
 
 from integrahub.db.products import merge as merging
 from integrahub.domain.errors import Poison
+from tests.integration.command_line import CommandLine, verb
 from tests.integration.conftest import CNPJ, Client
+from tests.integration.operator import Operator
 from tests.integration.test_replays import catalogue
+
+__all__ = ["verb"]
 
 
 async def chunks(client: Client, status: str) -> int:
@@ -20,7 +24,7 @@ async def chunks(client: Client, status: str) -> int:
 
 
 async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_is_mended(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, verb: CommandLine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     merge, step_breaker = merging.merge_chunks, client.hub.step_breakers["upsert"]
     mended = False
@@ -39,6 +43,9 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
     async with asyncio.timeout(60):
         while not step_breaker.open_reason:
             await asyncio.sleep(0.02)
+    operator, logged = Operator(verb, "step-pauses"), capsys.readouterr().out
+    operator.expect("search the log for `open_step_breaker`: its `cause` is the message of the failures")
+    assert "open_step_breaker" in logged and "cause='whatever it is given'" in logged
     mended = True
     dead = await chunks(client, "FAILED")
     assert dead < 30
@@ -48,6 +55,8 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
     assert sum(batch["dead"] for batch in ended) == 50 * await chunks(client, "FAILED") < 50 * 40
     assert sum(batch["inserted"] + batch["dead"] for batch in ended) == 16_000
     assert step_breaker.open_reason == ""
+    assert (await operator.run("dead groups")).lines
+    assert (await operator.run("top --once")).lines
 
 
 async def test_one_pharmacys_own_faults_cost_its_own_batches_alone(

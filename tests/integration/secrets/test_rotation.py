@@ -25,6 +25,7 @@ from tests.acceptance.conftest import Installation, installation, parts
 from tests.integration.conftest import ADMIN, CNPJ, running
 from tests.integration.secrets.conftest import Environment, VaultServer
 from tests.integration.secrets.guarded_postgres import Guarded
+from tests.runbook_entry import FollowedEntry
 
 __all__ = ["installation", "parts"]
 
@@ -92,6 +93,11 @@ def test_a_password_rotated_under_load_fails_no_request_and_loses_nothing(
     installation.wait_until(lambda: not guarded.ask("SELECT id FROM batches WHERE finished_at IS NULL"))
     assert guarded.ask("SELECT status, count(*) FROM batches GROUP BY status") == [("COMPLETED", posted)]
     assert guarded.ask("SELECT count(*) FROM products WHERE is_active")[0][0] == 10 * posted
+    entry = FollowedEntry("secrets")
+    entry.expect("change it at the service and in the secret store; processes read it within `SECRETS_REFRESH` seconds")
+    found = json.loads(installation.command(*entry.command("doctor"), "--json").stdout)
+    good = {one["check"] for one in found if one["status"] == "ok"}
+    assert {"postgresql", "bus", "storage", "secrets"} <= good, found
     told = (installation.folder / "hub.log").read_text(errors="replace")
     assert "password 0" not in told and "password%200" not in told
 

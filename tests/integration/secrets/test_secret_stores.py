@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from integrahub.cli import main
 from integrahub.domain.errors import ConfigurationError
 from integrahub.hub.credentials import read_credentials, resolve_login
 from integrahub.secrets.base import SecretUnavailable
@@ -14,6 +16,7 @@ from integrahub.settings import secret_sources as reading
 from integrahub.settings.model import Settings
 from tests.integration.secrets.conftest import Environment, VaultServer
 from tests.integration.secrets.guarded_postgres import Guarded
+from tests.runbook_entry import FollowedEntry
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +104,27 @@ def test_a_wrong_token_and_a_vault_that_is_away_are_told_in_words(vault: VaultSe
         Settings()
 
 
+def test_a_store_that_does_not_answer_is_named_by_doctor_until_it_does(
+    vault: VaultServer,
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    entry, found = FollowedEntry("secret-store"), list[dict[str, str]]()
+    monkeypatch.setattr("sys.argv", ["integrahub", *entry.command("doctor"), "--json"])
+    environment(DATA_DIR=str(tmp_path), SECRETS="vault", VAULT_ADDR="http://127.0.0.1:9", VAULT_TOKEN=vault.token)
+    vault.keep(KEY_PEPPER="pepper")
+    for _ in range(2):
+        main()
+        found += [one for one in json.loads(capsys.readouterr().out) if one["check"] == "secrets"]
+        entry.expect("check the address", "the line `secrets` names the settings that the store holds")
+        environment(VAULT_ADDR=vault.address)
+        reading._open_secret_store_once.cache_clear()
+    assert [one["status"] for one in found] == ["problem", "ok"]
+    assert found[0]["runbook"] == entry.anchor and "vault answers (KEY_PEPPER)" in found[1]["message"]
+
+
 def test_a_login_that_vault_lends_is_used_until_most_of_its_time_has_passed(
     vault: VaultServer, environment: Environment, guarded: Guarded
 ) -> None:
@@ -123,7 +147,7 @@ def test_a_login_that_vault_lends_is_used_until_most_of_its_time_has_passed(
     [
         ({"SECRETS": "vault"}, "VAULT_ADDR"),
         ({"SECRETS": "vault", "VAULT_ADDR": "http://127.0.0.1:1"}, "VAULT_TOKEN"),
-        ({"DATABASE_LOGIN": "x", "DATABASE_URL": "postgresql:///x"}, "needs DATABASE_URL"),
+        ({"DATABASE_LOGIN": "x", "DATABASE_URL": "postgresql:///x"}, "needs INTEGRAHUB_DATABASE_URL"),
     ],
 )
 def test_what_is_missing_is_named(environment: Environment, given: dict[str, str], told: str) -> None:

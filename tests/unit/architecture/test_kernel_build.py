@@ -48,7 +48,7 @@ def test_each_platform_has_its_target_or_none(
 def test_with_kernel_off_all_records_are_read_in_python() -> None:
     off = Settings(kernel="off")
     assert adapters.build_dialect(off).kernel is None
-    assert adapters.describe_kernel(off) == "pure Python: KERNEL is off"
+    assert adapters.describe_kernel(off) == "pure Python: INTEGRAHUB_KERNEL is off"
     described = adapters.describe_kernel(Settings(kernel="auto"))
     assert described.startswith("kernel " if adapters.load_kernel() else "pure Python: ")
 

@@ -1,5 +1,6 @@
 """The runbook: entries have their form, commands exist, links lead somewhere, and what shows a state has an entry."""
 
+import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from babel.messages.pofile import read_po
 
 from integrahub.cli.app import app
 from integrahub.cli.commands.doctor import _CHECKS
@@ -31,6 +33,7 @@ _PART = re.compile(r"^- \*\*(.+?):\*\* (.+)$", re.MULTILINE)
 _CODE = re.compile(r"`([^`]+)`")
 #: What a person finds at the machine besides `integrahub`.
 _PROGRAMS = ("integrahub ", "curl ", "df ", "psql ", "kafka-topics.sh ", "kubectl ")
+_OTHER_WORDS = {"untried as written", "não testado como está escrito", "runs"}  # the last one is of `doctor`
 _CHECKABLE = (*_PROGRAMS, "/", "integrahub_", "integrahub:")  # a command, a page or a query of Prometheus
 
 
@@ -63,6 +66,18 @@ def test_every_check_has_a_command_or_a_page_and_its_good_answer(language: Langu
         check = _parts(entry)[_PARTS[language][1]]
         runnable = [code for code in _CODE.findall(check) if code.startswith(_CHECKABLE)]
         assert runnable and _GOOD[language] in check, entry.anchor
+
+
+def test_the_first_test_of_an_entry_follows_it_or_the_entry_says_untried() -> None:
+    entries = [entry for entry in _all(Language.EN) if entry.page != "alerts"]  # those lead to the entry that acts
+    assert len(entries) > 35
+    tried = {entry.anchor: _parts(entry)["Tried"] for entry in entries}
+    untried = {anchor for anchor, text in tried.items() if text.startswith("untried as written: ")}
+    assert untried == {"postgresql-failover", "kafka-broker-lost"}  # what needs several machines
+    first = {anchor: _CODE.findall(tried[anchor])[0] for anchor in tried.keys() - untried}
+    assert [
+        (anchor, test) for anchor, test in first.items() if f'"{anchor}"' not in (_ROOT / test).read_text("utf-8")
+    ] == []
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -121,6 +136,18 @@ def test_every_link_between_pages_leads_to_an_entry(language: Language) -> None:
     ]
     assert len(links) > 40
     assert [link for link in links if link[2] not in entries or entries[link[2]].page != link[1]] == []
+
+
+@pytest.mark.parametrize("language", list(Language))
+def test_words_in_quotes_are_those_that_the_console_shows(language: Language) -> None:
+    folder = Path(console_help.__file__).parents[1] / "locales/pt_BR"
+    messages = [message for path in folder.glob("*.po") for message in read_po(io.StringIO(path.read_text("utf-8")))]
+    shown = [message.id if language is Language.EN else message.string for message in messages]
+    texts = "\n".join(text for found in shown for text in ([found] if isinstance(found, str) else found)).lower()
+    pages = [re.sub(r"`[^`\n]*`", "", read_page(name, language)) for name in PAGES]
+    words = {word for page in pages for found in re.findall(r'"([^"\n]+)"', page) for word in found.split(": ")}
+    assert len(words) > 10
+    assert [word for word in words - _OTHER_WORDS if word.lower() not in texts] == []
 
 
 def test_every_check_of_doctor_leads_to_an_entry() -> None:

@@ -119,7 +119,7 @@ def test_a_least_over_its_most_is_refused(monkeypatch: pytest.MonkeyPatch, low: 
     monkeypatch.setenv(f"INTEGRAHUB_{low}", "20")
     Settings()  # a default gives way
     monkeypatch.setenv(f"INTEGRAHUB_{high}", "2")
-    assert _refused() == [f"The setting INTEGRAHUB_{low} is '20': {high} is 2, which is less."]
+    assert _refused() == [f"The setting INTEGRAHUB_{low} is '20': INTEGRAHUB_{high} is 2, which is less."]
 
 
 def test_a_secret_that_cannot_be_used_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
