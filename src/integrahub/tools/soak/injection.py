@@ -85,15 +85,13 @@ class FaultInjector:
 
     async def _freeze(self, pids: list[int], seconds: float) -> str:
         """Stop processes: their connections stay open and nothing answers, as when the network is cut."""
+        stopped = [pid for pid in pids if _send(pid, signal.SIGSTOP)]
         try:
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(seconds)
         finally:
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-        return f"{len(pids)} processes"
+            for pid in stopped:
+                _send(pid, signal.SIGCONT)
+        return f"{len(stopped)} processes"
 
     async def _cut_posts(self, seconds: float) -> str:
         self.cut.set()
@@ -108,6 +106,15 @@ class FaultInjector:
         await asyncio.sleep(seconds)
         await asyncio.to_thread(self._services.start_kafka, self._services.running)
         return hit
+
+
+def _send(pid: int, number: signal.Signals) -> bool:
+    """Send a signal; return False if the process has ended, such as a connection of PostgreSQL."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def find_family(pid: int) -> list[int]:
