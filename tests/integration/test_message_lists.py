@@ -48,6 +48,36 @@ async def test_what_a_stopping_process_did_not_acknowledge_goes_to_another_at_on
     assert await second.lag("a") == 0
 
 
+async def test_a_list_with_the_number_of_an_earlier_one_is_received_whole(database: Database) -> None:
+    """After a crash of PostgreSQL the unlogged table is empty, and its numbers begin again."""
+    bus = PostgresBus(database)
+    await bus.publish("a", _BODIES[:3], together=True)
+    earlier = await bus.receive("a", 5, 0)
+    await bus.ack(earlier[:1])
+    async with database.transaction() as connection:
+        await connection.execute("TRUNCATE bus_messages RESTART IDENTITY")
+    await bus.publish("a", _BODIES[10:12], together=True)
+    received = await bus.receive("a", 5, 0)
+    assert _bodies(received) == _BODIES[10:12]
+    await bus.ack([received[0], earlier[1]])
+    assert await _count(database, "a+") == 1
+    await bus.ack(received[1:])
+    assert await _count(database, "a+") == 0
+
+
+async def test_a_row_that_is_no_list_is_received_as_one_message(database: Database) -> None:
+    bus = PostgresBus(database)
+    bodies = {b"{}": b"\x00\x01{}", b"\x00\x02\xc1": b"\x00\x02\xc1"}
+    for body in bodies.values():
+        async with database.transaction() as connection:
+            query = "INSERT INTO bus_messages (topic, body) VALUES ('a+', %(body)s)"
+            await connection.execute(query, {"body": body})
+    received = [*await bus.receive("a", 1, 0), *await bus.receive("a", 5, 0)]
+    assert _bodies(received) == list(bodies.values())
+    await bus.ack(received)
+    assert await _count(database, "a+") == 0
+
+
 def test_a_process_remembers_no_more_than_some_rows() -> None:
     lists = ReceivedLists()
     (packed,) = pack_lists([b"1", b"2"])

@@ -23,9 +23,13 @@ def pack_lists(bodies: list[bytes]) -> Iterator[bytes]:
 
 
 class ListedMessage(NamedTuple):
-    """Token of a delivery: its row, and its place in the list."""
+    """Token of a delivery: its row, the hash of the list, and its place in the list.
+
+    Numbers of rows repeat: PostgreSQL begins again after a crash, because the table is unlogged.
+    """
 
     row: int
+    content: int
     place: int
 
 
@@ -34,16 +38,24 @@ class ReceivedLists:
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[Delivery]] = {}  # by topic
-        self._unacknowledged: dict[int, set[int]] = {}  # places by row
+        self._unacknowledged: dict[tuple[int, int], set[int]] = {}  # places by row and content
 
     def add(self, topic: str, row: int, packed: bytes) -> None:
-        """Add a received row. Of one that was received before, only messages without an acknowledgement wait again."""
-        bodies = msgspec.msgpack.decode(packed[_COUNT_BYTES:], type=list[bytes])
+        """Add a received row. Of one that was received before, only messages without an acknowledgement wait again.
+
+        A row that holds no list waits as one message: the step dead-letters what it cannot read.
+        """
+        waiting = self._waiting.setdefault(topic, deque())
+        try:
+            bodies, content = msgspec.msgpack.decode(packed[_COUNT_BYTES:], type=list[bytes]), hash(packed)
+        except msgspec.MsgspecError:
+            waiting.append(Delivery(topic, packed, row))
+            return
         if len(self._unacknowledged) >= _MAX_OPEN_LISTS:  # the oldest was probably finished by another process
             self._unacknowledged.pop(next(iter(self._unacknowledged)))
-        remaining = self._unacknowledged.setdefault(row, set(range(len(bodies))))
-        waiting = self._waiting.setdefault(topic, deque())
-        waiting.extend(Delivery(topic, bodies[place], ListedMessage(row, place)) for place in sorted(remaining))
+        remaining = self._unacknowledged.setdefault((row, content), set(range(len(bodies))))
+        tokens = (ListedMessage(row, content, place) for place in sorted(remaining))
+        waiting.extend(Delivery(topic, bodies[token.place], token) for token in tokens)
 
     def take(self, topic: str, limit: int) -> list[Delivery]:
         """Return up to `limit` messages that wait."""
@@ -54,17 +66,18 @@ class ReceivedLists:
         """Return the rows all of whose messages are acknowledged now."""
         done = []
         for token in tokens:
-            remaining = self._unacknowledged.get(token.row)
+            key = token.row, token.content
+            remaining = self._unacknowledged.get(key)
             if remaining is None:
                 continue
             remaining.discard(token.place)
             if not remaining:
-                del self._unacknowledged[token.row]
+                del self._unacknowledged[key]
                 done.append(token.row)
         return done
 
     def forget(self) -> list[int]:
         """Return the rows with messages that are not acknowledged, and forget all."""
-        rows = list(self._unacknowledged)
+        rows = [row for row, _ in self._unacknowledged]
         self._waiting, self._unacknowledged = {}, {}
         return rows
