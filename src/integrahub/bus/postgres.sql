@@ -33,6 +33,8 @@ UPDATE bus_messages SET due_at = now() WHERE id = ANY(%(ids)s)
 
 -- lag --
 -- Count the due messages of a topic. The first two bytes of a list are the number of its messages.
-SELECT coalesce(sum(CASE WHEN topic = %(topic)s THEN 1 ELSE 256 * get_byte(body, 0) + get_byte(body, 1) END), 0)::bigint AS waiting
+-- `substr` decompresses no more than these.
+SELECT coalesce(sum(CASE WHEN topic = %(topic)s THEN 1
+  ELSE 256 * get_byte(substr(body, 1, 2), 0) + get_byte(substr(body, 1, 2), 1) END), 0)::bigint AS waiting
 FROM bus_messages
 WHERE topic IN (%(topic)s, %(topic)s || %(suffix)s) AND due_at NOT BETWEEN now() AND now() + interval '1 hour'
