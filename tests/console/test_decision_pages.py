@@ -78,7 +78,7 @@ async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub
     for typed in ("30", "", "all"):
         page = await operator.post(f"/console/decisions/{held}/approve", count=typed)
         assert "29 products would be deactivated now" in page.text and "Decide:" in page.text
-        assert '<details class="confirm" open>' in page.html  # the form is as the person left it
+        assert '<details class="confirm" name="decide" open>' in page.html  # the form is as the person left it
     assert await console.run("SELECT 1 FROM products WHERE NOT is_active") == []
     page = await operator.post(f"/console/decisions/{held}/approve", count="29", note="checked with the pharmacy")
     assert "29 products are being deactivated." in page.text
