@@ -111,7 +111,8 @@ class ManagedProcess:
         self.state = ProcessState.CRASH_LOOP if is_loop else ProcessState.PAUSED
         self.problems = [f"ended with exit code {self.last_exit}, {self._crashes} times in a row"]
         self._log_crash(delay, is_loop=is_loop)
-        await self._on_exit()
+        # The database may not answer: the restart does not wait for it.
+        self._reporting = asyncio.ensure_future(self._on_exit())
         try:
             await asyncio.wait_for(self._restart_order.wait(), delay)
             self._crashes = 0

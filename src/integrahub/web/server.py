@@ -60,11 +60,18 @@ async def serve(settings: Settings) -> None:
             probe_server.serve_probes(probes, probe_socket),
             background_tasks(settings, certificate),
         ):
-            for number in (signal.SIGTERM, signal.SIGINT):
-                # uvicorn handles the signals, and raises them again at its end, when the hub is still open.
-                signal.signal(number, signal.SIG_IGN)
+            stop_at_signals(server)
             await server.serve(shared)
         await asyncio.gather(ingest.close(), application.state.refused_posts.close())
+
+
+def stop_at_signals(server: uvicorn.Server) -> None:
+    """Let SIGTERM and SIGINT end the server, also before uvicorn handles them itself.
+
+    uvicorn raises these signals again at its end, when the hub is still open: then they change nothing any more.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
 
 
 class _Server(uvicorn.Server):

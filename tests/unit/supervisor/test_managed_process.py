@@ -32,3 +32,22 @@ async def test_a_process_that_is_being_created_when_its_end_is_ordered_ends_too(
     async with asyncio.timeout(20):
         await ending
     assert process.state is ProcessState.ENDED
+
+
+async def test_a_crash_that_cannot_be_counted_does_not_delay_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    create, created = asyncio.create_subprocess_exec, asyncio.Queue[None]()
+
+    async def create_ending(*_: str, **options: Any) -> asyncio.subprocess.Process:
+        created.put_nowait(None)
+        return await create("false", **options)
+
+    async def wait_for_the_database() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", create_ending)
+    process = ManagedProcess("worker", [], dict(os.environ), wait_for_the_database)
+    async with asyncio.timeout(20):
+        await created.get()
+        await created.get()
+        await process.end(None)
+    assert process.restarts >= 1
