@@ -33,6 +33,7 @@ class Lease:
     async def __aenter__(self) -> None:
         owner = asyncio.current_task()
         assert owner is not None
+        self._cancels = owner.cancelling()
         self._task = asyncio.create_task(self._renew_until_lost(owner))
 
     async def __aexit__(
@@ -48,8 +49,8 @@ class Lease:
         if self._is_lost and kind is asyncio.CancelledError:
             owner = asyncio.current_task()
             assert owner is not None
-            owner.uncancel()
-            raise LeaseLost from error
+            if owner.uncancel() <= self._cancels:  # else the process also stops, which goes first
+                raise LeaseLost from error
 
     async def _renew_until_lost(self, owner: asyncio.Task[object]) -> None:
         while True:

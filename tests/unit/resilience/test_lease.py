@@ -36,6 +36,27 @@ async def test_work_whose_lease_is_lost_stops() -> None:
     assert (task := asyncio.current_task()) and not task.cancelling()
 
 
+async def test_work_whose_lease_is_lost_is_cancelled_if_the_process_stops_meanwhile() -> None:
+    stopping = asyncio.Event()
+
+    async def lost() -> bool:
+        return False
+
+    async def work() -> None:
+        async with Lease(lost, never):
+            try:
+                await asyncio.sleep(10)
+            finally:
+                stopping.set()
+                await asyncio.sleep(10)
+
+    task = asyncio.create_task(work())
+    await stopping.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 class _Work:
     """Claimed work."""
 
