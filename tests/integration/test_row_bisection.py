@@ -9,6 +9,7 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.products.bisect import write_bisecting
 from tests.integration.conftest import Client
 from tests.integration.test_flow import catalogue, product
+from tests.integration.test_replays import _cancelled, replay
 
 
 async def _refuse(client: Client, title: str) -> None:
@@ -39,6 +40,15 @@ async def test_changes_the_table_refuses_leave_their_products_as_they_were(clien
     assert (batch["updated"], batch["inserted"], batch["rejected"]) == (96, 1, 4)
     products = await client.products()
     assert {n for n, item in products.items() if item["price"] == n + 0.5} == {3, 30, 49, 100, 101}
+
+
+async def test_changes_of_a_replay_count_once_although_the_table_refuses_a_new_product(client: Client) -> None:
+    await client.load(catalogue(5))
+    changed = [product(n, PRICE=90) for n in range(1, 6)]
+    batch = await _cancelled(client, [*changed, product(7, TITLE="POISON"), product(8)], "delta")
+    await _refuse(client, "POISON")
+    again = await replay(client, batch)
+    assert (again["inserted"], again["updated"], again["unchanged"], again["rejected"]) == (1, 5, 0, 1)
 
 
 @pytest.mark.parametrize("poison", [0, 1, 500, 999])

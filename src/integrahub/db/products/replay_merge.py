@@ -124,8 +124,10 @@ class _ReplayMerge:
         chunk = self._chunk
         owner = {"batch_id": chunk.batch_id, "pharmacy_id": chunk.pharmacy_id, "seen_at": self._seen_at}
         params = owner | {"seq": chunk.seq, "history": self._history, "fills_catalogue": chunk.fills_catalogue}
-        self._updated += await fetch_value(connection, _SQL["merge_known"], params, int) or 0
-        self._inserted += await fetch_value(connection, _SQL["insert_new"], params, int) or 0
+        updated = await fetch_value(connection, _SQL["merge_known"], params, int) or 0
+        inserted = await fetch_value(connection, _SQL["insert_new"], params, int) or 0
+        self._updated += updated  # only now: a row that the second statement refuses also undoes the first
+        self._inserted += inserted
 
     def _reject(self, row: NormalisedRow, field: str, code: str) -> None:
         self.issues.append(RecordIssue(row.position, row.offset, "rejected", str(row.product_id), field, code, ""))
