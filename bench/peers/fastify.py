@@ -1,6 +1,5 @@
 """Fastify endpoint in one process: it stores each body with fsync, inserts a row, commits and answers 202."""
 
-import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -9,9 +8,6 @@ from pathlib import Path
 
 from bench.peers.environments import connection_of, copy_script, install_node_packages
 from integrahub.tools.devservices.program import find_free_ports, stop_program
-from integrahub.tools.loadtest.connections import ConnectionPool, Tally, post_all
-from integrahub.tools.loadtest.payloads import Heads, generate_small_posts
-from integrahub.tools.loadtest.runner import run_with_uvloop
 
 _SCRIPT = Path(__file__).parent / "fastify.mjs"
 
@@ -30,12 +26,3 @@ def fastify(database: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             stop_program(process)
-
-
-def post_small(address: str, cnpjs: list[str], posts: int, products: int, concurrency: int) -> Tally:
-    """Make the same posts as `load mega`."""
-    tally = Tally()
-    pool = ConnectionPool(address, ssl.create_default_context())
-    heads = Heads(address, "no-key", "delta")
-    run_with_uvloop(post_all(pool, generate_small_posts(heads, cnpjs, posts, products), concurrency, tally))
-    return tally

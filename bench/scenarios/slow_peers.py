@@ -14,7 +14,7 @@ from bench.peers.singer import Singer
 from bench.sizes import Sizes
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
-_GOAL = 10.0
+_GOAL = 14.0
 _OWN, _OTHER = load_real_cnpjs(2)
 _NO_SINK = "no JDBC sink connector was found to fetch; the hub does not ship one"
 
