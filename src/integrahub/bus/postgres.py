@@ -30,6 +30,7 @@ _SQL = load_queries(__name__)
 _MAX_MESSAGES_PER_STATEMENT = 1000  # calls that share a transaction
 _LISTENER_ANSWER_TIMEOUT_SECONDS = 5.0
 _RECONNECT_DELAY_SECONDS = 1.0
+_RELEASE_TIMEOUT_SECONDS = 2.0  # a process that stops does not wait for a database that does not answer
 _log = structlog.get_logger()
 
 
@@ -109,8 +110,12 @@ class PostgresBus:
     async def close(self) -> None:
         await self._stop_listener()
         if rows := self._lists.forget():
-            with suppress(Transient):  # then they are delivered again after the visibility time
-                async with self._database.transaction(is_durable=False) as connection:
+            # Without a release they are delivered again after the visibility time.
+            with suppress(Transient, TimeoutError):
+                async with (
+                    asyncio.timeout(_RELEASE_TIMEOUT_SECONDS),
+                    self._database.transaction(is_durable=False) as connection,
+                ):
                     await connection.execute(_SQL["release"], {"ids": rows})
 
     async def _stop_listener(self) -> None:
