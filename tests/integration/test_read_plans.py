@@ -94,6 +94,14 @@ async def test_a_search_reads_each_product_once_and_folds_none(connection: Conne
     assert "unaccent" not in scans[0]["Filter"] and "fold_text(" not in scans[0]["Filter"]
 
 
+async def test_a_search_with_a_limit_reads_the_primary_key_in_its_order(connection: Connection) -> None:
+    await connection.execute(_SEARCH["force_index_scan"])
+    filters, page = ProductFilters(q="%agua%"), PageRequest("-updated", 40, most=50)
+    nodes = await _explain(connection, search._page_statement(filters, page), _search_params(filters, "-updated"))
+    limit = next(node for node in nodes if node.get("Subplan Name") == "CTE matching")
+    assert limit["Node Type"] == "Limit" and "products_pkey" in {plan.get("Index Name") for plan in limit["Plans"]}
+
+
 async def test_all_products_are_counted_by_indexes_alone(connection: Connection) -> None:
     nodes = await _explain(connection, _SEARCH["count_all"], {"include_inactive": False})
     assert {node["Node Type"] for node in nodes if "Relation Name" in node} == {"Index Only Scan"}

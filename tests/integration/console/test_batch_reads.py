@@ -58,6 +58,18 @@ async def test_pages_follow_each_other_in_every_order(filled: Database) -> None:
     assert ranked == sorted(range(1, 61), key=lambda number: (-(number % 4), -number))
 
 
+async def test_a_name_of_few_pharmacies_becomes_the_pharmacies(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, pharmacies in (("aurea", (1,)), ("A", (1, 2)), ("zzz", ())):
+        filters = await batches.resolve_name(filled, ListFilter(name=name))
+        assert filters == ListFilter(pharmacies=pharmacies)
+        assert await _numbers(filled, filters) == await _numbers(filled, ListFilter(name=name))
+    monkeypatch.setattr(batches, "MAX_NAMED", 1)
+    assert await batches.resolve_name(filled, ListFilter(name="A")) == ListFilter(name="A")
+    assert await batches.resolve_name(filled, ListFilter(cnpj=CNPJ)) == ListFilter(cnpj=CNPJ)
+
+
 async def test_each_filter_finds_its_batches(filled: Database) -> None:
     start = (await batches.list_page(filled, ListFilter(), ListPage("received", 1)))[0].received_at - timedelta(
         minutes=1

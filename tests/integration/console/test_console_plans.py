@@ -99,6 +99,7 @@ def _list_params(filters: ListFilter, page: ListPage) -> dict[str, Any]:
         (ListFilter(), "batches_received"),
         (ListFilter(since=_START), "batches_received"),
         (ListFilter(cnpj="00000000000007"), "batches_pharmacy_id_received_seq_key"),
+        (ListFilter(name="p"), "batches_received"),
         (ListFilter(statuses=(BatchStatus.FAILED,)), "batches_status_created"),
         (ListFilter(error="body_truncated"), "batches_error"),
         (ListFilter(ids=expand_id_prefix("019ca8a2-0000-7000-8000-000000000007")), "batches_pkey"),
@@ -120,6 +121,12 @@ async def test_the_list_of_batches_finds_a_page_by_an_index(
     assert index in first
     ranked = ListPage("duration")
     assert await _indexes(connection, batches.list_statement(filters, ranked), _list_params(filters, ranked))
+
+
+async def test_batches_of_some_pharmacies_are_found_by_an_index(connection: Connection) -> None:
+    filters = ListFilter(pharmacies=(7, 8))
+    indexes = await _indexes(connection, batches.list_statement(filters, ListPage()), _list_params(filters, ListPage()))
+    assert indexes & {"batches_pharmacy_id_received_seq_key", "batches_received"}
 
 
 @pytest.mark.parametrize("filters", [ListFilter(), ListFilter(cnpj="00000000000007", error="body_truncated")])

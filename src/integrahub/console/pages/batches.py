@@ -101,7 +101,7 @@ class BatchPages:
     async def show_list(self, request: Request) -> Response:
         """Answer with the list of batches."""
         query = request.query_params
-        filters = parse_filters(query, self._console.clock())
+        filters = await batches.resolve_name(self._console.reads, parse_filters(query, self._console.clock()))
         sort: Any = query.get("sort") if query.get("sort") in get_args(Sort) else "-received"
         top = decode_top(query) if sort == "-received" else None
         page = ListPage(sort, PAGE_SIZE + 1, _decode_after(query), top)

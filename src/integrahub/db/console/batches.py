@@ -1,6 +1,6 @@
 """List of batches, and what the page of one batch shows besides the batch as clients see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, LiteralString
 from uuid import UUID
@@ -18,11 +18,12 @@ from integrahub.db.console.batch_rows import (
 )
 from integrahub.db.database import Database
 from integrahub.db.queries import load_queries
-from integrahub.db.rows import fetch_all, fetch_one, fetch_value
+from integrahub.db.rows import fetch_all, fetch_column, fetch_one, fetch_value
 from integrahub.domain.batches import BatchStatus, LoadType
 from integrahub.domain.untrusted_text import match_end, match_part
 
 _SQL = load_queries(__name__)
+MAX_NAMED = 20  # pharmacies whose batches are found by the pharmacy
 MAX_RANKED = 10_000  # latest batches that are sorted by a figure
 MAX_COUNTED_ISSUES = 10_000  # issues of a batch that are counted by code, or searched for one code
 Sort = Literal["-received", "received", "duration", "rejected", "records"]
@@ -37,6 +38,7 @@ class ListFilter:
 
     cnpj: str | None = None
     name: str | None = None
+    pharmacies: tuple[int, ...] | None = None
     ids: tuple[UUID, UUID] | None = None
     suffix: str | None = None
     statuses: tuple[BatchStatus, ...] | None = None
@@ -50,6 +52,7 @@ class ListFilter:
         given = (
             (_SQL["of_cnpj"], self.cnpj),
             (_SQL["of_name"], self.name),
+            (_SQL["of_pharmacies"], self.pharmacies),
             (_SQL["of_ids"], self.ids),
             (_SQL["of_suffix"], self.suffix),
             (_SQL["of_status"], self.statuses),
@@ -66,6 +69,7 @@ class ListFilter:
         return {
             "cnpj": self.cnpj,
             "name": None if self.name is None else match_part(self.name),
+            "pharmacies": None if self.pharmacies is None else list(self.pharmacies),
             "first_id": first,
             "last_id": last,
             "suffix": None if self.suffix is None else match_end(self.suffix),
@@ -88,6 +92,19 @@ class ListPage:
     limit: int = 50
     after: tuple[datetime, float, UUID] | None = None
     top: tuple[datetime, UUID] | None = None
+
+
+async def resolve_name(database: Database, filters: ListFilter) -> ListFilter:
+    """Return the filters with pharmacies in place of their name, if it is the name of few.
+
+    Batches of few pharmacies are found by the pharmacy, those of many among the latest batches.
+    """
+    if filters.name is None:
+        return filters
+    params = {"name": match_part(filters.name), "limit": MAX_NAMED + 1}
+    async with database.transaction() as connection:
+        ids = await fetch_column(connection, _SQL["named"], params, int)
+    return filters if len(ids) > MAX_NAMED else replace(filters, name=None, pharmacies=tuple(ids))
 
 
 async def list_page(database: Database, filters: ListFilter, page: ListPage) -> list[ListedBatch]:

@@ -61,9 +61,17 @@ AND (b.received_at, b.id) > (%(after)s, %(after_id)s)
 -- Only batches of one pharmacy.
 AND b.pharmacy_id = (SELECT id FROM pharmacies WHERE cnpj = %(cnpj)s)
 
+-- named --
+-- Pharmacies whose name contains a text, up to a limit.
+SELECT id FROM pharmacies WHERE fold_text(name) LIKE fold_text(%(name)s) LIMIT %(limit)s
+
+-- of_pharmacies --
+-- Only batches of some pharmacies.
+AND b.pharmacy_id = ANY (%(pharmacies)s::bigint[])
+
 -- of_name --
--- Only batches of pharmacies whose name contains a text.
-AND b.pharmacy_id = ANY (ARRAY(SELECT id FROM pharmacies WHERE fold_text(name) LIKE fold_text(%(name)s)))
+-- Only batches of pharmacies whose name contains a text. The names are read once, the batches in the order of the list.
+AND (b.pharmacy_id IN (SELECT id FROM pharmacies WHERE fold_text(name) LIKE fold_text(%(name)s))) IS TRUE
 
 -- of_ids --
 -- Only batches whose id begins with a prefix.

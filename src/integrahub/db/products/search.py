@@ -87,14 +87,13 @@ async def search(database: Database, pharmacy_id: int, filters: ProductFilters, 
         if filters.updated_since and settled_until is None:
             settled_until = await fetch_value(connection, _SQL["settled_until"], params, datetime)
         params["settled_until"] = settled_until
+        if page.most is not None:
+            await connection.execute(_SQL["force_index_scan"])
         products = await fetch_all(connection, _page_statement(filters, page), params, MatchingProduct)
-        # A page behind the last match has no row with the number of matches.
-        matching = (
-            products[0].matching
-            if products
-            else await fetch_value(connection, _count_statement(filters, page), params, int)
-        )
-    return Page(matching or 0, products, settled_until)
+        matching = products[0].matching if products else 0
+        if not products and (page.after or page.offset):  # behind the last match no row has the number of matches
+            matching = await fetch_value(connection, _count_statement(filters, page), params, int) or 0
+    return Page(matching, products, settled_until)
 
 
 def _page_statement(filters: ProductFilters, page: PageRequest) -> LiteralString:

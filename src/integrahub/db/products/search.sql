@@ -30,6 +30,12 @@ SELECT (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s)
   - CASE WHEN %(include_inactive)s::boolean THEN 0
     ELSE (SELECT count(*) FROM products WHERE pharmacy_id = %(pharmacy_id)s AND NOT is_active) END AS matching
 
+-- force_index_scan --
+-- Force reads of the primary key in its order, so that those with a limit end early. Many changes of a catalogue lead
+-- the planner to read it whole and sort it.
+SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true),
+  set_config('enable_bitmapscan', 'off', true)
+
 -- count_up_to --
 -- Count all products, or the active ones, up to a number.
 SELECT (SELECT count(*) FROM (SELECT FROM products
