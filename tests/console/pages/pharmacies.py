@@ -16,7 +16,7 @@ PAGES = [
     MatrixPage(f"{_ONE}?tab=keys#", "New key", role=Role.ADMIN),
     MatrixPage(f"{_ONE}?tab=webhook", "Change the address", role=Role.ADMIN),
     MatrixPage(f"{_ONE}?tab=settings", "Save settings", role=Role.ADMIN),
-    MatrixPage(f"{_ONE}?tab=audit", "key.create"),
+    MatrixPage(f"{_ONE}?tab=audit", "Key created"),
     MatrixPage("/console/pharmacies/{other_cnpj}", "FULL"),
     MatrixPage("/console/pharmacies/00000000000000", "There is no such page", status=404),
 ]
