@@ -240,8 +240,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist, which `-p no:xdist` leaves out
 def pytest_xdist_auto_num_workers() -> int:
-    """Return twice the number of processors, at most 8: most tests wait for processes more than they compute."""
-    return min(8, 2 * (os.cpu_count() or 1))
+    """Return one more than the number of processors, at most 8: tests start processes that compute as well."""
+    return min(8, 1 + (os.cpu_count() or 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

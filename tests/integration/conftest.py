@@ -58,11 +58,19 @@ class Client:
 
     async def finished(self, batch_id: str, key: str = "") -> dict[str, Any]:
         async with asyncio.timeout(120):
-            while not (batch := await self.get(f"/v1/batches/{batch_id}", key))["finished_at"]:
+            while not (batch := await self._look(batch_id, key)).get("finished_at"):
                 await asyncio.sleep(0.02)
         if batch["items_total"] is not None:
             assert batch["items_processed"] + batch["items_failed"] == batch["items_total"], batch
         return dict(batch)
+
+    async def _look(self, batch_id: str, key: str) -> dict[str, Any]:
+        """Return a batch. As a client does, look again after a 503, which a slow machine may cause."""
+        path, headers = f"/v1/batches/{batch_id}", {"X-Api-Key": key or self.key}
+        while (answer := await self.http.get(path, headers=headers)).status_code == 503:
+            await asyncio.sleep(0.5)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
 
     async def products(self, **query: Any) -> dict[int, dict[str, Any]]:
         by_id: dict[int, dict[str, Any]] = {}
