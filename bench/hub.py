@@ -36,6 +36,10 @@ class Hub:
             connection.execute("VACUUM (ANALYZE) products")
             connection.execute("CHECKPOINT")
 
+    def create_key(self) -> str:
+        """Return a new key for all pharmacies, without a rate limit."""
+        return str(self.admin.call("POST", "/admin/keys", json={"cnpjs": "all", "rate_limit": "off"})["api_key"])
+
 
 @contextmanager
 def running_hub(settings: Mapping[str, str] | None = None, python: str = sys.executable) -> Iterator[Hub]:

@@ -3,9 +3,10 @@
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Row = dict[str, Any]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Line:
         of = " x" if self.peer and self.theirs is not None else f" {self.unit}"
         bounds = [f"≥ {self.least:g}{of}"] if self.least is not None else []
         return ", ".join(bounds + ([f"≤ {self.most:g}{of}"] if self.most is not None else []))
+
+
+def rotate(items: list[Item], turn: int) -> list[Item]:
+    """Return the items in the order of a turn: each of them is first in some turn."""
+    first = turn % len(items)
+    return items[first:] + items[:first]
 
 
 def compare(work: str, ours: Sequence[float], peer: str, theirs: Sequence[float], least: float, note: str = "") -> Line:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bench.catalogue import Catalogue
 from bench.hub import Hub, apply_full, running_hub
-from bench.measurement import Line, compare, not_measured
+from bench.measurement import Line, compare, not_measured, rotate
 from bench.peers.base import Peer
 from bench.peers.baseline import Baseline, CleanText
 from bench.peers.environments import PeerMissing
@@ -21,7 +21,7 @@ from bench.sizes import Sizes
 from integrahub.tools.loadtest.payloads import load_real_cnpjs
 
 _SAMPLE, _NEW, _KNOWN = load_real_cnpjs(3)
-_OTHER_IDS = 900_000_001
+_SAMPLE_SIZE, _OTHER_IDS = 16_349, 900_000_001
 _SOME = 0.02
 _FIRST, _WITH = "FULL, all new, first load", "FULL, all new, pharmacy with products"
 _CHANGED, _SAME, _SOME_CHANGED = "FULL, all changed", "FULL, nothing changed", "FULL, 2 % changed"
@@ -53,9 +53,7 @@ def _no_rates() -> Rates:
 
 def _run(hub: Hub, products: int, number: int, rates: Rates) -> str:
     """Do every work once on a new hub; return why a peer is missing, if one is."""
-    sample = Catalogue(16_349, _OTHER_IDS)
-    apply_full(hub.admin, _SAMPLE, sample.body())
-    clean = CleanText.read_from(hub.database, _SAMPLE)
+    clean = _load_sample(hub)
     peers: list[Peer] = [Ours(hub, _NEW), Baseline(hub.database, clean, -1), Recordset(hub.database)]
     absent = ""
     try:
@@ -75,8 +73,7 @@ def _run(hub: Hub, products: int, number: int, rates: Rates) -> str:
 
 def _run_with_history(hub: Hub, products: int, number: int, rates: Rates) -> None:
     """Do the works that write the history once on a new hub."""
-    apply_full(hub.admin, _SAMPLE, Catalogue(16_349, _OTHER_IDS).body())
-    clean = CleanText.read_from(hub.database, _SAMPLE)
+    clean = _load_sample(hub)
     peers: list[Peer] = [Ours(hub, _NEW), Baseline(hub.database, clean, -1)]
     catalogue = Catalogue(products)
     for peer in peers:
@@ -86,17 +83,22 @@ def _run_with_history(hub: Hub, products: int, number: int, rates: Rates) -> Non
     _alternate(hub, peers, catalogue, rates[_CHANGED], number)
 
 
+def _load_sample(hub: Hub) -> CleanText:
+    """Load the catalogue of the baseline's text, and return that text."""
+    apply_full(hub.admin, _SAMPLE, Catalogue(_SAMPLE_SIZE, _OTHER_IDS).body())
+    return CleanText.read_from(hub.database, _SAMPLE)
+
+
 def _load_known(hub: Hub, clean: CleanText, products: int, number: int, rates: Rates) -> None:
     """Load new products into pharmacies that have other products."""
     peers: list[Peer] = [Ours(hub, _KNOWN), Baseline(hub.database, clean, -2)]
     for peer in peers:
-        peer.apply(Catalogue(16_349, _OTHER_IDS))
+        peer.apply(Catalogue(_SAMPLE_SIZE, _OTHER_IDS))
     _alternate(hub, peers, Catalogue(products), rates[_WITH], number + 1)
 
 
 def _alternate(hub: Hub, peers: list[Peer], catalogue: Catalogue, rates: dict[str, list[float]], run: int) -> None:
-    first = run % len(peers)
-    for peer in peers[first:] + peers[:first]:
+    for peer in rotate(peers, run):
         hub.reset_state()
         rates[peer.name].append(len(catalogue) / peer.apply(catalogue))
 

@@ -38,7 +38,7 @@ def lines(sizes: Sizes) -> Iterator[Line]:
 def _upload_rate(hub: Hub, cnpj: str, body: bytes, encoding: str) -> float:
     """Return megabytes of decoded body per second, from the first byte to the 202."""
     sent = gzip.compress(body, 6) if encoding else body
-    tally, post = Tally(), _post(Heads(hub.admin.url, _key(hub), "full", encoding), cnpj, sent)
+    tally, post = Tally(), _post(Heads(hub.admin.url, hub.create_key(), "full", encoding), cnpj, sent)
     run_with_uvloop(post_all(_connect(hub), iter([post]), 1, tally))
     (batch_id,) = tally.accepted
     wait_until_final(hub.admin, batch_id)
@@ -51,16 +51,12 @@ def _post(heads: Heads, cnpj: str, sent: bytes) -> Post:
     return Post(cnpj, 0, chain([heads.build(cnpj, len(sent))], blocks))
 
 
-def _key(hub: Hub) -> str:
-    return str(hub.admin.call("POST", "/admin/keys", json={"cnpjs": "all", "rate_limit": "off"})["api_key"])
-
-
 def _connect(hub: Hub) -> ConnectionPool:
     return ConnectionPool(hub.admin.url, ssl.create_default_context())
 
 
 def _streams(hub: Hub, body: bytes, streams: int) -> Iterator[Line]:
-    key, pool = _key(hub), _connect(hub)
+    key, pool = hub.create_key(), _connect(hub)
     large, small = Heads(pool.address, key, "full"), Heads(pool.address, key, "delta")
     posts = (_post(large, cnpj, body) for cnpj in _LARGE[:streams])
     streamed, small_posts_tally = Tally(), Tally()

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bench.hub import Hub, running_hub
 from bench.loads import lost_posts, run_load
-from bench.measurement import Line, compare, not_measured
+from bench.measurement import Line, compare, not_measured, rotate
 from bench.peers.environments import PeerMissing
 from bench.peers.fastify import fastify
 from bench.peers.small_posts import Poster, stopped_workers, wait_until_applied
@@ -50,8 +50,7 @@ def _mega(hub: Hub, posts: int) -> Iterator[Line]:
 def _compare_with_fastify(hub: Hub, posts: int) -> Iterator[Line]:
     """Measure the hub and Fastify on the same PostgreSQL in turn."""
     work = f"small posts, {posts:,} a round"
-    key = hub.admin.call("POST", "/admin/keys", json={"cnpjs": "all", "rate_limit": "off"})["api_key"]
-    ours = Poster(hub.admin.url, key, load_real_cnpjs(_PHARMACIES), _PRODUCTS, _CONCURRENCY)
+    ours = Poster(hub.admin.url, hub.create_key(), load_real_cnpjs(_PHARMACIES), _PRODUCTS, _CONCURRENCY)
     try:
         with fastify(hub.database) as address:
             theirs = Poster(address, "no-key", load_real_cnpjs(_PHARMACIES), _PRODUCTS, _CONCURRENCY)
@@ -78,8 +77,7 @@ def _take_turns(hub: Hub, ours: Poster, theirs: Poster, posts: int) -> dict[str,
     ]
     rates: dict[str, list[float]] = defaultdict(list)
     for number in range(_ROUNDS):
-        first = number % len(measures)
-        for name, measure in measures[first:] + measures[:first]:
+        for name, measure in rotate(measures, number):
             wait_until_applied(hub.admin)
             hub.reset_state()
             rates[name].append(measure())

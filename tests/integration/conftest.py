@@ -52,7 +52,7 @@ class Client:
         return await self.finished(answer.json()["batch_id"])
 
     async def get(self, path: str, key: str = "", /, **query: Any) -> Any:
-        answer = await self.http.get(path, params=query, headers={"X-Api-Key": key or self.key})
+        answer = await self._fetch(path, key, **query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -66,11 +66,14 @@ class Client:
 
     async def _look(self, batch_id: str, key: str) -> dict[str, Any]:
         """Return a batch. As a client does, look again after a 503, which a slow machine may cause."""
-        path, headers = f"/v1/batches/{batch_id}", {"X-Api-Key": key or self.key}
-        while (answer := await self.http.get(path, headers=headers)).status_code == 503:
+        path = f"/v1/batches/{batch_id}"
+        while (answer := await self._fetch(path, key)).status_code == 503:
             await asyncio.sleep(0.5)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
+
+    async def _fetch(self, path: str, key: str, /, **query: Any) -> httpx2.Response:
+        return await self.http.get(path, params=query, headers={"X-Api-Key": key or self.key})
 
     async def products(self, **query: Any) -> dict[int, dict[str, Any]]:
         by_id: dict[int, dict[str, Any]] = {}

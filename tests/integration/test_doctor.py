@@ -112,15 +112,15 @@ def test_what_has_the_hubs_port_is_told_apart(doctor: _Doctor, monkeypatch: pyte
 
 def test_every_wrong_setting_is_told_and_the_other_checks_go_on(doctor: _Doctor) -> None:
     found = doctor(LOG_LEVEL="LOUD", CHUNKSIZE=5, MIN_UPSERT_WORKERS=5, MAX_UPSERT_WORKERS=2, TLS_CERT="/nope")
-    told = [finding["message"] for finding in doctor.all if finding["check"] == "settings"]
+    messages = [finding["message"] for finding in doctor.all if finding["check"] == "settings"]
     assert doctor.code == 1 and found["storage"][0] == found["python"][0] == "ok"
     for name in ("LOG_LEVEL", "CHUNKSIZE", "TLS_CERT"):
-        assert any(f"INTEGRAHUB_{name}" in sentence for sentence in told), name
+        assert any(f"INTEGRAHUB_{name}" in sentence for sentence in messages), name
     assert any("HOST" in f["message"] for f in doctor(HOST="0.0.0.0").values() for f in [{"message": f[1]}])
     entry = FollowedEntry("settings")
     assert entry.command("doctor --json") == ["doctor", "--json"]  # what the fixture runs
     entry.expect("`doctor` names the nearest name of an unknown one")
-    assert any("INTEGRAHUB_CHUNK_SIZE is meant" in sentence for sentence in told)
+    assert any("INTEGRAHUB_CHUNK_SIZE is meant" in sentence for sentence in messages)
     doctor(LOG_LEVEL=None, CHUNKSIZE=None, MIN_UPSERT_WORKERS=None, MAX_UPSERT_WORKERS=None, TLS_CERT=None, HOST=None)
     assert doctor.code == 0, doctor.all
 

@@ -31,7 +31,7 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
 
     async def failing(*given: Any) -> Any:
         if not mended:
-            raise Poison("whatever it is given")
+            raise Poison("every chunk fails")
         return await merge(*given)
 
     monkeypatch.setattr("integrahub.db.chunks.apply.merge_chunks", failing)
@@ -45,7 +45,7 @@ async def test_a_fault_of_every_chunk_pauses_upserting_and_work_goes_on_once_it_
             await asyncio.sleep(0.02)
     operator, logged = Operator(verb, "step-pauses"), capsys.readouterr().out
     operator.expect("search the log for `open_step_breaker`: its `cause` is the message of the failures")
-    assert "open_step_breaker" in logged and "cause='whatever it is given'" in logged
+    assert "open_step_breaker" in logged and "cause='every chunk fails'" in logged
     mended = True
     dead = await chunks(client, "FAILED")
     assert dead < 30

@@ -89,7 +89,7 @@ async def find_evidence(database: Database, decision: Decision) -> AbsentEvidenc
 
 
 async def _read_evidence(connection: Connection, decision: Decision) -> _Evidence:
-    await connection.execute(deactivation.HASH_PLAN)
+    await deactivation.force_plan(connection)
     evidence = await fetch_one(connection, _EVIDENCE, asdict(decision), _Evidence)
     assert evidence is not None
     return evidence
