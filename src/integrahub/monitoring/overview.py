@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -61,19 +60,12 @@ class OverviewSnapshot(msgspec.Struct, frozen=True):
         return any(count >= MAX_ROWS for count in Counter(item.kind for item in self.attention).values())
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Overview:
     """Reads snapshots and charts for the console's pages. `database` sees all pharmacies."""
 
-    def __init__(
-        self, database: Database, dependencies: DependencyChecks, clock: Callable[[], datetime] = _now
-    ) -> None:
+    def __init__(self, database: Database, dependencies: DependencyChecks) -> None:
         self._database = database
         self._dependencies = dependencies
-        self._clock = clock
         self._snapshots = RevalidatedResult(self._read, _SNAPSHOT_TTL_SECONDS, _SNAPSHOT_WAIT_SECONDS)
         self._charts = SharedResults[tuple[FigureRange, datetime | None], list[FigurePoint]](
             _CHARTS_TTL_SECONDS, _MAX_CHARTS
@@ -93,7 +85,7 @@ class Overview:
         return await self._charts((range_, until), lambda: figures.find_points(self._database, range_, until))
 
     async def _read(self) -> OverviewSnapshot:
-        read_at = self._clock()
+        read_at = self._dependencies.clock()
         # A check waits for the disk, which is slow while bodies and WAL are written. So the reads run at the same time.
         checks, rows, live = await asyncio.gather(
             self._dependencies(), overview.find_overview(self._database), workers.count_by_step(self._database)
