@@ -49,8 +49,9 @@ demo-distributed: $(VENV)/.development ## the same on Apache Kafka, S3 and Postg
 up: $(VENV)/.runtime $(HTMX) ## run the embedded hub in ./integrahub-data until Ctrl-C
 	INTEGRAHUB_KEEP_ADMIN_KEY=$${INTEGRAHUB_KEEP_ADMIN_KEY:-true} $(BIN)/integrahub up
 
-test: $(VENV)/.development $(HTMX) ## all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.development $(HTMX) ## all tests; the few that fail beside others run again alone
+	@rm -f .pytest_cache/v/cache/lastfailed
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.failed_again $$?
 
 test-long: $(VENV)/.development $(HTMX) mutations ## long versions of property and crash tests, and the mutations
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200

@@ -13,7 +13,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program
+from integrahub.tools.devservices.program import ServiceMissing, find_free_ports, run_program, run_tool
 
 VERSION = "4.1.1"
 _DOWNLOAD_TIMEOUT_SECONDS = 300
@@ -76,19 +76,26 @@ def run_kafka(folder: Path, port: int | None = None, secure: SecureListener | No
     Raise ServiceMissing without Java or Maven.
     """
     java, jars = find_kafka()
-    port, controller = port or find_free_ports(1)[0], find_free_ports(1)[0]
+    port, controller = _find_ports(port, secure)
     properties, data, log = folder / "server.properties", folder / "kafka", folder / "kafka.log"
     text = _PROPERTIES.format(port=port, controller=controller, folder=data)
     properties.write_text(text + (secure.properties(port, controller) if secure else ""))
     command = [java, *_JVM_OPTIONS, "-cp", f"{jars}/*"]
     if not data.exists():
         tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "--standalone", "-c", str(properties)]
-        subprocess.run([*command, *tool], check=True, capture_output=True, cwd=folder)
+        run_tool([*command, *tool], folder)
     address = f"127.0.0.1:{port}"
     # After SIGTERM it may wait half a minute for its own controller; what it stored outlives a kill.
     broker = [*command, "kafka.Kafka", str(properties)]
     with run_program(broker, log, lambda: _is_healthy(address), stop_signal=signal.SIGKILL):
         yield address
+
+
+def _find_ports(port: int | None, secure: SecureListener | None) -> tuple[int, int]:
+    """Return the port of the clients and that of the controller: Kafka refuses listeners on one port."""
+    taken = {listener for listener in (port, secure and secure.port) if listener}
+    free = find_free_ports(2, but=taken)
+    return port or free[0], free[1]
 
 
 def find_kafka() -> tuple[str, Path]:

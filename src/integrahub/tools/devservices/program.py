@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -26,13 +26,24 @@ class ServiceFailed(IntegraHubError):
     """A program is installed and does not start."""
 
 
-def find_free_ports(count: int) -> list[int]:
-    """Return ports that no process listens on at the moment."""
+def find_free_ports(count: int, but: Container[int] = ()) -> list[int]:
+    """Return different ports that no process listens on at the moment, and that are not in `but`."""
     with ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
+        ports: list[int] = []
+        while len(ports) < count:
+            probe = probes.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
+            if (port := int(probe.getsockname()[1])) not in but:
+                ports.append(port)
+        return ports
+
+
+def run_tool(command: list[str], folder: Path) -> None:
+    """Run a command in the folder until it ends. Raise ServiceFailed with the end of its output if it fails."""
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = (done.stdout + done.stderr)[-_MAX_LOG_CHARACTERS:]
+        raise ServiceFailed(f"{command!r} failed (exit code {done.returncode}). Its output ends:\n{tail}")
 
 
 @contextmanager

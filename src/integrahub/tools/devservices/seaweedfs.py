@@ -61,9 +61,9 @@ def run_seaweedfs(folder: Path, tls: Certificate | None = None) -> Iterator[S3Se
     Raise ServiceMissing if the program is not installed.
     """
     program = find_seaweedfs()
-    ports = dict(zip(_PORTS, zip(*[iter(find_free_ports(2 * len(_PORTS)))] * 2, strict=True), strict=True))
+    https_port, *others = find_free_ports(1 + 2 * len(_PORTS))
+    ports = dict(zip(_PORTS, zip(*[iter(others)] * 2, strict=True), strict=True))
     keys = secrets.token_hex(10), secrets.token_hex(20)
-    https_port = find_free_ports(1)[0]
     if tls:
         server = S3Server(f"https://localhost:{https_port}", *keys, tls.authority)
         more = [f"-s3.port.https={https_port}", f"-s3.cert.file={tls.chain}", f"-s3.key.file={tls.key}"]
