@@ -18,11 +18,11 @@ async def fill(console: ConsoleHub) -> Names:
     """Post the catalogues; return the names that paths of pages are made of."""
     records = load_sample()[: 2 * RECORDS]
     keys = await _add_pharmacies(console)
-    names: Names = {"cnpj": CNPJ}
+    names: Names = {"cnpj": CNPJ, "other_cnpj": next(cnpj for cnpj in keys if cnpj != CNPJ)}
     for number, (cnpj, key) in enumerate(keys.items()):
         console.api.key = key
         own = [record | {"CNPJ": cnpj} for record in records[: RECORDS - number]]
-        names["other_cnpj"], batch = cnpj, await console.api.load(own)
+        batch = await console.api.load(own)
         assert batch["status"] == "COMPLETED", batch
     console.api.key = keys[CNPJ]
     own = [record | {"CNPJ": CNPJ} for record in records[:RECORDS]]

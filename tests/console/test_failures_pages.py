@@ -152,6 +152,8 @@ async def test_a_running_replay_is_stopped_once(settings: Settings) -> None:
         operator = await console.browser(Role.OPERATOR)
         page = await operator.post("/console/failures/replay", error=CAUSE.fingerprint)
         assert "0 of 3 replayed" in page.text and "3 still wait" in page.text
+        viewed = await (await console.browser(Role.VIEWER)).get(page.answer.url.path)
+        assert "only an operator may act on it" in viewed.text
         stop = f"{page.answer.url.path}/stop"
         stopped = await operator.post(stop)
         assert "Dead letters that stay open: 3." in stopped.text

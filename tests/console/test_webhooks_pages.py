@@ -35,7 +35,7 @@ async def test_suspended_addresses_come_first_and_no_secret_of_their_urls_is_sho
     assert "lua.example" not in (await viewer.get("/console/webhooks", cnpj=CNPJ)).text
     whole = await viewer.get(f"/console/webhooks/{suspended}")
     assert "no success for days" in whole.text and "s3cret" not in whole.html
-    assert f"{suspended}/enable" not in whole.html
+    assert f"{suspended}/enable" not in whole.html and "only an operator may act on it" in whole.text
     assert (await viewer.get(f"/console/webhooks/{UUID(int=1)}")).status == 404
 
 
