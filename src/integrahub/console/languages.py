@@ -10,7 +10,6 @@ from integrahub.console.translations import Catalog, load_catalogs
 from integrahub.domain.languages import Language, choose
 
 THEMES = ("system", "light", "dark")
-_LANGUAGE_COOKIE = "console_language"  # of a person who has not signed in
 
 
 class Viewer(Protocol):
@@ -34,9 +33,8 @@ class Languages:
     def of(self, request: Request) -> Catalog:
         """Return the catalogue of the language in which to answer a request."""
         viewer = viewer_of(request)
-        chosen = (viewer.language if viewer else "") or request.cookies.get(_LANGUAGE_COOKIE, "")
-        if chosen in self.catalogs:
-            return self.catalogs[chosen]
+        if viewer and viewer.language in self.catalogs:
+            return self.catalogs[viewer.language]
         header = ",".join(request.headers.getlist("accept-language"))
         return self.catalogs[choose(header) if header else Language.PT]
 
