@@ -120,6 +120,27 @@ async def test_of_two_people_one_decides_and_the_other_reads_whose_decision_it_w
     assert f"Decided by {winner}" in (await people[loser].get(f"/console/decisions/{held}")).text
 
 
+async def test_who_opened_the_page_before_another_decided_reads_who_did_and_no_product_list(
+    console: ConsoleHub, held: str
+) -> None:
+    path = f"/console/decisions/{held}"
+    first, second = [await console.browser(Role.OPERATOR) for _ in range(2)]
+    opened = await second.get(path)
+    assert "Product 45" in (await second.poll(opened.poll_address("products"), "products")).text
+    await first.post(f"{path}/approve", count="30")
+    await _decided(console, held, "approved")
+    assert first.user
+    who, log = f"Decided by {first.user.name}", f"/console/audit?subject={held}"
+    assert "<table" not in (await second.poll(opened.poll_address("products"), "products")).html
+    state = await second.poll(opened.poll_address("state"), "state")
+    assert who in state.text and log in state.links and "<form" not in state.html
+    # Without JavaScript the old page still has its forms.
+    for act in ("approve", "keep"):
+        page = await second.post(f"{path}/{act}", count="30")
+        assert "No deactivation of this batch is held" in page.text and who in page.text and log in page.links
+        assert "would be deactivated" not in page.text
+
+
 async def test_a_later_full_replaces_the_decision(console: ConsoleHub, held: str) -> None:
     later = (await console.api.load(_records(1, 59)))["batch_id"]
     page = await (await console.browser(Role.OPERATOR)).get(f"/console/decisions/{held}")

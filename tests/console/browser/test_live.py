@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -128,6 +130,30 @@ def test_a_copied_text_is_said_and_the_button_keeps_its_shape(chromium: Browser,
             button.click()
             visitor.page.locator("#said", has_text="copiado").wait_for(state="attached")
             button.locator("svg").wait_for()
+
+
+def _hold_a_full(hub: LiveHub) -> str:
+    """Let a pharmacy that no page of the matrix names send half a catalogue; return the held FULL."""
+    assert hub.console is not None
+    console = hub.console
+    (row,) = hub.run(console.run("SELECT cnpj FROM pharmacies WHERE cnpj <> %s LIMIT 1", hub.names["cnpj"]))
+    made = hub.run(console.api.admin("POST", f"/admin/pharmacies/{row['cnpj']}/api-key"))
+    half = [{"PRODUCTID": number, "TITLE": f"Product {number}"} for number in range(1, 5)]
+    return str(hub.run(replace(console.api, key=made["api_key"]).load(half))["batch_id"])
+
+
+def test_the_products_of_a_decision_go_when_another_person_decides(chromium: Browser, filled: LiveHub) -> None:
+    path = f"/console/decisions/{_hold_a_full(filled)}"
+    with visiting(chromium, filled, Role.OPERATOR) as visitor:
+        visitor.open(path)
+        products = visitor.page.locator("#live-products table")
+        products.wait_for()
+        own = {"Sec-Fetch-Site": "same-origin"}
+        other = filled.cookie(Role.ADMIN, "en")
+        assert httpx2.post(f"{filled.url}{path}/keep", cookies=other, headers=own).status_code == 303
+        visitor.page.evaluate(_POLL_NOW)
+        visitor.page.locator("#live-state", has_text="Decided by Ana admin").wait_for()
+        products.wait_for(state="detached")
 
 
 def test_a_hidden_tab_asks_nothing(chromium: Browser, filled: LiveHub) -> None:

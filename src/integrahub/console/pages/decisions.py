@@ -12,6 +12,7 @@ from integrahub.console.access import require
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
 from integrahub.console.page_cursors import decode_cursor, read_time, split_page
+from integrahub.console.rendering import LIVE_HEADER
 from integrahub.db.batches import reports
 from integrahub.db.console import batches, decisions
 from integrahub.db.console.batch_rows import (
@@ -38,6 +39,7 @@ _MAX_TEXT = 200
 _EVIDENCE_TTL_SECONDS = 5.0  # while a batch is applied: each reader of a page shares the count of a large catalogue
 _SETTLED_TTL_SECONDS = 600.0  # as long as the catalogue stays the same
 _MAX_EVIDENCE = 100
+_STATE_BLOCK = "state"  # the live block that shows no products
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class DecisionPages:
             raise NotFound("batch_not_found", batch_id=batch_id)
         is_held = report.deactivation_state is DeactivationState.HELD and not decision.rows_removed_at
         page = _product_page(request)
-        products, last = split_page(await decisions.list_absent(database, decision, page) if is_held else [], PAGE_SIZE)
+        products, last = await self._list_products(request, decision, page) if is_held else ([], None)
         entry, replaced_by = await decisions.find_outcome(database, decision)
         view = DecisionView(
             batch=view_batch(report, self._console.renderer.language_of(request)),
@@ -143,6 +145,14 @@ class DecisionPages:
         if version is None or version.turn is not None:
             return await self._evidence(decision.batch_id, lambda: decisions.find_evidence(reads, decision))
         return await self._settled((decision.batch_id, version), lambda: decisions.find_evidence(reads, decision))
+
+    async def _list_products(
+        self, request: Request, decision: Decision, page: ProductPage
+    ) -> tuple[list[AbsentLine], AbsentLine | None]:
+        """Return a page of products and its last one, if more follow; none for a live block that shows none."""
+        if request.headers.get(LIVE_HEADER) == _STATE_BLOCK:
+            return [], None
+        return split_page(await decisions.list_absent(self._console.reads, decision, page), PAGE_SIZE)
 
     def _limit_of(self, decision: Decision) -> float:
         limit = decision.deactivation_limit

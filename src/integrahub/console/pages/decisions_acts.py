@@ -75,9 +75,9 @@ class DecisionActs:
         return await perform(request, f"{ROOT}/decisions/{batch_id}", act)
 
     async def _check_count(self, batch_id: UUID, typed: str) -> int:
-        """Return how many products would go now. Raise Conflict unless a person typed this number."""
+        """Return how many products would go now. Raise Conflict if none is held, or another number was typed."""
         decision = await decisions.find(self._console.reads, batch_id)
-        if decision is None:
+        if decision is None or not decision.is_held:
             raise Conflict("nothing_held")
         counts = await decisions.count_absent(self._console.reads, decision)
         if "".join(typed.split()).replace(".", "").replace(",", "") != str(counts.absent):

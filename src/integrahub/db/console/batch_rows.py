@@ -154,6 +154,7 @@ class Decision(msgspec.Struct, frozen=True):
     first: int
     deactivation_limit: float | None
     rows_removed_at: datetime | None
+    is_held: bool
     pending_id: UUID | None
 
 

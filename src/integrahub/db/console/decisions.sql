@@ -13,7 +13,7 @@ ORDER BY b.received_at, b.id LIMIT %(limit)s
 -- A batch whose deactivation is or was held.
 SELECT b.id AS batch_id, b.pharmacy_id, b.received_seq, b.received_at, b.media_type, b.item_count_claimed,
   b.unreadable_ids, coalesce(b.full_from_seq, b.origin_seq, b.received_seq) AS first,
-  p.deactivation_limit::float8 AS deactivation_limit, b.rows_removed_at,
+  p.deactivation_limit::float8 AS deactivation_limit, b.rows_removed_at, b.deactivation_state = 'held' AS is_held,
   (SELECT o.id FROM batches o WHERE o.parent_id = b.id AND o.kind = 'approval' ORDER BY o.received_seq DESC LIMIT 1)
     AS pending_id
 FROM batches b JOIN pharmacies p ON p.id = b.pharmacy_id
