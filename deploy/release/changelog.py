@@ -24,6 +24,15 @@ def read_section(text: str, version: str) -> str:
     return next((each["text"].strip() for each in _SECTION.finditer(text) if each["version"] == version), "")
 
 
+def render_notes(section: str, address: str) -> str:
+    """Return a section for a page outside the repository, whose files are below `address`.
+
+    GitHub's releases show each end of a line as a break and lead relative links nowhere.
+    """
+    unwrapped = re.sub(r"\n +", " ", section)
+    return re.sub(r"\]\((?![a-z]+:)", f"]({address}/", unwrapped)
+
+
 def latest_version(text: str) -> str | None:
     """Return the version of the first dated section."""
     return next((each["version"] for each in _SECTION.finditer(text) if each["day"]), None)

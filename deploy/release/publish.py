@@ -1,6 +1,6 @@
 """`python -m deploy.release.publish`: draft a release on GitHub with every file of dist/, then publish it for good.
 
-The environment names TAG, IMAGE and DIGEST. `gh` reads GH_TOKEN.
+The environment names TAG, IMAGE and DIGEST, and GitHub's own names the repository. `gh` reads GH_TOKEN.
 """
 
 import json
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.release.changelog import CHANGELOG, ReleaseError, read_section
+from deploy.release.changelog import CHANGELOG, ReleaseError, read_section, render_notes
 from deploy.release.commands import Run, run_command
 
 
@@ -32,12 +32,15 @@ def publish(root: Path, environment: Mapping[str, str], run: Run = run_command) 
 
 
 def _notes(root: Path, environment: Mapping[str, str]) -> str:
-    version = environment["TAG"].removeprefix("v")
+    tag = environment["TAG"]
+    version = tag.removeprefix("v")
     section = read_section((root / CHANGELOG).read_text("utf-8"), version)
     if not section:
         raise ReleaseError(f"{CHANGELOG} has no section {version}.")
     image = f"{environment['IMAGE'].lower()}@{environment['DIGEST']}"
-    return f"Image: `{image}`\n\nHow to verify it: docs/howto/verify-release.md\n\n{section}\n"
+    head = f"Image: `{image}`\n\n[How to verify it](docs/howto/verify-release.md)\n\n"
+    address = f"{environment['GITHUB_SERVER_URL']}/{environment['GITHUB_REPOSITORY']}/blob/{tag}"
+    return render_notes(f"{head}{section}\n", address)
 
 
 def main() -> None:

@@ -22,10 +22,13 @@ class Recorder:
     def __init__(self, answer: str = "", fails: int = 0) -> None:
         self.commands: list[tuple[str, ...]] = []
         self.answer, self.fails = answer, fails
+        self.notes = ""
 
     def __call__(self, *command: str) -> str:
-        """Record a command and return the answer."""
+        """Record a command and the notes that it reads, and return the answer."""
         self.commands.append(command)
+        if "--notes-file" in command:
+            self.notes = Path(command[command.index("--notes-file") + 1]).read_text("utf-8")
         if self.fails:
             self.fails -= 1
             raise ReleaseError("not found")
@@ -101,13 +104,19 @@ def test_a_bill_of_materials_names_the_hub_and_every_package() -> None:
 def test_a_release_has_every_file_and_is_final(tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "hub.whl").write_text("")
-    (tmp_path / "CHANGELOG.md").write_text("## 0.2.0 - 2026-11-28\n\n- Bells.\n")
-    environment = _ENVIRONMENT | {"TAG": "v0.2.0"}
+    (tmp_path / "CHANGELOG.md").write_text(
+        "## 0.2.0 - 2026-11-28\n\n- Bells,\n  as [shown](docs/a.md#b).\n- [One](https://x.org).\n"
+    )
+    github = {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "Owner/integrahub"}
+    environment = _ENVIRONMENT | github | {"TAG": "v0.2.0"}
     run = Recorder('{"isImmutable": true}')
     publish(tmp_path, environment, run)
     verbs = [command[2] for command in run.commands]
     assert verbs == ["create", "edit", "view"]
     assert "--draft" in run.commands[0] and run.commands[0][-1].endswith("hub.whl")
+    address = "https://github.example/Owner/integrahub/blob/v0.2.0/docs"
+    assert f"[How to verify it]({address}/howto/verify-release.md)\n" in run.notes
+    assert f"- Bells, as [shown]({address}/a.md#b).\n- [One](https://x.org).\n" in run.notes
     with pytest.raises(ReleaseError, match="can be changed"):
         publish(tmp_path, environment, Recorder('{"isImmutable": false}'))
     with pytest.raises(ReleaseError, match="no section"):
