@@ -86,9 +86,9 @@ class Installation:
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
 
-    def wait_until(self, holds: Any) -> None:
+    def wait_until(self, holds: Any, seconds: float = _PATIENCE) -> None:
         """Wait for a condition; count a refused connection as not yet."""
-        end = monotonic() + _PATIENCE
+        end = monotonic() + seconds
         while monotonic() < end:
             assert self.process is None or self.process.poll() is None, self.log()
             try:
