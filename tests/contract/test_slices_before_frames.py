@@ -10,7 +10,7 @@ from pathlib import Path
 from integrahub.storage.files import FileStorage
 from integrahub.storage.framed import FramedStorage, slice_location
 from tests.contract.test_storage import stream
-from tests.version_before import extract_source
+from tests.version_before import V0_2_0, extract_source
 
 _BODY = "batches/05927228000145/1.zst"
 _RECORD = b'{"PRODUCTID":%04d,"PRICE":2}'
@@ -50,7 +50,7 @@ print(json.dumps(asyncio.run(read())))
 
 
 def test_the_version_before_finds_no_slice_and_reads_the_whole_body(tmp_path: Path) -> None:
-    source_before = extract_source(tmp_path / "before")
+    source_before = extract_source(tmp_path / "before", V0_2_0)
     objects = tmp_path / "objects"
     asyncio.run(FramedStorage(FileStorage(objects)).put(_BODY, stream(_TEXT)))
     assert _TEXT[_START : _START + _BYTES] == _RECORD % 3001
