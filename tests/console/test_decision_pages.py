@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+from integrahub.db.accounts import users
 from integrahub.db.console import decisions
 from integrahub.db.console.decisions import AbsentEvidence
 from integrahub.domain.people.roles import Role
+from integrahub.secrets.passwords import PasswordHasher
 from tests.console.hub import Browser, ConsoleHub
+
+_PASSWORD = "uma frase longa de teste"
 
 
 def _records(first: int, last: int) -> list[dict[str, Any]]:
@@ -40,6 +44,7 @@ async def test_the_list_leads_to_the_evidence(console: ConsoleHub, held: str) ->
     viewer = await console.browser(Role.VIEWER)
     page = await viewer.get("/console/decisions")
     assert "1 decision is awaited" in page.text and f"/console/decisions/{held}" in page.links
+    assert f"/console/batches/{held}" in page.links
     decision = await viewer.get(f"/console/decisions/{held}")
     assert "does not have 30 of the 60 active products (50 %; limit 15 %)" in decision.text
     assert "With stock 20 of 30" in decision.text and "PERFUMARIA (30)" in decision.text
@@ -89,6 +94,23 @@ async def test_an_approval_needs_the_count_that_would_go_now(console: ConsoleHub
     noted = "SELECT 1 FROM audit_log WHERE after::text LIKE '%checked with%' AND outcome = 'done'"
     assert len(await console.run(noted)) == 1
     assert len(await console.run("SELECT 1 FROM audit_log WHERE outcome = 'count_not_confirmed'")) == 3
+
+
+async def test_an_approval_of_more_than_1000_products_asks_for_the_password_after_ten_minutes(
+    console: ConsoleHub,
+) -> None:
+    await console.api.load(_records(1, 1006))
+    path = f"/console/decisions/{(await console.api.load(_records(1, 5)))['batch_id']}"
+    operator, database = await console.browser(Role.OPERATOR), console.api.hub.database
+    assert operator.user
+    await users.set_password(database, operator.user.id, await PasswordHasher().hash(_PASSWORD))
+    await console.run("UPDATE user_sessions SET confirmed_at = now() - interval '11 minutes'")
+    assert "Your password again" in (await operator.get(path)).text
+    for sent in ({}, {"password_again": "not this"}):
+        assert "Nothing was done" in (await operator.post(f"{path}/approve", count="1001", **sent)).text
+    assert "Decide:" in (await operator.get(path)).text
+    page = await operator.post(f"{path}/approve", count="1,001", password_again=_PASSWORD)
+    assert "1,001 products are being deactivated." in page.text
 
 
 async def test_all_products_can_be_kept(console: ConsoleHub, held: str) -> None:

@@ -233,6 +233,16 @@ async def test_the_audit_log_is_filtered_paged_and_shows_before_and_after(consol
     assert "data-pause" not in page.html  # the log does not update itself
 
 
+async def test_the_names_that_the_hub_acts_under_are_words_of_the_language(console: ConsoleHub) -> None:
+    browser, database = await console.browser(Role.VIEWER, **{"Accept-Language": "pt-BR"}), console.api.hub.database
+    for name in ("command line", "first start", "unknown"):
+        await audit_log.start(database, Actor(name, "", None), action="session.start", subject="", before=None)
+    page = await browser.get("/console/audit", action="session.start")
+    for name in ("linha de comando", "primeiro início do hub", "nome desconhecido"):
+        assert name in page.text
+    assert "/console/audit?action=session.start&actor=command+line" in page.links
+
+
 @pytest.mark.parametrize("path", ["/console/users", "/console/users/1"])
 async def test_people_are_administered_by_administrators_alone(console: ConsoleHub, path: str) -> None:
     for role in (Role.VIEWER, Role.OPERATOR):

@@ -58,6 +58,18 @@ async def test_causes_and_their_letters_are_found_by_indexes(more: Plans) -> Non
     assert await more.whole(_FAILURES["hours"], {"fingerprints": ["cause 1"], "now": _NOW}) == set()
 
 
+async def test_what_a_filter_would_replay_is_found_by_indexes_of_open_letters(plans: Plans, filled: str) -> None:
+    with psycopg.connect(filled, autocommit=True) as owner:
+        owner.execute("UPDATE dead_letters SET settled_at = now() WHERE id % 50 <> 0")
+        owner.execute("VACUUM ANALYZE dead_letters")
+    for chosen in ({"error": "cause 1"}, {"cnpj": "00000000000001"}, {"batch_id": _ID}, {"since": _NOW}, {"ids": [7]}):
+        params = dict.fromkeys(("ids", "batch_id", "cnpj", "error", "since")) | {"limit": 10_000} | chosen
+        nodes = await plans.nodes(_FAILURES["pharmacies_of_filter"], params)
+        indexes = {node["Index Name"] for node in nodes if "Index Name" in node}
+        open_letters = {"dead_letters_unsettled", "dead_letters_open"}
+        assert indexes & (open_letters | ({"dead_letters_pkey"} if "ids" in chosen else set())), chosen
+
+
 async def test_operations_are_found_by_indexes(more: Plans) -> None:
     assert await more.whole(_FAILURES["operations_of_cause"], _CAUSE) == set()
     page: dict[str, Any] = {"before": None, "before_id": None, "limit": 50}

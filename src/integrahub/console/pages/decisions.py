@@ -35,6 +35,7 @@ from integrahub.domain.views.batch import BatchView, view_batch
 from integrahub.resilience.shared_results import SharedResults
 
 PAGE_SIZE = 50
+PASSWORD_ABOVE = 1000  # products: an approval of more asks for the password again
 _MAX_TEXT = 200
 _EVIDENCE_TTL_SECONDS = 5.0  # while a batch is applied: each reader of a page shares the count of a large catalogue
 _SETTLED_TTL_SECONDS = 600.0  # as long as the catalogue stays the same
@@ -78,6 +79,11 @@ class DecisionView:
     def is_pending(self) -> bool:
         """Return whether an approval waits for its turn or is being applied."""
         return self.approval is not None and self.approval.finished_at is None
+
+    @property
+    def asks_password(self) -> bool:
+        """Return whether an approval asks for the password again: it deactivates more than PASSWORD_ABOVE products."""
+        return self.evidence is not None and self.evidence.counts.absent > PASSWORD_ABOVE
 
     @property
     def is_file_complete(self) -> bool:

@@ -15,6 +15,7 @@ from integrahub.console.context import ConsoleContext
 from integrahub.console.forms import read_form
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.batches_files import Files
+from integrahub.console.pages.decisions import PASSWORD_ABOVE
 from integrahub.console.translations import N_
 from integrahub.db.batches.report_rows import AbsentProduct, DeactivationReport
 from integrahub.db.console import decisions
@@ -24,7 +25,6 @@ from integrahub.domain.people.roles import Role
 from integrahub.reports import batch_changes
 
 Operator = Annotated[Person, Depends(require(Role.OPERATOR))]
-PASSWORD_ABOVE = 1000  # products: an approval of more asks for the password again
 PRODUCT_HEADINGS = {
     "product_id": N_("Product"),
     "title": N_("Title"),
