@@ -11,6 +11,8 @@ from integrahub.console.app import build_console
 from integrahub.console.context import ConsoleContext
 from integrahub.domain.people.roles import Role
 from tests.console.hub import OWN_SITE, ConsoleHub, Page
+from tests.console.troubles import CAUSE, add_endpoint, add_messages
+from tests.integration.conftest import CNPJ
 from tests.integration.test_flow import catalogue
 
 RIGHT_TO_LEFT = "\u202e"
@@ -65,6 +67,19 @@ async def test_an_act_shows_at_once_in_every_process(console: ConsoleHub) -> Non
         for http in (browser.http, second):
             http.cookies = browser.http.cookies
             assert "All is well" in (await http.get("/console")).text
+
+
+async def test_acts_that_lead_to_another_page_or_show_a_secret_show_at_once_too(console: ConsoleHub) -> None:
+    await add_messages(console, 1)
+    endpoint = await add_endpoint(console, CNPJ)
+    for path, fields in (
+        ("/console/failures/replay", {"error": CAUSE.fingerprint}),
+        (f"/console/webhooks/{endpoint}/test", {}),
+        (f"/console/pharmacies/{CNPJ}/keys", {}),
+    ):
+        browser = await console.browser(Role.ADMIN)
+        page = await browser.post(path, **fields)
+        assert page.status == 200 and "integrahub_acted" in browser.http.cookies, path
 
 
 async def test_a_snapshot_that_is_older_than_usual_says_of_when_it_is(console: ConsoleHub) -> None:

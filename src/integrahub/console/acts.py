@@ -82,17 +82,19 @@ def _set_notice(request: Request, response: Response, notice: Notice) -> Respons
     value = _encode(notice)
     if len(value) > _MAX_COOKIE_LENGTH:
         value = _encode(msgspec.structs.replace(notice, values=_shorten(notice.values, _SHORT_FACT_LENGTH)))
-    for name, content, seconds in ((NOTICE_COOKIE, value, _NOTICE_SECONDS), (_ACTED_COOKIE, "1", _ACTED_SECONDS)):
-        response.set_cookie(
-            name,
-            content,
-            max_age=seconds,
-            path=COOKIE_PATH,
-            secure=request.url.scheme == "https",
-            httponly=True,
-            samesite="lax",
-        )
+    _set_cookie(request, response, NOTICE_COOKIE, value, _NOTICE_SECONDS)
+    return mark_acted(request, response)
+
+
+def mark_acted(request: Request, response: Response) -> Response:
+    """Let pages of the person be read after the act that this response answers; acts without a notice call it."""
+    _set_cookie(request, response, _ACTED_COOKIE, "1", _ACTED_SECONDS)
     return response
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+    is_secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, path=COOKIE_PATH, secure=is_secure, httponly=True, samesite="lax")
 
 
 def _encode(notice: Notice) -> str:

@@ -23,6 +23,13 @@ def test_no_template_has_what_the_content_security_policy_blocks(template: Path)
     assert _BLOCKED.findall(template.read_text("utf-8")) == []
 
 
+def test_blocks_that_all_people_share_do_not_depend_on_the_person() -> None:
+    shared = [path for path in CONSOLE.rglob("pages/*.py") if "is_shared=True" in path.read_text("utf-8")]
+    assert [path.name for path in shared] == ["overview.py"]
+    for template in (CONSOLE / "templates" / "overview").iterdir():
+        assert re.findall(r"\bcan\(|\bperson\b|may_not|password_again", template.read_text("utf-8")) == []
+
+
 def test_every_text_is_translated_and_the_files_have_no_others() -> None:
     texts = messages.areas()
     assert {path.stem for path in messages.LOCALE.glob("*.po")} == set(texts), "run `make messages`"

@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from integrahub.access.audit import Audit
 from integrahub.console.access import Person, require
-from integrahub.console.acts import Done, perform, refuse
+from integrahub.console.acts import Done, mark_acted, perform, refuse
 from integrahub.console.context import ConsoleContext
 from integrahub.console.formats import DEFAULT_ZONE
 from integrahub.console.forms import read_form
@@ -115,7 +115,7 @@ class FailureActs:
         except Problem as problem:
             back = f"{PATH}/replay?{_to_query(filters)}" if before else PATH
             return refuse(request, back, problem)
-        return RedirectResponse(f"{PATH}/replays/{started.operation_id}", 303)
+        return mark_acted(request, RedirectResponse(f"{PATH}/replays/{started.operation_id}", 303))
 
     async def list_operations(self, request: Request, person: Viewer) -> Response:
         """Answer with the replays, newest first."""

@@ -143,15 +143,10 @@ class PharmacyPages:
         """Return the page with a tab, the first one if there is no such tab."""
         pharmacy = await self.find(cnpj)
         tab = tab if tab in self._tabs else "batches"
-        view = await self._read(pharmacy, tab, answered or Answered(), self.language_of(request))
+        view = await self._read(pharmacy, tab, answered or Answered(), self._console.renderer.language_of(request))
         return self._console.renderer.page(
             request, "pharmacies/pharmacy.html", view, status=status, zone=pharmacy.time_zone
         )
-
-    def language_of(self, request: Request) -> Language:
-        """Return the language of the hub's own sentences on the page."""
-        tag = self._console.renderer.languages.of(request).tag
-        return Language.EN if tag == Language.EN else Language.PT
 
     async def find(self, cnpj: str) -> Pharmacy:
         """Return the pharmacy; raise NotFound if there is none."""

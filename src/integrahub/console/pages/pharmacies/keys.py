@@ -11,7 +11,7 @@ from starlette.responses import Response
 from integrahub.access.api_key_admin import ApiKeyAdmin, ApiKeyRules
 from integrahub.access.audit import Audit
 from integrahub.console.access import Person, require
-from integrahub.console.acts import Done, perform
+from integrahub.console.acts import Done, mark_acted, perform
 from integrahub.console.context import ConsoleContext
 from integrahub.console.forms import read_form
 from integrahub.console.pages.pharmacies.detail import PATH, Answered, PharmacyPages, tab_path
@@ -77,7 +77,7 @@ class KeyPages:
             new_key = await make(form)
         except Problem as problem:
             return await perform(request, tab_path(cnpj, "keys"), _refusing(problem))
-        return await self._pages.render(request, cnpj, "keys", Answered(new_key=new_key))
+        return mark_acted(request, await self._pages.render(request, cnpj, "keys", Answered(new_key=new_key)))
 
     async def _confirm(self, person: Person, form: dict[str, str], action: str, cnpj: str) -> None:
         """Ask for the password again; an act that is refused for it is in the audit log, too."""

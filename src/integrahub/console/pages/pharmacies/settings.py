@@ -26,6 +26,7 @@ class SettingsPages:
 
     def __init__(self, console: ConsoleContext, pages: PharmacyPages) -> None:
         self._admin = PharmacyAdmin(console.database, Audit(console.database))
+        self._renderer = console.renderer
         self._pages = pages
 
     async def save(self, request: Request, cnpj: str, person: Admin) -> Response:
@@ -34,7 +35,7 @@ class SettingsPages:
         try:
             settings = read_settings(form)
         except InvalidSettings as invalid:
-            language = self._pages.language_of(request)
+            language = self._renderer.language_of(request)
             errors = {
                 name: describe_error(error.kind, error.facts).in_language(language)
                 for name, error in invalid.errors.items()

@@ -12,7 +12,7 @@ from integrahub.access.audit import Audit
 from integrahub.access.webhook_owners import WebhookOwners
 from integrahub.access.webhooks import Webhooks
 from integrahub.console.access import Person, require
-from integrahub.console.acts import Done, perform, refuse
+from integrahub.console.acts import Done, mark_acted, perform, refuse
 from integrahub.console.context import ConsoleContext
 from integrahub.console.navigation import ROOT
 from integrahub.console.pages.webhooks.views import REPLAY_DAYS
@@ -41,7 +41,7 @@ class WebhookActs:
             delivery_id = await self._webhooks.test(person.caller, owner)
         except Problem as problem:
             return refuse(request, f"{PATH}/{endpoint_id}", problem)
-        return RedirectResponse(f"{PATH}/deliveries/{delivery_id}", 303)
+        return mark_acted(request, RedirectResponse(f"{PATH}/deliveries/{delivery_id}", 303))
 
     async def enable(self, request: Request, endpoint_id: UUID, person: Operator) -> Response:
         """Enable an endpoint, send what it missed, and show it."""

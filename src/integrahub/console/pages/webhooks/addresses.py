@@ -12,7 +12,7 @@ from integrahub.access.audit import Audit
 from integrahub.access.webhook_owners import WebhookOwner, WebhookOwners
 from integrahub.access.webhooks import WebhookRequest, Webhooks
 from integrahub.console.access import Person, require
-from integrahub.console.acts import Done, perform, refuse
+from integrahub.console.acts import Done, mark_acted, perform, refuse
 from integrahub.console.context import ConsoleContext
 from integrahub.console.forms import read_form
 from integrahub.console.navigation import ROOT
@@ -77,7 +77,7 @@ class AddressActs:
         if secret is None:
             return await perform(request, back, _say_saved)
         view = NewSecret(secret, endpoint.url, back)
-        return self._console.page(request, "webhooks/secret.html", view)
+        return mark_acted(request, self._console.page(request, "webhooks/secret.html", view))
 
 
 async def _say_saved() -> Done:
