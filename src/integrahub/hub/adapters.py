@@ -66,7 +66,7 @@ def describe_kernel(settings: Settings) -> str:
     if settings.kernel == "off":
         return "pure Python: INTEGRAHUB_KERNEL is off"
     try:
-        return f"kernel {InovaFarmaKernel().version}"
+        return f"compiled kernel, version {InovaFarmaKernel().version}"
     except KernelUnavailable as error:
         return f"pure Python: {error}"
 

@@ -204,7 +204,8 @@ async def _greet(settings: Settings, supervisor: Supervisor, stop: asyncio.Event
     say(
         f"IntegraHub is ready at {base} / IntegraHub pronto em {base}\n"
         f"  API        {base}/docs\n{console}  health     {base}/health\n  data       {settings.data_dir.absolute()}\n"
-        f"  database   {shown_database(settings.database_url or '')}\n  records    {describe_kernel(settings)}\n"
+        f"  database   {shown_database(settings.database_url or '')}\n"
+        f"  records    read by {describe_kernel(settings)}\n"
         f"  admin key  {'INTEGRAHUB_ADMIN_API_KEY' if settings.admin_api_key else stored}\n"
         "Ctrl-C stops it / Ctrl-C encerra."
     )

@@ -50,7 +50,7 @@ def test_with_kernel_off_all_records_are_read_in_python() -> None:
     assert adapters.build_dialect(off).kernel is None
     assert adapters.describe_kernel(off) == "pure Python: INTEGRAHUB_KERNEL is off"
     described = adapters.describe_kernel(Settings(kernel="auto"))
-    assert described.startswith("kernel " if adapters.load_kernel() else "pure Python: ")
+    assert described.startswith("compiled kernel, version " if adapters.load_kernel() else "pure Python: ")
 
 
 class _App:

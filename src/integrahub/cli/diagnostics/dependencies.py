@@ -143,7 +143,7 @@ def check_storage(settings: Settings) -> str:
     """Write and delete an object."""
     folder = adapters.find_objects_folder(settings)
     if folder and not folder.exists():
-        return f"{folder}, created at the first start"
+        return f"{folder}, created with its first object"
     try:
         asyncio.run(adapters.open_storage(settings).check())
     except OSError as error:
