@@ -20,7 +20,7 @@ def reduce_document(document: dict[str, Any]) -> dict[str, Any]:
         operations[f"WEBHOOK {name}"] = {"responses": {"event": _reduce_event(verbs["post"])}}
     described = document.get("components", {}).get("schemas", {})
     schemas = {name: reduce_schema(schema) for name, schema in described.items()}
-    return {"operations": operations, "schemas": _reachable(operations, schemas)}
+    return {"operations": operations, "schemas": find_reachable(operations, schemas)}
 
 
 def _reduce_operation(operation: dict[str, Any], default: list[dict[str, Any]]) -> dict[str, Any]:
@@ -81,7 +81,8 @@ def reduce_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return reduced
 
 
-def _reachable(operations: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+def find_reachable(operations: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the schemas that operations refer to, directly or through other schemas."""
     names: set[str] = set()
     waiting = set(_refs(operations))
     while waiting:
