@@ -31,6 +31,7 @@ from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
 from tests.scratch import use_scratch_folder
 
+pytest_plugins = ("tests.gc_freeze",)
 _SCRATCH = use_scratch_folder()
 
 _TEMPLATE = "template_hub"
@@ -55,8 +56,9 @@ settings.load_profile("long" if LONG else "short")
 # Tests that share a service, by the pattern of their ids.
 _GROUPS = {
     "browser": r"^tests/console/browser/",
+    "examples": r"^tests/examples/",
     "kafka": r"\[distributed\b|^tests/contract/test_bus\.py|"
-    r"^tests/distributed/test_(dead_messages|kafka|kafka_topics|deploy|frozen)\.py",
+    r"^tests/distributed/test_(dead_messages|kafka|kafka_topics|deploy|frozen|network_policies)\.py",
 }
 
 
