@@ -80,9 +80,9 @@ class Server:
         """Return the URL of another database on this server."""
         return self.url.replace("@/integrahub?", f"@/{database}?")
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, template: str = _TEMPLATE) -> str:
         """Create a database with the hub's schema and return its URL; copied files cost less than logged pages."""
-        self.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, _TEMPLATE)
+        self.execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, template)
         return self.url_of(name)
 
     def drop_database(self, name: str) -> None:

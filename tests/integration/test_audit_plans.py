@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import psycopg
 import pytest
 
 from integrahub.db.accounts.audit_log import AuditFilters
@@ -14,6 +13,8 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.embedded.logins import url_as
 from integrahub.db.queries import load_queries
 from integrahub.db.tenancy import DatabaseRole
+from tests.conftest import Server
+from tests.filled_databases import filled_database
 
 _SQL = load_queries("integrahub.db.accounts.audit_log")
 _FILL = (
@@ -25,12 +26,16 @@ _FILL = (
 )
 
 
+@pytest.fixture(scope="module")
+def filled_url(postgres: Server) -> Iterator[str]:
+    """Yield the URL of a filled database, which the tests only read."""
+    with filled_database(postgres, _FILL) as name:
+        yield postgres.url_of(name)
+
+
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[Connection]:
-    with psycopg.connect(database_url, autocommit=True) as owner:
-        for statement in _FILL:
-            owner.execute(statement)
-    console = Database(url_as(database_url, DatabaseRole.CONSOLE), role=DatabaseRole.CONSOLE)
+async def connection(filled_url: str) -> AsyncIterator[Connection]:
+    console = Database(url_as(filled_url, DatabaseRole.CONSOLE), role=DatabaseRole.CONSOLE)
     await console.open()
     async with console.transaction() as connection:
         yield connection

@@ -1,9 +1,12 @@
 """A database with what the console reads: pharmacies, batches, dead letters, figures, refusals."""
 
-import psycopg
+from collections.abc import Iterator
+
 import pytest
 
 from integrahub.db.database import Database
+from tests.conftest import Server
+from tests.filled_databases import filled_database
 from tests.integration.console.plans import Plans
 
 _FILL = (
@@ -47,13 +50,19 @@ _FILL = (
 )
 
 
+@pytest.fixture(scope="module")
+def filled_template(postgres: Server) -> Iterator[str]:
+    """Yield the name of a filled database, which the tests of a module copy."""
+    with filled_database(postgres, _FILL) as name:
+        yield name
+
+
 @pytest.fixture
-def filled(database_url: str) -> str:
-    """Fill the test's database and return its URL."""
-    with psycopg.connect(database_url, autocommit=True) as owner:
-        for statement in _FILL:
-            owner.execute(statement)
-    return database_url
+def filled(postgres: Server, filled_template: str, database_url: str) -> str:
+    """Return the URL of the test's database, filled."""
+    name = database_url.partition("@/")[2].partition("?")[0]
+    postgres.drop_database(name)
+    return postgres.create_database(name, filled_template)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, LiteralString, get_args
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from integrahub.db.console import batches, decisions
@@ -16,6 +15,8 @@ from integrahub.db.database import Connection, Database
 from integrahub.db.queries import load_queries
 from integrahub.domain.batches import BatchStatus
 from integrahub.domain.ids import expand_id_prefix
+from tests.conftest import Server
+from tests.filled_databases import filled_database
 
 _BATCHES = load_queries("integrahub.db.console.batches")
 _DECISIONS = load_queries("integrahub.db.console.decisions")
@@ -44,13 +45,17 @@ _FILL = (
 )
 
 
+@pytest.fixture(scope="module")
+def filled_url(postgres: Server) -> Iterator[str]:
+    """Yield the URL of a database of a hundred pharmacies with 20,000 batches, which the tests only read."""
+    with filled_database(postgres, _FILL) as name:
+        yield postgres.url_of(name)
+
+
 @pytest.fixture
-async def connection(database_url: str) -> AsyncIterator[Connection]:
-    """Yield a connection to a hub of a hundred pharmacies with 20,000 batches."""
-    with psycopg.connect(database_url, autocommit=True) as owner:
-        for statement in _FILL:
-            owner.execute(statement)
-    reads = Database(database_url)
+async def connection(filled_url: str) -> AsyncIterator[Connection]:
+    """Yield a connection to the filled database."""
+    reads = Database(filled_url)
     await reads.open()
     async with reads.transaction() as connection:
         yield connection
