@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout sbom audit lock clean
+.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint types style format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -109,10 +109,14 @@ sync-client: $(VENV)/.development ## write the synchronous client from the async
 minio: ## build MinIO into the user's cache, to test the S3 contract on it too (Go; about half an hour)
 	GOBIN="$${XDG_CACHE_HOME:-$$HOME/.cache}/integrahub/bin" go install github.com/minio/minio@$(MINIO)
 
-lint: $(VENV)/.development ## style, types, import contracts, workflows, image and migrations
+lint: types style ## style, types, import contracts, workflows, image and migrations; faster with -j 2
+
+types: $(VENV)/.development
+	$(BIN)/mypy
+
+style: $(VENV)/.development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/actionlint
 	$(BIN)/zizmor --offline --quiet .github
