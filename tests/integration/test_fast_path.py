@@ -83,11 +83,13 @@ async def test_a_delta_never_overtakes_a_full_that_is_not_finished(settings: Set
 async def test_what_is_wrong_with_one_small_batch_costs_no_other(client: Client) -> None:
     bodies: list[Any] = [[product(n)] for n in range(1, 20)]
     bodies[7], bodies[11] = b'[{"PRODUCTID": 1', json.dumps([product(50)]).encode()[:-1] + b"} trailing"
-    bodies[15] = json.dumps([product(51)]).encode() + b" trailing"
+    bodies[15] = trailing = json.dumps([product(51)]).encode() + b" trailing"
     answers = await asyncio.gather(*(client.post(body, "delta") for body in bodies))
     batches = [await client.finished(answer.json()["batch_id"]) for answer in answers]
     assert [n for n, batch in enumerate(batches) if batch["status"] == "FAILED"] == [7, 11, 15]
     assert {batch["status"] for n, batch in enumerate(batches) if n not in (7, 11, 15)} == {"COMPLETED"}
+    alone = await client.finished((await client.post(trailing, "delta")).json()["batch_id"])
+    assert alone["status"] == "FAILED"  # also where no other body sends the group to the normal path
     assert len(await client.products()) == 16
 
 
