@@ -19,7 +19,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help check unit kernel wheels demo demo-distributed up test test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint types style format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout sbom audit lock clean
+.PHONY: help check unit kernel wheels demo demo-distributed up test test-kernel-off test-long mutations minio bench performance dashboards data-model error-codes code-map reference messages screenshots assets docs api-baseline sync-client lint types style format release release-check dist image-version image-keep image-index image-sign image-mark image-ran release-publish publish rollout sbom audit lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -53,8 +53,14 @@ test: $(VENV)/.development $(HTMX) ## all tests; the few that fail beside others
 	@rm -f .pytest_cache/v/cache/lastfailed
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.failed_again $$?
 
-test-long: $(VENV)/.development $(HTMX) mutations ## long versions of property and crash tests, and the mutations
+test-kernel-off: $(VENV)/.development ## unit and integration tests that call the kernel, by the last `make test`, without it
+	@rm -f .pytest_cache/v/cache/lastfailed
+	export INTEGRAHUB_KERNEL=off; $(BIN)/python -m pytest tests/unit tests/integration --kernel-callers -n auto \
+	  --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.failed_again $$?
+
+test-long: $(VENV)/.development $(HTMX) mutations ## long versions of all tests, with and without the kernel, and the mutations
 	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
+	IHUB_LONG=1 INTEGRAHUB_KERNEL=off $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
 
 mutations: $(VENV)/.development ## remove guards one by one in a copy, and list those that no test noticed
 	$(BIN)/python -m tests.mutations

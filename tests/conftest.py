@@ -31,7 +31,7 @@ from integrahub.tools.devservices.seaweedfs import S3Server, run_seaweedfs
 from tests.fault_injection.freezing import postmaster
 from tests.scratch import use_scratch_folder
 
-pytest_plugins = ("tests.gc_freeze",)
+pytest_plugins = ("tests.kernel_calls", "tests.gc_freeze")
 _SCRATCH = use_scratch_folder()
 
 _TEMPLATE = "template_hub"

@@ -57,8 +57,7 @@ class Installation:
         own = {"DATA_DIR": str(self.folder / "kept"), "ADMIN_API_KEY": ADMIN, "PORT": str(self.port)}
         own |= {"MIN_UPSERT_WORKERS": "1"}  # each more costs half a second of CPU at every start
         own |= {"LOG_FORMAT": "json", "URL": str(self.http.base_url)} | self.settings
-        plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
-        return plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
+        return without_settings() | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
 
     def use_tls(self) -> None:
         """Serve over TLS with a certificate of a development CA, which the client of this installation trusts."""
@@ -185,6 +184,12 @@ class Installation:
             by_id |= {item["id"]: item for item in page["items"]}
             cursor = page["pagination"]["next_cursor"]
         return by_id
+
+
+def without_settings() -> dict[str, str]:
+    """Return the environment of this process without settings, but for the one that switches the kernel off."""
+    kept = {"INTEGRAHUB_KERNEL"}
+    return {name: value for name, value in os.environ.items() if name in kept or not name.startswith("INTEGRAHUB_")}
 
 
 def _pause() -> None:

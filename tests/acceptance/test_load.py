@@ -1,14 +1,13 @@
 """`integrahub load` against a running hub: accounting matches, and lost posts fail the command."""
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import ADMIN, Installation
+from tests.acceptance.conftest import ADMIN, Installation, without_settings
 
 _FORMS = {
     "mega": ["mega", "--posts", "300", "--products", "3", "--pharmacies", "7", "--at-once", "20"],
@@ -55,9 +54,8 @@ def test_a_load_whose_posts_are_refused_says_so_and_fails(installation: Installa
 
 
 def test_a_load_without_an_address_starts_a_hub_of_its_own_and_watches_its_memory() -> None:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
     command = [sys.executable, "-m", "integrahub", "load", "million", "--products", "20000", "--json"]
-    ended = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=150)
+    ended = subprocess.run(command, env=without_settings(), capture_output=True, text=True, timeout=150)
     assert ended.returncode == 0, ended.stderr
     told = json.loads(ended.stdout)
     assert told["products"] == 20_000 and told["accounts"][0]["batches_received"] == 1
@@ -65,9 +63,8 @@ def test_a_load_without_an_address_starts_a_hub_of_its_own_and_watches_its_memor
 
 
 def test_a_load_that_is_killed_leaves_no_hub_behind(installation: Installation) -> None:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
     command = [sys.executable, "-m", "integrahub", "load", "mega", "--posts", "1000000"]
-    given = plain | {"TMPDIR": str(installation.folder)}
+    given = without_settings() | {"TMPDIR": str(installation.folder)}
     load = subprocess.Popen(command, env=given, stderr=subprocess.DEVNULL)
     installation.wait_until(lambda: next(installation.folder.glob("*/kept/fleet.json"), None))
     (kept,) = installation.folder.glob("*/kept")

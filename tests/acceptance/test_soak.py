@@ -1,19 +1,19 @@
 """A short soak test with faults: nothing is lost, doubled or unaccounted, and the report says what happened."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.conftest import without_settings
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize("hub", ["embedded", "distributed"])
 def test_a_short_soak_accounts_for_every_batch(hub: str, tmp_path: Path) -> None:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
     page = tmp_path / "soak.md"
     command = [
         sys.executable,
@@ -29,7 +29,7 @@ def test_a_short_soak_accounts_for_every_batch(hub: str, tmp_path: Path) -> None
         "--json",
     ]
     command += ["--report", str(page), *(["--distributed"] if hub == "distributed" else [])]
-    ended = subprocess.run(command, env=plain, capture_output=True, text=True, timeout=1500)
+    ended = subprocess.run(command, env=without_settings(), capture_output=True, text=True, timeout=1500)
     assert ended.returncode == 0, ended.stderr + ended.stdout
     report = json.loads(ended.stdout)
     assert report["is_passed"] and report["batches"] > 50 and len(report["faults"]) >= 7

@@ -35,6 +35,7 @@ _LONG_SECONDS = 3600.0
 _MAX_RECORD = 4096
 _ZONE, _BATCH = ZoneInfo("America/Sao_Paulo"), UUID("00000000-0000-4000-8000-000000000001")
 _SENT = ("pharmacy_id", "batch_id", "record_hash", "product_id", *COLUMNS)
+pytestmark = pytest.mark.kernel
 Found = list[tuple[int, Record, int, int]]  # offset, text, product id, hash
 
 

@@ -85,6 +85,7 @@ async def _fail(body: bytes, kernel: RecordKernel | None) -> tuple[str, int | No
     return None
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize(("unreadable", "is_refused"), [(100, False), (400, True)])
 async def test_a_body_without_a_catalogue_is_refused_alike_with_the_kernel(
     unreadable: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch

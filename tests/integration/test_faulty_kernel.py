@@ -20,6 +20,7 @@ from tests.integration.test_flow import catalogue, product
 from tests.integration.test_worker_crashes import _run, crash, crash_splitting
 from tests.integration.test_zombies import _ready, _split
 
+pytestmark = pytest.mark.kernel
 _ROOT = Path(__file__).parents[2]
 _MAX_WORKERS = 8  # one for each body, one that ends well, and some to spare
 

@@ -19,7 +19,7 @@ from integrahub.domain.products import ChunkCounters
 from tests.integration.conftest import SHARED, Client, new_pharmacy
 from tests.integration.test_flow import product
 
-pytestmark = SHARED
+pytestmark = [SHARED, pytest.mark.kernel]
 _BATCH = uuid4()
 _PRODUCTS = (
     "SELECT to_jsonb(p) - '{updated_at,created_at}'::text[] AS row FROM products p WHERE pharmacy_id = %s"

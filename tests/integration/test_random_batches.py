@@ -23,18 +23,16 @@ _AT_ONCE = 8  # pharmacies
 
 
 @pytest.fixture
-async def hub(database_url: str, tmp_path: Path, kernel: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+async def hub(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     """Yield a hub with chunks of the default size, two split and two upsert workers. Small FULLs take the fast path."""
     monkeypatch.setattr("integrahub.pipeline.split.fast_path.MIN_FULLS_PER_TRANSACTION", 1)
-    settings = Settings(
-        database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off", kernel=kernel
-    )
+    settings = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, rate_limit="off")
     async with running(settings, ["split", "split", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
 
 
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("kernel", "few", "part"), [("auto", 250, 128 << 10), ("off", 40, 4 << 10)])
+@pytest.mark.parametrize(("few", "part"), [(250, 128 << 10), (40, 4 << 10)])
 async def test_random_batches_of_hundreds_of_records_equal_the_sequential_model(
     hub: Client, monkeypatch: pytest.MonkeyPatch, few: int, part: int
 ) -> None:

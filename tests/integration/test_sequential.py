@@ -71,11 +71,7 @@ async def busy(database_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("integrahub.pipeline.split.fast_path.MIN_FULLS_PER_TRANSACTION", 1)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_RECORDS", 3)
     monkeypatch.setattr("integrahub.domain.chunks.formats._MAX_ARRAY_BYTES", 150)
-    kernel = random.choice(("auto", "off"))
-    print(f"KERNEL={kernel}")
-    hub = Settings(
-        database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off", kernel=kernel
-    )
+    hub = Settings(database_url=database_url, data_dir=tmp_path, admin_api_key=ADMIN, chunk_size=4, rate_limit="off")
     async with running(hub, ["split", "split", "upsert", "upsert", "upsert", "finish", "sweep"]) as client:
         yield client
 

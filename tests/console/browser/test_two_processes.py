@@ -20,6 +20,7 @@ from playwright.sync_api import Browser
 
 from integrahub.console.assets import has_htmx
 from integrahub.domain.people.roles import Role
+from tests.acceptance.conftest import without_settings
 from tests.conftest import Server
 from tests.console.browser.balancer import balancing
 from tests.console.browser.conftest import settings_of
@@ -42,8 +43,7 @@ def _console_process(url: str, folder: Path) -> Iterator[tuple[int, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = {"DATABASE_URL": url, "DATA_DIR": str(folder), "ADMIN_API_KEY": ADMIN, "PORT": str(port), "PROBE_PORT": "0"}
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("INTEGRAHUB_")}
-    environment = plain | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
+    environment = without_settings() | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
     with subprocess.Popen([sys.executable, "-m", "integrahub", "console"], env=environment) as process:
         try:
             _wait_until_listening(port)

@@ -8,6 +8,7 @@ from integrahub.domain.dialects.inovafarma.native.kernel import InovaFarmaKernel
 from integrahub.domain.parsing.kernel_reader import CutResult, RecordCutter, create_run_reader
 from integrahub.domain.parsing.raw_records import CutRecords, RawRecords
 
+pytestmark = pytest.mark.kernel
 _BLOCK_BYTES = 128 * 1024
 
 
