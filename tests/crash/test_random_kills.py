@@ -17,7 +17,7 @@ from tests.reference_model.strategies import load
 from tests.reference_model.wire import form
 
 LONG = bool(os.environ.get("IHUB_LONG"))
-PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (6, 20, 300, 3)
+PHARMACIES, BATCHES, LONGEST, KILLS = (20, 500, 150, 500) if LONG else (4, 12, 200, 3)
 WITH_WORK = 100 if LONG else 3  # kills of processes that held work
 _PROGRESS_SECONDS = 30.0
 _AHEAD = 25  # batches of a pharmacy before the kills that belong to them
