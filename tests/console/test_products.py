@@ -193,6 +193,15 @@ async def test_a_large_catalogue_is_counted_up_to_a_limit_and_sorted_whole(
         assert page.html.index(f'{_PRODUCTS}/60"') < page.html.index(f'{_PRODUCTS}/59"')
 
 
+async def test_a_catalogue_is_listed_by_id_and_its_changes_by_their_time(console: ConsoleHub, browser: Browser) -> None:
+    await console.api.load([product(n) for n in range(1, 4)])
+    await console.api.load([product(2, PRICE=99)], "delta")
+    for query, first in (({}, 1), ({"active": "yes"}, 1), ({"since": "24h"}, 2)):
+        page = await browser.get(_PRODUCTS, **query)
+        places = {number: page.html.index(f'{_PRODUCTS}/{number}"') for number in (1, 2)}
+        assert min(places, key=places.__getitem__) == first, query
+
+
 async def test_an_ean_of_a_rejected_record_without_an_id_is_found(console: ConsoleHub, browser: Browser) -> None:
     await console.api.load([product(1), product(2, PRODUCTID="A-7", EAN="7896004703398")])
     page = await browser.get(_PRODUCTS, q="7896004703398")

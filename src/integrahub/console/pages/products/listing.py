@@ -193,9 +193,16 @@ def _read_query(request: Request) -> ProductQuery:
         ean=ean,
         active="yes" if params.get("active") == "yes" else "",
         since=params.get("since", "") if params.get("since") in SINCE else "",
-        sort=sort if sort in SORTS else ("title" if q else SORTS[0]),
+        sort=sort if sort in SORTS else _default_sort(q, is_narrowed=bool(ean or params.get("since") in SINCE)),
         cursor=params.get("cursor", ""),
     )
+
+
+def _default_sort(q: str, *, is_narrowed: bool) -> str:
+    """Return the order of a list for which no person chose one: any but the id reads all that match."""
+    if q:
+        return "title"
+    return "-updated" if is_narrowed else "product_id"
 
 
 def _page_request(query: ProductQuery) -> PageRequest:
