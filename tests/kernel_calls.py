@@ -37,6 +37,7 @@ class KernelCalls:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._cache: pytest.Cache | None = getattr(config, "cache", None)  # absent with `-p no:cacheprovider`
         self._calls = 0
         self._shared: set[tuple[str, str]] = set()  # node and name of fixtures of several tests that called it
         self._ran: set[str] = set()
@@ -57,7 +58,7 @@ class KernelCalls:
         """Leave out the tests of the kernel itself where it is off, and on demand those that do not call it."""
         if not _IS_OFF:
             return
-        left_out = set(config.cache.get(_NOT_CALLING, [])) if config.option.kernel_callers and config.cache else set()
+        left_out = set(self._cache.get(_NOT_CALLING, [])) if config.option.kernel_callers and self._cache else set()
         chosen = [item for item in items if item.nodeid not in left_out and not item.get_closest_marker("kernel")]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
@@ -99,10 +100,10 @@ class KernelCalls:
     def pytest_sessionfinish(self) -> None:
         """Keep which tests did not call the kernel, unless it was off."""
         self._patch.undo()
-        if hasattr(self._config, "workerinput") or _IS_OFF or not self._config.cache:
+        if hasattr(self._config, "workerinput") or _IS_OFF or self._cache is None:
             return
-        before = set(self._config.cache.get(_NOT_CALLING, []))
-        self._config.cache.set(_NOT_CALLING, sorted((before | self._ran) - self._calling))
+        before = set(self._cache.get(_NOT_CALLING, []))
+        self._cache.set(_NOT_CALLING, sorted((before | self._ran) - self._calling))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print what read the records, and how many tests called the kernel."""
