@@ -20,6 +20,8 @@ _START_TIMEOUT_SECONDS = 90.0
 _HUB_STOP_TIMEOUT_SECONDS = 60.0
 _START_POLL_INTERVAL_SECONDS = 0.1
 _MAX_LOG_CHARACTERS = 2000
+_MAX_CONNECTIONS = "60000"  # all clients of such a hub have one address; open files bound them further
+_ADMIN_KEY = "INTEGRAHUB_ADMIN_API_KEY"
 
 
 @contextmanager
@@ -36,7 +38,7 @@ def run_embedded_hub(
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [python, "-m", "integrahub", *arguments],
-            env=_build_environment(admin_key)
+            env=build_environment(admin_key)
             | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
             stdout=output,
             stderr=output,
@@ -51,11 +53,12 @@ def run_embedded_hub(
         _stop(hub)
 
 
-def _build_environment(admin_key: str) -> dict[str, str]:
-    """Return this process's environment without the settings of any other hub, and without a rate limit."""
+def build_environment(admin_key: str) -> dict[str, str]:
+    """Return this process's environment without the settings of any other hub, and without limits for one address."""
     names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "KAFKA_BROKERS", "STORAGE_ENDPOINT")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
-    return inherited | {"INTEGRAHUB_ADMIN_API_KEY": admin_key, "INTEGRAHUB_RATE_LIMIT": "off"}
+    limits = {"RATE_LIMIT": "off", "MAX_CONNECTIONS": _MAX_CONNECTIONS, "MAX_CONNECTIONS_PER_ADDRESS": _MAX_CONNECTIONS}
+    return inherited | {f"INTEGRAHUB_{name}": value for name, value in limits.items()} | {_ADMIN_KEY: admin_key}
 
 
 def _free_port() -> int:
