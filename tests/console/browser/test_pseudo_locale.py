@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
+from typing import LiteralString
 
 import httpx2
 import pytest
@@ -23,6 +24,8 @@ from tests.console.pages import MatrixPage, list_pages
 _OPEN, _CLOSE = "⟦", "⟧"
 # The same in both languages.
 _SAME = {"API", "CNPJ", "DELTA", "EAN", "FULL", "IntegraHub", "id", "name"}
+_DECISION: LiteralString = """INSERT INTO audit_log (actor, action, subject, before, after, outcome) VALUES
+  ('Ana', 'deactivation.reject', 'a', '{"done": "held"}', '{"done": "rejected", "deactivated": "held"}', 'done')"""
 _TEXTS = """
 () => {
   const found = [document.title];
@@ -49,8 +52,16 @@ class _Pseudo(Catalog):
 
 @pytest.fixture(scope="module")
 def pseudo(filled: LiveHub) -> Iterator[LiveHub]:
+    filled.run(_add_decision(filled))
     with in_languages(filled, Languages({**load_catalogs(), "en": _Pseudo("en", "en", {})})) as hub:
         yield hub
+
+
+async def _add_decision(hub: LiveHub) -> None:
+    """Add an entry to the audit log whose raw names and values are also words of the catalogue."""
+    assert hub.console is not None
+    async with hub.console.api.hub.database.transaction() as connection:
+        await connection.execute(_DECISION)
 
 
 def _untranslated(texts: list[str]) -> list[str]:
