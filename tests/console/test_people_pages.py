@@ -223,7 +223,7 @@ async def test_the_audit_log_is_filtered_paged_and_shows_before_and_after(consol
     assert page.html.count("<details>") == 49 and "running, or its process was lost" in page.text
     assert _HOSTILE not in page.html and "&lt;script&gt;" in page.html
     assert "Pharmacy registered or changed pharmacy.put" in page.text
-    assert '<th scope="row">name.x</th>' in page.html
+    assert '<th scope="row"><code>name.x</code></th>' in page.html
     second = await browser.get(next(link for link in page.links if "cursor=" in link))
     assert second.html.count("<details>") == 13 and "Next page" not in second.text
     one = await browser.get("/console/audit", actor="Ana 1", action="pharmacy.put", since="24h")
