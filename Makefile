@@ -16,6 +16,8 @@ ZIG_SOURCES := $(shell find src -name '*.zig') hatch_build.py requirements-kerne
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-header --quiet
 
+TESTS := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
 # Tests and benchmarks start many processes: without cached bytecode each of them compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,7 +30,7 @@ check: ## lint, types and unit tests in parallel: the first check of a change, i
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
 unit: $(VENV)/.development ## unit tests
-	$(BIN)/python -m pytest tests/unit -n auto --dist loadfile --no-loadscope-reorder
+	$(TESTS) tests/unit
 
 kernel: $(VENV)/.made ## compile the kernel (Zig); without it the hub works in pure Python, and slower
 	@{ test -f '$(ZIG)/ziglang/__main__.py' || { new='$(ZIG)'.$$$$ && $(PIP) install --quiet --no-deps --require-hashes \
@@ -51,16 +53,15 @@ up: $(VENV)/.runtime $(HTMX) ## run the embedded hub in ./integrahub-data until 
 
 test: $(VENV)/.development $(HTMX) ## all tests; the few that fail beside others run again alone
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.failed_again $$?
+	$(TESTS) || $(BIN)/python -m tests.failed_again $$?
 
 test-kernel-off: $(VENV)/.development ## unit and integration tests that call the kernel, by the last `make test`, without it
 	@rm -f .pytest_cache/v/cache/lastfailed
-	export INTEGRAHUB_KERNEL=off; $(BIN)/python -m pytest tests/unit tests/integration --kernel-callers -n auto \
-	  --dist loadfile --no-loadscope-reorder || $(BIN)/python -m tests.failed_again $$?
+	export INTEGRAHUB_KERNEL=off; $(TESTS) --kernel-callers tests/unit tests/integration || $(BIN)/python -m tests.failed_again $$?
 
 test-long: $(VENV)/.development $(HTMX) mutations ## long versions of all tests, with and without the kernel, and the mutations
-	IHUB_LONG=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
-	IHUB_LONG=1 INTEGRAHUB_KERNEL=off $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --timeout 7200
+	IHUB_LONG=1 $(TESTS) --timeout 7200
+	IHUB_LONG=1 INTEGRAHUB_KERNEL=off $(TESTS) --timeout 7200
 
 mutations: $(VENV)/.development ## remove guards one by one in a copy, and list those that no test noticed
 	$(BIN)/python -m tests.mutations

@@ -1,7 +1,7 @@
 """Run the few tests that failed in the run of all tests once more, alone: `make test` calls it with the exit code.
 
-A test of real processes may starve beside others on a small machine. It counts as failed if it fails alone too; what
-passes is listed, to be mended.
+A test of real processes may starve beside others on a small machine. A test that fails alone too counts as failed. The
+program lists the tests that pass alone, so that a developer fixes them.
 """
 
 import json

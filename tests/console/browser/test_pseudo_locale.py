@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
-from typing import LiteralString
 
 import httpx2
 import pytest
@@ -24,7 +23,8 @@ from tests.console.pages import MatrixPage, list_pages
 _OPEN, _CLOSE = "⟦", "⟧"
 # The same in both languages.
 _SAME = {"API", "CNPJ", "DELTA", "EAN", "FULL", "IntegraHub", "id", "name"}
-_DECISION: LiteralString = """INSERT INTO audit_log (actor, action, subject, before, after, outcome) VALUES
+# Raw names and values that are also words of the catalogue.
+_DECISION = """INSERT INTO audit_log (actor, action, subject, before, after, outcome) VALUES
   ('Ana', 'deactivation.reject', 'a', '{"done": "held"}', '{"done": "rejected", "deactivated": "held"}', 'done')"""
 _TEXTS = """
 () => {
@@ -52,16 +52,10 @@ class _Pseudo(Catalog):
 
 @pytest.fixture(scope="module")
 def pseudo(filled: LiveHub) -> Iterator[LiveHub]:
-    filled.run(_add_decision(filled))
+    assert filled.console is not None
+    filled.run(filled.console.run(_DECISION))
     with in_languages(filled, Languages({**load_catalogs(), "en": _Pseudo("en", "en", {})})) as hub:
         yield hub
-
-
-async def _add_decision(hub: LiveHub) -> None:
-    """Add an entry to the audit log whose raw names and values are also words of the catalogue."""
-    assert hub.console is not None
-    async with hub.console.api.hub.database.transaction() as connection:
-        await connection.execute(_DECISION)
 
 
 def _untranslated(texts: list[str]) -> list[str]:

@@ -70,10 +70,10 @@ def _add(webhooks: Webhooks, count: int) -> None:
     """Store deliveries that are due now, spread over all endpoints."""
     webhooks.rows(
         "INSERT INTO webhook_deliveries (endpoint_id, event, next_attempt_at, created_at)"
-        " SELECT e.id, 'webhook.test', now(), clock_timestamp() FROM generate_series(1, %s) n JOIN"
-        " (SELECT id, row_number() OVER (ORDER BY id) AS place FROM webhook_endpoints) e"
-        " ON e.place = 1 + (n * 7 + floor(random() * %s)::int) %% %s",
-        [count, _RECEIVERS, _RECEIVERS],
+        " SELECT e.id, 'webhook.test', now(), clock_timestamp()"
+        " FROM (SELECT 1 + floor(random() * %s)::int AS place FROM generate_series(1, %s)) drawn"
+        " JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM webhook_endpoints) e USING (place)",
+        [_RECEIVERS, count],
     )
 
 
@@ -107,5 +107,5 @@ async def test_receivers_that_hang_delay_no_other(webhooks: Webhooks) -> None:
     print(
         f"{figures['all']} webhooks to receivers that answer: {median:.2f} s median, {p95:.2f} s P95, {most:.2f} s max"
     )
-    assert figures["all"] > 0.5 * _COUNT  # the receivers are drawn by chance
+    assert figures["all"] > 0.8 * _COUNT
     assert p95 < 2

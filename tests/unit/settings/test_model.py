@@ -133,7 +133,17 @@ def test_a_secret_that_cannot_be_used_is_not_repeated(monkeypatch: pytest.Monkey
 
 
 def test_an_empty_value_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PORT", "RATE_LIMIT", "BUS_URL", "DATA_DIR", "TLS_CERT", "CHUNK_SIZE", "KERNEL", "DATABASE_URL"):
+    for name in (
+        "PORT",
+        "RATE_LIMIT",
+        "BUS_URL",
+        "DATA_DIR",
+        "TLS_CERT",
+        "CHUNK_SIZE",
+        "KERNEL",
+        "DATABASE_URL",
+        "SECRETS_DIR",
+    ):
         monkeypatch.setenv(f"INTEGRAHUB_{name}", " " if name == "BUS_URL" else "")
     settings = Settings()
     assert (settings.port, settings.bus_url, settings.data_dir) == (8000, "local", Path("integrahub-data"))

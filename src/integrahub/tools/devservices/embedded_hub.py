@@ -21,7 +21,6 @@ _HUB_STOP_TIMEOUT_SECONDS = 60.0
 _START_POLL_INTERVAL_SECONDS = 0.1
 _MAX_LOG_CHARACTERS = 2000
 _MAX_CONNECTIONS = "60000"  # all clients of such a hub have one address; open files bound them further
-_ADMIN_KEY = "INTEGRAHUB_ADMIN_API_KEY"
 
 
 @contextmanager
@@ -38,8 +37,7 @@ def run_embedded_hub(
     with log.open("wb") as output:
         hub = subprocess.Popen(
             [python, "-m", "integrahub", *arguments],
-            env=build_environment(admin_key)
-            | {f"INTEGRAHUB_{name}": value for name, value in (settings or {}).items()},
+            env=build_environment(admin_key, settings or {}),
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -53,12 +51,13 @@ def run_embedded_hub(
         _stop(hub)
 
 
-def build_environment(admin_key: str) -> dict[str, str]:
-    """Return this process's environment without the settings of any other hub, and without limits for one address."""
+def build_environment(admin_key: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with these settings, none of another hub, and no limits for one address."""
     names = ("DATABASE_URL", "ADMIN_API_KEY", "VALID_API_KEYS", "KAFKA_BROKERS", "STORAGE_ENDPOINT")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("INTEGRAHUB_") and k not in names}
     limits = {"RATE_LIMIT": "off", "MAX_CONNECTIONS": _MAX_CONNECTIONS, "MAX_CONNECTIONS_PER_ADDRESS": _MAX_CONNECTIONS}
-    return inherited | {f"INTEGRAHUB_{name}": value for name, value in limits.items()} | {_ADMIN_KEY: admin_key}
+    own = {"ADMIN_API_KEY": admin_key, **limits, **settings}
+    return inherited | {f"INTEGRAHUB_{name}": value for name, value in own.items()}
 
 
 def _free_port() -> int:

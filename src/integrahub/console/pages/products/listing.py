@@ -187,13 +187,14 @@ def _cnpj_prefix(text: str) -> str:
 def _read_query(request: Request) -> ProductQuery:
     params = request.query_params
     q, ean = (params.get(name, "").strip().replace("\0", "")[:_MAX_TEXT_CHARACTERS] for name in ("q", "ean"))
-    sort = params.get("sort", "")
+    sort, since = params.get("sort", ""), params.get("since", "")
+    since = since if since in SINCE else ""
     return ProductQuery(
         q=q,
         ean=ean,
         active="yes" if params.get("active") == "yes" else "",
-        since=params.get("since", "") if params.get("since") in SINCE else "",
-        sort=sort if sort in SORTS else _default_sort(q, is_narrowed=bool(ean or params.get("since") in SINCE)),
+        since=since,
+        sort=sort if sort in SORTS else _default_sort(q, is_narrowed=bool(ean or since)),
         cursor=params.get("cursor", ""),
     )
 
