@@ -3,6 +3,7 @@
 The same tests run on files and a table and, if marked `distributed` or with IHUB_LONG, on a real Kafka and S3.
 """
 
+import json
 import os
 import secrets
 import signal
@@ -84,6 +85,11 @@ class Installation:
             self.process = subprocess.Popen(
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True
             )
+
+    def processes(self) -> list[dict[str, Any]]:
+        """Return the processes of the fleet, as `integrahub fleet status` shows them."""
+        status = self.command("fleet", "status", "--json", "--data", str(self.folder / "kept"))
+        return list(json.loads(status.stdout)["workers"])
 
     def wait_until(self, holds: Any, seconds: float = _PATIENCE) -> None:
         """Wait for a condition; count a refused connection as not yet."""

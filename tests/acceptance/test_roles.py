@@ -1,7 +1,6 @@
 """`integrahub up` gives each process its own role in PostgreSQL."""
 
 import asyncio
-import json
 from pathlib import Path
 from typing import LiteralString
 from urllib.parse import urlsplit
@@ -31,9 +30,8 @@ def test_the_api_and_the_workers_log_in_as_what_they_are(hub: Installation) -> N
 
 def _environments(hub: Installation) -> dict[str, dict[str, str]]:
     """Return the environment of one process per step."""
-    told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
     found = {}
-    for worker in told["workers"]:
+    for worker in hub.processes():
         pairs = Path(f"/proc/{worker['pid']}/environ").read_bytes().decode().split("\0")
         found[worker["step"]] = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     return found

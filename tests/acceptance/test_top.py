@@ -30,8 +30,7 @@ def _counters(told: dict[str, float]) -> dict[str, float]:
 
 
 def _workers(hub: Installation, step: str) -> list[int]:
-    told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
-    return [place["pid"] for place in told["workers"] if place["step"] == step and place["pid"]]
+    return [place["pid"] for place in hub.processes() if place["step"] == step and place["pid"]]
 
 
 def test_counts_outlive_processes_and_never_go_backwards(installation: Installation) -> None:

@@ -141,7 +141,7 @@ def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_u
     assert installation.products()[1]["title"] == "LOÇÃO"
     installation.wait_until(lambda: "IntegraHub is ready" in installation.log())
     assert "  database   postgresql://" in installation.log()
-    installation.wait_until(lambda: _worker_states(installation) == {"ready"})
+    installation.wait_until(lambda: {worker["state"] for worker in installation.processes()} == {"ready"})
     assert installation.command("batch", "list").returncode == 0
     place = urlsplit((installation.folder / "kept" / "postgres" / "worker.url").read_text())
     owner = urlunsplit(place._replace(netloc="integrahub:the-owners-own-password@"))
@@ -152,11 +152,6 @@ def test_the_operators_environment_reaches_no_process_and_a_start_can_be_given_u
     installation.wait_until(lambda: "not permitted to log in" in _server_log(installation))
     assert installation.stop(signal.SIGINT) == 0
     assert installation.members() == []
-
-
-def _worker_states(installation: Installation) -> set[str]:
-    workers = json.loads(installation.command("fleet", "status", "--json").stdout)["workers"]
-    return {worker["state"] for worker in workers}
 
 
 def _server_log(installation: Installation) -> str:

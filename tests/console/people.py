@@ -6,6 +6,8 @@ from integrahub.db.accounts.user_rows import User
 from integrahub.db.database import Database
 from integrahub.domain.people.roles import Role
 
+PASSWORD = "uma frase longa de teste"
+
 
 async def add_person(database: Database, role: Role, name: str = "") -> User:
     """Add a person, by default with the name of the role."""

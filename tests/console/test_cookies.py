@@ -8,10 +8,10 @@ import httpx2
 from integrahub.db.accounts import users
 from integrahub.domain.people.roles import Role
 from tests.console.hub import ConsoleHub
+from tests.console.people import PASSWORD
 
 _ROOT = Path(__file__).parents[2]
 _NAME = re.compile(r'^_?[A-Z_]*COOKIE\b[^=\n]* = (".+)$', re.MULTILINE)
-_PASSWORD = "uma frase longa de teste"
 
 
 def _documented(page: str) -> set[str]:
@@ -36,8 +36,8 @@ async def _read_cookies(console: ConsoleHub, scheme: str) -> list[str]:
     answers: list[httpx2.Response] = []
     browser, base = (await console.browser()).http, f"{scheme}://console/console"
     answers.append(await browser.get(f"{base}/welcome?token={link}"))
-    answers.append(await browser.post(f"{base}/welcome", data={"password": _PASSWORD}))
-    answers.append(await browser.post(f"{base}/login", data={"name": user.name, "password": _PASSWORD}))
+    answers.append(await browser.post(f"{base}/welcome", data={"password": PASSWORD}))
+    answers.append(await browser.post(f"{base}/login", data={"name": user.name, "password": PASSWORD}))
     answers.append(await browser.post(f"{base}/me/profile", data={"language": "en", "theme": "dark"}))
     assert [answer.status_code for answer in answers] == [303] * 4
     return [line for answer in answers for line in answer.headers.get_list("set-cookie")]

@@ -11,8 +11,7 @@ from integrahub.db.console.decisions import AbsentEvidence
 from integrahub.domain.people.roles import Role
 from integrahub.secrets.passwords import PasswordHasher
 from tests.console.hub import Browser, ConsoleHub
-
-_PASSWORD = "uma frase longa de teste"
+from tests.console.people import PASSWORD
 
 
 def _records(first: int, last: int) -> list[dict[str, Any]]:
@@ -103,13 +102,13 @@ async def test_an_approval_of_more_than_1000_products_asks_for_the_password_afte
     path = f"/console/decisions/{(await console.api.load(_records(1, 5)))['batch_id']}"
     operator, database = await console.browser(Role.OPERATOR), console.api.hub.database
     assert operator.user
-    await users.set_password(database, operator.user.id, await PasswordHasher().hash(_PASSWORD))
+    await users.set_password(database, operator.user.id, await PasswordHasher().hash(PASSWORD))
     await console.run("UPDATE user_sessions SET confirmed_at = now() - interval '11 minutes'")
     assert "Your password again" in (await operator.get(path)).text
     for sent in ({}, {"password_again": "not this"}):
         assert "Nothing was done" in (await operator.post(f"{path}/approve", count="1001", **sent)).text
     assert "Decide:" in (await operator.get(path)).text
-    page = await operator.post(f"{path}/approve", count="1,001", password_again=_PASSWORD)
+    page = await operator.post(f"{path}/approve", count="1,001", password_again=PASSWORD)
     assert "1,001 products are being deactivated." in page.text
 
 

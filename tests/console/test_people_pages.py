@@ -15,8 +15,8 @@ from integrahub.domain.people.roles import Role
 from integrahub.secrets.passwords import PasswordHasher
 from integrahub.settings.model import Settings
 from tests.console.hub import Browser, ConsoleHub, running_console
+from tests.console.people import PASSWORD
 
-PASSWORD = "uma frase longa de teste"
 _HOSTILE = "<script>alert(1)</script>"
 
 

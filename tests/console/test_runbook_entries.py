@@ -16,6 +16,7 @@ from integrahub.domain.people.roles import Role
 from integrahub.settings.model import Settings
 from tests.conftest import Server
 from tests.console.hub import ConsoleHub, running_console
+from tests.console.people import PASSWORD
 from tests.console.test_pharmacies import _fall_silent, _refuse
 from tests.console.troubles import add_delivery, add_endpoint
 from tests.crash.client import cnpj_of
@@ -24,7 +25,6 @@ from tests.integration.conftest import ADMIN, SHARED, Client
 from tests.integration.operator import Operator, run_psql
 
 pytestmark = SHARED
-_PASSWORD = "uma frase longa de teste"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -154,11 +154,11 @@ async def test_a_person_who_is_locked_out_signs_in_by_a_link(
     shown = await operator.run("user reset NAME", NAME="Bia Lima")
     browser, token = await console.browser(), re.findall(r"/console/welcome\?token=(\S+)", shown.out)[0]
     assert (await browser.get(f"/console/welcome?token={token}")).status == 200
-    await browser.post("/console/welcome", password=_PASSWORD)
+    await browser.post("/console/welcome", password=PASSWORD)
     await operator.run("user add NAME --role admin", NAME="Ana Souza")
     await operator.run("user set NAME --role operator", NAME="Ana Souza")
     assert "Ana Souza" in (await operator.run("user list")).out
-    signed_in = await browser.post("/console/login", name="Bia Lima", password=_PASSWORD)
+    signed_in = await browser.post("/console/login", name="Bia Lima", password=PASSWORD)
     assert signed_in.status == 200 and "Bia Lima" in signed_in.html
     monkeypatch.delenv("INTEGRAHUB_DATABASE_URL")
     assert "command line" in (await operator.run("audit --action user.reset")).out

@@ -20,11 +20,9 @@ from integrahub.secrets.webhook_secrets import SECOND_FACTORS_INFO, SecretSealer
 from integrahub.settings.model import Settings
 from integrahub.web.console_mount import ConsoleMount
 from tests.console.hub import ConsoleHub, running_console
-from tests.console.people import add_person
+from tests.console.people import PASSWORD, add_person
 from tests.integration.conftest import ADMIN
 from tests.integration.listening import listening
-
-PASSWORD = "uma frase longa de teste"
 
 
 async def _add(console: ConsoleHub, name: str = "Ana Souza", role: Role = Role.OPERATOR) -> User:

@@ -73,8 +73,7 @@ def _counted(hub: Installation, name: str) -> float:
 
 
 def _kill_workers(hub: Installation, sign: signal.Signals) -> None:
-    told = json.loads(hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept")).stdout)
-    for place in told["workers"]:
+    for place in hub.processes():
         if place["step"] != "api" and place["pid"]:
             with suppress(ProcessLookupError):  # the supervisor may have stopped it since that status
                 os.kill(place["pid"], sign)

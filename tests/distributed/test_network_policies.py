@@ -88,8 +88,7 @@ def _watched(hub: Installation, places: dict[int, str]) -> dict[str, set[str]]:
         batch = hub.post(json.dumps(records).encode()).json()["batch_id"]
 
         def look(batch: str = batch) -> Any:
-            status = hub.command("fleet", "status", "--json", "--data", str(hub.folder / "kept"))
-            for worker in json.loads(status.stdout)["workers"]:
+            for worker in hub.processes():
                 ports = _outgoing(worker["pid"]) if worker["pid"] else set()
                 seen[worker["step"]] |= {places[port] for port in ports if port in places}
             return hub.get(f"/v1/batches/{batch}")["finished_at"]

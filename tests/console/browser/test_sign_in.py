@@ -9,9 +9,7 @@ from integrahub.domain.people.roles import Role
 from integrahub.secrets.passwords import PasswordHasher
 from tests.console.browser.visit import visiting
 from tests.console.live_hub import LiveHub
-from tests.console.people import add_person
-
-PASSWORD = "uma frase longa de teste"
+from tests.console.people import PASSWORD, add_person
 
 
 async def _add(hub: LiveHub, name: str, role: Role = Role.ADMIN) -> User:
