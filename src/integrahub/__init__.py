@@ -1,3 +1,3 @@
 """IntegraHub keeps pharmacies' catalogues in PostgreSQL in step with their ERPs."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
